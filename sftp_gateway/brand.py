@@ -1,0 +1,84 @@
+"""What a brand is: a company that logs in by SFTP and owns one catalog. No I/O."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """Thresholds of the guards (spec §7); shares are 0..1. Defaults are the gateway's."""
+
+    removal_share: float = 0.20
+    removal_products: int = 50
+    removal_small_share: float = 0.50
+    confirm_after_seconds: int = 600
+    confirm_agreement: float = 0.90
+    reject_share: float = 0.10
+    reject_rows: int = 10
+    key_overlap: float = 0.50
+    key_new: float = 0.50
+    column_emptied: float = 0.50
+    price_rows: int = 20
+    price_share: float = 0.50
+    price_move: float = 0.50
+
+
+@dataclass(frozen=True, slots=True)
+class BrandSettings:
+    """What `brand set NAME KEY=VALUE` may change; an empty string means: find out, or default."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    """catalog column -> the sender's header for it (`columns.sku=Handle`)."""
+    encoding: str = ""
+    delimiter: str = ""
+    quote: str = ""
+    decimal: str = ""
+    """`.` or `,`: the decimal mark of this brand's numbers."""
+    date_order: str = ""
+    """`dmy`, `mdy` or `ymd`."""
+    timezone: str = "UTC"
+    sheet: str = ""
+    currency: str = ""
+    mode: str = ""
+    """`full` or `partial`: what a file in /inbox is; empty means full."""
+    duplicates: str = "last"
+    unknown_columns: str = "ignore"
+    name_pattern: str = ""
+    marker: str = ""
+    """Ending of a marker file this brand always sends (`.done`); empty: none needed."""
+    contact: str = ""
+    expect_every: str = ""
+    guards: dict[str, float] = field(default_factory=dict)
+    """Overrides of `Guards` fields by name."""
+
+    def guard_limits(self, default: Guards) -> Guards:
+        """The gateway's guard thresholds with this brand's own put over them."""
+        values = {name: getattr(default, name) for name in Guards.__slots__}
+        for name, value in self.guards.items():
+            values[name] = type(values[name])(value)
+        return Guards(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A public key of a brand; `line` is its OpenSSH text without a comment."""
+
+    fingerprint: str
+    line: str
+    label: str
+    added_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """A brand as the store knows it; `current_version` 0 means that nothing was published yet."""
+
+    name: str
+    enabled: bool
+    created_at: datetime
+    settings: BrandSettings
+    current_version: int = 0

@@ -1,0 +1,1 @@
+"""From an upload to a version: values in, values out, until the last step."""

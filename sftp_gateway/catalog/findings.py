@@ -1,0 +1,57 @@
+"""What a finding is, and the table in which findings travel.
+
+Findings are columnar (an Arrow table of `SCHEMA`) wherever there may be many; `Finding` is the
+small form for whole-file findings and single rows. The codes and their default severities are in
+`codes.py`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from sftp_gateway.catalog import codes
+
+SCHEMA = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("line", pa.int64()),
+        ("byte_offset", pa.int64()),
+        ("key", pa.string()),
+        ("column", pa.string()),
+        ("value", pa.string()),
+        ("code", pa.string()),
+        ("severity", pa.string()),
+        ("message", pa.string()),
+        ("suggestion", pa.string()),
+    ]
+)
+"""Row, line and offset are null for whole-file findings; texts are never null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem. `severity` empty means the code's default; `rule` names a cross-column rule."""
+
+    code: str
+    message: str
+    suggestion: str = ""
+    severity: str = ""
+    row: int | None = None
+    line: int | None = None
+    byte_offset: int | None = None
+    key: str = ""
+    column: str = ""
+    value: str = ""
+
+
+def table(items: Iterable[Finding]) -> pa.Table:
+    """Put small findings into a table of `SCHEMA`, in the order given."""
+    items = list(items)
+    columns = {
+        name: pa.array([getattr(item, name) for item in items], type=SCHEMA.field(name).type)
+        for name in SCHEMA.names
+        if name != "severity"
+    }
+    columns["severity"] = pa.array([item.severity or codes.CODES[item.code].severity for item in items], pa.string())
+    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)

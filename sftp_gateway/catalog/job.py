@@ -1,0 +1,129 @@
+"""What the catalog steps are given and what they give back: `Job` in, `Outcome` out.
+
+Both cross a process border (pickled), so they hold values and paths only.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sftp_gateway.brand import BrandSettings, Guards
+from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.upload import Mode, State
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A published version to compare with: its Parquet file on local disk."""
+
+    number: int
+    path: Path
+    products: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """The removals a brand's guard holds back now (spec §7).
+
+    `path`: Parquet with the key columns. `since`: when the first full upload of the unbroken run
+    of agreeing full files was received. `sha256`: of the file that was received last in that run.
+    """
+
+    upload: int
+    path: Path
+    products: int
+    since: datetime
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The upload a correction names: `base_version` is what that upload was compared with.
+
+    `changes` are the change files (Parquet) of versions later than it, oldest first. `accepted`
+    is set while that upload is `held`: its accepted rows, to be joined by the corrected ones."""
+
+    upload: int
+    state: State
+    base_version: int
+    changes: tuple[Path, ...]
+    accepted: Path | None = None
+
+
+Lookup = Callable[[int], Corrected | None]
+"""Asks the parent for the upload a correction names; None if the brand has no such upload."""
+
+Progress = Callable[[str, float], None]
+"""Told the stage and the share (0..1) of it that is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything that processing one upload may know. Paths are local files."""
+
+    upload: int
+    brand: str
+    mode: Mode
+    path: str
+    name: str
+    source: Path
+    bytes: int
+    sha256: str
+    complete: bool
+    must_end_with_newline: bool
+    received_at: datetime
+    started_at: datetime
+    schema: Schema
+    settings: BrandSettings
+    guards: Guards
+    base: Base | None
+    waived: frozenset[str]
+    withheld: Withheld | None
+    older: tuple[tuple[int, str], ...]
+    """(version, sha256) of uploads that made older versions: CATALOG_REVERT."""
+    out: Path
+    """An empty directory for what is made; on the file system of storage.root."""
+    max_file_bytes: int
+    memory_bytes: int
+    threads: int = 2
+    source_upload: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file made in `Job.out`: `kind` is errors, errors_json, corrections, withheld (result files
+    with `name` as listed in the home), catalog, changes, changes_csv (of the version), keys (the
+    withheld set) or accepted (a held upload's rows)."""
+
+    kind: str
+    name: str
+    path: Path
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an upload.
+
+    `receipt`: spec §8 without what only the store knows (`state`, `version`, times.finished are
+    set by it). `version`: number the catalog file is meant for (base + 1), None if none is made.
+    `withheld`: the brand's withheld set from now on (its keys are the Made of kind `keys`);
+    `keeps_withheld`: leave the set as it is (modes other than full, refused files, holds)."""
+
+    state: State
+    receipt: dict[str, Any]
+    reasons: tuple[dict[str, Any], ...]
+    made: tuple[Made, ...]
+    version: int | None
+    products: int
+    keeps_withheld: bool
+    withheld_since: datetime | None
+    """None with keeps_withheld False: nothing is withheld any more."""
+    withheld_products: int
+    mode: Mode
+    corrects_held: int | None
+    """The held upload that this one joins and supersedes."""
+    ends_with_newline: bool
+    complete_reason: str = ""

@@ -1,0 +1,130 @@
+"""What reading gives: a `Source` with its headers, and `Block`s of consecutive records."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from sftp_gateway.catalog.findings import Finding
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a brand pinned, and what is known of headers; empty strings: find out."""
+
+    encoding: str = ""
+    delimiter: str = ""
+    quote: str = ""
+    sheet: str = ""
+    known_headers: frozenset[str] = frozenset()
+    """Folded (`headers.fold`) names under which a catalog column may come."""
+    max_file_bytes: int = 10 * 1024**3
+    """Budget for decompressed bytes."""
+    must_end_with_newline: bool = False
+    complete: bool = False
+    """Complete by definition: a missing last newline, quote or column is no FILE_INCOMPLETE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What the reader understood of the file; None where it does not apply (receipt `file`)."""
+
+    format: str
+    """csv, json, jsonl, xlsx, xls, ods, parquet"""
+    compression: str | None = None
+    """gzip, zstd, zip"""
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str | None = None
+    sheet: str | None = None
+    ends_with_newline: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that cannot be read as a row: its bytes as sent (without the line end) and why.
+
+    `cells` are what could still be told apart, best effort (the key may be among them)."""
+
+    finding: Finding
+    raw: bytes
+    cells: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive records of a file, in order.
+
+    `cells` holds one string array per sender's column (never null; an absent or null cell is ''),
+    all of one length. `row` counts as spec §1; `line` and `offset` are None for sheets and Parquet.
+    `offset` and `end` are byte positions in the decompressed source (`end` exclusive, without the
+    line end). `raw(i)` gives record i's bytes as sent, b'' where there are none (sheets, Parquet).
+    """
+
+    cells: tuple[pa.Array, ...]
+    row: Rows
+    line: Rows | None = None
+    offset: Rows | None = None
+    end: Rows | None = None
+    data: bytes = b""
+    """The source bytes of this block; the first one is at `data_offset` of the source."""
+    data_offset: int = 0
+    rejects: tuple[Reject, ...] = ()
+    notes: tuple[Finding, ...] = ()
+    """Findings about rows kept or blank: ROW_QUOTE_REPAIRED, ROW_BLANK."""
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def raw(self, index: int) -> bytes:
+        """Record `index` of this block as sent, without its line end."""
+        if self.offset is None or self.end is None:
+            return b""
+        return self.data[int(self.offset[index]) - self.data_offset : int(self.end[index]) - self.data_offset]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of what was seen, complete once `blocks()` is exhausted. Bytes add up to the file's."""
+
+    readable: int = 0
+    rejected: int = 0
+    blank: int = 0
+    skipped: int = 0
+    readable_bytes: int = 0
+    rejected_bytes: int = 0
+    blank_bytes: int = 0
+    skipped_bytes: int = 0
+    """Title lines, header, footer."""
+    total_bytes: int = 0
+    late: list[Finding] = field(default_factory=list)
+    """Whole-file findings known only at the end (FILE_FOOTER …)."""
+
+
+class Source(Protocol):
+    """An opened file: `read.opening.open_source(path, hints)` gives one.
+
+    Raises errors.Refused with a fatal FILE_* code, or errors.Incomplete, at opening or while
+    iterating. `blocks()` may be called again: it reads from the start (tally begins anew).
+    """
+
+    format: Format
+    headers: tuple[str, ...]
+    """As sent, in order; for JSON the union of keys in order of appearance in the first block
+    (later new keys end up in `late` as FILE_HEADER_UNKNOWN if unknown, else the file is surveyed)."""
+    header_raw: bytes
+    """The header record as sent, without its line end; b'' for sheets, JSON, Parquet."""
+    findings: tuple[Finding, ...]
+    """Whole-file findings known at opening."""
+    correction_of: bool
+    """Whether a `_correction_of` column is among the headers."""
+    tally: Tally
+
+    def blocks(self) -> Iterator[Block]:
+        """Read the records, about 4 MiB at a time."""
+        ...

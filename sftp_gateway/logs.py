@@ -1,0 +1,63 @@
+"""structlog: one event per transition, JSON when not on a terminal, nothing forged, no secret.
+
+Use: `log = logs.get(__name__)`, `log.info("upload.published", upload=17, brand="acme")`. Events are
+`noun.past_verb`; each is documented in docs/operations.md (a test holds both ways). Names and values
+from outside travel as values of keys: JSON escapes them, the text renderer prints their repr, so
+they cannot start a line.
+"""
+
+import logging
+import sys
+from typing import Any, TextIO
+
+import structlog
+
+SECRET = ("password", "secret", "token", "authorization", "private_key")
+
+
+def get(name: str) -> Any:
+    """Give the logger of a module; context bound with `bind` travels with it."""
+    return structlog.get_logger(logger=name)
+
+
+def redact(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Blank values whose key names a secret: the last line of defence, not the first."""
+    for key in event:
+        if any(word in key.lower() for word in SECRET) and isinstance(event[key], str):
+            event[key] = "[redacted]"
+    return event
+
+
+def configure(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
+    """Set the chain for this process; `style` is auto, json or text. Stdlib loggers join it."""
+    out = stream or sys.stderr
+    as_json = style == "json" or (style == "auto" and not out.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    render: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer(sort_keys=False)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=out.isatty())
+    )
+    numeric = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*shared, render],
+        wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        logger_factory=structlog.WriteLoggerFactory(file=out),
+        cache_logger_on_first_use=False,
+    )
+    foreign = logging.StreamHandler(out)
+    foreign.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [foreign]
+    root.setLevel(max(numeric, logging.WARNING))

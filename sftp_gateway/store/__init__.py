@@ -1,0 +1,1 @@
+"""What we must not forget: brands, drafts, uploads, jobs, versions, files, tokens."""

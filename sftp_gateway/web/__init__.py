@@ -1,0 +1,1 @@
+"""The status endpoint: health, metrics, the API and one page for people."""
