@@ -1,0 +1,48 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Alone, `make` prints them all.
+PYTHON ?= python3.11
+ifeq ($(shell command -v $(PYTHON) 2>/dev/null),)
+PYTHON := python3
+endif
+BIN := .venv/bin
+STAMP := .venv/.installed
+ARGS ?=
+
+.PHONY: help setup check test test-all demo run bench lock clean
+
+help: ## print the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## make .venv with the locked dependencies
+
+$(STAMP): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(STAMP)
+
+check: $(STAMP) ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: $(STAMP) ## the tests (at most 10 minutes on two cores)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not full and not bench" $(ARGS)
+
+test-all: $(STAMP) ## everything: full client matrix, fuzz, faults, browser (at most 60 minutes)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not bench" --timeout 1800 $(ARGS)
+
+demo: $(STAMP) ## the main job end to end on loopback; ARGS=--once ends by itself
+	@$(BIN)/sftp-gateway demo $(ARGS)
+
+run: $(STAMP) ## the daemon, with SFTP_GATEWAY_CONFIG or /etc/sftp-gateway/gateway.toml
+	$(BIN)/sftp-gateway run $(ARGS)
+
+bench: $(STAMP) ## measure beside peers, write docs/benchmarks.md
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lock: $(STAMP) ## renew requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --python-version 3.11 --all-extras --upgrade pyproject.toml -o requirements.lock
+
+clean: ## remove what the commands above made
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache dist

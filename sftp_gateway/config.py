@@ -1,0 +1,203 @@
+"""Loading `Settings`: file, then environment, then credentials; unknown keys name the right one.
+
+Found by `--config`, else SFTP_GATEWAY_CONFIG, else /etc/sftp-gateway/gateway.toml, else defaults
+(spec §13). `SFTP_GATEWAY_SECTION__KEY` overrides one setting; a secret may come from a file by
+`SFTP_GATEWAY_SECTION__KEY_FILE`, `key_file = "…"`, or a systemd credential named `section.key`.
+"""
+
+import dataclasses
+import difflib
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sftp_gateway.errors import ConfigError
+from sftp_gateway.settings import Settings
+
+DEFAULT_PATH = Path("/etc/sftp-gateway/gateway.toml")
+PREFIX = "SFTP_GATEWAY_"
+SECRETS = frozenset({("store", "url"), ("mail", "password")})
+
+_SIZE = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
+_TIME = {
+    "": 1.0,
+    "ms": 0.001,
+    "s": 1.0,
+    "sec": 1.0,
+    "second": 1.0,
+    "min": 60.0,
+    "minute": 60.0,
+    "h": 3600.0,
+    "hour": 3600.0,
+    "d": 86400.0,
+    "day": 86400.0,
+    "week": 604800.0,
+}
+_QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)\s*")
+_TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
+
+
+def shipped(name: str) -> Path:
+    """Give the path of a file of config/ that comes with the gateway (in a wheel, or in the checkout)."""
+    inside = Path(__file__).parent / "config" / name
+    return inside if inside.exists() else Path(__file__).parent.parent / "config" / name
+
+
+def find(path: str | Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Find the configuration file; None: defaults. A named file that is absent is an error."""
+    named = path or environ.get(f"{PREFIX}CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise ConfigError(f"{named}: no such configuration file")
+        return Path(named)
+    return DEFAULT_PATH if DEFAULT_PATH.is_file() else None
+
+
+def load(path: str | Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read every setting once. Raises ConfigError naming file (or variable) and key."""
+    file = find(path, environ)
+    raw: dict[str, dict[str, tuple[Any, str]]] = {}
+    if file is not None:
+        _from_file(file, raw)
+    _from_credentials(environ, raw)
+    _from_environment(environ, raw)
+    sections = {name: _section(name, hint, raw.get(name, {})) for name, hint in _sections().items()}
+    return Settings(**sections)
+
+
+def changed(before: Settings, after: Settings) -> list[str]:
+    """Names `section.key` of the settings that differ, in file order."""
+    names = []
+    for section in _sections():
+        old, new = getattr(before, section), getattr(after, section)
+        names += [
+            f"{section}.{f.name}" for f in dataclasses.fields(old) if getattr(old, f.name) != getattr(new, f.name)
+        ]
+    return names
+
+
+def _sections() -> dict[str, Any]:
+    return typing.get_type_hints(Settings)
+
+
+def _from_file(file: Path, raw: dict[str, dict[str, tuple[Any, str]]]) -> None:
+    try:
+        parsed = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not valid TOML: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
+    for section, values in parsed.items():
+        _known(section, _sections(), str(file), f"section [{section}]")
+        if not isinstance(values, dict):
+            raise ConfigError(f"{file}: {section}: write it as a section, [{section}], with its keys below")
+        for key, value in values.items():
+            _put(raw, section, key, value, f"{file}: {section}.{key}")
+
+
+def _from_credentials(environ: Mapping[str, str], raw: dict[str, dict[str, tuple[Any, str]]]) -> None:
+    """Take secrets that systemd's LoadCredential= hands over."""
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    for section, key in sorted(SECRETS) if folder else ():
+        credential = Path(str(folder)) / f"{section}.{key}"
+        if credential.is_file():
+            _put(raw, section, key, credential.read_text("utf-8").strip(), f"credential {section}.{key}")
+
+
+def _from_environment(environ: Mapping[str, str], raw: dict[str, dict[str, tuple[Any, str]]]) -> None:
+    for name in sorted(environ):
+        section, found, key = name.removeprefix(PREFIX).lower().partition("__")
+        if not name.startswith(PREFIX) or not found:
+            continue
+        _known(section, _sections(), name, f"section [{section}]")
+        _put(raw, section, key, environ[name], name)
+
+
+def _put(raw: dict[str, dict[str, tuple[Any, str]]], section: str, key: str, value: Any, place: str) -> None:
+    secret_key = key.removesuffix("_file")
+    if key != secret_key and (section, secret_key) in SECRETS:
+        try:
+            value = Path(str(value)).read_text("utf-8").strip()
+        except OSError as error:
+            raise ConfigError(f"{place}: {value} cannot be read: {error.strerror}") from error
+        key = secret_key
+    raw.setdefault(section, {})[key] = (value, place)
+
+
+def _known(name: str, known: Mapping[str, Any], place: str, what: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(sorted(known))
+        raise ConfigError(f"{place}: unknown {what}; {hint}")
+
+
+def _section(name: str, kind: Any, values: dict[str, tuple[Any, str]]) -> Any:
+    hints = typing.get_type_hints(kind)
+    parsed = {}
+    for key, (value, place) in values.items():
+        _known(key, hints, place, f"setting {name}.{key}")
+        parsed[key] = _value(key, hints[key], value, place)
+    return kind(**parsed)
+
+
+def _value(key: str, hint: Any, value: Any, place: str) -> Any:
+    """Turn a TOML value, or the text of a variable, into what the field holds."""
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
+    if typing.get_origin(hint) is tuple:
+        items = [part for part in re.split(r"[,\s]+", value) if part] if isinstance(value, str) else value
+        if not isinstance(items, list):
+            raise ConfigError(f"{place}: give a list")
+        item_type = typing.get_args(hint)[0]
+        return tuple(_value(key, item_type, item, place) for item in items)
+    if hint is Path and isinstance(value, str) and value:
+        return Path(value)
+    if hint is bool:
+        return _boolean(value, place)
+    if hint in (int, float):
+        return _number(key, hint, value, place)
+    if hint is str and isinstance(value, str):
+        return value
+    raise ConfigError(f"{place}: {value!r} is not a {'text' if hint is str else 'path'}")
+
+
+def _boolean(value: Any, place: str) -> bool:
+    text = str(value).lower()
+    if text in _TRUE | _FALSE:
+        return text in _TRUE
+    raise ConfigError(f"{place}: {value!r} is neither true nor false")
+
+
+def _number(key: str, kind: type, value: Any, place: str) -> Any:
+    units: Mapping[str, float] = {"": 1}
+    example = "a number"
+    if key.endswith("_bytes"):
+        units, example = _SIZE, 'a size such as "512 MiB"'
+    elif key.endswith(("_seconds", "_after")):
+        units, example = _TIME, 'a time such as "20 s"'
+    match = _QUANTITY.fullmatch(str(value))
+    if isinstance(value, bool) or match is None:
+        raise ConfigError(f"{place}: {value!r} is not {example}")
+    unit = match[2].lower()
+    unit = unit if unit in units else unit.removesuffix("s")
+    if unit not in units:
+        raise ConfigError(f"{place}: {match[2]!r} is no unit known here; give {example}")
+    number = float(match[1]) * units[unit]
+    if kind is int and number != int(number):
+        raise ConfigError(f"{place}: {value!r} is not a whole number")
+    return kind(number)

@@ -1,0 +1,105 @@
+"""Settings: found, read, complained about."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from sftp_gateway import config
+from sftp_gateway.errors import ConfigError
+from sftp_gateway.settings import MIB, Settings
+
+
+def load(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> Settings:
+    file = tmp_path / "gateway.toml"
+    file.write_text(text)
+    return config.load(file, environ or {})
+
+
+def test_the_shipped_file_holds_every_default():
+    assert config.load(config.shipped("gateway.toml"), {}) == Settings()
+
+
+def test_the_shipped_file_names_every_setting():
+    text = config.shipped("gateway.toml").read_text()
+    for section in dataclasses.fields(Settings):
+        body = text.split(f"[{section.name}]", 1)[1].split("\n[", 1)[0]
+        for setting in dataclasses.fields(getattr(Settings(), section.name)):
+            assert re.search(rf"^(# )?{setting.name} = ", body, re.MULTILINE), f"{section.name}.{setting.name}"
+
+
+def test_a_file_with_only_the_root_is_enough(tmp_path):
+    assert load(tmp_path, '[storage]\nroot = "/srv/x"\n').storage.root == Path("/srv/x")
+
+
+def test_sizes_and_times_take_units(tmp_path):
+    settings = load(
+        tmp_path,
+        '[limits]\nmax_file_bytes = "1.5 MiB"\n[intake]\nsettle_seconds = "250 ms"\nincomplete_after="2 minutes"',
+    )
+    assert settings.limits.max_file_bytes == int(1.5 * MIB)
+    assert settings.intake.settle_seconds == 0.25
+    assert settings.intake.incomplete_after == 120.0
+
+
+def test_the_environment_overrides_the_file(tmp_path):
+    settings = load(
+        tmp_path,
+        "[sftp]\nport = 1\n",
+        {"SFTP_GATEWAY_SFTP__PORT": "22", "SFTP_GATEWAY_WEB__TRUSTED_PROXIES": "10.0.0.1, ::1"},
+    )
+    assert settings.sftp.port == 22
+    assert settings.web.trusted_proxies == ("10.0.0.1", "::1")
+
+
+def test_secrets_come_from_files_and_credentials(tmp_path):
+    (tmp_path / "secret").write_text("hunter2\n")
+    (tmp_path / "store.url").write_text("postgresql+psycopg://x\n")
+    settings = load(
+        tmp_path, f'[mail]\npassword_file = "{tmp_path}/secret"\n', {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    )
+    assert settings.mail.password == "hunter2"
+    assert settings.store.url == "postgresql+psycopg://x"
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[sftp]\nprot = 22\n", "unknown setting sftp.prot; did you mean port?"),
+        ("[stfp]\nport = 22\n", "unknown section [stfp]; did you mean sftp?"),
+        ('[sftp]\nport = "x"\n', "sftp.port: 'x' is not a number"),
+        ('[limits]\nquota_bytes = "5 parsec"\n', "'parsec' is no unit known here"),
+        ('[mail]\nstarttls = "perhaps"\n', "neither true nor false"),
+        ("[sftp]\nport = 2.5\n", "not a whole number"),
+        ("sftp = 3\n", "write it as a section"),
+        ("[sftp\n", "not valid TOML"),
+        ("[sftp]\nhost_keys = 3\n", "give a list"),
+        ("[sftp]\nhost = 3\n", "is not a text"),
+        ('[mail]\npassword_file = "/nowhere"\n', "/nowhere cannot be read"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_file(tmp_path, text, said):
+    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+        load(tmp_path, text)
+    assert str(tmp_path / "gateway.toml") in str(caught.value)
+
+
+def test_a_wrong_variable_is_named():
+    with pytest.raises(
+        ConfigError, match=re.escape("SFTP_GATEWAY_SFTP__PROT: unknown setting sftp.prot; did you mean port?")
+    ):
+        config.load(None, {"SFTP_GATEWAY_SFTP__PROT": "1"})
+
+
+def test_a_named_file_that_is_absent_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match="no such configuration file"):
+        config.load(tmp_path / "absent.toml", {})
+    with pytest.raises(ConfigError, match="no such configuration file"):
+        config.load(None, {"SFTP_GATEWAY_CONFIG": str(tmp_path / "absent.toml")})
+
+
+def test_changed_settings_are_named(tmp_path):
+    after = load(tmp_path, '[sftp]\nport = 22\n[log]\nlevel = "debug"\n')
+    assert config.changed(Settings(), after) == ["sftp.port", "log.level"]
