@@ -1,0 +1,304 @@
+"""Every table, once, for SQLite and PostgreSQL. Names are the words of spec §1.
+
+Migrations (`store/migrations`) bring a database to this shape; a test compares the two.
+Lock order on PostgreSQL: brand → job → upload → version, withheld, file → home.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+# A rule of Alembic: constraints need names on every engine to be altered later.
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# INTEGER PRIMARY KEY is SQLite's rowid; 64 bit on both engines.
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Json = sa.JSON(none_as_null=True)
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """An aware UTC moment: timestamptz on PostgreSQL, sortable UTC text on SQLite."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Refuse naive moments; hand the database UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Give back aware UTC whatever the session's time zone is."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+def _brand(**kwargs: Any) -> sa.Column[str]:
+    return sa.Column("brand", sa.Text, sa.ForeignKey("brand.name"), nullable=False, **kwargs)
+
+
+def _partial(name: str, *columns: Any, where: Any, unique: bool = False) -> sa.Index:
+    return sa.Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
+brand = sa.Table(
+    "brand",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("settings", Json, nullable=False),
+    sa.Column("password_hash", sa.Text),
+    sa.Column("current_version", sa.Integer, nullable=False),
+    # Whether the last published file ended with a newline (spec §2): null until one was published.
+    sa.Column("ends_with_newline", sa.Boolean),
+)
+
+brand_key = sa.Table(
+    "brand_key",
+    metadata,
+    _brand(primary_key=True),
+    sa.Column("fingerprint", sa.Text, primary_key=True),
+    sa.Column("line", sa.Text, nullable=False),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("added_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment),
+)
+
+# Whether the rendered files of a home (history.csv, README.txt …) are behind the truth. A table of
+# its own and not a column of brand, so that claiming a job never waits for the brand's row lock.
+home = sa.Table(
+    "home",
+    metadata,
+    _brand(primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("rendered_seq", sa.BigInteger, nullable=False),
+)
+_partial("home_dirty", home.c.brand, where=home.c.seq != home.c.rendered_seq)
+
+upload = sa.Table(
+    "upload",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    _brand(),
+    sa.Column("mode", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("via", sa.Text, nullable=False),
+    sa.Column("complete", sa.Boolean, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    # Id of the job made when the sender finished it: the brand's order of arrival.
+    sa.Column("arrival", Id),
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Column("started_at", Moment),
+    sa.Column("finished_at", Moment),
+    sa.Column("base_version", sa.Integer),
+    sa.Column("version", sa.Integer),
+    sa.Column("source_upload", Id, sa.ForeignKey("upload.id")),
+    # False once retention removed the source bytes: nothing to retry or download any more.
+    sa.Column("source_kept", sa.Boolean, nullable=False),
+    sa.Column("waived", Json),
+    sa.Column("client", Json),
+    sa.Column("reasons", Json),
+    # Last and apart from the receipt: lists read the receipt, and never these pages.
+    sa.Column("receipt", Json),
+    sa.Column("findings", Json),
+    sqlite_autoincrement=True,  # an id is never given twice, not even after `erase`
+)
+sa.Index("upload_of_brand", upload.c.brand, upload.c.id)
+sa.Index("upload_of_brand_in_state", upload.c.brand, upload.c.state, upload.c.id)
+sa.Index("upload_in_state", upload.c.state, upload.c.id)
+sa.Index("upload_received_at", upload.c.received_at, upload.c.id)
+sa.Index("upload_source", upload.c.sha256)
+_partial("upload_retried", upload.c.source_upload, where=upload.c.source_upload.is_not(None))
+
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    _brand(),
+    sa.Column("upload", Id, sa.ForeignKey("upload.id")),
+    sa.Column("at", Moment, nullable=False),
+    # `upload.<state>` or another `noun.past_verb`; append-only.
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("detail", Json),
+)
+sa.Index("event_of_upload", event.c.upload, event.c.id)
+sa.Index("event_of_brand", event.c.brand, event.c.id)
+
+# The queue (anchors/reliability.md §3, design B): only a brand's head is `queued` or `running`, the
+# rest are `waiting`; finishing the head promotes the next.
+job = sa.Table(
+    "job",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    _brand(),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("upload", Id, sa.ForeignKey("upload.id")),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("args", Json),
+    sa.Column("place", sa.Text, nullable=False),
+    # attempt: starts; failures: times handed back with an error; takeovers: owners that died.
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("takeovers", sa.Integer, nullable=False),
+    sa.Column("token", sa.Integer, nullable=False),
+    sa.Column("owner", sa.Text),
+    sa.Column("lease_until", Moment),
+    sa.Column("queued_at", Moment, nullable=False),
+    sa.Column("run_at", Moment, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Column("result", Json),
+    sqlite_autoincrement=True,
+)
+_partial("job_one_head", job.c.brand, where=job.c.place.in_(["queued", "running"]), unique=True)
+_partial("job_queued", job.c.id, where=job.c.place == "queued")
+_partial("job_waiting", job.c.brand, job.c.id, where=job.c.place == "waiting")
+_partial("job_running", job.c.lease_until, where=job.c.place == "running")
+sa.Index("job_of_upload", job.c.upload, job.c.id)
+
+version = sa.Table(
+    "version",
+    metadata,
+    _brand(primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    # The upload that made it; null for a release and a rollback.
+    sa.Column("upload", Id, sa.ForeignKey("upload.id"), unique=True),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("of", sa.Integer),
+    # Names in the catalog area; null once retention removed the bytes.
+    sa.Column("file", sa.Text),
+    sa.Column("file_bytes", sa.BigInteger, nullable=False),
+    sa.Column("changes", sa.Text),
+    sa.Column("changes_csv", sa.Text),
+    sa.Column("changes_csv_bytes", sa.BigInteger, nullable=False),
+    sa.Column("products", sa.BigInteger, nullable=False),
+    sa.Column("columns", Json, nullable=False),
+    sa.Column("counts", Json, nullable=False),
+    sa.Column("rules", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("mode", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+)
+_partial("version_with_files", version.c.brand, version.c.number, where=version.c.file.is_not(None))
+
+withheld = sa.Table(
+    "withheld",
+    metadata,
+    _brand(primary_key=True),
+    sa.Column("upload", Id, sa.ForeignKey("upload.id"), nullable=False),
+    sa.Column("blob", sa.Text, nullable=False),
+    sa.Column("products", sa.BigInteger, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+)
+
+# What is listed in homes and by the API. folder: errors, receipts, catalog, '' (top), api, internal.
+file = sa.Table(
+    "file",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    _brand(),
+    sa.Column("upload", Id, sa.ForeignKey("upload.id")),
+    sa.Column("folder", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("area", sa.Text, nullable=False),
+    sa.Column("blob", sa.Text, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.UniqueConstraint("brand", "folder", "name"),
+)
+sa.Index("file_of_upload", file.c.upload, file.c.id)
+sa.Index("file_created_at", file.c.created_at)
+sa.Index("file_blob", file.c.area, file.c.blob)
+
+token = sa.Table(
+    "token",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("brand", sa.Text, sa.ForeignKey("brand.name")),
+    sa.Column("read_only", sa.Boolean, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False, unique=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment),
+)
+
+# Live processes of the gateway, on any host.
+process = sa.Table(
+    "process",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("roles", Json, nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("beat_at", Moment, nullable=False),
+)
+
+# Bytes that a session writes (spec §2 "Finished"); owned by store/drafts.py.
+draft = sa.Table(
+    "draft",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    _brand(),
+    # inbox, partial or test: the top directory, which is the mode.
+    sa.Column("top", sa.Text, nullable=False),
+    # As the view shows it, without the leading `/` (`inbox/a.csv`).
+    sa.Column("path", sa.Text, nullable=False),
+    # Name under the staging directory.
+    sa.Column("staging", sa.Text, nullable=False),
+    # writing (a handle is open), closed (every handle by a CLOSE packet), dropped (without one).
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("declared_bytes", sa.BigInteger),
+    # Set once it left `receiving` for the first time: a resumed draft keeps its upload id.
+    sa.Column("upload", Id, sa.ForeignKey("upload.id")),
+    # The process that has it open; after that process died it is dropped.
+    sa.Column("owner", sa.Text),
+    sa.Column("opened_at", Moment, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("client", Json),
+    sqlite_autoincrement=True,
+)
+sa.Index("draft_of_brand", draft.c.brand, draft.c.path)
+sa.Index("draft_changed_at", draft.c.state, draft.c.changed_at)
+_partial("draft_of_upload", draft.c.upload, where=draft.c.upload.is_not(None))
+
+# What a brand sees in its writable directories: its own directories, drafts and accepted names.
+entry = sa.Table(
+    "entry",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    _brand(),
+    sa.Column("path", sa.Text, nullable=False),
+    # dir or file.
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("draft", Id, sa.ForeignKey("draft.id")),
+    sa.Column("upload", Id, sa.ForeignKey("upload.id")),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.Text),
+    sa.Column("permissions", sa.Integer),
+    sa.Column("modified_at", Moment, nullable=False),
+    # When an accepted name leaves the view (intake.visible_after); null: it stays.
+    sa.Column("expires_at", Moment),
+    sa.UniqueConstraint("brand", "path"),
+)
+_partial("entry_expires_at", entry.c.expires_at, where=entry.c.expires_at.is_not(None))
+_partial("entry_of_draft", entry.c.draft, where=entry.c.draft.is_not(None))
+_partial("entry_of_upload", entry.c.upload, where=entry.c.upload.is_not(None))
