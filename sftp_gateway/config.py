@@ -54,7 +54,7 @@ _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no",
 
 def shipped(name: str) -> Path:
     """Give the path of a file of config/ that comes with the gateway (in a wheel, or in the checkout)."""
-    inside = Path(__file__).parent / "config" / name
+    inside = Path(__file__).parent / "shipped" / name
     return inside if inside.exists() else Path(__file__).parent.parent / "config" / name
 
 
