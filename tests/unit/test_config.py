@@ -24,7 +24,7 @@ def test_the_shipped_file_holds_every_default():
 def test_the_shipped_file_names_every_setting():
     text = config.shipped("gateway.toml").read_text()
     for section in dataclasses.fields(Settings):
-        body = text.split(f"[{section.name}]", 1)[1].split("\n[", 1)[0]
+        body = text.split(f"\n[{section.name}]", 1)[1].split("\n[", 1)[0]
         for setting in dataclasses.fields(getattr(Settings(), section.name)):
             assert re.search(rf"^(# )?{setting.name} = ", body, re.MULTILINE), f"{section.name}.{setting.name}"
 
