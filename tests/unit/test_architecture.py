@@ -1,0 +1,147 @@
+"""The house rules that a machine can hold: imports point down, libraries keep to their rooms, names."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "sftp_gateway"
+
+FLOORS: list[set[str]] = [
+    {"__main__"},
+    {"cli"},
+    {"demo", "doctor"},
+    {"daemon"},
+    {"sftp", "intake", "worker", "render", "retention", "mail", "web"},
+    {"catalog", "store", "blobs", "config"},
+    {"receipt", "settings"},
+    {"brand", "upload"},
+    {"errors", "logs", ""},
+]
+"""Rooms, top floor first. A room may import from lower floors and from itself, never sideways or up."""
+
+
+LIBRARIES = {
+    "asyncssh": ("sftp", "demo"),
+    "watchdog": ("intake.watch",),
+    "duckdb": ("catalog",),
+    "pyarrow": ("catalog",),
+    "numpy": ("catalog",),
+    "pandas": ("catalog.read.sheet", "catalog.inspect"),
+    "sqlalchemy": ("store",),
+    "alembic": ("store",),
+    "starlette": ("web",),
+    "uvicorn": ("web", "daemon"),
+    "jinja2": ("web",),
+    "obstore": ("blobs",),
+}
+"""Who alone may import a library (module prefixes below sftp_gateway)."""
+
+FORBIDDEN_NAMES = {"utils", "common", "core", "helpers", "base", "manager", "service", "handler", "factory", "misc"}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        yield ".".join(parts).removesuffix(".__init__").removesuffix("__init__"), path
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", node.lineno
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[0].split("_")[0] if module not in {"__main__"} else module
+
+
+def floor_of(module: str) -> int:
+    room = module.split(".")[0]
+    for index, rooms in enumerate(FLOORS):
+        if room in rooms or (room.split("_")[0] in rooms and room != "__main__"):
+            return index
+    raise AssertionError(f"sftp_gateway/{module}: a room that is on no floor; say in FLOORS where it belongs")
+
+
+def inside(name: str) -> str | None:
+    """The module of ours that an import reaches, as a path below sftp_gateway; None for others."""
+    if not (name == "sftp_gateway" or name.startswith("sftp_gateway.")):
+        return None
+    below = name.removeprefix("sftp_gateway").lstrip(".")
+    known = dict(modules())
+    while below and below not in known:
+        below = below.rpartition(".")[0]
+    return below
+
+
+def test_imports_point_down():
+    wrong = []
+    for module, path in modules():
+        for name, line in imports(path):
+            target = inside(name)
+            if target is None or room_of(target) == room_of(module):
+                continue
+            if floor_of(target) <= floor_of(module):
+                wrong.append(f"sftp_gateway/{path.relative_to(PACKAGE)}:{line} imports {target}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_room_is_part_of_a_circle():
+    graph = {
+        module: {t for name, _ in imports(path) if (t := inside(name)) and t != module} for module, path in modules()
+    }
+
+    def reaches(start: str) -> set[str]:
+        seen: set[str] = set()
+        todo = list(graph[start])
+        while todo:
+            module = todo.pop()
+            if module not in seen:
+                seen.add(module)
+                todo += graph[module]
+        return seen
+
+    assert not [module for module in graph if module in reaches(module)]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_library_keeps_to_its_room(library):
+    allowed = LIBRARIES[library]
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for module, path in modules()
+        for name, line in imports(path)
+        if name.split(".")[0] == library
+        and not any(module == room or module.startswith((room + ".", room + "_")) for room in allowed)
+    ]
+    assert not wrong, f"{library} is imported outside {allowed}: {wrong}"
+
+
+def test_no_import_inside_a_function_without_a_reason():
+    wrong = []
+    for _, path in modules():
+        lines = path.read_text().splitlines()
+        for function in ast.walk(ast.parse("\n".join(lines))):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import | ast.ImportFrom) and "#" not in lines[node.lineno - 1]:
+                    wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not wrong
+
+
+def test_modules_have_names_that_say_something():
+    assert not [
+        str(path) for _, path in modules() if path.stem in FORBIDDEN_NAMES or path.parent.name in FORBIDDEN_NAMES
+    ]
+
+
+def test_every_module_says_what_it_is_for():
+    assert not [str(path) for _, path in modules() if not ast.get_docstring(ast.parse(path.read_text()))]
