@@ -50,6 +50,9 @@ class Corrected:
     base_version: int
     changes: tuple[Path, ...]
     accepted: Path | None = None
+    mode: Mode = Mode.FULL
+    """What a row of that upload meant: FULL (the whole product) or PARTIAL (merged with it). Of a
+    correction's correction: that of the upload at the start of the chain."""
 
 
 Lookup = Callable[[int], Corrected | None]
@@ -127,3 +130,18 @@ class Outcome:
     """The held upload that this one joins and supersedes."""
     ends_with_newline: bool
     complete_reason: str = ""
+    columns: tuple[str, ...] = ()
+    """Columns of the version made, in order, without hidden ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remade:
+    """A version made from versions, without an upload: a release or a rollback.
+
+    `made` holds the kinds catalog, changes and changes_csv; `changes` the counts of receipt.CHANGES."""
+
+    number: int
+    made: tuple[Made, ...]
+    products: int
+    changes: dict[str, int]
+    columns: tuple[str, ...]
