@@ -251,54 +251,48 @@ process = sa.Table(
     sa.Column("beat_at", Moment, nullable=False),
 )
 
-# Bytes that a session writes (spec §2 "Finished"); owned by store/drafts.py.
-draft = sa.Table(
-    "draft",
-    metadata,
-    sa.Column("id", Id, primary_key=True),
-    _brand(),
-    # inbox, partial or test: the top directory, which is the mode.
-    sa.Column("top", sa.Text, nullable=False),
-    # As the view shows it, without the leading `/` (`inbox/a.csv`).
-    sa.Column("path", sa.Text, nullable=False),
-    # Name under the staging directory.
-    sa.Column("staging", sa.Text, nullable=False),
-    # writing (a handle is open), closed (every handle by a CLOSE packet), dropped (without one).
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("bytes", sa.BigInteger, nullable=False),
-    sa.Column("declared_bytes", sa.BigInteger),
-    # Set once it left `receiving` for the first time: a resumed draft keeps its upload id.
-    sa.Column("upload", Id, sa.ForeignKey("upload.id")),
-    # The process that has it open; after that process died it is dropped.
-    sa.Column("owner", sa.Text),
-    sa.Column("opened_at", Moment, nullable=False),
-    sa.Column("changed_at", Moment, nullable=False),
-    sa.Column("client", Json),
-    sqlite_autoincrement=True,
-)
-sa.Index("draft_of_brand", draft.c.brand, draft.c.path)
-sa.Index("draft_changed_at", draft.c.state, draft.c.changed_at)
-_partial("draft_of_upload", draft.c.upload, where=draft.c.upload.is_not(None))
-
-# What a brand sees in its writable directories: its own directories, drafts and accepted names.
+# What a brand has in its writable directories: its own directories, drafts and accepted names. One
+# row is one thing through its whole life (spec §2 "Finished"); owned by store/drafts.py.
 entry = sa.Table(
     "entry",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    # Random, and the name of the staging file.
+    sa.Column("id", sa.Text, primary_key=True),
     _brand(),
-    sa.Column("path", sa.Text, nullable=False),
-    # dir or file.
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("draft", Id, sa.ForeignKey("draft.id")),
-    sa.Column("upload", Id, sa.ForeignKey("upload.id")),
+    # As the view shows it (`inbox/a.csv`); null: lost its name to a later file, still an upload to be.
+    sa.Column("path", sa.Text),
+    # As the client wrote it, without the leading `/` (`a.csv`).
+    sa.Column("sent", sa.Text, nullable=False),
+    # directory, open, closed, dropped, claimed, accepted, spent, refused: see drafts.Place.
+    sa.Column("place", sa.Text, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),
-    sa.Column("sha256", sa.Text),
-    sa.Column("permissions", sa.Integer),
+    sa.Column("declared_bytes", sa.BigInteger),
+    sa.Column("sha256", sa.Text, nullable=False),
+    # Set once it left `receiving` for the first time: a resumed draft keeps its upload id.
+    sa.Column("upload", Id, sa.ForeignKey("upload.id")),
+    # The process that has it open or claims it; after that process died it is dropped or closed.
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("client", Json),
+    # Why it is refused, made into an upload's receipt by the intake.
+    sa.Column("reason", Json),
     sa.Column("modified_at", Moment, nullable=False),
+    sa.Column("opened_at", Moment, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
+    # When the intake looks at it next; null: never.
+    sa.Column("due_at", Moment),
     # When an accepted name leaves the view (intake.visible_after); null: it stays.
     sa.Column("expires_at", Moment),
     sa.UniqueConstraint("brand", "path"),
 )
+_partial("entry_due_at", entry.c.due_at, where=entry.c.due_at.is_not(None))
 _partial("entry_expires_at", entry.c.expires_at, where=entry.c.expires_at.is_not(None))
-_partial("entry_of_draft", entry.c.draft, where=entry.c.draft.is_not(None))
 _partial("entry_of_upload", entry.c.upload, where=entry.c.upload.is_not(None))
+sa.Index("entry_of_owner", entry.c.owner, entry.c.place)
+
+# Counts the changes of a brand's entries, so that a process notices what another one did to them.
+view = sa.Table(
+    "view",
+    metadata,
+    _brand(primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+)
