@@ -201,3 +201,13 @@ def _number(key: str, kind: type, value: Any, place: str) -> Any:
     if kind is int and number != int(number):
         raise ConfigError(f"{place}: {value!r} is not a whole number")
     return kind(number)
+
+
+def store_url(settings: Settings) -> str:
+    """Give the SQLAlchemy URL of the store: as set, else SQLite in storage.root."""
+    return settings.store.url or f"sqlite:///{settings.storage.root / 'gateway.db'}"
+
+
+def drop_folder(settings: Settings) -> Path:
+    """Give the folder whose <brand>/{inbox,partial,test} are watched."""
+    return settings.intake.drop or settings.storage.root / "drop"

@@ -16,7 +16,7 @@ FLOORS: list[set[str]] = [
     {"daemon"},
     {"sftp", "intake", "worker", "render", "retention", "mail", "web"},
     {"catalog", "store", "blobs", "config"},
-    {"receipt", "settings"},
+    {"receipt", "settings", "brandset", "outcome"},
     {"brand", "upload"},
     {"errors", "logs", ""},
 ]

@@ -1,0 +1,153 @@
+"""What `brand set NAME KEY=VALUE` understands: text pairs → new `BrandSettings`. Pure."""
+
+import codecs
+import dataclasses
+import difflib
+import re
+import zoneinfo
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from sftp_gateway.brand import BrandSettings, Guards
+from sftp_gateway.errors import NotFound
+
+V = TypeVar("V", str, float)
+_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+
+
+def apply(settings: BrandSettings, pairs: Iterable[str], columns: frozenset[str]) -> BrandSettings:
+    """Give the settings with `KEY=VALUE` pairs put in; an empty VALUE restores the default.
+
+    `columns` are the names of the catalog's columns. Raises NotFound (usage) naming what is wrong.
+    """
+    for pair in pairs:
+        key, found, value = pair.partition("=")
+        if not found:
+            raise NotFound(f"{pair}: give KEY=VALUE")
+        settings = _one(settings, key.strip(), value, columns)
+    return settings
+
+
+def _one(settings: BrandSettings, key: str, value: str, columns: frozenset[str]) -> BrandSettings:
+    group, dot, name = key.partition(".")
+    if dot and group == "columns":
+        _known(name, columns, "column")
+        return dataclasses.replace(settings, columns=_with(settings.columns, name, value.strip()))
+    if dot and group == "guards":
+        _known(name, frozenset(Guards.__slots__), "guard")
+        number = _guard(key, name, value) if value else None
+        guards = {**settings.guards, name: number} if number is not None else _with(settings.guards, name, 0.0)
+        return dataclasses.replace(settings, guards=guards)
+    _known(key, frozenset(_CHECKS) | {"columns.<column>", "guards.<guard>"}, "setting")
+    default = getattr(BrandSettings(), key)
+    return dataclasses.replace(settings, **{key: _CHECKS[key](key, value) if value else default})
+
+
+def _with(mapping: dict[str, V], name: str, value: V) -> dict[str, V]:
+    rest = {key: old for key, old in mapping.items() if key != name}
+    return {**rest, name: value} if value else rest
+
+
+def _known(name: str, known: frozenset[str], what: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(sorted(known))
+        raise NotFound(f"{name}: no such {what}; {hint}")
+
+
+def _guard(key: str, name: str, value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        raise NotFound(f"{key}: {value!r} is not a number") from None
+    share = isinstance(getattr(Guards(), name), float)
+    if number < 0 or (share and number > 1 and name != "price_move"):
+        raise NotFound(f"{key}: {value} is out of range; give a share between 0 and 1" if share else f"{key}: below 0")
+    return number
+
+
+def _one_of(*allowed: str) -> Callable[[str, str], str]:
+    def check(key: str, value: str) -> str:
+        if value.lower() not in allowed:
+            raise NotFound(f"{key}: {value!r} is none of {', '.join(allowed)}")
+        return value.lower()
+
+    return check
+
+
+def _text(_key: str, value: str) -> str:
+    return value
+
+
+def _encoding(key: str, value: str) -> str:
+    try:
+        return codecs.lookup(value).name
+    except LookupError:
+        raise NotFound(f"{key}: {value!r} is no encoding known here; utf-8, cp1252, utf-16 are usual") from None
+
+
+def _delimiter(key: str, value: str) -> str:
+    found = _DELIMITERS.get(value.lower(), value)
+    if found not in _DELIMITERS.values():
+        raise NotFound(f"{key}: give comma, semicolon, tab or pipe")
+    return found
+
+
+def _timezone(key: str, value: str) -> str:
+    try:
+        return zoneinfo.ZoneInfo(value).key
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        raise NotFound(f"{key}: {value!r} is no time zone; give a name such as Europe/Amsterdam") from None
+
+
+def _currency(key: str, value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{3}", value):
+        raise NotFound(f"{key}: {value!r} is no ISO 4217 code; give three letters such as EUR")
+    return value.upper()
+
+
+def _pattern(key: str, value: str) -> str:
+    try:
+        groups = re.compile(value).groupindex
+    except re.error as error:
+        raise NotFound(f"{key}: not a regular expression: {error}") from None
+    if not {"date", "sequence"} & set(groups):
+        raise NotFound(f"{key}: name a group (?P<date>…) or (?P<sequence>…) that says the order")
+    return value
+
+
+def _contact(key: str, value: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
+        raise NotFound(f"{key}: {value!r} is no mail address")
+    return value
+
+
+def _interval(key: str, value: str) -> str:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?\s*(min|minutes?|h|hours?|d|days?|weeks?)", value):
+        raise NotFound(f"{key}: give a time such as 24 h or 7 d")
+    return value
+
+
+def _marker(key: str, value: str) -> str:
+    if not re.fullmatch(r"\.[A-Za-z0-9._-]{1,30}", value):
+        raise NotFound(f"{key}: give an ending such as .done")
+    return value
+
+
+_CHECKS: dict[str, Callable[[str, str], str]] = {
+    "encoding": _encoding,
+    "delimiter": _delimiter,
+    "quote": _one_of('"', "'"),
+    "decimal": _one_of(".", ","),
+    "date_order": _one_of("dmy", "mdy", "ymd"),
+    "timezone": _timezone,
+    "sheet": _text,
+    "currency": _currency,
+    "mode": _one_of("full", "partial"),
+    "duplicates": _one_of("last", "refuse"),
+    "unknown_columns": _one_of("ignore", "refuse", "keep"),
+    "name_pattern": _pattern,
+    "marker": _marker,
+    "contact": _contact,
+    "expect_every": _interval,
+}

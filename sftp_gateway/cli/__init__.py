@@ -1,0 +1,48 @@
+"""The command line: parse, call, print; errors become exit codes (spec §9). Light at import.
+
+Each verb lives in a module of its own noun and is loaded when it is called, so that
+`sftp-gateway --version` does not wait for a database driver.
+"""
+
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from sftp_gateway import errors, logs
+from sftp_gateway.cli import arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and give its exit code: 0 ok, 1 refused, 2 usage, 69, 70, 77, 78 (spec §9)."""
+    options = arguments.parser().parse_args(argv)
+    if hasattr(signal, "SIGPIPE") and options.verb != "run":
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `… | head` ends quietly, as other tools do
+    module, _, function = options.call.partition(":")
+    try:
+        if options.verb != "run":
+            logs.configure("warning", "text")
+        return int(getattr(importlib.import_module(f"sftp_gateway.cli.{module}"), function)(options) or 0)
+    except errors.GatewayError as error:
+        return _complain(str(error), error.exit_code, as_json=options.json)
+    except PermissionError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(
+            f"{where}{error.strerror}; run this as the owner of storage.root, or as root", 77, as_json=options.json
+        )
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130, as_json=options.json)
+    except Exception as error:
+        if os.environ.get("SFTP_GATEWAY_TRACEBACK"):
+            raise
+        text = f"unexpected {type(error).__name__}: {error} (SFTP_GATEWAY_TRACEBACK=1 shows where)"
+        return _complain(" ".join(text.split()), 70, as_json=options.json)
+
+
+def _complain(text: str, code: int, *, as_json: bool) -> int:
+    """Print one clear line on stderr, or an object for programs; give the exit code back."""
+    line = json.dumps({"error": text, "exit": code}) if as_json else f"sftp-gateway: {text}"
+    print(line, file=sys.stderr)
+    return code

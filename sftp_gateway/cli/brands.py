@@ -1,0 +1,195 @@
+"""`brand …` and `erase`: who may come in, and how their files are read."""
+
+import argparse
+import dataclasses
+import secrets
+import socket
+from pathlib import Path
+
+from sftp_gateway import brandset, receipt
+from sftp_gateway.brand import NAME, BrandSettings
+from sftp_gateway.catalog import schema
+from sftp_gateway.cli import opening, output
+from sftp_gateway.errors import NotAllowed, NotFound
+from sftp_gateway.sftp import auth
+from sftp_gateway.store import brands
+
+
+def add(options: argparse.Namespace) -> None:
+    """Add a brand and say how it connects; without a key it gets a password."""
+    if not NAME.fullmatch(options.name):
+        raise NotFound(f"{options.name!r} cannot be a brand's name: small letters, digits and -, at most 32")
+    key = _read_key(options.key) if options.key else None
+    with opening.gateway(options) as opened:
+        brands.create(opened.store, options.name, BrandSettings())
+        made = {"brand": options.name, "user": options.name}
+        if key is not None:
+            brands.add_key(opened.store, options.name, key)
+        else:
+            made["password"] = _new_password(opened, options.name)
+        if options.json:
+            output.as_json(made)
+            return
+        host = opened.settings.sftp.public_host or socket.getfqdn()
+        port = opened.settings.sftp.public_port or opened.settings.sftp.port
+        print(f"Brand {options.name} may log in: sftp -P {port} {options.name}@{host}")
+        if key is not None:
+            print(f"  with the key {key.fingerprint}")
+        else:
+            print(f"  with the password {made['password']}  (shown only now)")
+
+
+def listing(options: argparse.Namespace) -> None:
+    """List the brands."""
+    with opening.gateway(options) as opened:
+        found = brands.all_brands(opened.store)
+    if options.json:
+        output.as_json(
+            {"brands": [{"brand": b.name, "enabled": b.enabled, "version": b.current_version or None} for b in found]}
+        )
+        return
+    rows = [
+        (b.name, "enabled" if b.enabled else "disabled", b.current_version or None, b.settings.contact) for b in found
+    ]
+    output.table(("BRAND", "STATE", "VERSION", "CONTACT"), rows, "No brand yet: sftp-gateway brand add NAME")
+
+
+def show(options: argparse.Namespace) -> None:
+    """Show a brand, what was set for it, and its keys."""
+    with opening.gateway(options) as opened:
+        brand = brands.get(opened.store, options.name)
+        keys = brands.keys(opened.store, options.name)
+        password = brands.password_hash(opened.store, options.name) is not None
+    chosen = {k: v for k, v in dataclasses.asdict(brand.settings).items() if v != getattr(BrandSettings(), k)}
+    if options.json:
+        listed = [
+            {
+                "fingerprint": k.fingerprint,
+                "label": k.label,
+                "added_at": receipt.moment(k.added_at),
+                "expires_at": receipt.moment(k.expires_at),
+            }
+            for k in keys
+        ]
+        output.as_json(
+            {
+                "brand": brand.name,
+                "enabled": brand.enabled,
+                "version": brand.current_version or None,
+                "password": password,
+                "keys": listed,
+                "settings": chosen,
+            }
+        )
+        return
+    print(
+        f"Brand {brand.name}: {'enabled' if brand.enabled else 'disabled'}, catalog version {brand.current_version or 'none yet'}"
+    )
+    print(f"  logs in with a {'password or a key' if password else 'key'}")
+    for key in keys:
+        until = f", until {receipt.moment(key.expires_at)}" if key.expires_at else ""
+        print(f"  key {key.fingerprint} {key.label} (added {receipt.moment(key.added_at)}{until})")
+    for name, value in chosen.items():
+        for setting, text in (
+            {f"{name}.{k}": v for k, v in value.items()}.items() if isinstance(value, dict) else ((name, value),)
+        ):
+            print(f"  {setting} = {output.clean(text)}")
+
+
+def enable(options: argparse.Namespace) -> None:
+    """Let a disabled brand in again."""
+    _switch(options, enabled=True)
+
+
+def disable(options: argparse.Namespace) -> None:
+    """Let a brand in no more; running sessions end, its catalog stays."""
+    _switch(options, enabled=False)
+
+
+def password(options: argparse.Namespace) -> None:
+    """Give a brand a new password, or none."""
+    with opening.gateway(options) as opened:
+        brands.get(opened.store, options.name)
+        if options.remove:
+            brands.set_password_hash(opened.store, options.name, None)
+            made = None
+        else:
+            made = _new_password(opened, options.name)
+    if options.json:
+        output.as_json({"brand": options.name, "user": options.name} | ({"password": made} if made else {}))
+    else:
+        print(
+            f"New password of {options.name}: {made}  (shown only now)"
+            if made
+            else f"{options.name} logs in by key only."
+        )
+
+
+def change(options: argparse.Namespace) -> None:
+    """Set what `KEY=VALUE` pairs say, all or nothing."""
+    with opening.gateway(options) as opened:
+        columns = frozenset(column.name for column in schema.load(opened.settings.catalog.rules).columns)
+        brand = brands.get(opened.store, options.name)
+        brands.save_settings(opened.store, options.name, brandset.apply(brand.settings, options.pairs, columns))
+    if options.json:
+        output.as_json({"brand": options.name, "set": options.pairs})
+    else:
+        print(f"Set for {options.name}; the next upload is read that way.")
+
+
+def key_add(options: argparse.Namespace) -> None:
+    """Let a brand log in with one more public key."""
+    expires = opening.moment(options.expires, "--expires")
+    key = dataclasses.replace(_read_key(options.file), expires_at=expires)
+    key = dataclasses.replace(key, label=options.label) if options.label else key
+    with opening.gateway(options) as opened:
+        brands.add_key(opened.store, options.name, key)
+    if options.json:
+        output.as_json({"brand": options.name, "fingerprint": key.fingerprint, "expires_at": receipt.moment(expires)})
+    else:
+        print(f"{options.name} may log in with {key.fingerprint} from now on.")
+
+
+def key_remove(options: argparse.Namespace) -> None:
+    """Forget a public key."""
+    with opening.gateway(options) as opened:
+        brands.remove_key(opened.store, options.name, options.fingerprint)
+    if options.json:
+        output.as_json({"brand": options.name, "removed": options.fingerprint})
+    else:
+        print(f"{options.fingerprint} lets nobody in any more.")
+
+
+def erase(options: argparse.Namespace) -> None:
+    """Erase everything of a brand; prints what went, as a proof."""
+    with opening.gateway(options) as opened:
+        brands.get(opened.store, options.brand)
+        if not options.yes and input(f"Erase everything of {options.brand}? Type its name: ").strip() != options.brand:
+            raise NotAllowed("nothing was erased")
+        proof = brands.erase(opened.store, opened.files, options.brand)
+    if options.json:
+        output.as_json(proof)
+    else:
+        print(f"Erased {options.brand}: " + ", ".join(f"{v} {k}" for k, v in proof.items() if k not in ("brand",)))
+
+
+def _switch(options: argparse.Namespace, *, enabled: bool) -> None:
+    with opening.gateway(options) as opened:
+        brands.set_enabled(opened.store, options.name, enabled)
+    if options.json:
+        output.as_json({"brand": options.name, "enabled": enabled})
+    else:
+        print(f"{options.name} is {'enabled' if enabled else 'disabled'}.")
+
+
+def _new_password(opened: opening.Opened, name: str) -> str:
+    made = secrets.token_urlsafe(18)
+    brands.set_password_hash(opened.store, name, auth.hash_password(made))
+    return made
+
+
+def _read_key(file: str) -> auth.Key:
+    try:
+        return auth.parse_public_key(Path(file).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotFound(f"{file}: cannot be read: {error}") from error

@@ -1,0 +1,103 @@
+"""`catalog`, `changes`, `versions`, `rollback`: what is published."""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from sftp_gateway import blobs, receipt, worker
+from sftp_gateway.catalog import export, schema
+from sftp_gateway.cli import opening, output
+from sftp_gateway.errors import NotFound
+from sftp_gateway.store import brands, versions
+
+
+def catalog(options: argparse.Namespace) -> None:
+    """Print a version of a catalog as CSV, JSON Lines or Parquet."""
+    with opening.gateway(options) as opened:
+        version = _version(opened, options.brand, options.version)
+        if options.output is None and options.format == "parquet" and sys.stdout.isatty():
+            raise NotFound("Parquet is not for a terminal: give --output FILE, or send it to a file")
+        rules = schema.load(opened.settings.catalog.rules)
+        with opened.files.local(blobs.Area.CATALOG, version.file) as parquet:
+            if options.output is None:
+                export.write(parquet, rules, options.format, sys.stdout.buffer)
+                sys.stdout.flush()
+                return
+            with Path(options.output).open("wb") as out:
+                export.write(parquet, rules, options.format, out)
+    if options.json:
+        output.as_json(
+            {"brand": options.brand, "version": version.number, "products": version.products, "file": options.output}
+        )
+
+
+def changes(options: argparse.Namespace) -> None:
+    """Print what a version changed: op,key,column,before,after."""
+    with opening.gateway(options) as opened:
+        version = _version(opened, options.brand, options.version)
+        if version.changes_csv is None:
+            raise NotFound(f"the changes of version {version.number} were removed after their retention")
+        with opened.files.open(blobs.Area.CATALOG, version.changes_csv) as source:
+            shutil.copyfileobj(source, sys.stdout.buffer)
+        sys.stdout.flush()
+
+
+def versions_of(options: argparse.Namespace) -> None:
+    """List the versions of a catalog, newest first."""
+    with opening.gateway(options) as opened:
+        brand = brands.get(opened.store, options.brand)
+        found = versions.listing(opened.store, options.brand)
+    items = [
+        {
+            "version": v.number,
+            "current": v.number == brand.current_version,
+            "created_at": receipt.moment(v.created_at),
+            "products": v.products,
+            "origin": v.origin,
+            "upload": v.upload,
+            "equals": v.of,
+        }
+        for v in found
+    ]
+    if options.json:
+        output.as_json({"brand": options.brand, "versions": items})
+        return
+    rows = [
+        (
+            i["version"],
+            "current" if i["current"] else "",
+            i["created_at"],
+            i["products"],
+            i["origin"],
+            i["upload"],
+            i["equals"],
+        )
+        for i in items
+    ]
+    headers = ("VERSION", "", "CREATED", "PRODUCTS", "MADE BY", "UPLOAD", "EQUALS")
+    output.table(headers, rows, "Nothing published yet.")
+
+
+def rollback(options: argparse.Namespace) -> None:
+    """Publish an old version again, as a new one, and wait until it is live."""
+    with opening.gateway(options) as opened:
+        made = worker.roll_back(opened.store, opened.files, opened.settings, options.brand, options.number)
+    if options.json:
+        output.as_json(
+            {"brand": options.brand, "version": made.number, "equals": options.number, "products": made.products}
+        )
+    else:
+        print(
+            f"Version {made.number} of {options.brand} is live and equals version {options.number} ({made.products:,} products)."
+        )
+
+
+def _version(opened: opening.Opened, brand: str, number: int | None) -> versions.Version:
+    brands.get(opened.store, brand)
+    if number is not None:
+        return versions.get(opened.store, brand, number)
+    current = versions.current(opened.store, brand)
+    if current is None:
+        raise NotFound(f"nothing of {brand} is published yet")
+    return current

@@ -1,0 +1,83 @@
+"""What people see: tables, receipts in plain words, a progress bar. Programs get JSON."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from sftp_gateway import outcome
+from sftp_gateway.receipt import Receipt
+
+
+def as_json(value: Any) -> None:
+    """Print one JSON document."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def clean(text: object) -> str:
+    """Give text from outside without anything that could move a terminal's cursor or forge a line."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(text))
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
+    """Print columns under their headers, numbers to the right; `empty` says it when there are none."""
+    if not rows:
+        print(empty)
+        return
+    texts = [[clean("" if cell is None else cell) for cell in row] for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(headers, *texts, strict=True)]
+    right = [all(isinstance(row[i], int | float) or row[i] is None for row in rows) for i in range(len(headers))]
+    for line in [list(headers), *texts]:
+        cells = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)]
+        print("  ".join(cells).rstrip())
+
+
+def receipt(value: Receipt) -> None:
+    """Print a receipt for people: one sentence of outcome, the counts, what to fix, where to look."""
+    rows, changes = value["rows"], value["changes"]
+    print(f"Upload {value['upload']}, {clean(value['file']['name'])}: {outcome.label(value).text}.")
+    print(f"  {clean(outcome.sentence(value))}")
+    for reason in value["reasons"]:
+        print(f"  {reason['code']}: {clean(reason.get('text', ''))}")
+    counted = [
+        f"{rows[name]:,} {name}" for name in ("read", "accepted", "rejected", "duplicates", "retained") if rows[name]
+    ]
+    if counted:
+        print("  Rows:     " + ", ".join(counted))
+    did = [f"{number:,} {name}" for name, number in changes.items() if number]
+    if did:
+        print("  Changes:  " + ", ".join(did))
+    if value["findings"]:
+        print("  Findings:")
+    for finding in value["findings"]:
+        column = f" in {finding['column']}" if finding["column"] else ""
+        print(f"    {finding['count']:>7,} × {finding['code']}{clean(column)} ({finding['severity']})")
+        for sample in finding["samples"][:1]:
+            place = f"row {sample['row']}: " if sample.get("row") else ""
+            fix = f" {sample['suggestion']}" if sample.get("suggestion") else ""
+            print(f"              {place}{clean(sample['message'])}{clean(fix)}")
+    for file in value["files"]:
+        print(f"  File:     {clean(file['name'])} ({file['bytes']:,} bytes)")
+
+
+class Progress:
+    """A bar on stderr while an upload is worked on; silent when stderr is no terminal."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._shown = sys.stderr.isatty()
+        self._stage = ""
+
+    def __call__(self, stage: str, share: float) -> None:
+        """Show the stage and how much of it is done (0..1)."""
+        if not self._shown:
+            return
+        filled = round(max(0.0, min(share, 1.0)) * 30)
+        bar = "█" * filled + "░" * (30 - filled)
+        print(f"\r\033[K{clean(self._label)}  {bar} {share:>4.0%}  {stage}", end="", file=sys.stderr, flush=True)
+        self._stage = stage
+
+    def done(self) -> None:
+        """Wipe the bar."""
+        if self._shown and self._stage:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,58 @@
+"""`token …`: bearer tokens of operators and brand admins for the status endpoint."""
+
+import argparse
+
+from sftp_gateway import receipt
+from sftp_gateway.cli import opening, output
+from sftp_gateway.store import brands, tokens
+
+
+def add(options: argparse.Namespace) -> None:
+    """Make a token; its text is shown once and stored hashed."""
+    expires = opening.moment(options.expires, "--expires")
+    with opening.gateway(options) as opened:
+        if options.brand:
+            brands.get(opened.store, options.brand)
+        token, secret = tokens.add(
+            opened.store, options.name, brand=options.brand, read_only=options.read_only, expires_at=expires
+        )
+    if options.json:
+        output.as_json(
+            {"name": token.name, "token": secret, "brand": token.brand, "expires_at": receipt.moment(token.expires_at)}
+        )
+    else:
+        print(f"Token {token.name}: {secret}  (shown only now)")
+
+
+def listing(options: argparse.Namespace) -> None:
+    """List the tokens, without their text."""
+    with opening.gateway(options) as opened:
+        found = tokens.listing(opened.store)
+    items = [
+        {
+            "name": t.name,
+            "brand": t.brand,
+            "read_only": t.read_only,
+            "created_at": receipt.moment(t.created_at),
+            "expires_at": receipt.moment(t.expires_at),
+        }
+        for t in found
+    ]
+    if options.json:
+        output.as_json({"tokens": items})
+        return
+    rows = [
+        (i["name"], i["brand"] or "all", "read" if i["read_only"] else "read, write", i["created_at"], i["expires_at"])
+        for i in items
+    ]
+    output.table(("TOKEN", "BRAND", "MAY", "CREATED", "EXPIRES"), rows, "No token yet: sftp-gateway token add NAME")
+
+
+def remove(options: argparse.Namespace) -> None:
+    """Revoke a token at once."""
+    with opening.gateway(options) as opened:
+        tokens.remove(opened.store, options.name)
+    if options.json:
+        output.as_json({"removed": options.name})
+    else:
+        print(f"Token {options.name} opens nothing any more.")

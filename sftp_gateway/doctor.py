@@ -1,0 +1,138 @@
+"""`check`: says what is wrong with this gateway and where, before a brand finds out.
+
+Each examination gives findings; it never changes anything but probe files that it removes again.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sftp_gateway import blobs, config
+from sftp_gateway.catalog import schema
+from sftp_gateway.errors import GatewayError
+from sftp_gateway.settings import Settings
+from sftp_gateway.sftp import hostkeys
+from sftp_gateway.store import database
+
+OLDEST_CLOCK = 1_700_000_000
+"""Before this (November 2023) the clock of the machine is certainly wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One thing that was looked at; `bad` ones keep the gateway from running well."""
+
+    what: str
+    bad: bool
+    says: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it for programs."""
+        return {"what": self.what, "ok": not self.bad, "says": self.says}
+
+
+def examine(path: str | None, environ: Mapping[str, str]) -> list[Examined]:
+    """Look at everything; the first finding is the configuration, without which nothing else is."""
+    try:
+        settings = config.load(path, environ)
+    except GatewayError as error:
+        return [Examined("configuration", bad=True, says=str(error))]
+    found = config.find(path, environ)
+    results = [Examined("configuration", bad=False, says=str(found) if found else "defaults (no file)")]
+    for what, look in _LOOKS.items():
+        try:
+            results += [Examined(what, bad=False, says=says) for says in look(settings)]
+        except (GatewayError, OSError) as error:
+            results.append(Examined(what, bad=True, says=str(error)))
+    return results
+
+
+def _rules(settings: Settings) -> Iterator[str]:
+    loaded = schema.load(settings.catalog.rules)
+    yield f"{len(loaded.columns)} columns, {len(loaded.rules)} rules, key {', '.join(loaded.key)}"
+
+
+def _permissions(settings: Settings) -> Iterator[str]:
+    root = settings.storage.root
+    probe = root if root.exists() else next(parent for parent in root.parents if parent.exists())
+    if not os.access(probe, os.W_OK | os.X_OK):
+        raise GatewayError(f"{probe} cannot be written by this user (uid {os.geteuid()})")
+    if root.exists() and root.stat().st_mode & 0o077:
+        raise GatewayError(f"{root} is open to other users; chmod 700 {root}")
+    yield (
+        f"{root} belongs to uid {probe.stat().st_uid} and is closed to others"
+        if root.exists()
+        else f"{root} can be made"
+    )
+
+
+def _keys(settings: Settings) -> Iterator[str]:
+    folder = settings.storage.root / "keys"
+    if not settings.sftp.host_keys and not (folder / hostkeys.NAME).exists():
+        yield "an ed25519 key will be made at the first start"
+        return
+    yield from hostkeys.fingerprints(hostkeys.load(settings.sftp.host_keys, folder, settings.sftp.algorithms))
+
+
+def _store(settings: Settings) -> Iterator[str]:
+    if not settings.store.url and not settings.storage.root.exists():
+        yield "will be made at the first start"
+        return
+    store = database.open_store(config.store_url(settings))
+    try:
+        store.ping()
+        drift = abs(store.now().timestamp() - time.time())
+        if drift > 60:
+            raise GatewayError(f"its clock and this machine's differ by {drift:,.0f} s")
+    finally:
+        store.close()
+    yield store.dialect
+
+
+def _disk(settings: Settings) -> Iterator[str]:
+    root = settings.storage.root
+    probe = root if root.exists() else next(parent for parent in root.parents if parent.exists())
+    free = shutil.disk_usage(probe).free
+    if free < settings.limits.disk_floor_bytes:
+        raise GatewayError(f"{probe} has {free:,} bytes free, below limits.disk_floor_bytes: new files are refused")
+    if root.exists():
+        with tempfile.NamedTemporaryFile(dir=root, prefix=".check-") as file:
+            file.write(b"x")
+            file.flush()
+            os.fsync(file.fileno())
+    yield f"{free / 2**30:,.1f} GiB free, fsync works"
+
+
+def _clock(_settings: Settings) -> Iterator[str]:
+    now = time.time()
+    if now < OLDEST_CLOCK:
+        raise GatewayError("this machine's clock is in the past; set it, or times in the history are wrong")
+    yield time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+
+
+def _files(settings: Settings) -> Iterator[str]:
+    if settings.storage.files:
+        blobs.open_files(settings.storage)
+    yield settings.storage.files or str(settings.storage.root)
+
+
+def _drop(settings: Settings) -> Iterator[str]:
+    drop: Path = config.drop_folder(settings)
+    yield f"{drop}" if drop.exists() else f"{drop} (made when the gateway starts)"
+
+
+_LOOKS: dict[str, Callable[[Settings], Iterator[str]]] = {
+    "catalog rules": _rules,
+    "permissions": _permissions,
+    "host keys": _keys,
+    "store": _store,
+    "files": _files,
+    "drop folder": _drop,
+    "disk": _disk,
+    "clock": _clock,
+}
