@@ -1,0 +1,120 @@
+"""A socket that was just accepted: whose it is, and whether it may speak SSH at all.
+
+Those who may not get a line that SSH clients show in verbose mode (RFC 4253 §4.2 allows lines
+before the version), and cost no key exchange. From a balancer that is listed, the first bytes are
+a PROXY protocol v2 header that names the real client.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+from sftp_gateway import logs
+from sftp_gateway.sftp import limits, proxy, seams, visitor
+
+log = logs.get(__name__)
+
+HEADER_SECONDS = 5.0
+LOG_SECONDS = 60.0
+MOST_SOURCES = 10_000
+
+
+class Refusals:
+    """Turns connections away: counts each, logs one line per source, reason and minute."""
+
+    def __init__(self, door: visitor.Door) -> None:
+        self._door = door
+        self._logged_at: dict[tuple[str, str], float] = {}
+
+    def refuse(self, transport: asyncio.Transport, address: str, reason: str, text: str) -> None:
+        """Say why and hang up."""
+        self._door.counts.refused[reason] += 1
+        now, key = self._door.clock(), (limits.source_of(address), reason)
+        if now - self._logged_at.get(key, -LOG_SECONDS) >= LOG_SECONDS:
+            if len(self._logged_at) >= MOST_SOURCES:
+                self._logged_at.clear()
+            self._logged_at[key] = now
+            log.info("connection.refused", source=address, reason=reason)
+        transport.write(f"{text}\r\n".encode())
+        transport.close()
+
+
+class Arrival(asyncio.Protocol):
+    """The protocol of a new socket until a `Connection` takes over."""
+
+    def __init__(
+        self,
+        door: visitor.Door,
+        refusals: Refusals,
+        balancers: tuple[limits.Network, ...],
+        connect: Callable[[visitor.Visitor], seams.Connection],
+    ) -> None:
+        self._door, self._refusals, self._balancers, self._connect = door, refusals, balancers, connect
+        self._transport: asyncio.Transport | None = None
+        self._peer = ""
+        self._header = b""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Look at the peer; wait for a header if it is a balancer."""
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if peer else ""
+        self._door.counts.connections += 1
+        if limits.is_in(self._peer, self._balancers):
+            self._timer = asyncio.get_running_loop().call_later(HEADER_SECONDS, self._transport.abort)
+        else:
+            self._admit(self._peer, b"")
+
+    def data_received(self, data: bytes) -> None:
+        """Collect the header of a balancer."""
+        if self._timer is None or self._transport is None:
+            return
+        self._header += data
+        try:
+            header = proxy.parse(self._header)
+        except ValueError as exc:
+            self._stop_timer()
+            log.warning("connection.refused", source=self._peer, reason="bad_proxy_header", text=str(exc))
+            self._door.counts.refused["bad_proxy_header"] += 1
+            self._transport.abort()
+            return
+        if header is not None:
+            self._stop_timer()
+            self._admit(header.address or self._peer, self._header[header.length :])
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature of asyncio
+        """Forget the timer."""
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _admit(self, address: str, first: bytes) -> None:
+        assert self._transport is not None
+        guest = visitor.Visitor(self._door, address)
+        refusal = self._refusal(guest)
+        if refusal:
+            self._refusals.refuse(self._transport, address, *refusal)
+            return
+        connection = self._connect(guest)
+        self._transport.set_protocol(connection)
+        connection.connection_made(self._transport)
+        if first:
+            connection.data_received(first)
+
+    def _refusal(self, guest: visitor.Visitor) -> tuple[str, str] | None:
+        if self._door.draining:
+            return "draining", "The gateway is being restarted; connect again"
+        seconds = 0.0 if guest.exempt else self._door.penalties.remaining(guest.source)
+        if seconds:
+            return "penalised", f"Not allowed at this time: too many failed logins. Try again in {seconds:.0f} s"
+        admission = self._door.lobby.enter(guest, guest.source, exempt=guest.exempt)
+        if not admission.admitted:
+            return "source_full", "Too many connections from your address are not logged in yet; try again"
+        if admission.evicted is not None:
+            self._door.counts.refused["evicted"] += 1
+            admission.evicted.abort()
+        return None

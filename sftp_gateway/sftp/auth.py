@@ -1,0 +1,163 @@
+"""Whose key or password is it? Public keys and argon2 passwords of brands, checked off the event loop.
+
+An unknown or disabled brand costs as much time and gets the same answer as a known one with a
+wrong password. Looking up and hashing have two threads each, so a flood of passwords neither
+fills the machine nor keeps a client with a key waiting.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import argon2
+import asyncssh
+
+from sftp_gateway import brand as brands
+from sftp_gateway import errors
+from sftp_gateway.sftp import algorithms, hostkeys
+
+T = TypeVar("T")
+
+# OWASP's second choice (19 MiB, 2 passes): the first of RFC 9106 would take 64 MiB a try, and two run at once.
+HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+# The hash of a password nobody has, with the parameters above: what unknown brands are compared with.
+DUMMY = HASHER.hash("no brand has this password")
+
+KEY_TYPES = {name for profile in algorithms.PROFILES.values() for name in profile.client_keys}
+COMMENT = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """How the listener asks the store; both are called in a thread.
+
+    `keys` gives None for a brand that is unknown or disabled; `password_hash` None where none is set.
+    """
+
+    keys: Callable[[str], Sequence[brands.Key] | None]
+    password_hash: Callable[[str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """By what a client proved who it is: enough to notice when that stops being valid."""
+
+    method: str
+    fingerprint: str | None = None
+    password_hash: str | None = None
+
+
+def hash_password(password: str) -> str:
+    """Hash a password for storage (argon2id, parameters in the text)."""
+    return HASHER.hash(password)
+
+
+def parse_public_key(text: str, *, label: str = "", now: datetime | None = None) -> brands.Key:
+    """Read one public key: OpenSSH, RFC 4716 (`---- BEGIN SSH2`) or PEM text.
+
+    The comment becomes the label unless one is given. Raise `Refused` with what is wrong: several
+    keys, a private key, a type or length that the front door does not take.
+    """
+    if "PRIVATE KEY" in text or text.startswith("PuTTY-User-Key-File"):
+        raise errors.Refused("KEY", "This is a private key: keep it secret and send the public one (*.pub)")
+    if sum(1 for line in text.splitlines() if line.startswith(("ssh-", "ecdsa-", "sk-"))) > 1:
+        raise errors.Refused("KEY", "The file has several keys; add them one by one")
+    try:
+        key = asyncssh.import_public_key(text.strip())
+    except (asyncssh.KeyImportError, UnicodeError) as exc:
+        raise errors.Refused("KEY", f"This is not a public SSH key: {exc}", "Send the *.pub file") from None
+    if key.get_algorithm() not in KEY_TYPES:
+        raise errors.Refused("KEY", f"{key.get_algorithm()} keys are not accepted", "Use ssh-keygen -t ed25519")
+    if key.get_algorithm() == "ssh-rsa" and hostkeys.rsa_bits(key) < algorithms.DEFAULT.least_rsa_bits:
+        raise errors.Refused("KEY", "RSA keys need at least 2048 bits", "Use ssh-keygen -t ed25519")
+    comment = COMMENT.sub(" ", key.get_comment(errors="replace") or "")[:100]
+    return brands.Key(
+        fingerprint=key.get_fingerprint(),
+        line=line_of(key),
+        label=label or comment,
+        added_at=now or datetime.now(UTC),
+        expires_at=None,
+    )
+
+
+def line_of(key: asyncssh.SSHKey) -> str:
+    """Give the key as type and base64, without a comment: equal keys have equal lines."""
+    return " ".join(key.export_public_key().decode("ascii").split()[:2])
+
+
+class Authenticator:
+    """Checks proofs for the listener. Used as a context manager: its threads end with it."""
+
+    def __init__(self, lookup: Lookup, *, now: Callable[[], datetime]) -> None:
+        self._lookup, self._now = lookup, now
+        self._hashing = ThreadPoolExecutor(2, thread_name_prefix="sftp-password")
+        self._looking = ThreadPoolExecutor(2, thread_name_prefix="sftp-lookup")
+        # Weak fairness: a source has one password in the queue, whatever it sends on many connections.
+        self._turns: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    def close(self) -> None:
+        """End the threads; a hash that is being made is not waited for."""
+        self._hashing.shutdown(wait=False, cancel_futures=True)
+        self._looking.shutdown(wait=False, cancel_futures=True)
+
+    async def key_is_good(self, brand: str, key: asyncssh.SSHKey) -> bool:
+        """Whether the brand is enabled and has this key, unexpired."""
+        line = line_of(key)
+        return any(known.line == line for known in await self._live_keys(brand) or ())
+
+    async def check_password(self, brand: str, password: str, source: str) -> Proof | None:
+        """Give the proof if the brand is enabled and this is its password, else None after the same time."""
+        known = None
+        if await self._live_keys(brand) is not None:
+            known = await self._ask(self._lookup.password_hash, brand)
+        async with self._turn(source):
+            matches = await asyncio.get_running_loop().run_in_executor(self._hashing, _verify, known or DUMMY, password)
+        return Proof("password", password_hash=known) if matches and known else None
+
+    async def still_valid(self, brand: str, proof: Proof) -> bool:
+        """Whether a proof that let a client in would let it in now."""
+        keys = await self._live_keys(brand)
+        if keys is None:
+            return False
+        if proof.method == "publickey":
+            return any(known.fingerprint == proof.fingerprint for known in keys)
+        return await self._ask(self._lookup.password_hash, brand) == proof.password_hash
+
+    async def _live_keys(self, brand: str) -> list[brands.Key] | None:
+        if not brands.NAME.fullmatch(brand):
+            return None
+        keys = await self._ask(self._lookup.keys, brand)
+        if keys is None:
+            return None
+        now = self._now()
+        return [key for key in keys if key.expires_at is None or key.expires_at > now]
+
+    async def _ask(self, question: Callable[[str], T], brand: str) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._looking, question, brand)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, source: str) -> AsyncIterator[None]:
+        lock, waiting = self._turns.get(source, (asyncio.Lock(), 0))
+        self._turns[source] = (lock, waiting + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, waiting = self._turns[source]
+            if waiting == 1:
+                del self._turns[source]
+            else:
+                self._turns[source] = (lock, waiting - 1)
+
+
+def _verify(known: str, password: str) -> bool:
+    try:
+        return HASHER.verify(known, password)
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False

@@ -1,0 +1,203 @@
+"""Who is kept out: penalties for guessing, room for those who are not logged in yet, seats for those who are.
+
+Pure bookkeeping: the clock comes in as an argument, nothing here touches a socket. A *source* is an
+IPv4 address or an IPv6 /64 network, because that is what one host can change at will.
+"""
+
+import ipaddress
+import math
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sftp_gateway import errors
+
+T = TypeVar("T")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def networks(texts: Sequence[str], setting: str) -> tuple[Network, ...]:
+    """Parse CIDR texts; raise `ConfigError` naming the setting and the text that is wrong."""
+    try:
+        return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+    except ValueError as exc:
+        raise errors.ConfigError(f"{setting}: {exc}") from None
+
+
+def plain_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read an address, an IPv4 one in IPv6 clothes as IPv4; None for a peer without one."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return mapped or ip
+
+
+def source_of(address: str) -> str:
+    """Name the source that an address belongs to."""
+    ip = plain_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip) if ip else address
+
+
+def is_in(address: str, nets: Sequence[Network]) -> bool:
+    """Whether the address lies in one of the networks."""
+    ip = plain_address(address)
+    return ip is not None and any(ip in net for net in nets)
+
+
+@dataclass(slots=True)
+class Record:
+    """What a source has to its name: offences so far, and until when it stays out."""
+
+    level: int
+    until: float
+
+
+class Penalties:
+    """How long a source stays out after failed logins.
+
+    The first offence costs `first_seconds`, each further one twice the last, up to
+    `longest_seconds`. Offences during a running penalty come from connections that were already
+    there and do not add up. A login that succeeds lifts the penalty and halves the level; so does
+    each `longest_seconds` of quiet, by one. At most `most_sources` are remembered, oldest out first.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        first_seconds: float = 5.0,
+        longest_seconds: float = 600.0,
+        most_sources: int = 10_000,
+    ) -> None:
+        self._clock = clock
+        self._first, self._longest, self._most = first_seconds, longest_seconds, most_sources
+        self._records: OrderedDict[str, Record] = OrderedDict()
+
+    def remaining(self, source: str) -> float:
+        """Give the seconds that the source still has to stay out; 0 if it may come."""
+        record = self._records.get(source)
+        return max(0.0, record.until - self._clock()) if record else 0.0
+
+    def offend(self, source: str) -> float:
+        """Note a failed login; give the seconds of a penalty that begins now, 0 if one runs already."""
+        now = self._clock()
+        record = self._records.pop(source, None) or Record(0, now)
+        self._records[source] = record
+        if len(self._records) > self._most:
+            self._records.popitem(last=False)
+        if record.until > now:
+            return 0.0
+        record.level = max(0, record.level - int((now - record.until) // self._longest)) + 1
+        # The exponent is capped: an attacker's thousandth offence must not overflow a float.
+        seconds = min(self._longest, self._first * 2.0 ** min(record.level - 1, 30))
+        record.level = min(record.level, 1 + math.ceil(math.log2(self._longest / self._first)))
+        record.until = now + seconds
+        return seconds
+
+    def forgive(self, source: str) -> None:
+        """Note a login that succeeded."""
+        record = self._records.pop(source, None)
+        if record and record.level > 1:
+            self._records[source] = Record(record.level // 2, self._clock())
+
+    def clear(self, source: str | None = None) -> int:
+        """Forget one source, or all; give how many were forgotten."""
+        gone = list(self._records) if source is None else [s for s in (source,) if s in self._records]
+        for name in gone:
+            del self._records[name]
+        return len(gone)
+
+    def running(self) -> dict[str, float]:
+        """List the sources that are out now, with the seconds left."""
+        now = self._clock()
+        return {source: record.until - now for source, record in self._records.items() if record.until > now}
+
+
+@dataclass(frozen=True, slots=True)
+class Admission(Generic[T]):
+    """Whether a newcomer may stay, and who has to go for it."""
+
+    admitted: bool
+    evicted: T | None = None
+
+
+class Lobby(Generic[T]):
+    """Room for connections that have not logged in yet.
+
+    A source may hold `per_source` of them. When all `total` places are taken, the newcomer still
+    gets in and the oldest of the source that holds most goes: whoever floods evicts itself, and a
+    client that logs in within a second is never the oldest of the largest.
+    """
+
+    def __init__(self, total: int, per_source: int) -> None:
+        self._total, self._per_source = total, per_source
+        self._places: OrderedDict[T, str] = OrderedDict()
+        self._held: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def enter(self, who: T, source: str, *, exempt: bool = False) -> Admission[T]:
+        """Let a newcomer in, if its source has room left (an exempt one always has)."""
+        if self._held[source] >= self._per_source and not exempt:
+            return Admission(admitted=False)
+        evicted = self._oldest_of_the_largest() if len(self._places) >= self._total else None
+        if evicted is not None:
+            self.leave(evicted)
+        self._places[who] = source
+        self._held[source] += 1
+        return Admission(admitted=True, evicted=evicted)
+
+    def leave(self, who: T) -> None:
+        """Free the place of one that logged in, left or was evicted; unknown ones are no matter."""
+        source = self._places.pop(who, None)
+        if source is None:
+            return
+        self._held[source] -= 1
+        if not self._held[source]:
+            del self._held[source]
+
+    def waiting(self) -> list[T]:
+        """List everybody who is here, oldest first."""
+        return list(self._places)
+
+    def _oldest_of_the_largest(self) -> T | None:
+        if not self._held:
+            return None
+        largest, _ = max(self._held.items(), key=lambda item: item[1])
+        return next(who for who, source in self._places.items() if source == largest)
+
+
+class Seats:
+    """Room for connections that are logged in: in total and for one brand."""
+
+    def __init__(self, total: int, per_brand: int) -> None:
+        self._total, self._per_brand = total, per_brand
+        self._taken: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return self._taken.total()
+
+    def take(self, brand: str) -> str:
+        """Take a seat; give the refusal as a text for the client, or an empty string."""
+        if self._taken[brand] >= self._per_brand:
+            return f"{brand} already has {self._per_brand} connections open; close one and try again"
+        if self._taken.total() >= self._total:
+            return "The gateway is full; try again in a minute"
+        self._taken[brand] += 1
+        return ""
+
+    def give_back(self, brand: str) -> None:
+        """Free a seat that was taken."""
+        self._taken[brand] -= 1
+        if self._taken[brand] <= 0:
+            del self._taken[brand]
+
+    def brands(self) -> dict[str, int]:
+        """Give the number of seats taken by each brand that is here."""
+        return dict(self._taken)

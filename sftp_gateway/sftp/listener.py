@@ -1,0 +1,245 @@
+"""The front door: listens, lets brands in, watches over their connections, closes in good order.
+
+A part that lives (house §2): `async with Listener(…)` listens, `run()` watches until the end,
+`drain()` stops accepting and lets running transfers finish. What a brand sees inside is home.py.
+"""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import asyncssh
+from asyncssh.connection import SSHServerConnectionOptions
+
+from sftp_gateway import errors, logs, settings
+from sftp_gateway.sftp import algorithms, arrival, auth, conversation, hostkeys, limits, seams, visitor
+
+log = logs.get(__name__)
+
+BACKLOG = 512
+WATCH_SECONDS = 1.0
+REVOKE_SECONDS = 2.0
+QUIET_SECONDS = 1.0
+"""A session without open files is left alone for so long while draining: clients pause between files."""
+GOODBYE_SECONDS = 5.0
+DRAINED = "The gateway is being restarted; connect again"
+
+
+class Listener:
+    """The SFTP listener.
+
+    `host_keys` come from `hostkeys.load`, `lookup` asks the store about keys and passwords, `home`
+    makes a brand's home for a channel. `sock` is a listening socket from systemd or an old process;
+    without it one is opened at `rules.host`:`rules.port`.
+    """
+
+    def __init__(  # noqa: PLR0913 - what the daemon joins, and two clocks for the tests
+        self,
+        rules: settings.Sftp,
+        host_keys: Sequence[asyncssh.SSHKeyPair],
+        *,
+        lookup: auth.Lookup,
+        home: conversation.Home,
+        sock: socket.socket | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        seams.check_version()
+        self._rules, self._host_keys, self._sock = rules, list(host_keys), sock
+        self._balancers = limits.networks(rules.proxy_protocol_from, "sftp.proxy_protocol_from")
+        self._door = visitor.Door(
+            rules=rules,
+            clock=clock,
+            authenticator=auth.Authenticator(lookup, now=now),
+            home=home,
+            penalties=limits.Penalties(clock),
+            lobby=limits.Lobby(rules.unauthenticated, rules.unauthenticated_per_source),
+            seats=limits.Seats(rules.sessions, rules.sessions_per_brand),
+            exempt=limits.networks(rules.penalty_exempt, "sftp.penalty_exempt"),
+        )
+        self._server: asyncio.Server | None = None
+        self._closed = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        """Listen. Raise `Unavailable` if the address is taken or not ours, `ConfigError` for bad settings."""
+        options = await self._options()
+        loop = asyncio.get_running_loop()
+        refusals = arrival.Refusals(self._door)
+        sock = self._sock or self._bind()
+        self._server = await loop.create_server(
+            lambda: arrival.Arrival(
+                self._door, refusals, self._balancers, lambda guest: seams.Connection(loop, options, guest)
+            ),
+            sock=sock,
+            backlog=BACKLOG,
+        )
+        self._sock = sock
+        log.info(
+            "listener.opened",
+            host=self._rules.host,
+            port=self.port,
+            algorithms=self._rules.algorithms,
+            host_keys=hostkeys.fingerprints(self._host_keys),
+        )
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _exc: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Close at once what is still open; the homes hear of each open file that it was dropped."""
+        await self._stop_accepting()
+        await self._send_all_away("closed", "The gateway is shutting down")
+        self._door.authenticator.close()
+        self._closed.set()
+        log.info("listener.closed")
+
+    async def run(self) -> None:
+        """Watch over idle, stalled and revoked connections until the listener is closed."""
+        revoke_at = self._door.clock() + REVOKE_SECONDS
+        while not self._closed.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closed.wait(), self._watch_seconds())
+            self._cut_quiet_ones()
+            if self._door.clock() >= revoke_at:
+                await self._cut_revoked_ones()
+                revoke_at = self._door.clock() + REVOKE_SECONDS
+
+    async def drain(self, seconds: float) -> None:
+        """Stop accepting; let running transfers go on for at most `seconds`, then close.
+
+        Connections without an open file go as soon as they are quiet for a second, so that a client
+        between two files of one command is not cut.
+        """
+        self._door.draining = True
+        await self._stop_accepting()
+        for guest in self._door.lobby.waiting():
+            guest.send_away("drained", DRAINED)
+        deadline = self._door.clock() + seconds
+        while self._door.inside and self._door.clock() < deadline:
+            for guest in list(self._door.inside):
+                if not guest.open_files and guest.quiet_seconds() >= QUIET_SECONDS:
+                    guest.send_away("drained", DRAINED)
+            await asyncio.sleep(min(0.1, max(0.0, deadline - self._door.clock())))
+        cut = sum(1 for guest in self._door.inside if guest.open_files)
+        await self._send_all_away("drained", DRAINED)
+        log.info("listener.drained", cut_transfers=cut)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on: the real one where the setting says 0."""
+        return int(self._sock.getsockname()[1]) if self._sock and self._sock.fileno() >= 0 else self._rules.port
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether new connections are taken (for /readyz)."""
+        return self._server is not None and self._server.is_serving()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Give the figures of the status page and the metrics."""
+        counts, door = self._door.counts, self._door
+        talks = [talk for guest in door.inside for talk in guest.conversations]
+        return {
+            "listening": self.is_listening,
+            "port": self.port,
+            "draining": door.draining,
+            "host_keys": hostkeys.fingerprints(self._host_keys),
+            "unauthenticated": len(door.lobby),
+            "connections": len(door.seats),
+            "channels": len(talks),
+            "open_files": sum(talk.open_files for talk in talks),
+            "brands": door.seats.brands(),
+            "penalties": door.penalties.running(),
+            "connections_total": counts.connections,
+            "logins_total": counts.logins,
+            "failed_logins_total": counts.failed_logins,
+            "sessions_total": counts.sessions,
+            "received_bytes_total": counts.received_bytes + sum(talk.received_bytes for talk in talks),
+            "sent_bytes_total": counts.sent_bytes + sum(talk.sent_bytes for talk in talks),
+            "refused_total": dict(counts.refused),
+            "ended_total": dict(counts.ended),
+        }
+
+    def lift_penalties(self, source: str | None = None) -> int:
+        """Lift the penalty of one source, or all; give how many were lifted."""
+        return self._door.penalties.clear(source)
+
+    def _bind(self) -> socket.socket:
+        host, port = self._rules.host, self._rules.port
+        try:
+            [(family, *_, address), *_] = socket.getaddrinfo(
+                host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+            return socket.create_server(
+                address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6()
+            )
+        except OSError as exc:
+            raise errors.Unavailable(f"Cannot listen on {host} port {port}: {exc.strerror or exc}") from None
+
+    async def _options(self) -> SSHServerConnectionOptions:
+        rules, profile = self._rules, algorithms.profile(self._rules.algorithms)
+        options: SSHServerConnectionOptions = await SSHServerConnectionOptions.construct(
+            config=None,
+            server_host_keys=self._host_keys,
+            send_server_host_keys=True,
+            server_version="SftpGateway",
+            kex_algs=profile.kex,
+            encryption_algs=profile.encryption,
+            mac_algs=profile.mac,
+            compression_algs=["none"],
+            signature_algs=profile.client_keys,
+            host_based_auth=False,
+            kbdint_auth=False,
+            gss_host=None,
+            allow_pty=False,
+            agent_forwarding=False,
+            x11_forwarding=False,
+            encoding=None,
+            line_editor=False,
+            login_timeout=rules.login_grace_seconds,
+            keepalive_interval=rules.keepalive_seconds,
+            keepalive_count_max=3,
+        )
+        return options
+
+    def _watch_seconds(self) -> float:
+        return min(WATCH_SECONDS, self._rules.idle_seconds / 4, self._rules.stall_seconds / 4)
+
+    def _cut_quiet_ones(self) -> None:
+        """End connections on which nothing moves: sooner if they hold files open."""
+        for guest in list(self._door.inside):
+            quiet = guest.quiet_seconds()
+            if guest.open_files and quiet >= self._rules.stall_seconds:
+                guest.send_away("stalled", f"No byte moved for {self._rules.stall_seconds:.0f} s in mid-file")
+            elif quiet >= self._rules.idle_seconds:
+                guest.send_away("idle", f"Idle for {self._rules.idle_seconds:.0f} s; connect again when needed")
+
+    async def _cut_revoked_ones(self) -> None:
+        """End connections whose key, password or brand was withdrawn meanwhile."""
+        for guest in list(self._door.inside):
+            if guest.proof is None:
+                continue
+            try:
+                valid = await self._door.authenticator.still_valid(guest.brand, guest.proof)
+            except errors.Unavailable:
+                return
+            if not valid:
+                guest.send_away("revoked", "This login was withdrawn")
+
+    async def _stop_accepting(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    async def _send_all_away(self, reason: str, text: str) -> None:
+        for guest in [*self._door.inside, *self._door.lobby.waiting()]:
+            guest.send_away(reason, text)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                while not self._door.is_empty:
+                    self._door.changed.clear()
+                    await self._door.changed.wait()
