@@ -77,6 +77,8 @@ def load(path: str | Path | None, environ: Mapping[str, str]) -> Settings:
     _from_credentials(environ, raw)
     _from_environment(environ, raw)
     sections = {name: _section(name, hint, raw.get(name, {})) for name, hint in _sections().items()}
+    if sections["web"].backoffice:
+        raise ConfigError("web.backoffice: this version has no backoffice; leave it false")
     return Settings(**sections)
 
 

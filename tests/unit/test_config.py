@@ -103,3 +103,8 @@ def test_a_named_file_that_is_absent_is_an_error(tmp_path):
 def test_changed_settings_are_named(tmp_path):
     after = load(tmp_path, '[sftp]\nport = 22\n[log]\nlevel = "debug"\n')
     assert config.changed(Settings(), after) == ["sftp.port", "log.level"]
+
+
+def test_the_backoffice_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=re.escape("web.backoffice: this version has no backoffice")):
+        load(tmp_path, "[web]\nbackoffice = true\n")

@@ -1,0 +1,107 @@
+"""The docs cannot lie: settings, log events, metrics, verbs and the state picture, both ways."""
+
+import ast
+import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from sftp_gateway import upload
+from sftp_gateway.cli import arguments
+from sftp_gateway.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+SOURCES = {path: path.read_text() for path in sorted((ROOT / "sftp_gateway").rglob("*.py"))}
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
+EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
+
+
+def section(title: str) -> str:
+    return OPERATIONS.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def documented(title: str) -> set[str]:
+    return set(re.findall(r"^\| `([^`]+)`", section(title), re.MULTILINE))
+
+
+def emitted_events() -> set[str]:
+    found = {f"upload.{state}" for state in upload.State if state is not upload.State.RECEIVING}
+    for text in SOURCES.values():
+        for node in ast.walk(ast.parse(text)):
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and EVENT.fullmatch(node.value)
+                and is_event(node.value, text)
+            ):
+                found.add(node.value)
+    return found
+
+
+def is_event(name: str, text: str) -> bool:
+    """An event name is the first argument of a log call, or of something that passes it on."""
+    return bool(
+        re.search(rf"""\.(?:{"|".join(LEVELS)}|event|log|say|emit|append)\(\s*\(?\s*["']{re.escape(name)}["']""", text)
+        or re.search(rf"""\b(?:Event|event|_log|say|LogEvent)\(\s*["']{re.escape(name)}["']""", text)
+    )
+
+
+def test_every_setting_is_documented_and_no_other():
+    known = {
+        f"{s.name}.{f.name}"
+        for s in dataclasses.fields(Settings)
+        for f in dataclasses.fields(getattr(Settings(), s.name))
+    }
+    assert documented("Settings") == known
+
+
+def test_every_log_event_is_documented_and_no_other():
+    assert documented("Log events") == emitted_events()
+
+
+def test_every_metric_is_documented_and_no_other():
+    known = {name for text in SOURCES.values() for name in re.findall(r"\bsftp_gateway_[a-z_]+\b", text)}
+    assert documented("Metrics") == {name for name in known if not name.startswith("sftp_gateway_cli")}
+
+
+def test_the_state_picture_is_made_from_the_table():
+    assert upload.picture() in (ROOT / "docs/architecture.md").read_text()
+
+
+def verbs(parser) -> set[str]:
+    found = set()
+    for action in parser._actions:
+        if action.choices and isinstance(action.choices, dict):
+            for name, below in action.choices.items():
+                deeper = verbs(below)
+                found |= {f"{name} {verb}" for verb in deeper} or {name}
+    return found
+
+
+def test_every_verb_is_documented_and_no_other():
+    assert documented("Verbs") == verbs(arguments.parser())
+
+
+def test_links_in_the_docs_lead_somewhere():
+    broken = []
+    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+            if not target.startswith("http") and not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert not broken
+
+
+def test_the_commands_of_the_readme_exist():
+    readme = (ROOT / "README.md").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    for command in set(re.findall(r"^make ([a-z-]+)", readme, re.MULTILINE)):
+        assert re.search(rf"^{command}:", makefile, re.MULTILINE), command
+
+
+def test_the_version_answers_at_once_and_says_who_it_is():
+    run = subprocess.run(
+        [sys.executable, "-m", "sftp_gateway", "--version"], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert re.fullmatch(r"sftp-gateway \d+\.\d+\.\d+\n", run.stdout)
