@@ -1,0 +1,389 @@
+"""The language of cross-column rules (spec §5): parsed here, compiled to pyarrow.compute, nothing else reachable.
+
+    truth   := truth or truth | truth and truth | not truth | value (= != < <= > >=) value
+             | value [not] in (literal, …) | value is [not] null | column of type boolean | true | false
+    value   := value (+ - * /) value | - value | column | number | 'text' | "text" | length(x) | lower(x) | (…)
+
+Logic has three values: what a blank cell leaves open counts as kept. Numbers are exact decimals; a
+quotient is rounded to 12 places and a division by zero is blank. A measure counts in its base unit
+(metres, kilograms, litres), `length` of a list in items. A text beside a date or datetime is read as ISO 8601.
+"""
+
+import difflib
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal, localcontext
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Mask = npt.NDArray[np.bool_]
+Columns = Callable[[str], Any]
+"""Gives the typed array of a column by name; `_base.NAME` for a measure's amount."""
+
+
+class Malformed(ValueError):  # noqa: N818 - errors are named as facts
+    """The expression cannot be understood; the text says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A piece of an expression: its kind (number text truth date moment list map) and how to work it out."""
+
+    kind: str
+    run: Callable[[Columns], Any]
+    literal: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A rule ready to run; `columns` are the catalog columns it names."""
+
+    columns: tuple[str, ...]
+    node: _Node
+
+    def violated(self, columns: Columns) -> Mask:
+        """Tell the rows for which the rule is false (not merely open)."""
+        held = self.node.run(columns)
+        return np.asarray(pc.fill_null(pc.invert(held), False).to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def compile_rule(text: str, kinds: Mapping[str, str]) -> Compiled:
+    """Compile a rule over columns of these types (name → type of catalog.toml); raises Malformed."""
+    parser = _Parser(text, kinds)
+    node = parser.truth()
+    parser.expect_end()
+    if not parser.used:
+        raise Malformed("names no column")
+    return Compiled(tuple(parser.used), node)
+
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<text>'(?:[^']|'')*'|"(?:[^"]|"")*")
+    |(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign><=|>=|!=|<>|==|[-+*/<>=(),]))""",
+    re.VERBOSE,
+)
+_KINDS = {
+    "integer": "number",
+    "decimal": "number",
+    "money": "number",
+    "measure": "number",
+    "boolean": "truth",
+    "date": "date",
+    "datetime": "moment",
+    "list": "list",
+    "map": "map",
+}
+_COMPARE: dict[str, Callable[..., Any]] = {
+    "=": pc.equal,
+    "==": pc.equal,
+    "!=": pc.not_equal,
+    "<>": pc.not_equal,
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+}
+_WORDS = frozenset({"and", "or", "not", "in", "is", "null", "true", "false"})
+_DEEPEST = 50
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    """Split into (kind, text); raises Malformed at a sign the language does not have."""
+    found, at, end = [], 0, len(text.rstrip())
+    while at < end:
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise Malformed(f"cannot read {text[at:].strip()[:20]!r}")
+        kind = str(match.lastgroup)
+        token = match.group(kind)
+        if kind == "name" and token.lower() in _WORDS:
+            kind, token = "word", token.lower()
+        found.append((kind, token))
+        at = match.end()
+    return found
+
+
+class _Parser:
+    """Recursive descent; each method reads one level of the grammar and gives its node."""
+
+    def __init__(self, text: str, kinds: Mapping[str, str]) -> None:
+        self.tokens = _tokens(text)
+        self.at = 0
+        self.depth = 0
+        self.kinds = kinds
+        self.used: dict[str, None] = {}
+
+    def peek(self) -> tuple[str, str]:
+        return self.tokens[self.at] if self.at < len(self.tokens) else ("end", "")
+
+    def take(self, *tokens: str) -> str:
+        """Step over one of these tokens and give it, or give ''."""
+        kind, token = self.peek()
+        if kind in ("sign", "word") and token in tokens:
+            self.at += 1
+            return token
+        return ""
+
+    def expect(self, token: str) -> None:
+        if not self.take(token):
+            raise Malformed(f"expected {token!r} {self.here()}")
+
+    def here(self) -> str:
+        kind, token = self.peek()
+        return "at the end" if kind == "end" else f"before {token!r}"
+
+    def expect_end(self) -> None:
+        if self.peek()[0] != "end":
+            raise Malformed(f"did not expect {self.peek()[1]!r}")
+
+    def truth(self) -> _Node:
+        node = self.any_of()
+        _must(node, "truth", "a rule must be true or false; this is only a value")
+        return node
+
+    def any_of(self) -> _Node:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise Malformed("is nested too deeply")
+        node = self.all_of()
+        while self.take("or"):
+            node = _logic(pc.or_kleene, node, self.all_of(), "or")
+        self.depth -= 1
+        return node
+
+    def all_of(self) -> _Node:
+        node = self.negated()
+        while self.take("and"):
+            node = _logic(pc.and_kleene, node, self.negated(), "and")
+        return node
+
+    def negated(self) -> _Node:
+        times = 0
+        while self.take("not"):
+            times += 1
+        node = self.comparison()
+        if times:
+            _must(node, "truth", "'not' needs something true or false")
+        return node if times % 2 == 0 else _Node("truth", lambda columns: pc.invert(node.run(columns)))
+
+    def comparison(self) -> _Node:
+        left = self.sum()
+        if sign := self.take(*_COMPARE):
+            right = self.sum()
+            if self.take(*_COMPARE):
+                raise Malformed("a comparison has two sides; join more with 'and'")
+            return _compared(sign, left, right)
+        if self.take("is"):
+            inverted = bool(self.take("not"))
+            self.expect("null")
+            test = pc.is_valid if inverted else pc.is_null
+            return _Node("truth", lambda columns: test(left.run(columns)))
+        inverted = bool(self.take("not"))
+        if self.take("in"):
+            return _among(left, self.literals(), inverted=inverted)
+        if inverted:
+            raise Malformed(f"expected 'in' {self.here()}")
+        return left
+
+    def literals(self) -> list[_Node]:
+        self.expect("(")
+        found = [self.unary()]
+        while self.take(","):
+            found.append(self.unary())
+        self.expect(")")
+        if any(node.literal is None for node in found):
+            raise Malformed("'in' takes a list of plain values")
+        return found
+
+    def sum(self) -> _Node:
+        node = self.product()
+        while sign := self.take("+", "-"):
+            node = _reckoned(sign, node, self.product())
+        return node
+
+    def product(self) -> _Node:
+        node = self.unary()
+        while sign := self.take("*", "/"):
+            node = _reckoned(sign, node, self.unary())
+        return node
+
+    def unary(self) -> _Node:
+        negative = False
+        while self.take("-"):
+            negative = not negative
+        node = self.atom()
+        if not negative:
+            return node
+        _must(node, "number", "'-' needs a number")
+        if node.literal is not None:
+            return _constant("number", -node.literal)
+        return _Node("number", lambda columns: pc.negate(node.run(columns)))
+
+    def atom(self) -> _Node:
+        kind, word = self.peek()
+        self.at += 1
+        if kind == "number":
+            return _constant("number", Decimal(word))
+        if kind == "text":
+            return _constant("text", word[1:-1].replace(word[0] * 2, word[0]))
+        if kind == "word" and word in ("true", "false"):
+            return _constant("truth", word == "true")
+        if kind == "sign" and word == "(":
+            node = self.any_of()
+            self.expect(")")
+            return node
+        if kind == "name":
+            return self.call(word) if self.take("(") else self.column(word)
+        self.at -= 1
+        raise Malformed(f"expected a column or a value {self.here()}")
+
+    def call(self, name: str) -> _Node:
+        function = {"length": _length, "lower": _lower}.get(name)
+        if function is None:
+            raise Malformed(f"there is no function {name!r}; there are length(x) and lower(x)")
+        node = function(self.any_of())
+        self.expect(")")
+        return node
+
+    def column(self, name: str) -> _Node:
+        if name not in self.kinds:
+            near = difflib.get_close_matches(name, list(self.kinds), n=1)
+            raise Malformed(f"there is no column {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        self.used[name] = None
+        if self.kinds[name] == "measure":
+            return _Node("number", lambda columns: _amount(columns(f"_base.{name}")))
+        return _Node(_KINDS.get(self.kinds[name], "text"), lambda columns: columns(name))
+
+
+def _must(node: _Node, kind: str, message: str) -> None:
+    if node.kind != kind:
+        raise Malformed(message)
+
+
+def _constant(kind: str, value: Any) -> _Node:
+    scalar = pa.scalar(value)
+    return _Node(kind, lambda _columns: scalar, value)
+
+
+def _logic(function: Callable[..., Any], left: _Node, right: _Node, word: str) -> _Node:
+    for side in (left, right):
+        _must(side, "truth", f"both sides of {word!r} must be true or false")
+    return _Node("truth", lambda columns: function(left.run(columns), right.run(columns)))
+
+
+def _compared(sign: str, left: _Node, right: _Node) -> _Node:
+    left, right = _as_moment(left, right.kind), _as_moment(right, left.kind)
+    if left.kind != right.kind or left.kind in ("list", "map"):
+        raise Malformed(f"cannot compare {left.kind} with {right.kind}")
+    if left.kind == "truth" and sign not in ("=", "==", "!=", "<>"):
+        raise Malformed("true and false have no order")
+    compare = _COMPARE[sign]
+    return _Node("truth", lambda columns: compare(left.run(columns), right.run(columns)))
+
+
+def _as_moment(node: _Node, kind: str) -> _Node:
+    """Read a text literal beside a date as ISO 8601."""
+    if kind not in ("date", "moment") or node.kind != "text" or node.literal is None:
+        return node
+    try:
+        if kind == "date":
+            return _constant("date", date.fromisoformat(node.literal))
+        moment = datetime.fromisoformat(node.literal)
+    except ValueError as error:
+        raise Malformed(f"{node.literal!r} is no ISO 8601 {kind}") from error
+    return _constant("moment", moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _among(left: _Node, values: list[_Node], *, inverted: bool) -> _Node:
+    """`x in (a, b)` is `x = a or x = b`, so blanks stay open."""
+    node = _compared("=", left, values[0])
+    for value in values[1:]:
+        node = _logic(pc.or_kleene, node, _compared("=", left, value), "or")
+    return _Node("truth", lambda columns: pc.invert(node.run(columns))) if inverted else node
+
+
+def _length(node: _Node) -> _Node:
+    if node.kind == "list":
+        return _Node("number", lambda columns: pc.add(pc.count_substring(node.run(columns), "|"), 1))
+    _must(node, "text", "length(x) needs a text or a list")
+    return _Node("number", lambda columns: pc.utf8_length(node.run(columns)))
+
+
+def _lower(node: _Node) -> _Node:
+    _must(node, "text", "lower(x) needs a text")
+    return _Node("text", lambda columns: pc.utf8_lower(node.run(columns)))
+
+
+def _amount(base: Any) -> Any:
+    """Give the number in a measure's base text (`0.762 m`)."""
+    number = pc.replace_substring_regex(base, r" .*$", "")
+    return pc.cast(number, pa.decimal128(38, 12))
+
+
+_PLACES = 12
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+
+
+def _reckoned(sign: str, left: _Node, right: _Node) -> _Node:
+    for side in (left, right):
+        _must(side, "number", f"{sign!r} needs numbers on both sides")
+    functions: dict[str, Callable[[Any, Any], Any]] = {"+": pc.add, "-": pc.subtract, "*": pc.multiply}
+
+    def run(columns: Columns) -> Any:
+        first, second = left.run(columns), right.run(columns)
+        try:
+            if sign == "/":
+                return _divided(first, second)
+            return _rounded(functions[sign](_wide(first, 36), _wide(second, 36)))
+        except pa.ArrowInvalid:  # more digits than the fast way carries
+            return _slowly(sign, first, second)
+
+    return _Node("number", run)
+
+
+def _wide(value: Any, digits: int) -> Any:
+    """Make room above: sums and products of 36 digits fit decimal256."""
+    scale = value.type.scale if pa.types.is_decimal(value.type) else 0
+    return pc.cast(value, pa.decimal256(digits, scale))
+
+
+def _rounded(value: Any) -> Any:
+    """Keep at most 12 places, and few enough digits for the next step."""
+    if value.type.scale > _PLACES:
+        value = pc.round(value, ndigits=_PLACES, round_mode="half_to_even")
+    return pc.cast(value, pa.decimal256(36, min(value.type.scale, _PLACES)))
+
+
+def _divided(first: Any, second: Any) -> Any:
+    zero = pc.equal(second, pa.scalar(0))
+    safe = pc.if_else(zero, pa.scalar(None, second.type), second)
+    return _rounded(pc.divide(_wide(first, 30), _wide(safe, 20)))
+
+
+def _slowly(sign: str, first: Any, second: Any) -> Any:
+    """Reckon row by row, for numbers of more digits than decimal256 arithmetic can carry."""
+    count = max(len(side) for side in (first, second) if not isinstance(side, pa.Scalar))
+    sides = [[side.as_py()] * count if isinstance(side, pa.Scalar) else side.to_pylist() for side in (first, second)]
+    with localcontext() as context:
+        context.prec = 76
+        results = [_one(sign, a, b) for a, b in zip(*sides, strict=True)]
+    return pa.array(results, pa.decimal256(76, _PLACES))
+
+
+def _one(sign: str, first: Any, second: Any) -> Decimal | None:
+    if first is None or second is None or (sign == "/" and second == 0):
+        return None
+    result: Decimal = _OPERATORS[sign](Decimal(first), Decimal(second))
+    return result.quantize(Decimal(1).scaleb(-_PLACES))
