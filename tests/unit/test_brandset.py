@@ -1,0 +1,69 @@
+"""`brand set NAME KEY=VALUE`: what it understands, and what it says otherwise."""
+
+import re
+
+import pytest
+
+from sftp_gateway import brandset
+from sftp_gateway.brand import BrandSettings, Guards
+from sftp_gateway.errors import NotFound
+
+COLUMNS = frozenset({"sku", "name", "msrp"})
+
+
+def put(*pairs: str, start: BrandSettings | None = None) -> BrandSettings:
+    return brandset.apply(start or BrandSettings(), pairs, COLUMNS)
+
+
+def test_every_documented_key_is_understood():
+    settings = put(
+        "columns.sku=Handle", "encoding=latin1", "delimiter=tab", "quote='", "decimal=,", "date_order=DMY",
+        "timezone=Europe/Amsterdam", "sheet=Products", "currency=eur", "mode=partial", "duplicates=refuse",
+        "unknown_columns=keep", r"name_pattern=feed-(?P<date>\d{8})\.csv", "marker=.done", "contact=a@b.example",
+        "expect_every=24 h", "guards.removal_share=0.4", "guards.removal_products=10",
+    )  # fmt: skip
+    assert settings.columns == {"sku": "Handle"}
+    assert (settings.encoding, settings.delimiter, settings.quote) == ("iso8859-1", "\t", "'")
+    assert (settings.currency, settings.date_order, settings.mode) == ("EUR", "dmy", "partial")
+    limits = settings.guard_limits(Guards())
+    assert (limits.removal_share, limits.removal_products, limits.reject_share) == (0.4, 10, 0.1)
+
+
+def test_an_empty_value_goes_back_to_the_default():
+    settings = put("columns.sku=Handle", "currency=EUR", "guards.removal_share=0.4")
+    assert put("columns.sku=", "currency=", "guards.removal_share=", start=settings) == BrandSettings()
+
+
+def test_a_guard_of_zero_is_a_value():
+    assert put("guards.reject_rows=0").guard_limits(Guards()).reject_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ("curency=EUR", "no such setting; did you mean currency?"),
+        ("columns.skuu=Handle", "no such column; did you mean sku?"),
+        ("guards.removal=1", "no such guard; did you mean removal_share?"),
+        ("guards.removal_share=120", "out of range"),
+        ("guards.removal_share=much", "not a number"),
+        ("encoding=klingon", "no encoding known here"),
+        ("delimiter=:", "give comma, semicolon, tab or pipe"),
+        ("timezone=Mars/Olympus", "no time zone"),
+        ("currency=EURO", "no ISO 4217 code"),
+        ("name_pattern=(", "not a regular expression"),
+        ("name_pattern=x", "name a group"),
+        ("contact=nobody", "no mail address"),
+        ("expect_every=soon", "give a time"),
+        ("mode=test", "is none of full, partial"),
+        ("marker=done", "give an ending"),
+        ("currency", "give KEY=VALUE"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_key(pair, said):
+    with pytest.raises(NotFound, match=re.escape(said)):
+        put(pair)
+
+
+def test_one_wrong_pair_changes_nothing():
+    with pytest.raises(NotFound):
+        put("currency=EUR", "mode=sometimes")

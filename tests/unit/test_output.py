@@ -1,0 +1,27 @@
+"""What the command line prints for people cannot be forged from outside."""
+
+from sftp_gateway.cli import output
+
+
+def test_a_table_lines_its_columns_up(capsys):
+    output.table(("NAME", "ROWS"), [("a", 1), ("long name", 1200)], "none")
+    assert capsys.readouterr().out == "NAME       ROWS\na             1\nlong name  1200\n"
+
+
+def test_an_empty_table_says_so(capsys):
+    output.table(("NAME",), [], "No brand yet")
+    assert capsys.readouterr().out == "No brand yet\n"
+
+
+def test_names_from_outside_cannot_move_the_cursor_or_forge_a_line(capsys):
+    output.table(("FILE",), [("a\x1b[2J\nUPLOAD 2",)], "none")
+    assert capsys.readouterr().out.count("\n") == 2
+    assert "\x1b" not in output.clean("\x1b]0;evil\x07")
+    assert "\u202e" not in output.clean("\u202egpj.exe")
+
+
+def test_progress_is_silent_where_nobody_watches(capsys):
+    progress = output.Progress("x")
+    progress("read", 0.5)
+    progress.done()
+    assert capsys.readouterr().err == ""
