@@ -1,0 +1,181 @@
+"""Starts child processes in about 10 ms: a small process that has everything imported forks them.
+
+Not multiprocessing's forkserver, whose children run the program's `__main__` again (half a second
+and 100 MiB of front door) and keep the server alive by an inherited descriptor, so that they outlive
+a killed daemon. Here all die together: the nursery ends when its socket does, and the kernel kills
+each child when the nursery ends (PR_SET_PDEATHSIG). See docs/decisions/0005-child-processes.md.
+"""
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from types import FrameType
+
+from sftp_gateway import worker_child
+from sftp_gateway.errors import Broken
+from sftp_gateway.worker_child import Newborn
+
+START_SECONDS = 30.0
+PR_SET_PDEATHSIG = 1
+KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "HOME", "SSL_CERT_FILE")
+"""A child parses strangers' files: it gets no secret that came by environment."""
+
+QUIET_LIBRARIES = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""A process that forks has one thread; these libraries would start more when imported."""
+
+
+class Nursery:
+    """The parent's side: `birth()` starts a child. Thread-safe; started at first use, again if it died."""
+
+    def __init__(self, preload: tuple[str, ...]) -> None:
+        self._preload = preload
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+
+    def start(self) -> None:
+        """Start the process now, so that the first upload does not wait for its imports."""
+        with self._lock:
+            if self._process is None:
+                self._start()
+
+    def birth(self) -> Newborn:
+        """Start a child; raises Broken if that does not work twice in a row."""
+        with self._lock:
+            for _ in range(2):
+                if self._control is None:
+                    self._start()
+                with contextlib.suppress(OSError, EOFError):
+                    return self._ask()
+                self._stop()
+        raise Broken("no child process could be started: the process that forks them dies at once")
+
+    def close(self) -> None:
+        """End the nursery and with it every child."""
+        with self._lock:
+            self._stop()
+
+    def _ask(self) -> Newborn:
+        assert self._control is not None
+        ours, theirs = socket.socketpair()
+        fate, told = os.pipe2(os.O_CLOEXEC)
+        try:
+            try:
+                socket.send_fds(self._control, [b"birth"], [theirs.fileno(), told])
+            finally:
+                theirs.close()
+                os.close(told)
+            pid = _read_pid(fate)
+            return Newborn(pid, os.pidfd_open(pid), ours, fate)
+        except BaseException:
+            ours.close()
+            os.close(fate)
+            raise
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environ = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
+        # What is importable here must be importable there, however this process came to know it.
+        environ |= QUIET_LIBRARIES | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", "-m", "sftp_gateway.worker_nursery", str(theirs.fileno()), *self._preload],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=environ,
+                start_new_session=True,  # Ctrl-C at a terminal is the daemon's to answer
+            )
+        self._control = ours
+
+    def _stop(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=2)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+def _read_pid(fate: int) -> int:
+    if not select.select([fate], [], [], START_SECONDS)[0]:
+        raise OSError("the nursery does not answer")
+    word, _, number = os.read(fate, 64).partition(b"\n")[0].partition(b" ")
+    if word != b"pid":
+        raise EOFError
+    return int(number)
+
+
+def serve(control: socket.socket, preload: list[str]) -> None:
+    """Fork a child for each message until the daemon is gone; tell each child's end on its pipe."""
+    for name in preload:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # collections in children leave the shared pages alone
+    ends, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.signal(signal.SIGCHLD, _noticed)
+    signal.set_wakeup_fd(wake)
+    fates: dict[int, int] = {}
+    while True:
+        ready, _, _ = select.select([control.fileno(), ends], [], [])
+        if ends in ready:
+            os.read(ends, 4096)
+            _bury(fates)
+        if control.fileno() not in ready:
+            continue
+        message, descriptors, _, _ = socket.recv_fds(control, 16, 2)
+        if not message:
+            os._exit(0)
+        wire, fate = descriptors
+        pid = os.fork()
+        if pid == 0:
+            for descriptor in (control.fileno(), ends, wake, *fates.values()):
+                os.close(descriptor)
+            _live(wire, fate)
+        os.close(wire)
+        fates[pid] = fate
+        os.write(fate, f"pid {pid}\n".encode())
+
+
+def _noticed(_signal: int, _frame: FrameType | None) -> None:
+    """Only the wake-up descriptor matters."""
+
+
+def _bury(fates: dict[int, int]) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, status = found
+            fate = fates.pop(pid)
+            with contextlib.suppress(OSError):  # nobody reads it any more
+                os.write(fate, f"\nended {os.waitstatus_to_exitcode(status)}\n".encode())
+            os.close(fate)
+
+
+def _live(wire: int, fate: int) -> None:
+    """Be the child: never returns, never outlives its parent."""
+    code = 70
+    try:
+        parent = os.getppid()
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent or parent == 1:
+            os._exit(code)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        worker_child.live(socket.socket(fileno=wire), fate)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
