@@ -17,7 +17,7 @@ SECRET = ("password", "secret", "token", "authorization", "private_key")
 
 def get(name: str) -> Any:
     """Give the logger of a module; context bound with `bind` travels with it."""
-    return structlog.get_logger(logger=name)
+    return structlog.get_logger(module=name)
 
 
 def redact(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

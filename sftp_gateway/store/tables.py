@@ -196,6 +196,7 @@ version = sa.Table(
     sa.Column("mode", sa.Text, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
 )
+sa.Index("version_created_at", version.c.created_at)
 _partial("version_with_files", version.c.brand, version.c.number, where=version.c.file.is_not(None))
 
 withheld = sa.Table(

@@ -1,0 +1,152 @@
+"""The brands: who they are, how they log in, what they set, and erasing them."""
+
+import dataclasses
+import difflib
+from typing import Any
+
+import sqlalchemy as sa
+
+from sftp_gateway import errors
+from sftp_gateway.brand import NAME, Brand, BrandSettings, Key
+from sftp_gateway.store import journal, queue, tables
+from sftp_gateway.store.database import Store, Transaction
+from sftp_gateway.store.erasing import erase
+
+__all__ = [
+    "add_key", "all_brands", "create", "ends_with_newline", "erase", "get", "keys", "login_keys", "password_hash",
+    "remove_key", "save_settings", "set_enabled", "set_password_hash",
+]  # fmt: skip
+
+_brands, _keys, _homes = tables.brand, tables.brand_key, tables.home
+
+
+def create(store: Store, name: str, settings: BrandSettings | None = None) -> Brand:
+    """Make a brand; Refused for a bad name, WrongState if it exists."""
+    if not NAME.fullmatch(name):
+        raise errors.Refused("BRAND_NAME", f"{name!r} is no brand name: small letters, digits and -, at most 32")
+    with store.write() as tx:
+        if tx.conn.execute(sa.select(_brands.c.name).where(_brands.c.name == name)).first():
+            raise errors.WrongState(f"brand {name!r} exists already")
+        values = {"name": name, "enabled": True, "created_at": tx.now, "current_version": 0}
+        tx.conn.execute(sa.insert(_brands).values(settings=_stored(settings or BrandSettings()), **values))
+        tx.conn.execute(sa.insert(_homes).values(brand=name, seq=0, rendered_seq=0))
+        journal.note(tx, name, "brand.added")
+    return get(store, name)
+
+
+def get(store: Store, name: str) -> Brand:
+    """Give a brand; NotFound, with the nearest name."""
+    with store.read() as conn:
+        row = conn.execute(sa.select(_brands).where(_brands.c.name == name)).first()
+        if row is not None:
+            return _of(row)
+        known = [other for (other,) in conn.execute(sa.select(_brands.c.name))]
+    near = difflib.get_close_matches(name, known, n=1)
+    raise errors.NotFound(f"no brand {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+
+def all_brands(store: Store) -> list[Brand]:
+    """List every brand by name, disabled ones too."""
+    with store.read() as conn:
+        return [_of(row) for row in conn.execute(sa.select(_brands).order_by(_brands.c.name))]
+
+
+def save_settings(store: Store, name: str, settings: BrandSettings, by: str = "gateway") -> None:
+    """Replace what a brand set; the next upload is judged by it. NotFound."""
+    with store.write() as tx:
+        old = _of(_locked(tx, name)).settings
+        _update(tx, name, settings=_stored(settings))
+        changed = [
+            field.name
+            for field in dataclasses.fields(BrandSettings)
+            if getattr(old, field.name) != getattr(settings, field.name)
+        ]
+        journal.note(tx, name, "brand.changed", by=by, detail={"settings": changed})
+
+
+def set_enabled(store: Store, name: str, enabled: bool, by: str = "gateway") -> None:
+    """Let a brand log in, or keep it out; NotFound."""
+    with store.write() as tx:
+        _locked(tx, name)
+        _update(tx, name, enabled=enabled)
+        journal.note(tx, name, "brand.enabled" if enabled else "brand.disabled", by=by)
+
+
+def add_key(store: Store, brand: str, key: Key, by: str = "gateway") -> None:
+    """Let a public key in, or change label and expiry of a known one; NotFound."""
+    with store.write() as tx:
+        _locked(tx, brand)
+        same = (_keys.c.brand == brand, _keys.c.fingerprint == key.fingerprint)
+        tx.conn.execute(sa.delete(_keys).where(*same))
+        tx.conn.execute(sa.insert(_keys).values(brand=brand, **dataclasses.asdict(key)))
+        journal.note(tx, brand, "brand.key_added", by=by, detail={"fingerprint": key.fingerprint, "label": key.label})
+
+
+def remove_key(store: Store, brand: str, fingerprint: str, by: str = "gateway") -> None:
+    """Keep a public key out from now on; NotFound."""
+    with store.write() as tx:
+        _locked(tx, brand)
+        same = (_keys.c.brand == brand, _keys.c.fingerprint == fingerprint)
+        if not tx.conn.execute(sa.delete(_keys).where(*same)).rowcount:
+            raise errors.NotFound(f"{brand} has no key {fingerprint}")
+        journal.note(tx, brand, "brand.key_removed", by=by, detail={"fingerprint": fingerprint})
+
+
+def keys(store: Store, brand: str) -> list[Key]:
+    """List the public keys of a brand, oldest first, expired ones too; empty for an unknown brand."""
+    with store.read() as conn:
+        rows = conn.execute(sa.select(_keys).where(_keys.c.brand == brand).order_by(_keys.c.added_at)).all()
+    return [Key(row.fingerprint, row.line, row.label, row.added_at, row.expires_at) for row in rows]
+
+
+def set_password_hash(store: Store, brand: str, password_hash: str | None, by: str = "gateway") -> None:
+    """Set the argon2 hash of the brand's password; None: no login by password. NotFound."""
+    with store.write() as tx:
+        _locked(tx, brand)
+        _update(tx, brand, password_hash=password_hash)
+        journal.note(tx, brand, "brand.password_set" if password_hash else "brand.password_removed", by=by)
+
+
+def password_hash(store: Store, brand: str) -> str | None:
+    """Give the argon2 hash; None without one, for unknown and for disabled brands."""
+    query = sa.select(_brands.c.password_hash).where(_brands.c.name == brand, _brands.c.enabled)
+    with store.read() as conn:
+        return conn.execute(query).scalar()
+
+
+def login_keys(store: Store, brand: str) -> list[Key] | None:
+    """Give the public keys that let a brand in now; None for unknown and disabled brands."""
+    with store.read() as conn:
+        if not conn.execute(sa.select(_brands.c.enabled).where(_brands.c.name == brand)).scalar():
+            return None
+    now = store.now()
+    return [key for key in keys(store, brand) if key.expires_at is None or key.expires_at > now]
+
+
+def ends_with_newline(store: Store, brand: str) -> bool:
+    """Whether the brand's last published file ended with a newline, so that the next must too."""
+    query = sa.select(_brands.c.ends_with_newline).where(_brands.c.name == brand)
+    with store.read() as conn:
+        return bool(conn.execute(query).scalar())
+
+
+def _locked(tx: Transaction, name: str) -> Any:
+    queue.lock(tx, name)
+    return tx.conn.execute(sa.select(_brands).where(_brands.c.name == name)).one()
+
+
+def _update(tx: Transaction, name: str, **values: Any) -> None:
+    tx.conn.execute(sa.update(_brands).where(_brands.c.name == name).values(**values))
+
+
+def _stored(settings: BrandSettings) -> dict[str, Any]:
+    """Keep only what differs from the defaults, so that a better default reaches every brand."""
+    default = dataclasses.asdict(BrandSettings())
+    return {name: value for name, value in dataclasses.asdict(settings).items() if value != default[name]}
+
+
+def _of(row: Any) -> Brand:
+    known = {field.name for field in dataclasses.fields(BrandSettings)}
+    # A setting that a newer gateway wrote is none of ours; an older process still reads the brand.
+    settings = BrandSettings(**{name: value for name, value in row.settings.items() if name in known})
+    return Brand(row.name, row.enabled, row.created_at, settings, row.current_version)

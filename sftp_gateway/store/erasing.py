@@ -1,0 +1,99 @@
+"""Erases a brand: every row, and every blob nobody else refers to; gives a proof."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from sftp_gateway.store import queue, tables
+from sftp_gateway.store.database import Store, Transaction
+
+Blob = tuple[str, str]
+"""(area, name)"""
+
+SOURCES, CATALOG, RESULTS = "blobs", "catalog", "results"
+BATCH = 500
+
+# Children before what they refer to.
+_TABLES = (
+    tables.entry, tables.view, tables.file, tables.withheld, tables.version, tables.job, tables.event,
+    tables.upload, tables.token, tables.brand_key, tables.home,
+)  # fmt: skip
+
+
+class Bin(Protocol):
+    """Where blobs are deleted (`blobs.Files`)."""
+
+    def delete(self, area: str, name: str) -> None:
+        """Delete a blob; nothing happens if it is not there."""
+
+
+def erase(store: Store, files: Bin, brand: str) -> dict[str, Any]:
+    """Delete everything of a brand; NotFound.
+
+    The proof counts rows by table and blobs, and its `digest` is a SHA-256 over the names of the
+    blobs deleted, so that a list kept elsewhere can be compared. Blobs that another brand's upload
+    has too (equal bytes) stay and are counted as `shared`.
+    """
+    with store.write() as tx:
+        queue.lock(tx, brand)
+        mine = sorted(_blobs(tx.conn, brand))
+        rows = {table.name: _delete(tx, table, brand) for table in _TABLES}
+        tx.conn.execute(sa.delete(tables.brand).where(tables.brand.c.name == brand))
+        kept = referenced(tx.conn, mine)
+        tx.emit("brand.erased", brand=brand, rows=sum(rows.values()), blobs=len(mine) - len(kept))
+    gone = [blob for blob in mine if blob not in kept]
+    for area, name in gone:
+        files.delete(area, name)
+    digest = hashlib.sha256("\n".join("/".join(blob) for blob in gone).encode()).hexdigest()
+    return {"brand": brand, "rows": rows, "blobs": len(gone), "shared": len(kept), "digest": digest}
+
+
+def referenced(conn: sa.Connection, blobs: Iterable[Blob]) -> set[Blob]:
+    """Give those blobs that some row still refers to."""
+    by_area: dict[str, list[str]] = {}
+    for area, name in blobs:
+        by_area.setdefault(area, []).append(name)
+    found: set[Blob] = set()
+    for area, names in by_area.items():
+        for start in range(0, len(names), BATCH):
+            batch = names[start : start + BATCH]
+            for query in _references(area, batch):
+                found |= {(area, name) for (name,) in conn.execute(query) if name}
+    return found
+
+
+def _references(area: str, names: list[str]) -> list[sa.Select[Any]]:
+    """Give the queries for every column that may name a blob of an area."""
+    upload, file, version, withheld = tables.upload.c, tables.file.c, tables.version.c, tables.withheld.c
+    queries: list[sa.Select[Any]] = [sa.select(file.blob).where(file.area == area, file.blob.in_(names))]
+    if area == SOURCES:
+        queries += [sa.select(upload.sha256).where(upload.sha256.in_(names), upload.source_kept)]
+        queries += [sa.select(tables.entry.c.sha256).where(tables.entry.c.sha256.in_(names))]
+    if area == CATALOG:
+        columns = (version.file, version.changes, version.changes_csv)
+        queries += [sa.select(column).where(column.in_(names)) for column in columns]
+    if area == RESULTS:
+        queries += [sa.select(withheld.blob).where(withheld.blob.in_(names))]
+    return queries
+
+
+def _blobs(conn: sa.Connection, brand: str) -> set[Blob]:
+    upload, file, version, withheld = tables.upload.c, tables.file.c, tables.version.c, tables.withheld.c
+    found: set[Blob] = set()
+    for query, area in (
+        (sa.select(upload.sha256).where(upload.brand == brand, upload.source_kept), SOURCES),
+        (sa.select(tables.entry.c.sha256).where(tables.entry.c.brand == brand), SOURCES),
+        (sa.select(withheld.blob).where(withheld.brand == brand), RESULTS),
+        (sa.select(version.file).where(version.brand == brand), CATALOG),
+        (sa.select(version.changes).where(version.brand == brand), CATALOG),
+        (sa.select(version.changes_csv).where(version.brand == brand), CATALOG),
+    ):
+        found |= {(area, name) for (name,) in conn.execute(query) if name}
+    listed = sa.select(file.area, file.blob).where(file.brand == brand)
+    return found | {(area, blob) for area, blob in conn.execute(listed)}
+
+
+def _delete(tx: Transaction, table: sa.Table, brand: str) -> int:
+    return tx.conn.execute(sa.delete(table).where(table.c.brand == brand)).rowcount

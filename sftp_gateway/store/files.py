@@ -1,0 +1,109 @@
+"""The files listed in homes and by the API: which name stands for which immutable blob."""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from sftp_gateway import errors
+from sftp_gateway.store import tables
+from sftp_gateway.store.database import Store, Transaction
+
+_files = tables.file
+
+
+class Folder(enum.StrEnum):
+    """Where a file is listed: directories of the home, `api` (HTTP only), `internal` (workers only)."""
+
+    TOP = ""
+    ERRORS = "errors"
+    RECEIPTS = "receipts"
+    CATALOG = "catalog"
+    API = "api"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A listed file; its bytes are `blob` in `area`. `upload` is None for files of the brand itself."""
+
+    brand: str
+    upload: int | None
+    folder: str
+    name: str
+    area: str
+    blob: str
+    bytes: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file to be listed, whose bytes already are in place."""
+
+    folder: str
+    name: str
+    area: str
+    blob: str
+    bytes: int
+
+
+def get(store: Store, brand: str, folder: str, name: str) -> File:
+    """Give a file by its name; NotFound."""
+    query = sa.select(_files).where(_files.c.brand == brand, _files.c.folder == folder, _files.c.name == name)
+    with store.read() as conn:
+        row = conn.execute(query).first()
+    if row is None:
+        raise errors.NotFound(f"no file {folder}/{name}".replace(" /", " "))
+    return _of(row)
+
+
+def listing(store: Store, brand: str, folder: str, since: datetime | None = None) -> list[File]:
+    """List a folder by name; `since`: only files made at that moment or later."""
+    query = sa.select(_files).where(_files.c.brand == brand, _files.c.folder == folder).order_by(_files.c.name)
+    if since is not None:
+        query = query.where(_files.c.created_at >= since)
+    with store.read() as conn:
+        return [_of(row) for row in conn.execute(query)]
+
+
+def of_upload(store: Store, upload: int) -> list[File]:
+    """List the files an upload made, internal ones included, in the order they were made."""
+    query = sa.select(_files).where(_files.c.upload == upload).order_by(_files.c.id)
+    with store.read() as conn:
+        return [_of(row) for row in conn.execute(query)]
+
+
+def replace(tx: Transaction, brand: str, new: NewFile, upload: int | None = None) -> File | None:
+    """List a file, in place of the one of that name; gives the earlier one, whose blob is free now.
+
+    The blob is not deleted here: an open handle may read it, and retention finds it without a row.
+    """
+    same = (_files.c.brand == brand, _files.c.folder == str(new.folder), _files.c.name == new.name)
+    row = tx.conn.execute(sa.select(_files).where(*same)).first()
+    if row is not None:
+        tx.conn.execute(sa.delete(_files).where(_files.c.id == row.id))
+    tx.conn.execute(
+        sa.insert(_files),
+        {
+            "brand": brand,
+            "upload": upload,
+            "folder": str(new.folder),
+            "name": new.name,
+            "area": str(new.area),
+            "blob": new.blob,
+            "bytes": new.bytes,
+            "created_at": tx.now,
+        },
+    )
+    return None if row is None else _of(row)
+
+
+def remove(tx: Transaction, brand: str, folder: str, name: str) -> None:
+    """Take a file off the list; nothing happens if it is not there."""
+    tx.conn.execute(sa.delete(_files).where(_files.c.brand == brand, _files.c.folder == folder, _files.c.name == name))
+
+
+def _of(row: sa.Row[tuple[object, ...]]) -> File:
+    return File(row.brand, row.upload, row.folder, row.name, row.area, row.blob, row.bytes, row.created_at)

@@ -1,0 +1,44 @@
+"""Which brands' rendered files (history.csv, receipts …) are behind the truth."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from sftp_gateway.store import tables
+from sftp_gateway.store.database import Store, Transaction
+
+_homes = tables.home
+# As the partial index says it, so that clean homes are never looked at.
+_DIRTY = _homes.c.seq != _homes.c.rendered_seq
+
+
+def mark_dirty(tx: Transaction, brand: str) -> None:
+    """Have a home rendered again, from the commit on."""
+    tx.mark_dirty(brand)
+
+
+def mark_all_dirty(store: Store) -> None:
+    """Have every home rendered again: the columns or rules that README.txt tells have changed."""
+    with store.write() as tx:
+        tx.conn.execute(sa.update(_homes).values(seq=_homes.c.seq + 1))
+
+
+def dirty(store: Store, limit: int = 1000) -> list[tuple[str, int]]:
+    """Give (brand, seq) of homes to render; hand that seq to `cleaned` when they are."""
+    with store.read() as conn:
+        query = sa.select(_homes.c.brand, _homes.c.seq).where(_DIRTY).order_by(_homes.c.brand).limit(limit)
+        return [(row.brand, row.seq) for row in conn.execute(query)]
+
+
+def cleaned(store: Store, brand: str, seq: int) -> None:
+    """Say that what was true at `seq` is rendered; changes since then keep the home dirty."""
+    with store.write() as tx:
+        clean: sa.Update = sa.update(_homes).where(_homes.c.brand == brand, _homes.c.rendered_seq < seq)
+        tx.conn.execute(clean.values(rendered_seq=seq))
+
+
+def state(store: Store, brand: str) -> tuple[int, int]:
+    """Give (seq, rendered_seq) of a home; (0, 0) if there is none."""
+    with store.read() as conn:
+        row: Any = conn.execute(sa.select(_homes.c.seq, _homes.c.rendered_seq).where(_homes.c.brand == brand)).first()
+    return (0, 0) if row is None else (row.seq, row.rendered_seq)

@@ -1,0 +1,315 @@
+"""The queue of work: claimed under a lease, beaten, handed back, finished; a dead owner's job is taken over.
+
+A token fences every job: each claim and each takeover raises it, and whoever comes with an older one
+changes nothing. Leases go by the database's clock on PostgreSQL and by this host's on SQLite, where
+besides the owner's process is looked at: after a crash its job is free at once.
+"""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from sftp_gateway import errors
+from sftp_gateway.store import journal, queue, tables, uploads, workers
+from sftp_gateway.store.database import Store, Transaction
+from sftp_gateway.store.finishing import Finish, NewWithheld, finish
+from sftp_gateway.store.queue import Kind, Place, enqueue
+from sftp_gateway.upload import State, Upload
+
+__all__ = [
+    "Claimed", "Finish", "Job", "Kind", "NewWithheld", "Pending", "Place",
+    "beat", "claim", "enqueue", "finish", "get", "hand_back", "pending",
+]  # fmt: skip
+
+BACKOFF_LIMIT_SECONDS = 15 * 60.0
+LEASE_LIMIT_SECONDS = 3600.0
+TAKEOVERS_LIMIT = 20
+FAULT = {"code": "gateway_fault", "figure": None, "limit": None}
+
+_jobs = tables.job
+_now = sa.bindparam("moment", type_=tables.Moment)
+_horizon = sa.bindparam("horizon", type_=tables.Moment)
+# A due moment beyond the longest back-off means that the clock was set back: then it is due now.
+_DUE = sa.or_(_jobs.c.run_at <= _now, _jobs.c.run_at > _horizon)
+_RUNNING = sa.select(_jobs.c.id, _jobs.c.token, _jobs.c.owner, _jobs.c.lease_until).where(queue.IS_RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job that is ours while the lease lasts; `upload` is None for a rollback."""
+
+    id: int
+    token: int
+    attempt: int
+    kind: Kind
+    brand: str
+    upload: Upload | None
+    args: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it stands; `error` is of the last try, `result` what a release or rollback made."""
+
+    id: int
+    brand: str
+    kind: Kind
+    upload: int | None
+    place: Place
+    attempt: int
+    failures: int
+    takeovers: int
+    owner: str | None
+    run_at: datetime
+    error: str | None
+    result: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """How much work there is; `oldest_at`: when the longest waiting job was queued."""
+
+    queued: int
+    waiting: int
+    running: int
+    oldest_at: datetime | None
+
+    @property
+    def total(self) -> int:
+        """Every job that is not done."""
+        return self.queued + self.waiting + self.running
+
+
+def claim(
+    store: Store, *, owner: str, lease_seconds: float, brand: str | None = None, max_bytes: int | None = None
+) -> Claimed | None:
+    """Take the longest waiting job that is due, of that brand or smaller than that if said; or None.
+
+    `owner` is `workers.me(slot)`. Its upload becomes `processing`. Jobs whose owner died or let the
+    lease lapse are put back first, whoever's they are.
+    """
+    _recover(store)
+    with store.write() as tx:
+        row = tx.conn.execute(
+            _claiming(brand is not None, max_bytes is not None),
+            {
+                "moment": tx.now,
+                "horizon": tx.now + timedelta(seconds=2 * BACKOFF_LIMIT_SECONDS),
+                "new_owner": owner,
+                "until": _lease_end(tx, lease_seconds),
+                "only_brand": brand,
+                "below": max_bytes,
+            },
+        ).first()
+        if row is None:
+            return None
+        if row.kind == Kind.PROCESS:
+            journal.move(tx, row.upload, State.PROCESSING, detail={"attempt": row.attempt}, started_at=tx.now)
+        upload = uploads.find(tx.conn, row.upload) if row.upload else None
+        return Claimed(row.id, row.token, row.attempt, Kind(row.kind), row.brand, upload, row.args or {})
+
+
+def beat(store: Store, job: int, token: int, lease_seconds: float) -> None:
+    """Extend the lease; LeaseLost if another worker owns the job now."""
+    with store.write() as tx:
+        ours = _ours(job, token).values(lease_until=_lease_end(tx, lease_seconds))
+        if not tx.conn.execute(ours).rowcount:
+            raise errors.LeaseLost(f"job {job} was taken over")
+
+
+def hand_back(  # noqa: PLR0913 - the ways a try may end
+    store: Store,
+    job: int,
+    token: int,
+    *,
+    error: str = "",
+    tries: int = 3,
+    backoff_seconds: float = 5.0,
+    shutdown: bool = False,
+) -> State:
+    """Give a job back without a result: our fault, or a `shutdown`, which counts no try.
+
+    It keeps its place at the head and is due after a doubling back-off (jitter, at most 15 min); after
+    `tries` faults the upload is `failed` and the brand's next runs. Gives RECEIVED or FAILED. LeaseLost.
+    """
+    with store.write() as tx:
+        row = _held(tx, job, token)
+        failures = row.failures + (not shutdown)
+        if not shutdown and failures >= tries:
+            _fail(tx, row, error, failures)
+            return State.FAILED
+        wait = 0.0 if shutdown else _backoff(failures, backoff_seconds)
+        values = {
+            "place": Place.QUEUED,
+            "owner": None,
+            "lease_until": None,
+            "failures": failures,
+            "error": error or None,
+        }
+        tx.conn.execute(_ours(job, token).values(run_at=tx.now + timedelta(seconds=wait), **values))
+        if row.kind == Kind.PROCESS:
+            detail = {"why": "shutdown" if shutdown else "fault", "error": error, "wait_seconds": round(wait, 1)}
+            journal.move(tx, row.upload, State.RECEIVED, detail=detail)
+        return State.RECEIVED
+
+
+def get(store: Store, job: int) -> Job:
+    """Give a job; NotFound."""
+    with store.read() as conn:
+        row = conn.execute(sa.select(_jobs).where(_jobs.c.id == job)).first()
+    if row is None:
+        raise errors.NotFound(f"no job {job}")
+    return Job(
+        id=row.id,
+        brand=row.brand,
+        kind=Kind(row.kind),
+        upload=row.upload,
+        place=Place(row.place),
+        attempt=row.attempt,
+        failures=row.failures,
+        takeovers=row.takeovers,
+        owner=row.owner,
+        run_at=row.run_at,
+        error=row.error,
+        result=row.result,
+    )
+
+
+def pending(store: Store, brand: str | None = None) -> Pending:
+    """Count the work that is not done, of all brands or of one."""
+    total = sa.func.count().label("total")
+    with store.read() as conn:
+        found = {}
+        for place, where in (
+            (Place.QUEUED, queue.IS_QUEUED),
+            (Place.WAITING, queue.IS_WAITING),
+            (Place.RUNNING, queue.IS_RUNNING),
+        ):
+            query = sa.select(
+                total,
+                sa.func.min(_jobs.c.queued_at).label(
+                    "oldest",
+                ),
+            ).where(where)
+            found[place] = conn.execute(query if brand is None else query.where(_jobs.c.brand == brand)).one()
+    oldest = [row.oldest for place, row in found.items() if row.oldest and place is not Place.RUNNING]
+    return Pending(
+        found[Place.QUEUED].total, found[Place.WAITING].total, found[Place.RUNNING].total, min(oldest, default=None)
+    )
+
+
+def heal(store: Store) -> list[str]:
+    """Give every brand with waiting jobs and no head its head; should never find one (metric)."""
+    head = sa.alias(_jobs)
+    has_head = sa.exists().where(head.c.brand == _jobs.c.brand, head.c.place.in_([Place.QUEUED, Place.RUNNING]))
+    with store.read() as conn:
+        query = sa.select(_jobs.c.brand).distinct().where(queue.IS_WAITING, ~has_head)
+        stuck = [brand for (brand,) in conn.execute(query)]
+    for brand in stuck:
+        with store.write() as tx:
+            queue.lock(tx, brand)
+            if tx.conn.execute(sa.select(_jobs.c.id).where(_jobs.c.brand == brand, queue.IS_HEAD)).first() is None:
+                queue.promote(tx, brand)
+                tx.emit("queue.healed", brand=brand)
+    return stuck
+
+
+def _claiming(one_brand: bool, small: bool) -> sa.sql.dml.ReturningUpdate[Any]:
+    first = sa.select(_jobs.c.id).where(queue.IS_QUEUED, _DUE).order_by(_jobs.c.id).limit(1)
+    if one_brand:
+        first = first.where(_jobs.c.brand == sa.bindparam("only_brand"))
+    if small:
+        first = first.where(_jobs.c.bytes < sa.bindparam("below"))
+    return (
+        sa.update(_jobs)
+        .where(_jobs.c.id == first.with_for_update(skip_locked=True).scalar_subquery())
+        .values(
+            place=Place.RUNNING,
+            owner=sa.bindparam("new_owner"),
+            lease_until=sa.bindparam("until"),
+            attempt=_jobs.c.attempt + 1,
+            token=_jobs.c.token + 1,
+        )
+        .returning(
+            _jobs.c.id, _jobs.c.token, _jobs.c.attempt, _jobs.c.kind, _jobs.c.brand, _jobs.c.upload, _jobs.c.args
+        )
+    )
+
+
+def _recover(store: Store) -> None:
+    """Put back the jobs of dead owners and lapsed leases; a look at the few that run costs no lock."""
+    with store.read() as conn:
+        running = conn.execute(_RUNNING).all()
+        if not running:
+            return
+        now = Transaction(conn, store.clock).now
+    for row in running:
+        if _is_over(row.lease_until, now) or workers.is_gone(row.owner):
+            _take_over(store, row)
+
+
+def _is_over(lease_until: datetime, now: datetime) -> bool:
+    """Whether the lease lapsed; one longer than any that is given means the clock was set back."""
+    return lease_until < now or lease_until > now + timedelta(seconds=2 * LEASE_LIMIT_SECONDS)
+
+
+def _take_over(store: Store, seen: Any) -> None:
+    with store.write() as tx:
+        try:
+            row = _held(tx, seen.id, seen.token, lease_until=seen.lease_until)
+        except errors.LeaseLost:
+            return
+        takeovers = row.takeovers + 1
+        if takeovers > TAKEOVERS_LIMIT:
+            _fail(tx, row, f"its workers died {takeovers} times", row.failures)
+            return
+        values = {"place": Place.QUEUED, "owner": None, "lease_until": None, "takeovers": takeovers}
+        tx.conn.execute(_ours(seen.id, seen.token).values(token=_jobs.c.token + 1, **values))
+        if row.kind == Kind.PROCESS:
+            journal.move(tx, row.upload, State.RECEIVED, detail={"why": "taken_over", "takeovers": takeovers})
+        tx.emit("job.taken_over", brand=row.brand, job=seen.id, owner=seen.owner, takeovers=takeovers)
+
+
+def _held(tx: Transaction, job: int, token: int, lease_until: datetime | None = None) -> Any:
+    """Give a running job under this token, with its brand's turn held; LeaseLost."""
+    brand = tx.conn.execute(sa.select(_jobs.c.brand).where(_jobs.c.id == job)).scalar()
+    if brand is not None:
+        queue.lock(tx, brand)
+    where = [_jobs.c.id == job, _jobs.c.token == token, queue.IS_RUNNING]
+    where += [] if lease_until is None else [_jobs.c.lease_until == lease_until]
+    row = tx.conn.execute(sa.select(_jobs).where(*where).with_for_update()).first()
+    if row is None:
+        raise errors.LeaseLost(f"job {job} was taken over")
+    return row
+
+
+def _fail(tx: Transaction, row: Any, error: str, failures: int) -> None:
+    """Free the brand of a job we cannot do: the upload is `failed`, we must act."""
+    values = {"place": Place.DONE, "owner": None, "lease_until": None, "failures": failures, "error": error}
+    tx.conn.execute(_ours(row.id, row.token).values(token=_jobs.c.token + 1, **values))
+    if row.kind == Kind.PROCESS:
+        text = f"We could not process this file; the fault is ours and we look into it ({error})."
+        detail = {"error": error, "attempt": row.attempt}
+        reasons = [FAULT | {"text": text}]
+        journal.move(tx, row.upload, State.FAILED, detail=detail, finished_at=tx.now, reasons=reasons)
+    else:
+        journal.note(tx, row.brand, "job.failed", upload=row.upload, detail={"kind": row.kind, "error": error})
+    queue.promote(tx, row.brand)
+
+
+def _ours(job: int, token: int) -> sa.Update:
+    return sa.update(_jobs).where(_jobs.c.id == job, _jobs.c.token == token, queue.IS_RUNNING)
+
+
+def _lease_end(tx: Transaction, lease_seconds: float) -> datetime:
+    if not 0 < lease_seconds <= LEASE_LIMIT_SECONDS:
+        raise ValueError(f"a lease of {lease_seconds} s")
+    return tx.now + timedelta(seconds=lease_seconds)
+
+
+def _backoff(failures: int, first_seconds: float) -> float:
+    jitter = random.uniform(0.9, 1.1)  # noqa: S311 - spreads retries, guards no secret
+    return min(first_seconds * 2.0 ** (failures - 1), BACKOFF_LIMIT_SECONDS) * jitter

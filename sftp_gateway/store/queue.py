@@ -1,0 +1,99 @@
+"""The order of work of each brand: one head (`queued` or `running`), the rest `waiting`.
+
+Only the head can be claimed, so no claim ever looks at a backlog, and a partial unique index makes a
+second head impossible (anchors/reliability.md §3, design B).
+"""
+
+import enum
+from typing import Any
+
+import sqlalchemy as sa
+
+from sftp_gateway import errors
+from sftp_gateway.store import tables
+from sftp_gateway.store.database import Transaction
+
+_jobs, _brands = tables.job, tables.brand
+
+
+class Kind(enum.StrEnum):
+    """What a job does: an upload; a release of withheld removals; a rollback (args: `number`)."""
+
+    PROCESS = "process"
+    RELEASE = "release"
+    ROLLBACK = "rollback"
+
+
+class Place(enum.StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+
+
+# Literals, not parameters: only then does the planner know that a partial index answers.
+IS_HEAD = _jobs.c.place.in_([sa.literal_column("'queued'"), sa.literal_column("'running'")])
+IS_QUEUED = _jobs.c.place == sa.literal_column("'queued'")
+IS_WAITING = _jobs.c.place == sa.literal_column("'waiting'")
+IS_RUNNING = _jobs.c.place == sa.literal_column("'running'")
+
+_OF = _jobs.c.brand == sa.bindparam("of_brand")
+_LOCK = sa.select(_brands.c.name).where(_brands.c.name == sa.bindparam("of_brand")).with_for_update()
+_OPEN = sa.select(
+    sa.exists().where(_OF, IS_HEAD).label("head"),
+    sa.exists().where(_OF, IS_WAITING).label("waiting"),
+)
+_PROMOTE = (
+    sa.update(_jobs)
+    .where(_jobs.c.id == sa.select(sa.func.min(_jobs.c.id)).where(_OF, IS_WAITING).scalar_subquery())
+    .values(place=Place.QUEUED)
+)
+
+
+def lock(tx: Transaction, brand: str) -> None:
+    """Take the brand's turn until the commit (PostgreSQL: row lock; SQLite: BEGIN IMMEDIATE did); NotFound."""
+    if tx.conn.execute(_LOCK, {"of_brand": brand}).first() is None:
+        raise errors.NotFound(f"no brand {brand!r}")
+
+
+def enqueue(  # noqa: PLR0913 - the columns of a job
+    tx: Transaction,
+    brand: str,
+    kind: str,
+    *,
+    upload: int | None = None,
+    args: dict[str, Any] | None = None,
+    size: int = 0,
+) -> int:
+    """Put a job at the end of the brand's queue; `size` in bytes decides which slots may take it."""
+    lock(tx, brand)
+    standing = tx.conn.execute(_OPEN, {"of_brand": brand}).one()
+    free = not standing.head and not standing.waiting
+    inserted = tx.conn.execute(
+        sa.insert(_jobs),
+        {
+            "brand": brand,
+            "kind": str(kind),
+            "upload": upload,
+            "bytes": size,
+            "args": args,
+            "place": Place.QUEUED if free else Place.WAITING,
+            "attempt": 0,
+            "failures": 0,
+            "takeovers": 0,
+            "token": 0,
+            "queued_at": tx.now,
+            "run_at": tx.now,
+        },
+    )
+    if standing.waiting and not standing.head:
+        promote(tx, brand)
+    (job,) = inserted.inserted_primary_key or (0,)
+    return int(job)
+
+
+def promote(tx: Transaction, brand: str) -> None:
+    """Make the brand's longest waiting job its head; the caller holds the brand and left no head."""
+    tx.conn.execute(_PROMOTE, {"of_brand": brand})

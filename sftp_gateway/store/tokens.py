@@ -1,0 +1,95 @@
+"""Bearer tokens of operators and brand admins: shown once, stored as a hash."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sftp_gateway import errors
+from sftp_gateway.store import tables
+from sftp_gateway.store.database import Store
+
+PREFIX = "sg_"
+
+_tokens = tables.token
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Who may ask: `brand` None is an operator, who sees all brands."""
+
+    name: str
+    brand: str | None
+    read_only: bool
+    created_at: datetime
+    expires_at: datetime | None
+
+
+def add(
+    store: Store, name: str, *, brand: str | None = None, read_only: bool = False, expires_at: datetime | None = None
+) -> tuple[Token, str]:
+    """Make a token and its secret (256 random bits), which nobody can read again.
+
+    Raises WrongState for a name that is taken, NotFound for an unknown brand.
+    """
+    secret = PREFIX + secrets.token_urlsafe(32)
+    with store.write() as tx:
+        if tx.conn.execute(sa.select(_tokens.c.name).where(_tokens.c.name == name)).first():
+            raise errors.WrongState(f"a token named {name!r} exists already")
+        known = sa.select(tables.brand.c.name).where(tables.brand.c.name == brand)
+        if brand is not None and tx.conn.execute(known).first() is None:
+            raise errors.NotFound(f"no brand {brand!r}")
+        token = Token(name, brand, read_only, tx.now, expires_at)
+        tx.conn.execute(
+            sa.insert(_tokens).values(
+                name=name,
+                brand=brand,
+                read_only=read_only,
+                hash=_hash(secret),
+                created_at=tx.now,
+                expires_at=expires_at,
+            )
+        )
+        tx.emit("token.added", name=name, brand=brand, read_only=read_only)
+    return token, secret
+
+
+def verify(store: Store, secret: str) -> Token | None:
+    """Give the token of a secret; None if there is none, or it expired. Compares hashes in constant time."""
+    if not secret.startswith(PREFIX):
+        return None
+    wanted = _hash(secret)
+    with store.read() as conn:
+        row = conn.execute(sa.select(_tokens).where(_tokens.c.hash == wanted)).first()
+    if row is None or not hmac.compare_digest(row.hash, wanted):
+        return None
+    if row.expires_at is not None and row.expires_at <= store.now():
+        return None
+    return _of(row)
+
+
+def listing(store: Store) -> list[Token]:
+    """List all tokens by name, expired ones too."""
+    with store.read() as conn:
+        return [_of(row) for row in conn.execute(sa.select(_tokens).order_by(_tokens.c.name))]
+
+
+def remove(store: Store, name: str) -> None:
+    """Revoke a token at once; NotFound."""
+    with store.write() as tx:
+        if not tx.conn.execute(sa.delete(_tokens).where(_tokens.c.name == name)).rowcount:
+            raise errors.NotFound(f"no token named {name!r}")
+        tx.emit("token.removed", name=name)
+
+
+def _hash(secret: str) -> str:
+    """Hash a secret; it is random and long, so a slow hash would protect nothing more."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _of(row: Any) -> Token:
+    return Token(row.name, row.brand, row.read_only, row.created_at, row.expires_at)

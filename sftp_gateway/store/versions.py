@@ -1,0 +1,170 @@
+"""The versions of each brand's catalog: numbered without gaps, immutable, history for ever."""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sftp_gateway import errors
+from sftp_gateway.store import journal, queue, tables
+from sftp_gateway.store.database import Store
+
+_versions, _brands = tables.version, tables.brand
+
+
+class Origin(enum.StrEnum):
+    """What made a version: an upload, the release of withheld removals, a rollback."""
+
+    UPLOAD = "upload"
+    RELEASE = "release"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A published version. `file`, `changes` (Parquet), `changes_csv`: names in the catalog area.
+
+    They are empty and None once retention removed the bytes. `upload` made it (None: no upload did);
+    `of` is the number rolled back to; `sha256`, `rules`, `mode`: of the upload that made it.
+    """
+
+    brand: str
+    number: int
+    upload: int | None
+    origin: Origin
+    of: int | None
+    file: str
+    file_bytes: int
+    changes: str | None
+    changes_csv: str | None
+    changes_csv_bytes: int
+    products: int
+    columns: tuple[str, ...]
+    counts: dict[str, int]
+    rules: str
+    sha256: str
+    mode: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A version whose files are in place; `jobs.finish` publishes it."""
+
+    number: int
+    file: str
+    file_bytes: int
+    products: int
+    columns: tuple[str, ...]
+    changes: str | None = None
+    changes_csv: str | None = None
+    changes_csv_bytes: int = 0
+    counts: dict[str, int] | None = None
+    rules: str = ""
+    sha256: str = ""
+    mode: str = ""
+    origin: Origin = Origin.UPLOAD
+    of: int | None = None
+
+
+def current(store: Store, brand: str) -> Version | None:
+    """Give what is published; None before the first version."""
+    pointed = sa.select(_brands.c.current_version).where(_brands.c.name == brand).scalar_subquery()
+    query = sa.select(_versions).where(_versions.c.brand == brand, _versions.c.number == pointed)
+    with store.read() as conn:
+        row = conn.execute(query).first()
+    return None if row is None else _of(row)
+
+
+def get(store: Store, brand: str, number: int) -> Version:
+    """Give a version; NotFound."""
+    query = sa.select(_versions).where(_versions.c.brand == brand, _versions.c.number == number)
+    with store.read() as conn:
+        row = conn.execute(query).first()
+    if row is None:
+        raise errors.NotFound(f"{brand} has no version {number}")
+    return _of(row)
+
+
+def listing(store: Store, brand: str, *, limit: int | None = None, before: int | None = None) -> list[Version]:
+    """List versions, newest first; `before`: only lower numbers."""
+    query = sa.select(_versions).where(_versions.c.brand == brand).order_by(_versions.c.number.desc())
+    if before is not None:
+        query = query.where(_versions.c.number < before)
+    with store.read() as conn:
+        return [_of(row) for row in conn.execute(query.limit(limit))]
+
+
+def later_than(store: Store, brand: str, number: int) -> list[Version]:
+    """List the versions after that one, oldest first: what a correction may be stale against."""
+    query = sa.select(_versions).where(_versions.c.brand == brand, _versions.c.number > number)
+    with store.read() as conn:
+        return [_of(row) for row in conn.execute(query.order_by(_versions.c.number))]
+
+
+def older_sources(store: Store, brand: str) -> tuple[tuple[int, str], ...]:
+    """Give (number, sha256 of the source) of every older version that a file made (CATALOG_REVERT)."""
+    pointed = sa.select(_brands.c.current_version).where(_brands.c.name == brand).scalar_subquery()
+    query = sa.select(_versions.c.number, _versions.c.sha256).where(
+        _versions.c.brand == brand, _versions.c.number < pointed, _versions.c.sha256 != ""
+    )
+    with store.read() as conn:
+        return tuple((number, sha256) for number, sha256 in conn.execute(query.order_by(_versions.c.number)))
+
+
+def roll_back(store: Store, brand: str, number: int, by: str) -> int:
+    """Ask for a new version equal to an old one, in the brand's turn; gives the job. NotFound, WrongState."""
+    old = get(store, brand, number)
+    if not old.file:
+        raise errors.WrongState(f"the bytes of version {number} of {brand} were removed after their retention")
+    with store.write() as tx:
+        job = queue.enqueue(tx, brand, queue.Kind.ROLLBACK, args={"number": number})
+        journal.note(tx, brand, "rollback.requested", by=by, detail={"number": number, "job": job})
+        return job
+
+
+def insert_values(brand: str, upload: int | None, new: NewVersion, at: datetime) -> dict[str, Any]:
+    """Give the row of a new version; only `jobs.finish` inserts it."""
+    return {
+        "brand": brand,
+        "number": new.number,
+        "upload": upload if new.origin is Origin.UPLOAD else None,
+        "origin": str(new.origin),
+        "of": new.of,
+        "file": new.file,
+        "file_bytes": new.file_bytes,
+        "changes": new.changes,
+        "changes_csv": new.changes_csv,
+        "changes_csv_bytes": new.changes_csv_bytes,
+        "products": new.products,
+        "columns": list(new.columns),
+        "counts": new.counts or {},
+        "rules": new.rules,
+        "sha256": new.sha256,
+        "mode": new.mode,
+        "created_at": at,
+    }
+
+
+def _of(row: Any) -> Version:
+    return Version(
+        brand=row.brand,
+        number=row.number,
+        upload=row.upload,
+        origin=Origin(row.origin),
+        of=row.of,
+        file=row.file or "",
+        file_bytes=row.file_bytes,
+        changes=row.changes,
+        changes_csv=row.changes_csv,
+        changes_csv_bytes=row.changes_csv_bytes,
+        products=row.products,
+        columns=tuple(row.columns),
+        counts=row.counts,
+        rules=row.rules,
+        sha256=row.sha256,
+        mode=row.mode,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,33 @@
+"""The removals a brand's guard holds back (spec §7): one set per brand, recomputed by each full file."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from sftp_gateway.store import tables
+from sftp_gateway.store.database import Store
+
+_sets = tables.withheld
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A withheld set; `upload` computed it. `blob`: Parquet with the keys, in the results area.
+
+    `since`: when the first full upload of the unbroken run of agreeing ones was received; `sha256`: of
+    the last file of that run.
+    """
+
+    upload: int
+    blob: str
+    products: int
+    since: datetime
+    sha256: str
+
+
+def get(store: Store, brand: str) -> Withheld | None:
+    """Give the brand's set; None while nothing is withheld."""
+    with store.read() as conn:
+        row = conn.execute(sa.select(_sets).where(_sets.c.brand == brand)).first()
+    return None if row is None else Withheld(row.upload, row.blob, row.products, row.since, row.sha256)
