@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sftp_gateway import errors, receipt
 from sftp_gateway.store import files, journal, queue, tables, versions
 from sftp_gateway.store.database import Store, Transaction
+from sftp_gateway.store.files import NewFile
 from sftp_gateway.upload import Mode, State
 
 _jobs, _brands, _uploads, _sets = tables.job, tables.brand, tables.upload, tables.withheld
@@ -40,7 +41,7 @@ class Finish:
     state: State | None
     receipt: dict[str, Any] | None = None
     reasons: tuple[dict[str, Any], ...] = ()
-    files: tuple[files.NewFile, ...] = ()
+    files: tuple[NewFile, ...] = ()
     version: versions.NewVersion | None = None
     keeps_withheld: bool = True
     withheld: NewWithheld | None = None
