@@ -64,6 +64,7 @@ class Listener:
         )
         self._server: asyncio.Server | None = None
         self._closed = asyncio.Event()
+        self._revoke_at = clock() + REVOKE_SECONDS
 
     async def __aenter__(self) -> Self:
         """Listen. Raise `Unavailable` if the address is taken or not ours, `ConfigError` for bad settings."""
@@ -99,15 +100,19 @@ class Listener:
         log.info("listener.closed")
 
     async def run(self) -> None:
-        """Watch over idle, stalled and revoked connections until the listener is closed."""
-        revoke_at = self._door.clock() + REVOKE_SECONDS
+        """Watch over the connections until the listener is closed."""
         while not self._closed.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closed.wait(), self._watch_seconds())
-            self._cut_quiet_ones()
-            if self._door.clock() >= revoke_at:
-                await self._cut_revoked_ones()
-                revoke_at = self._door.clock() + REVOKE_SECONDS
+            await self.watch_once()
+
+    async def watch_once(self) -> None:
+        """End the connections that are idle, stalled or no longer allowed in."""
+        self._cut_quiet_ones()
+        now = self._door.clock()
+        if now >= self._revoke_at:
+            self._revoke_at = now + REVOKE_SECONDS
+            await self._cut_revoked_ones()
 
     async def drain(self, seconds: float) -> None:
         """Stop accepting; let running transfers go on for at most `seconds`, then close.

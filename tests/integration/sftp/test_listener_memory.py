@@ -1,0 +1,99 @@
+"""Clients that flood, and clients that never read, do not fill the memory."""
+
+import asyncio
+
+MIB = 1024**2
+
+
+def string(value: bytes) -> bytes:
+    return len(value).to_bytes(4, "big") + value
+
+
+def request(kind: int, number: int, *parts: bytes) -> bytes:
+    return string(bytes([kind]) + number.to_bytes(4, "big") + b"".join(parts))
+
+
+async def opened(connection, path: bytes, flags: int):
+    """Give writer, reader and the handle of an opened file, on bare packets."""
+    writer, reader, _ = await connection.open_session(subsystem="sftp", encoding=None)
+    writer.write(string(b"\x01" + (3).to_bytes(4, "big")))
+    writer.write(request(3, 1, string(path), flags.to_bytes(4, "big"), bytes(4)))
+    for _ in range(2):
+        body = await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
+    return writer, reader, body[9 : 9 + int.from_bytes(body[5:9], "big")]
+
+
+async def test_a_slow_store_holds_a_flooding_client_back(front, memory_bytes):
+    """256 MiB offered without waiting for answers, 40 slow writes taken: memory stays where it was."""
+    taken = asyncio.Semaphore(0)
+    door = await front(pace=taken.acquire)
+    connection = await door.connect()
+    writer, _, handle = await opened(connection, b"/big", 0x1A)
+    block = bytes(255 * 1024)
+    before = memory_bytes()
+
+    async def flood():
+        for number in range(1000):
+            writer.write(request(6, number, string(handle), (number * len(block)).to_bytes(8, "big"), string(block)))
+            await writer.drain()
+
+    flooding = asyncio.create_task(flood())
+    grown = []
+    for _ in range(40):
+        taken.release()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.005)
+        grown.append(memory_bytes() - before)
+    received = door.listener.snapshot()["received_bytes_total"]
+    assert received < 40 * len(block) + 8 * MIB
+    assert max(grown) < 40 * MIB
+    flooding.cancel()
+    connection.abort()
+    for _ in range(100):
+        taken.release()
+    await connection.wait_closed()
+
+
+async def test_a_client_that_never_reads_is_not_answered_for_ever(front, memory_bytes):
+    """150 READs of 4 MiB each, and none of the answers taken from the socket."""
+    door = await front()
+    (door.folder / "big").write_bytes(bytes(8 * MIB))
+    connection = await door.connect()
+    writer, _, handle = await opened(connection, b"/big", 1)
+    connection._transport.pause_reading()
+    before = memory_bytes()
+    for number in range(150):
+        writer.write(request(5, number, string(handle), bytes(8), (4 * MIB).to_bytes(4, "big")))
+    sent = -1
+    while sent != (sent := door.listener.snapshot()["sent_bytes_total"]) or not sent:
+        await asyncio.sleep(0.1)
+    assert sent < 8 * MIB
+    assert memory_bytes() - before < 32 * MIB
+    connection.abort()
+    await connection.wait_closed()
+
+
+async def test_small_requests_without_end_are_not_answered_for_ever(front):
+    """Each STAT costs the client 30 bytes and us 100: the answers wait, then so do the requests."""
+    door = await front()
+    connection = await door.connect()
+    writer, _, _ = await opened(connection, b"/a", 0x1A)
+    connection._transport.pause_reading()
+    stat = request(17, 7, string(b"/a")) * 1000
+    sent = -1
+    while sent != (sent := door.listener.snapshot()["sent_bytes_total"]):
+        for _ in range(200):
+            writer.write(stat)
+        await asyncio.sleep(0.1)
+    assert sent < 12 * MIB
+    connection.abort()
+    await connection.wait_closed()
+
+
+async def test_a_normal_download_is_whole(front):
+    door = await front()
+    content = bytes(range(256)) * 40_000
+    (door.folder / "big").write_bytes(content)
+    async with door.connect() as connection, connection.start_sftp_client() as sftp, sftp.open("big", "rb") as file:
+        assert await file.read() == content

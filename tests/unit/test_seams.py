@@ -1,0 +1,71 @@
+"""The canary: fails when a new asyncssh moves what sftp/seams.py overrides."""
+
+import inspect
+
+import asyncssh
+import pytest
+from asyncssh import channel, connection, constants, sftp, stream
+
+from sftp_gateway import errors
+from sftp_gateway.sftp import seams
+
+
+def test_the_installed_version_is_the_one_the_hooks_are_for():
+    seams.check_version()
+    with pytest.raises(errors.ConfigError, match=r"asyncssh 2\.25\.0 is installed"):
+        seams.check_version("2.25.0")
+
+
+OVERRIDDEN = [
+    (seams.Handler, sftp.SFTPServerHandler),
+    (seams.Channel, channel.SSHServerChannel),
+    (seams.Stream, stream.SSHServerStreamSession),
+    (seams.Connection, connection.SSHServerConnection),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), OVERRIDDEN, ids=lambda value: value.__name__)
+def test_what_is_overridden_is_still_there_with_the_same_arguments(ours, theirs):
+    own = {"_close_files", "_room_for_a_handle", "serve", "open_files", "started", "channel", "handler",
+           "buffered_bytes", "__init__"}  # fmt: skip
+    functions = [name for name, value in vars(ours).items() if inspect.isfunction(value) and name not in own]
+    assert functions
+    for name in functions:
+        mine, base = (inspect.signature(getattr(each, name)).parameters for each in (ours, theirs))
+        assert list(mine) == list(base), name
+
+
+@pytest.mark.parametrize(
+    ("cls", "words"),
+    [
+        (sftp.SFTPServerHandler._cleanup, "self._server.close(file_obj)"),
+        (sftp.SFTPServerHandler._process_packet, "self._packet_handlers.get(handler_type)"),
+        (sftp.SFTPServerHandler._process_open, "self._file_handles[handle] = result"),
+        (sftp.SFTPServerHandler.run, "self._extensions"),
+        (channel.SSHChannel._accept_data, "self._recv_buf.append((data, datatype))"),
+        (channel.SSHChannel._deliver_data, "MSG_CHANNEL_WINDOW_ADJUST"),
+        (stream.SSHServerStreamSession.session_started, "run_sftp_server"),
+        (connection.SSHServerConnection._process_session_open, "self._owner.session_requested()"),
+        (connection.SSHConnection.connection_made, "self._owner = self._protocol_factory()"),
+        (connection.SSHServerConnection.validate_public_key, "_validate_client_public_key"),
+        (connection.SSHConnection.send_userauth_failure, "MSG_USERAUTH_FAILURE"),
+    ],
+)
+def test_the_code_around_each_hook_is_what_it_was_written_against(cls, words):
+    assert words in inspect.getsource(cls)
+
+
+def test_links_and_copy_data_are_out_of_the_table_and_the_rest_is_in():
+    table = seams.Handler._packet_handlers
+    assert b"copy-data" not in table
+    assert constants.FXP_BLOCK not in table
+    assert set(table) == set(sftp.SFTPServerHandler._packet_handlers) - set(seams.NOT_OFFERED)
+    assert {name for name, _ in seams.Handler._extensions} == set(seams.OFFERED)
+
+
+def test_asyncssh_still_has_the_faults_that_the_hooks_mend():
+    """When one of these fails, the hook it names can go."""
+    assert "packet.check_end()" in inspect.getsource(sftp.SFTPServerHandler._process_write), "padded WRITE"
+    assert "channel.exit" not in inspect.getsource(sftp.SFTPServerHandler._cleanup), "no exit status"
+    assert "return True" in inspect.getsource(channel.SSHServerChannel._process_env_request), "env is taken"
+    assert asyncssh.__version__.startswith(seams.VERSION)
