@@ -5,6 +5,7 @@ changes nothing. Leases go by the database's clock on PostgreSQL and by this hos
 besides the owner's process is looked at: after a crash its job is free at once.
 """
 
+import functools
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from sftp_gateway.upload import State, Upload
 
 __all__ = [
     "Claimed", "Finish", "Job", "Kind", "NewWithheld", "Pending", "Place",
-    "beat", "claim", "enqueue", "finish", "get", "hand_back", "pending",
+    "beat", "claim", "enqueue", "finish", "get", "hand_back", "heal", "last_of", "pending",
 ]  # fmt: skip
 
 BACKOFF_LIMIT_SECONDS = 15 * 60.0
@@ -66,6 +67,13 @@ class Job:
     run_at: datetime
     error: str | None
     result: dict[str, Any] | None
+    progress: dict[str, Any] | None = None
+    """`stage` and `share` (0..1) of a running job, as of its last beat."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still waits or runs."""
+        return self.place is not Place.DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +120,13 @@ def claim(
         return Claimed(row.id, row.token, row.attempt, Kind(row.kind), row.brand, upload, row.args or {})
 
 
-def beat(store: Store, job: int, token: int, lease_seconds: float) -> None:
-    """Extend the lease; LeaseLost if another worker owns the job now."""
+def beat(
+    store: Store, job: int, token: int, lease_seconds: float, *, progress: tuple[str, float] | None = None
+) -> None:
+    """Extend the lease and tell how far the work is (stage, share); LeaseLost if another worker owns the job now."""
+    told = None if progress is None else {"stage": progress[0], "share": round(progress[1], 3)}
     with store.write() as tx:
-        ours = _ours(job, token).values(lease_until=_lease_end(tx, lease_seconds))
+        ours = _ours(job, token).values(lease_until=_lease_end(tx, lease_seconds), progress=told)
         if not tx.conn.execute(ours).rowcount:
             raise errors.LeaseLost(f"job {job} was taken over")
 
@@ -162,6 +173,18 @@ def get(store: Store, job: int) -> Job:
         row = conn.execute(sa.select(_jobs).where(_jobs.c.id == job)).first()
     if row is None:
         raise errors.NotFound(f"no job {job}")
+    return _of(row)
+
+
+def last_of(store: Store, upload: int) -> Job | None:
+    """Give the newest job of an upload; None if it never had one."""
+    query = sa.select(_jobs).where(_jobs.c.upload == upload).order_by(_jobs.c.id.desc()).limit(1)
+    with store.read() as conn:
+        row = conn.execute(query).first()
+    return None if row is None else _of(row)
+
+
+def _of(row: Any) -> Job:
     return Job(
         id=row.id,
         brand=row.brand,
@@ -175,6 +198,7 @@ def get(store: Store, job: int) -> Job:
         run_at=row.run_at,
         error=row.error,
         result=row.result,
+        progress=row.progress,
     )
 
 
@@ -217,6 +241,7 @@ def heal(store: Store) -> list[str]:
     return stuck
 
 
+@functools.cache
 def _claiming(one_brand: bool, small: bool) -> sa.sql.dml.ReturningUpdate[Any]:
     first = sa.select(_jobs.c.id).where(queue.IS_QUEUED, _DUE).order_by(_jobs.c.id).limit(1)
     if one_brand:

@@ -21,6 +21,7 @@ _STANDING = (
     sa.select(_uploads.c.brand, _uploads.c.state, _uploads.c.bytes, _uploads.c.name).where(_ID).with_for_update()
 )
 _MOVE = sa.update(_uploads).where(_ID)
+_NOTE = sa.insert(tables.event)
 
 
 def move(
@@ -48,7 +49,7 @@ def move(
         job = queue.enqueue(tx, row.brand, queue.Kind.PROCESS, upload=upload, size=size)
         if current is State.RECEIVING:
             fields["arrival"] = job
-    tx.conn.execute(_MOVE.values(state=str(target), **fields), {"upload_id": upload})
+    tx.conn.execute(_MOVE, {"upload_id": upload, "state": str(target), **fields})
     note(tx, row.brand, f"upload.{target}", upload=upload, by=by, detail={"previous": str(current)} | (detail or {}))
 
 
@@ -63,7 +64,7 @@ def note(  # noqa: PLR0913 - the columns of an event
 ) -> None:
     """Append an event row, emit it as a log line after the commit, have the home rendered."""
     tx.conn.execute(
-        sa.insert(tables.event),
+        _NOTE,
         {"brand": brand, "upload": upload, "at": tx.now, "event": event, "by": by, "detail": detail},
     )
     tx.emit(event, brand=brand, **({"upload": upload} if upload else {}), by=by, **(detail or {}))

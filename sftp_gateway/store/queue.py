@@ -40,6 +40,7 @@ IS_WAITING = _jobs.c.place == sa.literal_column("'waiting'")
 IS_RUNNING = _jobs.c.place == sa.literal_column("'running'")
 
 _OF = _jobs.c.brand == sa.bindparam("of_brand")
+_INSERT = sa.insert(_jobs)
 _LOCK = sa.select(_brands.c.name).where(_brands.c.name == sa.bindparam("of_brand")).with_for_update()
 _OPEN = sa.select(
     sa.exists().where(_OF, IS_HEAD).label("head"),
@@ -72,7 +73,7 @@ def enqueue(  # noqa: PLR0913 - the columns of a job
     standing = tx.conn.execute(_OPEN, {"of_brand": brand}).one()
     free = not standing.head and not standing.waiting
     inserted = tx.conn.execute(
-        sa.insert(_jobs),
+        _INSERT,
         {
             "brand": brand,
             "kind": str(kind),

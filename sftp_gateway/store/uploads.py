@@ -20,6 +20,7 @@ _uploads = tables.upload
 _WHOLE = [column for column in _uploads.c if column.name not in {"arrival", "source_kept"}]
 _LISTED = [column for column in _WHOLE if column.name != "findings"]
 _GET = sa.select(*_WHOLE).where(_uploads.c.id == sa.bindparam("upload_id"))
+_INSERT = sa.insert(_uploads)
 _ARRIVED = sa.update(_uploads).where(_uploads.c.id == sa.bindparam("upload_id")).values(arrival=sa.bindparam("job_id"))
 
 
@@ -92,7 +93,7 @@ def insert(  # noqa: PLR0913 - the columns of an upload
         raise errors.WrongState(f"an upload is not born {state}")
     queue.lock(tx, brand)
     inserted = tx.conn.execute(
-        sa.insert(_uploads),
+        _INSERT,
         {
             "brand": brand,
             "mode": str(mode),

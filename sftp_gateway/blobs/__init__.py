@@ -1,0 +1,27 @@
+"""Immutable files by name, on local disk or S3; the one place that writes, syncs, renames, syncs the directory.
+
+Names are ours (hashes, random hex), never from outside. Nothing is changed once it is kept; the
+store's rows say what a blob is for, and retention removes what no row refers to.
+"""
+
+from sftp_gateway import settings
+from sftp_gateway.blobs.area import Area, Blob, Files, safe_name
+from sftp_gateway.blobs.local import LocalFiles
+from sftp_gateway.blobs.place import place, sync_directory, sync_file
+from sftp_gateway.errors import ConfigError
+
+__all__ = ["Area", "Blob", "Files", "LocalFiles", "open_files", "place", "safe_name", "sync_directory", "sync_file"]
+
+
+def open_files(storage: settings.Storage) -> Files:
+    """Open the blobs where the settings say they are; ConfigError, Unavailable."""
+    if not storage.files:
+        return LocalFiles(storage.root)
+    if not storage.files.startswith("s3://"):
+        raise ConfigError(f"storage.files: s3://bucket/prefix, or empty for local disk; not {storage.files!r}")
+    try:
+        # Here and not above: obstore is an extra that few need.
+        from sftp_gateway.blobs.s3 import S3Files  # noqa: PLC0415 - see above
+    except ModuleNotFoundError:
+        raise ConfigError("storage.files: S3 needs the extra: pip install 'sftp-gateway[s3]'") from None
+    return S3Files(storage.files, storage.root)

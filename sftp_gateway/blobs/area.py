@@ -1,0 +1,101 @@
+"""What blobs are: areas, names, and the calls that local disk and S3 both answer."""
+
+import enum
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from sftp_gateway.blobs.place import disk_errors
+from sftp_gateway.errors import Broken
+
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+LONGEST_NAME = 150
+
+
+class Area(enum.StrEnum):
+    """Where a blob lies: sources by their SHA-256, versions and their changes, results of uploads."""
+
+    SOURCES = "blobs"
+    CATALOG = "catalog"
+    RESULTS = "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A blob as listed; `modified_at` is when it was last kept."""
+
+    name: str
+    bytes: int
+    modified_at: datetime
+
+
+class Files(Protocol):
+    """The blobs, wherever they are. Every call blocks and may run in any thread.
+
+    All raise NotFound for a blob that is not there, DiskFull and Unavailable for the world.
+    """
+
+    @property
+    def staging(self) -> Path:
+        """Local directory for bytes under way, on the file system of local blobs."""
+
+    def scratch(self, prefix: str = "") -> Path:
+        """Make a new empty directory under staging; the caller removes it."""
+
+    def keep(self, area: str, name: str, path: Path) -> int:
+        """Take a finished local file in, durably, and give its size; the path is gone afterwards.
+
+        Keeping a name again replaces it by equal bytes in one step, and makes it young again for retention.
+        """
+
+    def local(self, area: str, name: str) -> AbstractContextManager[Path]:
+        """Lend the blob as a local file, to be read only."""
+
+    def open(self, area: str, name: str) -> BinaryIO:
+        """Open the blob; the handle keeps its bytes although the name is deleted."""
+
+    def size(self, area: str, name: str) -> int:
+        """Give the size in bytes."""
+
+    def exists(self, area: str, name: str) -> bool:
+        """Whether it is there."""
+
+    def delete(self, area: str, name: str) -> None:
+        """Delete it; nothing happens if it is not there."""
+
+    def names(self, area: str) -> Iterator[str]:
+        """List the names of an area, in no order."""
+
+    def listing(self, area: str) -> Iterator[Blob]:
+        """List the blobs of an area with size and age, in no order."""
+
+
+def checked(name: str) -> str:
+    """Give the name back if it is one of ours; Broken for anything that could lead elsewhere."""
+    if not NAME.fullmatch(name):
+        raise Broken(f"no name for a blob: {name!r}")
+    return name
+
+
+def safe_name(name: str) -> str:
+    """Make a file name from outside fit for one of ours: `_` for unsafe characters, at most 150."""
+    made = UNSAFE.sub("_", name)
+    if len(made) > LONGEST_NAME:
+        stem, dot, ending = made.rpartition(".")
+        keep = dot + ending if dot and len(ending) <= 20 else ""
+        made = (stem if keep else made)[: LONGEST_NAME - len(keep)] + keep
+    return made if NAME.fullmatch(made) else f"_{made.lstrip('.')}"
+
+
+def make_scratch(staging: Path, prefix: str) -> Path:
+    """Make a new empty directory below `staging`/scratch, where retention sweeps what a crash left."""
+    above = staging / "scratch"
+    with disk_errors(above):
+        above.mkdir(mode=0o750, parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=above))

@@ -1,0 +1,92 @@
+"""Blobs on local disk, under the areas' directories of `storage.root`."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from sftp_gateway.blobs import area as areas
+from sftp_gateway.blobs.area import Area, Blob
+from sftp_gateway.blobs.place import disk_errors, make_directories, place
+from sftp_gateway.errors import NotFound
+
+
+class LocalFiles:
+    """Blobs below one root. Sources are spread over 256 directories by the start of their hash."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.staging = root / "staging"
+        with disk_errors(self.staging):
+            for directory in (self.staging, *(root / area for area in Area)):
+                make_directories(directory)
+
+    def scratch(self, prefix: str = "") -> Path:
+        """Make a new empty directory under staging; the caller removes it."""
+        return areas.make_scratch(self.staging, prefix)
+
+    def keep(self, area: str, name: str, path: Path) -> int:
+        """Take a finished file in, durably; gives its size, the path is gone afterwards."""
+        size = path.stat().st_size
+        place(path, self._path(area, name))
+        return size
+
+    @contextlib.contextmanager
+    def local(self, area: str, name: str) -> Iterator[Path]:
+        """Lend the blob itself; NotFound."""
+        path = self._path(area, name)
+        if not path.is_file():
+            raise _missing(area, name)
+        yield path
+
+    def open(self, area: str, name: str) -> BinaryIO:
+        """Open the blob; the handle keeps its bytes although the name is deleted. NotFound."""
+        try:
+            with disk_errors(self._path(area, name)):
+                return self._path(area, name).open("rb")
+        except FileNotFoundError:
+            raise _missing(area, name) from None
+
+    def size(self, area: str, name: str) -> int:
+        """Give the size in bytes; NotFound."""
+        try:
+            return self._path(area, name).stat().st_size
+        except FileNotFoundError:
+            raise _missing(area, name) from None
+
+    def exists(self, area: str, name: str) -> bool:
+        """Whether it is there."""
+        return self._path(area, name).is_file()
+
+    def delete(self, area: str, name: str) -> None:
+        """Delete it; nothing happens if it is not there. A delete lost by a crash is made again by retention."""
+        path = self._path(area, name)
+        with disk_errors(path):
+            path.unlink(missing_ok=True)
+
+    def names(self, area: str) -> Iterator[str]:
+        """List the names of an area."""
+        return (blob.name for blob in self.listing(area))
+
+    def listing(self, area: str) -> Iterator[Blob]:
+        """List the blobs of an area; what was deleted meanwhile is left out."""
+        top = self._root / Area(area)
+        for path in top.rglob("*"):
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                continue
+            if path.is_file():
+                # A copy that a crash left between two file systems is listed under its whole path.
+                spread = area == Area.SOURCES and path.name.startswith(path.parent.name)
+                name = path.name if spread else str(path.relative_to(top))
+                yield Blob(name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+    def _path(self, area: str, name: str) -> Path:
+        spread = f"{name[:2]}/{name}" if area == Area.SOURCES and "/" not in name else name
+        return self._root / Area(area) / areas.checked(spread)
+
+
+def _missing(area: str, name: str) -> NotFound:
+    return NotFound(f"{area}/{name} is not there (any more)")

@@ -1,0 +1,115 @@
+"""Blobs in an S3 bucket, for many hosts. Credentials, region and endpoint come from AWS_* variables.
+
+Objects are immutable and named by us, so S3 needs no rename and is never a lock: the store's
+transaction is the only moment in which something becomes true. Files under way stay on local disk.
+"""
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import S3Store
+
+from sftp_gateway.blobs import area as areas
+from sftp_gateway.blobs.area import Area, Blob
+from sftp_gateway.blobs.place import disk_errors, make_directories
+from sftp_gateway.errors import NotFound, Unavailable
+
+CHUNK_BYTES = 8 << 20
+
+
+class S3Files:
+    """Blobs below `s3://bucket/prefix`; `root` is the local directory for bytes under way."""
+
+    def __init__(self, url: str, root: Path) -> None:
+        self.staging = root / "staging"
+        make_directories(self.staging)
+        options: Any = {"allow_http": True}  # a bucket of one's own host speaks plain HTTP; AWS never does
+        self._bucket = S3Store.from_url(url, client_options=options)
+
+    def scratch(self, prefix: str = "") -> Path:
+        """Make a new empty directory under staging; the caller removes it."""
+        return areas.make_scratch(self.staging, prefix)
+
+    def keep(self, area: str, name: str, path: Path) -> int:
+        """Put a finished file; S3 shows all of it or nothing. Gives its size, the path is gone afterwards."""
+        size = path.stat().st_size
+        try:
+            with self._answering(area, name):
+                obstore.put(self._bucket, self._key(area, name), path, chunk_size=CHUNK_BYTES, max_concurrency=4)
+        finally:
+            path.unlink(missing_ok=True)
+        if self.size(area, name) != size:
+            self.delete(area, name)
+            raise Unavailable(f"S3 stored {area}/{name} with another size")
+        return size
+
+    @contextlib.contextmanager
+    def local(self, area: str, name: str) -> Iterator[Path]:
+        """Fetch the blob for the time of the block; NotFound."""
+        directory = self.scratch("s3-")
+        try:
+            path = directory / name.rpartition("/")[2]
+            with disk_errors(path), path.open("wb") as target:
+                self._fetch(area, name, target)
+            yield path
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def open(self, area: str, name: str) -> BinaryIO:
+        """Fetch the blob into a file without a name, so that a handle never loses its bytes. NotFound."""
+        with self.local(area, name) as path:
+            return path.open("rb")
+
+    def size(self, area: str, name: str) -> int:
+        """Give the size in bytes; NotFound."""
+        with self._answering(area, name):
+            return obstore.head(self._bucket, self._key(area, name))["size"]
+
+    def exists(self, area: str, name: str) -> bool:
+        """Whether it is there."""
+        try:
+            self.size(area, name)
+        except NotFound:
+            return False
+        return True
+
+    def delete(self, area: str, name: str) -> None:
+        """Delete it; nothing happens if it is not there."""
+        with contextlib.suppress(NotFound), self._answering(area, name):
+            obstore.delete(self._bucket, self._key(area, name))
+
+    def names(self, area: str) -> Iterator[str]:
+        """List the names of an area."""
+        return (blob.name for blob in self.listing(area))
+
+    def listing(self, area: str) -> Iterator[Blob]:
+        """List the blobs of an area."""
+        top = f"{Area(area)}/"
+        with self._answering(area, ""):
+            for batch in obstore.list(self._bucket, prefix=top):
+                for found in batch:
+                    yield Blob(found["path"].removeprefix(top), found["size"], found["last_modified"])
+
+    def _fetch(self, area: str, name: str, target: BinaryIO) -> None:
+        with self._answering(area, name):
+            for chunk in obstore.get(self._bucket, self._key(area, name)).stream(min_chunk_size=CHUNK_BYTES):
+                with disk_errors(self.staging):
+                    target.write(chunk)
+            target.flush()
+
+    def _key(self, area: str, name: str) -> str:
+        return f"{Area(area)}/{areas.checked(name)}"
+
+    @contextlib.contextmanager
+    def _answering(self, area: str, name: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise NotFound(f"{area}/{name} is not there (any more)") from None
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"S3 does not answer for {area}/{name}: {str(error).strip().splitlines()[0]}") from error

@@ -1,0 +1,83 @@
+"""Forgets the bytes of what is past its time; the history rows stay. Blobs are retention's to delete."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from sftp_gateway.store import erasing, queue, tables, workers
+from sftp_gateway.store.database import Store
+from sftp_gateway.store.files import Folder
+from sftp_gateway.upload import FINAL
+
+_uploads, _files, _versions, _jobs = tables.upload, tables.file, tables.version, tables.job
+RESULT_FOLDERS = [Folder.ERRORS, Folder.RECEIPTS, Folder.API, Folder.INTERNAL]
+BATCH = 1000
+
+
+def sources(store: Store, before: datetime) -> int:
+    """Give up the source bytes of uploads received before then; those still to be decided on keep theirs."""
+    old = (
+        sa.select(_uploads.c.id)
+        .where(_uploads.c.received_at < before, _uploads.c.source_kept, _uploads.c.state.in_(sorted(FINAL)))
+        .limit(BATCH)
+    )
+    return _in_batches(store, sa.update(_uploads).where(_uploads.c.id.in_(old)).values(source_kept=False))
+
+
+def results(store: Store, before: datetime) -> int:
+    """Take error files, receipts and other results made before then off the lists."""
+    old = (
+        sa.select(_files.c.id)
+        .outerjoin(_uploads, _uploads.c.id == _files.c.upload)
+        .where(_files.c.created_at < before, _files.c.folder.in_([str(folder) for folder in RESULT_FOLDERS]))
+        .where(sa.or_(_files.c.upload.is_(None), _uploads.c.state.in_(sorted(FINAL))))
+        .limit(BATCH)
+    )
+    return _in_batches(store, sa.delete(_files).where(_files.c.id.in_(old)))
+
+
+def versions(store: Store, keep: int) -> int:
+    """Give up the files of all but the last `keep` versions of each brand; the current one always stays."""
+    brands = tables.brand
+    old = sa.select(_versions.c.brand, _versions.c.number, _versions.c.changes_csv).where(
+        _versions.c.file.is_not(None),
+        _versions.c.brand == brands.c.name,
+        _versions.c.number <= brands.c.current_version - max(keep, 1),
+    )
+    with store.read() as conn:
+        found = conn.execute(old).all()
+    for row in found:
+        with store.write() as tx:
+            queue.lock(tx, row.brand)
+            this = (_versions.c.brand == row.brand, _versions.c.number == row.number)
+            emptied = {"file": None, "changes": None, "changes_csv": None}
+            tx.conn.execute(sa.update(_versions).where(*this).values(**emptied))
+            listed = (_files.c.brand == row.brand, _files.c.folder == Folder.CATALOG, _files.c.blob == row.changes_csv)
+            tx.conn.execute(sa.delete(_files).where(*listed))
+            tx.mark_dirty(row.brand)
+    return len(found)
+
+
+def traces(store: Store, before: datetime) -> None:
+    """Forget finished jobs and processes of long ago; what they did stands in the events."""
+    old = sa.select(_jobs.c.id).where(_jobs.c.place == queue.Place.DONE, _jobs.c.queued_at < before).limit(BATCH)
+    _in_batches(store, sa.delete(_jobs).where(_jobs.c.id.in_(old)))
+    workers.prune(store, before)
+
+
+def referenced(store: Store, area: str, names: Iterable[str]) -> set[str]:
+    """Give those names of an area that a row refers to."""
+    with store.read() as conn:
+        return {name for _, name in erasing.referenced(conn, ((area, name) for name in names))}
+
+
+def _in_batches(store: Store, change: sa.Update | sa.Delete) -> int:
+    """Change rows a batch at a time, so that no upload waits long for its commit."""
+    total = 0
+    while True:
+        with store.write() as tx:
+            done = tx.conn.execute(change).rowcount
+        total += done
+        if done < BATCH:
+            return total
