@@ -6,7 +6,7 @@ import difflib
 import re
 import zoneinfo
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.errors import NotFound
@@ -40,7 +40,8 @@ def _one(settings: BrandSettings, key: str, value: str, columns: frozenset[str])
         return dataclasses.replace(settings, guards=guards)
     _known(key, frozenset(_CHECKS) | {"columns.<column>", "guards.<guard>"}, "setting")
     default = getattr(BrandSettings(), key)
-    return dataclasses.replace(settings, **{key: _CHECKS[key](key, value) if value else default})
+    changed: Any = {key: _CHECKS[key](key, value) if value else default}
+    return dataclasses.replace(settings, **changed)
 
 
 def _with(mapping: dict[str, V], name: str, value: V) -> dict[str, V]:

@@ -114,7 +114,7 @@ class _Stage:
 
     def _sftp(self, *commands: str) -> None:
         options = [
-            "-q", "-b", "-", "-i", self.folder / "key", "-P", str(self.sftp_port), "-F", "/dev/null",
+            "-q", "-b", "-", "-i", str(self.folder / "key"), "-P", str(self.sftp_port), "-F", "/dev/null",
             "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=accept-new",
             "-o", f"UserKnownHostsFile={self.folder / 'known_hosts'}",
         ]  # fmt: skip

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 from sftp_gateway import brandset, receipt
-from sftp_gateway.brand import NAME, BrandSettings
+from sftp_gateway.brand import NAME, BrandSettings, Key
 from sftp_gateway.catalog import schema
 from sftp_gateway.cli import opening, output
 from sftp_gateway.errors import NotAllowed, NotFound
@@ -188,7 +188,7 @@ def _new_password(opened: opening.Opened, name: str) -> str:
     return made
 
 
-def _read_key(file: str) -> auth.Key:
+def _read_key(file: str) -> Key:
     try:
         return auth.parse_public_key(Path(file).read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
