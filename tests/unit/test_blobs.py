@@ -1,0 +1,177 @@
+"""Blobs on local disk and S3: whole or absent, kept by handles, named by us alone."""
+
+import hashlib
+import os
+import stat
+
+import pytest
+
+from sftp_gateway import blobs, settings
+from sftp_gateway.blobs import Area, place
+from sftp_gateway.blobs import place as placing
+from sftp_gateway.errors import Broken, ConfigError, DiskFull, NotFound, Unavailable
+
+
+@pytest.fixture(params=["local", pytest.param("s3", marks=[pytest.mark.full, pytest.mark.timeout(180)])])
+def any_files(request, tmp_path):
+    if request.param == "local":
+        return blobs.open_files(settings.Storage(root=tmp_path))
+    return request.getfixturevalue("s3_files")
+
+
+def staged(files, data: bytes):
+    path = files.scratch("test-") / "made"
+    path.write_bytes(data)
+    return path
+
+
+def test_what_is_kept_reads_back_whole_and_its_staged_file_is_gone(any_files):
+    path = staged(any_files, b"sku\n1\n")
+    assert any_files.keep(Area.CATALOG, "acme/ab12.parquet", path) == 6
+    assert not path.exists()
+    assert any_files.exists(Area.CATALOG, "acme/ab12.parquet")
+    assert any_files.size(Area.CATALOG, "acme/ab12.parquet") == 6
+    with any_files.open(Area.CATALOG, "acme/ab12.parquet") as handle:
+        assert handle.read() == b"sku\n1\n"
+    with any_files.local(Area.CATALOG, "acme/ab12.parquet") as local:
+        assert local.read_bytes() == b"sku\n1\n"
+
+
+def test_a_file_larger_than_a_chunk_is_kept_whole(any_files):
+    data = os.urandom(1 << 20) * 21
+    name = hashlib.sha256(data).hexdigest()
+    any_files.keep(Area.SOURCES, name, staged(any_files, data))
+    with any_files.open(Area.SOURCES, name) as handle:
+        assert hashlib.sha256(handle.read()).hexdigest() == name
+
+
+def test_keeping_the_same_bytes_again_changes_nothing(any_files):
+    name = hashlib.sha256(b"x").hexdigest()
+    for _ in range(2):
+        assert any_files.keep(Area.SOURCES, name, staged(any_files, b"x")) == 1
+    assert list(any_files.names(Area.SOURCES)) == [name]
+
+
+def test_an_open_handle_keeps_its_bytes_when_the_name_is_deleted(any_files):
+    any_files.keep(Area.RESULTS, "17-ab/errors.csv", staged(any_files, b"row 1"))
+    with any_files.open(Area.RESULTS, "17-ab/errors.csv") as handle:
+        any_files.delete(Area.RESULTS, "17-ab/errors.csv")
+        assert not any_files.exists(Area.RESULTS, "17-ab/errors.csv")
+        assert handle.read() == b"row 1"
+
+
+def test_deleting_twice_is_no_error_and_reading_what_is_gone_says_so(any_files):
+    any_files.delete(Area.RESULTS, "gone")
+    with pytest.raises(NotFound, match="results/gone"):
+        any_files.open(Area.RESULTS, "gone")
+    with pytest.raises(NotFound), any_files.local(Area.RESULTS, "gone"):
+        pass
+    with pytest.raises(NotFound):
+        any_files.size(Area.RESULTS, "gone")
+
+
+def test_a_listing_gives_names_sizes_and_ages(any_files):
+    wanted = {"a/1": 1, "a/2": 2, "b": 3}
+    for name, size in wanted.items():
+        any_files.keep(Area.RESULTS, name, staged(any_files, b"x" * size))
+    found = list(any_files.listing(Area.RESULTS))
+    assert {blob.name: blob.bytes for blob in found} == wanted
+    assert all(blob.modified_at.tzinfo for blob in found)
+    assert list(any_files.names(Area.SOURCES)) == []
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../b", "", ".hidden", "a//b", "a\x00b", "a b", "a/.."])
+def test_a_name_that_is_not_ours_never_becomes_a_path(files, name):
+    with pytest.raises(Broken):
+        files.exists(Area.CATALOG, name)
+
+
+def test_sources_are_spread_so_that_no_directory_grows_without_end(files, tmp_path):
+    name = hashlib.sha256(b"y").hexdigest()
+    files.keep(Area.SOURCES, name, staged(files, b"y"))
+    assert (tmp_path / "blobs" / name[:2] / name).is_file()
+    assert list(files.names(Area.SOURCES)) == [name]
+    files.delete(Area.SOURCES, name)
+    assert list(files.names(Area.SOURCES)) == []
+
+
+def test_what_is_kept_cannot_be_written_by_accident(files, tmp_path):
+    files.keep(Area.CATALOG, "v", staged(files, b"x"))
+    assert stat.S_IMODE((tmp_path / "catalog" / "v").stat().st_mode) == 0o440
+
+
+def test_place_syncs_the_file_before_the_rename_and_the_directory_after_it(tmp_path, monkeypatch):
+    calls = []
+    real_sync, real_rename = os.fsync, os.rename
+    monkeypatch.setattr(os, "fsync", lambda fd: (calls.append(os.readlink(f"/proc/self/fd/{fd}")), real_sync(fd))[1])
+    monkeypatch.setattr(
+        type(tmp_path), "replace", lambda self, to: (calls.append("rename"), real_rename(self, to), to)[2]
+    )
+    tmp = tmp_path / "staged"
+    tmp.write_bytes(b"x")
+    (tmp_path / "area").mkdir()
+    place(tmp, tmp_path / "area" / "final")
+    assert calls == [str(tmp_path / "staged"), "rename", str(tmp_path / "area")]
+
+
+@pytest.mark.parametrize(("number", "wanted"), [(28, DiskFull), (122, DiskFull), (5, Unavailable), (30, Unavailable)])
+def test_a_file_that_could_not_be_synced_is_thrown_away_and_never_synced_again(tmp_path, monkeypatch, number, wanted):
+    tries = []
+
+    def fails(fd):
+        tries.append(fd)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fails)
+    tmp = tmp_path / "staged"
+    tmp.write_bytes(b"x")
+    with pytest.raises(wanted):
+        place(tmp, tmp_path / "final")
+    assert len(tries) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_place_copies_where_staging_is_on_another_file_system(tmp_path, monkeypatch):
+    tmp, final = tmp_path / "staged", tmp_path / "area" / "final"
+    tmp.write_bytes(b"x" * 1000)
+    real = placing.shutil.copyfile
+    copied = []
+    monkeypatch.setattr(placing.shutil, "copyfile", lambda a, b: (copied.append(b), real(a, b))[1])
+    elsewhere = type("Elsewhere", (), {"st_dev": -1})()
+    monkeypatch.setattr(type(tmp_path), "stat", _stat_of(tmp, elsewhere, type(tmp_path).stat))
+    place(tmp, final)
+    assert copied
+    assert final.read_bytes() == b"x" * 1000
+    assert [path.name for path in final.parent.iterdir()] == ["final"]
+    assert not os.path.lexists(tmp)
+
+
+def _stat_of(one, faked, real):
+    return lambda self, **more: faked if self == one else real(self, **more)
+
+
+def test_scratch_directories_are_new_empty_and_under_staging(files):
+    first, second = files.scratch("job-"), files.scratch("job-")
+    assert first != second
+    assert first.is_relative_to(files.staging)
+    assert list(first.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("catalog.csv", "catalog.csv"),
+        ("Frühling 2026.csv", "Fr_hling_2026.csv"),
+        ("../../etc/passwd", "_.._etc_passwd"),
+        (".htaccess", "_htaccess"),
+        ("", "_"),
+        ("a" * 200 + ".csv.gz", "a" * 147 + ".gz"),
+    ],
+)
+def test_a_name_from_outside_becomes_safe(name, wanted):
+    assert blobs.safe_name(name) == wanted
+
+
+def test_another_place_than_disk_or_s3_is_refused_by_name(tmp_path):
+    with pytest.raises(ConfigError, match="storage.files"):
+        blobs.open_files(settings.Storage(root=tmp_path, files="ftp://x"))
