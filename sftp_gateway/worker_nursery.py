@@ -21,7 +21,7 @@ from types import FrameType
 
 from sftp_gateway import worker_child
 from sftp_gateway.errors import Broken
-from sftp_gateway.worker_child import Newborn
+from sftp_gateway.worker_watch import Newborn
 
 START_SECONDS = 30.0
 PR_SET_PDEATHSIG = 1

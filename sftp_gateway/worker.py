@@ -1,0 +1,233 @@
+"""Takes the next upload, has a child work on it, makes the end true, hands back what it cannot do.
+
+`Worker` is the part that lives in the daemon: some slots, each with one job at a time, one slot kept
+for small files. `finish` and `roll_back` do the same for a verb of the command line where no worker
+runs. Nothing here runs on the event loop but waiting: each turn has a thread that watches its child.
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self, TypeVar
+
+from sftp_gateway import logs
+from sftp_gateway.blobs import Files
+from sftp_gateway.catalog import schema
+from sftp_gateway.errors import Broken, Unavailable
+from sftp_gateway.settings import Settings
+from sftp_gateway.settings import Worker as WorkerSettings
+from sftp_gateway.store import jobs, uploads, versions, workers
+from sftp_gateway.store.database import Store
+from sftp_gateway.upload import SETTLED, Upload
+from sftp_gateway.worker_bench import Bench, Progress
+from sftp_gateway.worker_crew import Crew
+from sftp_gateway.worker_turn import Terms
+from sftp_gateway.worker_watch import Bounds
+
+log = logs.get(__name__)
+
+POLL_SECONDS = 0.25
+WAIT_SECONDS = 0.1
+HEAL_SECONDS = 60.0
+UNREACHABLE_SECONDS = 1.0
+
+Found = TypeVar("Found")
+
+
+def terms(settings: Settings) -> Terms:
+    """Give the rules by which uploads are judged, from the settings and the catalog rules they name."""
+    return Terms(
+        schema=schema.load(settings.catalog.rules),
+        guards=settings.guards,
+        max_file_bytes=settings.limits.max_file_bytes,
+        memory_bytes=settings.worker.memory_bytes,
+        threads=settings.worker.threads,
+        small_bytes=settings.worker.small_bytes,
+    )
+
+
+def crew(settings: WorkerSettings) -> Crew:
+    """Make the children's side of this process; nothing is started before it is needed."""
+    return Crew(Bounds(settings.memory_bytes, settings.time_limit_seconds), warm=settings.processes)
+
+
+class Worker:
+    """The part of the daemon that works off the queue; `done` is called after every job."""
+
+    def __init__(self, bench: Bench, done: Callable[[], None] = lambda: None) -> None:
+        self._bench, self._done, self._settings = bench, done, bench.settings
+        self._draining = asyncio.Event()
+        self._abandon = threading.Event()
+        self._wake = asyncio.Event()
+        self._threads = ThreadPoolExecutor(self._settings.processes, thread_name_prefix="slot")
+        self._running: dict[asyncio.Future[None], float] = {}
+
+    async def __aenter__(self) -> Self:
+        """Start the process that forks children; its imports go on while the rest of the gateway starts."""
+        await asyncio.to_thread(self._bench.crew.start)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Hand back what still runs; no job of ours runs afterwards."""
+        await self.drain(0)
+        await asyncio.to_thread(self._threads.shutdown)
+
+    async def run(self) -> None:
+        """Work until `drain`: every slot takes one job after another; one of several takes small ones only."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(self._settings.processes):
+                kept = number == 0 and self._settings.processes > 1
+                small = self._settings.small_bytes if kept else None
+                group.create_task(self._slot(number, small), name=f"slot {number}")
+            healing = group.create_task(self._heal(), name="heal the queue")
+            await self._draining.wait()
+            healing.cancel()
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing new; wait for what runs, hand it back after that many seconds."""
+        self._draining.set()
+        self._wake.set()
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+        self._abandon.set()
+        if self._running:
+            await asyncio.wait(self._running)
+
+    def wake(self) -> None:
+        """Look at the queue now; call on the event loop."""
+        self._wake.set()
+
+    def snapshot(self) -> dict[str, float]:
+        """Tell how busy it is: slots, jobs under way, age of the oldest, children and their memory."""
+        now = time.monotonic()
+        return {
+            "slots": self._settings.processes,
+            "running": len(self._running),
+            "oldest_seconds": now - min(self._running.values(), default=now),
+        } | {f"child_{name}": value for name, value in self._bench.crew.snapshot().items()}
+
+    async def _slot(self, number: int, max_bytes: int | None) -> None:
+        owner = workers.me(f"slot-{number}")
+        loop = asyncio.get_running_loop()
+        while not self._draining.is_set():
+            claimed = await self._claim(owner, max_bytes)
+            if claimed is None:
+                await self._rest()
+                continue
+            turn = loop.run_in_executor(self._threads, self._bench.work, claimed, self._abandon)
+            self._running[turn] = time.monotonic()
+            try:
+                await asyncio.shield(turn)
+            except asyncio.CancelledError:
+                self._abandon.set()  # its thread hands the job back; nobody lets go of it before
+                await turn
+                raise
+            finally:
+                del self._running[turn]
+            self._done()
+            self._wake.set()  # the brand's next is at the head now: another slot may take it
+
+    async def _claim(self, owner: str, max_bytes: int | None) -> jobs.Claimed | None:
+        store, seconds = self._bench.store, self._settings.lease_seconds
+        try:
+            return await asyncio.to_thread(jobs.claim, store, owner=owner, lease_seconds=seconds, max_bytes=max_bytes)
+        except Unavailable as error:
+            log.warning("store.unreachable", error=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._draining.wait(), UNREACHABLE_SECONDS)
+            return None
+
+    async def _rest(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+        self._wake.clear()
+
+    async def _heal(self) -> None:
+        while True:
+            await asyncio.sleep(HEAL_SECONDS)
+            with contextlib.suppress(Unavailable):
+                await asyncio.to_thread(jobs.heal, self._bench.store)
+
+
+def finish(store: Store, files: Files, settings: Settings, upload: Upload, progress: Progress) -> Upload:
+    """Wait until nothing is to be done for an upload any more, and give it as it is then.
+
+    Where no worker lives, its brand's turn is worked off here, what is before it included. Also waits
+    for the release of its withheld removals. Raises Broken if that job failed, Unavailable.
+    """
+
+    def look() -> Upload | None:
+        job = jobs.last_of(store, upload.id)
+        _report(job, progress)
+        if job is not None and job.is_open:
+            return None
+        if job is not None and job.kind is not jobs.Kind.PROCESS:
+            _raise_failed(job)
+        now = uploads.get(store, upload.id)
+        return now if now.state in SETTLED else None
+
+    return _work_off(store, files, settings, upload.brand, look, progress)
+
+
+def roll_back(  # noqa: PLR0913 - what a verb has opened, and which version of whom
+    store: Store, files: Files, settings: Settings, brand: str, number: int, *, by: str = "cli"
+) -> versions.Version:
+    """Publish an old version again as a new one, in the brand's turn; raises NotFound, WrongState, Broken."""
+    asked = versions.roll_back(store, brand, number, by)
+
+    def look() -> versions.Version | None:
+        job = jobs.get(store, asked)
+        if job.is_open:
+            return None
+        _raise_failed(job)
+        return versions.get(store, brand, int((job.result or {})["version"]))
+
+    return _work_off(store, files, settings, brand, look, lambda *_: None)
+
+
+def _work_off(  # noqa: PLR0913, PLR0917 - what a verb has opened, and what it waits for
+    store: Store,
+    files: Files,
+    settings: Settings,
+    brand: str,
+    look: Callable[[], Found | None],
+    progress: Progress,
+) -> Found:
+    """Ask `look` until it finds something, doing the brand's work meanwhile if no worker lives."""
+    owner, never = workers.me("verb"), threading.Event()
+    with contextlib.ExitStack() as held:
+        bench: Bench | None = None
+        while (found := look()) is None:
+            if workers.alive(store, "worker"):
+                time.sleep(WAIT_SECONDS)
+                continue
+            claimed = jobs.claim(store, owner=owner, lease_seconds=settings.worker.lease_seconds, brand=brand)
+            if claimed is None:  # another verb works on it, or it waits after a fault
+                time.sleep(WAIT_SECONDS)
+                continue
+            if bench is None:
+                bench = held.enter_context(_own_bench(store, files, settings))
+            bench.work(claimed, never, progress)
+        return found
+
+
+@contextlib.contextmanager
+def _own_bench(store: Store, files: Files, settings: Settings) -> Iterator[Bench]:
+    rules, children = terms(settings), crew(settings.worker)
+    with contextlib.closing(children):
+        yield Bench(store, files, children, settings.worker, lambda: rules)
+
+
+def _report(job: jobs.Job | None, progress: Progress) -> None:
+    if job is not None and job.is_open:
+        told = job.progress or {"stage": "waiting for its turn", "share": 0.0}
+        progress(str(told["stage"]), float(told["share"]))
+
+
+def _raise_failed(job: jobs.Job) -> None:
+    """Raise Broken for a release or rollback that was given up: it is done and has no result."""
+    if job.result is None:
+        raise Broken(f"the {job.kind} of {job.brand} could not be made: {job.error or 'it was given up'}")

@@ -1,0 +1,278 @@
+"""One upload's turn: what the store knows becomes a catalog Job, what the child made becomes a Finish.
+
+Files come first, each written and synced under a name of its own; then one fenced transaction makes
+them true. A turn that dies in between leaves files without a row, which retention removes.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sftp_gateway import receipt, worker_keep
+from sftp_gateway.blobs import Area, Files
+from sftp_gateway.brand import Brand, Guards
+from sftp_gateway.catalog.job import Base, Corrected, Job, Outcome, Remade, Withheld
+from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.errors import Broken, NotFound
+from sftp_gateway.store import brands, jobs, uploads, versions, withheld
+from sftp_gateway.store import files as listed
+from sftp_gateway.store.database import Store
+from sftp_gateway.store.files import Folder
+from sftp_gateway.upload import Mode, State, Upload
+from sftp_gateway.worker_crew import Crew
+from sftp_gateway.worker_keep import Keeping
+from sftp_gateway.worker_message import Task
+from sftp_gateway.worker_watch import Ears
+
+PROCESS = "sftp_gateway.catalog.run:process"
+RELEASE = "sftp_gateway.catalog.remake:release"
+ROLLBACK = "sftp_gateway.catalog.remake:rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """By which rules uploads are judged now; a reload gives new ones to the next turn."""
+
+    schema: Schema
+    guards: Guards
+    max_file_bytes: int
+    memory_bytes: int
+    threads: int
+    small_bytes: int
+    process: str = PROCESS
+    """The step that processes an upload; tests put one of theirs here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A claimed job, and where it is worked on. `beat` raises when it is not ours any more."""
+
+    store: Store
+    files: Files
+    crew: Crew
+    terms: Terms
+    claimed: jobs.Claimed
+    beat: Callable[[], None]
+    progress: Callable[[str, float], None]
+
+    def take(self) -> None:
+        """Work it off and make the end true. Raises LeaseLost, Unavailable, Broken …; then nothing changed."""
+        end = self._process() if self.claimed.kind is jobs.Kind.PROCESS else self._remake()
+        self.beat()
+        jobs.finish(self.store, self.claimed.id, self.claimed.token, end)
+
+    def _process(self) -> jobs.Finish:
+        upload = self.claimed.upload
+        assert upload is not None
+        brand = brands.get(self.store, upload.brand)
+        rules = digest(self.terms.schema, brand)
+        same = _same_as_published(self.store, upload, rules)
+        if same is not None:
+            return same
+        with contextlib.ExitStack() as held:
+            job = self._job(upload, brand, held)
+            found = self._run(Task(self.terms.process, (job,)), small=upload.bytes < self.terms.small_bytes)
+            if not isinstance(found, Outcome):
+                raise Broken(f"the catalog step gave a {type(found).__name__}, not an Outcome")
+            return self._kept(upload, job, found, rules)
+
+    def _run(self, task: Task, *, small: bool) -> Any:
+        with contextlib.ExitStack() as held:
+            ears = Ears(lambda number: self._lookup(number, held), self.progress, self.beat)
+            return self.crew.run(task, ears, small=small)
+
+    def _job(self, upload: Upload, brand: Brand, held: contextlib.ExitStack) -> Job:
+        now = versions.current(self.store, upload.brand)
+        return Job(
+            upload=upload.id,
+            brand=upload.brand,
+            mode=upload.mode,
+            path=upload.path,
+            name=upload.name,
+            source=held.enter_context(self.files.local(Area.SOURCES, upload.sha256)),
+            bytes=upload.bytes,
+            sha256=upload.sha256,
+            complete=upload.complete,
+            must_end_with_newline=bool(brands.ends_with_newline(self.store, upload.brand)),
+            received_at=upload.received_at,
+            started_at=upload.started_at or self.store.now(),
+            schema=self.terms.schema,
+            settings=brand.settings,
+            guards=brand.settings.guard_limits(self.terms.guards),
+            base=self._base(now, held),
+            waived=frozenset(upload.waived),
+            withheld=self._withheld(upload.brand, held),
+            older=versions.older_sources(self.store, upload.brand),
+            out=self._scratch(held),
+            max_file_bytes=self.terms.max_file_bytes,
+            memory_bytes=self.terms.memory_bytes,
+            threads=self.terms.threads,
+            source_upload=upload.source_upload,
+        )
+
+    def _base(self, version: versions.Version | None, held: contextlib.ExitStack) -> Base | None:
+        if version is None:
+            return None
+        path = held.enter_context(self.files.local(Area.CATALOG, version.file))
+        return Base(version.number, path, version.products)
+
+    def _withheld(self, brand: str, held: contextlib.ExitStack) -> Withheld | None:
+        found = withheld.get(self.store, brand)
+        if found is None:
+            return None
+        path = held.enter_context(self.files.local(Area.RESULTS, found.blob))
+        return Withheld(found.upload, path, found.products, found.since, found.sha256)
+
+    def _scratch(self, held: contextlib.ExitStack) -> Path:
+        out = self.files.scratch(f"job-{self.claimed.id}-")
+        held.callback(shutil.rmtree, out, ignore_errors=True)
+        return out
+
+    def _lookup(self, number: int, held: contextlib.ExitStack) -> Corrected | None:
+        """Find the upload that a correction names; None if the brand has none such, or its age is past telling."""
+        try:
+            upload = uploads.get(self.store, number)
+        except NotFound:
+            return None
+        if upload.brand != self.claimed.brand:
+            return None
+        later = versions.later_than(self.store, upload.brand, upload.base_version or 0)
+        if any(version.changes is None for version in later):
+            return None
+        changes = tuple(
+            held.enter_context(self.files.local(Area.CATALOG, version.changes)) for version in later if version.changes
+        )
+        accepted = next((f for f in listed.of_upload(self.store, number) if f.folder == Folder.INTERNAL), None)
+        return Corrected(
+            upload=number,
+            state=upload.state,
+            base_version=upload.base_version or 0,
+            changes=changes,
+            accepted=held.enter_context(self.files.local(Area(accepted.area), accepted.blob))
+            if accepted is not None and upload.state is State.HELD
+            else None,
+            mode=self._meaning(upload),
+        )
+
+    def _meaning(self, upload: Upload) -> Mode:
+        """Tell what a row of an upload meant, that of a correction by the directory it was sent to."""
+        if upload.mode in {Mode.FULL, Mode.PARTIAL}:
+            return upload.mode
+        of_inbox = Mode(brands.get(self.store, upload.brand).settings.mode or Mode.FULL)
+        top = upload.path.partition("/")[0] if "/" in upload.path else ""
+        return Mode.PARTIAL if top == "partial" else of_inbox if top in {"", "inbox"} else Mode.FULL
+
+    def _kept(self, upload: Upload, job: Job, found: Outcome, rules: str) -> jobs.Finish:
+        """Take in what the child made, every file in its area, and say what is to become true."""
+        kept = Keeping(self.files, upload.brand, worker_keep.checked(found.made, job.out))
+        new = kept.results(upload.id)
+        version = None
+        if found.version is not None:
+            counts = dict(found.receipt["changes"])
+            version = dataclasses.replace(
+                kept.version(found.version, found.products, found.columns, counts),
+                rules=rules,
+                sha256=upload.sha256,
+                mode=str(found.mode),
+            )
+            new += worker_keep.catalog_files(version)
+        held_back = None
+        if not found.keeps_withheld and found.withheld_since is not None:
+            held_back = jobs.NewWithheld(
+                kept.keys(upload.id), found.withheld_products, found.withheld_since, upload.sha256
+            )
+        return jobs.Finish(
+            state=found.state,
+            # A file that stops in the middle gets its receipt later, if nobody goes on with it (spec §2).
+            receipt=None if found.state is State.UNFINISHED else found.receipt,
+            reasons=found.reasons,
+            files=tuple(new),
+            version=version,
+            keeps_withheld=found.keeps_withheld,
+            withheld=held_back,
+            base_version=job.base.number if job.base else 0,
+            corrects_held=found.corrects_held,
+            ends_with_newline=found.ends_with_newline,
+            mode=found.mode,
+        )
+
+    def _remake(self) -> jobs.Finish:
+        """Make a version of versions: what was withheld goes, or an old catalog comes back."""
+        brand = self.claimed.brand
+        release = self.claimed.kind is jobs.Kind.RELEASE
+        now = versions.current(self.store, brand)
+        if now is None:
+            raise Broken(f"{brand} has no version to start from")
+        with contextlib.ExitStack() as held:
+            base, out = self._base(now, held), self._scratch(held)
+            if release:
+                keys = self._withheld(brand, held)
+                if keys is None:  # a later full file decided it meanwhile
+                    return jobs.Finish(state=None, result={"version": None})
+                task = Task(RELEASE, (base, keys.path, self.terms.schema, out), asks=False)
+                of, source = None, now
+            else:
+                of = int(self.claimed.args["number"])
+                source = versions.get(self.store, brand, of)
+                old = self._base(source, held)
+                task = Task(ROLLBACK, (base, old, self.terms.schema, out), asks=False)
+            found = self._run(task, small=now.file_bytes < self.terms.small_bytes)
+            if not isinstance(found, Remade):
+                raise Broken(f"the catalog step gave a {type(found).__name__}, not a Remade")
+            kept = Keeping(self.files, brand, worker_keep.checked(found.made, out))
+            version = dataclasses.replace(
+                kept.version(found.number, found.products, found.columns, found.changes),
+                # A release goes on from what the current version stands for; a rollback from the old one.
+                rules="" if release else source.rules,
+                sha256="" if release else source.sha256,
+                mode="" if release else source.mode,
+                origin=versions.Origin.RELEASE if release else versions.Origin.ROLLBACK,
+                of=of,
+            )
+        return jobs.Finish(
+            state=None,
+            files=tuple(worker_keep.catalog_files(version)),
+            version=version,
+            keeps_withheld=not release,
+            result={"version": version.number},
+        )
+
+
+def digest(schema: Schema, brand: Brand) -> str:
+    """Give what must be equal for equal bytes to mean the same: catalog rules and the brand's own."""
+    settings = dataclasses.asdict(brand.settings)
+    for irrelevant in ("contact", "expect_every", "marker", "name_pattern"):
+        del settings[irrelevant]
+    text = schema.digest + json.dumps(settings, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _same_as_published(store: Store, upload: Upload, rules: str) -> jobs.Finish | None:
+    """End an upload unread if bytes, mode and rules are those of what made the current version.
+
+    Only if nothing is withheld (spec §3), and only if nothing was found in it then: a sender whose
+    rows were rejected gets his error file again.
+    """
+    now = versions.current(store, upload.brand)
+    if now is None or now.upload is None or upload.waived:
+        return None
+    if (now.sha256, now.mode, now.rules) != (upload.sha256, str(upload.mode), rules):
+        return None
+    before = uploads.get(store, now.upload).receipt or {}
+    if withheld.get(store, upload.brand) is not None or before.get("findings") or before.get("files"):
+        return None
+    rows = dict(before["rows"])
+    found = receipt.blank(upload) | {
+        "file": before["file"] | {"name": upload.path},
+        "rows": rows,
+        "changes": dict.fromkeys(receipt.CHANGES, 0) | {"unchanged": rows["accepted"]},
+        "products": {"before": now.products, "after": now.products},
+        "rules": before.get("rules"),
+    }
+    return jobs.Finish(state=State.UNCHANGED, receipt=found, base_version=now.number, mode=upload.mode)
