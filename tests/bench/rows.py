@@ -41,7 +41,7 @@ def row(number: int, *, revision: int, bad: float) -> str:
     msrp = 500 + chance.randrange(45000) + revision * 100
     name = chance.choice(ACCENTED) if chance.random() < 0.10 else chance.choice(NAMES)
     name = f"{name} {number % 9973}"
-    description = f"Made to last, {chance.choice(COLORS).lower()}; item {number} ships in a plain box without plastic"
+    description = f"Made to last, {chance.choice(COLORS).lower()}; item {number} ships in a plain box"
     kind = chance.random()
     if kind < 0.05:
         description = f'"{description}, with a 12"" strap, and more"'

@@ -1,0 +1,80 @@
+"""Runs a command and measures wall time and the peak memory of all its processes together.
+
+Memory is the proportional set size (PSS) summed over the process and its children, sampled every 20 ms:
+pages that several processes share are counted once, as the machine pays for them.
+"""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+SAMPLE_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Wall seconds, and the peak of the summed PSS in bytes."""
+
+    seconds: float
+    peak_bytes: int
+
+
+def run(command: Sequence[str], environ: Mapping[str, str] | None = None) -> Run:
+    """Run to the end; raises CalledProcessError with what it said when it fails."""
+    began = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ) as process:
+        peak = _Peak(process.pid)
+        peak.start()
+        said = process.communicate()[0]
+        seconds = time.perf_counter() - began
+        peak.stop()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, said)
+    return Run(seconds, peak.bytes)
+
+
+class _Peak(threading.Thread):
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.bytes = 0
+        self._pid = pid
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(SAMPLE_SECONDS):
+            self.bytes = max(self.bytes, tree_bytes(self._pid))
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def tree_bytes(pid: int) -> int:
+    """Sum the PSS of a process and everything below it; processes that just ended count nothing."""
+    total = 0
+    try:
+        members = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return 0
+    for member in members:
+        try:
+            with Path(f"/proc/{member}/smaps_rollup").open(encoding="ascii") as rollup:
+                total += next(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Pss:"))
+        except (OSError, StopIteration):
+            continue
+    return total
+
+
+def machine() -> str:
+    """Say on what this was measured."""
+    with Path("/proc/cpuinfo").open(encoding="utf-8") as info:
+        model = next((line.split(":", 1)[1].strip() for line in info if line.startswith("model name")), "unknown")
+    return (
+        f"{model}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, Linux {os.uname().release}"
+    )
