@@ -1,0 +1,175 @@
+"""The result of an upload in plain words: what pages, mails and terminals tell people. Pure.
+
+Every text is made from a receipt (spec §8) alone, so it says the same everywhere.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sftp_gateway.upload import State
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A state for people: `tone` is good, wait, bad or quiet; `icon` names a drawing of the page."""
+
+    text: str
+    tone: str
+    icon: str
+
+
+LABELS: dict[State, Label] = {
+    State.RECEIVING: Label("Arriving", "quiet", "clock"),
+    State.UNFINISHED: Label("Incomplete", "wait", "cut"),
+    State.RECEIVED: Label("Waiting", "quiet", "clock"),
+    State.PROCESSING: Label("Checking", "quiet", "turn"),
+    State.PUBLISHED: Label("Live", "good", "check"),
+    State.TESTED: Label("Test run", "quiet", "flask"),
+    State.UNCHANGED: Label("Nothing changed", "quiet", "equal"),
+    State.HELD: Label("On hold", "wait", "pause"),
+    State.REFUSED: Label("Refused", "bad", "cross"),
+    State.FAILED: Label("Our fault", "bad", "alert"),
+    State.SUPERSEDED: Label("Replaced", "quiet", "next"),
+}
+
+
+def count(figure: int, one: str, many: str = "") -> str:
+    """Print a figure with its noun: `1 row`, `1,204 rows`."""
+    return f"{figure:,} {one if figure == 1 else many or one + 's'}"
+
+
+FILES = {
+    ".errors.csv": ("Error file", "every finding, one per line"),
+    ".withheld.csv": ("Withheld removals", "the products this file would remove"),
+    ".errors.jsonl.gz": ("Errors for machines", "JSON Lines, compressed"),
+    ".json": ("Receipt", "the result as JSON"),
+}
+
+HAPPENED = {
+    "upload.unfinished": "Arrived in part",
+    "upload.received": "Received",
+    "upload.processing": "Checking began",
+    "upload.published": "Went live",
+    "upload.tested": "Test run finished",
+    "upload.unchanged": "Nothing to change",
+    "upload.held": "Put on hold",
+    "upload.refused": "Refused",
+    "upload.failed": "Given up after several tries",
+    "upload.superseded": "Replaced by a newer file",
+    "version.published": "Removals went live",
+    "removals.approved": "Removals approved",
+    "removals.refused": "Removals refused: the products stay",
+}
+
+
+def size(amount: float) -> str:
+    """Print bytes for people: `1.4 MB`."""
+    unit = "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if amount >= 100 or unit == "B" else f"{amount:.1f} {unit}"
+
+
+def when(moment: str, seconds: str = "") -> str:
+    """Print a moment of a receipt: `24 Nov 2026, 15:48` (UTC); `seconds` may be `:%S`."""
+    return datetime.fromisoformat(moment).astimezone(UTC).strftime(f"%-d %b %Y, %H:%M{seconds}")
+
+
+def ago(moment: str, now: datetime) -> str:
+    """Say how long ago a moment of a receipt was: `3 minutes ago`."""
+    seconds = (now - datetime.fromisoformat(moment)) / timedelta(seconds=1)
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return f"{count(int(seconds // length), unit)} ago"
+    return "just now"
+
+
+def file_kind(name: str) -> tuple[str, str]:
+    """Say what a result file is, and for what, by the ending of its name."""
+    found = (kind for ending, kind in FILES.items() if name.endswith(ending))
+    return next(found, ("Correction file", "rejected rows only: fix them and send this file back"))
+
+
+def label(receipt: dict[str, Any], *, removals_wait: bool = False) -> Label:
+    """Say the state in a few words, with what matters most about it.
+
+    `removals_wait`: the removals this upload withheld still wait for a decision (the store knows).
+    """
+    state, rejected = State(receipt["state"]), receipt["rows"]["rejected"]
+    plain = LABELS[state]
+    if removals_wait:
+        return Label(f"{plain.text}, removals on hold", "wait", "pause")
+    if state is State.PUBLISHED and rejected:
+        return Label(f"Live, {count(rejected, 'row')} left out", "good", "check")
+    return plain
+
+
+def happened(event: str, by: str, detail: dict[str, Any]) -> str:
+    """Say one event of an upload's timeline: `Approved by token:ops`."""
+    text = HAPPENED.get(event, event.partition(".")[2].replace("_", " ").capitalize())
+    if event == "upload.received" and detail.get("previous"):
+        text = {"held": "Approved, checked again", "failed": "Tried again"}.get(
+            detail["previous"], "Handed back, tried again"
+        )
+    if detail.get("version"):
+        text += f" as version {detail['version']}"
+    return text if by in ("", "gateway") else f"{text}, by {by.removeprefix('token:')}"
+
+
+def sentence(receipt: dict[str, Any], *, removals_wait: bool = False) -> str:
+    """Tell what became of the file, and what the reader may do, in one or two sentences."""
+    state = State(receipt["state"])
+    if state is State.PUBLISHED:
+        return _published(receipt, removals_wait=removals_wait)
+    if state is State.TESTED:
+        end = LABELS[State(receipt.get("would_be") or State.PUBLISHED)].text.lower()
+        return f"Dry run: as a real file this would end as “{end}”. {_rows(receipt)}; nothing was changed."
+    if state is State.HELD:
+        return f"Nothing is live yet: this file waits for a decision. {_first_reason(receipt)}".strip()
+    if state is State.REFUSED:
+        why = _first_reason(receipt) or _first_fatal(receipt)
+        return f"Nothing was taken from this file. {why}".strip()
+    return {
+        State.RECEIVING: "The file is arriving.",
+        State.UNFINISHED: "The file stops in the middle. Send it again or resume it; nothing has changed.",
+        State.RECEIVED: "The file arrived whole and waits for its turn.",
+        State.PROCESSING: "The file is being checked now.",
+        State.UNCHANGED: "The catalog already is as in this file; nothing changed.",
+        State.FAILED: "We could not process this file. The fault is ours, your file is kept, nothing has changed.",
+        State.SUPERSEDED: "A newer file took its place before this one went live.",
+    }[state]
+
+
+def _rows(receipt: dict[str, Any]) -> str:
+    rows = receipt["rows"]
+    if rows["accepted"] == rows["read"]:
+        return f"All {count(rows['read'], 'row')} are fine" if rows["read"] != 1 else "The one row is fine"
+    return f"{rows['accepted']:,} of {count(rows['read'], 'row')} are fine"
+
+
+def _published(receipt: dict[str, Any], *, removals_wait: bool) -> str:
+    rows, changes = receipt["rows"], receipt["changes"]
+    version = f" as version {receipt['version']}" if receipt["version"] else ""
+    whole = rows["accepted"] == rows["read"]
+    said = f"All {count(rows['read'], 'row')} are live{version}"
+    if not whole or rows["read"] == 1:
+        said = f"{rows['accepted']:,} of {count(rows['read'], 'row')} {'is' if rows['accepted'] == 1 else 'are'} live{version}"
+    if rows["rejected"]:
+        said += f"; {count(rows['rejected'], 'row needs', 'rows need')} fixing"
+    if changes["withheld"] and removals_wait:
+        said += f". {count(changes['withheld'], 'removal waits', 'removals wait')} for your decision"
+    return said + "."
+
+
+def _first_reason(receipt: dict[str, Any]) -> str:
+    return next((str(reason["text"]) for reason in receipt["reasons"] if reason.get("text")), "")
+
+
+def _first_fatal(receipt: dict[str, Any]) -> str:
+    for finding in receipt.get("findings", ()):
+        for sample in finding.get("samples", ()) if finding["severity"] == "fatal" else ():
+            return f"{sample.get('message', '')} {sample.get('suggestion', '')}".strip()
+    return ""

@@ -1,0 +1,96 @@
+"""What monitors read besides the queue: the last publish, and what uploads came to. Reads only."""
+
+import threading
+from bisect import bisect_left
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from sftp_gateway.store import tables
+from sftp_gateway.store.database import Store
+from sftp_gateway.upload import State
+
+OUTCOMES = frozenset(State) - {State.RECEIVING, State.RECEIVED, State.PROCESSING}
+"""States an upload comes to rest in, for good or until somebody acts."""
+
+BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+"""Upper limits, in seconds, of the histogram of stages."""
+
+BATCH = 500
+OVERLAP = timedelta(seconds=60)
+"""On PostgreSQL a lower id may be committed after a higher one; a transaction is never open longer than this."""
+
+Labels = tuple[tuple[str, str], ...]
+Series = dict[tuple[str, Labels], float]
+"""(metric without its prefix, labels) → value."""
+
+_events, _uploads, _versions = tables.event, tables.upload, tables.version
+
+
+def published_at(store: Store) -> datetime | None:
+    """Tell when a version of any brand was last published; None before the first."""
+    with store.read() as conn:
+        return conn.execute(sa.select(sa.func.max(_versions.c.created_at))).scalar()
+
+
+class Tally:
+    """Counts what uploads came to since it was made, by following the event log.
+
+    So every process that serves /metrics counts the same, whichever process or host did the work.
+    Thread-safe.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._counted: Counter[tuple[str, Labels]] = Counter()
+        self._seen: dict[int, datetime] = {}
+        with store.read() as conn:
+            self._floor: int = conn.execute(sa.select(sa.func.max(_events.c.id))).scalar() or 0
+
+    def series(self) -> Series:
+        """Count what is new, then give all counters."""
+        with self._lock:
+            after, rows = self._floor, self._page(self._floor)
+            while rows:
+                for row in rows:
+                    if row.id not in self._seen:
+                        self._seen[row.id] = row.at
+                        self._count(row)
+                after = rows[-1].id
+                rows = self._page(after) if len(rows) == BATCH else []
+            self._forget()
+            return dict(self._counted)
+
+    def _page(self, after: int) -> list[Any]:
+        query = (
+            sa.select(_events.c.id, _events.c.at, _events.c.event, _events.c.detail)
+            .add_columns(_uploads.c.via, _uploads.c.bytes, _uploads.c.receipt)
+            .join(_uploads, _uploads.c.id == _events.c.upload)
+            .where(_events.c.event.in_(sorted(f"upload.{state}" for state in OUTCOMES)), _events.c.id > after)
+        )
+        with self._store.read() as conn:
+            return list(conn.execute(query.order_by(_events.c.id).limit(BATCH)))
+
+    def _count(self, row: Any) -> None:
+        transport = ("transport", row.via)
+        self._counted["uploads_total", (("outcome", row.event.removeprefix("upload.")), transport)] += 1
+        if not row.receipt or (row.detail or {}).get("previous") != State.PROCESSING:
+            return  # no work was done for this event: a person refused it, or a newer file came
+        self._counted["upload_bytes_total", (transport,)] += row.bytes
+        for result in ("accepted", "rejected", "duplicates"):
+            self._counted["rows_total", (("result", result),)] += row.receipt["rows"][result]
+        for stage, seconds in row.receipt["seconds"].items():
+            name, label = "stage_duration_seconds", ("stage", stage)
+            for limit in (*BUCKETS[bisect_left(BUCKETS, seconds) :], "+Inf"):
+                self._counted[f"{name}_bucket", (label, ("le", str(limit)))] += 1
+            self._counted[f"{name}_sum", (label,)] += seconds
+            self._counted[f"{name}_count", (label,)] += 1
+
+    def _forget(self) -> None:
+        """Keep only what a late commit may still be mixed with."""
+        settled = [number for number, at in self._seen.items() if at < self._store.now() - OVERLAP]
+        self._floor = max([self._floor, *settled])
+        self._seen = {number: at for number, at in self._seen.items() if number > self._floor}
