@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import dataclasses
 import os
 import pickle
 import re
@@ -9,6 +10,9 @@ import time
 from pathlib import Path
 
 from sftp_gateway import errors
+from sftp_gateway.catalog.job import Made, Outcome
+from sftp_gateway.receipt import CHANGES, ROWS
+from sftp_gateway.upload import State
 
 
 def echo(value, lookup, progress):
@@ -27,7 +31,7 @@ def segfault(*_):
 def eat_memory(*_):
     hoard = []
     while True:
-        hoard.append(bytearray(os.urandom(1 << 20)))
+        hoard.append(b"x" * (1 << 20))
 
 
 def loop_in_c(*_):
@@ -72,3 +76,126 @@ def leave_mark_and_wait(path, *_):
 
 def raise_unpicklable(*_):
     raise pickle.PicklingError("x")
+
+
+# Stand-ins for catalog.run.process: what they do is told by the first line of the source.
+
+
+def process(job, lookup, progress):
+    progress("read", 0.5)
+    word, _, rest = job.source.read_text().partition("\n")
+    return WORDS[word.split()[0]](job, lookup, rest)
+
+
+def publish(job, lookup, rest, **changes):
+    number = (job.base.number if job.base else 0) + 1
+    products = rest.count("\n")
+    catalog = write(job, "catalog", "catalog.parquet", rest)
+    made = (
+        catalog,
+        write(job, "changes", "changes.parquet", "c"),
+        write(job, "changes_csv", "changes.csv", "op,key,column,before,after\r\n"),
+    )
+    errors_csv = write(job, "errors", f"{job.name}.{job.upload}.errors.csv", "upload,row\r\n")
+    found = receipt(job, products)
+    found["changes"]["created"] = products
+    values = {
+        "state": State.PUBLISHED,
+        "receipt": found,
+        "reasons": (),
+        "made": (*made, errors_csv),
+        "version": number,
+        "products": products,
+        "keeps_withheld": False,
+        "withheld_since": None,
+        "withheld_products": 0,
+        "mode": job.mode,
+        "corrects_held": None,
+        "ends_with_newline": rest.endswith("\n"),
+        "columns": ("sku", "name"),
+    }
+    return Outcome(**(values | changes))
+
+
+def withhold(job, lookup, rest):
+    keys = write(job, "keys", "keys.parquet", "k")
+    plain = publish(job, lookup, rest)
+    return dataclasses.replace(plain, made=(*plain.made, keys), withheld_since=job.received_at, withheld_products=3)
+
+
+def hold(job, lookup, rest):
+    reason = {"code": "price_move", "figure": 0.9, "limit": 0.5, "text": "prices moved"}
+    if "price_move" in job.waived:
+        return publish(job, lookup, rest)
+    accepted = write(job, "accepted", "accepted.parquet", rest)
+    return publish(
+        job, lookup, rest, state=State.HELD, reasons=(reason,), made=(accepted,), version=None, keeps_withheld=True
+    )
+
+
+def crash(job, lookup, rest):
+    segfault()
+
+
+def sleep(job, lookup, rest):
+    Path(rest.split("\n")[0]).write_text(str(os.getpid()))
+    time.sleep(3600)
+
+
+def once_broken(job, lookup, rest):
+    mark = Path(rest.split("\n")[0])
+    if not mark.exists():
+        mark.touch()
+        raise ValueError("only the first time")
+    return publish(job, lookup, rest)
+
+
+def outside(job, lookup, rest):
+    plain = publish(job, lookup, rest)
+    stray = Made("errors", "x.csv", job.source, 1)
+    return dataclasses.replace(plain, made=(*plain.made, stray))
+
+
+def corrects(job, lookup, rest):
+    found = lookup(int(rest.split("\n")[0]))
+    plain = publish(job, lookup, rest)
+    plain.receipt["corrected"] = None if found is None else [found.upload, found.base_version, len(found.changes)]
+    return plain
+
+
+WORDS = {
+    "publish": publish,
+    "withhold": withhold,
+    "hold": hold,
+    "crash": crash,
+    "eat": eat_memory,
+    "loop": loop_in_c,
+    "sleep": sleep,
+    "once_broken": once_broken,
+    "full": no_room,
+    "outside": outside,
+    "corrects": corrects,
+}
+
+
+def write(job, kind, name, text):
+    path = job.out / f"{kind}.made"
+    path.write_text(text)
+    return Made(kind, name, path, path.stat().st_size)
+
+
+def receipt(job, products):
+    return {
+        "upload": job.upload,
+        "brand": job.brand,
+        "mode": str(job.mode),
+        "file": {"name": job.path, "bytes": job.bytes, "sha256": job.sha256, "format": "csv"},
+        "rows": dict.fromkeys(ROWS, 0) | {"read": products, "accepted": products},
+        "changes": dict.fromkeys(CHANGES, 0),
+        "products": {"before": job.base.products if job.base else 0, "after": products},
+        "findings": [],
+        "files": [],
+        "times": {},
+        "seconds": {"total": 0.1},
+        "rules": job.schema.digest,
+    }

@@ -1,0 +1,288 @@
+"""The worker with real children, on both stores: what becomes of an upload, whatever its file does to us."""
+
+import asyncio
+import contextlib
+import hashlib
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from sftp_gateway import settings, worker
+from sftp_gateway.blobs import Area
+from sftp_gateway.brand import BrandSettings, Guards
+from sftp_gateway.catalog import schema
+from sftp_gateway.errors import Broken
+from sftp_gateway.store import brands, files, jobs, uploads, versions, withheld, workers
+from sftp_gateway.upload import Mode, State
+from sftp_gateway.worker_bench import Bench
+from sftp_gateway.worker_crew import Crew
+from sftp_gateway.worker_turn import Terms
+from sftp_gateway.worker_watch import Bounds
+
+HERE = Path(__file__).parent
+SETTINGS = settings.Worker(processes=2, tries=2, backoff_seconds=0.05, lease_seconds=4, small_bytes=4096)
+
+
+@pytest.fixture(scope="module")
+def crew():
+    sys.path.insert(0, str(HERE))
+    with contextlib.closing(Crew(Bounds(400 << 20, 1.0), preload=("standin",))) as crew:
+        yield crew
+    sys.path.remove(str(HERE))
+
+
+@pytest.fixture(scope="module")
+def terms():
+    return Terms(schema.load(), Guards(), 1 << 30, 400 << 20, 2, SETTINGS.small_bytes, process="standin:process")
+
+
+@pytest.fixture
+def gateway(live_store, files, crew, terms):
+    brands.create(live_store, "acme")
+    return Gateway(live_store, files, Bench(live_store, files, crew, SETTINGS, lambda: terms))
+
+
+class Gateway:
+    def __init__(self, store, blobs, bench):
+        self.store, self.blobs, self.bench = store, blobs, bench
+
+    def receive(self, text, brand="acme", mode=Mode.FULL, name="catalog.csv"):
+        data = text.encode()
+        digest = hashlib.sha256(data).hexdigest()
+        staged = self.blobs.staging / f"{digest}.test"
+        staged.write_bytes(data)
+        self.blobs.keep(Area.SOURCES, digest, staged)
+        found = uploads.receive(
+            self.store,
+            brand=brand,
+            mode=mode,
+            path=name,
+            sha256=digest,
+            bytes=len(data),
+            via="test",
+            complete=True,
+            received_at=self.store.now(),
+        )
+        return found.id
+
+    def work(self):
+        """Work off what is due now, in this thread; gives how many jobs that were."""
+        count = 0
+        while claimed := jobs.claim(self.store, owner=workers.me("test"), lease_seconds=4):
+            self.bench.work(claimed, threading.Event())
+            count += 1
+        return count
+
+    def state(self, upload):
+        return uploads.get(self.store, upload).state
+
+
+def test_an_upload_is_published_with_its_files(gateway):
+    upload = gateway.receive("publish\na\nb\n")
+    assert gateway.work() == 1
+    now = uploads.get(gateway.store, upload)
+    assert (now.state, now.version, now.receipt["rows"]["accepted"]) == (State.PUBLISHED, 1, 2)
+    version = versions.current(gateway.store, "acme")
+    assert (version.number, version.products, version.columns) == (1, 2, ("sku", "name"))
+    with gateway.blobs.open(Area.CATALOG, version.file) as catalog:
+        assert catalog.read() == b"a\nb\n"
+    listed = {(f.folder, f.name) for f in files.of_upload(gateway.store, upload)}
+    assert listed == {
+        ("errors", f"catalog.csv.{upload}.errors.csv"),
+        ("catalog", "current.parquet"),
+        ("catalog", "v000001.changes.csv"),
+    }
+    assert not [path for path in gateway.blobs.staging.rglob("*") if path.is_file()]
+
+
+def test_the_same_bytes_again_are_not_even_read(gateway):
+    gateway.receive("publish\na\n")
+    again = gateway.receive("publish\na\n")
+    gateway.work()
+    now = uploads.get(gateway.store, again)
+    assert now.state is State.UNCHANGED
+    assert now.receipt["changes"]["unchanged"] == now.receipt["rows"]["accepted"] == 1
+    assert versions.current(gateway.store, "acme").number == 1
+
+
+@pytest.mark.parametrize("change", ["mode", "settings", "rolled back"])
+def test_the_same_bytes_are_read_when_they_may_mean_something_else(gateway, change):
+    gateway.receive("publish\na\n")
+    gateway.work()
+    if change == "settings":
+        brands.save_settings(gateway.store, "acme", BrandSettings(columns={"sku": "Handle"}))
+    if change == "rolled back":
+        gateway.receive("publish\nb\n")
+        gateway.work()
+    again = gateway.receive("publish\na\n", mode=Mode.PARTIAL if change == "mode" else Mode.FULL)
+    gateway.work()
+    assert gateway.state(again) is State.PUBLISHED
+
+
+def test_a_brands_contact_is_no_reason_to_read_again(gateway):
+    gateway.receive("publish\na\n")
+    gateway.work()
+    brands.save_settings(gateway.store, "acme", BrandSettings(contact="ann@acme.example"))
+    again = gateway.receive("publish\na\n")
+    gateway.work()
+    assert gateway.state(again) is State.UNCHANGED
+
+
+def test_the_same_bytes_are_read_while_something_is_withheld(gateway):
+    upload = gateway.receive("withhold\na\n")
+    gateway.work()
+    found = withheld.get(gateway.store, "acme")
+    assert (found.upload, found.products) == (upload, 3)
+    again = gateway.receive("withhold\na\n")
+    gateway.work()
+    assert gateway.state(again) is State.PUBLISHED
+
+
+def test_a_hold_waits_for_a_person_and_then_runs_again_with_its_reasons_waived(gateway):
+    upload = gateway.receive("hold\na\n")
+    gateway.work()
+    assert gateway.state(upload) is State.HELD
+    assert [f.folder for f in files.of_upload(gateway.store, upload)] == ["internal"]
+    uploads.approve(gateway.store, upload, "test")
+    gateway.work()
+    assert gateway.state(upload) is State.PUBLISHED
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("crash", "died (SIGSEGV)"),
+        ("eat", "MiB of memory, 400 MiB are allowed"),
+        ("loop", "was not done after 1 s"),
+        ("outside", "made 'blob' where it may not"),
+    ],
+)
+def test_a_poisoned_file_fails_after_its_tries_and_the_next_one_goes_on(gateway, word, says, eventually):
+    poison = gateway.receive(f"{word}\n")
+    healthy = gateway.receive("publish\na\n")
+    eventually(lambda: gateway.work() or gateway.state(poison) is State.FAILED)
+    eventually(lambda: gateway.work() or gateway.state(healthy) is State.PUBLISHED)
+    assert gateway.state(poison) is State.FAILED
+    [reason] = uploads.get(gateway.store, poison).reasons
+    assert says.replace("blob", uploads.get(gateway.store, poison).sha256) in reason["text"]
+    attempts = [e for e in uploads.events(gateway.store, poison) if e.event == "upload.processing"]
+    assert len(attempts) == SETTINGS.tries
+
+
+def test_a_fault_that_passes_is_tried_again(gateway, tmp_path, eventually):
+    upload = gateway.receive(f"once_broken\n{tmp_path / 'mark'}\n")
+    eventually(lambda: gateway.work() and gateway.state(upload) is State.PUBLISHED)
+
+
+def test_a_full_disk_defers_an_upload_for_as_long_as_it_takes(gateway, eventually):
+    upload = gateway.receive("full\n")
+    for _ in range(SETTINGS.tries + 2):
+        eventually(gateway.work)
+    assert gateway.state(upload) is State.RECEIVED
+    assert "no room" in jobs.last_of(gateway.store, upload).error
+
+
+def test_what_was_made_for_a_lost_lease_is_thrown_away(gateway):
+    upload = gateway.receive("publish\na\n")
+    slow = jobs.claim(gateway.store, owner="elsewhere|x|1|1|", lease_seconds=0.001)
+    gateway.work()  # takes it over
+    assert gateway.state(upload) is State.PUBLISHED
+    gateway.bench.work(slow, threading.Event())
+    assert len(versions.listing(gateway.store, "acme")) == 1
+
+
+def test_a_correction_is_told_what_it_corrects_and_nothing_of_other_brands(gateway):
+    brands.create(gateway.store, "other")
+    foreign = gateway.receive("publish\na\n", brand="other")
+    first = gateway.receive("publish\na\n")
+    gateway.receive("publish\na\nb\n")
+    gateway.work()
+    told = {}
+    for number in (first, foreign, 999):
+        upload = gateway.receive(f"corrects\n{number}\n")
+        gateway.work()
+        told[number] = uploads.get(gateway.store, upload).receipt["corrected"]
+    assert told == {first: [first, 0, 2], foreign: None, 999: None}
+
+
+async def test_the_worker_takes_what_comes_and_keeps_a_slot_for_small_files(gateway, tmp_path, eventually_async):
+    brands.create(gateway.store, "other")
+    brands.create(gateway.store, "third")
+    mark = tmp_path / "mark"
+    done = []
+    part = worker.Worker(gateway.bench, lambda: done.append(1))
+    async with part:
+        running = asyncio.create_task(part.run())
+        big = gateway.receive(f"sleep\n{mark}\n" + "x" * SETTINGS.small_bytes)
+        await eventually_async(mark.exists)
+        waiting = gateway.receive("sleep\n" + "x" * SETTINGS.small_bytes, brand="other")
+        small = gateway.receive("publish\na\n", brand="third")
+        await eventually_async(lambda: gateway.state(small) is State.PUBLISHED)
+        assert gateway.state(big) is State.PROCESSING
+        assert gateway.state(waiting) is State.RECEIVED
+        assert part.snapshot()["running"] == 1
+        assert done
+        await part.drain(0)
+        await running
+    # Handed back, no try counted; the child is gone.
+    assert gateway.state(big) is State.RECEIVED
+    job = jobs.last_of(gateway.store, big)
+    assert (job.failures, job.takeovers, job.owner) == (0, 0, None)
+
+
+async def test_a_drain_waits_for_what_is_nearly_done(gateway, eventually_async):
+    upload = gateway.receive("publish\na\n")
+    part = worker.Worker(gateway.bench)
+    async with part:
+        running = asyncio.create_task(part.run())
+        await eventually_async(lambda: gateway.state(upload) is not State.RECEIVED)
+        await part.drain(20)
+        await running
+    assert gateway.state(upload) is State.PUBLISHED
+
+
+async def test_a_long_upload_keeps_its_lease_and_tells_how_far_it_is(gateway, tmp_path, eventually_async):
+    short = settings.Worker(processes=1, lease_seconds=0.4)
+    slow = Bench(
+        gateway.store,
+        gateway.blobs,
+        gateway.bench.crew,
+        short,
+        gateway.bench.terms,
+    )
+    upload = gateway.receive(f"sleep\n{tmp_path / 'mark'}\n")
+    part = worker.Worker(slow)
+    async with part:
+        running = asyncio.create_task(part.run())
+        await eventually_async(lambda: (jobs.last_of(gateway.store, upload).progress or {}).get("stage") == "read")
+        await eventually_async(lambda: part.snapshot()["oldest_seconds"] > 0.8)
+        job = jobs.last_of(gateway.store, upload)
+        assert (job.takeovers, job.place) == (0, jobs.Place.RUNNING)
+        await part.drain(0)
+        await running
+
+
+def test_a_verb_works_off_its_brand_where_no_worker_lives(gateway, tmp_path):
+    config = settings.Settings(storage=settings.Storage(root=tmp_path))
+    catalog = "sku,name,msrp\nA-1,Chair,10\nA-2,Table,20\n"
+    before, upload = gateway.receive(catalog), gateway.receive(catalog.replace("20", "25"))
+    told = []
+    found = worker.finish(
+        gateway.store, gateway.blobs, config, uploads.get(gateway.store, upload), lambda *what: told.append(what)
+    )
+    assert (gateway.state(before), found.state, found.version) == (State.PUBLISHED, State.PUBLISHED, 2)
+    made = worker.roll_back(gateway.store, gateway.blobs, config, "acme", 1)
+    assert (made.number, made.of, made.products) == (3, 1, 2)
+    assert told
+
+
+def test_a_rollback_that_cannot_be_made_says_why(gateway, tmp_path):
+    gateway.receive("publish\na\n")  # the stand-in's catalog file is no Parquet
+    gateway.work()
+    config = settings.Settings(
+        storage=settings.Storage(root=tmp_path), worker=settings.Worker(tries=1, backoff_seconds=0.01)
+    )
+    with pytest.raises(Broken, match="the rollback of acme could not be made"):
+        worker.roll_back(gateway.store, gateway.blobs, config, "acme", 1)
