@@ -63,7 +63,8 @@ class Worker:
         self._abandon = threading.Event()
         self._wake = asyncio.Event()
         self._threads = ThreadPoolExecutor(self._settings.processes, thread_name_prefix="slot")
-        self._running: dict[asyncio.Future[None], float] = {}
+        self._slots: set[asyncio.Task[None]] = set()
+        self._running: dict[int, float] = {}
 
     async def __aenter__(self) -> Self:
         """Start the process that forks children; its imports go on while the rest of the gateway starts."""
@@ -81,7 +82,7 @@ class Worker:
             for number in range(self._settings.processes):
                 kept = number == 0 and self._settings.processes > 1
                 small = self._settings.small_bytes if kept else None
-                group.create_task(self._slot(number, small), name=f"slot {number}")
+                self._slots.add(group.create_task(self._slot(number, small), name=f"slot {number}"))
             healing = group.create_task(self._heal(), name="heal the queue")
             await self._draining.wait()
             healing.cancel()
@@ -90,11 +91,11 @@ class Worker:
         """Take nothing new; wait for what runs, hand it back after that many seconds."""
         self._draining.set()
         self._wake.set()
-        if self._running:
-            await asyncio.wait(self._running, timeout=seconds)
+        if self._slots:
+            await asyncio.wait(self._slots, timeout=seconds)
         self._abandon.set()
-        if self._running:
-            await asyncio.wait(self._running)
+        if self._slots:
+            await asyncio.wait(self._slots)
 
     def wake(self) -> None:
         """Look at the queue now; call on the event loop."""
@@ -118,7 +119,7 @@ class Worker:
                 await self._rest()
                 continue
             turn = loop.run_in_executor(self._threads, self._bench.work, claimed, self._abandon)
-            self._running[turn] = time.monotonic()
+            self._running[number] = time.monotonic()
             try:
                 await asyncio.shield(turn)
             except asyncio.CancelledError:
@@ -126,7 +127,7 @@ class Worker:
                 await turn
                 raise
             finally:
-                del self._running[turn]
+                del self._running[number]
             self._done()
             self._wake.set()  # the brand's next is at the head now: another slot may take it
 
