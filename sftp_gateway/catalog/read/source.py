@@ -28,6 +28,8 @@ class Hints:
     must_end_with_newline: bool = False
     complete: bool = False
     """Complete by definition: a missing last newline, quote or column is no FILE_INCOMPLETE."""
+    lenient: bool = False
+    """`inspect`: read what can be read where the pipeline would refuse the header, width or delimiter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,33 @@
+"""The limits of reading: what a file may cost before it is refused or a row is given up (spec §4)."""
+
+BLOCK_BYTES = 4 * 1024**2
+"""Read at a time; measured best (anchors/pipeline.md §2)."""
+
+SAMPLE_BYTES = 1024**2
+"""What dialect and header are found out from."""
+
+SAMPLE_RECORDS = 1000
+
+PREAMBLE_RECORDS = 10
+FOOTER_RECORDS = 10
+
+QUOTE_BYTES = 1024**2
+"""A quote that does not close within this, or within QUOTE_LINES, was never meant to open."""
+QUOTE_LINES = 2000
+
+RECORD_BYTES = 4 * 1024**2
+"""A longer record is rejected (ROW_TOO_LARGE)."""
+
+MAX_COLUMNS = 4096
+
+NESTING = 32
+"""Depth of JSON."""
+
+RATIO = 200
+RATIO_AFTER_BYTES = 10 * 1024**2
+"""A decompressed byte count over RATIO times the compressed one is a bomb, once past this many bytes."""
+
+SHEET_CELLS = 4_000_000
+"""Cells of the rectangle that a sheet spans: a workbook is held in memory as a whole."""
+SHEET_BYTES = 1024**3
+"""Unpacked bytes of a workbook."""

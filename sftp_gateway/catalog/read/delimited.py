@@ -1,0 +1,180 @@
+"""CSV and its kin as a `Source`: blocks of about 4 MiB, cut where a record ends, each told apart exactly."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from sftp_gateway import errors
+from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.read import bounds, encoding, records, rows, sniff, truncation, unpack
+from sftp_gateway.catalog.read.careful import Text
+from sftp_gateway.catalog.read.dialect import Dialect
+from sftp_gateway.catalog.read.encoding import Encoding, Recoded
+from sftp_gateway.catalog.read.rows import Place, Stretch
+from sftp_gateway.catalog.read.source import Block, Format, Hints, Reject, Tally
+from sftp_gateway.catalog.read.unpack import Packed, Readable
+
+
+@dataclass(slots=True)
+class DelimitedSource:
+    """A delimited text file whose dialect and header are known."""
+
+    packed: Packed
+    encoding: Encoding
+    dialect: Dialect
+    format: Format
+    headers: tuple[str, ...]
+    header_raw: bytes
+    findings: tuple[Finding, ...]
+    correction_of: bool
+    tally: Tally
+    header: bytes
+    """The header record in UTF-8."""
+    before: Place
+    """Where the records after the header begin; its offset counts the BOM."""
+    skipped: int
+    """Title lines."""
+
+    def blocks(self) -> Iterator[Block]:
+        """Read the records; Incomplete where the file ends inside quotes or in a short last row."""
+        self.tally = Tally(
+            skipped=self.skipped, skipped_bytes=self.before.offset, total_bytes=self.encoding.total_bytes
+        )
+        with self.packed.open() as file:
+            _skip(file, self.before.offset)
+            yield from _Reading(self, file).blocks()
+        if self.tally.readable + self.tally.rejected == 0:
+            raise errors.Refused("FILE_EMPTY", "The file has a header but no rows.", "Send a file with products.")
+
+
+def open_delimited(packed: Packed, encoded: Encoding, hints: Hints) -> DelimitedSource:
+    """Find dialect, title lines and header of a text; Refused FILE_DELIMITER, FILE_HEADER_COLUMNS, FILE_EMPTY."""
+    with packed.open() as file:
+        _skip(file, encoded.bom)
+        raw = unpack.fill(file, bounds.SAMPLE_BYTES)
+    whole = encoded.bom + len(raw) >= encoded.total_bytes
+    sample, _ = encoding.recode(raw, encoded, final=whole)
+    text = sample.text if whole else sample.text[: _last_line(sample.text)]
+    found = sniff.layout(text, hints)
+    if not found.records or all(record.blank for record in found.records):
+        raise errors.Refused("FILE_EMPTY", "The file is empty.", "Send a file with a header and products.")
+    if not hints.lenient:
+        sniff.check_width(found, hints, whole=whole)
+    return _source(packed, encoded, hints, sample, found)
+
+
+def _source(packed: Packed, encoded: Encoding, hints: Hints, sample: Recoded, found: sniff.Layout) -> DelimitedSource:
+    header = found.records[found.header]
+    ends = records.split(Text(sample.text[: header.stop], found.dialect, 0, final=True)).line_ends
+    start, end, stop = (
+        int(place) for place in sample.raw_positions(encoding.positions(header.start, header.end, header.stop))
+    )
+    titles = sum(not record.blank for record in found.records[: found.header])
+    findings = encoded.findings
+    if titles:
+        named = found.records[0].cells[0].decode(errors="replace")[:80]
+        message = f"{titles} line{'s' * (titles > 1)} above the header skipped ({named})."
+        findings = (*findings, Finding("FILE_PREAMBLE", message))
+    headers = tuple(_header(cell) for cell in header.cells)
+    return DelimitedSource(
+        packed=packed,
+        encoding=encoded,
+        dialect=found.dialect,
+        format=Format(
+            "csv",
+            packed.compression,
+            encoded.name,
+            found.dialect.delimiter,
+            found.dialect.quote,
+            None,
+            encoded.ends_with_newline,
+        ),
+        headers=headers,
+        header_raw=sample.raw[start:end],
+        findings=findings,
+        correction_of="_correction_of" in (name.strip() for name in headers),
+        tally=Tally(total_bytes=encoded.total_bytes),
+        header=sample.text[header.start : header.end],
+        before=Place(found.header + 1, len(ends), encoded.bom + stop),
+        skipped=titles,
+    )
+
+
+def _header(cell: bytes) -> str:
+    return cell.decode(errors="replace").strip("\ufeff")
+
+
+def _last_line(text: bytes) -> int:
+    return max(text.rfind(b"\n"), text.rfind(b"\r")) + 1 or len(text)
+
+
+def _skip(file: Readable, size: int) -> None:
+    while size > 0 and (block := file.read(min(size, bounds.BLOCK_BYTES))):
+        size -= len(block)
+
+
+class _Reading:
+    """One pass over the records of a file."""
+
+    def __init__(self, source: DelimitedSource, file: Readable) -> None:
+        self.source, self.file = source, file
+        self.place = replace(source.before)
+        self.carry = b""
+
+    def blocks(self) -> Iterator[Block]:
+        """Give the blocks, one behind: the last one may need its footer taken off together with more."""
+        ahead = unpack.fill(self.file, bounds.BLOCK_BYTES)
+        final = False
+        while not final:
+            raw, ahead = ahead, unpack.fill(self.file, bounds.BLOCK_BYTES)
+            if len(ahead) < bounds.BLOCK_BYTES // 16:
+                raw, ahead = raw + ahead, b""
+            final = not ahead
+            block = self._block(self.carry + raw if self.carry else raw, final=final)
+            if block is not None:
+                yield block
+
+    def _block(self, raw: bytes, *, final: bool) -> Block | None:
+        source = self.source
+        if not raw:
+            return None
+        recoded, cut_character = encoding.recode(raw, source.encoding, final=final)
+        text = Text(recoded.text, source.dialect, len(source.headers), final=final)
+        found = records.split(text)
+        if not len(found.start):
+            return self._no_record(raw, recoded, final=final)
+        self._check_end(text, found, final=final)
+        stretch = Stretch(text, recoded, found, self.place, source.header)
+        block = rows.block(stretch, source.tally, final=final)
+        used = int(recoded.raw_positions(encoding.positions(found.cut))[0])
+        self.carry = recoded.raw[used:] + cut_character
+        self.place = Place(
+            self.place.row + len(stretch.records.start),
+            self.place.line + int(found.lines_before(encoding.positions(found.cut))[0]),
+            self.place.offset + used,
+        )
+        return block
+
+    def _check_end(self, text: Text, found: records.Records, *, final: bool) -> None:
+        hints = self.source.packed.hints
+        if not final or hints.complete:
+            return
+        last = len(found.start) - 1
+        if hints.must_end_with_newline and not self.source.encoding.ends_with_newline:
+            raise truncation.cut_off("it ends without the newline that this brand's files end with", hints)
+        if last in found.odd and found.odd[last].open:
+            raise truncation.cut_off("it ends inside a quoted cell", hints)
+        if found.end[last] == found.stop[last] and not self._has_all_columns(text, found, last):
+            raise truncation.cut_off("its last row has not all columns", hints)
+
+    def _has_all_columns(self, text: Text, found: records.Records, last: int) -> bool:
+        if last in found.odd:
+            return found.odd[last].code == "ROW_QUOTE_REPAIRED"
+        record = text.data[int(found.start[last]) : int(found.end[last])]
+        return len(text.dialect.cells(record) or ()) >= text.width
+
+    def _no_record(self, raw: bytes, recoded: Recoded, *, final: bool) -> Block | None:
+        """Read on; once the line is too long, drop it up to its end."""
+        self.carry = raw
+        if len(recoded.text) <= bounds.RECORD_BYTES or final:
+            return None
+        return None

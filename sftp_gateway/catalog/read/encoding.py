@@ -1,0 +1,272 @@
+"""Which encoding a file is in, and its bytes as UTF-8 with the way back to the sender's own offsets.
+
+The order is spec §4: BOM, strict UTF-8 over the whole file, UTF-16 by its NULs, the brand's setting,
+a detector's best guess (reported). Line ends keep their ordinal number whatever the encoding, so
+the k-th one in our UTF-8 is the k-th in the source: that is the whole map between the two.
+"""
+
+import codecs
+from dataclasses import dataclass, field
+from typing import Any
+
+import charset_normalizer
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from sftp_gateway import errors
+from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.source import Hints
+from sftp_gateway.catalog.read.unpack import Packed
+
+Positions = npt.NDArray[np.int64]
+
+_BOMS = (  # UTF-32 first: its little-endian BOM begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_COMMON = [
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "iso8859_15",
+    "mac_roman", "cp437", "cp850", "koi8_r", "shift_jis", "cp932", "euc_jp", "gb18030", "gbk", "big5", "euc_kr", "cp949",
+]  # fmt: skip
+"""What product files come in, besides Unicode."""
+_BAD = "\udcff"
+_BYTE = np.dtype("u1")
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    """Put one undecodable mark; encoded with surrogateescape it is a byte that is no UTF-8."""
+    assert isinstance(error, UnicodeDecodeError)
+    return _BAD, max(error.end, error.start + 1)
+
+
+codecs.register_error("sftp_gateway.mark", _mark)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """`name` as Python calls it; `bom` bytes to skip; how the file ends and how long it is."""
+
+    name: str
+    bom: int = 0
+    findings: tuple[Finding, ...] = ()
+    total_bytes: int = 0
+    ends_with_newline: bool = False
+
+    @property
+    def utf8(self) -> bool:
+        """Whether the source bytes are our bytes."""
+        return self.name == "utf-8"
+
+    @property
+    def unit(self) -> np.dtype[Any]:
+        """One code unit."""
+        size = {"utf-16": 2, "utf-32": 4}.get(self.name[:6], 1)
+        return np.dtype(f"{'>' if self.name.endswith('be') else '<'}u{size}")
+
+
+@dataclass(slots=True)
+class _Survey:
+    """What one pass over the whole file tells."""
+
+    total: int = 0
+    broken: int = 0
+    """Bytes that are no UTF-8."""
+    wide: int = 0
+    """Characters of several bytes that are."""
+    nul: list[int] = field(default_factory=lambda: [0, 0])
+    """NULs at even and at odd offsets of the first block."""
+    head: bytes = b""
+    tail: bytes = b""
+    strange: bytes = b""
+    """The lines around bytes that are no UTF-8, for the detector."""
+
+
+def detect(packed: Packed, hints: Hints) -> Encoding:
+    """Find a file's encoding, reading it whole; Refused FILE_ENCODING where the pinned name is unknown."""
+    survey = _survey(packed)
+    name, bom, findings = _decide(survey, hints)
+    encoding = Encoding(name, bom, findings, survey.total)
+    newline = survey.tail[-encoding.unit.itemsize :] in {"\n".encode(name), "\r".encode(name)}
+    return Encoding(name, bom, findings, survey.total, newline)
+
+
+def _decide(survey: _Survey, hints: Hints) -> tuple[str, int, tuple[Finding, ...]]:
+    for bom, name in _BOMS:
+        if survey.head.startswith(bom):
+            return name, len(bom), ()
+    even, odd = survey.nul
+    half = max(1, len(survey.head) // 2)
+    if max(even, odd) > 0.3 * half and min(even, odd) < 0.05 * half:
+        return ("utf-16-le" if odd > even else "utf-16-be"), 0, ()
+    if not survey.broken:
+        return "utf-8", 0, ()
+    if hints.encoding:
+        return _pinned(hints.encoding), 0, ()
+    if survey.wide > 4 * survey.broken:
+        # Real accents in UTF-8 and a few damaged rows: other encodings hardly ever form valid sequences.
+        return "utf-8", 0, ()
+    return _guess(survey)
+
+
+def _pinned(name: str) -> str:
+    try:
+        found = codecs.lookup(name).name
+        "\n".encode(found)
+    except (LookupError, UnicodeError) as error:
+        raise errors.Refused(
+            "FILE_ENCODING", f"The encoding {name!r} that is set for this brand is unknown.", "Set another `encoding`."
+        ) from error
+    return {"ascii": "cp1252", "utf-16": "utf-16-le", "utf-8-sig": "utf-8"}.get(found, found)
+
+
+def _guess(survey: _Survey) -> tuple[str, int, tuple[Finding, ...]]:
+    text = survey.strange or survey.head
+    best = charset_normalizer.from_bytes(text, cp_isolation=_COMMON, steps=10, chunk_size=1024).best()
+    name = "cp1252" if best is None else codecs.lookup(best.encoding).name
+    if best is None or _same(text, name, "cp1252"):
+        name = "cp1252"
+    finding = Finding(
+        "FILE_ENCODING_GUESSED",
+        f"The file is not UTF-8; it was read as {name}.",
+        f"Send UTF-8, or set `encoding = {name}` for this brand.",
+    )
+    return name, 0, (finding,)
+
+
+def _same(text: bytes, one: str, other: str) -> bool:
+    try:
+        return text.decode(one) == text.decode(other)
+    except UnicodeDecodeError:
+        return False
+
+
+def _survey(packed: Packed) -> _Survey:
+    survey, carry = _Survey(), b""
+    for block in packed.blocks():
+        if not survey.total:
+            survey.head = block[: bounds.SAMPLE_BYTES]
+            survey.nul = [survey.head[0::2].count(0), survey.head[1::2].count(0)]
+        survey.total += len(block)
+        survey.tail = (survey.tail + block[-4:])[-4:]
+        carry = _count(survey, carry + block)
+    survey.broken += len(carry)
+    return survey
+
+
+def _count(survey: _Survey, block: bytes) -> bytes:
+    """Count what is and what is not UTF-8; the bytes of a character cut at the end are given back."""
+    cut = _whole_characters(block)
+    block, rest = block[:cut], block[cut:]
+    # Past a thousand bad bytes the verdict stands; counting on would make a UTF-16 file slow.
+    if survey.broken < 1000 and not is_utf8(block):
+        text = block.decode("utf-8", "surrogateescape")
+        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        broken = int(np.count_nonzero(points >> 7 == 0xDC80 >> 7))
+        survey.broken += broken
+        survey.wide += int(np.count_nonzero(points > 0x7F)) - broken
+        if len(survey.strange) < 65536:
+            survey.strange += _lines_around(block)
+    elif survey.wide < 100_000:
+        survey.wide += int(np.count_nonzero(np.frombuffer(block, np.uint8) >= 0xC0))
+    return rest
+
+
+def _lines_around(block: bytes) -> bytes:
+    lines = (line for line in block.splitlines() if not line.isascii())
+    kept, size = [], 0
+    for line in lines:
+        kept.append(line[:4096])
+        size += len(kept[-1])
+        if size > 65536:
+            break
+    return b"\n".join(kept)
+
+
+def _whole_characters(block: bytes) -> int:
+    """Where the last whole UTF-8 character of a block ends."""
+    for back in range(1, min(4, len(block)) + 1):
+        byte = block[-back]
+        if byte & 0xC0 == 0x80:
+            continue
+        need = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+        return len(block) - back if need > back else len(block)
+    return len(block)
+
+
+def is_utf8(block: bytes) -> bool:
+    """Whether a block is strict UTF-8; Arrow checks 5 GB/s."""
+    offsets = pa.py_buffer(np.array([0, len(block)], np.int64))
+    array = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(block)])
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Recoded:
+    """A stretch of a file: `raw` as sent, `text` the same in UTF-8 (the same object where raw is UTF-8)."""
+
+    raw: bytes
+    text: bytes
+    unit: np.dtype[Any] = _BYTE
+
+    def raw_positions(self, positions: Positions) -> Positions:
+        """Map positions in `text` (at a line end, right after one, or at an edge) to positions in `raw`."""
+        if self.raw is self.text:
+            return positions
+        ours, theirs = _line_ends(self.text, _BYTE), _line_ends(self.raw, self.unit)
+        before = np.searchsorted(ours, positions)
+        after_end = np.concatenate([[0], theirs + self.unit.itemsize])[before]
+        at_end = np.append(ours, -1)[before] == positions
+        mapped = np.where(at_end, np.append(theirs, 0)[before], after_end)
+        return np.where(positions >= len(self.text), len(self.raw), mapped).astype(np.int64)
+
+
+def positions(*places: int) -> Positions:
+    """Put a few positions into an array."""
+    return np.array(places, np.int64)
+
+
+def recode(raw: bytes, encoding: Encoding, *, final: bool) -> tuple[Recoded, bytes]:
+    """Decode a stretch to UTF-8; gives it and the bytes of a character cut at the end, to be read again with more.
+
+    What cannot be decoded becomes a byte that is no UTF-8, so that its row is found and rejected."""
+    if encoding.utf8:
+        return Recoded(raw, raw), b""
+    decoder = codecs.getincrementaldecoder(encoding.name)("sftp_gateway.mark")
+    text = decoder.decode(raw, final)
+    rest = b"" if final else decoder.getstate()[0]
+    used = raw[: len(raw) - len(rest)]
+    recoded = Recoded(used, text.encode("utf-8", "surrogateescape"), encoding.unit)
+    if len(_line_ends(recoded.text, _BYTE)) != len(_line_ends(used, encoding.unit)):
+        recoded = Recoded(used, _by_line(used, encoding), encoding.unit)
+    return recoded, rest
+
+
+def _by_line(raw: bytes, encoding: Encoding) -> bytes:
+    """Decode line by line: a damaged character must not swallow a line end."""
+    parts, start, size = [], 0, encoding.unit.itemsize
+    for end in _line_ends(raw, encoding.unit):
+        parts.append(_one_line(raw[start:end], encoding))
+        parts.append(raw[end : end + size].strip(b"\0"))
+        start = int(end) + size
+    parts.append(_one_line(raw[start:], encoding))
+    return b"".join(parts)
+
+
+def _one_line(raw: bytes, encoding: Encoding) -> bytes:
+    text = raw.decode(encoding.name, "sftp_gateway.mark")
+    return text.replace("\n", _BAD).replace("\r", _BAD).encode("utf-8", "surrogateescape")
+
+
+def _line_ends(data: bytes, unit: np.dtype[Any]) -> Positions:
+    """Positions of CR and LF code units. Neither is a later byte of any character of `_COMMON`."""
+    codes = np.frombuffer(data[: len(data) // unit.itemsize * unit.itemsize], unit)
+    return np.flatnonzero((codes == 10) | (codes == 13)) * unit.itemsize

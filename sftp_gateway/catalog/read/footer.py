@@ -1,0 +1,27 @@
+"""Which of a file's last records are no rows: totals, counts, "generated on …"."""
+
+import re
+from collections.abc import Sequence
+
+_FOOTER = re.compile(
+    r"""\W*(?:
+      (?:grand[ ]|sub[ -]?)?totals?\b | sum\b | summe\b | gesamt | insgesamt | totaal\b | totale\b | suma\b | somme\b
+    | end\b[ ](?:of[ ])?(?:file|report|list|data|export)\b | eof\b | \*+[ ]*end\b
+    | [\d.,]+[ ](?:rows?|records?|items?|products?|lines?)\b | (?:rows?|records?|items?|products?|count)[ ]?[:=]
+    | (?:number|count)[ ]of[ ] | (?:generated|exported|created|printed)[ ](?:on|by|at|with|from)?\b | page[ ]\d
+    | copyright\b | (?:source|notes?|disclaimer)[ ]?: | \(c\) | ©
+    ) | [-=*_\#]{3,}\s*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def is_footer(cells: Sequence[str], width: int, *, after_blank: bool = False, ragged: bool = False) -> bool:
+    """Whether a last record is a footer. `after_blank`: a blank line stands before it.
+
+    A row of the right width must say so itself and be mostly empty: no product is taken for a footer."""
+    filled = [cell for cell in cells if cell.strip()]
+    if not filled or len(filled) > max(2, width // 2):
+        return False
+    if _FOOTER.match(filled[0]):
+        return True
+    return ragged and after_blank and len(filled) == 1
