@@ -40,7 +40,7 @@ def count(figure: int, one: str, many: str = "") -> str:
 
 
 FILES = {
-    ".errors.csv": ("Error file", "every finding, one per line"),
+    ".errors.csv": ("Errors", "every finding, one per line"),
     ".withheld.csv": ("Withheld removals", "the products this file would remove"),
     ".errors.jsonl.gz": ("Errors for machines", "JSON Lines, compressed"),
     ".json": ("Receipt", "the result as JSON"),
@@ -90,7 +90,7 @@ def ago(moment: str, now: datetime) -> str:
 def file_kind(name: str) -> tuple[str, str]:
     """Say what a result file is, and for what, by the ending of its name."""
     found = (kind for ending, kind in FILES.items() if name.endswith(ending))
-    return next(found, ("Correction file", "rejected rows only: fix them and send this file back"))
+    return next(found, ("Corrections", "rejected rows only: fix them and send this file back"))
 
 
 def label(receipt: dict[str, Any], *, removals_wait: bool = False) -> Label:
@@ -165,11 +165,16 @@ def _published(receipt: dict[str, Any], *, removals_wait: bool) -> str:
 
 
 def _first_reason(receipt: dict[str, Any]) -> str:
-    return next((str(reason["text"]) for reason in receipt["reasons"] if reason.get("text")), "")
+    return next((_whole(str(reason["text"])) for reason in receipt["reasons"] if reason.get("text")), "")
 
 
 def _first_fatal(receipt: dict[str, Any]) -> str:
     for finding in receipt.get("findings", ()):
         for sample in finding.get("samples", ()) if finding["severity"] == "fatal" else ():
-            return f"{sample.get('message', '')} {sample.get('suggestion', '')}".strip()
+            return f"{_whole(sample.get('message', ''))} {_whole(sample.get('suggestion', ''))}".strip()
     return ""
+
+
+def _whole(text: str) -> str:
+    """Make a text a sentence: a capital first, a mark last."""
+    return text and text[0].upper() + text[1:] + ("" if text.endswith((".", "?", "!", "…")) else ".")

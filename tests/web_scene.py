@@ -66,7 +66,7 @@ class Scene:
         assert job.upload.id == upload.id
         made = [self.result(upload, name, data) for name, data in (files or {}).items()]
         told = receipt.blank(job.upload) | {"findings": list(findings), "rules": "r1"}
-        told["files"] = [{"name": new.name, "bytes": new.bytes} for new in made]
+        told["files"] = [{"name": new.name, "bytes": new.bytes} for new in made if new.folder != "internal"]
         for part, values in {"seconds": {"read": 0.2, "total": 0.9}, **parts}.items():
             told[part] = told[part] | values if isinstance(values, dict) else values
         told["changes"]["withheld"] = withheld
@@ -198,7 +198,7 @@ def populate(scene):
     ).id
     item = sent("dry-run.csv", 30, mode=Mode.TEST)
     ids["tested"] = scene.finish(item, State.TESTED, rows={"read": 4012, "accepted": 4012}, would_be="published").id
-    item = sent("new-skus.csv", 26)
+    item = sent("new-skus.csv", 26, brand="bolt")
     reasons = [
         {"code": "key_change", "figure": 0.02, "limit": 0.5, "text": "Only 2 % of the current keys are in this file, and 97 % of its keys are new: did the SKUs change?"},
         {"code": "removals_withheld", "figure": 0.98, "limit": 0.2, "text": "3,900 of 3,980 products would be removed."},
