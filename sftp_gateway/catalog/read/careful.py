@@ -83,10 +83,10 @@ def _damaged(text: Text, start: int, line: tuple[int, int], whole: int | None) -
 def _extent(text: Text, start: int, end: int, stop: int, whole: int | None) -> tuple[int, int, bool] | None:
     """How far a record with an open quote goes: (end, stop, whether the file ended in it); None: see more."""
     for _ in range(bounds.QUOTE_LINES):
-        if stop >= len(text.data):
-            return (end, stop, True) if text.final else None
         if stop == whole:
             return end, stop, False
+        if stop >= len(text.data):
+            return (end, stop, True) if text.final else None
         begins = _begins(text, stop)
         if begins is None:
             return None

@@ -119,9 +119,12 @@ class _Reading:
         self.source, self.file = source, file
         self.place = replace(source.before)
         self.carry = b""
+        self.oversize = 0
+        """Bytes so far of a line beyond the limit."""
+        self.oversize_raw = b""
 
     def blocks(self) -> Iterator[Block]:
-        """Give the blocks, one behind: the last one may need its footer taken off together with more."""
+        """Give the blocks; a short last stretch is read with the one before, so that a footer is seen whole."""
         ahead = unpack.fill(self.file, bounds.BLOCK_BYTES)
         final = False
         while not final:
@@ -129,34 +132,72 @@ class _Reading:
             if len(ahead) < bounds.BLOCK_BYTES // 16:
                 raw, ahead = raw + ahead, b""
             final = not ahead
-            block = self._block(self.carry + raw if self.carry else raw, final=final)
-            if block is not None:
-                yield block
+            yield from self._blocks(self.carry + raw if self.carry else raw, final=final)
 
-    def _block(self, raw: bytes, *, final: bool) -> Block | None:
+    def _blocks(self, raw: bytes, *, final: bool) -> Iterator[Block]:
         source = self.source
-        if not raw:
-            return None
         recoded, cut_character = encoding.recode(raw, source.encoding, final=final)
+        if self.oversize:
+            closed = self._drop(recoded, final=final)
+            if closed is None:
+                self.carry = cut_character
+                return
+            block, rest = closed
+            yield block
+            raw = rest + cut_character
+            recoded, cut_character = encoding.recode(raw, source.encoding, final=final)
+        if not raw:
+            return
         text = Text(recoded.text, source.dialect, len(source.headers), final=final)
         found = records.split(text)
-        if not len(found.start):
-            return self._no_record(raw, recoded, final=final)
-        self._check_end(text, found, final=final)
-        stretch = Stretch(text, recoded, found, self.place, source.header)
-        block = rows.block(stretch, source.tally, final=final)
-        used = int(recoded.raw_positions(encoding.positions(found.cut))[0])
-        self.carry = recoded.raw[used:] + cut_character
-        self.place = Place(
-            self.place.row + len(stretch.records.start),
-            self.place.line + int(found.lines_before(encoding.positions(found.cut))[0]),
-            self.place.offset + used,
-        )
+        self.carry = raw
+        if len(found.start):
+            yield self._told(text, recoded, found)
+            self.carry += cut_character
+        elif len(recoded.text) > bounds.RECORD_BYTES:
+            self._drop(recoded, final=False)
+            self.carry = cut_character
+
+    def _told(self, text: Text, recoded: Recoded, found: records.Records) -> Block:
+        self._check_end(text, found)
+        stretch = Stretch(text, recoded, found, self.place, self.source.header, self.source.encoding.clean)
+        block = rows.block(stretch, self.source.tally, final=text.final)
+        cut = encoding.positions(found.cut)
+        used = int(recoded.raw_positions(cut)[0])
+        self.carry = recoded.raw[used:]
+        self._go_on(len(stretch.records.start), int(found.lines_before(cut)[0]), used)
         return block
 
-    def _check_end(self, text: Text, found: records.Records, *, final: bool) -> None:
+    def _go_on(self, row: int, line: int, offset: int) -> None:
+        self.place = Place(self.place.row + row, self.place.line + line, self.place.offset + offset)
+
+    def _drop(self, recoded: Recoded, *, final: bool) -> tuple[Block, bytes] | None:
+        """Leave out a line beyond the limit; at its end gives the block that rejects it, and what follows it."""
+        end = rows.first_line_end(recoded.text)
+        if end is None and not final:
+            self.oversize += len(recoded.raw)
+            self.oversize_raw = self.oversize_raw or recoded.raw[: bounds.RECORD_BYTES]
+            return None
+        places = encoding.positions(*(end or (len(recoded.text),) * 2))
+        before, stop = (int(place) for place in recoded.raw_positions(places))
+        finding = replace(
+            rows.too_large(self.oversize + before),
+            row=self.place.row + 1,
+            line=self.place.line + 1,
+            byte_offset=self.place.offset,
+        )
+        size = self.oversize + stop
+        tally = self.source.tally
+        tally.rejected += 1
+        tally.rejected_bytes += size
+        block = rows.only(Reject(finding, self.oversize_raw), len(self.source.headers))
+        self._go_on(1, 1, size)
+        self.oversize, self.oversize_raw = 0, b""
+        return block, recoded.raw[stop:]
+
+    def _check_end(self, text: Text, found: records.Records) -> None:
         hints = self.source.packed.hints
-        if not final or hints.complete:
+        if not text.final or hints.complete:
             return
         last = len(found.start) - 1
         if hints.must_end_with_newline and not self.source.encoding.ends_with_newline:
@@ -171,10 +212,3 @@ class _Reading:
             return found.odd[last].code == "ROW_QUOTE_REPAIRED"
         record = text.data[int(found.start[last]) : int(found.end[last])]
         return len(text.dialect.cells(record) or ()) >= text.width
-
-    def _no_record(self, raw: bytes, recoded: Recoded, *, final: bool) -> Block | None:
-        """Read on; once the line is too long, drop it up to its end."""
-        self.carry = raw
-        if len(recoded.text) <= bounds.RECORD_BYTES or final:
-            return None
-        return None

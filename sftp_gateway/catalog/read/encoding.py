@@ -56,6 +56,8 @@ class Encoding:
     findings: tuple[Finding, ...] = ()
     total_bytes: int = 0
     ends_with_newline: bool = False
+    clean: bool = False
+    """The whole file is strict UTF-8: nobody need look again."""
 
     @property
     def utf8(self) -> bool:
@@ -92,7 +94,7 @@ def detect(packed: Packed, hints: Hints) -> Encoding:
     name, bom, findings = _decide(survey, hints)
     encoding = Encoding(name, bom, findings, survey.total)
     newline = survey.tail[-encoding.unit.itemsize :] in {"\n".encode(name), "\r".encode(name)}
-    return Encoding(name, bom, findings, survey.total, newline)
+    return Encoding(name, bom, findings, survey.total, newline, clean=name == "utf-8" and not survey.broken)
 
 
 def _decide(survey: _Survey, hints: Hints) -> tuple[str, int, tuple[Finding, ...]]:
@@ -198,10 +200,11 @@ def _whole_characters(block: bytes) -> int:
     return len(block)
 
 
-def is_utf8(block: bytes) -> bool:
+def is_utf8(block: bytes | pa.Buffer) -> bool:
     """Whether a block is strict UTF-8; Arrow checks 5 GB/s."""
     offsets = pa.py_buffer(np.array([0, len(block)], np.int64))
-    array = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(block)])
+    data = block if isinstance(block, pa.Buffer) else pa.py_buffer(block)
+    array = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, data])
     try:
         array.validate(full=True)
     except pa.ArrowInvalid:

@@ -4,6 +4,7 @@ The parser's rows and refusals must add up to the records; where they do not, th
 apart record by record.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from sftp_gateway.catalog.read.records import Records
 from sftp_gateway.catalog.read.source import Block, Reject, Tally
 
 _CLEAN, _REPAIRED, _REJECT, _BLANK, _SKIPPED = range(5)
+_LINE_END = re.compile(rb"\r\n|\n|\r")
 Kinds = npt.NDArray[np.int8]
 
 
@@ -43,6 +45,8 @@ class Stretch:
     place: Place
     header: bytes
     """The header record: one met again is skipped."""
+    clean: bool = False
+    """Known to be UTF-8 throughout."""
     kinds: Kinds = field(default_factory=lambda: np.zeros(0, np.int8))
     why: dict[int, Finding] = field(default_factory=dict)
     """What is said of a record that is rejected or repaired."""
@@ -108,6 +112,18 @@ def too_large(size: int) -> Finding:
     )
 
 
+def first_line_end(text: bytes) -> tuple[int, int] | None:
+    """(position of the first line end, position behind it), None if there is none."""
+    match = _LINE_END.search(text)
+    return None if match is None else match.span()
+
+
+def only(reject: Reject, width: int) -> Block:
+    """Make a block without rows that holds one reject."""
+    none = np.zeros(0, np.int64)
+    return Block((pa.array([], pa.string()),) * width, none, none, none, none, rejects=(reject,))
+
+
 def _repaired(stretch: Stretch, index: int, cells: tuple[bytes, ...]) -> None:
     try:
         stretch.cells[index] = tuple(cell.decode() for cell in cells)
@@ -131,15 +147,14 @@ def _ragged(stretch: Stretch, index: int) -> None:
     if not raw.strip():
         stretch.kinds[index] = _BLANK
         return
-    width, columns = stretch.text.width, len(stretch.text.dialect.cells(raw) or ())
+    told = stretch.text.dialect.cells(raw) or ()
+    width, columns = stretch.text.width, len(told)
     cells = f"{columns} cell" + "s" * (columns != 1)
     more = "missing" if columns < width else "too many, or one that has the delimiter in it is not quoted"
-    stretch.give_up(
-        index,
-        "ROW_COLUMNS",
-        f"The row has {cells}, the header {width}.",
-        f"Look for {abs(width - columns)} {more}.",
-    )
+    stretch.kinds[index] = _REJECT
+    message = f"The row has {cells}, the header {width}."
+    stretch.why[index] = Finding("ROW_COLUMNS", message, f"Look for {abs(width - columns)} {more}.")
+    stretch.cells[index] = tuple(cell.decode(errors="replace") for cell in told[: bounds.MAX_COLUMNS])
 
 
 def _cells_of(record: bytes, text: Text) -> tuple[str, ...]:
@@ -153,11 +168,13 @@ def _parse(stretch: Stretch) -> bool:
     """Parse the clean records; False if some proved not to be and all must be parsed again."""
     clean = np.flatnonzero(stretch.kinds == _CLEAN)
     refused: list[Any] = []
+    data = _joined(stretch, clean)
+    # Before parsing: Arrow cannot hand over a refused row that is not UTF-8.
+    if not stretch.clean and not encoding.is_utf8(data) and _reject_undecodable(stretch, clean):
+        return False
     try:
-        table = _arrow(_joined(stretch, clean), stretch.text, refused)
+        table = _arrow(data, stretch.text, refused)
     except pa.ArrowInvalid:
-        if _reject_undecodable(stretch, clean):
-            return False
         return _parse_slowly(stretch, clean)
     lost = clean[[row.number - 1 for row in refused]] if refused else clean[:0]
     if table.num_rows + len(lost) != len(clean):
@@ -216,7 +233,7 @@ def _arrow(data: pa.Buffer, text: Text, refused: list[Any]) -> pa.Table:
             invalid_row_handler=refuse,
         ),
         convert_options=pa.csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, check_utf8=True
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, check_utf8=False
         ),
     )
 
