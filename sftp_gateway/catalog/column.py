@@ -91,17 +91,18 @@ def read(name: str, values: dict[str, Any], where: str) -> Column:
     choice(values, "items", ("url", ""), where)
     choice(values, "dimension", (*DIMENSIONS, ""), where)
     _only_for(values, kind, where)
-    limits = {key: _number(values[key], f"{where}.{key}") for key in ("min", "exclusive_min", "max") if key in values}
+    limits: dict[str, Any] = {
+        key: _number(values[key], f"{where}.{key}") for key in ("min", "exclusive_min", "max") if key in values
+    }
     _pattern(values.get("pattern"), f"{where}.pattern")
-    texts = {key: _texts(values[key], f"{where}.{key}") for key in ("values", "aliases") if key in values}
+    texts: dict[str, Any] = {
+        key: _texts(values[key], f"{where}.{key}") for key in ("values", "aliases") if key in values
+    }
     if kind == "enum" and not texts.get("values"):
         raise ConfigError(f"{where}.values: an enum needs its allowed values")
     default = _default(values.get("default"), kind, texts.get("values", ()), f"{where}.default")
     plain: dict[str, Any] = {key: value for key, value in values.items() if key not in limits and key not in texts}
-    plain.update(limits)
-    plain.update(texts)
-    plain.update(name=name, default=default)
-    return Column(**plain)
+    return Column(**plain | limits | texts | {"name": name, "default": default})
 
 
 def fits(key: str, value: Any, kinds: Mapping[str, tuple[type, ...]], where: str) -> None:

@@ -1,0 +1,92 @@
+"""Problems of a block on their way to findings: kept as row indices until the table is made, once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog import codes, findings
+from sftp_gateway.catalog.types.cells import Rows
+from sftp_gateway.catalog.types.typing import Texts
+
+SHOWN = 256
+"""Characters of a value that a finding shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in several rows of a block; `severity` is settled."""
+
+    column: str
+    code: str
+    severity: str
+    rows: Rows
+    message: Texts
+    suggestion: Texts
+    values: Texts
+    """The values shown, one per row of `rows` (or one for all)."""
+
+
+def severity(code: str, own: str, column: str) -> str:
+    """Settle a severity: the fault's own, else the code's, where the column's stands for `error`."""
+    if own:
+        return own
+    default = codes.CODES[code].severity
+    return column if default == "error" else default
+
+
+def table(problems: Sequence[Problem], row: Rows, line: Rows | None, offset: Rows | None, keys: Any) -> pa.Table:
+    """Make the findings of a block, sorted by row; within a row in the order of `problems`."""
+    problems = [problem for problem in problems if len(problem.rows)]
+    if not problems:
+        return findings.SCHEMA.empty_table()
+    index = np.concatenate([problem.rows for problem in problems])
+    which = np.repeat(np.arange(len(problems)), [len(problem.rows) for problem in problems])
+    order = None
+    if len(problems) > 1:
+        order = np.argsort(index, kind="stable")
+        index, which = index[order], which[order]
+    take = pa.array(which)
+    columns: dict[str, Any] = {
+        "row": pa.array(row[index]),
+        "line": pa.nulls(len(index), pa.int64()) if line is None else pa.array(line[index]),
+        "byte_offset": pa.nulls(len(index), pa.int64()) if offset is None else pa.array(offset[index]),
+        "key": _cut(keys.take(pa.array(index))),
+        "value": _cut(_joined([_texts(p.values, len(p.rows)) for p in problems], order)),
+        "suggestion": _each([p.suggestion for p in problems], problems, take, order),
+        "message": _each([p.message for p in problems], problems, take, order),
+    }
+    for name in ("column", "code", "severity"):
+        columns[name] = pa.array([getattr(p, name) for p in problems], pa.string()).take(take)
+    return pa.table([columns[name] for name in findings.SCHEMA.names], schema=findings.SCHEMA)
+
+
+def _each(texts: list[Texts], problems: Sequence[Problem], take: Any, order: Any) -> Any:
+    """Give a text for each finding; where all problems have one text for all rows, they are only counted out."""
+    if all(isinstance(text, str) for text in texts):
+        return pa.array(texts, pa.string()).take(take)
+    return _joined([_texts(text, len(p.rows)) for text, p in zip(texts, problems, strict=True)], order)
+
+
+def _texts(texts: Texts, size: int) -> Any:
+    if isinstance(texts, str):
+        return pa.repeat(texts, size)
+    return pc.fill_null(texts, "") if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
+
+
+def _joined(parts: list[Any], order: Any) -> Any:
+    whole = pa.concat_arrays(parts) if len(parts) > 1 else parts[0]
+    return whole if order is None else whole.take(pa.array(order))
+
+
+def _cut(values: Any) -> Any:
+    """Shorten long values, so that findings stay small whatever a cell holds."""
+    longest = pc.max(pc.binary_length(values)).as_py() or 0
+    if longest <= SHOWN:
+        return values
+    long = pc.greater(pc.utf8_length(values), SHOWN)
+    cut = pc.binary_join_element_wise(pc.utf8_slice_codeunits(values, 0, SHOWN), "…", "")
+    return pc.if_else(long, cut, values)

@@ -1,0 +1,215 @@
+"""Dates and moments: ISO 8601 always; 31/12/2026 where only one reading is possible or the order is decided."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog.types.cells import Cells, Mask, Rows, mask, matches, with_nulls
+from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
+
+_TIME = (
+    r"(?:(?:[T ]|, ) ?(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]{1,9}))?)?"
+    r" ?(?P<half>[aApP]\.?[mM]\.?)?"
+    r" ?(?P<zone>Z|z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$"
+)
+_WEEKDAY = r"^(?:[A-Za-z]{3,9}\.?,? )?"
+_YEAR_FIRST = rf"^(?P<year>[0-9]{{4}})(?:[-/.](?P<month>[0-9]{{1,2}})[-/.](?P<day>[0-9]{{1,2}}))(?P<compact>){_TIME}"
+_COMPACT = rf"^(?P<year>[12][0-9]{{3}})(?P<month>[01][0-9])(?P<day>[0-3][0-9]){_TIME}"
+_NUMERIC = rf"^(?P<first>[0-9]{{1,2}})[-/.](?P<middle>[0-9]{{1,2}})[-/.](?P<last>[0-9]{{4}}|[0-9]{{2}}){_TIME}"
+_DAY_NAMED = rf"{_WEEKDAY}(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th|\.)?[ -](?P<month>[A-Za-z]{{3,9}})\.?,?[ -](?P<year>[0-9]{{4}}){_TIME}"
+_MONTH_NAMED = (
+    rf"{_WEEKDAY}(?P<month>[A-Za-z]{{3,9}})\.? (?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?,? (?P<year>[0-9]{{4}}){_TIME}"
+)
+_MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
+_MOMENT = pa.timestamp("us", "UTC")
+_ZONED = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
+Ints = npt.NDArray[np.int64]
+
+
+def read_date(cells: Cells, dialect: Dialect) -> Reading:
+    """Type a column as date32; a time of day other than midnight is a fault."""
+    cells = cells.trimmed
+    try:
+        return Reading(pc.cast(cells.nulled, pa.date32()))
+    except pa.ArrowInvalid:
+        found = _Found(cells, dialect)
+    timed = found.good & (found.micros % 86_400_000_000 != 0)
+    good = found.good & ~timed
+    days = with_nulls(pa.array((found.micros // 86_400_000_000).astype(np.int32)).cast(pa.date32()), good)
+    faults = found.faults("a date")
+    if timed.any():
+        text = "has a time of day, where only a date is wanted"
+        faults.append(Fault("FIELD_TYPE", np.flatnonzero(timed), text, "write only the date, like 2026-01-31"))
+    return Reading(days, faults)
+
+
+def read_moment(cells: Cells, dialect: Dialect) -> Reading:
+    """Type a column as timestamp in UTC; without a zone the brand's counts, and a mere date is 00:00 UTC."""
+    cells = cells.trimmed
+    values = cells.nulled
+    try:
+        if matches(values, _ZONED).sum() == cells.filled.sum():
+            return Reading(pc.cast(values, _MOMENT))
+    except pa.ArrowInvalid:
+        pass
+    found = _Found(cells, dialect)
+    naive = with_nulls(pa.array(found.micros).cast(pa.timestamp("us")), found.good)
+    local = found.good & found.timed & ~found.zoned
+    moments = pc.assume_timezone(naive, "UTC")
+    if local.any() and dialect.timezone != "UTC":
+        there = pc.assume_timezone(naive, dialect.timezone, ambiguous="earliest", nonexistent="earliest")
+        moments = pc.if_else(pa.array(local), pc.cast(there, _MOMENT), moments)
+    return Reading(moments, found.faults("a date and time"))
+
+
+def evidence(cells: Cells) -> tuple[bool, bool]:
+    """Tell whether any cell can only be day first, and whether any can only be month first."""
+    parts = pc.extract_regex(cells.trimmed.nulled, _NUMERIC)
+    first, middle = _int(parts, "first"), _int(parts, "middle")
+    return bool(((first > 12) & (middle <= 12)).any()), bool(((middle > 12) & (first <= 12)).any())
+
+
+class _Found:
+    """What the cells say: microseconds since 1970 (UTC where a zone is given), and what is wrong."""
+
+    def __init__(self, cells: Cells, dialect: Dialect) -> None:
+        size = len(cells)
+        self.cells = cells
+        self.micros: Ints = np.zeros(size, dtype=np.int64)
+        self.good, self.timed, self.zoned = (np.zeros(size, dtype=np.bool_) for _ in range(3))
+        self.ambiguous: Mask = np.zeros(size, dtype=np.bool_)
+        self.impossible: Mask = np.zeros(size, dtype=np.bool_)
+        self.order = dialect.order
+        for pattern in (_YEAR_FIRST, _COMPACT, _NUMERIC, _DAY_NAMED, _MONTH_NAMED):
+            rows = np.flatnonzero(cells.filled & ~self.good & ~self.ambiguous & ~self.impossible)
+            if rows.size:
+                self._read(rows, pattern)
+
+    def _read(self, rows: Rows, pattern: str) -> None:
+        parts = pc.extract_regex(self.cells.array.take(pa.array(rows)), pattern)
+        fits = mask(pc.is_valid(parts))
+        if not fits.any():
+            return
+        rows, parts = rows[fits], parts.filter(pa.array(fits))
+        if pattern == _NUMERIC:
+            year, month, day, clear = self._ordered(rows, parts)
+            rows, parts = rows[clear], parts.filter(pa.array(clear))
+            year, month, day = year[clear], month[clear], day[clear]
+        else:
+            year, day = _int(parts, "year"), _int(parts, "day")
+            month = _month(parts) if pattern in (_DAY_NAMED, _MONTH_NAMED) else _int(parts, "month")
+        micros, possible = _moment(year, month, day, parts)
+        self.micros[rows] = micros
+        self.good[rows[possible]] = True
+        self.impossible[rows[~possible]] = True
+        self.timed[rows] = mask(pc.not_equal(pc.fill_null(pc.struct_field(parts, "hour"), ""), ""))
+        self.zoned[rows] = mask(pc.not_equal(pc.fill_null(pc.struct_field(parts, "zone"), ""), ""))
+
+    def _ordered(self, rows: Rows, parts: Any) -> tuple[Ints, Ints, Ints, Mask]:
+        """Tell day from month: by the order decided, else where only one of them can be the month."""
+        first, middle, last = (_int(parts, name) for name in ("first", "middle", "last"))
+        short = np.asarray(pc.binary_length(pc.struct_field(parts, "last"))) == 2
+        if self.order == "ymd":
+            year, month, day = (np.where(short, a, b) for a, b in ((first, last), (middle, middle), (last, first)))
+            open_ = ~short & _two_ways(first, middle)
+        else:
+            year, open_ = last, _two_ways(first, middle) if self.order in ("", "?") else np.zeros(len(rows), np.bool_)
+            day_first = (self.order == "dmy") | ((self.order != "mdy") & (first > 12))
+            day, month = np.where(day_first, first, middle), np.where(day_first, middle, first)
+        if open_.any() and self.order == "":
+            raise Undecided
+        self.ambiguous[rows[open_]] = True
+        year = np.where(short, year + np.where(year < 70, 2000, 1900), year)
+        return year, month, day, ~open_
+
+    def faults(self, what: str) -> list[Fault]:
+        """Say what is wrong, each with the ISO form of what may be meant."""
+        faults = []
+        if self.ambiguous.any():
+            text = "can be day first or month first, and the other values of this column do not tell which"
+            hint = "write it as year-month-day, like 2026-01-31, or ask for your date order to be set"
+            faults.append(Fault("FIELD_AMBIGUOUS", np.flatnonzero(self.ambiguous), text, hint))
+        if self.impossible.any():
+            text = "is a day or time that does not exist" + (
+                f" in the order {self.order}" if self.order in ("dmy", "mdy", "ymd") else ""
+            )
+            hint = "write it as year-month-day, like 2026-01-31"
+            faults.append(Fault("FIELD_TYPE", np.flatnonzero(self.impossible), text, hint))
+        unread = np.flatnonzero(self.cells.filled & ~self.good & ~self.ambiguous & ~self.impossible)
+        if unread.size:
+            hints = _serials(self.cells.array.take(pa.array(unread)))
+            faults.append(Fault("FIELD_TYPE", unread, f"is not {what}", hints))
+        return faults
+
+
+def _two_ways(first: Ints, middle: Ints) -> Mask:
+    """Tell the pairs that make a date both ways, and not the same one."""
+    both: Mask = (first >= 1) & (middle >= 1) & (first <= 12) & (middle <= 12) & (first != middle)
+    return both
+
+
+def _int(parts: Any, name: str) -> Ints:
+    """Give a matched group as numbers, 0 where it is absent."""
+    text = pc.fill_null(pc.struct_field(parts, name), "0")
+    text = pc.if_else(pc.equal(text, ""), "0", text)
+    return np.asarray(pc.cast(text, pa.int64()), dtype=np.int64)
+
+
+def _month(parts: Any) -> Ints:
+    coded = pc.dictionary_encode(pc.utf8_lower(pc.struct_field(parts, "month")))
+    numbers = [
+        next((at for at, name in enumerate(_MONTHS, 1) if _names(text, name)), 0)
+        for text in coded.dictionary.to_pylist()
+    ]
+    found: Ints = np.asarray(numbers, dtype=np.int64)[np.asarray(coded.indices)]
+    return found
+
+
+def _names(text: str, month: str) -> bool:
+    return month.startswith(text) or text == "sept" == month[:4]
+
+
+def _moment(year: Ints, month: Ints, day: Ints, parts: Any) -> tuple[Ints, Mask]:
+    """Put the parts together; also tell which are days and times that exist."""
+    hour, minute, second = (_int(parts, name) for name in ("hour", "minute", "second"))
+    half = np.asarray(pc.utf8_slice_codeunits(pc.fill_null(pc.utf8_lower(pc.struct_field(parts, "half")), ""), 0, 1))
+    halved = half != ""
+    possible = (month >= 1) & (month <= 12) & (year >= 1) & (hour <= 23) & (minute <= 59) & (second <= 59)
+    possible &= ~halved | ((hour >= 1) & (hour <= 12))
+    hour = np.where(halved, hour % 12 + 12 * (half == "p"), hour)
+    months = ((year - 1970) * 12 + np.clip(month, 1, 12) - 1).astype("datetime64[M]")
+    start, end = (moment.astype("datetime64[D]").astype(np.int64) for moment in (months, months + 1))
+    possible &= (day >= 1) & (day <= end - start)
+    seconds = (start + day - 1) * 86_400 + hour * 3600 + minute * 60 + second - _offset(parts)
+    return seconds * 1_000_000 + _micros(parts), possible
+
+
+def _micros(parts: Any) -> Ints:
+    part = pc.fill_null(pc.struct_field(parts, "part"), "")
+    return np.asarray(pc.cast(pc.utf8_slice_codeunits(pc.utf8_rpad(part, 6, "0"), 0, 6), pa.int64()), dtype=np.int64)
+
+
+def _offset(parts: Any) -> Ints:
+    """Give the zone's seconds east of UTC."""
+    coded = pc.dictionary_encode(pc.fill_null(pc.struct_field(parts, "zone"), ""))
+    seconds = []
+    for zone in coded.dictionary.to_pylist():
+        digits = zone[1:].replace(":", "").ljust(4, "0") if zone[:1] in ("+", "-") else "0000"
+        east = int(digits[:2]) * 3600 + int(digits[2:]) * 60
+        seconds.append(-east if zone.startswith("-") else east)
+    found: Ints = np.asarray(seconds, dtype=np.int64)[np.asarray(coded.indices)]
+    return found
+
+
+def _serials(values: Any) -> Any:
+    """Offer the date of a spreadsheet's day number (1900 system): the column was not formatted as date."""
+    serial = matches(values, r"^[2-7][0-9]{4}(?:\.[0-9]+)?$")
+    days = pc.cast(with_nulls(pc.replace_substring_regex(values, r"\..*$", ""), serial), pa.int32())
+    dates = pc.cast(pc.cast(pc.subtract(days, pa.scalar(25_569, pa.int32())), pa.date32()), pa.string())
+    text = pc.binary_join_element_wise(
+        "a spreadsheet's number for ", dates, "; format the column as date, year-month-day", ""
+    )
+    return pc.fill_null(text, "write it as year-month-day, like 2026-01-31")

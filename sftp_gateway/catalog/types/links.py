@@ -1,0 +1,93 @@
+"""URLs, and lists of URLs, paths or words; a list is written with `|` between its items."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog.types import text
+from sftp_gateway.catalog.types.cells import Cells, Rows, matches, with_nulls
+from sftp_gateway.catalog.types.typing import Fault, Reading
+
+_URL = r"^(?i:https?)://[^\s/?#|]+[^\s|]*$"
+_ITEM = r"(?:(?i:https?)://[^\s/?#|,;]+[^\s|,;]*|/[^\s|,;]*)"
+_CLEAN = rf"^{_ITEM}(?:\|{_ITEM})*$"
+_BETWEEN = r"[\s,;|]+((?i:https?)://|/)"
+_MARK = "\x1f"
+"""Stands between items while a cell is taken apart; text has lost its control characters by then."""
+
+
+def read_url(cells: Cells) -> Reading:
+    """Type a column as text that is an http or https URL."""
+    cells = cells.trimmed
+    values = cells.nulled
+    bad = cells.filled & ~matches(values, _URL)
+    if not bad.any():
+        return Reading(values)
+    index = np.flatnonzero(bad)
+    shown = values.take(pa.array(index))
+    hint = pc.if_else(
+        pc.match_substring_regex(shown, r"^[\w-]+(?:\.[\w-]+)+(?:/\S*)?$"),
+        pc.binary_join_element_wise("write https://", shown, ""),
+        "write the whole address, like https://www.example.com/product",
+    )
+    return Reading(with_nulls(values, ~bad), [Fault("FIELD_TYPE", index, "is not a web address", hint)])
+
+
+def read_links(cells: Cells) -> Reading:
+    """Type a list of URLs or absolute paths; a bad item is left out with a warning.
+
+    A new item begins only before `http(s)://` or `/`.
+    """
+    cells = cells.trimmed
+    values = cells.nulled
+    faults: list[Fault] = []
+    if cells.lowest < 0x20:
+        values, faults = text.without_controls(cells, values)
+    if not cells.has(b",", b";", b" ", b"\t", b"\n"):
+        clean = ~cells.filled | matches(values, _CLEAN)
+        if clean.all():
+            return Reading(values, faults)
+    else:
+        clean = ~cells.filled | matches(values, _CLEAN)
+    rows = np.flatnonzero(~clean)
+    if not rows.size:
+        return Reading(values, faults)
+    marked = pc.replace_substring_regex(values.take(pa.array(rows)), _BETWEEN, _MARK + r"\1")
+    return _joined(values, rows, marked, r"^(?:(?i:https?)://[^\s/?#|]+[^\s|]*|/[^\s|]*)$", faults)
+
+
+def read_words(cells: Cells) -> Reading:
+    """Type a list of words, split at `|` and `,`."""
+    cells = cells.trimmed
+    values = cells.nulled
+    faults: list[Fault] = []
+    if cells.lowest < 0x20:
+        values, faults = text.without_controls(cells, values)
+    if not cells.has(b",", b"|"):
+        return Reading(values, faults)
+    values = pc.replace_substring_regex(values, r"\s*[|,][\s|,]*", "|")
+    values = pc.utf8_trim(values, characters="| \t\r\n")
+    empty = matches(values, r"^$")
+    return Reading(with_nulls(values, ~empty) if empty.any() else values, faults)
+
+
+def _joined(values: object, rows: Rows, marked: object, good: str, faults: list[Fault]) -> Reading:
+    """Check each item of the cells at `rows`, and put the good ones together again."""
+    lists = pc.split_pattern(marked, _MARK)
+    items, parents = pc.list_flatten(lists), pc.list_parent_indices(lists).to_numpy()
+    items = pc.utf8_trim(items, characters=" \t\r\n,;|")
+    fine = matches(items, good)
+    filled = np.asarray(pc.binary_length(items).fill_null(0)) > 0
+    bad = np.flatnonzero(filled & ~fine)
+    if bad.size:
+        message = "is neither a web address nor a path that starts with /; this item was left out"
+        hint = "write each picture as https://… , separated by |; a space inside an address is %20"
+        faults.append(Fault("FIELD_ITEM", rows[parents[bad]], message, hint, values=items.take(pa.array(bad))))
+    kept = np.flatnonzero(fine)
+    counts = np.bincount(parents[kept], minlength=len(rows))
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), items.take(pa.array(kept))), "|")
+    where = np.zeros(len(values), dtype=np.bool_)  # type: ignore[arg-type]
+    where[rows] = True
+    joined = with_nulls(joined, counts > 0)
+    return Reading(pc.replace_with_mask(values, pa.array(where), joined), faults)

@@ -1,0 +1,174 @@
+"""Maps: `variation:NAME` columns, bare cells of `Name: value`, and name-and-value column pairs → JSON text.
+
+The JSON object has its names sorted and no blank values, so equal maps are equal texts. In a partial
+file only the entries sent are there, null for those to clear; `merge` joins them with the current ones.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog.types import text
+from sftp_gateway.catalog.types.cells import Cells, Rows, mask
+from sftp_gateway.catalog.types.typing import Fault, Reading
+
+# a new entry begins only where a name follows: `Material: cotton, wool` is one entry
+_BETWEEN = re.compile(r"\s*[|;,\n]\s*(?=[^|;,:=\n]{1,80}[:=])")
+_ENTRY = re.compile(r"\s*([^:=]{1,80}?)\s*[:=]\s*(.*?)\s*", re.DOTALL)
+_NO_OPTION = ("Title", "Default Title")
+"""What Shopify writes for a product that has no options."""
+_DECODE = json.JSONDecoder(object_pairs_hook=lambda pairs: [(name, value) for name, value in pairs])
+
+
+def read(
+    named: dict[str, Cells],
+    bare: Iterable[Cells],
+    pairs: Iterable[tuple[Cells, Cells]],
+    rows: int,
+    clear: str | None = None,
+) -> Reading:
+    """Type a map of `rows` rows: from columns by name, bare columns and (name, value) pairs of columns.
+
+    A cell that is `clear` gives the entry null.
+    """
+    faults: list[Fault] = []
+    columns = {name: _clean(cells, faults) for name, cells in sorted(named.items())}
+    bare, pairs = [*bare], [*pairs]
+    filled = np.zeros(rows, dtype=np.bool_)
+    for cells in (*bare, *(value for _, value in pairs)):
+        filled |= cells.filled
+    values = _quick(columns, rows, clear)
+    if not filled.any():
+        return Reading(values, faults)
+    index = np.flatnonzero(filled)
+    loose = _Loose(index, clear, [{} for _ in index], [])
+    for cells in bare:
+        loose.add_bare(cells)
+    for names, cells in pairs:
+        loose.add_pair(names, cells)
+    for name, column in columns.items():
+        loose.add_named(name, column)
+    if loose.bad:
+        faults.append(_not_an_entry(index[loose.bad]))
+    return Reading(loose.over(values), faults)
+
+
+def _clean(cells: Cells, faults: list[Fault]) -> Any:
+    cells = cells.trimmed
+    values = cells.nulled
+    if cells.lowest < 0x20:
+        values, found = text.without_controls(cells, values)
+        faults += found
+    return values
+
+
+def _quick(columns: dict[str, Any], rows: int, clear: str | None) -> Any:
+    """Join the entries of each row in C."""
+    joined: Any = pa.nulls(rows, pa.string())
+    for name, values in columns.items():
+        entry = pc.binary_join_element_wise(json.dumps(name, ensure_ascii=False) + ": ", _quoted(values, clear), "")
+        both = pc.binary_join_element_wise(joined, entry, ", ")
+        joined = pc.coalesce(both, joined, entry)
+    return pc.binary_join_element_wise("{", joined, "}", "")
+
+
+def _quoted(values: Any, clear: str | None) -> Any:
+    """Give texts as JSON strings, and what clears as null."""
+    if clear is not None and mask(pc.equal(values, clear)).any():
+        return pc.if_else(pc.equal(values, clear), "null", _quoted(values, None))
+    if mask(pc.match_substring_regex(values, r'["\\\x00-\x1f\x7f]')).any():
+        return pa.array(
+            [None if v is None else json.dumps(v, ensure_ascii=False) for v in values.to_pylist()], pa.string()
+        )
+    return pc.binary_join_element_wise('"', values, '"', "")
+
+
+@dataclass(slots=True)
+class _Loose:
+    """Rows whose entries come from bare cells or pairs of columns: put together one by one."""
+
+    rows: Rows
+    clear: str | None
+    entries: list[dict[str, str | None]]
+    bad: list[int]
+
+    def add_bare(self, cells: Cells) -> None:
+        for at, cell in enumerate(cells.trimmed.array.take(pa.array(self.rows)).to_pylist()):
+            found = parse(cell)
+            if found is None:
+                self.bad.append(at)
+            else:
+                self.entries[at] |= found
+
+    def add_pair(self, names: Cells, cells: Cells) -> None:
+        take = pa.array(self.rows)
+        both = zip(names.trimmed.array.take(take).to_pylist(), cells.trimmed.array.take(take).to_pylist(), strict=True)
+        for at, (name, cell) in enumerate(both):
+            if name and cell and (name, cell) != _NO_OPTION:
+                self.entries[at][name] = None if cell == self.clear else cell
+
+    def add_named(self, name: str, column: Any) -> None:
+        for at, cell in enumerate(column.take(pa.array(self.rows)).to_pylist()):
+            if cell is not None:
+                self.entries[at][name] = None if cell == self.clear else cell
+
+    def over(self, values: Any) -> Any:
+        """Put these rows in place of those of `values`."""
+        texts = [json.dumps(e, ensure_ascii=False, sort_keys=True) if e else None for e in self.entries]
+        where = np.zeros(len(values), dtype=np.bool_)
+        where[self.rows] = True
+        return pc.replace_with_mask(values, pa.array(where), pa.array(texts, pa.string()))
+
+
+def merge(current: Any, sent: Any) -> Any:
+    """Put the entries a partial file sent over the current ones, row by row; null entries go."""
+    texts = [_merged(old, new) for old, new in zip(current.to_pylist(), sent.to_pylist(), strict=True)]
+    return pa.array(texts, pa.string())
+
+
+def _merged(old: str | None, new: str | None) -> str | None:
+    if new is None:
+        return old
+    entries = {**json.loads(old or "{}"), **json.loads(new)}
+    entries = {name: value for name, value in entries.items() if value is not None}
+    return json.dumps(entries, ensure_ascii=False, sort_keys=True) if entries else None
+
+
+def parse(cell: str) -> dict[str, str] | None:
+    """Read `Name: value`, several of them, or a JSON object; None where it is none of these."""
+    if not cell:
+        return {}
+    if cell.startswith("{") and cell.endswith("}"):
+        return _from_json(cell)
+    entries: dict[str, str] = {}
+    for part in _BETWEEN.split(cell):
+        found = _ENTRY.fullmatch(part)
+        if found is None:
+            return None
+        if found[2]:
+            entries[found[1]] = found[2]
+    return entries
+
+
+def _from_json(cell: str) -> dict[str, str] | None:
+    try:
+        pairs = _DECODE.decode(cell)
+    except (ValueError, RecursionError):
+        return None
+    flat = all(isinstance(value, str | int | float | bool) or value is None for _, value in pairs)
+    if not flat:
+        return None
+    return {
+        name: value if isinstance(value, str) else json.dumps(value) for name, value in pairs if value not in (None, "")
+    }
+
+
+def _not_an_entry(rows: Rows) -> Fault:
+    message = "does not say what it is the value of"
+    return Fault("FIELD_TYPE", rows, message, "write `Name: value`, like Width: Regular")

@@ -1,0 +1,108 @@
+"""Measures: a number and a unit (`30 in`), kept as written, compared in metres, kilograms or litres."""
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog.types import numbers, units
+from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, with_nulls
+from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading
+
+_AFFIXED = rf"^(?P<number>[+-]?[0-9.,](?:[0-9.,{numbers.GAPS}]*[0-9.,])?)[ \x{{a0}}\x{{202f}}]*(?P<unit>[^0-9.,].*)?$"
+_FACTOR = pa.decimal128(22, 14)
+
+
+def read(cells: Cells, dialect: Dialect, dimension: str) -> Reading:
+    """Type a column as text `NUMBER UNIT`, with `base` as `NUMBER m|kg|l`; zero or more.
+
+    A bare number keeps no unit unless its header names one; a unit of another dimension is a fault.
+    """
+    cells = cells.trimmed
+    number, spelled = split(cells)
+    found, names, factors, bases = _units(spelled, dialect, dimension)
+    wrong = cells.filled & ~found
+    reading = numbers.read(Cells(pc.fill_null(number, "")), dialect, 10)
+    negative = mask(pc.less(reading.values, pa.scalar(0, reading.values.type)))
+    values = with_nulls(reading.values, ~wrong & ~negative)
+    faults = [fault for fault in reading.faults if not wrong[fault.rows].all()] + _unit_faults(wrong, dimension)
+    if negative.any():
+        faults.append(Fault("FIELD_RANGE", np.flatnonzero(negative), "is below zero", "write a measure of 0 or more"))
+    text = _joined(plain_text(values), names)
+    base = _joined(_in_base(values, factors), bases)
+    return Reading(text, faults, base=base)
+
+
+def number_part(cells: Cells) -> Any:
+    """Give the cells without their units: where a survey looks for marks."""
+    return split(cells.trimmed)[0]
+
+
+def split(cells: Cells) -> tuple[Any, Any]:
+    """Part numbers from units; what is no number with a unit stays whole, as a number with no unit."""
+    values = cells.nulled
+    parts = pc.extract_regex(values, _AFFIXED)
+    number = pc.coalesce(pc.struct_field(parts, "number"), values)
+    return number, pc.fill_null(pc.struct_field(parts, "unit"), "")
+
+
+def _units(spelled: Any, dialect: Dialect, dimension: str) -> tuple[Mask, Any, Any, Any]:
+    """Look up the few different units of a block: known?, canonical name, factor, base unit."""
+    if dialect.unit:
+        spelled = pc.if_else(pc.equal(spelled, ""), dialect.unit, spelled)
+    for rows, own in dialect.unit_rows:
+        spelled = pc.if_else(pa.array(rows & mask(pc.equal(spelled, ""))), own, spelled)
+    coded = pc.dictionary_encode(spelled)
+    known, names, factors, bases = [], [], [], []
+    for text in coded.dictionary.to_pylist():
+        unit = units.find(text)
+        fits = unit is not None and dimension in ("", unit.dimension)
+        known.append(fits or not text)
+        names.append(unit.name if unit and fits else "")
+        factors.append(unit.factor if unit and fits else Decimal(1))
+        bases.append(units.BASE[unit.dimension] if unit and fits else "")
+    take = coded.indices
+    columns = (
+        pa.array(known, pa.bool_()),
+        pa.array(names, pa.string()),
+        pa.array(factors, _FACTOR),
+        pa.array(bases, pa.string()),
+    )
+    return mask(columns[0].take(take)), columns[1].take(take), columns[2].take(take), columns[3].take(take)
+
+
+def _in_base(values: Any, factors: Any) -> Any:
+    """Multiply exactly; text without trailing zeros."""
+    wide = pc.cast(values, pa.decimal256(38, 10))
+    return plain_text(pc.multiply(wide, pc.cast(factors, pa.decimal256(22, 14))))
+
+
+def plain_text(values: Any) -> Any:
+    """Give decimals as text without trailing zeros."""
+    texts = pc.cast(values, pa.string())
+    if matches(texts, "[eE]").any():  # Arrow writes very small ones with an exponent
+        texts = pa.array([None if value is None else format(value, "f") for value in values.to_pylist()], pa.string())
+    return pc.replace_substring_regex(texts, r"\.?0+$", "")
+
+
+def _joined(number: Any, unit: Any) -> Any:
+    bare = pc.equal(unit, "")
+    return pc.if_else(bare, number, pc.binary_join_element_wise(number, unit, " "))
+
+
+def _unit_faults(wrong: Mask, dimension: str) -> list[Fault]:
+    if not wrong.any():
+        return []
+    examples = {"length": "30 in, 76.2 cm", "weight": "11.02 lb, 5 kg", "volume": "0.7 l, 24 fl oz"}
+    kind = {"length": "a length", "weight": "a weight", "volume": "a volume"}.get(dimension, "a measure")
+    example = examples.get(dimension, "30 in, 5 kg")
+    return [
+        Fault(
+            "FIELD_TYPE",
+            np.flatnonzero(wrong),
+            f"is not {kind}: the unit is not one",
+            f"write a number and a unit, like {example}",
+        )
+    ]

@@ -1,0 +1,103 @@
+"""Money: an exact number of at most four places, which may carry its currency (`15.00 USD`, `€15`)."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog.types import isocodes, numbers
+from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, with_nulls
+from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading
+
+_AFFIXED = rf"^(?P<before>[^0-9.,]*)(?P<number>[0-9.,](?:[0-9.,{numbers.GAPS}]*[0-9.,])?)(?P<after>[^0-9.,]?[^0-9]*)$"
+
+
+def read(cells: Cells, dialect: Dialect, scale: int = 4) -> Reading:
+    """Type a column as decimal128(18, 4); `currencies` holds what the cells say of it, None if none does."""
+    cells = cells.trimmed
+    parts = split(cells)
+    if parts is None:
+        return numbers.read(cells, dialect, scale, 18)
+    texts, currencies, unknown = parts
+    reading = numbers.read(Cells(pc.fill_null(texts, "")), dialect, scale, 18)
+    reading = Reading(with_nulls(reading.values, ~unknown), reading.faults, currencies=currencies)
+    if unknown.any():
+        reading.faults.append(_unknown_fault(cells, unknown))
+    return reading
+
+
+def number_part(cells: Cells) -> Any:
+    """Give the cells without their currencies: where a survey looks for marks."""
+    parts = split(cells.trimmed)
+    return cells.trimmed.nulled if parts is None else parts[0]
+
+
+def split(cells: Cells) -> tuple[Any, Any, Mask] | None:
+    """Part numbers from currencies: (texts, codes or signs, cells whose affix is no currency); None: all bare.
+
+    A cell that is no number with an affix stays whole among the texts, for `numbers` to complain about.
+    """
+    values = cells.nulled
+    bare = ~cells.filled | matches(values, rf"^[0-9{numbers.GAPS}.,+-]*$")
+    if bare.all():
+        return None
+    rows = np.flatnonzero(~bare)
+    parts = pc.extract_regex(values.take(pa.array(rows)), _AFFIXED)
+    found = mask(pc.is_valid(parts))
+    before, after = (_affixes(pc.struct_field(parts, name)) for name in ("before", "after"))
+    signs = pc.binary_join_element_wise(before[1], after[1], "")
+    number = pc.binary_join_element_wise(before[0], after[0], pc.struct_field(parts, "number"), "")
+    known = found & mask(pc.is_in(signs, value_set=_KNOWN))
+    both = mask(pc.not_equal(before[1], "")) & mask(pc.not_equal(after[1], ""))
+    known &= ~both
+    texts = _scatter(values, rows[known], number.filter(pa.array(known)))
+    currencies = _scatter(pa.nulls(len(cells), pa.string()), rows[known], _normal(signs.filter(pa.array(known))))
+    unknown = np.zeros(len(cells), dtype=np.bool_)
+    numeric = rows[found & ~known]
+    unknown[numeric] = True
+    return _scatter(texts, numeric, pa.nulls(len(numeric), pa.string())), currencies, unknown
+
+
+_KNOWN = pa.array(sorted({*isocodes.CURRENCIES, *isocodes.SIGNS, ""}))
+
+
+def _affixes(affix: Any) -> tuple[Any, Any]:
+    """Part an affix into its minus sign and its currency; there are few different ones in a block."""
+    coded = pc.dictionary_encode(affix.fill_null(""))
+    plain = [text.replace("\xa0", " ").replace("\u202f", " ").upper() for text in coded.dictionary.to_pylist()]
+    minus = pa.array(["-" if ("-" in text or "−" in text) else "" for text in plain], pa.string())
+    names = pa.array([text.replace("-", "").replace("−", "").replace("+", "").strip() for text in plain], pa.string())
+    return minus.take(coded.indices), names.take(coded.indices)
+
+
+def _normal(signs: Any) -> Any:
+    """Give a sign that stands for one currency as its code, and no sign as null."""
+    coded = pc.dictionary_encode(signs)
+    codes = []
+    for sign in coded.dictionary.to_pylist():
+        meant = isocodes.SIGNS.get(sign, frozenset())
+        codes.append(next(iter(meant)) if len(meant) == 1 else sign or None)
+    return pa.array(codes, pa.string()).take(coded.indices)
+
+
+def _scatter(array: Any, rows: Any, values: Any) -> Any:
+    """Put values at rows of an array."""
+    if not len(rows):
+        return array
+    where = np.zeros(len(array), dtype=np.bool_)
+    where[rows] = True
+    return pc.replace_with_mask(array, pa.array(where), values)
+
+
+def _unknown_fault(cells: Cells, rows: Mask) -> Fault:
+    index = np.flatnonzero(rows)
+    suggestion = numbers.suggested(cells.array.take(pa.array(index)))
+    return Fault(
+        "FIELD_TYPE", index, "is not an amount of money: what stands beside the number is no currency", suggestion
+    )
+
+
+def may_be(sign: str) -> frozenset[str]:
+    """Give the currencies a code or sign of `currencies` may stand for."""
+    return isocodes.SIGNS.get(sign) or frozenset({sign})

@@ -1,0 +1,222 @@
+"""Numbers as exact decimals: marks decided by the column, never by the cell; nothing becomes a float.
+
+A plain `1234.5` needs no decision. `1,234` may be 1234 or 1.234: the mark that the brand set, or that the
+column's other values prove, decides; without either it is FIELD_AMBIGUOUS. All of it on whole columns.
+"""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, with_nulls
+from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
+
+GAPS = r"'’ \x{a0}\x{202f}\x{2009}"
+"""Signs that only ever group digits."""
+_NUMBER = rf"^[+-]?[0-9{GAPS}.,]*[0-9][0-9{GAPS}.,]*$"
+_AMBIGUOUS_COMMA = r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$"
+_AMBIGUOUS_DOT = r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"
+_SCIENTIFIC = r"^[+-]?[0-9](?:[.,][0-9]+)?[eE][+-]?[0-9]{1,3}$"
+_MINUS = "−"
+
+
+def _plain(mark: str) -> str:
+    return rf"^[+-]?(?:[0-9]+(?:\{mark}[0-9]*)?|\{mark}[0-9]+)$"
+
+
+def _grouped(mark: str) -> str:
+    """Digits in groups of three (or Indian: twos before a last three), with decimals or without."""
+    other = r"\." if mark == "," else ","
+    signs = rf"[{GAPS}]"
+    rest = rf"(?:\{mark}[0-9]*)?$"
+    return (
+        rf"^[+-]?[0-9]{{1,3}}(?:(?:{other}[0-9]{{3}})+|(?:{signs}[0-9]{{3}})+){rest}"
+        rf"|^[+-]?[0-9]{{1,2}}(?:{other}[0-9]{{2}})+{other}[0-9]{{3}}{rest}"
+    )
+
+
+def clear(array: Any, mark: str) -> Mask:
+    """Tell the values that only make sense with this decimal mark."""
+    other = "," if mark == "." else r"\."
+    decimals = rf"^[+-]?(?:[0-9]*\{mark}(?:[0-9]{{1,2}}|[0-9]{{4,}})|(?:0[0-9]*|[0-9]{{4,}}|)\{mark}[0-9]{{3}})$"
+    both = rf"^[+-]?[0-9]{{1,3}}(?:[{other}{GAPS}][0-9]{{2,3}})*[{other}{GAPS}][0-9]{{3}}\{mark}[0-9]*$"
+    several = rf"^[+-]?[0-9]{{1,3}}(?:{other}[0-9]{{2,3}})*{other}[0-9]{{2,3}}{other}[0-9]{{3}}$"
+    return matches(array, decimals) | matches(array, both) | matches(array, several)
+
+
+def read(cells: Cells, dialect: Dialect, scale: int, precision: int = 38) -> Reading:
+    """Type a column as decimal128(precision, 10 for 38 else 4), refusing values with more than `scale` places.
+
+    Raises Undecided where a value reads two ways and no evidence has been asked for yet.
+    """
+    target = pa.decimal128(precision, 4 if precision == 18 else 10)
+    cells = cells.trimmed
+    values = cells.nulled
+    if cells.has(_MINUS.encode()):
+        values = pc.replace_substring(values, _MINUS, "-")
+    quick = _quick(cells, values, dialect.decimal, target)
+    if quick is not None and (scale >= target.scale or _fits(quick, scale)):
+        return Reading(quick)
+    return _careful(values, cells.filled, dialect.decimal, scale, target)
+
+
+def _quick(cells: Cells, values: Any, mark: str, target: Any) -> Any:
+    """Cast the whole column in C; None where a cell is anything but digits, one sign and one mark."""
+    if mark == "?" or cells.has(b"e", b"E") or (mark == "," and cells.has(b".")):
+        return None
+    try:
+        return pc.cast(pc.replace_substring(values, ",", ".") if mark == "," else values, target)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _fits(values: Any, scale: int) -> bool:
+    """Whether no value has more decimal places."""
+    return bool(
+        pc.all(pc.equal(pc.round(values, ndigits=scale, round_mode="towards_zero"), values)).as_py() is not False
+    )
+
+
+def _careful(values: Any, filled: Mask, mark: str, scale: int, target: Any) -> Reading:
+    """Sort the cells by how they are written, type those that can be, and say what is wrong with the rest."""
+    ambiguous = filled & _ambiguous(values, mark)
+    if mark == "" and (ambiguous.any() or clear(values, ",").any()):
+        raise Undecided
+    # the other mark is read too where the cell can mean nothing else: `12,50` in a column of dots
+    marks = (",", ".") if mark == "," else (".", ",")
+    open_ = filled & ~ambiguous
+    texts = pa.nulls(len(values), pa.string())
+    for one in marks:
+        plain = open_ & matches(values, _plain(one))
+        grouped = open_ & ~plain & matches(values, _grouped(one))
+        open_ &= ~(plain | grouped)
+        texts = pc.coalesce(texts, _normal(values, plain, grouped, one))
+    written = filled & ~ambiguous & ~open_
+    results, long, big = _cast(texts, written, scale, target)
+    faults = [*_ambiguous_faults(values, ambiguous), *_too_long(texts, long, scale), *_too_big(big, target)]
+    faults += _not_numbers(values, open_)
+    return Reading(results, faults)
+
+
+def _ambiguous(values: Any, mark: str) -> Mask:
+    if mark in (".", ","):
+        return np.zeros(len(values), dtype=np.bool_)
+    found = matches(values, _AMBIGUOUS_COMMA)
+    return found | matches(values, _AMBIGUOUS_DOT) if mark == "?" else found
+
+
+def _normal(values: Any, plain: Mask, grouped: Mask, mark: str) -> Any:
+    """Give the cells as digits with a dot."""
+    texts = with_nulls(values, plain | grouped)
+    if grouped.any():
+        signs = rf"[{GAPS}]" if mark == "" else rf"[{GAPS}{',' if mark == '.' else '.'}]"
+        texts = pc.if_else(pa.array(grouped), pc.replace_substring_regex(texts, signs, ""), texts)
+    return pc.replace_substring(texts, ",", ".") if mark == "," else texts
+
+
+def _cast(texts: Any, written: Mask, scale: int, target: Any) -> tuple[Any, Mask, Mask]:
+    """Cast what fits; also tell the values with too many decimal places, and those with too many digits."""
+    digits = target.precision - target.scale
+    long = written & matches(texts, rf"\.[0-9]{{{scale}}}[0-9]*[1-9][0-9]*$")
+    big = written & ~long & matches(texts, rf"^[+-]?0*[1-9][0-9]{{{digits},}}")
+    texts = (
+        pc.replace_substring_regex(texts, r"(\.[0-9]*?)0+$", r"\1") if matches(texts, r"\.[0-9]{11,}").any() else texts
+    )
+    return pc.cast(with_nulls(texts, written & ~long & ~big), target), long, big
+
+
+def _ambiguous_faults(values: Any, rows: Mask) -> list[Fault]:
+    if not rows.any():
+        return []
+    index = np.flatnonzero(rows)
+    shown = values.take(pa.array(index))
+    whole = pc.replace_substring_regex(shown, "[.,]", "")
+    broken = pc.replace_substring(shown, ",", ".")
+    suggestion = pc.binary_join_element_wise(
+        "write ", whole, " or ", broken, "0, or ask for your decimal mark to be set", ""
+    )
+    message = "can be read as two different numbers, and the other values of this column do not tell which"
+    return [Fault("FIELD_AMBIGUOUS", index, message, suggestion)]
+
+
+def _too_long(texts: Any, rows: Mask, scale: int) -> list[Fault]:
+    if not rows.any():
+        return []
+    index = np.flatnonzero(rows)
+    cut = pc.replace_substring_regex(texts.take(pa.array(index)), rf"(\.[0-9]{{{scale}}})[0-9]+$", r"\1")
+    places = "a decimal place" if scale == 0 else f"more than {scale} decimal places"
+    return [Fault("FIELD_TYPE", index, f"has {places}", pc.binary_join_element_wise("round it, like ", cut, ""))]
+
+
+def _too_big(rows: Mask, target: Any) -> list[Fault]:
+    if not rows.any():
+        return []
+    text = f"is too large: a number here has at most {target.precision - target.scale} digits before the decimal mark"
+    return [Fault("FIELD_RANGE", np.flatnonzero(rows), text, "check the value")]
+
+
+def _not_numbers(values: Any, rows: Mask) -> list[Fault]:
+    if not rows.any():
+        return []
+    scientific = rows & matches(values, _SCIENTIFIC)
+    faults = []
+    if scientific.any():
+        faults.append(scientific_fault(np.flatnonzero(scientific)))
+    index = np.flatnonzero(rows & ~scientific)
+    if index.size:
+        faults.append(Fault("FIELD_TYPE", index, "is not a number", suggested(values.take(pa.array(index)))))
+    return faults
+
+
+def scientific_fault(rows: Any, what: str = "number") -> Fault:
+    """Say that a spreadsheet has rounded the value; the digits it dropped cannot be brought back."""
+    return Fault(
+        "FIELD_EXCEL_SCIENTIFIC",
+        rows,
+        f"a spreadsheet has rounded this {what}; its digits are lost",
+        "format the column as text in the spreadsheet, enter the value again and export again",
+    )
+
+
+def suggested(values: Any) -> Any:
+    """Offer the number that stands in a text, if there is exactly one."""
+    found = pc.struct_field(pc.extract_regex(values, r"^[^0-9]*?(?P<n>-?[0-9]+(?:\.[0-9]+)?)[^0-9]*$"), "n")
+    return pc.fill_null(pc.binary_join_element_wise("write ", found, ""), "write digits, like 12.50")
+
+
+def whole(reading: Reading, texts: Any) -> Reading:
+    """Turn decimals into int64; `42.0` is 42, `42.5` and what does not fit are faults."""
+    values = reading.values
+    try:
+        return Reading(pc.cast(values, pa.int64()), reading.faults)
+    except pa.ArrowInvalid:
+        pass
+    floor = pc.round(values, ndigits=0, round_mode="towards_zero")
+    broken = mask(pc.not_equal(floor, values))
+    limit = pa.scalar(2**63 - 1, pa.int64()).cast(pa.decimal128(38, 10))
+    big = mask(pc.greater(pc.abs(values), limit))
+    faults = list(reading.faults)
+    if broken.any():
+        index = np.flatnonzero(broken)
+        near = pc.replace_substring_regex(texts.take(pa.array(index)), r"[.,][0-9]*$", "")
+        suggestion = pc.binary_join_element_wise("write a whole number, like ", near, "")
+        faults.append(Fault("FIELD_TYPE", index, "is not a whole number", suggestion))
+    if big.any():
+        faults.append(
+            Fault("FIELD_RANGE", np.flatnonzero(big & ~broken), "is too large for a whole number", "check the value")
+        )
+    good = mask(pc.is_valid(values)) & ~broken & ~big
+    return Reading(pc.cast(with_nulls(values, good), pa.int64()), faults)
+
+
+def read_integer(cells: Cells, dialect: Dialect) -> Reading:
+    """Type a column as int64; grouped digits and `.0` are understood."""
+    cells = cells.trimmed
+    if cells.highest < 0x3A and not cells.has(b"."):
+        try:
+            return Reading(pc.cast(cells.nulled, pa.int64()))
+        except pa.ArrowInvalid:
+            pass
+    return whole(read(cells, dialect, 10), cells.array)

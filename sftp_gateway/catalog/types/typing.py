@@ -1,0 +1,69 @@
+"""What typing a column gives: its values, and what was wrong with which cells."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sftp_gateway.catalog.types.cells import Mask, Rows
+
+Texts = str | Sequence[str] | Any
+"""One text for all rows of a fault, or one for each (list or string array)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The same thing wrong in several rows; `rows` are indices into the block.
+
+    `severity` empty: the code's default, which the column's own replaces where that is `error`.
+    """
+
+    code: str
+    rows: Rows
+    message: Texts
+    suggestion: Texts = ""
+    severity: str = ""
+    values: Texts | None = None
+    """What to show as the value where it is not the cell (one item of a list)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A column typed: `values` has null where the cell is blank or its fault is an error."""
+
+    values: Any
+    faults: list[Fault] = field(default_factory=list)
+    base: Any = None
+    """For measures: text of the amount in the base unit, which is what differences are told by."""
+    currencies: Any = None
+    """For money: the currency written in each cell (a code or a sign), null where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a column of this file writes numbers and dates.
+
+    `decimal`: `.` or `,`; '' = not known yet (an ambiguous value asks for a survey); `?` = surveyed, and
+    the column does not tell. `order`: dmy, mdy or ymd likewise. `units`: unit of bare numbers per row.
+    """
+
+    decimal: str = ""
+    order: str = ""
+    timezone: str = "UTC"
+    unit: str = ""
+    unit_rows: tuple[tuple[Mask, str], ...] = ()
+
+
+class NeedsEvidence(Exception):  # noqa: N818 - not an error: a request for a survey of the whole file
+    """Columns hold values that read two ways, and nothing decides yet: survey the file, then start again."""
+
+    def __init__(self, columns: frozenset[str]) -> None:
+        super().__init__(", ".join(sorted(columns)))
+        self.columns = columns
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Cross a process border whole."""
+        return type(self), (self.columns,)
+
+
+class Undecided(Exception):  # noqa: N818 - see NeedsEvidence
+    """A column needs evidence; `check` adds its name."""

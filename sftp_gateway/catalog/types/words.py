@@ -1,0 +1,90 @@
+"""Values from a short list: booleans, currencies, countries, enums; a wrong one is told its nearest."""
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog.types import isocodes
+from sftp_gateway.catalog.types.cells import Cells, mask, with_nulls
+from sftp_gateway.catalog.types.typing import Fault, Reading
+
+_TRUE = "true yes y t 1 on 1.0 wahr ja vrai oui sí si verdadero vero waar sant sim verdadeiro prawda tak".split()  # noqa: SIM905 - read as a sentence
+_FALSE = "false no n f 0 off 0.0 falsch nein faux non falso onwaar nee falskt nej não nao fałsz nie".split()  # noqa: SIM905
+_BOOLEANS = pa.array([*_TRUE, *_FALSE], pa.string())
+_MEANING = pa.array([True] * len(_TRUE) + [False] * len(_FALSE))
+
+
+def read_boolean(cells: Cells) -> Reading:
+    """Type a column as bool: true/false, yes/no, 1/0, also as spreadsheets of other languages write them."""
+    cells = cells.trimmed
+    values = cells.nulled
+    lower = pc.ascii_lower(values) if cells.highest < 0x80 else pc.utf8_lower(values)
+    found = pc.index_in(lower, value_set=_BOOLEANS)
+    bad = cells.filled & ~mask(pc.is_valid(found))
+    faults = []
+    if bad.any():
+        faults.append(Fault("FIELD_TYPE", np.flatnonzero(bad), "is neither true nor false", "write true or false"))
+    return Reading(_MEANING.take(found), faults)
+
+
+def read_currency(cells: Cells) -> Reading:
+    """Type a column as ISO 4217 code."""
+    return _read_code(cells, isocodes.CURRENCIES, "a currency code (ISO 4217)", _near_currency)
+
+
+def read_country(cells: Cells) -> Reading:
+    """Type a column as ISO 3166-1 alpha-2 code."""
+    return _read_code(cells, isocodes.COUNTRIES, "a country code (ISO 3166, two letters)", _near_country)
+
+
+def _read_code(cells: Cells, codes: frozenset[str], what: str, near: Callable[[str], str]) -> Reading:
+    cells = cells.trimmed
+    values = pc.ascii_upper(cells.nulled)
+    bad = cells.filled & ~mask(pc.is_in(values, value_set=pa.array(sorted(codes))))
+    if not bad.any():
+        return Reading(values)
+    index = np.flatnonzero(bad)
+    suggestion = by_value(values.take(pa.array(index)), near)
+    return Reading(with_nulls(values, ~bad), [Fault("FIELD_VALUE", index, f"is not {what}", suggestion)])
+
+
+def _near_currency(text: str) -> str:
+    meant = sorted(isocodes.SIGNS.get(text, ()))
+    if len(meant) == 1:
+        return f"write {meant[0]}"
+    return nearest(text, isocodes.CURRENCIES, "write a code like USD or EUR")
+
+
+def _near_country(text: str) -> str:
+    code = isocodes.COUNTRY_NAMES.get(text)
+    return f"write {code}" if code else "write a code like US or DE"
+
+
+def outside(values: Any, allowed: tuple[str, ...]) -> list[Fault]:
+    """Tell the values that are not among those allowed, each with its nearest."""
+    bad = mask(pc.is_valid(values)) & ~mask(pc.is_in(values, value_set=pa.array(allowed, values.type)))
+    if not bad.any():
+        return []
+    index = np.flatnonzero(bad)
+    shown = ", ".join(allowed[:12]) + (", …" if len(allowed) > 12 else "")
+    suggestion = by_value(values.take(pa.array(index)), lambda text: nearest(text, allowed, ""))
+    return [Fault("FIELD_VALUE", index, f"is not one of the allowed values: {shown}", suggestion)]
+
+
+def nearest(text: str, allowed: Iterable[str], otherwise: str) -> str:
+    """Give a did-you-mean for a value, first of all the same in another case."""
+    folded = {value.casefold().strip(): value for value in allowed}
+    close = difflib.get_close_matches(text.casefold().strip(), list(folded), n=1, cutoff=0.6)
+    return f"did you mean {folded[close[0]]}?" if close else otherwise
+
+
+def by_value(values: Any, suggest: Callable[[str], str]) -> Any:
+    """Make suggestions once for each different value; beyond 1,000 different ones no guesses are made."""
+    coded = pc.dictionary_encode(values)
+    if len(coded.dictionary) > 1000:
+        return ""
+    return pa.array([suggest(text) for text in coded.dictionary.to_pylist()], pa.string()).take(coded.indices)
