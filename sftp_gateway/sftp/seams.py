@@ -21,12 +21,13 @@ from typing import Any, Protocol, cast
 import asyncssh
 from asyncssh import constants
 from asyncssh.channel import SSHServerChannel
-from asyncssh.connection import SSHServerConnection, SSHServerConnectionOptions
+from asyncssh.connection import SSHServerConnectionOptions
 from asyncssh.packet import PacketDecodeError, SSHPacket
 from asyncssh.sftp import SFTPLimits, SFTPServerHandler
 from asyncssh.stream import SSHReader, SSHServerStreamSession, SSHWriter
 
 from sftp_gateway import errors, logs
+from sftp_gateway.sftp import fastpath
 
 log = logs.get(__name__)
 
@@ -307,7 +308,7 @@ class Owner(Protocol):
         """Hear about an offer (unsigned) or a try (signed) of a key; may raise `DisconnectError`."""
 
 
-class Connection(SSHServerConnection):
+class Connection(fastpath.Fast):
     """One SSH connection from an accepted socket."""
 
     def __init__(
