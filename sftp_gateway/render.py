@@ -1,0 +1,104 @@
+"""Keeps the files a brand reads in its home true: painted after every transition that changes them (spec §2).
+
+Within 2 s, receipts last; only `current.csv` of a large catalog takes its time, beside the rest.
+Nothing is remembered here: a crash leaves the home dirty in the store, and it is painted again.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+
+from sftp_gateway import logs
+from sftp_gateway.errors import Unavailable
+from sftp_gateway.render_home import Painter
+from sftp_gateway.store import homes
+
+log = logs.get(__name__)
+
+POLL_SECONDS = 0.25
+RETRY_SECONDS = 5.0
+
+
+class Renderer:
+    """The part that paints dirty homes, one after another, and large catalogs' CSV beside them."""
+
+    def __init__(self, painter: Painter) -> None:
+        self._painter = painter
+        self._wake = asyncio.Event()
+        self._not_before: dict[str, float] = {}
+        self._large: asyncio.Queue[str] = asyncio.Queue()
+        self._queued: set[str] = set()
+        self._painted = 0
+
+    async def run(self) -> None:
+        """Paint what is dirty, for ever; first what a changed setting or a new software says otherwise."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._exports(), name="large catalogs")
+            group.create_task(self._paints(), name="homes")
+            group.create_task(self._patiently(self.refresh), name="instructions")
+
+    async def refresh(self) -> bool:
+        """Have the homes painted whose instructions are not true any more: rules or addresses changed."""
+        for brand in await asyncio.to_thread(self._painter.stale):
+            await asyncio.to_thread(self._painter.mark, brand)
+        self._wake.set()
+        return True
+
+    def wake(self) -> None:
+        """Look for dirty homes now; call on the event loop."""
+        self._wake.set()
+
+    def snapshot(self) -> dict[str, float]:
+        """Tell how many homes were painted, and how many large catalogs wait for their CSV."""
+        return {"painted": self._painted, "waiting_catalogs": len(self._queued)}
+
+    async def _paints(self) -> None:
+        while True:
+            if not await self._patiently(self._round):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                self._wake.clear()
+
+    async def _round(self) -> bool:
+        dirty = await asyncio.to_thread(homes.dirty, self._painter.store)
+        due = [(brand, seq) for brand, seq in dirty if self._not_before.get(brand, 0) <= time.monotonic()]
+        for brand, seq in due:
+            await self._paint(brand, seq)
+        return bool(due)
+
+    async def _paint(self, brand: str, seq: int) -> None:
+        try:
+            large = await asyncio.to_thread(self._painter.paint, brand, seq)
+        except Unavailable:
+            raise
+        except Exception as error:
+            # One home that cannot be painted must not keep the others from it.
+            self._not_before[brand] = time.monotonic() + RETRY_SECONDS
+            log.exception("home.render_failed", brand=brand, error=str(error))
+            return
+        self._not_before.pop(brand, None)
+        self._painted += 1
+        if large and brand not in self._queued:
+            self._queued.add(brand)
+            self._large.put_nowait(brand)
+
+    async def _exports(self) -> None:
+        while True:
+            brand = await self._large.get()
+            # Off the list before the work: what is published meanwhile is asked for again.
+            self._queued.discard(brand)
+            try:
+                await asyncio.to_thread(self._painter.paint_current, brand)
+            except Exception as error:
+                log.exception("catalog.export_failed", brand=brand, error=str(error))
+                asyncio.get_running_loop().call_later(RETRY_SECONDS, self._large.put_nowait, brand)
+
+    async def _patiently(self, what: Callable[[], Awaitable[bool]]) -> bool:
+        """Do it; a store or a disk that is away is waited for."""
+        try:
+            return await what()
+        except Unavailable as error:
+            log.warning("home.render_deferred", error=str(error))
+            await asyncio.sleep(RETRY_SECONDS / 5)
+            return False

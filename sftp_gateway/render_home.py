@@ -1,0 +1,176 @@
+"""Paints one brand's home: makes the files that are not what they should be, lists them in one transaction."""
+
+import hashlib
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sftp_gateway import render_text
+from sftp_gateway.blobs import Area, Files, safe_name
+from sftp_gateway.brand import Brand
+from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.errors import NotFound, Unavailable
+from sftp_gateway.render_text import Front
+from sftp_gateway.store import brands, homes, uploads, versions
+from sftp_gateway.store import files as listed
+from sftp_gateway.store.database import Store
+from sftp_gateway.store.files import Folder, NewFile
+from sftp_gateway.upload import SETTLED, State, Upload
+
+HISTORY_ROWS = 10_000
+"""history.csv shows that many uploads; the API and the page show all."""
+PAGE_ROWS = 1000
+SMALL_CATALOG_BYTES = 4 << 20
+"""Up to this size of its Parquet file a catalog's CSV is made before the receipt is listed."""
+CURRENT = "current.csv"
+
+Export = Callable[[Path, str, Path, bool], None]
+"""(version's Parquet file, form, where to, whether it is small): writes a version in a child."""
+
+
+@dataclass(frozen=True, slots=True)
+class Painter:
+    """Where homes are painted, and with what; `painted` is told each brand and its uploads, newest first."""
+
+    store: Store
+    files: Files
+    schema: Callable[[], Schema]
+    front: Callable[[], Front]
+    export: Export
+    home_seconds: float
+    painted: Callable[[Brand, Sequence[Upload]], None] = lambda *_: None
+
+    def paint(self, name: str, seq: int) -> bool:
+        """Make the home of a brand true as of `seq`; True if `current.csv` is left for `paint_current`.
+
+        Raises Unavailable; a brand that was erased meanwhile has no home any more.
+        """
+        try:
+            brand = brands.get(self.store, name)
+        except NotFound:
+            return False
+        version = versions.current(self.store, name)
+        behind = version is not None and not self._is_current(version)
+        if version is not None and behind and version.file_bytes <= SMALL_CATALOG_BYTES:
+            self.paint_current(name)
+            behind = False
+        known = list(_newest(self.store, name))
+        new: list[tuple[int | None, NewFile]] = [(None, file) for file in self._top(brand, known)]
+        new += [(upload.id, file) for upload, file in self._receipts(name, known)]
+        with self.store.write() as tx:
+            for upload, file in new:
+                listed.replace(tx, name, file, upload=upload)
+        self.painted(brand, known)
+        homes.cleaned(self.store, name, seq)
+        return behind
+
+    def paint_current(self, name: str) -> None:
+        """Make /catalog/current.csv of what is published now; a version published meanwhile gets its own turn."""
+        version = versions.current(self.store, name)
+        if version is None or self._is_current(version):
+            return
+        out = self.files.scratch("export-")
+        try:
+            with self.files.local(Area.CATALOG, version.file) as parquet:
+                self.export(parquet, "csv", out / CURRENT, version.file_bytes <= SMALL_CATALOG_BYTES)
+            blob = _current_blob(version) + secrets.token_hex(8)
+            size = self.files.keep(Area.CATALOG, blob, out / CURRENT)
+        finally:
+            shutil.rmtree(out, ignore_errors=True)
+        with self.store.write() as tx:
+            listed.replace(tx, name, NewFile(Folder.CATALOG, CURRENT, Area.CATALOG, blob, size))
+
+    def stale(self) -> list[str]:
+        """List the brands whose README.txt tells something that is not true any more."""
+        return [brand.name for brand in brands.all_brands(self.store) if self._is_stale(brand)]
+
+    def _is_stale(self, brand: Brand) -> bool:
+        try:
+            return any(self._new_readme(brand))
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - painting it will fail, too, and say why
+            return True
+
+    def mark(self, name: str) -> None:
+        """Have a home painted again."""
+        with self.store.write() as tx:
+            homes.mark_dirty(tx, name)
+
+    def _is_current(self, version: versions.Version) -> bool:
+        try:
+            found = listed.get(self.store, version.brand, Folder.CATALOG, CURRENT)
+        except NotFound:
+            return False
+        return found.blob.startswith(_current_blob(version))
+
+    def _top(self, brand: Brand, known: Sequence[Upload]) -> Iterator[NewFile]:
+        yield from self._new_readme(brand)
+        yield from self._changed(brand.name, "template.csv", render_text.template(brand, self.schema()))
+        yield from self._changed(brand.name, "history.csv", render_text.history(known))
+
+    def _new_readme(self, brand: Brand) -> Iterator[NewFile]:
+        return self._changed(brand.name, "README.txt", render_text.readme(brand, self.schema(), self.front()))
+
+    def _changed(self, brand: str, name: str, text: bytes) -> Iterator[NewFile]:
+        """Keep a file of the home's top if it is not what is listed."""
+        stem = f"{brand}/{name}.{hashlib.sha256(text).hexdigest()[:24]}."
+        try:
+            if listed.get(self.store, brand, Folder.TOP, name).blob.startswith(stem):
+                return
+        except NotFound:
+            pass
+        yield self._kept(Folder.TOP, name, stem, text)
+
+    def _receipts(self, brand: str, known: Sequence[Upload]) -> Iterator[tuple[Upload, NewFile]]:
+        """Keep the receipts that a brand may see and that are not listed as they stand now."""
+        oldest = self.store.now() - timedelta(seconds=self.home_seconds)
+        shown = {file.name: file.blob for file in listed.listing(self.store, brand, Folder.RECEIPTS)}
+        for upload in known:
+            if not _has_receipt(upload, oldest):
+                continue
+            name = f"{safe_name(upload.name)}.{upload.id}.json"
+            stem = f"{upload.id}/{name}.{_standing(upload)}."
+            if not shown.get(name, "").startswith(stem):
+                text = render_text.printed_receipt(uploads.get(self.store, upload.id))
+                yield upload, self._kept(Folder.RECEIPTS, name, stem, text)
+
+    def _kept(self, folder: Folder, name: str, stem: str, text: bytes) -> NewFile:
+        # A random end: two workers that paint one home at a time never write one name.
+        blob = stem + secrets.token_hex(4)
+        staged = self.files.staging / f"home-{secrets.token_hex(12)}"
+        try:
+            staged.write_bytes(text)
+            return NewFile(folder, name, Area.RESULTS, blob, self.files.keep(Area.RESULTS, blob, staged))
+        finally:
+            staged.unlink(missing_ok=True)
+
+
+def _newest(store: Store, brand: str) -> Iterator[Upload]:
+    before, left = None, HISTORY_ROWS
+    while left > 0:
+        page, before = uploads.listing(store, brand=brand, limit=min(PAGE_ROWS, left), before=before)
+        yield from page
+        left -= len(page)
+        if before is None:
+            return
+
+
+def _has_receipt(upload: Upload, oldest: datetime) -> bool:
+    """Whether the home shows a receipt: at rest, not past its time; an unfinished one only once it has one."""
+    if upload.state not in SETTLED or upload.received_at < oldest:
+        return False
+    return upload.receipt is not None or upload.state is not State.UNFINISHED
+
+
+def _standing(upload: Upload) -> str:
+    """Give what changes whenever the receipt does."""
+    parts = (upload.state, upload.finished_at, upload.version, upload.reasons, upload.receipt is None)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _current_blob(version: versions.Version) -> str:
+    return f"{version.brand}/current-{version.number}-"

@@ -1,0 +1,171 @@
+"""What the files of a brand's home say: README.txt, template.csv, history.csv, receipts. Pure: values in, text out."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sftp_gateway import outcome, receipt
+from sftp_gateway.brand import Brand
+from sftp_gateway.catalog.column import Column
+from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.upload import State, Upload
+
+HISTORY = (
+    *("upload", "received_at", "name", "mode", "state", "reason", "read", "accepted", "rejected"),
+    *("created", "updated", "removed", "withheld", "version", "error_file"),
+)
+DANGEROUS = re.compile(r"'*[=+\-@\t\r]")
+PLAIN_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
+UNSAID = frozenset({State.RECEIVED, State.PROCESSING})
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """How brands reach the gateway; `fingerprints` of its host keys (`SHA256:…`), possibly none known here."""
+
+    host: str
+    port: int
+    fingerprints: tuple[str, ...] = ()
+
+
+def cell(value: object) -> str:
+    """Print a value for a CSV of ours; one `'` goes before what a spreadsheet would execute (spec §8)."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if DANGEROUS.match(text) and not PLAIN_NUMBER.fullmatch(text) else text
+
+
+def lines(rows: Iterable[Sequence[object]]) -> bytes:
+    """Print rows as CSV: UTF-8, CRLF, escaped cells."""
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\r\n").writerows([cell(value) for value in row] for row in rows)
+    return out.getvalue().encode()
+
+
+def history(uploads: Sequence[Upload]) -> bytes:
+    """Print the upload history, newest first."""
+    return lines([HISTORY, *(_history_row(upload) for upload in uploads)])
+
+
+def _history_row(upload: Upload) -> tuple[object, ...]:
+    found = receipt.of(upload)
+    rows, changes = found["rows"], found["changes"]
+    error_file = next((file["name"] for file in found["files"] if file["name"].endswith(".errors.csv")), None)
+    return (
+        upload.id,
+        found["times"]["received"],
+        upload.path,
+        found["mode"],
+        found["state"],
+        reason(found),
+        *(rows[name] for name in ("read", "accepted", "rejected")),
+        *(changes[name] for name in ("created", "updated", "removed", "withheld")),
+        found["version"],
+        error_file,
+    )
+
+
+def reason(found: receipt.Receipt) -> str:
+    """Say why an upload ended as it did: the texts of its reasons, else what its state means; '' if all is well."""
+    said = " ".join(str(each.get("text") or each["code"]) for each in found["reasons"])
+    if said or State(found["state"]) not in {State.REFUSED, State.HELD, State.FAILED, State.UNFINISHED}:
+        return said
+    return outcome.sentence(found)
+
+
+def printed_receipt(upload: Upload) -> bytes:
+    """Print a receipt for the home: JSON that a person can read."""
+    return (json.dumps(receipt.of(upload), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def template(brand: Brand, schema: Schema) -> bytes:
+    """Print the header row to start from: the brand's own headers where it named some."""
+    return lines([[_header(brand, column) for column in schema.columns]])
+
+
+def _header(brand: Brand, column: Column) -> str:
+    return brand.settings.columns.get(column.name) or (f"{column.name}:" if column.type == "map" else column.name)
+
+
+def readme(brand: Brand, schema: Schema, front: Front) -> bytes:
+    """Print the instructions: how to connect, what to send, this gateway's columns and rules."""
+    limits = brand.settings
+    inbox = "changes only (nothing is removed)" if limits.mode == "partial" else "full catalogs"
+    text = README.format(
+        brand=brand.name,
+        host=front.host,
+        port=front.port,
+        fingerprints="".join(f"  host key    {each}\n" for each in front.fingerprints),
+        inbox=inbox,
+        key=", ".join(schema.key),
+        columns=_columns(brand, schema),
+        rules="".join(f"* {rule.message} ({rule.severity})\n" for rule in schema.rules) or "none\n",
+        timezone=limits.timezone or "UTC",
+        marker=_marker(limits.marker),
+    )
+    return text.replace("\n", "\r\n").encode()
+
+
+def _marker(ending: str) -> str:
+    return f"A file is taken when its marker is there, too: NAME{ending} beside NAME.\n" if ending else ""
+
+
+def _columns(brand: Brand, schema: Schema) -> str:
+    wide = max(len(_header(brand, column)) for column in schema.columns)
+    return "".join(f"{_header(brand, column):{wide}}  {_rule(column)}\n" for column in schema.columns)
+
+
+def _rule(column: Column) -> str:
+    words: list[Any] = [f"{column.type}{', required' if column.required else ''}"]
+    words += [f"one of {' '.join(column.values)}"] if column.values else []
+    words += [f"at least {column.min}"] if column.min is not None else []
+    words += [f"more than {column.exclusive_min}"] if column.exclusive_min is not None else []
+    words += [f"at most {column.max}"] if column.max is not None else []
+    words += [f"at most {column.max_length:,} characters"] if column.max_length is not None else []
+    words += ["no two products the same"] if column.unique else []
+    words += [f"also called {', '.join(column.aliases[:4])}"] if column.aliases else []
+    return "; ".join(words)
+
+
+README = """\
+Catalog of {brand}
+==================
+
+Connect
+  sftp -P {port} {brand}@{host}
+{fingerprints}
+Send
+  / or /inbox/   {inbox}
+  /partial/      rows in the file are created or updated, nothing is removed; \\N clears a cell,
+                 a column _op with the word delete removes a product
+  /test/         dry run: everything but the publish
+{marker}
+CSV (comma, semicolon, tab, pipe), XLSX, XLS, ODS, JSON, JSON Lines or Parquet; plain, gzip, zstd or a
+zip of one file. UTF-8 is best. Any name will do. You may upload as NAME.part and rename. Times without
+a zone are read as {timezone}.
+
+Read
+  /receipts/NAME.UPLOAD.json           the result of each upload; it comes last
+  /errors/NAME.UPLOAD.errors.csv       every problem: row, column, value, what to do
+  /errors/NAME.UPLOAD.corrections.*    only the rejected rows, in your format: fix them, leave the columns
+                                       that start with _ as they are, and send the file back to /inbox
+  /errors/NAME.UPLOAD.withheld.csv     products whose removal waits for a confirmation
+  /catalog/current.csv .parquet        what is live. current.csv is exact: cells are NOT escaped against
+                                       spreadsheets that run formulas
+  /catalog/v000012.changes.csv         what a version changed
+  /history.csv                         every upload, its state and the reason
+  /template.csv                        the header to start from
+
+A rejected row never stops the others: its product keeps its last good version. States: published (live),
+unchanged, tested, held (a person must decide), refused (you must act), unfinished (stops in the middle:
+resume it or send it again), failed (our fault; your file is kept), superseded (a later file took its place).
+
+Columns (a product is known by {key})
+-------
+{columns}
+Rules
+-----
+{rules}"""

@@ -1,0 +1,263 @@
+"""What a brand reads in its home, and when it is made anew."""
+
+import asyncio
+import csv
+import io
+import json
+import re
+
+import pytest
+
+from sftp_gateway import receipt, render_text
+from sftp_gateway.blobs import Area
+from sftp_gateway.brand import BrandSettings
+from sftp_gateway.catalog import schema
+from sftp_gateway.render import Renderer
+from sftp_gateway.render_home import Painter
+from sftp_gateway.render_text import Front
+from sftp_gateway.store import brands, files, homes, jobs, uploads, versions, workers
+from sftp_gateway.upload import Mode, State
+
+SCHEMA = schema.load()
+FRONT = Front("gateway.example.com", 2222, ("SHA256:abc",))
+
+
+class Home:
+    def __init__(self, store, blobs):
+        self.store, self.blobs = store, blobs
+        self.front = FRONT
+        self.exported = []
+        self.painted = []
+        self.painter = Painter(
+            store,
+            blobs,
+            schema=lambda: SCHEMA,
+            front=lambda: self.front,
+            export=self.export,
+            home_seconds=30 * 86400.0,
+            painted=lambda brand, known: self.painted.append((brand.name, [upload.id for upload in known])),
+        )
+        brands.create(store, "acme")
+
+    def export(self, parquet, form, out, small):
+        self.exported.append((form, small))
+        out.write_bytes(b"sku\r\n" + parquet.read_bytes())
+
+    def receive(self, path="inbox/catalog.csv", mode=Mode.FULL):
+        return uploads.receive(
+            self.store,
+            brand="acme",
+            mode=mode,
+            path=path,
+            sha256="0" * 64,
+            bytes=1,
+            via="test",
+            complete=True,
+            received_at=self.store.now(),
+        ).id
+
+    def end(self, upload, state, version_bytes=None, **found):
+        claimed = jobs.claim(self.store, owner=workers.me(), lease_seconds=60)
+        assert claimed.upload.id == upload
+        version = None
+        if state is State.PUBLISHED:
+            now = versions.current(self.store, "acme")
+            number = now.number + 1 if now else 1
+            blob = f"acme/{number}.parquet"
+            staged = self.blobs.staging / "x"
+            staged.write_text(f"v{number}")
+            size = self.blobs.keep(Area.CATALOG, blob, staged)
+            version = versions.NewVersion(
+                number=number, file=blob, file_bytes=version_bytes or size, products=1, columns=("sku",)
+            )
+        values = receipt.blank(claimed.upload) | found
+        reasons = tuple(values.pop("reasons"))
+        jobs.finish(
+            self.store,
+            claimed.id,
+            claimed.token,
+            jobs.Finish(state=state, receipt=values, reasons=reasons, version=version, mode=claimed.upload.mode),
+        )
+
+    def paint(self):
+        return [self.painter.paint(brand, seq) for brand, seq in homes.dirty(self.store)]
+
+    def read(self, folder, name):
+        file = files.get(self.store, "acme", folder, name)
+        with self.blobs.open(file.area, file.blob) as stream:
+            data = stream.read()
+        assert len(data) == file.bytes
+        return data.decode()
+
+    def names(self, folder):
+        return [file.name for file in files.listing(self.store, "acme", folder)]
+
+
+@pytest.fixture
+def home(sqlite_store, files):
+    return Home(sqlite_store, files)
+
+
+def test_a_new_brand_finds_its_instructions_its_header_and_an_empty_history(home):
+    home.paint()
+    readme = home.read("", "README.txt")
+    assert "sftp -P 2222 acme@gateway.example.com" in readme
+    assert "SHA256:abc" in readme
+    assert "NOT escaped" in readme
+    for column in SCHEMA.columns:
+        assert re.search(rf"^{column.name}:? ", readme, re.MULTILINE), column.name
+    for rule in SCHEMA.rules:
+        assert rule.message in readme
+    assert home.read("", "template.csv").startswith("sku,name,msrp")
+    assert home.read("", "history.csv").strip() == ",".join(render_text.HISTORY)
+    assert not homes.dirty(home.store)
+
+
+def test_the_header_to_start_from_is_the_brands_own(home):
+    brands.save_settings(home.store, "acme", BrandSettings(columns={"sku": "Handle"}, mode="partial", marker=".done"))
+    home.paint()
+    assert home.read("", "template.csv").startswith("Handle,name,")
+    assert "changes only" in home.read("", "README.txt")
+    assert "NAME.done beside NAME" in home.read("", "README.txt")
+
+
+def test_an_upload_at_rest_has_a_receipt_and_a_line_in_the_history(home):
+    upload = home.receive('inbox/Café "menu".csv')
+    home.paint()
+    assert home.names("receipts") == []
+    rows = dict.fromkeys(receipt.ROWS, 0) | {"read": 3, "accepted": 2, "rejected": 1}
+    file = {"name": f"x.{upload}.errors.csv", "bytes": 5}
+    home.end(upload, State.PUBLISHED, rows=rows, files=[file])
+    home.paint()
+    [name] = home.names("receipts")
+    assert name == f"Caf___menu_.csv.{upload}.json"
+    found = json.loads(home.read("receipts", name))
+    assert (found["state"], found["version"], found["rows"]["rejected"]) == ("published", 1, 1)
+    [line] = csv.DictReader(io.StringIO(home.read("", "history.csv"), newline=""))
+    assert line["name"] == 'inbox/Café "menu".csv'
+    assert (line["state"], line["read"], line["version"]) == ("published", "3", "1")
+    assert line["error_file"] == f"x.{upload}.errors.csv"
+    assert home.painted[-1] == ("acme", [upload])
+
+
+def test_a_decision_changes_the_receipt_and_an_untouched_one_is_left_alone(home):
+    kept, held = home.receive("kept.csv"), home.receive("held.csv")
+    home.end(kept, State.UNCHANGED)
+    home.end(held, State.HELD, reasons=[{"code": "price_move", "text": "most prices moved"}])
+    home.paint()
+    before = {name: files.get(home.store, "acme", "receipts", name).blob for name in home.names("receipts")}
+    [line] = [r for r in csv.DictReader(io.StringIO(home.read("", "history.csv"))) if r["state"] == "held"]
+    assert line["reason"] == "most prices moved"
+    uploads.refuse(home.store, held, "ann")
+    home.paint()
+    after = {name: files.get(home.store, "acme", "receipts", name).blob for name in home.names("receipts")}
+    assert after[f"kept.csv.{kept}.json"] == before[f"kept.csv.{kept}.json"]
+    assert after[f"held.csv.{held}.json"] != before[f"held.csv.{held}.json"]
+    assert json.loads(home.read("receipts", f"held.csv.{held}.json"))["state"] == "refused"
+
+
+def test_an_unfinished_upload_has_no_receipt_until_it_is_given_one(home):
+    upload = home.receive()
+    home.end(upload, State.UNFINISHED)
+    with home.store.write() as tx:
+        tx.conn.exec_driver_sql("UPDATE upload SET receipt = NULL")
+    home.paint()
+    assert home.names("receipts") == []
+    [line] = csv.DictReader(io.StringIO(home.read("", "history.csv")))
+    assert line["state"] == "unfinished"
+    assert line["reason"]
+
+
+def test_receipts_leave_the_home_with_their_time_and_are_not_made_again(home, clock):
+    upload = home.receive()
+    home.end(upload, State.UNCHANGED)
+    clock.jump(31 * 86400)
+    home.paint()
+    assert home.names("receipts") == []
+
+
+def test_the_current_catalog_of_a_small_brand_comes_before_its_receipt(home):
+    upload = home.receive()
+    home.end(upload, State.PUBLISHED)
+    assert home.paint() == [False]
+    assert home.read("catalog", "current.csv") == "sku\r\nv1"
+    assert home.exported == [("csv", True)]
+    home.painter.mark("acme")
+    home.paint()
+    assert len(home.exported) == 1, "what is current is not exported again"
+
+
+def test_the_current_catalog_of_a_large_brand_delays_nothing(home):
+    upload = home.receive()
+    home.end(upload, State.PUBLISHED, version_bytes=1 << 30)
+    assert home.paint() == [True]
+    assert home.names("receipts")
+    assert home.names("catalog") == []
+    home.painter.paint_current("acme")
+    assert home.read("catalog", "current.csv") == "sku\r\nv1"
+    assert home.exported == [("csv", False)]
+
+
+def test_what_did_not_change_is_not_written_again(home):
+    home.paint()
+    before = {name: files.get(home.store, "acme", "", name).blob for name in home.names("")}
+    home.painter.mark("acme")
+    home.paint()
+    assert {name: files.get(home.store, "acme", "", name).blob for name in home.names("")} == before
+    assert home.painter.stale() == []
+
+
+def test_a_changed_address_makes_the_instructions_stale(home):
+    home.paint()
+    home.front = Front("new.example.com", 22)
+    assert home.painter.stale() == ["acme"]
+
+
+def test_an_erased_brand_is_no_fault(home):
+    assert home.painter.paint("gone", 1) is False
+
+
+async def test_the_renderer_paints_by_itself_and_outlives_a_home_that_cannot_be_painted(home, eventually_async):
+    brands.create(home.store, "broken")
+    with home.store.write() as tx:
+        tx.conn.exec_driver_sql("""UPDATE brand SET settings = '{"columns": 5}' WHERE name = 'broken'""")
+    renderer = Renderer(home.painter)
+    running = asyncio.create_task(renderer.run())
+    await eventually_async(lambda: home.names("") == ["README.txt", "history.csv", "template.csv"])
+    upload = home.receive()
+    home.end(upload, State.PUBLISHED, version_bytes=1 << 30)
+    renderer.wake()
+    await eventually_async(lambda: "current.csv" in home.names("catalog"))
+    assert home.names("receipts") == [f"catalog.csv.{upload}.json"]
+    assert renderer.snapshot()["painted"] >= 2
+    assert not running.done()
+    running.cancel()
+    await asyncio.wait([running])
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        ("=1+1", "'=1+1"),
+        ("'=1", "''=1"),
+        ("-5", "-5"),
+        ("+49,5", "+49,5"),
+        ("-5-5", "'-5-5"),
+        ("@cmd", "'@cmd"),
+        ("\tx", "'\tx"),
+        ("a=b", "a=b"),
+        (None, ""),
+        (7, "7"),
+    ],
+)
+def test_a_cell_that_a_spreadsheet_would_execute_is_escaped(value, printed):
+    assert render_text.cell(value) == printed
+
+
+def test_names_from_outside_cannot_start_a_line_of_the_history(home):
+    upload = home.receive('inbox/=cmd|"a,b.csv')
+    home.end(upload, State.UNCHANGED)
+    home.paint()
+    text = home.read("", "history.csv")
+    [line] = csv.DictReader(io.StringIO(text, newline=""))
+    assert line["name"] == 'inbox/=cmd|"a,b.csv'
