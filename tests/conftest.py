@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
@@ -60,7 +59,7 @@ def eventually():
 def eventually_async():
     """`eventually` for a test on the loop: other tasks go on meanwhile."""
 
-    async def wait(predicate: Callable[[], object], timeout: float = 10.0) -> object:
+    async def wait(predicate: Callable[[], object], timeout: float = 10.0) -> object:  # noqa: ASYNC109 - polls, cancels nothing
         deadline = time.monotonic() + timeout
         while not (result := predicate()):
             assert time.monotonic() < deadline, f"not within {timeout} s: {predicate}"
@@ -164,28 +163,32 @@ def files(tmp_path) -> blobs.Files:
 def s3_server(tmp_path_factory) -> Iterator[str]:
     """A real S3 server of this session's own; gives its address. Tests that use it are marked full."""
     place = tmp_path_factory.mktemp("s3")
-    ports = _free_ports(5)
-    command = [
-        str(Path(sys.executable).parent / "weed"),
-        "server",
-        f"-dir={place}",
-        "-s3",
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
-    ]
-    command += [
-        f"-master.port={ports[0]}",
-        f"-volume.port={ports[1]}",
-        f"-filer.port={ports[2]}",
-        f"-s3.port={ports[3]}",
-    ]
+    command = [str(Path(sys.executable).parent / "weed"), "server", f"-dir={place}", "-s3"]
+    command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    # Its gRPC ports are the others + 10,000 by default, which may be no port at all.
+    wanted = [f"{part}.port{kind}" for part in ("s3", "master", "volume", "filer") for kind in ("", ".grpc")]
+    ports = _free_ports(len(wanted))
+    command += [f"-{name}={port}" for name, port in zip(wanted, ports, strict=True)]
     with (place / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd=place)
     try:
-        yield f"http://127.0.0.1:{ports[3]}"
+        address = f"http://127.0.0.1:{ports[0]}"
+        _wait_for_bucket(address, time.monotonic() + 60)
+        yield address
     finally:
         server.kill()
         server.wait()
+
+
+def _wait_for_bucket(address: str, deadline: float) -> None:
+    """Make the bucket `gateway` as soon as the server (some 10 s) is up."""
+    while True:
+        with contextlib.suppress(OSError):
+            request = urllib.request.Request(f"{address}/gateway", method="PUT")
+            with urllib.request.urlopen(request, timeout=5):
+                return
+        assert time.monotonic() < deadline, "the S3 server did not start"
+        time.sleep(0.1)
 
 
 def _free_ports(count: int) -> list[int]:
@@ -197,22 +200,10 @@ def _free_ports(count: int) -> list[int]:
 
 
 @pytest.fixture
-def s3_files(s3_server, tmp_path, monkeypatch, eventually) -> blobs.Files:
+def s3_files(s3_server, tmp_path, monkeypatch) -> blobs.Files:
     """Blobs in a fresh prefix of a real bucket."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-
-    def ready() -> bool:
-        request = urllib.request.Request(f"{s3_server}/gateway", method="PUT")
-        try:
-            with urllib.request.urlopen(request, timeout=5):
-                return True
-        except urllib.error.HTTPError as error:
-            return error.code == 409
-        except OSError:
-            return False
-
-    eventually(ready, timeout=60)
     return blobs.open_files(settings.Storage(root=tmp_path, files=f"s3://gateway/{uuid.uuid4().hex}"))
