@@ -78,8 +78,10 @@ async def test_one_changed_bit_ends_the_connection(front, until, cipher):
         client = await through(port, door, encryption_algs=[cipher])
         sftp = await client.start_sftp_client()
         with pytest.raises((asyncssh.Error, OSError)):
+            # Small pieces: of a larger one the client leaves tasks behind that nobody asks for their error.
             async with sftp.open("catalog.csv", "wb") as file:
-                await file.write(CONTENT)
+                for start in range(0, len(CONTENT), 50_000):
+                    await file.write(CONTENT[start : start + 50_000])
         await client.wait_closed()
     await until(lambda: door.notes == ["dropped"])
     assert CONTENT.startswith((door.folder / "catalog.csv").read_bytes())
