@@ -17,11 +17,11 @@ from sftp_gateway.catalog import expression, limits, problems, typed
 from sftp_gateway.catalog.column import Column
 from sftp_gateway.catalog.evidence import Evidence, survey
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.gather import CLEAR, Gathered, Sender
 from sftp_gateway.catalog.headers import Mapping
 from sftp_gateway.catalog.problems import Problem
 from sftp_gateway.catalog.read.source import Block
 from sftp_gateway.catalog.schema import Rule, Schema
+from sftp_gateway.catalog.sender import CLEAR, Gathered, Sender
 from sftp_gateway.catalog.typed import BASE, DELETED, ROW, Checked, Typed
 from sftp_gateway.catalog.types import isocodes, maps, money, reading
 from sftp_gateway.catalog.types.cells import Cells, Mask, mask, with_nulls

@@ -1,0 +1,96 @@
+"""The sender's cells for each catalog column: of several columns, the first that is filled in that row."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog.headers import Mapping
+from sftp_gateway.catalog.read.source import Block
+from sftp_gateway.catalog.types.cells import Cells, Mask, mask
+from sftp_gateway.errors import Broken
+
+CLEAR = "\\N"
+"""In partial files: clears the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    r"""The cells of one catalog column. `cleared`: rows that say `\N`, whose cell is blank here."""
+
+    cells: Cells
+    cleared: Mask | None = None
+    units: tuple[tuple[Mask, str], ...] = ()
+    """Rows whose header names the unit of bare numbers."""
+
+
+@dataclass(slots=True)
+class Sender:
+    """A block seen through a mapping; views are made once for each of its columns."""
+
+    block: Block
+    mapping: Mapping
+    partial: bool = False
+    hidden: Mask | None = None
+    """Rows whose cells do not matter (they delete their product)."""
+    _seen: dict[int, Cells] = field(default_factory=dict)
+
+    def at(self, position: int) -> Cells:
+        """Give the cells of one of the sender's columns."""
+        if position not in self._seen:
+            if position >= len(self.block.cells):
+                raise Broken(f"a block has {len(self.block.cells)} columns, its header {len(self.mapping.headers)}")
+            self._seen[position] = Cells(self.block.cells[position])
+        return self._seen[position]
+
+    def column(self, name: str, *, shown: bool = False) -> Gathered:
+        """Give the cells for a catalog column that is no map; `shown` ignores `hidden` (keys)."""
+        positions = self.mapping.columns.get(name, ())
+        if not positions:
+            return Gathered(Cells(pa.repeat("", len(self.block))))
+        cells = self.at(positions[0])
+        units = self._unit(positions[0], cells.filled)
+        for position in positions[1:]:
+            if cells.all_filled:
+                break
+            after = self.at(position)
+            units = (*units, *self._unit(position, after.filled & ~cells.filled))
+            if after.filled.any():
+                cells = Cells(pc.if_else(pa.array(cells.filled), cells.array, after.array))
+        if self.hidden is not None and not shown:
+            cells = Cells(pc.if_else(pa.array(self.hidden), "", cells.array))
+        cells, cleared = self.without_clears(cells)
+        return Gathered(cells, cleared, units)
+
+    def _unit(self, position: int, rows: Mask) -> tuple[tuple[Mask, str], ...]:
+        unit = self.mapping.units.get(position, "")
+        return ((rows, unit),) if unit else ()
+
+    def without_clears(self, cells: Cells) -> tuple[Cells, Mask | None]:
+        """Blank the cells that clear a value, and tell which they are."""
+        if not self.partial or not cells.has(CLEAR.encode()):
+            return cells, None
+        cleared = mask(pc.equal(cells.trimmed.array, CLEAR))
+        if not cleared.any():
+            return cells, None
+        return Cells(pc.if_else(pa.array(cleared), "", cells.array)), cleared
+
+    def hide(self, position: int) -> Cells:
+        """Give one of the sender's columns, blank in hidden rows."""
+        cells = self.at(position)
+        if self.hidden is None:
+            return cells
+        return Cells(pc.if_else(pa.array(self.hidden), "", cells.array))
+
+    def operations(self) -> tuple[Mask, Mask, Any]:
+        """Read `_op` of a partial file: rows that delete, rows that say something unknown, the cells."""
+        position = self.mapping.ours.get("_op")
+        none = np.zeros(len(self.block), dtype=np.bool_)
+        if position is None or not self.partial:
+            return none, none, None
+        words = pc.utf8_lower(self.at(position).trimmed.array)
+        deletes = mask(pc.is_in(words, value_set=pa.array(["delete", "deleted", "remove"])))
+        known = deletes | mask(pc.is_in(words, value_set=pa.array(["", "update", "upsert", "create", "keep"])))
+        return deletes, ~known, self.at(position).array
