@@ -93,7 +93,7 @@ def page():
         )
         os.close(to_browser), os.close(from_browser)
         try:
-            with open(theirs, "rb", buffering=0) as answers:
+            with os.fdopen(theirs, "rb", buffering=0) as answers:
                 call = _caller(ours, answers)
                 tab = next(t for t in call("Target.getTargets", {})["targetInfos"] if t["type"] == "page")
                 session = call("Target.attachToTarget", {"targetId": tab["targetId"], "flatten": True})["sessionId"]

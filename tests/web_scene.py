@@ -59,7 +59,7 @@ class Scene:
             self.store, brand=brand, path=path, sha256=sha256, bytes=len(data), received_at=at, **given
         )
 
-    def finish(self, upload, state=State.PUBLISHED, files=None, withheld=0, reasons=(), findings=(), **parts):
+    def finish(self, upload, state=State.PUBLISHED, *, files=None, withheld=0, reasons=(), findings=(), **parts):
         """Work on it as the worker does: claim, files in place, one fenced finish."""
         job = jobs.claim(self.store, owner="test", lease_seconds=60, brand=upload.brand)
         assert job is not None

@@ -24,6 +24,7 @@ from sftp_gateway.web.problem import Problem
 log = logs.get(__name__)
 
 SESSION_SECONDS = 12 * 3600
+REMEMBERED_SOURCES = 10_000
 FORM_BYTES = 16 * 1024
 REALM = {"WWW-Authenticate": 'Bearer realm="sftp-gateway"'}
 
@@ -44,12 +45,12 @@ class Brake:
 
     def refused(self, source: str) -> None:
         """Count one refused token."""
+        now, source = self.clock(), _network(source)
         with self._lock:
-            now, source = self.clock(), _network(source)
-            if len(self._refused) > 10_000:  # an attacker with many addresses costs a bounded memory
-                self._refused = {key: entry for key, entry in self._refused.items() if entry[1] > now}
-            count, until = self._refused.get(source, (0, 0.0))
+            count, until = self._refused.pop(source, (0, 0.0))
             self._refused[source] = (count + 1, until) if until > now else (1, now + self.seconds)
+            if len(self._refused) > REMEMBERED_SOURCES:  # many addresses cost an attacker's time, not our memory
+                del self._refused[next(iter(self._refused))]
 
 
 def _network(source: str) -> str:

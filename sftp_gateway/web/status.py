@@ -16,22 +16,25 @@ PREFIX = "sftp_gateway_"
 ANSWER_SECONDS = 2.0
 ALIVE_SECONDS = 30
 METRICS: dict[str, tuple[str, str]] = {
-    "uploads_total": ("counter", "Uploads that came to a rest, by outcome (state) and transport."),
-    "upload_bytes_total": ("counter", "Bytes of the files that were worked on, by transport."),
-    "rows_total": ("counter", "Rows read, by result."),
-    "stage_duration_seconds": ("histogram", "How long the stages of an upload took."),
-    "queue_depth": ("gauge", "Jobs by place in the queue."),
-    "queue_oldest_age_seconds": ("gauge", "Age of the oldest job that is not done; 0 when there is none."),
-    "publish_age_seconds": ("gauge", "Time since any brand's last publish; absent before the first."),
-    "sessions_active": ("gauge", "SFTP sessions of this process."),
-    "auth_failures_total": ("counter", "Refused SFTP logins of this process, by method."),
-    "lease_takeovers_total": ("counter", "Jobs taken over from a dead or stopped worker."),
-    "fenced_publishes_total": ("counter", "Results thrown away because another worker owned the job by then."),
-    "fsync_errors_total": ("counter", "Files thrown away because the disk did not confirm them."),
-    "brands_overdue": ("gauge", "Brands whose expect_every has passed without an upload."),
-    "disk_free_bytes": ("gauge", "Free bytes where storage.root lies."),
-    "ready": ("gauge", "1 when /readyz would say yes."),
-    "build_info": ("gauge", "1, with the version as a label."),
+    "sftp_gateway_uploads_total": ("counter", "Uploads that came to a rest, by outcome (state) and transport."),
+    "sftp_gateway_upload_bytes_total": ("counter", "Bytes of the files that were worked on, by transport."),
+    "sftp_gateway_rows_total": ("counter", "Rows read, by result."),
+    "sftp_gateway_stage_duration_seconds": ("histogram", "How long the stages of an upload took."),
+    "sftp_gateway_queue_depth": ("gauge", "Jobs by place in the queue."),
+    "sftp_gateway_queue_oldest_age_seconds": ("gauge", "Age of the oldest job that is not done; 0 when there is none."),
+    "sftp_gateway_publish_age_seconds": ("gauge", "Time since any brand's last publish; absent before the first."),
+    "sftp_gateway_sessions_active": ("gauge", "SFTP sessions of this process."),
+    "sftp_gateway_auth_failures_total": ("counter", "Refused SFTP logins of this process, by method."),
+    "sftp_gateway_lease_takeovers_total": ("counter", "Jobs taken over from a dead or stopped worker."),
+    "sftp_gateway_fenced_publishes_total": (
+        "counter",
+        "Results thrown away because another worker owned the job by then.",
+    ),
+    "sftp_gateway_fsync_errors_total": ("counter", "Files thrown away because the disk did not confirm them."),
+    "sftp_gateway_brands_overdue": ("gauge", "Brands whose expect_every has passed without an upload."),
+    "sftp_gateway_disk_free_bytes": ("gauge", "Free bytes where storage.root lies."),
+    "sftp_gateway_ready": ("gauge", "1 when /readyz would say yes."),
+    "sftp_gateway_build_info": ("gauge", "1, with the version as a label."),
 }
 LIVE = {
     "sessions_active": "",
@@ -114,8 +117,10 @@ def printed(series: figures.Series) -> str:
     lines = []
     for name, (kind, text) in METRICS.items():
         family = [name] if kind != "histogram" else [f"{name}_bucket", f"{name}_sum", f"{name}_count"]
-        rows = [f"{PREFIX}{one}{_labels(tags)} {value}" for (one, tags), value in series.items() if one in family]
-        lines += [f"# HELP {PREFIX}{name} {text}", f"# TYPE {PREFIX}{name} {kind}", *rows] if rows else []
+        rows = [
+            f"{PREFIX}{one}{_labels(tags)} {value}" for (one, tags), value in series.items() if PREFIX + one in family
+        ]
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *rows] if rows else []
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,396 @@
+"""The API over a real socket, on both stores: who may, what it says, what it refuses."""
+
+import itertools
+import json
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sftp_gateway.blobs import Area
+from sftp_gateway.store import brands, tokens, uploads
+from sftp_gateway.upload import State
+from sftp_gateway.web import app as web_app
+from sftp_gateway.web.problem import KINDS
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from web_scene import Scene, populate
+
+UPLOADS = "/api/v1/brands/acme/uploads"
+
+
+@pytest.fixture
+def scene(store, tmp_path):
+    return Scene(store, tmp_path)
+
+
+@pytest.fixture
+def api(scene):
+    with scene.serve() as url, httpx.Client(base_url=url, headers=bearer(scene.token())) as client:
+        yield client
+
+
+def bearer(secret):
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def problem(answer, kind):
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    body = answer.json()
+    assert body["type"] == f"/problems/{kind}", body
+    assert answer.status_code == body["status"] == KINDS[kind][0]
+    assert body["instance"] == answer.request.url.path
+    return body["detail"]
+
+
+def pages(api, url):
+    """Follow Link headers to the end."""
+    while url:
+        answer = api.get(url)
+        yield answer.json()
+        url = answer.links.get("next", {}).get("url")
+
+
+def staging(scene):
+    return list((scene.root / "staging").rglob("http-*"))
+
+
+# Who may
+
+
+def test_without_a_token_nothing_is_said(api):
+    for path in ("/api/v1/status", UPLOADS, f"{UPLOADS}/1", f"{UPLOADS}/1/source", "/api/v1/brands/nobody/catalog"):
+        answer = httpx.get(api.base_url.join(path))
+        problem(answer, "unauthorized")
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+    problem(httpx.get(api.base_url.join(UPLOADS), headers=bearer("sg_wrong")), "unauthorized")
+    problem(httpx.get(api.base_url.join(UPLOADS), headers={"Authorization": "Basic b3BzOm9wcw=="}), "unauthorized")
+
+
+def test_a_token_of_a_brand_sees_only_that_brand(scene, api):
+    other, own = scene.receive(brand="bolt"), scene.receive()
+    headers = bearer(scene.token("anna", brand="acme"))
+    assert api.get(UPLOADS, headers=headers).status_code == 200
+    assert api.get("/api/v1/status", headers=headers).json()["brands"] == [
+        {"name": "acme", "enabled": True, "version": 0}
+    ]
+    for path in (
+        "/api/v1/brands/bolt/uploads",
+        f"/api/v1/brands/bolt/uploads/{other.id}",
+        f"{UPLOADS}/{other.id}",
+        f"{UPLOADS}/{other.id}/source",
+        "/api/v1/brands/bolt/catalog",
+        "/api/v1/brands/bolt/versions",
+    ):
+        problem(api.get(path, headers=headers), "not-found")
+    problem(api.post(f"{UPLOADS}/{other.id}/retry", headers=headers), "not-found")
+    problem(api.post("/api/v1/brands/bolt/uploads?name=a.csv", content=b"x", headers=headers), "not-found")
+    assert api.get(f"{UPLOADS}/{own.id}", headers=headers).json()["upload"] == own.id
+
+
+def test_an_upload_is_only_found_under_its_own_brand(scene, api):
+    problem(api.get(f"{UPLOADS}/{scene.receive(brand='bolt').id}"), "not-found")
+
+
+def test_a_read_only_token_may_not_post(scene, api):
+    headers = bearer(scene.token("viewer", read_only=True))
+    item = scene.receive()
+    assert api.get(f"{UPLOADS}/{item.id}", headers=headers).status_code == 200
+    for path in (f"{UPLOADS}?name=a.csv", *(f"{UPLOADS}/{item.id}/{verb}" for verb in ("approve", "refuse", "retry"))):
+        assert "read-only" in problem(api.post(path, content=b"x", headers=headers), "not-allowed")
+
+
+def test_a_token_ends_when_it_expires_and_when_it_is_removed(scene, api, clock):
+    headers = bearer(scene.token("soon", expires_at=clock.at + timedelta(hours=1)))
+    assert api.get(UPLOADS, headers=headers).status_code == 200
+    clock.jump(3601)
+    problem(api.get(UPLOADS, headers=headers), "unauthorized")
+    tokens.remove(scene.store, "ops")
+    problem(api.get(UPLOADS), "unauthorized")
+
+
+def test_who_guesses_tokens_must_wait(api):
+    answers = [httpx.get(api.base_url.join(UPLOADS), headers=bearer(f"sg_{n}")).status_code for n in range(11)]
+    assert answers == [401] * 10 + [429]
+    answer = api.get(UPLOADS)
+    problem(answer, "slow-down")
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+
+
+# What it says
+
+
+def test_the_list_is_read_page_by_page_each_upload_once(scene, api):
+    made = [scene.receive(f"{n}".encode()).id for n in range(7)]
+    scene.receive(brand="bolt")
+    read = list(pages(api, f"{UPLOADS}?limit=3"))
+    assert [len(page["uploads"]) for page in read] == [3, 3, 1]
+    assert [item["upload"] for page in read for item in page["uploads"]] == made[::-1]
+    assert read[-1]["next"] is None
+    assert "findings" not in read[0]["uploads"][0]
+
+
+def test_the_list_is_filtered_by_state_and_time(scene, api, clock):
+    ids = populate(scene)
+    found = api.get(UPLOADS, params={"state": "published,tested"}).json()["uploads"]
+    assert [item["upload"] for item in found] == [ids["withheld"], ids["published"], ids["tested"], ids["first"]]
+    recent = api.get(UPLOADS, params={"since": (clock.at - timedelta(hours=3)).isoformat()}).json()["uploads"]
+    assert [item["upload"] for item in recent] == [
+        ids["received"],
+        ids["processing"],
+        ids["withheld"],
+        ids["published"],
+    ]
+
+
+def test_a_question_that_is_no_question_is_told_so(api):
+    for query in (
+        "state=lost",
+        "since=yesterday",
+        "since=0001-01-01T00:00:00%2B14:00",
+        "limit=0",
+        "limit=501",
+        "limit=x",
+    ):
+        problem(api.get(f"{UPLOADS}?{query}"), "bad-request")
+    for cursor in ("-1", "²", "9" * 40, "1.5"):
+        problem(api.get(f"{UPLOADS}?cursor={cursor}"), "bad-request")
+
+
+def test_what_is_not_there_is_not_found(api):
+    for path in (
+        "/api/v1/nothing", "/api/v1/brands/nobody/uploads", "/api/v1/brands/a%00b/uploads", f"{UPLOADS}/999", f"{UPLOADS}/{10**30}",
+        "/api/v1/brands/acme/versions/7/changes", f"/api/v1/brands/acme/versions/{2**40}/changes", "/api/v1/brands/acme/catalog",
+        "/api/v1/brands/acme/catalog?version=3",
+    ):  # fmt: skip
+        problem(api.get(path), "not-found")
+
+
+def test_a_verb_that_a_path_does_not_know_is_told_which_it_knows(api):
+    answer = api.delete(f"{UPLOADS}/1")
+    problem(answer, "method")
+    assert "GET" in answer.headers["allow"]
+
+
+def test_an_upload_is_its_receipt_with_findings(scene, api):
+    ids = populate(scene)
+    told = api.get(f"{UPLOADS}/{ids['published']}").json()
+    assert told["state"] == "published"
+    assert told["version"] == 2
+    assert [cause["code"] for cause in told["findings"]][:2] == ["FIELD_GTIN", "FIELD_TYPE"]
+
+
+def test_result_files_are_saved_and_never_shown(scene, api):
+    ids = populate(scene)
+    answer = api.get(f"{UPLOADS}/{ids['published']}/files/prices-nov.csv.7.errors.csv")
+    assert answer.content == b"upload,row\r\n7,12\r\n"
+    assert answer.headers["content-disposition"] == 'attachment; filename="prices-nov.csv.7.errors.csv"'
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert (
+        "sandbox" in answer.headers["content-security-policy"]
+        or "default-src 'none'" in answer.headers["content-security-policy"]
+    )
+    gz = api.get(f"{UPLOADS}/{ids['published']}/files/prices-nov.csv.7.errors.jsonl.gz")
+    assert (gz.headers["content-type"], gz.content) == ("application/gzip", b"\x1f\x8b")
+    problem(api.get(f"{UPLOADS}/{ids['published']}/files/prices-nov.csv.7.accepted.parquet"), "not-found")
+    problem(api.get(f"{UPLOADS}/{ids['first']}/files/prices-nov.csv.7.errors.csv"), "not-found")
+    problem(api.get(f"{UPLOADS}/{ids['published']}/files/..%2f..%2fgateway.db"), "not-found")
+
+
+def test_the_file_as_sent_comes_back_in_parts_under_its_own_name(scene, api):
+    item = scene.receive(b"0123456789", path="inbox/Katalog Größe “A”.csv")
+    url = f"{UPLOADS}/{item.id}/source"
+    assert api.get(url).content == b"0123456789"
+    part = api.get(url, headers={"Range": "bytes=3-5"})
+    assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"345", "bytes 3-5/10")
+    assert part.headers["content-disposition"].startswith("attachment; filename*=utf-8''Katalog%20Gr%C3%B6%C3%9Fe")
+    assert api.get(url, headers={"Range": "bytes=20-"}).status_code == 416
+    scene.files.delete(Area.SOURCES, item.sha256)
+    problem(api.get(url), "not-found")
+
+
+def test_versions_and_their_changes_are_read_in_pages_or_whole(scene, api):
+    populate(scene)
+    read = list(pages(api, "/api/v1/brands/acme/versions?limit=2"))
+    assert [[it["version"] for it in page["versions"]] for page in read] == [[3, 2], [1]]
+    url = "/api/v1/brands/acme/versions/2/changes"
+    whole = api.get(url).json()
+    assert whole["next"] is None
+    assert whole["changes"][1] == {
+        "op": "updated", "key": "A-1", "column": "name", "before": "Enamel mug, blue", "after": "Enamel mug\nsky blue",
+    }  # fmt: skip
+    assert (whole["changes"][2]["before"], whole["changes"][2]["after"]) == ("=1+1", "'=2+2")
+    for limit in (1, 2, 3):
+        parts = [page["changes"] for page in pages(api, f"{url}?limit={limit}")]
+        assert list(itertools.chain(*parts)) == whole["changes"]
+    assert api.get(f"{url}?format=csv").text.startswith("\ufeffop,key,column,before,after\r\n")
+    assert api.get(f"{url}?format=parquet").content == b"PAR1-changes"
+    problem(api.get(f"{url}?format=xml"), "bad-request")
+
+
+def test_a_catalog_is_exported_and_the_export_is_taken_away(scene, api):
+    populate(scene)
+    url = "/api/v1/brands/acme/catalog"
+    answer = api.get(url)
+    assert answer.text == "acme 3 csv\n"
+    assert answer.headers["content-disposition"] == 'attachment; filename="acme.v000003.csv"'
+    assert api.get(f"{url}?format=jsonl&version=1").text == "acme 1 jsonl\n"
+    assert api.get(f"{url}?format=parquet&version=2").content == b"PAR1-catalog"
+    problem(api.get(f"{url}?format=xlsx"), "bad-request")
+    assert not list((scene.root / "staging").rglob("out.*"))
+
+
+def test_every_problem_type_is_a_page(api):
+    for kind in KINDS:
+        assert KINDS[kind][1] in api.get(f"/problems/{kind}").text
+    assert api.get("/problems/other").status_code == 404
+
+
+def test_the_openapi_document_has_every_route_and_no_other(api):
+    document = api.get("/api/openapi.json").json()
+    assert document["openapi"] == "3.1.0"
+    described = {(path, verb.upper()) for path, verbs in document["paths"].items() for verb in verbs}
+    served = set()
+    for route in web_app._routes():
+        path = route.path.replace(":int}", "}")
+        if path.startswith("/api/v1") or path in ("/livez", "/readyz", "/metrics"):
+            served |= {(path, verb) for verb in route.methods - {"HEAD"}}
+    assert described == served
+    for verbs in document["paths"].values():
+        for operation in verbs.values():
+            for ref in json.dumps(operation).split('"$ref": "#/')[1:]:
+                section, kind, name = ref.split('"')[0].split("/")
+                assert name in document[section][kind]
+
+
+# Sending a file
+
+
+def test_a_sent_file_is_received_whole_and_the_worker_is_woken(scene, api):
+    answer = api.post(f"{UPLOADS}?name=catalog.csv", content=iter([b"sku,name\n", b"A-1,Mug"]))
+    assert answer.status_code == 201, answer.text
+    told = answer.json()
+    assert (told["state"], told["mode"], told["file"]["name"]) == ("received", "full", "inbox/catalog.csv")
+    assert answer.headers["location"] == f"{UPLOADS}/{told['upload']}"
+    item = uploads.get(scene.store, told["upload"])
+    assert (item.via, item.complete, item.bytes, item.client["token"]) == ("http", True, 16, "ops")
+    with scene.files.local(Area.SOURCES, item.sha256) as path:
+        assert path.read_bytes() == b"sku,name\nA-1,Mug"
+    assert scene.woken
+    assert not staging(scene)
+
+
+def test_the_mode_is_asked_for_or_the_brands_own(scene, api):
+    def mode(query, **headers):
+        return api.post(f"{UPLOADS}?name=a.csv{query}", content=query.encode() or b"x", headers=headers).json()["mode"]
+
+    assert mode("&mode=test") == "test"
+    assert mode("", **{"X-Upload-Mode": "partial"}) == "partial"
+    acme = brands.get(scene.store, "acme").settings
+    brands.save_settings(scene.store, "acme", type(acme)(mode="partial"))
+    assert mode("") == "partial"
+    assert mode("&mode=full") == "full"
+    problem(api.post(f"{UPLOADS}?name=a.csv&mode=correction", content=b"x"), "bad-request")
+
+
+def test_a_name_that_is_none_is_refused(api):
+    for name in ("", "a%2Fb.csv", "..", "a%0Ab.csv", "x" * 256, "a%00.csv", "a%E2%80%AEvsc.csv", "a%5Cb.csv"):
+        problem(api.post(f"{UPLOADS}?name={name}", content=b"x"), "bad-request")
+
+
+def test_a_file_that_is_too_large_is_refused_before_and_while_it_arrives(scene, api):
+    scene.room = 1000
+    assert "1,001 bytes are announced" in problem(api.post(f"{UPLOADS}?name=a.csv", content=b"x" * 1001), "too-large")
+    answer = api.post(f"{UPLOADS}?name=a.csv", content=iter([b"x" * 600, b"x" * 600]))
+    assert "more than 1,000" in problem(answer, "too-large")
+    assert api.post(f"{UPLOADS}?name=a.csv", content=b"x" * 1000).status_code == 201
+    scene.ready["free"] = 1500
+    problem(api.post(f"{UPLOADS}?name=b.csv", content=b"x" * 600), "disk-full")
+    assert [item.name for item in uploads.listing(scene.store)[0]] == ["a.csv"]
+    assert not staging(scene)
+
+
+def test_bytes_that_are_not_those_announced_are_refused(scene, api):
+    wrong, right = "0" * 64, "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+    url = f"{UPLOADS}?name=a.csv"
+    assert right in problem(api.post(url, content=b"x", headers={"X-Checksum-Sha256": wrong}), "digest")
+    assert not scene.files.exists(Area.SOURCES, right)
+    assert api.post(url, content=b"x", headers={"X-Checksum-Sha256": right.upper()}).status_code == 201
+
+
+def test_a_form_is_not_a_file(api):
+    problem(api.post(f"{UPLOADS}?name=a.csv", files={"file": b"x"}), "media-type")
+
+
+def test_a_disabled_brand_sends_nothing(scene, api):
+    brands.set_enabled(scene.store, "acme", False)
+    assert "disabled" in problem(api.post(f"{UPLOADS}?name=a.csv", content=b"x"), "not-allowed")
+
+
+def test_a_client_that_vanishes_leaves_nothing(scene, api, eventually):
+    class VanishedError(Exception):
+        pass
+
+    def body():
+        yield b"x" * 100_000
+        assert eventually(lambda: staging(scene))
+        raise VanishedError
+
+    with pytest.raises(VanishedError):
+        api.post(f"{UPLOADS}?name=a.csv", content=body())
+    eventually(lambda: not staging(scene))
+    assert uploads.listing(scene.store) == ([], None)
+
+
+def test_the_same_key_sends_the_same_file_once(scene, api, clock):
+    def send(content=b"x", name="a.csv", key="k-1", brand="acme"):
+        return api.post(
+            f"/api/v1/brands/{brand}/uploads?name={name}", content=content, headers={"Idempotency-Key": key}
+        )
+
+    first = send()
+    again = send()
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json()["upload"] == first.json()["upload"]
+    problem(send(content=b"y"), "key-reused")
+    problem(send(name="b.csv"), "key-reused")
+    assert send(key="k-2").status_code == send(brand="bolt").status_code == 201
+    problem(send(key="k" * 256), "bad-request")
+    clock.jump(25 * 3600)
+    assert send().status_code == 201
+
+
+def test_of_two_at_once_with_one_key_one_is_received(scene, api):
+    answers = []
+
+    def send():
+        answers.append(api.post(f"{UPLOADS}?name=a.csv", content=b"x", headers={"Idempotency-Key": "k"}).status_code)
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert sorted(answers) == [200] * 7 + [201]
+    assert len(uploads.listing(scene.store)[0]) == 1
+
+
+# Deciding
+
+
+def test_a_held_upload_is_approved_refused_or_retried(scene, api):
+    reasons = [{"code": "price_move", "text": "prices moved"}]
+    item = scene.finish(scene.receive(), State.HELD, reasons=reasons)
+    answer = api.post(f"{UPLOADS}/{item.id}/approve")
+    assert (answer.status_code, answer.json()["state"]) == (200, "received")
+    assert uploads.get(scene.store, item.id).waived == ("price_move",)
+    assert "received" in problem(api.post(f"{UPLOADS}/{item.id}/approve"), "wrong-state")
+    scene.finish(item, State.HELD, reasons=reasons)
+    assert api.post(f"{UPLOADS}/{item.id}/refuse").json()["state"] == "refused"
+    again = api.post(f"{UPLOADS}/{item.id}/retry")
+    assert (again.status_code, again.json()["source_upload"]) == (201, item.id)
+    assert again.headers["location"] == f"{UPLOADS}/{again.json()['upload']}"
+    assert uploads.events(scene.store, item.id)[-1].by == "token:ops"
+    assert len(scene.woken) == 3

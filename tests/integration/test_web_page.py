@@ -1,0 +1,325 @@
+"""The page for people over a real socket: the way in and out, forms that only work from here, what it shows."""
+
+import html
+import re
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sftp_gateway.store import tokens, uploads
+from sftp_gateway.upload import State
+from sftp_gateway.web import auth
+from sftp_gateway.web.problem import Problem
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from web_scene import Scene, populate
+
+
+@pytest.fixture
+def scene(store, tmp_path):
+    return Scene(store, tmp_path)
+
+
+@pytest.fixture
+def web(scene):
+    with scene.serve() as url, httpx.Client(base_url=url, headers={"Accept": "text/html", "Origin": url}) as client:
+        yield client
+
+
+def sign_in(web, secret, onward="/"):
+    return web.post("/login", data={"token": secret, "onward": onward})
+
+
+def press(web, page, action):
+    """Send the form with this action as the page has it."""
+    fields = re.search(rf'action="{action}"><input type="hidden" name="form_token" value="(\w+)"', page.text)
+    return web.post(action, data={"form_token": fields[1]})
+
+
+def words(page):
+    text = re.sub(r"<(style|svg|head)\b.*?</\1>|<[^>]+>", " ", page.text, flags=re.DOTALL)
+    return " ".join(html.unescape(text).split())
+
+
+# In and out
+
+
+def test_the_way_in_is_the_page_itself_and_leads_where_one_wanted_to_go(scene, web):
+    item = scene.receive()
+    door = web.get(f"/uploads/{item.id}")
+    assert door.status_code == 401
+    assert f'name="onward" value="/uploads/{item.id}"' in door.text
+    answer = sign_in(web, scene.token(), f"/uploads/{item.id}")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/uploads/{item.id}")
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert web.get(f"/uploads/{item.id}").status_code == 200
+    assert press(web, web.get("/"), "/logout").status_code == 303
+    assert web.get("/").status_code == 401
+
+
+def test_a_cookie_of_a_public_address_is_for_https_only(scene):
+    with scene.serve(public_url="https://gateway.example.com") as url:
+        origin = {"Origin": "https://gateway.example.com"}
+        answer = httpx.post(f"{url}/login", data={"token": scene.token()}, headers=origin)
+    assert answer.headers["set-cookie"].startswith("__Host-session=")
+    assert "; Secure" in answer.headers["set-cookie"]
+    assert "Path=/" in answer.headers["set-cookie"]
+
+
+def test_a_wrong_token_is_told_and_never_echoed(scene, web):
+    answer = sign_in(web, "sg_guess-<b>")
+    assert answer.status_code == 401
+    assert "unknown or has expired" in answer.text
+    assert "guess" not in answer.text
+    assert "set-cookie" not in answer.headers
+
+
+def test_the_way_in_never_leads_to_another_host(scene, web):
+    secret = scene.token()
+    for onward in ("https://evil.example", "//evil.example", "/\\evil.example", "evil", "", "/\t/evil.example"):
+        assert sign_in(web, secret, onward).headers["location"] in ("/", "/%09/evil.example"), onward
+
+
+def test_a_session_ends_after_twelve_hours_and_with_its_token(scene, web, clock):
+    sign_in(web, scene.token())
+    clock.jump(12 * 3600 - 1)
+    assert web.get("/").status_code == 200
+    clock.jump(2)
+    assert web.get("/").status_code == 401
+    sign_in(web, scene.token("second"))
+    assert web.get("/").status_code == 200
+    tokens.remove(scene.store, "second")
+    assert web.get("/").status_code == 401
+    clock.jump(1)
+    scene.token("second")  # a new token of that name is not the old one
+    assert web.get("/").status_code == 401
+
+
+def test_a_session_that_is_not_signed_by_us_is_none(scene, web):
+    sign_in(web, scene.token())
+    value = web.cookies["session"]
+    for forged in (
+        value[:-1] + ("0" if value[-1] != "0" else "1"),
+        "x" + value,
+        value.partition(".")[0],
+        ".",
+        "",
+        "\xe4.b",
+    ):
+        web.cookies.clear()
+        headers = {"Cookie": b"session=" + forged.encode("latin-1")}
+        assert web.get("/", headers=headers).status_code == 401, forged
+
+
+def test_sessions_outlive_a_restart_where_the_key_is_kept(scene):
+    key = b"k" * 32
+    with scene.serve(session_key=key) as url, httpx.Client(base_url=url, headers={"Origin": url}) as client:
+        cookie = sign_in(client, scene.token()).cookies["session"]
+    with scene.serve(session_key=key) as url:
+        assert httpx.get(url, cookies={"session": cookie}).status_code == 200
+    with scene.serve() as url:
+        assert httpx.get(url, cookies={"session": cookie}).status_code == 401
+
+
+def test_a_session_reads_files_but_writes_only_through_the_page(scene, web):
+    item = scene.receive(b"as sent")
+    sign_in(web, scene.token())
+    assert web.get(f"/api/v1/brands/acme/uploads/{item.id}/source").content == b"as sent"
+    assert web.post(f"/api/v1/brands/acme/uploads/{item.id}/retry").status_code == 401
+    assert web.post("/api/v1/brands/acme/uploads?name=a.csv", content=b"x").status_code == 401
+
+
+# Forms
+
+
+def test_forms_that_do_not_come_from_the_page_are_refused(scene, web):
+    item = scene.finish(scene.receive(), State.HELD, reasons=[{"code": "price_move", "text": "prices moved"}])
+    sign_in(web, scene.token())
+    page = web.get(f"/uploads/{item.id}")
+    token = re.search(r'name="form_token" value="(\w+)"', page.text)[1]
+    url = f"/uploads/{item.id}/approve"
+    refused = [
+        web.post(url, data={}),
+        web.post(url, data={"form_token": "0" * 64}),
+        web.post(url, data={"form_token": token}, headers={"Origin": "https://evil.example"}),
+        web.post(url, data={"form_token": token}, headers={"Origin": "null"}),
+        web.post(url, data={"form_token": token}, headers={"Sec-Fetch-Site": "cross-site"}),
+        web.post(url, data={"form_token": token}, headers={"Sec-Fetch-Site": "same-site"}),
+        httpx.post(web.base_url.join(url), data={"form_token": token}, cookies=dict(web.cookies)),
+        web.post(url, data={"form_token": token, "more": "x" * 20_000}),
+    ]
+    assert [answer.status_code for answer in refused] == [403] * 7 + [413]
+    assert uploads.get(scene.store, item.id).state is State.HELD
+    assert press(web, page, url).status_code == 303
+    assert uploads.get(scene.store, item.id).state is State.RECEIVED
+
+
+def test_the_page_approves_refuses_and_retries(scene, web):
+    ids = populate(scene)
+    sign_in(web, scene.token())
+    assert press(web, web.get(f"/uploads/{ids['held']}"), f"/uploads/{ids['held']}/refuse").status_code == 303
+    page = web.get(f"/uploads/{ids['held']}")
+    assert "Refused, by ops" in words(page)
+    again = press(web, page, f"/uploads/{ids['held']}/retry")
+    assert re.fullmatch(r"/uploads/\d+", again.headers["location"])
+    assert f"made from #{ids['held']}" in words(web.get(again.headers["location"]))
+    page = web.get(f"/uploads/{ids['withheld']}")
+    assert "1,220 removals wait for your decision" in words(page)
+    assert press(web, page, f"/uploads/{ids['withheld']}/refuse").status_code == 303
+    page = web.get(f"/uploads/{ids['withheld']}")
+    assert "wait for your decision" not in words(page)
+    assert "Removals refused: the products stay, by ops" in words(page)
+    conflict = web.post(
+        f"/uploads/{ids['first']}/approve", data={"form_token": re.search(r'value="(\w{64})"', page.text)[1]}
+    )
+    assert (conflict.status_code, "nothing to approve" in conflict.text) == (409, True)
+
+
+def test_a_read_only_token_sees_no_buttons_and_can_press_none(scene, web):
+    ids = populate(scene)
+    sign_in(web, scene.token("viewer", read_only=True))
+    page = web.get(f"/uploads/{ids['held']}")
+    assert "/approve" not in page.text
+    token = re.search(r'name="form_token" value="(\w+)"', page.text)[1]
+    assert web.post(f"/uploads/{ids['held']}/approve", data={"form_token": token}).status_code == 403
+
+
+# What it shows
+
+
+def test_the_history_says_states_in_plain_words(scene, web):
+    ids = populate(scene)
+    sign_in(web, scene.token())
+    page = web.get("/")
+    for text in ("Waiting", "Checking", "Live, removals on hold", "Live, 3 rows left out", "Our fault", "On hold", "Test run",
+                 "Refused", "Nothing changed", "new-skus.csv of bolt waits for a decision"):  # fmt: skip
+        assert text in words(page), text
+    assert f'href="/api/v1/brands/acme/uploads/{ids["published"]}/files/prices-nov.csv.7.corrections.csv"' in page.text
+    assert "accepted.parquet" not in page.text
+    assert len(page.content) < 30_000
+    held = web.get("/?brand=bolt&state=held")
+    assert held.text.count('<th scope="row"') == 1
+    assert "No upload is like that" in web.get("/?brand=acme&state=failed").text
+    assert web.get("/?state=nonsense").status_code == 400
+    assert web.get("/?brand=nobody").status_code == 404
+
+
+def test_one_pages_to_older_and_back_to_newer(scene, web):
+    for n in range(60):
+        scene.receive(f"{n}".encode())
+    sign_in(web, scene.token())
+    page, seen, trail = web.get("/?brand=acme"), [], []
+    while True:
+        ids = re.findall(r'<a href="/uploads/(\d+)">', page.text)
+        seen += ids
+        trail.append(ids)
+        older = re.search(r'href="([^"]+)" rel="next"', page.text)
+        if older is None:
+            break
+        page = web.get(html.unescape(older[1]))
+    assert [int(n) for n in seen] == list(range(60, 0, -1))
+    back = []
+    while newer := re.search(r'href="([^"]+)" rel="prev"', page.text):
+        page = web.get(html.unescape(newer[1]))
+        back.append(re.findall(r'<a href="/uploads/(\d+)">', page.text))
+    assert back == trail[-2::-1]
+
+
+def test_a_person_of_a_brand_sees_that_brand_only(scene, web):
+    ids = populate(scene)
+    sign_in(web, scene.token("anna", brand="acme"))
+    page = web.get("/")
+    assert "bolt" not in page.text
+    assert "Version 3 of the catalog is live." in words(page)
+    assert web.get(f"/uploads/{ids['failed']}").status_code == 404
+    assert "bolt" not in web.get("/?brand=bolt").text
+
+
+def test_an_empty_history_says_how_to_send_a_file(scene, web):
+    sign_in(web, scene.token("anna", brand="acme"))
+    assert "sftp -P 2222 acme@sftp.example.com" in words(web.get("/"))
+
+
+def test_a_detail_tells_the_outcome_why_and_what_to_do(scene, web):
+    ids = populate(scene)
+    sign_in(web, scene.token())
+    text = words(web.get(f"/uploads/{ids['published']}"))
+    for part in (
+        "412 of 415 rows are live as version 2; 3 rows need fixing.",
+        "Check the number on the package, or leave the cell empty.",
+        "4006381333932",
+        "311",
+        "Enamel mug, blue",
+        "Enamel mug sky blue",
+        "A new product",
+        "Went live as version 2",
+        "Corrections",
+        "sftp from 192.0.2.7",
+    ):
+        assert part in text, part
+    refused = words(web.get(f"/uploads/{ids['refused']}"))
+    assert "Nothing was taken from this file. The header has 25 names" in refused
+    assert "Add the missing comma in the header row." in refused
+    assert "as a real file this would end as “live”" in words(web.get(f"/uploads/{ids['tested']}"))
+
+
+def test_pages_look_again_by_themselves_only_while_something_moves(scene, web):
+    ids = populate(scene)
+    sign_in(web, scene.token())
+    moving = web.get(f"/uploads/{ids['processing']}")
+    assert 'http-equiv="refresh"' in moving.text
+    assert '<progress id="progress" max="1" value="0.62">' in moving.text
+    assert 'http-equiv="refresh"' not in web.get(f"/uploads/{ids['processing']}?still").text
+    assert 'http-equiv="refresh"' not in web.get(f"/uploads/{ids['published']}").text
+
+
+def test_what_senders_write_is_text_and_never_markup(scene, web):
+    evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>.csv"
+    item = scene.finish(
+        scene.receive(path=f"inbox/{evil}"),
+        State.REFUSED,
+        reasons=[{"code": "X", "text": evil}],
+        findings=[
+            {"code": "FIELD_TYPE", "severity": "error", "column": evil, "rule": evil, "count": 1,
+             "samples": [{"row": 1, "key": evil, "value": evil, "message": evil, "suggestion": evil}]},
+        ],
+    )  # fmt: skip
+    sign_in(web, scene.token())
+    for path in ("/", f"/uploads/{item.id}", f"/?state=%22%3E{evil.replace('/', '%2F')}", f"/{evil}"):
+        page = web.get(path)
+        assert "<script" not in page.text, path
+        assert "<img" not in page.text, path
+
+
+def test_every_answer_carries_the_headers_that_keep_browsers_calm(scene, web):
+    sign_in(web, scene.token())
+    for path in ("/", "/uploads/999", "/api/v1/status", "/livez", "/static/style.css", "/nothing"):
+        headers = web.get(path).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'"), path
+        assert "script" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == ("max-age=3600" if "static" in path else "no-store")
+        assert "server" not in headers
+    assert "<script" not in web.get("/").text
+    assert "style=" not in web.get("/").text
+
+
+def test_the_brake_forgets_and_counts_by_network():
+    now = [0.0]
+    brake = auth.Brake(tries=2, seconds=60, clock=lambda: now[0])
+    for source in ("2001:db8::1", "2001:db8::2", "192.0.2.1"):
+        brake.refused(source)
+    brake.check("192.0.2.1")
+    with pytest.raises(Problem) as slow:
+        brake.check("2001:db8::99")
+    assert slow.value.headers == {"Retry-After": "61"}
+    brake.check("2001:db8:0:1::1")
+    now[0] = 61.0
+    brake.check("2001:db8::1")
+    for number in range(12_000):
+        brake.refused(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+    assert len(brake._refused) == auth.REMEMBERED_SOURCES

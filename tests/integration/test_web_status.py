@@ -1,0 +1,132 @@
+"""Health and metrics over a real socket: what monitors see without a login."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sftp_gateway.store import uploads
+from sftp_gateway.upload import State
+from sftp_gateway.web.status import LIVE, METRICS
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from web_scene import Scene, populate
+
+
+@pytest.fixture
+def scene(store, tmp_path):
+    return Scene(store, tmp_path)
+
+
+@pytest.fixture
+def web(scene):
+    with scene.serve() as url, httpx.Client(base_url=url) as client:
+        yield client
+
+
+def series(web):
+    """Metrics as {series: value}; each line must be of the text format."""
+    found = {}
+    for line in web.get("/metrics").text.splitlines():
+        if not line.startswith("#"):
+            name, value = re.fullmatch(r"(sftp_gateway_[a-z_]+(?:\{.*\})?) (\S+)", line).groups()
+            assert name not in found
+            found[name] = float(value)
+    return found
+
+
+def test_a_live_process_says_so(web):
+    assert web.get("/livez").text == "ok\n"
+
+
+def test_ready_names_what_is_not_ready(scene, web):
+    assert web.get("/readyz").json() == {"ready": True, "checks": {"sftp": "ok", "store": "ok", "disk": "ok"}}
+    scene.ready |= {"sftp": False, "free": 999}
+    answer = web.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {
+        "ready": False,
+        "checks": {
+            "sftp": "the SFTP socket does not listen",
+            "store": "ok",
+            "disk": "999 bytes free, the floor is 1,000",
+        },
+    }
+    assert series(web)["sftp_gateway_ready"] == 0
+
+
+def test_a_store_that_is_gone_is_named_and_metrics_go_on(sqlite_store, tmp_path):
+    scene = Scene(sqlite_store, tmp_path)
+    with scene.serve() as url:
+        sqlite_store.close()
+        (tmp_path / "away").mkdir()
+        for part in tmp_path.glob("gateway.db*"):
+            shutil.move(part, tmp_path / "away")
+        (tmp_path / "gateway.db").mkdir()  # SQLite would make a missing file anew
+        answer = httpx.get(f"{url}/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["checks"]["store"] not in ("", "ok")
+        assert httpx.get(f"{url}/livez").status_code == 200
+        assert "sftp_gateway_ready 0" in httpx.get(f"{url}/metrics").text
+        assert httpx.get(f"{url}/api/v1/status", headers={"Authorization": "Bearer sg_x"}).status_code == 503
+
+
+def test_metrics_count_what_uploads_came_to_since_the_start(scene, web):
+    before = series(web)
+    assert not any("uploads_total" in name for name in before)
+    assert before["sftp_gateway_ready"] == 1
+    ids = populate(scene)
+    found = series(web)
+    assert found['sftp_gateway_uploads_total{outcome="published",transport="sftp"}'] == 3
+    assert found['sftp_gateway_uploads_total{outcome="held",transport="sftp"}'] == 1
+    assert found['sftp_gateway_uploads_total{outcome="failed",transport="sftp"}'] == 1
+    assert found['sftp_gateway_rows_total{result="rejected"}'] == 3
+    assert found['sftp_gateway_rows_total{result="accepted"}'] == 3980 + 3980 + 4012 + 3991 + 412 + 2790
+    assert found['sftp_gateway_stage_duration_seconds_bucket{stage="read",le="0.3"}'] == 7
+    assert found['sftp_gateway_stage_duration_seconds_bucket{stage="read",le="+Inf"}'] == 7
+    assert found['sftp_gateway_stage_duration_seconds_count{stage="total"}'] == 7
+    assert found['sftp_gateway_queue_depth{state="running"}'] == 1
+    assert found['sftp_gateway_queue_depth{state="waiting"}'] == 1
+    uploads.refuse(scene.store, ids["held"], "ops")
+    again = series(web)
+    assert again['sftp_gateway_uploads_total{outcome="refused",transport="sftp"}'] == 2
+    assert again['sftp_gateway_rows_total{result="accepted"}'] == found['sftp_gateway_rows_total{result="accepted"}']
+    assert series(web) == again
+
+
+def test_no_metric_names_a_brand_and_each_is_described_once(scene, web):
+    populate(scene)
+    scene.figures = {name: ({"password": 2, 'pu"b\\l\nic': 1} if label else 3) for name, label in LIVE.items()}
+    text = web.get("/metrics").text
+    assert "acme" not in text
+    assert "bolt" not in text
+    assert 'sftp_gateway_auth_failures_total{method="pu\\"b\\\\l\\nic"} 1' in text
+    for name, (kind, _) in METRICS.items():
+        assert text.count(f"# TYPE {name} {kind}\n") == 1, name
+        assert text.count(f"# HELP {name} ") == 1
+    assert web.get("/metrics").headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_ages_go_by_the_clock_of_the_store(scene, web, clock):
+    scene.finish(scene.receive(), State.PUBLISHED)
+    scene.receive(b"next")
+    clock.jump(90)
+    found = series(web)
+    assert found["sftp_gateway_publish_age_seconds"] == 90
+    assert found["sftp_gateway_queue_oldest_age_seconds"] == 90
+
+
+def test_nothing_needs_a_login_but_what_should(web):
+    for path in ("/livez", "/readyz", "/metrics", "/api/openapi.json", "/static/style.css", "/problems/broken"):
+        assert web.get(path).status_code == 200, path
+    assert web.get("/static/../app.py").status_code == 404
+
+
+def test_only_the_status_of_the_gateway_needs_one(scene, web):
+    assert web.get("/api/v1/status").status_code == 401
+    told = web.get("/api/v1/status", headers={"Authorization": f"Bearer {scene.token()}"}).json()
+    assert told["ready"] is True
+    assert [brand["name"] for brand in told["brands"]] == ["acme", "bolt"]
