@@ -1,0 +1,153 @@
+"""From a finished draft to an upload that is ours: hashed, its bytes among the sources, one transaction.
+
+The store says what is due (`entry.due_at`); a wake-up only makes it quicker. Brands are worked on
+side by side, the files of one brand in the order of their last CLOSE. A crash anywhere leaves a row
+that says how far it came, and `recover` goes on from there.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from sftp_gateway import errors, logs, settings
+from sftp_gateway.blobs import Files
+from sftp_gateway.intake import recover, sweep
+from sftp_gateway.intake.desk import Desk, Told
+from sftp_gateway.store import drafts
+from sftp_gateway.store.database import Store
+from sftp_gateway.store.drafts import Entry
+
+log = logs.get(__name__)
+
+LOOK_SECONDS = 0.25
+"""How often the store is asked without a wake-up, for what another process made due."""
+SWEEP_SECONDS = 30.0
+BACKOFF_SECONDS = 1.0
+SIDE_BY_SIDE = 4
+
+
+@dataclass
+class Intake:
+    """Settles and claims the drafts of this host while it runs.
+
+    `told(brand, changed, gone)` hears on the event loop what each commit did to a brand's entries
+    (the homes' `learn`); `wake_worker` that there may be a job.
+    """
+
+    store: Store
+    files: Files
+    rules: settings.Intake
+    told: Callable[[str, Iterable[Entry], Iterable[str]], None]
+    wake_worker: Callable[[], None]
+    received: int = 0
+    unfinished: int = 0
+    refused: int = 0
+    _desk: Desk = field(init=False)
+    _busy: dict[str, asyncio.Task[None]] = field(init=False, default_factory=dict)
+    _not_before: dict[str, float] = field(init=False, default_factory=dict)
+    _woken: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _swept_at: float = field(init=False, default=float("-inf"))
+
+    async def __aenter__(self) -> Self:
+        """Take up what a process that died left behind."""
+        self._desk = Desk(self.store, self.files, self.rules)
+        await asyncio.to_thread(recover.recover, self._desk)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        """Let go; a claim that was under way is taken up by the next process."""
+        for task in self._busy.values():
+            task.cancel()
+        # The threads behind them finish what they do: each step is whole or not at all.
+        await asyncio.gather(*self._busy.values(), return_exceptions=True)
+        self._desk.close()
+
+    def wake(self) -> None:
+        """Look now: something was closed, renamed or refused."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until cancelled; ends only with an error that is our fault."""
+        async with asyncio.TaskGroup() as group, asyncio.timeout(None):
+            slots = asyncio.Semaphore(SIDE_BY_SIDE)
+            while True:
+                self._woken.clear()
+                seconds = await self._round(group, slots)
+                with_wake = asyncio.timeout(max(0.0, seconds))
+                try:
+                    async with with_wake:
+                        await self._woken.wait()
+                except TimeoutError:
+                    pass
+
+    def snapshot(self) -> dict[str, Any]:
+        """Tell what went through here since the start, and what is in hand."""
+        return {
+            "received": self.received,
+            "unfinished": self.unfinished,
+            "refused": self.refused,
+            "brands_in_hand": sorted(self._busy),
+        }
+
+    async def _round(self, group: asyncio.TaskGroup, slots: asyncio.Semaphore) -> float:
+        """Start what is due; give the seconds until something else is."""
+        now = self.store.now()
+        try:
+            found, later = await asyncio.to_thread(drafts.due, self.store, self._desk.area, now)
+        except errors.Unavailable as error:
+            log.warning("intake.postponed", reason=str(error))
+            return BACKOFF_SECONDS
+        for brand, rows in _by_brand(found).items():
+            if brand not in self._busy and self._not_before.get(brand, 0.0) <= time.monotonic():
+                self._busy[brand] = group.create_task(self._brand(brand, rows, slots), name=f"claim {brand}")
+        every = min(SWEEP_SECONDS, max(0.05, self.rules.incomplete_after / 20))
+        if time.monotonic() - self._swept_at > every and "" not in self._busy:
+            self._swept_at = time.monotonic()
+            self._busy[""] = group.create_task(self._sweep(), name="sweep")
+        return min(LOOK_SECONDS, _until(later, self.store.now()))
+
+    async def _brand(self, brand: str, rows: list[Entry], slots: asyncio.Semaphore) -> None:
+        try:
+            async with slots:
+                await self._hear(await asyncio.to_thread(self._desk.work, brand, rows, self.store.now()))
+        except errors.Unavailable as error:
+            log.warning("intake.postponed", brand=brand, reason=str(error))
+            self._not_before[brand] = time.monotonic() + BACKOFF_SECONDS
+        else:
+            self._woken.set()  # there may be more of it
+        finally:
+            del self._busy[brand]
+
+    async def _sweep(self) -> None:
+        try:
+            await self._hear(await asyncio.to_thread(sweep.sweep, self._desk, self.store.now()))
+        except errors.Unavailable as error:
+            log.warning("intake.postponed", reason=str(error))
+        finally:
+            del self._busy[""]
+
+    async def _hear(self, news: list[Told]) -> None:
+        for told in news:
+            self.received += told.received
+            self.unfinished += told.unfinished
+            self.refused += told.refused
+            self.told(told.brand, told.changed, told.gone)
+        if any(told.received for told in news):
+            self.wake_worker()
+
+
+def _by_brand(rows: list[Entry]) -> dict[str, list[Entry]]:
+    brands: dict[str, list[Entry]] = {}
+    for row in rows:
+        brands.setdefault(row.brand, []).append(row)
+    return brands
+
+
+def _until(moment: datetime | None, now: datetime) -> float:
+    return float("inf") if moment is None else (moment - now) / timedelta(seconds=1)

@@ -1,0 +1,113 @@
+"""Now and then: unfinished uploads get their receipt and in the end are refused; old names leave the view. Blocks."""
+
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+from sftp_gateway.blobs import Area
+from sftp_gateway.intake import answer
+from sftp_gateway.intake.desk import REMOVED, Desk, Told, digest, end_refused
+from sftp_gateway.store import drafts, files, uploads
+from sftp_gateway.store.database import Transaction
+from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.upload import State, Upload
+
+ORPHAN_SECONDS = 600.0
+"""A staging file without a row is this old before it goes: a new draft's row follows within a second."""
+
+INCOMPLETE = "FILE_INCOMPLETE"
+
+
+def sweep(desk: Desk, now: datetime) -> list[Told]:
+    """Do what time alone brings."""
+    news: list[Told] = []
+    for upload, since, row in drafts.unfinished(desk.store):
+        age = now - since
+        if row is None:
+            news.append(_give_up(desk, upload, None, REMOVED))
+        elif row.place is not Place.ACCEPTED and not row.id.startswith(desk.area):
+            continue  # its bytes lie on another host
+        elif age >= timedelta(seconds=desk.rules.abandoned_after):
+            news.append(_give_up(desk, upload, row, _reason(upload, "and nobody went on with it")))
+        elif age >= timedelta(seconds=desk.rules.incomplete_after) and upload.receipt is None:
+            _remind(desk, upload)
+    news += _expire(desk, now)
+    _orphans(desk)
+    return news
+
+
+def _reason(upload: Upload, more: str) -> dict[str, Any]:
+    why = next((str(reason["text"]) for reason in upload.reasons if reason.get("text")), "The file stops in the middle")
+    return {
+        "code": INCOMPLETE,
+        "text": f"{why.rstrip('.')}{', ' + more if more else ''}",
+        "suggestion": "Send the whole file again, or resume it; ask us to lift this if it was complete",
+    }
+
+
+def _remind(desk: Desk, upload: Upload) -> None:
+    """Write the receipt of an upload that still may be completed."""
+    made = answer.make(desk.files, upload, _reason(upload, ""))
+    with desk.store.write() as tx:
+        if made.file is not None:
+            files.replace(tx, upload.brand, made.file, upload.id)
+        drafts.remind(tx, upload.id, upload.brand, made.receipt, made.findings)
+
+
+def _give_up(desk: Desk, upload: Upload, row: Entry | None, reason: dict[str, Any]) -> Told:
+    """Refuse an upload nobody completed; its bytes are kept as those of any refused one."""
+    told, sha256 = Told(upload.brand), upload.sha256
+    if row is not None and row.place in {Place.DROPPED, Place.REFUSED}:
+        # From here nobody can reopen it: the bytes stand still while they are hashed.
+        with desk.store.write() as tx:
+            held = drafts.move(
+                tx, row.id, [row.place], seen=row.changed_at, place=Place.REFUSED, path=None, due_at=None,
+                expires_at=None,
+            )  # fmt: skip
+            drafts.touch(tx, row.brand)
+        if held is None:
+            return told
+        file = desk.staging.file(row.id)
+        if file.exists():
+            sha256 = digest(file, "sha256")
+            desk.files.keep(Area.SOURCES, sha256, file)
+        told.gone.append(row.id)
+    made = answer.make(desk.files, upload, reason)
+    made.receipt["file"]["sha256"] = sha256 or None
+    with desk.store.write() as tx:
+        if _still_unfinished(tx, upload.id):
+            end_refused(tx, upload, made, sha256)
+            told.refused += 1
+        if told.gone:
+            drafts.remove(tx, told.gone[0])
+        drafts.touch(tx, upload.brand)
+    return told
+
+
+def _still_unfinished(tx: Transaction, upload: int) -> bool:
+    return uploads.find(tx.conn, upload).state is State.UNFINISHED
+
+
+def _expire(desk: Desk, now: datetime) -> list[Told]:
+    news: dict[str, Told] = {}
+    with desk.store.write() as tx:
+        for row in drafts.expire(tx, now):
+            news.setdefault(row.brand, Told(row.brand)).gone.append(row.id)
+        for brand in news:
+            drafts.touch(tx, brand)
+    for told in news.values():
+        for id_ in told.gone:
+            desk.staging.file(id_).unlink(missing_ok=True)
+    return list(news.values())
+
+
+def _orphans(desk: Desk) -> None:
+    """Remove staging files that no row speaks of: of an erased brand, or of a draft that died at once."""
+    before = time.time() - ORPHAN_SECONDS
+    old = [file for file in desk.staging.folder.iterdir() if file.stat().st_mtime < before]
+    if not old:
+        return
+    known = drafts.known(desk.store, {file.name.partition(".")[0] for file in old})
+    for file in old:
+        if file.name.partition(".")[0] not in known:
+            file.unlink(missing_ok=True)

@@ -1,0 +1,149 @@
+"""All homes of this process: opens one for each session, keeps the views, says what the disk allows.
+
+`factory(...)` makes it for the daemon, which hands it to the listener as `homes(channel, session)`
+and tells it through `learn` what the intake did.
+"""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sftp_gateway import errors, settings, upload_name
+from sftp_gateway.blobs import Files
+from sftp_gateway.sftp.draft import Allowance, in_units
+from sftp_gateway.sftp.ledger import Ledger
+from sftp_gateway.sftp.view import View
+from sftp_gateway.store import drafts
+from sftp_gateway.store.database import Store, Transaction
+from sftp_gateway.store.drafts import Entry
+from sftp_gateway.store.staging import Staging
+
+T = TypeVar("T")
+
+DISK_LOOK_SECONDS = 0.25
+RELOADS = 3
+REPEATED_REFUSAL_SECONDS = 900.0
+MOST_REFUSALS = 10_000
+
+
+class Homes:
+    """What the sessions of this process share. Used on one event loop only."""
+
+    def __init__(  # noqa: PLR0913 - the values it needs, none of them a whole Settings
+        self,
+        store: Store,
+        files: Files,
+        *,
+        intake: settings.Intake,
+        limits: settings.Limits,
+        retention: settings.Retention,
+        wake: Callable[[], None],
+    ) -> None:
+        self.store, self.files = store, files
+        self.intake, self.retention = intake, retention
+        self.wake = wake
+        self.staging = Staging(files.staging)
+        self._owner = self.staging.join()
+        self.owner = self._owner.token
+        self.ledger = Ledger(store)
+        self.temporary = upload_name.Temporary(
+            intake.temporary_prefixes, intake.temporary_suffixes, intake.temporary_patterns
+        )
+        self._limits = limits
+        self._views: dict[str, View] = {}
+        self._free: tuple[float, int] = (float("-inf"), 0)
+        self._refusals: dict[tuple[str, str, str], float] = {}
+
+    def now(self) -> datetime:
+        """Tell the moment that rows are stamped with."""
+        return self.store.now()
+
+    def enter(self, brand: str) -> View:
+        """Begin a session: give the brand's view, the same one to all of its sessions."""
+        view = self._views.get(brand)
+        if view is None:
+            limits = self._limits
+            allowance = Allowance(
+                quota_bytes=limits.quota_bytes, quota_files=limits.quota_files, max_file_bytes=limits.max_file_bytes
+            )
+            view = self._views[brand] = View(brand, allowance, self.now)
+        view.sessions += 1
+        return view
+
+    def leave(self, view: View) -> None:
+        """End a session; the last one takes the view out of memory."""
+        view.sessions -= 1
+        if view.sessions == 0 and not view.live:
+            self._views.pop(view.brand, None)
+
+    def learn(self, brand: str, changed: Iterable[Entry], gone: Iterable[str]) -> None:
+        """Hear from the intake what one commit of its did to a brand's entries."""
+        if (view := self._views.get(brand)) is not None:
+            view.learn(changed, gone)
+            view.counted()
+
+    async def refresh(self, view: View, *, force: bool = False) -> None:
+        """Bring the picture up to date if another process may have changed what it shows."""
+        if not force and not view.is_stale():
+            return
+        if view.loaded and not force:
+            seq = await self.ledger.post(lambda tx: drafts.changes(tx.conn, view.brand))
+            if view.agrees(seq):
+                return
+        for _ in range(RELOADS):
+            before = view.version
+            seq, entries = await self.ledger.post(lambda tx: drafts.load(tx.conn, view.brand))
+            # Whatever changed here meanwhile is newer than what was read.
+            if view.version == before or not view.loaded:
+                view.fill(seq, entries)
+                return
+
+    def commit(self, view: View, do: Callable[[Transaction], T]) -> "asyncio.Future[T]":
+        """Post an operation on the brand's rows, counted as one change."""
+
+        def counted(tx: Transaction) -> T:
+            result = do(tx)
+            drafts.touch(tx, view.brand)
+            return result
+
+        future = self.ledger.post(counted)
+        future.add_done_callback(lambda done: None if done.cancelled() or done.exception() else view.counted())
+        return future
+
+    def check_disk(self, more: int = 0) -> None:
+        """Raise Refused if the disk has no room for a new file; running ones are never asked."""
+        looked_at, free = self._free
+        if time.monotonic() - looked_at > DISK_LOOK_SECONDS:
+            free = shutil.disk_usage(self.staging.folder).free
+            self._free = (time.monotonic(), free)
+        if free - more < self._limits.disk_floor_bytes:
+            raise errors.Refused("disk_full", "The gateway has no room on its disk now; please try again later")
+
+    def is_news(self, brand: str, path: str, code: str) -> bool:
+        """Whether a refusal is the first of its kind lately: clients that try for ever fill no history."""
+        now, key = time.monotonic(), (brand, path, code)
+        if now - self._refusals.get(key, float("-inf")) < REPEATED_REFUSAL_SECONDS:
+            return False
+        if len(self._refusals) >= MOST_REFUSALS:
+            self._refusals.clear()
+        self._refusals[key] = now
+        return True
+
+    def snapshot(self) -> dict[str, Any]:
+        """Tell the status page what is open here."""
+        return {
+            "brands": len(self._views),
+            "drafts": sum(len(view.live) for view in self._views.values()),
+            "handles": sum(len(draft.handles) for view in self._views.values() for draft in view.live.values()),
+            "commits": self.ledger.commits,
+            "operations": self.ledger.operations,
+            "disk_floor": in_units(self._limits.disk_floor_bytes),
+        }
+
+    async def aclose(self) -> None:
+        """Wait until everything is written; the sessions are gone by then."""
+        await self.ledger.flush()
+        self._owner.close()

@@ -1,0 +1,211 @@
+"""Names in the writable directories: rename, remove, mkdir, rmdir, times. Serves home.py.
+
+Nothing here ever touches the catalog: an accepted file is an upload of its own, and its name only a
+name. The one rename that means more is `/test` → `/inbox` or `/partial`: it submits the same bytes.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncssh
+
+from sftp_gateway.sftp import names, writing
+from sftp_gateway.sftp.homes import Homes
+from sftp_gateway.sftp.view import View
+from sftp_gateway.store import drafts, uploads
+from sftp_gateway.store.database import Transaction
+from sftp_gateway.store.drafts import UNDER_WAY, Entry, Place
+from sftp_gateway.upload import State
+
+REMOVED = {
+    "code": "FILE_INCOMPLETE",
+    "text": "The file was never completed, and then removed by its sender",
+    "suggestion": "Send the whole file again",
+}
+
+
+async def rename(homes: Homes, view: View, old: names.Place, new: names.Place, *, over: bool) -> None:
+    """Give a file or directory another name; `over`: also one that is still under way (posix-rename)."""
+    async with view.lock:
+        await homes.refresh(view)
+        source = view.at(old.path)
+        if source is None:
+            raise asyncssh.SFTPNoSuchFile("No such file")
+        if old.path == new.path:
+            return
+        if not view.is_directory(names.parent(new.path)):
+            raise asyncssh.SFTPNoSuchFile("No such directory")
+        target = view.at(new.path)
+        if target is not None and target.place is Place.DIRECTORY:
+            raise asyncssh.SFTPFailure("The name exists already, as a directory")
+        if source.place is Place.DIRECTORY:
+            await _rename_directory(homes, view, source, old, new, target)
+            return
+        if target is not None:
+            if target.place in UNDER_WAY and not over:
+                raise asyncssh.SFTPFailure("The name exists already and is still being received")
+            source = await _displace(homes, view, target, source)
+        await _renamed(homes, view, [(source, new.path, new.sent)])
+    homes.wake()
+
+
+async def _rename_directory(  # noqa: PLR0913, PLR0917 - what, from where, to where, over what
+    homes: Homes, view: View, source: Entry, old: names.Place, new: names.Place, target: Entry | None
+) -> None:
+    if target is not None:
+        raise asyncssh.SFTPFailure("The name exists already")
+    if new.path.startswith(old.path + "/"):
+        raise asyncssh.SFTPFailure("A directory cannot be moved into itself")
+    cut = len(old.path)
+    moves = [(item, new.path + str(item.path)[cut:], new.sent + str(item.path)[cut:]) for item in view.below(old.path)]
+    await _renamed(homes, view, [(source, new.path, new.sent), *moves])
+    homes.wake()
+
+
+async def _displace(homes: Homes, view: View, target: Entry, source: Entry) -> Entry:
+    """Take the name from what has it; gives the source, with the id of an unfinished upload it completes."""
+    if target.place in {Place.OPEN, Place.CLOSED, Place.CLAIMED}:
+        writing.detach(homes, view, target)
+        return source
+    view.drop(target.id)
+
+    def do(tx: Transaction) -> int | None:
+        row = drafts.remove(tx, target.id)
+        if row is None or row.upload is None or source.upload is not None or source.place not in UNDER_WAY:
+            return None
+        if uploads.find(tx.conn, row.upload).state is not State.UNFINISHED:
+            return None
+        if drafts.move(tx, source.id, [Place.OPEN, Place.CLOSED, Place.DROPPED], upload=row.upload) is None:
+            return None
+        uploads.move(tx, row.upload, State.RECEIVING)
+        return row.upload
+
+    if source.id in view.live:  # its row may not be written yet
+        await homes.commit(view, lambda tx: drafts.save(tx, source))
+    upload = await homes.commit(view, do)
+    homes.staging.file(target.id).unlink(missing_ok=True)
+    return view.put(replace(source, upload=upload)) if upload else source
+
+
+async def _renamed(homes: Homes, view: View, moves: list[tuple[Entry, str, str]]) -> None:
+    """Change the names of several entries in one commit."""
+    now = homes.now()
+    live = [(view.live[item.id], path, sent) for item, path, sent in moves if item.id in view.live]
+    for draft, path, sent in live:
+        draft.entry = view.put(replace(draft.entry, path=path, sent=sent))
+    ahead = [draft.entry for draft, _, _ in live]
+    rest = [(item.id, path, sent) for item, path, sent in moves if item.id not in view.live]
+
+    def do(tx: Transaction) -> list[Entry | None]:
+        for entry in ahead:
+            drafts.save(tx, entry)
+        return [_rename_row(homes, tx, id_, path, sent, now) for id_, path, sent in rest]
+
+    for row in await homes.commit(view, do):
+        if row is not None:
+            view.put(row)
+
+
+def _rename_row(  # noqa: PLR0913, PLR0917 - a row's new name, and when
+    homes: Homes, tx: Transaction, id_: str, path: str, sent: str, now: datetime
+) -> Entry | None:
+    row = drafts.get(tx.conn, id_)
+    if row is None:
+        return None
+    due = now + timedelta(seconds=homes.intake.settle_seconds)
+    values: dict[str, Any] = {}
+    if row.place in {Place.OPEN, Place.CLOSED, Place.DROPPED}:
+        values = {"sent": sent, "changed_at": now, "due_at": due}
+    elif row.place is Place.ACCEPTED and _submits(str(row.path), path):
+        values = {
+            "sent": sent, "changed_at": now, "due_at": due, "place": Place.CLOSED,
+            "upload": None, "expires_at": None, "declared_bytes": None,
+        }  # fmt: skip
+    return drafts.rename(tx, id_, path, **values)
+
+
+def _submits(old: str, new: str) -> bool:
+    return old.startswith("test/") and not new.startswith("test/")
+
+
+async def remove(homes: Homes, view: View, place: names.Place) -> None:
+    """Take a file out of the view; what was accepted stays an upload."""
+    async with view.lock:
+        await homes.refresh(view)
+        entry = view.at(place.path)
+        if entry is None:
+            raise asyncssh.SFTPNoSuchFile("No such file")
+        if entry.place is Place.DIRECTORY:
+            raise asyncssh.SFTPFailure("This is a directory; remove it as one")
+        draft = view.live.get(entry.id)
+        if draft is not None:
+            draft.removed = entry.upload is None
+            draft.dropped = True
+            writing.detach(homes, view, entry)
+            return
+        now = homes.now()
+        row = await homes.commit(view, lambda tx: _remove_row(tx, entry.id, now))
+        view.drop(entry.id)
+        if row is not None:
+            homes.staging.file(row.id).unlink(missing_ok=True)
+    homes.wake()
+
+
+def _remove_row(tx: Transaction, id_: str, now: datetime) -> Entry | None:
+    """Give the row if its staging file is free to go."""
+    row = drafts.get(tx.conn, id_)
+    if row is not None and row.place is Place.CLAIMED:
+        drafts.move(tx, id_, [Place.CLAIMED], path=None)
+        return None
+    if row is not None and row.place in UNDER_WAY and row.upload is not None:
+        drafts.move(tx, id_, [row.place], place=Place.REFUSED, path=None, reason=REMOVED, due_at=now)
+        return None
+    return drafts.remove(tx, id_)
+
+
+async def make_directory(homes: Homes, view: View, place: names.Place) -> None:
+    """Make a directory, for good."""
+    async with view.lock:
+        await homes.refresh(view)
+        if view.is_directory(place.path) or view.at(place.path):
+            raise asyncssh.SFTPFailure("The name exists already")
+        if not view.is_directory(names.parent(place.path)):
+            raise asyncssh.SFTPNoSuchFile("No such directory")
+        view.allowance.check_files()
+        now = homes.now()
+        entry = Entry(
+            id=homes.staging.new_id(), brand=view.brand, path=place.path, sent=place.sent, place=Place.DIRECTORY,
+            bytes=0, modified_at=now, opened_at=now, changed_at=now,
+        )  # fmt: skip
+        view.put(entry)
+        await homes.commit(view, lambda tx: drafts.save(tx, entry))
+
+
+async def remove_directory(homes: Homes, view: View, place: names.Place) -> None:
+    """Remove an empty directory."""
+    async with view.lock:
+        await homes.refresh(view)
+        entry = view.at(place.path)
+        if entry is None:
+            raise asyncssh.SFTPNoSuchFile("No such directory")
+        if entry.place is not Place.DIRECTORY:
+            raise asyncssh.SFTPFailure("This is a file")
+        if next(view.below(place.path), None) is not None:
+            raise asyncssh.SFTPFailure("The directory is not empty")
+        view.drop(entry.id)
+        await homes.commit(view, lambda tx: drafts.remove(tx, entry.id))
+
+
+async def set_time(homes: Homes, view: View, place: names.Place, modified: float) -> None:
+    """Remember the modification time a client gives a name."""
+    await homes.refresh(view)
+    entry = view.at(place.path)
+    if entry is None:
+        return
+    if draft := view.live.get(entry.id):
+        draft.modified = modified
+        return
+    at = datetime.fromtimestamp(modified, UTC)
+    view.put(replace(entry, modified_at=at))
+    await homes.commit(view, lambda tx: drafts.move(tx, entry.id, list(Place), modified_at=at))

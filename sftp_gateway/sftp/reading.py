@@ -1,0 +1,97 @@
+"""Reading: a brand's own files back, and what the gateway made for it. A handle keeps the bytes it began with.
+
+Serves home.py and writing.py.
+"""
+
+import asyncio
+import os
+import shutil
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+import asyncssh
+
+from sftp_gateway import errors
+from sftp_gateway.blobs import Area, Files
+from sftp_gateway.sftp.homes import Homes
+from sftp_gateway.sftp.names import FOLDERS
+from sftp_gateway.store import files as shelf
+from sftp_gateway.store.drafts import Entry
+
+TOP = ""
+
+
+@dataclass(eq=False, slots=True)
+class Reading:
+    """An open read handle; `size` and `modified` are what FSTAT says, `writable` what its mode says."""
+
+    file: BinaryIO
+    size: int
+    modified: float
+    writable: bool
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def local(self) -> int | None:
+        """Give the descriptor of a file on local disk; None if its bytes come from elsewhere."""
+        try:
+            return self.file.fileno()
+        except OSError:
+            return None
+
+    async def fetch(self, offset: int, size: int) -> bytes:
+        """Read where the file is not local."""
+        async with self._turn:
+            return await asyncio.to_thread(self._seek_and_read, offset, size)
+
+    def _seek_and_read(self, offset: int, size: int) -> bytes:
+        self.file.seek(offset)
+        return self.file.read(size)
+
+
+def open_bytes(homes: Homes, entry: Entry) -> BinaryIO:
+    """Open what an entry holds: its staging file, or once that was claimed the blob (blocks)."""
+    try:
+        descriptor = os.open(homes.staging.file(entry.id), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return os.fdopen(descriptor, "rb")
+    except FileNotFoundError:
+        if not entry.sha256:
+            raise
+        return homes.files.open(Area.SOURCES, entry.sha256)
+
+
+def copy_blob(files: Files, sha256: str, target: Path) -> None:
+    """Put the bytes of an accepted file into a staging file (blocks)."""
+    with files.open(Area.SOURCES, sha256) as source, target.open("xb") as copy:
+        shutil.copyfileobj(source, copy, 1 << 20)
+
+
+def folder_of(path: str) -> tuple[str, str]:
+    """Split a read-only path into folder and name; the top folder is empty."""
+    folder, _, name = path.rpartition("/")
+    return folder, name
+
+
+async def listed(homes: Homes, brand: str, folder: str) -> list[shelf.File]:
+    """List a read-only directory; results leave the home earlier than the store (`[retention]`)."""
+    since = homes.now() - timedelta(seconds=homes.retention.home_seconds) if folder in {"errors", "receipts"} else None
+    return await asyncio.to_thread(shelf.listing, homes.store, brand, folder, since)
+
+
+async def find(homes: Homes, brand: str, path: str) -> shelf.File:
+    """Give a read-only file; raises SFTPNoSuchFile."""
+    folder, name = folder_of(path)
+    if folder != TOP and folder not in FOLDERS:
+        raise asyncssh.SFTPNoSuchFile("No such file")
+    try:
+        return await asyncio.to_thread(shelf.get, homes.store, brand, folder, name)
+    except errors.NotFound:
+        raise asyncssh.SFTPNoSuchFile("No such file") from None
+
+
+async def open_shelved(homes: Homes, brand: str, path: str) -> Reading:
+    """Open a file the gateway made."""
+    file = await find(homes, brand, path)
+    source = await asyncio.to_thread(homes.files.open, Area(file.area), file.blob)
+    return Reading(source, file.bytes, file.created_at.timestamp(), writable=False)

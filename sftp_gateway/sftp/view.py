@@ -1,0 +1,151 @@
+"""What a brand has in its writable directories, as this process knows it: names → entries, and the room left.
+
+The rows in the store are the truth; this is their picture in memory, so that STAT, a listing and the
+OPEN of a new name cost no query. What another process does (a second door, `erase`) is noticed by
+the brand's count of changes within `STALE_SECONDS`; what the intake of this process does is told.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from sftp_gateway import upload_name
+from sftp_gateway.sftp.draft import Allowance, Draft
+from sftp_gateway.store.drafts import Entry, Place
+
+STALE_SECONDS = 1.0
+
+
+class View:
+    """The entries of one brand.
+
+    `live` are the drafts that are open for writing in this process, by entry id: for these the
+    memory is ahead of the row. Everything is changed on the event loop only.
+    """
+
+    def __init__(self, brand: str, allowance: Allowance, clock: Callable[[], datetime]) -> None:
+        self.brand = brand
+        self.allowance = allowance
+        self.lock = asyncio.Lock()
+        self.live: dict[str, Draft] = {}
+        self.sessions = 0
+        self.loaded = False
+        self.checked_at = 0.0
+        self._clock = clock
+        self._entries: dict[str, Entry] = {}
+        self._paths: dict[str, str] = {}
+        self._seq = 0
+        self.version = 0
+        """Grows with every change of the picture: what was read before it is old."""
+
+    def fill(self, seq: int, entries: Iterable[Entry]) -> None:
+        """Take over what the store says; live drafts stay as they are here."""
+        kept = [draft.entry for draft in self.live.values()]
+        self._entries, self._paths = {}, {}
+        self.allowance.used_bytes = self.allowance.used_files = 0
+        for entry in entries:
+            if entry.id not in self.live:
+                self._add(entry)
+        for entry in kept:
+            self._add(entry)
+        self._seq, self.loaded, self.checked_at = seq, True, time.monotonic()
+
+    def counted(self) -> None:
+        """Note that this process committed an operation on the brand's rows."""
+        self._seq += 1
+
+    def is_stale(self) -> bool:
+        """Whether it is time to ask the store for the count of changes again."""
+        return not self.loaded or time.monotonic() - self.checked_at > STALE_SECONDS
+
+    def agrees(self, seq: int) -> bool:
+        """Whether the store's count is the one this picture was made from, our own changes included."""
+        self.checked_at = time.monotonic()
+        return self.loaded and seq == self._seq
+
+    def at(self, path: str) -> Entry | None:
+        """Give what has this name now."""
+        found = self._paths.get(path)
+        entry = self._entries[found] if found else None
+        if entry and entry.expires_at and entry.expires_at <= self._clock():
+            return None
+        return entry
+
+    def get(self, id_: str) -> Entry | None:
+        """Give an entry by its id, named or not."""
+        return self._entries.get(id_)
+
+    def is_directory(self, path: str) -> bool:
+        """Whether a path is one of the three top directories or one the brand made."""
+        if "/" not in path:
+            return path in upload_name.TOPS
+        entry = self.at(path)
+        return entry is not None and entry.place is Place.DIRECTORY
+
+    def below(self, path: str) -> Iterator[Entry]:
+        """Give everything below a directory, at any depth."""
+        start = path + "/"
+        for name in [name for name in self._paths if name.startswith(start)]:
+            if (entry := self.at(name)) is not None:
+                yield entry
+
+    def listing(self, path: str) -> list[tuple[str, Entry]]:
+        """Give the names in a directory with their entries, sorted."""
+        start = len(path) + 1
+        inside = [(str(entry.path)[start:], entry) for entry in self.below(path)]
+        return sorted((item for item in inside if "/" not in item[0]), key=lambda item: item[0])
+
+    def size(self, entry: Entry) -> int:
+        """Give the size an entry has now."""
+        draft = self.live.get(entry.id)
+        return draft.size if draft else entry.bytes
+
+    def put(self, entry: Entry) -> Entry:
+        """Add an entry or change one; whatever else had its path is forgotten."""
+        other = self._paths.get(entry.path) if entry.path else None
+        if other and other != entry.id:
+            self.drop(other)
+        self._remove(entry.id)
+        self._add(entry)
+        if draft := self.live.get(entry.id):
+            draft.entry = entry
+        return entry
+
+    def drop(self, id_: str) -> None:
+        """Forget an entry."""
+        self._remove(id_)
+
+    def release(self, id_: str) -> None:
+        """Stop to take a draft for live: from now on the size its entry says is what counts."""
+        draft = self.live.pop(id_)
+        if id_ in self._entries:
+            self._entries[id_] = replace(self._entries[id_], bytes=draft.size)
+
+    def learn(self, changed: Iterable[Entry], gone: Iterable[str]) -> None:
+        """Hear what the intake did; what is live here, or known no more, stays as it is."""
+        for entry in changed:
+            if entry.id in self._entries and entry.id not in self.live:
+                self.put(entry)
+        for id_ in gone:
+            if id_ not in self.live:
+                self.drop(id_)
+
+    def _add(self, entry: Entry) -> None:
+        self.version += 1
+        self._entries[entry.id] = entry
+        if entry.path:
+            self._paths[entry.path] = entry.id
+        self.allowance.used_files += 1
+        self.allowance.used_bytes += self.size(entry)
+
+    def _remove(self, id_: str) -> None:
+        self.version += 1
+        entry = self._entries.pop(id_, None)
+        if entry is None:
+            return
+        if entry.path and self._paths.get(entry.path) == id_:
+            del self._paths[entry.path]
+        self.allowance.used_files -= 1
+        self.allowance.used_bytes -= self.size(entry)

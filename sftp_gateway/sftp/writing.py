@@ -1,0 +1,394 @@
+"""Opening a name for writing and closing it: which draft the bytes go to, and what is on disk when CLOSE is answered.
+
+The ways to open a name that is there already (spec §2): still open, closed but not settled, dropped,
+accepted; with truncation or without. Serves home.py.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncssh
+
+from sftp_gateway import errors, logs, upload_name
+from sftp_gateway.sftp import names, reading
+from sftp_gateway.sftp.draft import Draft
+from sftp_gateway.sftp.homes import Homes
+from sftp_gateway.sftp.session import Session
+from sftp_gateway.sftp.view import View
+from sftp_gateway.store import drafts, uploads
+from sftp_gateway.store.database import Transaction
+from sftp_gateway.store.drafts import UNDER_WAY, Entry, Place
+from sftp_gateway.upload import State
+
+log = logs.get(__name__)
+
+NOTE_AFTER_SECONDS = 0.05
+"""A draft that lives longer gets its row before it is closed; a small file needs one commit, not two."""
+CLAIM_PATIENCE_SECONDS = 60.0
+CLAIM_LOOK_SECONDS = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a file is opened for writing: the flags of FXP_OPEN that matter, and the size it declares."""
+
+    create: bool = True
+    truncate: bool = False
+    exclusive: bool = False
+    append: bool = False
+    declared: int | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Writing:
+    """An open write handle."""
+
+    draft: Draft
+    place: names.Place
+    append: bool
+    opened: float = field(default_factory=time.monotonic)
+    bytes: int = 0
+
+
+async def start(homes: Homes, view: View, place: names.Place, way: Way, session: Session) -> Writing:
+    """Open a name for writing. Raises Refused (it goes into the history) and `asyncssh.SFTPError`."""
+    until = time.monotonic() + CLAIM_PATIENCE_SECONDS
+    while True:
+        async with view.lock:
+            await homes.refresh(view)
+            draft = await _draft(homes, view, place, way, session)
+            if draft is not None:
+                handle = Writing(draft, place, way.append)
+                draft.handles.add(handle)
+                if way.declared and draft.entry.declared_bytes != way.declared:
+                    draft.entry = view.put(replace(draft.entry, declared_bytes=way.declared))
+                return handle
+        # The intake moves this file right now, which takes as long as hashing it.
+        if time.monotonic() > until:
+            raise asyncssh.SFTPFailure("The file is being taken in; try again in a minute")
+        await asyncio.sleep(CLAIM_LOOK_SECONDS)
+
+
+async def _draft(homes: Homes, view: View, place: names.Place, way: Way, session: Session) -> Draft | None:
+    """Find or make the draft; None if the intake has it in hand."""
+    entry = view.at(place.path)
+    if entry is None:
+        if not way.create:
+            raise asyncssh.SFTPNoSuchFile("No such file")
+        if not view.is_directory(names.parent(place.path)):
+            raise asyncssh.SFTPNoSuchFile("No such directory")
+        return begin(homes, view, place, session, way.declared)
+    if entry.place is Place.DIRECTORY:
+        raise asyncssh.SFTPFailure("This is a directory")
+    if entry.place in UNDER_WAY:
+        if way.exclusive:
+            raise asyncssh.SFTPFailure("The name exists already and is still being received")
+        return await _again(homes, view, entry, place, way, session)
+    return await _anew(homes, view, entry, place, way, session)
+
+
+def begin(  # noqa: PLR0913, PLR0917 - whose, where, by whom, how much, instead of what
+    homes: Homes,
+    view: View,
+    place: names.Place,
+    session: Session,
+    declared: int | None = None,
+    instead: Entry | None = None,
+) -> Draft:
+    """Make a new, empty draft under a name; its row is written soon. Refused without room."""
+    freed = view.size(instead) if instead else 0
+    if instead is None:
+        view.allowance.check_files()
+    view.allowance.check(max(1, declared or 0) - freed, declared or 0)
+    homes.check_disk(declared or 0)
+    now = homes.now()
+    entry = Entry(
+        id=homes.staging.new_id(), brand=view.brand, path=place.path, sent=place.sent, place=Place.OPEN, bytes=0,
+        modified_at=now, opened_at=now, changed_at=now, declared_bytes=declared, owner=homes.owner,
+        client=session.facts(),
+    )  # fmt: skip
+    draft = Draft(entry, homes.staging.file(entry.id), view.allowance)
+    draft.create()
+    view.live[entry.id] = draft
+    view.put(entry)
+    asyncio.get_running_loop().call_later(NOTE_AFTER_SECONDS, _note, homes, view, draft)
+    return draft
+
+
+def _note(homes: Homes, view: View, draft: Draft) -> None:
+    """Write the row of a draft that is still open, so that a restart knows of its bytes."""
+    if view.live.get(draft.entry.id) is draft:
+        _save(homes, view, draft.entry)
+
+
+def _save(homes: Homes, view: View, entry: Entry) -> "asyncio.Future[None]":
+    return homes.commit(view, lambda tx: drafts.save(tx, entry))
+
+
+async def _again(  # noqa: PLR0913, PLR0917 - as `_draft`, and what is there
+    homes: Homes, view: View, entry: Entry, place: names.Place, way: Way, session: Session
+) -> Draft | None:
+    """Open a name that is still under way."""
+    draft = view.live.get(entry.id)
+    if draft is None and entry.place is Place.CLAIMED:
+        await homes.refresh(view, force=True)
+        return None
+    if draft is None and entry.place is Place.OPEN and entry.owner != homes.owner:
+        raise asyncssh.SFTPFailure("The file is still being written over another connection; try again in a minute")
+    size = view.size(entry)
+    aside = way.truncate and size > 0 and (draft is not None or entry.place is Place.CLOSED)
+    if aside and (draft is not None or _may_be_upload(homes, place.path)):
+        detach(homes, view, entry)
+        return begin(homes, view, place, session, way.declared)
+    if draft is None:
+        draft = await _reopen(homes, view, entry, session)
+    if draft is not None and way.truncate:
+        draft.truncate(0)
+    return draft
+
+
+def _may_be_upload(homes: Homes, path: str) -> bool:
+    return path not in homes.temporary and upload_name.subject(path) is None
+
+
+def detach(homes: Homes, view: View, entry: Entry) -> None:
+    """Take the name from a draft that goes on without it: it becomes an upload of its own."""
+    view.put(replace(entry, path=None))
+    places = [Place.OPEN, Place.CLOSED, Place.DROPPED, Place.CLAIMED]
+    homes.commit(view, lambda tx: drafts.move(tx, entry.id, places, path=None))
+
+
+async def _reopen(homes: Homes, view: View, entry: Entry, session: Session) -> Draft | None:
+    """Go on with a draft that was closed or dropped; None if the intake was faster."""
+    now = homes.now()
+
+    def do(tx: Transaction) -> Entry | None:
+        row = drafts.move(
+            tx, entry.id, [Place.CLOSED, Place.DROPPED], place=Place.OPEN, owner=homes.owner, due_at=None,
+            reason=None, changed_at=now, client=session.facts(),
+        )  # fmt: skip
+        if row is not None and row.upload is not None and _state(tx, row.upload) is State.UNFINISHED:
+            uploads.move(tx, row.upload, State.RECEIVING)
+        return row
+
+    row = await homes.commit(view, do)
+    if row is None:
+        await homes.refresh(view, force=True)
+        return None
+    draft = Draft(row, homes.staging.file(row.id), view.allowance)
+    if not draft.file.exists():  # sent once more from /test: its bytes are a blob
+        await asyncio.to_thread(reading.copy_blob, homes.files, row.sha256, draft.file)
+    draft.reopen()
+    view.live[row.id] = draft
+    view.put(replace(row, bytes=draft.size))
+    return draft
+
+
+async def _anew(  # noqa: PLR0913, PLR0917 - as `_draft`, and what is there
+    homes: Homes, view: View, entry: Entry, place: names.Place, way: Way, session: Session
+) -> Draft:
+    """Open an accepted name: a new draft, empty or with a copy of its bytes."""
+    source = None
+    if not (way.truncate or way.exclusive):
+        source = await asyncio.to_thread(reading.open_bytes, homes, entry)
+    try:
+        draft = begin(homes, view, place, session, way.declared, entry)
+        if source is not None:
+            draft.origin = entry
+            # Its room is taken before the copy: others write meanwhile.
+            draft.truncate(entry.bytes)
+            draft.wrote = False
+            try:
+                await asyncio.to_thread(draft.fill_from, source, entry.bytes)
+            except BaseException:
+                _put_back(homes, view, draft)
+                raise
+    finally:
+        if source is not None:
+            source.close()
+    if entry.upload is not None:
+        await _adopt(homes, view, draft, entry.upload)
+    return draft
+
+
+async def _adopt(homes: Homes, view: View, draft: Draft, upload: int) -> None:
+    """Let a draft go on with the id of the upload whose name it has, if that one is unfinished."""
+    if (await asyncio.to_thread(uploads.get, homes.store, upload)).state is not State.UNFINISHED:
+        return
+    with_id = replace(draft.entry, upload=upload)
+
+    def do(tx: Transaction) -> bool:
+        unfinished = _state(tx, upload) is State.UNFINISHED
+        if unfinished:
+            uploads.move(tx, upload, State.RECEIVING)
+            drafts.save(tx, with_id)
+        return unfinished
+
+    if await homes.commit(view, do):
+        draft.origin = None  # the id is on the draft now, written to or not
+        view.put(with_id)
+
+
+def _state(tx: Transaction, upload: int) -> State:
+    return uploads.find(tx.conn, upload).state
+
+
+async def finish(homes: Homes, view: View, handle: Writing, session: Session, *, clean: bool) -> None:
+    """Close a write handle; `clean`: by a CLOSE packet.
+
+    When it returns after a clean close, bytes, directory entry and row are on disk. Raises
+    `asyncssh.SFTPFailure` if they could not be put there, or a WRITE before was refused.
+    """
+    draft = handle.draft
+    if handle not in draft.handles:
+        return
+    draft.dropped |= not clean
+    await _sync(draft)
+    draft.handles.discard(handle)
+    if draft.handles:
+        entry = view.put(_as_it_is(homes, draft))
+        written: asyncio.Future[Any] = _save(homes, view, entry)
+    else:
+        written = _end(homes, view, draft)
+    entry = draft.entry
+    _audit(session, handle, entry, clean=clean)
+    try:
+        await written
+    except errors.GatewayError as error:
+        _lost(homes, view, entry)
+        raise asyncssh.SFTPFailure("The gateway could not record the file; please send it again") from error
+    homes.wake()
+    if clean and draft.refusal is not None:
+        raise asyncssh.SFTPFailure(str(draft.refusal))
+
+
+async def sync(handle: Writing) -> None:
+    """Put what was written so far on disk (fsync@openssh.com). Raises `asyncssh.SFTPFailure`."""
+    await _sync(handle.draft)
+    if handle.draft.refusal is not None:
+        raise asyncssh.SFTPFailure(str(handle.draft.refusal))
+
+
+async def _sync(draft: Draft) -> None:
+    if draft.refusal is not None or (not draft.wrote and draft.size):
+        return
+    try:
+        await asyncio.to_thread(draft.sync)
+    except OSError as error:
+        # Never tried again: after a failed fsync the kernel takes the lost pages for clean.
+        log.exception("draft.unsynced", brand=draft.entry.brand, path=draft.entry.sent, reason=str(error))
+        draft.refusal = errors.Refused(
+            "disk_failed", "The gateway could not store the file safely; please send it again"
+        )
+
+
+def _as_it_is(homes: Homes, draft: Draft) -> Entry:
+    now = homes.now()
+    modified = draft.modified or draft.wrote_at
+    return replace(
+        draft.entry,
+        bytes=draft.size,
+        sha256=draft.sha256 if draft.wrote else draft.sha256 or draft.entry.sha256,
+        modified_at=datetime.fromtimestamp(modified, UTC) if modified else draft.entry.modified_at,
+        changed_at=now,
+    )
+
+
+def _end(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
+    """Decide what becomes of a draft whose last handle is closed; memory and ledger in one step."""
+    entry = _as_it_is(homes, draft)
+    due = entry.changed_at + timedelta(seconds=homes.intake.settle_seconds)
+    draft.close()
+    view.release(entry.id)
+    if draft.removed:
+        return _forget(homes, view, draft)
+    if draft.origin is not None and not draft.wrote and not draft.refusal:
+        return _put_back(homes, view, draft)
+    if draft.dropped and entry.path is None and entry.upload is None:
+        return _forget(homes, view, draft)  # a later file of its name is there: nobody resumes it
+    reason = None
+    place = Place.DROPPED if draft.dropped else Place.CLOSED
+    if draft.refusal is not None:
+        reason = {"code": draft.refusal.code, "text": draft.refusal.message, "suggestion": draft.refusal.suggestion}
+        place = Place.DROPPED if draft.refusal.code == "disk_full" else Place.REFUSED
+    entry = replace(entry, place=place, owner="", due_at=due, reason=reason)
+    if place is Place.REFUSED:
+        entry = replace(entry, path=None, due_at=entry.changed_at)
+        view.drop(entry.id)
+        draft.discard()
+    else:
+        view.put(entry)
+    draft.entry = entry
+    return _save(homes, view, entry)
+
+
+def _put_back(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
+    """Give an accepted name back that was opened for writing and never written."""
+    origin = draft.origin
+    assert origin is not None
+    id_, path = draft.entry.id, draft.entry.path
+    if id_ in view.live:
+        view.release(id_)
+    view.drop(id_)
+    draft.discard()
+    back = replace(origin, path=path) if path else None  # its name went to a later file meanwhile
+    if back:
+        view.put(back)
+
+    def do(tx: Transaction) -> None:
+        drafts.remove(tx, id_)
+        if back:
+            drafts.save(tx, back)
+
+    return homes.commit(view, do)
+
+
+def _forget(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
+    id_ = draft.entry.id
+    view.drop(id_)
+    draft.discard()
+    return homes.commit(view, lambda tx: drafts.remove(tx, id_))
+
+
+def _lost(homes: Homes, view: View, entry: Entry) -> None:
+    """Its row could not be written: whatever a restart finds, here it counts as interrupted."""
+    if view.get(entry.id) is not None and entry.id not in view.live and entry.place is Place.CLOSED:
+        dropped = view.put(replace(entry, place=Place.DROPPED))
+        _save(homes, view, dropped)
+
+
+def _audit(session: Session, handle: Writing, entry: Entry, *, clean: bool) -> None:
+    """Write the line that joins a transfer with history and receipt."""
+    log.info(
+        "transfer.closed",
+        upload=entry.upload,
+        brand=entry.brand,
+        path=entry.sent,
+        draft=entry.id,
+        **session.facts(),
+        bytes=entry.bytes,
+        written_bytes=handle.bytes,
+        declared_bytes=entry.declared_bytes,
+        how="refused" if handle.draft.refusal else "close" if clean else "drop",
+        reason=str(handle.draft.refusal) if handle.draft.refusal else None,
+        sha256=entry.sha256 or None,
+        seconds=round(time.monotonic() - handle.opened, 3),
+    )
+
+
+def refused(homes: Homes, view: View, path: str, session: Session, refusal: errors.Refused) -> None:
+    """Have a refusal at OPEN stand in the history (spec §2), once in a while for a client that insists."""
+    log.info("transfer.refused", brand=view.brand, path=path, code=refusal.code, reason=str(refusal), **session.facts())
+    if not homes.is_news(view.brand, path, refusal.code):
+        return
+    now = homes.now()
+    entry = Entry(
+        id=homes.staging.new_id(), brand=view.brand, path=None, sent=path, place=Place.REFUSED, bytes=0, modified_at=now,
+        opened_at=now, changed_at=now, client=session.facts(), due_at=now,
+        reason={"code": refusal.code, "text": refusal.message, "suggestion": refusal.suggestion},
+    )  # fmt: skip
+    written = _save(homes, view, entry)
+    written.add_done_callback(lambda _done: homes.wake())

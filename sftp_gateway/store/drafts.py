@@ -1,0 +1,214 @@
+"""What lies in the brands' writable directories: directories, drafts and accepted names, one row each.
+
+A row is written by the session that opens, closes or renames, and by the intake that claims; every
+step of it is one UPDATE that names the place it expects, so that the two can never both win. Whoever
+changes rows calls `touch` once for each brand and operation. Serves sftp (the view) and intake.
+"""
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sftp_gateway.store import journal, tables, uploads
+from sftp_gateway.store.database import Store, Transaction, utc_now
+from sftp_gateway.store.tables import entry as table
+from sftp_gateway.store.tables import view as counter
+from sftp_gateway.upload import State, Upload
+
+
+class Place(enum.StrEnum):
+    """Where a thing stands between the first OPEN and the end of its visibility."""
+
+    DIRECTORY = "directory"
+    OPEN = "open"
+    """A write handle is open, or was when its process died."""
+    CLOSED = "closed"
+    """Every handle was closed by a CLOSE packet; the bytes are on disk."""
+    DROPPED = "dropped"
+    """A session ended without CLOSE; with an upload id once it is `unfinished`."""
+    CLAIMED = "claimed"
+    """The intake moves the bytes; nobody else touches them."""
+    ACCEPTED = "accepted"
+    """An upload of its own; the name stays visible for a while."""
+    SPENT = "spent"
+    """A companion (checksum, marker) whose file was claimed."""
+    REFUSED = "refused"
+    """Was refused while it was written; the intake makes a history row of it."""
+
+
+UNDER_WAY = frozenset({Place.OPEN, Place.CLOSED, Place.DROPPED, Place.CLAIMED})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row; moments are aware UTC. `id` is the name of the staging file, as long as there is one.
+
+    `path` None: it lost its name to a later file. `sha256` empty: not known yet. `client` holds the
+    session's facts, `reason` code and text of a refusal.
+    """
+
+    id: str
+    brand: str
+    path: str | None
+    sent: str
+    place: Place
+    bytes: int
+    modified_at: datetime
+    opened_at: datetime
+    changed_at: datetime
+    declared_bytes: int | None = None
+    sha256: str = ""
+    upload: int | None = None
+    owner: str = ""
+    client: dict[str, Any] | None = None
+    reason: dict[str, Any] | None = None
+    due_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+_COLUMNS = [table.c[field.name] for field in fields(Entry)]
+
+
+def load(conn: sa.Connection, brand: str) -> tuple[int, list[Entry]]:
+    """Give everything of a brand and the count of changes it was read at."""
+    return changes(conn, brand), _entries(conn, table.c.brand == brand)
+
+
+def changes(conn: sa.Connection, brand: str) -> int:
+    """Give the count of changes made to a brand's entries by any process."""
+    return conn.execute(sa.select(counter.c.seq).where(counter.c.brand == brand)).scalar() or 0
+
+
+def get(conn: sa.Connection, id_: str) -> Entry | None:
+    """Give one row, or None."""
+    found = _entries(conn, table.c.id == id_)
+    return found[0] if found else None
+
+
+def at(conn: sa.Connection, brand: str, paths: Iterable[str]) -> dict[str, Entry]:
+    """Give the rows that have these names now."""
+    return {str(e.path): e for e in _entries(conn, (table.c.brand == brand) & table.c.path.in_(list(paths)))}
+
+
+def of_upload(conn: sa.Connection, upload: int) -> Entry | None:
+    """Give the row of an upload, while there is one."""
+    found = _entries(conn, table.c.upload == upload)
+    return found[0] if found else None
+
+
+def due(store: Store, area: str, now: datetime, *, limit: int = 512) -> tuple[list[Entry], datetime | None]:
+    """Give the rows the intake has to look at now, oldest first, and when it has to look next.
+
+    `area`: of the staging directory; rows of another one are another host's.
+    """
+    ours = table.c.id.like(area + "%")
+    with store.read() as conn:
+        found = _entries(conn, (table.c.due_at <= now) & ours, limit=limit)
+        later = sa.select(sa.func.min(table.c.due_at)).where(table.c.due_at > now, ours)
+        return found, conn.execute(later).scalar()
+
+
+def save(tx: Transaction, item: Entry) -> None:
+    """Write a row; whatever else had its path loses its row."""
+    values = {field.name: getattr(item, field.name) for field in fields(Entry)}
+    updated = tx.conn.execute(sa.update(table).where(table.c.id == item.id).values(values))
+    if updated.rowcount == 0:
+        _evict(tx, item.brand, item.path, item.id)
+        tx.conn.execute(sa.insert(table).values(values))
+
+
+def move(
+    tx: Transaction, id_: str, expected: Sequence[Place], *, seen: datetime | None = None, **values: Any
+) -> Entry | None:
+    """Change a row if it stands where it is expected; give it as it is then, else None.
+
+    `seen`: only if its last close, drop or rename still is the one of that moment.
+    """
+    where = [table.c.id == id_, table.c.place.in_(expected)]
+    if seen is not None:
+        where.append(table.c.changed_at == seen)
+    found = tx.conn.execute(sa.update(table).where(*where).values(values).returning(*_COLUMNS)).one_or_none()
+    return None if found is None else _entry(found)
+
+
+def rename(tx: Transaction, id_: str, path: str, **values: Any) -> Entry | None:
+    """Give a row another name; whatever had it loses its row. None if the row is gone."""
+    row = get(tx.conn, id_)
+    if row is None:
+        return None
+    _evict(tx, row.brand, path, id_)
+    return move(tx, id_, list(Place), path=path, **values)
+
+
+def remove(tx: Transaction, id_: str) -> Entry | None:
+    """Forget a row; give what it was, None if it was gone already."""
+    row = get(tx.conn, id_)
+    if row is not None:
+        tx.conn.execute(sa.delete(table).where(table.c.id == id_))
+    return row
+
+
+def expire(tx: Transaction, now: datetime, *, limit: int = 512) -> list[Entry]:
+    """Forget names that were visible long enough; give them."""
+    gone = _entries(tx.conn, table.c.expires_at <= now, limit=limit)
+    if gone:
+        tx.conn.execute(sa.delete(table).where(table.c.id.in_([item.id for item in gone])))
+    return gone
+
+
+def in_hand(store: Store, area: str) -> list[Entry]:
+    """Give the rows of a staging directory that some process has open or claims."""
+    with store.read() as conn:
+        return _entries(conn, table.c.place.in_([Place.OPEN, Place.CLAIMED]) & table.c.id.like(area + "%"))
+
+
+def known(store: Store, ids: Iterable[str]) -> set[str]:
+    """Tell which of these ids have a row: a staging file without one belongs to nobody."""
+    with store.read() as conn:
+        return set(conn.execute(sa.select(table.c.id).where(table.c.id.in_(list(ids)))).scalars())
+
+
+def unfinished(store: Store, limit: int = 1000) -> list[tuple[Upload, datetime, Entry | None]]:
+    """Give the unfinished uploads, since when they are, and the row by which they can be completed."""
+    since = (
+        sa.select(sa.func.max(tables.event.c.at))
+        .where(tables.event.c.upload == tables.upload.c.id, tables.event.c.event == f"upload.{State.UNFINISHED}")
+        .scalar_subquery()
+    )
+    query = sa.select(tables.upload.c.id, since).where(tables.upload.c.state == str(State.UNFINISHED)).limit(limit)
+    with store.read() as conn:
+        found = conn.execute(query.order_by(tables.upload.c.id)).all()
+        return [(uploads.find(conn, id_), at or utc_now(), of_upload(conn, id_)) for id_, at in found]
+
+
+def remind(tx: Transaction, upload: int, brand: str, receipt: dict[str, Any], findings: list[Any]) -> None:
+    """Give an unfinished upload its receipt; it stays unfinished."""
+    where = (tables.upload.c.id == upload, tables.upload.c.state == str(State.UNFINISHED))
+    if tx.conn.execute(sa.update(tables.upload).where(*where).values(receipt=receipt, findings=findings)).rowcount:
+        journal.note(tx, brand, "upload.reminded", upload=upload)
+
+
+def touch(tx: Transaction, brand: str) -> None:
+    """Count a change of the brand's entries: once for each operation, whatever it changed."""
+    counted = tx.conn.execute(sa.update(counter).where(counter.c.brand == brand).values(seq=counter.c.seq + 1))
+    if counted.rowcount == 0:
+        tx.conn.execute(sa.insert(counter).values(brand=brand, seq=1))
+
+
+def _evict(tx: Transaction, brand: str, path: str | None, keep: str) -> None:
+    if path is not None:
+        tx.conn.execute(sa.delete(table).where(table.c.brand == brand, table.c.path == path, table.c.id != keep))
+
+
+def _entries(conn: sa.Connection, where: Any, *, limit: int | None = None) -> list[Entry]:
+    query = sa.select(*_COLUMNS).where(where).order_by(table.c.changed_at, table.c.id).limit(limit)
+    return [_entry(row) for row in conn.execute(query)]
+
+
+def _entry(row: Any) -> Entry:
+    values = row._asdict()
+    return Entry(**{**values, "place": Place(values["place"])})

@@ -1,0 +1,81 @@
+"""What the name of a file says by itself: temporary, companion of another file, mode. Pure.
+
+Paths are those of a brand's home without the leading `/`, and begin with one of `TOPS`.
+"""
+
+import fnmatch
+import re
+from dataclasses import dataclass
+
+from sftp_gateway.upload import Mode
+
+TOPS = ("inbox", "partial", "test")
+"""The directories a brand may write in; the one a file lies in is its mode (spec §2)."""
+
+CHECKSUMS = {".sha256": "sha256", ".md5": "md5"}
+_DIGITS = {"sha256": 64, "md5": 32}
+
+
+def base(path: str) -> str:
+    """Give the last part of a path."""
+    return path.rpartition("/")[2]
+
+
+def mode(path: str, full: str = "") -> Mode:
+    """Tell how a file's rows are applied; `full` is what the brand's /inbox means (empty: full)."""
+    top = path.partition("/")[0]
+    if top == "inbox":
+        return Mode.PARTIAL if full == "partial" else Mode.FULL
+    return Mode(top)
+
+
+@dataclass(frozen=True, slots=True)
+class Temporary:
+    """Names that are no uploads until renamed (spec §2). Case does not count.
+
+    A prefix makes whatever lies in a directory of that name temporary too.
+    """
+
+    prefixes: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    patterns: tuple[str, ...]
+
+    def __contains__(self, path: str) -> bool:
+        parts = path.lower().split("/")[1:]
+        return (
+            any(part.startswith(tuple(p.lower() for p in self.prefixes)) for part in parts)
+            or path.lower().endswith(tuple(s.lower() for s in self.suffixes))
+            or any(fnmatch.fnmatchcase(base(path.lower()), pattern.lower()) for pattern in self.patterns)
+        )
+
+
+def subject(path: str, marker: str = "") -> tuple[str, str] | None:
+    """Tell which file a companion speaks of, and how: sha256, md5 or marker; None for a file proper.
+
+    `marker` is the ending of the brand's marker files; empty: it has none.
+    """
+    for ending, kind in {**CHECKSUMS, **({marker: "marker"} if marker else {})}.items():
+        stem = path.removesuffix(ending)
+        if path.lower().endswith(ending.lower()) and base(stem):
+            return path[: -len(ending)], kind
+    return None
+
+
+def companions(path: str, marker: str = "") -> dict[str, str]:
+    """Give the paths of a file's possible companions, with what each is."""
+    return {path + ending: kind for ending, kind in {**CHECKSUMS, **({marker: "marker"} if marker else {})}.items()}
+
+
+def checksum(text: str, kind: str, name: str) -> str | None:
+    """Find the checksum of `name` in what sha256sum, md5sum, openssl or a person wrote; lower-case hex.
+
+    The line that names the file counts, else the first checksum of the right length.
+    """
+    found = [
+        (match[0].lower(), line)
+        for line in text.splitlines()
+        for match in [re.search(rf"(?<![0-9a-fA-F])[0-9a-fA-F]{{{_DIGITS[kind]}}}(?![0-9a-fA-F])", line)]
+        if match
+    ]
+    named = [digest for digest, line in found if name in line]
+    return named[0] if named else found[0][0] if found else None

@@ -1,0 +1,198 @@
+"""A real front door before a real home, store and intake; only the worker is missing."""
+
+import asyncio
+import contextlib
+import dataclasses
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+import structlog
+
+from sftp_gateway import blobs, settings
+from sftp_gateway.blobs import Files
+from sftp_gateway.brand import BrandSettings
+from sftp_gateway.intake import claim
+from sftp_gateway.sftp import auth, home, hostkeys, listener
+from sftp_gateway.store import brands, database, drafts, files, uploads
+from sftp_gateway.upload import State, Upload
+
+LOOPBACK = "127.0.0.1"
+KIB = 1024
+
+
+@dataclass
+class House:
+    """A running gateway without a worker; `connect()` gives a client, `sftp()` a session of it."""
+
+    root: Path
+    store: database.Store
+    files: Files
+    key: asyncssh.SSHKey
+    key_file: Path
+    rules: settings.Intake
+    stack: contextlib.AsyncExitStack
+    front: listener.Listener = field(init=False)
+    doors: home.Doors = field(init=False)
+    intake: claim.Intake = field(init=False)
+    jobs: int = 0
+
+    @property
+    def port(self) -> int:
+        return self.front.port
+
+    def connect(self, user: str = "acme", **options: Any) -> Any:
+        known = {"username": user, "client_keys": [self.key], "known_hosts": None, "config": None, "agent_path": None}
+        return asyncssh.connect(LOOPBACK, self.port, **(known | options))
+
+    @contextlib.asynccontextmanager
+    async def sftp(self, user: str = "acme") -> AsyncIterator[asyncssh.SFTPClient]:
+        async with self.connect(user) as conn, conn.start_sftp_client() as client:
+            yield client
+
+    def history(self, brand: str = "acme") -> list[Upload]:
+        """All uploads that are listed, oldest first, with their findings."""
+        found, _ = uploads.listing(self.store, brand=brand, limit=1000)
+        return [uploads.get(self.store, upload.id) for upload in reversed(found)]
+
+    def bytes_of(self, upload: Upload) -> bytes:
+        with self.files.open(blobs.Area.SOURCES, upload.sha256) as source:
+            return source.read()
+
+    def rows(self, brand: str = "acme") -> list[drafts.Entry]:
+        with self.store.read() as conn:
+            return drafts.load(conn, brand)[1]
+
+    def staged(self) -> list[str]:
+        return sorted(path.name for path in (self.root / "staging" / "drafts").iterdir())
+
+    def verdict(self, upload: int, state: State) -> None:
+        """Do what a worker would: take an upload through `processing` to its end."""
+        with self.store.write() as tx:
+            uploads.move(tx, upload, State.PROCESSING)
+            uploads.move(tx, upload, state)
+
+    def list_file(self, folder: str, name: str, content: bytes, brand: str = "acme") -> None:
+        """Do what a worker would: list a made file in the home."""
+        path = self.files.scratch() / "made"
+        path.write_bytes(content)
+        blob = f"{brand}/{name}.{len(content)}"
+        size = self.files.keep(blobs.Area.RESULTS, blob, path)
+        with self.store.write() as tx:
+            files.replace(tx, brand, files.NewFile(folder, name, blobs.Area.RESULTS, blob, size))
+
+    async def received(self, count: int, seconds: float = 5.0, brand: str = "acme") -> list[Upload]:
+        """Wait until so many uploads are in the history."""
+        async with asyncio.timeout(seconds):
+            while len(found := self.history(brand)) < count:  # noqa: ASYNC110 - the store has no event
+                await asyncio.sleep(0.005)
+        return found
+
+    async def state(self, state: State, seconds: float = 5.0) -> Upload:
+        """Wait until the one upload there is has a state."""
+
+        def found() -> Upload | None:
+            listed = self.history()
+            return listed[0] if [upload.state for upload in listed] == [state] else None
+
+        return await self.until(found, seconds)
+
+    async def until(self, condition: Callable[[], object], seconds: float = 5.0) -> Any:
+        async with asyncio.timeout(seconds):
+            while not (result := condition()):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.005)
+        return result
+
+    async def quiet(self) -> None:
+        """Wait until nothing is left to be settled."""
+        await self.until(lambda: all(row.due_at is None for row in self.rows()) and not self.intake._busy)
+
+
+@pytest.fixture(scope="session")
+def brand_key():
+    return asyncssh.generate_private_key("ssh-ed25519")
+
+
+@pytest.fixture(scope="session")
+def host_keys(tmp_path_factory):
+    return hostkeys.load([], tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def log_lines():
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+@pytest.fixture
+async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIterator[Callable[..., Awaitable[House]]]:
+    """Give a function that opens a house (again, on the same root: a restart) by some settings."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def opened(
+            *,
+            limits: settings.Limits | None = None,
+            brand: BrandSettings | None = None,
+            front: Any = None,
+            **rules: Any,
+        ) -> House:
+            database_file = tmp_path / "gateway.db"
+            first = not database_file.exists()
+            if first:
+                shutil.copyfile(sqlite_template, database_file)
+            store = database.open_store(f"sqlite:///{database_file}")
+            key_file = tmp_path / "key"
+            if first:
+                brands.create(store, "acme", brand or BrandSettings())
+                brands.create(store, "bolt")
+                brand_key.write_private_key(key_file)
+                key_file.chmod(0o600)
+            known = auth.parse_public_key(brand_key.export_public_key().decode())
+            stored = blobs.open_files(settings.Storage(root=tmp_path))
+            wishes = dataclasses.replace(settings.Intake(settle_seconds=0.1), **rules)
+            mine = contextlib.AsyncExitStack()
+            await stack.enter_async_context(mine)
+            mine.callback(store.close)
+            house = House(tmp_path, store, stored, brand_key, key_file, wishes, mine)
+
+            def count_job() -> None:
+                house.jobs += 1
+
+            house.doors = home.factory(
+                store,
+                stored,
+                intake=wishes,
+                limits=limits or settings.Limits(disk_floor_bytes=0),
+                retention=settings.Retention(),
+                wake=lambda: house.intake.wake(),
+            )
+            mine.push_async_callback(house.doors.aclose)
+            house.intake = claim.Intake(store, stored, wishes, told=house.doors.learn, wake_worker=count_job)
+            await mine.enter_async_context(house.intake)
+            mine.push_async_callback(_end, asyncio.create_task(house.intake.run()))
+            house.front = listener.Listener(
+                settings.Sftp(host=LOOPBACK, port=0, **(front or {})),
+                host_keys,
+                lookup=auth.Lookup(keys={"acme": [known], "bolt": [known]}.get, password_hash={}.get),
+                home=house.doors,
+            )
+            await mine.enter_async_context(house.front)
+            mine.push_async_callback(_end, asyncio.create_task(house.front.run()))
+            return house
+
+        yield opened
+
+
+@pytest.fixture
+async def house(open_house) -> House:
+    return await open_house()
