@@ -34,7 +34,7 @@ class Page:
 
     def open(self, url):
         self("Page.navigate", url=url)
-        self.wait(f"location.href.startsWith({json.dumps(url.split('?')[0])}) && document.readyState == 'complete'")
+        self.wait(f"location.href.startsWith({json.dumps(url.split('?')[0])})")
 
     def evaluate(self, expression):
         found = self("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
@@ -45,7 +45,7 @@ class Page:
         until = time.monotonic() + seconds
         while True:
             with contextlib.suppress(AssertionError, RuntimeError):  # between two pages there is no context
-                if self.evaluate(expression):
+                if self.evaluate(f"document.readyState == 'complete' && !!document.body && ({expression})"):
                     return
             assert time.monotonic() < until, f"never came true: {expression}\n{self.text()[:500]}"
             time.sleep(0.02)
