@@ -1,0 +1,143 @@
+"""Typed columns as text, and text columns as CSV or JSON bytes, whole columns at a time.
+
+Serves every file we make: changes, error file, withheld list, `current.csv`. Never reads files.
+"""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+BOM: Final = b"\xef\xbb\xbf"
+CUT_CHARACTERS: Final = 256
+
+_NEEDS_QUOTES: Final = '[",\\r\\n]'
+_EXECUTES: Final = "^'*[=+\\-@\\t\\r]"
+_PLAIN_NUMBER: Final = "^[+\\-]?(?:[0-9]+[.,]?[0-9]*|[.,][0-9]+)$"
+
+
+def text(values: Any) -> pa.Array:
+    """Give a typed column as the text `current.csv` shows; null stays null (spec §9 `catalog`).
+
+    Decimals lose trailing zeros, money (decimal of scale 4) keeps two places; times are UTC with Z.
+    """
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if isinstance(array, pa.ChunkedArray):  # combine_chunks gives one where the text exceeds 2 GiB
+        array = pa.concat_arrays(array.chunks)
+    kind = array.type
+    if pa.types.is_string(kind):
+        return array
+    if pa.types.is_decimal(kind):
+        return _decimal_text(array)
+    if pa.types.is_boolean(kind):
+        return pc.if_else(array, pa.scalar("true"), pa.scalar("false"))
+    if pa.types.is_timestamp(kind):
+        return _time_text(array)
+    return pc.cast(array, pa.string())
+
+
+def _decimal_text(array: pa.Array) -> pa.Array:
+    plain = pc.cast(array, pa.string())
+    if array.type.scale > 6:  # Arrow prints values below 1e-6 with an exponent
+        plain = _without_exponent(plain)
+    if array.type.scale == 0:
+        return plain
+    if array.type.scale == 4:
+        return pc.replace_substring_regex(plain, r"(\.\d\d\d*?)0+$", r"\1")
+    return pc.replace_substring_regex(plain, r"\.?0+$", "")
+
+
+def _without_exponent(plain: pa.Array) -> pa.Array:
+    odd = pc.fill_null(pc.match_substring(plain, "E"), False)
+    if not pc.any(odd).as_py():
+        return plain
+    fixed = [format(Decimal(value), "f") for value in plain.filter(odd).to_pylist()]
+    return pc.replace_with_mask(plain, odd, pa.array(fixed, pa.string()))
+
+
+def _time_text(array: pa.Array) -> pa.Array:
+    naive = pc.cast(array, pa.timestamp("us"))
+    shown = pc.strftime(naive, format="%Y-%m-%dT%H:%M:%S")  # Arrow prints the fraction of its unit
+    return pc.binary_join_element_wise(pc.replace_substring_regex(shown, r"\.?0+$", ""), "Z", "")
+
+
+def cut(values: pa.Array) -> pa.Array:
+    """Cut texts at 256 characters with `…` (spec §8); cutting twice changes nothing."""
+    long = pc.greater(pc.utf8_length(values), CUT_CHARACTERS)
+    if not pc.any(long).as_py():
+        return values
+    short = pc.binary_join_element_wise(pc.utf8_slice_codeunits(values, 0, CUT_CHARACTERS), "…", "")
+    return pc.if_else(long, short, values)
+
+
+def safe(values: pa.Array) -> pa.Array:
+    """Put one `'` before what a spreadsheet would execute (spec §8; OWASP CSV injection)."""
+    risky = pc.match_substring_regex(values, _EXECUTES)
+    if not pc.any(risky).as_py():
+        return values
+    risky = pc.and_not(risky, pc.match_substring_regex(values, _PLAIN_NUMBER))
+    return pc.if_else(risky, pc.binary_join_element_wise("'", values, ""), values)
+
+
+def csv(columns: Sequence[pa.Array], *, escape: bool) -> pa.Buffer:
+    """Give rows of text columns as RFC 4180 lines with CRLF; null is an empty cell."""
+    cells = [pc.fill_null(column, "") for column in columns]
+    if escape:
+        cells = [safe(column) for column in cells]
+    cells = [_quoted(column) for column in cells]
+    return _joined(cells, ",", "\r\n")
+
+
+def csv_header(names: Sequence[str], *, escape: bool) -> bytes:
+    """Give a header line as `csv` would write it."""
+    return bytes(csv([pa.array([name], pa.string()) for name in names], escape=escape).to_pybytes())
+
+
+def _quoted(column: pa.Array) -> pa.Array:
+    special = pc.match_substring_regex(column, _NEEDS_QUOTES)
+    if not pc.any(special).as_py():
+        return column
+    doubled = pc.replace_substring(column, '"', '""')
+    return pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), column)
+
+
+def json_lines(names: Sequence[str], columns: Sequence[pa.Array], *, ready: bool = False) -> pa.Buffer:
+    """Give rows as JSON objects, one a line; texts are strings, numbers bare, null is null.
+
+    `ready`: the columns are JSON texts already.
+    """
+    parts: list[Any] = []
+    for position, (name, column) in enumerate(zip(names, columns, strict=True)):
+        parts.append(("{" if position == 0 else ",") + json.dumps(name, ensure_ascii=False) + ":")
+        values = column if ready else json_text(column)
+        parts.append(pc.fill_null(values, "null"))
+    return _joined([pc.binary_join_element_wise(*parts, "")], "", "}\n")
+
+
+def json_text(column: pa.Array) -> pa.Array:
+    """Give each value of a column as JSON text; null stays null."""
+    if not pa.types.is_string(column.type):
+        return pc.cast(column, pa.string())
+    special = pc.fill_null(pc.match_substring_regex(column, '["\\\\\\x00-\\x1f]'), False)
+    if pc.any(special).as_py():
+        quoted = [json.dumps(value, ensure_ascii=False)[1:-1] for value in column.filter(special).to_pylist()]
+        column = pc.replace_with_mask(column, special, pa.array(quoted, pa.string()))
+    return pc.binary_join_element_wise('"', column, '"', "")
+
+
+def _joined(cells: list[pa.Array], separator: str, end: str) -> pa.Buffer:
+    """Join columns row by row; the values buffer of the joined array *is* the text of all rows."""
+    if not cells or len(cells[0]) == 0:
+        return pa.py_buffer(b"")
+    ended = pc.binary_join_element_wise(cells[-1], end, "")
+    lines = pc.binary_join_element_wise(*cells[:-1], ended, separator) if len(cells) > 1 else ended
+    offsets, values = lines.buffers()[1:]
+    width = 8 if pa.types.is_large_string(lines.type) else 4
+    first, last = (
+        int.from_bytes(offsets[position * width : (position + 1) * width].to_pybytes(), "little")
+        for position in (lines.offset, lines.offset + len(lines))
+    )
+    return values.slice(first, last - first)

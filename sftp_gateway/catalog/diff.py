@@ -1,0 +1,183 @@
+"""Current version and accepted rows → what differs, product by product (spec §7).
+
+Products pair by key, then by a 64-bit hash of the typed values that are compared; only pairs with
+different hashes are looked at column by column (`changes`). The hash lives for one comparison: DuckDB
+does not promise it stable between releases. A changed row is missed with chance 2**-64.
+
+Leaves in the connection: `pairs(pos, bpos, k)` of products that differ (one side null: new or absent;
+`removes` true: `_op` = delete), `kept(bpos, k, retained)` of absent ones in full mode.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from sftp_gateway.catalog import engine
+from sftp_gateway.catalog.engine import Connection, identifier
+
+HIDDEN = "_"
+"""Columns that start so are ours: `_pos`, `_deleted`, `_base.<measure>`."""
+BASE_UNIT = "_base."
+KEY_SEPARATOR = " | "
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Counts of products. `updated` counts pairs with different hashes; `changes` looks closer."""
+
+    created: int
+    updated: int
+    unchanged: int
+    deleted: int
+    removed: int
+    """Absent from a full file, and not among the keys of its rejected rows."""
+    retained: int
+    """In the current version, and in the file only as a rejected row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A visible column of either side: how it reads there (SQL over `n` or `b`), None if it is absent."""
+
+    name: str
+    new: str | None
+    base: str | None
+
+
+def visible(schema: pa.Schema) -> list[str]:
+    """Name the columns of a version that people see, in order."""
+    return [name for name in schema.names if not name.startswith(HIDDEN)]
+
+
+def key_text(key: Sequence[str], side: str = "") -> str:
+    """Give SQL for the readable key of a row."""
+    prefix = f"{side}." if side else ""
+    if len(key) == 1:
+        return f"CAST({prefix}{identifier(key[0])} AS VARCHAR)"
+    parts = ", ".join(f"{prefix}{identifier(name)}" for name in key)
+    return f"concat_ws({engine.literal(KEY_SEPARATOR)}, {parts})"
+
+
+def compared(new: pa.Schema, base: pa.Schema) -> list[Compared]:
+    """Pair the visible columns of two versions; measures compare in base units, odd types as text."""
+    names = list(dict.fromkeys([*visible(new), *visible(base)]))
+    return [Compared(name, *_sides(name, new, base)) for name in names]
+
+
+def _sides(name: str, new: pa.Schema, base: pa.Schema) -> tuple[str | None, str | None]:
+    hidden = BASE_UNIT + name
+    if hidden in new.names and hidden in base.names:
+        name = hidden
+    both = name in new.names and name in base.names
+    kinds = [schema.field(name).type if name in schema.names else None for schema in (new, base)]
+    same = kinds[0] == kinds[1]
+    return (
+        _expression("n", name, kinds[0], as_is=not both or same),
+        _expression("b", name, kinds[1], as_is=not both or same),
+    )
+
+
+def _expression(side: str, name: str, kind: pa.DataType | None, *, as_is: bool) -> str | None:
+    if kind is None:
+        return None
+    column = f"{side}.{identifier(name)}"
+    if pa.types.is_timestamp(kind):  # as a number: needs no time zone data
+        return f"epoch_us({column})"
+    if as_is:
+        return column
+    if pa.types.is_decimal(kind):
+        return f"CAST({column} AS DECIMAL(38, 10))"
+    return f"CAST({column} AS VARCHAR)"
+
+
+def fingerprint(columns: Sequence[str | None]) -> str:
+    """Give SQL for a hash of a row's compared values."""
+    return f"hash({', '.join(column or 'NULL' for column in columns)})"
+
+
+def compare(  # noqa: PLR0913 - two sides and how to pair them
+    connection: Connection, new: pa.Schema, base: pa.Schema, key: Sequence[str], *, full: bool, rejected: bool
+) -> Difference:
+    """Compare `live` with `base_rows`; `rejected(key)` holds keys of rejected rows where `rejected`.
+
+    `full`: products absent from `live` are removed or retained; else left alone, and rows of `live`
+    whose `_deleted` is true delete theirs.
+    """
+    _pair(connection, new, base, key, full=full)
+    created, updated, deleted, absent = engine.one(
+        connection,
+        "SELECT count(*) FILTER (bpos IS NULL AND NOT removes), "
+        "count(*) FILTER (pos IS NOT NULL AND bpos IS NOT NULL AND NOT removes), "
+        "count(*) FILTER (removes AND bpos IS NOT NULL), count(*) FILTER (pos IS NULL) FROM pairs",
+    )
+    (live,) = engine.one(connection, "SELECT count(*) FROM live")
+    retained = _retain(connection, key, full=full, rejected=rejected)
+    removed = absent - retained if full else 0
+    return Difference(created, updated, live - created - updated - deleted, deleted, removed, retained)
+
+
+def _pair(  # noqa: PLR0913 - two sides and how to pair them
+    connection: Connection, new: pa.Schema, base: pa.Schema, key: Sequence[str], *, full: bool, exact: bool = False
+) -> None:
+    """Join on hashes alone, 24 bytes a row; only rows that differ are then looked up by their key.
+
+    Should two keys have one hash (2**-64 for each pair of keys), the join is done again on the keys.
+    """
+    columns = compared(new, base)
+    deleted = "n._deleted" if "_deleted" in new.names else "false"
+    new_key, base_key = key_text(key, "n"), key_text(key, "b")
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE differing AS
+        SELECT n.pos, b.pos AS bpos, coalesce(n.removes, false) AS removes
+        FROM (SELECT {new_key if exact else f"hash({new_key})"} AS hk, n._pos AS pos, {deleted} AS removes,
+                     {fingerprint([c.new for c in columns])} AS h FROM live n) n
+        {"FULL" if full else "LEFT"} JOIN
+             (SELECT {base_key if exact else f"hash({base_key})"} AS hk, b._pos AS pos,
+                     {fingerprint([c.base for c in columns])} AS h FROM base_rows b) b
+        ON n.hk = b.hk
+        WHERE n.h IS DISTINCT FROM b.h OR (n.removes AND b.pos IS NOT NULL)
+        """  # noqa: S608 - names are quoted by `identifier`
+    )
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE pairs AS
+        SELECT d.pos, d.bpos, CASE WHEN d.pos IS NULL THEN {base_key} ELSE {new_key} END AS k, d.removes,
+               d.pos IS NOT NULL AND d.bpos IS NOT NULL AND {new_key} <> {base_key} AS collides
+        FROM differing d LEFT JOIN live n ON n._pos = d.pos LEFT JOIN base_rows b ON b._pos = d.bpos
+        """  # noqa: S608 - names are quoted by `identifier`
+    )
+    if not exact and engine.one(connection, "SELECT count(*) FROM pairs WHERE collides") != (0,):
+        _pair(connection, new, base, key, full=full, exact=True)
+
+
+def _retain(connection: Connection, key: Sequence[str], *, full: bool, rejected: bool) -> int:
+    known = "k IN (SELECT key FROM rejected)" if rejected else "false"
+    if full:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE kept AS SELECT bpos, k, {known} AS retained FROM pairs WHERE pos IS NULL"  # noqa: S608 - ours
+        )
+        return engine.one(connection, "SELECT count(*) FILTER (retained) FROM kept")[0]
+    if not rejected:
+        return 0
+    return engine.one(
+        connection,
+        f"SELECT count(*) FROM (SELECT {key_text(key)} AS k FROM base_rows) "  # noqa: S608 - names are quoted
+        f"WHERE {known} AND k NOT IN (SELECT {key_text(key)} FROM live)",
+    )[0]
+
+
+def everything_is_new(connection: Connection, key: Sequence[str]) -> Difference:
+    """Give the difference to nothing: every row of `live` is created."""
+    deleted = "_deleted" if _has_deleted(connection) else "false"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE pairs AS SELECT _pos AS pos, NULL::BIGINT AS bpos, {key_text(key)} AS k, "  # noqa: S608 - names are quoted
+        f"false AS removes FROM live WHERE NOT {deleted}"
+    )
+    created, live = engine.one(connection, "SELECT (SELECT count(*) FROM pairs), (SELECT count(*) FROM live)")
+    return Difference(created, 0, live - created, 0, 0, 0)
+
+
+def _has_deleted(connection: Connection) -> bool:
+    return "_deleted" in [name for name, *_ in connection.execute("DESCRIBE live").fetchall()]

@@ -1,0 +1,102 @@
+"""What an upload's mode means for its rows: how they are checked, compared and put together (spec §7)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sftp_gateway.catalog.folding import fold
+from sftp_gateway.catalog.job import Corrected, Job, Lookup
+from sftp_gateway.catalog.read.source import Source
+from sftp_gateway.errors import Refused
+from sftp_gateway.upload import Mode, State
+
+MARKER = "_correction_of"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the rows of this upload are applied.
+
+    `rows`: FULL (a row is the whole product) or PARTIAL (it is merged with the current one).
+    `absent_goes`: products that are not in the file are removed, or withheld. `joins`: accepted rows
+    of the held upload that this one corrects. `stale`: keys that changed since the rows were rejected.
+    """
+
+    mode: Mode
+    rows: Mode
+    absent_goes: bool
+    corrected: Corrected | None = None
+    stale: pa.Array | None = None
+
+    @property
+    def joins(self) -> Path | None:
+        """The accepted rows of the held upload that this correction completes."""
+        return self.corrected.accepted if self.corrected is not None and _is_held(self.corrected) else None
+
+    @property
+    def is_correction(self) -> bool:
+        """Whether the file corrects an upload."""
+        return self.corrected is not None
+
+
+def _is_held(corrected: Corrected) -> bool:
+    return corrected.state is State.HELD and corrected.accepted is not None
+
+
+def of(job: Job, source: Source, lookup: Lookup) -> Plan:
+    """Decide how to apply a file; Refused FILE_CORRECTION if it corrects nothing we know."""
+    if source.correction_of:
+        corrected = _corrected(source, lookup)
+        held = _is_held(corrected)
+        mode = Mode.TEST if job.mode is Mode.TEST else Mode.CORRECTION
+        stale = None if held else _stale(corrected)
+        return Plan(mode, corrected.mode, held and corrected.mode is Mode.FULL, corrected, stale)
+    mode = job.mode
+    if mode is Mode.CORRECTION:
+        raise Refused(
+            "FILE_CORRECTION",
+            f"this was sent as a correction but has no {MARKER} column",
+            "send the correction file as you got it, with all of its columns",
+        )
+    rows = mode if mode in (Mode.FULL, Mode.PARTIAL) else Mode(job.settings.mode or Mode.FULL)
+    return Plan(mode, rows, rows is Mode.FULL)
+
+
+def _corrected(source: Source, lookup: Lookup) -> Corrected:
+    number = _number(source)
+    corrected = lookup(number)
+    if corrected is None:
+        raise Refused(
+            "FILE_CORRECTION",
+            f"this file corrects upload {number}, which is not known here or too old",
+            "send the rows as a partial file to /partial, or the whole catalog",
+        )
+    return corrected
+
+
+def _number(source: Source) -> int:
+    """Read the one upload that the marker column names; the whole column is looked at."""
+    position = next(p for p, header in enumerate(source.headers) if fold(header) == fold(MARKER))
+    found: set[str] = set()
+    for block in source.blocks():
+        found.update(value.strip() for value in pc.unique(block.cells[position]).to_pylist())
+    named = sorted(value for value in found if value)
+    if len(named) != 1 or not named[0].isascii() or not named[0].isdigit():
+        said = ", ".join(repr(value[:40]) for value in named[:3]) or "nothing"
+        raise Refused(
+            "FILE_CORRECTION",
+            f"the {MARKER} column must name one upload, and it says {said}",
+            "keep that column as it was in the correction file",
+        )
+    return int(named[0])
+
+
+def _stale(corrected: Corrected) -> pa.Array:
+    keys: list[Any] = [pq.read_table(path, columns=["key"])["key"] for path in corrected.changes]
+    if not keys:
+        return pa.array([], pa.string())
+    return pc.unique(pa.chunked_array([chunk for column in keys for chunk in column.chunks], pa.string()))

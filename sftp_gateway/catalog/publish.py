@@ -1,0 +1,129 @@
+"""Writes the file of a version and what belongs to it, into the job's directory; swaps nothing in.
+
+Rows are written once: where none has to go, the staged file becomes the version, and products that
+stay although the file lacks them (retained, withheld) are appended as further row groups.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sftp_gateway.catalog import diff, engine, report, stage, versionfile
+from sftp_gateway.catalog.engine import Connection, identifier
+from sftp_gateway.catalog.job import Made
+from sftp_gateway.catalog.stage import Positions
+
+
+class Paths:
+    """Where the files of a new version are made, all in one directory."""
+
+    def __init__(self, number: int, out: Path) -> None:
+        stem = f"v{number:06d}"
+        self.number = number
+        self.catalog, self.changes = out / f"{stem}.parquet", out / f"{stem}.changes.parquet"
+        self.changes_csv = out / f"{stem}.changes.csv"
+
+    def made(self) -> tuple[Made, ...]:
+        """Describe the three files, all written."""
+        return (
+            report.made("catalog", self.catalog),
+            report.made("changes", self.changes),
+            report.made("changes_csv", self.changes_csv),
+        )
+
+    def drop_changes(self) -> None:
+        """Delete the change files: no version is made."""
+        self.changes.unlink(missing_ok=True)
+        self.changes_csv.unlink(missing_ok=True)
+
+
+def version_schema(new: pa.Schema, base: pa.Schema, *, full: bool) -> pa.Schema:
+    """Give the columns of the version: the file's, and in modes that leave products alone theirs too."""
+    fields = [field for field in new if field.name not in ("_deleted", "_pos")]
+    if not full:
+        fields += [field for field in base if field.name not in new.names]
+    shown = [field for field in fields if not field.name.startswith(diff.HIDDEN)]
+    return pa.schema(shown + [field for field in fields if field.name.startswith(diff.HIDDEN)])
+
+
+def write_full(
+    connection: Connection, staged: stage.Stage, gone: Positions, path: Path, *, has_base: bool
+) -> pa.Schema:
+    """Write the version of a full file: its rows without `gone`, then what `kept` and `old` say stays."""
+    schema = version_schema(staged.schema, staged.schema, full=True)
+    if staged.on_disk and len(gone) == 0 and schema.equals(staged.schema):
+        staged.path.rename(path)
+        if has_base:
+            versionfile.append(path, staying(connection, schema))
+        return schema
+    with versionfile.Writer(path, schema) as writer:
+        for table in versionfile.without(staged.tables(), gone):
+            writer.write(versionfile.shaped(table, schema))
+        if has_base:
+            for table in staying(connection, schema):
+                writer.write(table)
+    return schema
+
+
+def staying(connection: Connection, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Give the current products that stay although the file lacks them."""
+    yield from _old(connection, "true", schema)
+
+
+def withheld(connection: Connection, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Give the current products whose removal is held back."""
+    yield from _old(connection, "NOT kept.retained", schema)
+
+
+def _old(connection: Connection, condition: str, schema: pa.Schema) -> Iterator[pa.Table]:
+    query = f"SELECT old.* FROM old JOIN kept ON old._pos = kept.bpos WHERE {condition} ORDER BY old._pos"  # noqa: S608 - ours
+    for batch in engine.reader(connection, query):
+        yield versionfile.shaped(pa.Table.from_batches([batch]), schema)
+
+
+def write_merged(
+    connection: Connection, staged: stage.Stage, base: Path | None, base_schema: pa.Schema, path: Path
+) -> pa.Schema:
+    """Write the version of single rows: current products but for those replaced or deleted, then the rows."""
+    schema = version_schema(staged.schema, base_schema, full=False)
+    replaced = _positions(connection, "SELECT bpos FROM pairs WHERE bpos IS NOT NULL ORDER BY bpos")
+    come = _positions(connection, "SELECT pos FROM pairs WHERE NOT removes ORDER BY pos")
+    with versionfile.Writer(path, schema) as writer:
+        if base is not None:
+            for table in versionfile.without(versionfile.tables(base), replaced):
+                writer.write(versionfile.shaped(table, schema))
+        for table in versionfile.only(staged.tables(), come):
+            writer.write(versionfile.shaped(table, schema))
+    return schema
+
+
+def _positions(connection: Connection, query: str) -> Positions:
+    (values,) = connection.execute(query).fetchnumpy().values()
+    return np.asarray(values, dtype=np.int64)
+
+
+def write_accepted(staged: stage.Stage, gone: Positions, path: Path) -> Made:
+    """Keep the accepted rows of a held upload, for a correction to join."""
+    if staged.on_disk and len(gone) == 0:
+        staged.path.rename(path)
+    else:
+        with versionfile.Writer(path, staged.schema) as writer:
+            for table in versionfile.without(staged.tables(), gone):
+                writer.write(table)
+    return report.made("accepted", path)
+
+
+def write_withheld(connection: Connection, schema: pa.Schema, path: Path) -> Made:
+    """Write the withheld products for people."""
+    return report.write_products(path, diff.visible(schema), withheld(connection, schema))
+
+
+def write_keys(connection: Connection, key: Sequence[str], path: Path) -> Made:
+    """Write the keys of the withheld products, for the next full file to compare with."""
+    names = ", ".join(f"old.{identifier(name)}" for name in key)
+    query = f"SELECT {names} FROM old JOIN kept ON old._pos = kept.bpos WHERE NOT kept.retained ORDER BY old._pos"  # noqa: S608 - names are quoted
+    pq.write_table(connection.sql(query).to_arrow_table(), path, compression="zstd")
+    return report.made("keys", path)

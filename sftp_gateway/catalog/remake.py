@@ -1,0 +1,72 @@
+"""Versions made of versions, without an upload: a release of what was withheld, a rollback."""
+
+import contextlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sftp_gateway import receipt
+from sftp_gateway.catalog import changes, decide, diff, engine, publish, versionfile
+from sftp_gateway.catalog.engine import Connection
+from sftp_gateway.catalog.job import Base, Remade
+from sftp_gateway.catalog.schema import Schema
+
+MEMORY_BYTES = 384 * 1024**2
+
+
+def release(base: Base, withheld_keys: Path, schema: Schema, out: Path, *, threads: int = 2) -> Remade:
+    """Make the current version anew without the withheld products (`approve` of a published upload)."""
+    paths = publish.Paths(base.number + 1, out)
+    with _opened(out, [base.path, withheld_keys], threads) as connection:
+        decide.show_base(connection, base.path, small=False)
+        engine.add_file(connection, "withheld_keys", withheld_keys)
+        text = diff.key_text(schema.key)
+        connection.execute(
+            f"CREATE TEMP TABLE kept AS SELECT _pos AS bpos, {text} AS k, false AS retained FROM base_rows "  # noqa: S608 - names are quoted
+            f"WHERE k IN (SELECT {text} FROM withheld_keys)"
+        )
+        gone = connection.execute("SELECT bpos FROM kept ORDER BY bpos").fetchnumpy()["bpos"]
+        with changes.Writer(paths.changes, paths.changes_csv) as writer:
+            changes.tell_removed(connection, writer)
+    kind = pq.read_schema(base.path)
+    with versionfile.Writer(paths.catalog, kind) as version:
+        for table in versionfile.without(versionfile.tables(base.path), np.asarray(gone, dtype=np.int64)):
+            version.write(table)
+    products = base.products - len(gone)
+    return _remade(paths, products, {"removed": len(gone), "unchanged": products}, kind)
+
+
+def rollback(base: Base, target: Base, schema: Schema, out: Path, *, threads: int = 2) -> Remade:
+    """Make a new version equal to the old one `target`; its changes are those against `base`."""
+    paths = publish.Paths(base.number + 1, out)
+    with _opened(out, [base.path, target.path], threads) as connection:
+        engine.add_file(connection, "live", target.path)
+        new, old = pq.read_schema(target.path), decide.show_base(connection, base.path, small=False)
+        found = diff.compare(connection, new, old, schema.key, full=True, rejected=False)
+        changes.fetch(connection, keep="false")
+        with changes.Writer(paths.changes, paths.changes_csv) as writer:
+            told = changes.tell_updated(connection, diff.compared(new, old), writer, move=1.0)
+            changes.tell_created(connection, writer)
+            changes.tell_removed(connection, writer)
+    shutil.copyfile(target.path, paths.catalog)
+    counts = {
+        "created": found.created,
+        "updated": told.updated,
+        "unchanged": found.unchanged + found.updated - told.updated,
+        "removed": found.removed,
+    }
+    return _remade(paths, target.products, counts, new)
+
+
+def _remade(paths: publish.Paths, products: int, counts: dict[str, int], schema: pa.Schema) -> Remade:
+    every = dict.fromkeys(receipt.CHANGES, 0) | counts
+    return Remade(paths.number, paths.made(), products, every, tuple(diff.visible(schema)))
+
+
+def _opened(out: Path, readable: list[Path], threads: int) -> contextlib.AbstractContextManager[Connection]:
+    scratch = out / "spill"
+    scratch.mkdir(exist_ok=True)
+    return engine.open_large(readable, scratch, memory_bytes=MEMORY_BYTES, threads=threads)

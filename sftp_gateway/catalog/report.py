@@ -1,0 +1,199 @@
+"""Findings → error file, its JSON twin, counts; products → withheld list; all → the receipt (spec §8).
+
+Findings come from spools sorted by row; everything is one pass in constant memory.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from isal import igzip
+
+from sftp_gateway.catalog import cells, findings
+from sftp_gateway.catalog.job import Made
+
+SAMPLES: Final = 10
+NAME_CHARACTERS: Final = 150
+ERROR_COLUMNS: Final = ("upload", *findings.SCHEMA.names)
+_DUPLICATES: Final = ("CATALOG_DUPLICATE_KEY", "CATALOG_DUPLICATE_ROW")
+_SEVERE: Final = ("error", "fatal")
+
+
+def safe_name(name: str) -> str:
+    """Give the base of result file names: anything but `[A-Za-z0-9._-]` becomes `_` (spec §8)."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:NAME_CHARACTERS]
+
+
+def in_order(streams: Sequence[Iterable[pa.RecordBatch]]) -> Iterator[pa.Table]:
+    """Merge streams of findings, each sorted by row, to one sorted by row; earlier streams first in a row."""
+    merged: Iterator[pa.Table] = (pa.Table.from_batches([batch]) for batch in streams[0])
+    for stream in streams[1:]:
+        merged = _merge_two(merged, (pa.Table.from_batches([batch]) for batch in stream))
+    return merged
+
+
+def _merge_two(first: Iterator[pa.Table], second: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    waiting = next(second, None)
+    for table in first:
+        last = table["row"][-1].as_py()
+        parts = [table]
+        while waiting is not None and waiting["row"][0].as_py() <= last:
+            cut = int(np.searchsorted(waiting["row"].to_numpy(), last, side="right"))
+            parts.append(waiting.slice(0, cut))
+            if cut < waiting.num_rows:
+                waiting = waiting.slice(cut)
+                break
+            waiting = next(second, None)
+        yield _sorted(parts)
+    while waiting is not None:
+        yield waiting
+        waiting = next(second, None)
+
+
+def _sorted(parts: list[pa.Table]) -> pa.Table:
+    if len(parts) == 1:
+        return parts[0]
+    table = pa.concat_tables(parts)
+    return table.take(pa.array(np.argsort(table["row"].to_numpy(), kind="stable")))
+
+
+@dataclass(slots=True)
+class Counts:
+    """How often each (code, severity, column, rule) was found, the first samples, and rows warned of."""
+
+    groups: dict[tuple[str, str, str, str], dict[str, Any]] = field(default_factory=dict)
+    warned: int = 0
+    _open_row: int = -1
+    _open_flags: tuple[bool, bool] = (False, False)
+
+    def add(self, table: pa.Table) -> None:
+        """Count a table of findings."""
+        keyed = table.select(["code", "severity", "column"]).append_column("at", pa.array(np.arange(table.num_rows)))
+        grouped = keyed.group_by(["code", "severity", "column"]).aggregate([("at", "count"), ("at", "min")])
+        for group in sorted(grouped.to_pylist(), key=lambda group: group["at_min"]):
+            self._add_group(table, group)
+
+    def _add_group(self, table: pa.Table, group: dict[str, Any]) -> None:
+        code, severity, column = group["code"], group["severity"], group["column"] or ""
+        rule = column if code == "FIELD_RULE" else ""
+        entry = self.groups.setdefault(
+            (code, severity, column, rule),
+            {
+                "code": code,
+                "severity": severity,
+                "column": None if rule else column or None,
+                "rule": rule or None,
+                "count": 0,
+                "samples": [],
+            },
+        )
+        entry["count"] += group["at_count"]
+        missing = SAMPLES - len(entry["samples"])
+        if missing > 0:
+            mask = pc.and_(pc.equal(table["code"], code), pc.equal(table["severity"], severity))
+            rows = table.filter(pc.and_(mask, pc.equal(table["column"], group["column"]))).slice(0, missing)
+            entry["samples"] += [_sample(row) for row in rows.to_pylist()]
+
+    def add_rows(self, table: pa.Table) -> None:
+        """Count rows that were kept with a warning; tables come in order of rows."""
+        rows = table["row"].to_numpy()
+        severity, code = table["severity"], table["code"]
+        bad = pc.or_(pc.is_in(severity, pa.array(_SEVERE)), pc.is_in(code, pa.array(_DUPLICATES))).to_numpy()
+        warn = pc.equal(severity, "warning").to_numpy()
+        starts = np.flatnonzero(np.concatenate(([True], rows[1:] != rows[:-1])))
+        bad_rows, warn_rows = np.logical_or.reduceat(bad, starts), np.logical_or.reduceat(warn, starts)
+        if rows[0] == self._open_row:
+            bad_rows[0] |= self._open_flags[0]
+            warn_rows[0] |= self._open_flags[1]
+        else:
+            self.close_row()
+        self.warned += int((warn_rows[:-1] & ~bad_rows[:-1]).sum())
+        self._open_row = int(rows[-1])
+        self._open_flags = (bool(bad_rows[-1]), bool(warn_rows[-1]))
+
+    def close_row(self) -> None:
+        """Count the row whose findings ended."""
+        bad, warn = self._open_flags
+        self.warned += int(warn and not bad)
+        self._open_flags = (False, False)
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Give the receipt's `findings`: worst first, then most frequent."""
+        rank = {"fatal": 0, "error": 1, "warning": 2, "info": 3}
+        return sorted(self.groups.values(), key=lambda group: (rank[group["severity"]], -group["count"]))
+
+
+def _sample(row: dict[str, Any]) -> dict[str, Any]:
+    shown = ("row", "line", "byte_offset", "key", "value", "message", "suggestion")
+    sample = {name: row[name] for name in shown}
+    sample["value"] = sample["value"][: cells.CUT_CHARACTERS] + "…" * (len(sample["value"]) > cells.CUT_CHARACTERS)
+    return sample
+
+
+class ErrorFiles:
+    """`errors.csv` (for people, escaped) and `errors.jsonl.gz` (for machines), written side by side."""
+
+    def __init__(self, csv: Path, jsonl: Path, upload: int) -> None:
+        self._csv = csv.open("wb")
+        self._jsonl: Any = igzip.open(jsonl, "wb", compresslevel=1)  # type: ignore[no-untyped-call]  # isal ships no types for it
+        self._upload = upload
+        self._csv.write(cells.BOM + cells.csv_header(ERROR_COLUMNS, escape=True))
+
+    def add(self, table: pa.Table) -> None:
+        """Append findings."""
+        upload = pa.array(np.full(table.num_rows, self._upload, dtype=np.int64))
+        columns = [upload] + [column.combine_chunks() for column in table.columns]
+        columns[ERROR_COLUMNS.index("value")] = cells.cut(columns[ERROR_COLUMNS.index("value")])
+        self._jsonl.write(cells.json_lines(ERROR_COLUMNS, columns))
+        self._csv.write(cells.csv([cells.text(column) for column in columns], escape=True))
+
+    def close(self) -> None:
+        """Finish both files."""
+        self._csv.close()
+        self._jsonl.close()
+
+
+def write_findings(
+    whole: Sequence[findings.Finding], streams: Sequence[Iterable[pa.RecordBatch]], out: Path, base: str, upload: int
+) -> tuple[Counts, list[Made]]:
+    """Write every finding, whole-file ones first, then by row; no files when there is none."""
+    counts = Counts()
+    csv, jsonl = out / f"{base}.{upload}.errors.csv", out / f"{base}.{upload}.errors.jsonl.gz"
+    files: ErrorFiles | None = None
+    try:
+        for position, table in enumerate(_all(whole, streams)):
+            files = files or ErrorFiles(csv, jsonl, upload)
+            files.add(table)
+            counts.add(table)
+            if position or not whole:
+                counts.add_rows(table)
+    finally:
+        if files is not None:
+            files.close()
+    counts.close_row()
+    return counts, [made("errors", csv), made("errors_json", jsonl)] if files else []
+
+
+def _all(whole: Sequence[findings.Finding], streams: Sequence[Iterable[pa.RecordBatch]]) -> Iterator[pa.Table]:
+    if whole:
+        yield findings.table(whole)
+    yield from (table for table in in_order(streams) if table.num_rows)
+
+
+def made(kind: str, path: Path, name: str = "") -> Made:
+    """Describe a finished file."""
+    return Made(kind, name or path.name, path, path.stat().st_size)
+
+
+def write_products(path: Path, columns: Sequence[str], tables: Iterable[pa.Table]) -> Made:
+    """Write whole products as an escaped CSV for people: the withheld list."""
+    with path.open("wb") as file:
+        file.write(cells.BOM + cells.csv_header(columns, escape=True))
+        for table in tables:
+            file.write(cells.csv([cells.text(table[name]) for name in columns], escape=True))
+    return made("withheld", path)

@@ -1,0 +1,233 @@
+"""A file → its accepted rows staged, its findings spooled, its rejected rows written for correction.
+
+Reading, checking and writing run in three threads over a bounded number of blocks. Serves run.
+"""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog import findings, keys, lane, spool, stage, versionfile
+from sftp_gateway.catalog.read.source import Block, Reject, Source
+from sftp_gateway.catalog.typed import ROW, Checked
+
+KEYS = pa.schema([("key", pa.string())])
+NAMED_ROWS = 30
+_SEVERE = pa.array(["error", "fatal"])
+
+Check = Callable[[Block], Checked]
+Indices = npt.NDArray[np.int64]
+
+
+class Corrections(Protocol):
+    """Where rejected rows go: `corrections.CorrectionWriter`."""
+
+    def add_rows(self, block: Block, indices: Indices, codes: Any, errors: Any, suggestions: Any) -> None:
+        """Append rejected rows of a block with their reasons, three string arrays."""
+
+    def add_reject(self, reject: Reject) -> None:
+        """Append a record that could not be read as a row."""
+
+
+@dataclass(slots=True)
+class Sifted:
+    """What a pass over a file found, and where it lies."""
+
+    stage: stage.Stage
+    findings: spool.Spool
+    rejected_keys: spool.Spool
+    read: int = 0
+    rejected: int = 0
+    unkeyed: int = 0
+    rejected_rows: list[int] = field(default_factory=list)
+    """Numbers of the first rejected rows, for people."""
+    seconds: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "check": 0.0})
+
+    def close(self) -> None:
+        """Delete what is left on disk."""
+        self.stage.close()
+        self.findings.remove()
+        self.rejected_keys.remove()
+
+
+def start(scratch: Path) -> Sifted:
+    """Begin with nothing."""
+    return Sifted(
+        stage.Stage(scratch),
+        spool.Spool(scratch / "findings.arrow", findings.SCHEMA),
+        spool.Spool(scratch / "rejected.arrow", KEYS),
+    )
+
+
+def file(
+    sifted: Sifted, source: Source, check: Check, key_of: keys.Reader, corrections: Corrections
+) -> Iterator[Block]:
+    """Run every block of the source through `check` and put what comes out in its place; gives each block done.
+
+    Raises errors.Refused or Incomplete when the reader finds that the file cannot be used.
+    """
+    with contextlib.closing(_checked(sifted, source, check)) as stream:
+        for block, checked in stream:
+            _take(sifted, block, checked, key_of, corrections)
+            yield block
+
+
+def _checked(sifted: Sifted, source: Source, check: Check) -> Generator[tuple[Block, Checked], None, None]:
+    """Check blocks in one thread while another reads; `read` and `check` seconds are time at work."""
+
+    def pairs() -> Iterator[tuple[Block, Checked]]:
+        for block in lane.ahead(_timed(source.blocks(), sifted.seconds)):
+            begun = time.perf_counter()
+            checked = check(block)
+            sifted.seconds["check"] += time.perf_counter() - begun
+            yield block, checked
+
+    return lane.ahead(pairs())
+
+
+def _timed(blocks: Iterator[Block], seconds: dict[str, float]) -> Iterator[Block]:
+    while True:
+        begun = time.perf_counter()
+        block = next(blocks, None)
+        seconds["read"] += time.perf_counter() - begun
+        if block is None:
+            return
+        yield block
+
+
+def _take(sifted: Sifted, block: Block, checked: Checked, key_of: keys.Reader, corrections: Corrections) -> None:
+    kept = checked.accepted
+    sifted.stage.add(
+        checked.good.drop_columns([ROW]),
+        block.row[kept],
+        None if block.line is None else block.line[kept],
+        None if block.offset is None else block.offset[kept],
+    )
+    found = _findings(block, checked, key_of)
+    sifted.findings.add(found)
+    _count(sifted, block, checked, key_of)
+    if len(checked.rejected) or block.rejects:
+        _correct(block, checked, found, corrections)
+
+
+def _findings(block: Block, checked: Checked, key_of: keys.Reader) -> pa.Table:
+    """Give all findings of a block by row; a record that cannot be read may still show its key."""
+    if not block.rejects and not block.notes:
+        return checked.findings
+    read = [key_of.named(reject) for reject in block.rejects]
+    table = pa.concat_tables([findings.table([*block.notes, *read]), checked.findings])
+    return _by_row(table)
+
+
+def _by_row(table: pa.Table) -> pa.Table:
+    return table.take(pa.array(np.argsort(table["row"].to_numpy(), kind="stable")))
+
+
+def _count(sifted: Sifted, block: Block, checked: Checked, key_of: keys.Reader) -> None:
+    readable = [key for reject in block.rejects if (key := key_of.of(reject.cells))]
+    sifted.read += len(block) + len(block.rejects)
+    sifted.rejected += len(checked.rejected) + len(block.rejects)
+    room = NAMED_ROWS - len(sifted.rejected_rows)
+    if room > 0:
+        rows = [*block.row[checked.rejected[:room]].tolist(), *(reject.finding.row or 0 for reject in block.rejects)]
+        sifted.rejected_rows += sorted(rows)[:room]
+    sifted.unkeyed += checked.unkeyed + len(block.rejects) - len(readable)
+    known = [*checked.rejected_keys, *readable]
+    if known:
+        sifted.rejected_keys.add(pa.table([pa.array(known, pa.string())], schema=KEYS))
+
+
+def _correct(block: Block, checked: Checked, found: pa.Table, corrections: Corrections) -> None:
+    """Hand rejected records on in their order in the file, each with its reasons."""
+    rejects = sorted(block.rejects, key=lambda reject: reject.finding.row or 0)
+    done = 0
+    rows = block.row[checked.rejected]
+    for reject in rejects:
+        upto = int(np.searchsorted(rows, reject.finding.row or 0))
+        add_rows(corrections, block, checked.rejected[done:upto], found)
+        corrections.add_reject(reject)
+        done = upto
+    add_rows(corrections, block, checked.rejected[done:], found)
+
+
+def add_rows(corrections: Corrections, block: Block, indices: Indices, found: pa.Table) -> None:
+    """Write rejected rows of a block for correction; `found` holds their findings, sorted by row."""
+    if len(indices) == 0:
+        return
+    severe = found.filter(pc.is_in(found["severity"], _SEVERE))
+    codes, errors, hints = (_listed(severe, name, block.row[indices]) for name in ("code", "message", "suggestion"))
+    corrections.add_rows(block, indices, codes, errors, hints)
+
+
+def _listed(severe: pa.Table, name: str, rows: Indices) -> pa.Array:
+    """Join the texts of one field row by row: codes by spaces, else `column: text; column: text`."""
+    owner = severe["row"].to_numpy()
+    starts, ends = np.searchsorted(owner, rows, "left"), np.searchsorted(owner, rows, "right")
+    texts = severe[name].combine_chunks()
+    if name != "code":
+        columns = severe["column"].combine_chunks()
+        bare = pc.or_(pc.equal(columns, ""), pc.equal(texts, ""))
+        texts = pc.if_else(bare, texts, pc.binary_join_element_wise(columns, texts, ": "))
+    offsets = np.concatenate(([0], np.cumsum(ends - starts))).astype(np.int32)
+    lists = pa.ListArray.from_arrays(pa.array(offsets), texts.take(pa.array(_ranges(starts, ends))))
+    joined = pc.binary_join(lists, " " if name == "code" else "; ")
+    if name == "suggestion":  # not every finding of a row suggests something
+        joined = pc.utf8_trim(pc.replace_substring_regex(joined, "(; )+", "; "), characters="; ")
+    return joined
+
+
+def _ranges(starts: Indices, ends: Indices) -> Indices:
+    """Give every index of the ranges one after the other."""
+    lengths = ends - starts
+    skipped = np.repeat(starts - np.concatenate(([0], np.cumsum(lengths)[:-1])), lengths)
+    return np.asarray(np.arange(int(lengths.sum())) + skipped, dtype=np.int64)
+
+
+def reject_stale(block: Block, checked: Checked, stale: pa.Array, key: tuple[str, ...]) -> Checked:
+    """Reject accepted rows of a correction whose product changed in a later version (spec §7)."""
+    if len(stale) == 0 or checked.good.num_rows == 0:
+        return checked
+    names = keys.texts(checked.good, key)
+    mask = np.asarray(pc.is_in(names, stale).to_pylist(), dtype=bool)
+    if not mask.any():
+        return checked
+    rejected = checked.accepted[mask]
+    told = [
+        findings.Finding(
+            "CATALOG_STALE_CORRECTION",
+            "this product changed in a later version than the one your row was compared with, so the row was not used",
+            "check the product in the current catalog and send the row in a new file",
+            row=int(block.row[index]),
+            line=None if block.line is None else int(block.line[index]),
+            byte_offset=None if block.offset is None else int(block.offset[index]),
+            key=name,
+            column=", ".join(key),
+            value=name,
+        )
+        for index, name in zip(rejected, names.filter(pa.array(mask)).to_pylist(), strict=True)
+    ]
+    return dataclasses.replace(
+        checked,
+        good=checked.good.filter(pa.array(~mask)),
+        accepted=checked.accepted[~mask],
+        rejected=np.union1d(checked.rejected, rejected),
+        rejected_keys=[*checked.rejected_keys, *(finding.key for finding in told)],
+        findings=_by_row(pa.concat_tables([checked.findings, findings.table(told)])),
+    )
+
+
+def join(sifted: Sifted, path: Path, schema: pa.Schema) -> None:
+    """Put the accepted rows of a held upload before those of this file; they have no place in it."""
+    for table in versionfile.tables(path):
+        nowhere = np.zeros(table.num_rows, dtype=np.int64)
+        sifted.stage.add(versionfile.shaped(table, schema), nowhere, None, None)
+        sifted.read += table.num_rows

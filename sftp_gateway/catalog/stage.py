@@ -1,0 +1,115 @@
+"""Accepted rows between checking and publishing, and where in the file each one stood.
+
+A small stage is a table in memory; a large one is already written as the Parquet file that becomes
+the version, so that in the usual case no row is written twice. Serves run, unique, diff, publish.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from sftp_gateway.catalog import engine, versionfile
+
+MEMORY_BYTES = 16 * 1024**2
+Positions = npt.NDArray[np.int64]
+
+
+class Places:
+    """Row, line and byte offset of each accepted row, -1 where there is none; 24 bytes a row."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._held: list[Positions] = []
+        self._file = path.open("wb")
+
+    def add(self, row: Positions, line: Positions | None, offset: Positions | None) -> None:
+        """Append the places of rows in order."""
+        unknown = np.full(len(row), -1, dtype=np.int64)
+        columns = [row, unknown if line is None else line, unknown if offset is None else offset]
+        self._file.write(np.column_stack(columns).astype(np.int64, copy=False).tobytes())
+
+    def at(self, positions: Positions) -> Positions:
+        """Give an (n, 3) array: row, line, offset of the rows at these positions of the stage."""
+        self._file.flush()
+        if len(positions) == 0:
+            return np.empty((0, 3), dtype=np.int64)
+        return np.asarray(np.memmap(self.path, dtype=np.int64, mode="r").reshape(-1, 3)[positions])
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class Stage:
+    """Accepted rows in file order. `add` all, then `finish`, then read."""
+
+    def __init__(self, scratch: Path, memory_bytes: int = MEMORY_BYTES) -> None:
+        self.path = scratch / "stage.parquet"
+        self.places = Places(scratch / "places.bin")
+        self.rows = 0
+        self.schema: pa.Schema = pa.schema([])
+        self.filled: dict[str, int] = {}
+        self.table: pa.Table | None = None
+        self._memory_bytes = memory_bytes
+        self._held: list[pa.Table] = []
+        self._held_bytes = 0
+        self._writer: versionfile.Writer | None = None
+
+    def add(self, table: pa.Table, row: Positions, line: Positions | None, offset: Positions | None) -> None:
+        """Append rows with their places; all tables have one schema."""
+        if not self._held and self._writer is None:
+            self.schema = table.schema
+        self.rows += table.num_rows
+        self.places.add(row, line, offset)
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            self.filled[name] = self.filled.get(name, 0) + table.num_rows - column.null_count
+        if self._writer is not None:
+            self._writer.write(table)
+            return
+        self._held.append(table)
+        self._held_bytes += table.get_total_buffer_size()
+        if self._held_bytes > self._memory_bytes:
+            self._to_disk()
+
+    def _to_disk(self) -> None:
+        sample = pa.concat_tables(self._held)
+        self._writer = versionfile.Writer(self.path, self.schema, sample.slice(0, 20_000))
+        for table in self._held:
+            self._writer.write(table)
+        self._held = []
+
+    def finish(self) -> None:
+        """No more rows come."""
+        if self._writer is not None:
+            self._writer.close()
+        else:
+            self.table = pa.concat_tables(self._held) if self._held else self.schema.empty_table()
+            self._held = []
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the rows are in `path`, as a version file."""
+        return self._writer is not None
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Read the rows in order."""
+        if self.table is not None:
+            yield self.table
+        else:
+            yield from versionfile.tables(self.path)
+
+    def show(self, connection: engine.Connection, name: str) -> None:
+        """Make the rows readable in DuckDB as `name`."""
+        if self.table is not None:
+            engine.add_table(connection, name, self.table)
+        else:
+            engine.add_file(connection, name, self.path)
+
+    def close(self) -> None:
+        """Delete what is left."""
+        self.places.close()
+        self.path.unlink(missing_ok=True)
