@@ -14,11 +14,12 @@ class Curl:
         if "sftp" not in _protocols(self.program):
             raise place.NotInstalled("this curl is built without SFTP: apt-get install curl")
 
+    def command(self, *arguments: str | Path) -> tuple[str | Path, ...]:
+        login = f"{self.here.user}:{self.here.password}"
+        return self.program, "-q", "-sS", "--insecure", "-u", login, *arguments
+
     async def call(self, *arguments: str | Path) -> str:
-        here = self.here
-        return await place.run(
-            here, self.program, "-q", "-sS", "--insecure", "-u", f"{here.user}:{here.password}", *arguments
-        )
+        return await place.run(self.here, *self.command(*arguments))
 
     def url(self, remote: str) -> str:
         return f"sftp://{self.here.host}:{self.here.port}/{remote.lstrip('/')}"

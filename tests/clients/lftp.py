@@ -12,14 +12,17 @@ class Lftp:
     def __init__(self, here: Place) -> None:
         self.here, self.program = here, place.needs("lftp", "lftp")
 
-    async def script(self, *lines: str) -> str:
+    def command(self, *lines: str) -> tuple[str, ...]:
         here = self.here
         known = here.scratch / "known_hosts"
         known.write_text(f"[{here.host}]:{here.port} {here.host_key}\n")
         connect = f"ssh -a -x -F /dev/null -o UserKnownHostsFile={known} -o IdentitiesOnly=yes -i {here.key_file}"
         settings = (f'set sftp:connect-program "{connect}"', "set net:max-retries 1", "set cmd:fail-exit yes")
         opened = f"open -u {here.user},none sftp://{here.host}:{here.port}"
-        return await place.run(here, self.program, "--norc", "-c", "; ".join((*settings, opened, *lines)))
+        return self.program, "--norc", "-c", "; ".join((*settings, opened, *lines))
+
+    async def script(self, *lines: str) -> str:
+        return await place.run(self.here, *self.command(*lines))
 
     async def put(self, local: Path, remote: str) -> None:
         await self.script(f"put {local} -o {remote}")

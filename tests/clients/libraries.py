@@ -234,6 +234,7 @@ class Winscp(Asyncssh):
             await sftp.utime(remote, (1_767_600_000, 1_767_600_000))
 
     put_over_by_rename = put_by_rename
+    put_after_removing = append = put_preserving = change_attributes = put_tree = names = get = None  # the parent's own
 
     async def resume(self, local: Path, remote: str) -> None:
         """STAT, then OPEN without APPEND and without TRUNC, and offset WRITEs (sftpgo #420)."""

@@ -39,7 +39,7 @@ class Psftp:
         await self.script(f"reput {local} {remote}")
 
     async def change_attributes(self, remote: str) -> None:
-        await self.script(f"chmod 600 {remote}", f"ls {remote}")
+        await self.script(f"chmod 600 {remote}", "ls /inbox")
 
     async def put_tree(self, folder: Path, remote: str) -> None:
         for _ in range(2):

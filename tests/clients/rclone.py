@@ -12,8 +12,11 @@ class Rclone:
     def __init__(self, here: Place) -> None:
         self.here, self.program = here, place.needs("rclone", "rclone")
 
-    async def call(self, verb: str, *arguments: str | Path) -> str:
-        return await place.run(self.here, self.program, "--config", "", "--retries", "1", "-q", verb, *arguments)
+    def command(self, *arguments: str | Path) -> tuple[str | Path, ...]:
+        return self.program, "--config", "", "--retries", "1", "-q", *arguments
+
+    async def call(self, *arguments: str | Path) -> str:
+        return await place.run(self.here, *self.command(*arguments))
 
     def at(self, remote: str) -> str:
         here = self.here
