@@ -294,7 +294,7 @@ class Desk:
                 with self.files.local(Area.SOURCES, sha256) as blob:
                     real = digest(blob, kind)
             if told != real:
-                return _mismatch(kind, upload_name.base(item.path or item.sent), told, real)
+                return mismatch(kind, upload_name.base(item.path or item.sent), told, real)
         return None
 
     def _receive(self, tx: Transaction, item: Taken, own: BrandSettings, told: Told) -> None:
@@ -398,7 +398,8 @@ def _fresh(row: Entry, own: BrandSettings, beside: dict[str, Entry]) -> dict[str
     return {kind: item for kind, item in found.items() if item.place in {Place.OPEN, Place.CLOSED}}
 
 
-def _mismatch(kind: str, name: str, told: str | None, real: str) -> dict[str, Any]:
+def mismatch(kind: str, name: str, told: str | None, real: str) -> dict[str, Any]:
+    """Say that a checksum file contradicts its file, as a reason of a refusal."""
     text = f"{name} says {told}, the file that arrived has {kind} {real}"
     if told is None:
         text = f"{name} has no {kind} checksum in it"

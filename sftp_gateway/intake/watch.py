@@ -1,0 +1,348 @@
+"""Drop folders: `<drop>/<brand>/{inbox,partial,test}/`, for files that come by other means than SFTP.
+
+A folder of the host is a dangerous place: whoever writes there may swap a file for a link, or go on
+writing. So nothing is followed (every step by descriptor, O_NOFOLLOW), only regular files directly
+in these directories count, a file is taken when size and time stood still, and what was copied is
+compared with what is there before the original goes. The store's row comes before the removal: a
+crash between leaves a file that is recognised and only removed.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from sftp_gateway import errors, logs, settings, upload_name
+from sftp_gateway.blobs import Area, Files
+from sftp_gateway.intake import answer
+from sftp_gateway.intake.desk import LONGEST_COMPANION_BYTES, end_refused, mismatch
+from sftp_gateway.store import brands, uploads
+from sftp_gateway.store.database import Store
+from sftp_gateway.upload import State
+
+log = logs.get(__name__)
+
+BLOCK_BYTES = 1 << 20
+NO_FOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
+BACKOFF_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What tells one state of a file from another."""
+
+    inode: int
+    bytes: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> Self:
+        """Take it from a stat."""
+        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that lies in a drop folder."""
+
+    brand: str
+    top: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """The path of the upload: as if it had been sent there."""
+        return f"{self.top}/{self.name}"
+
+
+@dataclass
+class Drop:
+    """Takes files from the drop folders while it runs. `wake_worker` hears that there may be a job."""
+
+    store: Store
+    files: Files
+    folder: Path
+    rules: settings.Intake
+    max_file_bytes: int
+    wake_worker: Callable[[], None]
+    taken: int = 0
+    _seen: dict[Found, tuple[Look, float]] = field(init=False, default_factory=dict)
+    _done: dict[Found, Look] = field(init=False, default_factory=dict)
+    _observer: BaseObserver | None = field(init=False, default=None)
+    _woken: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _temporary: upload_name.Temporary = field(init=False)
+
+    async def __aenter__(self) -> Self:
+        """Make the folders and begin to watch; without inotify only the rescan is left, which is enough."""
+        rules = self.rules
+        self._temporary = upload_name.Temporary(
+            rules.temporary_prefixes, rules.temporary_suffixes, rules.temporary_patterns
+        )
+        await asyncio.to_thread(self._make_folders)
+        loop = asyncio.get_running_loop()
+        observer = Observer()
+        observer.schedule(_Waker(loop, self._woken), str(self.folder), recursive=True)
+        try:
+            await asyncio.to_thread(observer.start)
+        except OSError as error:
+            log.warning("drop.unwatched", folder=str(self.folder), reason=str(error), rescan=rules.rescan_seconds)
+        else:
+            self._observer = observer
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        """Stop watching."""
+        if self._observer is not None:
+            self._observer.stop()
+            await asyncio.to_thread(self._observer.join)
+
+    async def run(self) -> None:
+        """Look when something happens, when a file may have rested, and every `rescan_seconds`."""
+        while True:
+            self._woken.clear()
+            try:
+                wait = await asyncio.to_thread(self.look)
+            except (errors.Unavailable, OSError) as error:
+                log.warning("drop.postponed", reason=str(error))
+                wait = BACKOFF_SECONDS
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._woken.wait()
+            # Many events come together; a file rests for seconds, so nothing is lost by this.
+            await asyncio.sleep(min(0.05, self.rules.quiet_seconds / 4))
+
+    def snapshot(self) -> dict[str, Any]:
+        """Tell what waits to come to rest."""
+        return {"folder": str(self.folder), "watched": self._observer is not None, "taken": self.taken,
+                "resting": len(self._seen)}  # fmt: skip
+
+    def look(self) -> float:
+        """Go through the folders once, take what rested; give the seconds until the next look (blocks)."""
+        self._make_folders()
+        now = time.monotonic()
+        there: set[Found] = set()
+        wait = self.rules.rescan_seconds
+        for found, look in self._all():
+            there.add(found)
+            if self._done.get(found) == look:
+                continue
+            before, since = self._seen.get(found, (None, now))
+            if before != look:
+                self._seen[found] = (look, now)
+                since = now
+            rest = since + self.rules.quiet_seconds - now
+            if rest > 0:
+                wait = min(wait, rest)
+            elif not self._speaks_only(found) and self._take(found, look):
+                self._seen.pop(found, None)
+        for gone in self._seen.keys() - there:
+            del self._seen[gone]
+        for gone in self._done.keys() - there:
+            del self._done[gone]
+        return wait
+
+    # --- looking
+
+    def _make_folders(self) -> None:
+        """Make the folders of every brand there is; what lies in others is nobody's."""
+        self.folder.mkdir(mode=0o770, parents=True, exist_ok=True)
+        for brand in brands.all_brands(self.store):
+            for top in upload_name.TOPS:
+                with contextlib.suppress(FileExistsError, NotADirectoryError):
+                    (self.folder / brand.name / top).mkdir(mode=0o770, parents=True, exist_ok=True)
+
+    def _all(self) -> Iterator[tuple[Found, Look]]:
+        for brand in brands.all_brands(self.store):
+            for top in upload_name.TOPS:
+                with _directory(self.folder, brand.name, top) as directory:
+                    if directory is not None:
+                        yield from self._inside(directory, brand.name, top)
+
+    def _inside(self, directory: int, brand: str, top: str) -> Iterator[tuple[Found, Look]]:
+        for name in sorted(os.listdir(directory)):
+            if f"{top}/{name}" in self._temporary or not _is_text(name):
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode):
+                    yield Found(brand, top, name), Look.of(found)
+
+    def _speaks_only(self, found: Found) -> bool:
+        return upload_name.subject(found.path) is not None
+
+    # --- taking
+
+    def _take(self, found: Found, look: Look) -> bool:
+        """Take one file; False if it moved while it was taken."""
+        scratch = self.files.scratch("drop-")
+        copy = scratch / secrets.token_hex(8)
+        try:
+            with _directory(self.folder, found.brand, found.top) as directory:
+                if directory is None:
+                    return True
+                if look.bytes > self.max_file_bytes:
+                    log.warning("drop.too_large", brand=found.brand, path=found.path, bytes=look.bytes)
+                    self._done[found] = look
+                    return True
+                sha256 = _copied(directory, found.name, look, copy)
+                if sha256 is None:
+                    return False
+                reason, companions = self._compared(directory, found, copy, sha256)
+                self._receive(found, look, copy, sha256, reason)
+                self._remove(directory, found, look)
+                for name in companions:
+                    with contextlib.suppress(OSError):
+                        os.unlink(name, dir_fd=directory)
+        finally:
+            copy.unlink(missing_ok=True)
+            scratch.rmdir()
+        self.taken += 1
+        return True
+
+    def _receive(self, found: Found, look: Look, copy: Path, sha256: str, reason: dict[str, Any] | None) -> None:
+        facts = {"inode": look.inode, "modified_ns": look.modified_ns}
+        if self._was_received(found, sha256, facts):
+            return
+        self.files.keep(Area.SOURCES, sha256, copy)
+        own = brands.get(self.store, found.brand).settings
+        values: dict[str, Any] = {
+            "brand": found.brand, "mode": upload_name.mode(found.path, own.mode), "path": found.path,
+            "sha256": sha256, "bytes": look.bytes, "via": "drop", "complete": True,
+            "received_at": datetime.now(UTC), "client": facts,
+        }  # fmt: skip
+        if reason is None:
+            uploads.receive(self.store, **values)
+        else:
+            self._refuse(values, reason)
+        log.info("drop.taken", brand=found.brand, path=found.path, bytes=look.bytes, sha256=sha256)
+        self.wake_worker()
+
+    def _refuse(self, values: dict[str, Any], reason: dict[str, Any]) -> None:
+        with self.store.write() as tx:
+            upload = uploads.insert(tx, **values, state=State.UNFINISHED)
+        found = uploads.get(self.store, upload)
+        made = answer.make(self.files, found, reason)
+        with self.store.write() as tx:
+            end_refused(tx, found, made, found.sha256)
+
+    def _was_received(self, found: Found, sha256: str, facts: dict[str, Any]) -> bool:
+        """Whether this very file was received before a crash, and only its removal is left to do."""
+        recent, _ = uploads.listing(self.store, brand=found.brand, limit=50)
+        return any(
+            (item.via, item.path, item.sha256, item.client) == ("drop", found.path, sha256, facts) for item in recent
+        )
+
+    def _remove(self, directory: int, found: Found, look: Look) -> None:
+        """Remove the original, unless it is another one by now."""
+        try:
+            if Look.of(os.stat(found.name, dir_fd=directory, follow_symlinks=False)) == look:
+                os.unlink(found.name, dir_fd=directory)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            log.warning("drop.stuck", brand=found.brand, path=found.path, reason=str(error))
+            self._done[found] = look
+
+    def _compared(
+        self, directory: int, found: Found, copy: Path, sha256: str
+    ) -> tuple[dict[str, Any] | None, list[str]]:
+        """Compare with the checksums that lie beside the file; gives a contradiction, and their names."""
+        names = []
+        for path, kind in upload_name.companions(found.path).items():
+            name = upload_name.base(path)
+            text = _read(directory, name)
+            if text is None:
+                continue
+            names.append(name)
+            told = upload_name.checksum(text, kind, found.name)
+            with copy.open("rb") as source:
+                real = sha256 if kind == "sha256" else hashlib.file_digest(source, kind).hexdigest()
+            if told != real:
+                return mismatch(kind, name, told, real), names
+        return None, names
+
+
+class _Waker(FileSystemEventHandler):
+    """Tells the loop that something happened in the folder."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, woken: asyncio.Event) -> None:
+        self._loop, self._woken = loop, woken
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Wake; what happened is found out by looking."""
+        if event.event_type in {"opened", "closed_no_write"}:
+            return  # our own looking
+        with contextlib.suppress(RuntimeError):  # the loop is gone already
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+
+@contextlib.contextmanager
+def _directory(folder: Path, *names: str) -> Iterator[int | None]:
+    """Open a directory below the drop folder without following links; None if it is not one."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in names:
+            below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | NO_FOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+    except OSError:
+        os.close(descriptor)
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _copied(directory: int, name: str, look: Look, copy: Path) -> str | None:
+    """Copy a file and hash it on the way; None if it is not, or no longer, what was looked at."""
+    try:
+        source = os.open(name, os.O_RDONLY | os.O_NONBLOCK | NO_FOLLOW, dir_fd=directory)
+    except OSError:
+        return None
+    hashed = hashlib.sha256()
+    with os.fdopen(source, "rb") as reading, copy.open("xb") as writing:
+        if not stat.S_ISREG(os.fstat(source).st_mode):
+            return None
+        while block := reading.read(BLOCK_BYTES):
+            hashed.update(block)
+            writing.write(block)
+        copied = writing.tell()
+        same = Look.of(os.fstat(source)) == look
+    with contextlib.suppress(FileNotFoundError):
+        named = Look.of(os.stat(name, dir_fd=directory, follow_symlinks=False))
+        return hashed.hexdigest() if same and named == look and copied == look.bytes else None
+    return None
+
+
+def _read(directory: int, name: str) -> str | None:
+    """Read the start of a companion; None if there is no such regular file."""
+    try:
+        source = os.open(name, os.O_RDONLY | os.O_NONBLOCK | NO_FOLLOW, dir_fd=directory)
+    except OSError:
+        return None
+    with os.fdopen(source, "rb") as reading:
+        if not stat.S_ISREG(os.fstat(source).st_mode):
+            return None
+        return reading.read(LONGEST_COMPANION_BYTES).decode("utf-8", "replace")
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be shown and stored: UTF-8 without control characters."""
+    return name.isprintable() and not any("\udc80" <= char <= "\udcff" for char in name)

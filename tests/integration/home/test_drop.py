@@ -1,0 +1,98 @@
+import asyncio
+import contextlib
+import dataclasses
+import hashlib
+import os
+
+import pytest
+
+from sftp_gateway import settings
+from sftp_gateway.intake import watch
+from sftp_gateway.upload import Mode, State
+
+BODY = b"sku,name\n1,one\n"
+
+
+@pytest.fixture
+async def drop(house, tmp_path):
+    rules = dataclasses.replace(settings.Intake(), quiet_seconds=0.2, rescan_seconds=0.5)
+    part = watch.Drop(house.store, house.files, tmp_path / "drop", rules, 1000, lambda: None)
+    async with part:
+        running = asyncio.create_task(part.run())
+        yield part
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+@pytest.mark.parametrize(("top", "mode"), [("inbox", Mode.FULL), ("partial", Mode.PARTIAL), ("test", Mode.TEST)])
+async def test_a_file_at_rest_is_taken_once_and_removed(house, drop, top, mode):
+    file = drop.folder / "acme" / top / "a b.csv"
+    file.write_bytes(BODY)
+    (upload,) = await house.received(1)
+    await house.until(lambda: not file.exists())
+    assert (upload.path, upload.mode, upload.via, upload.complete) == (f"{top}/a b.csv", mode, "drop", True)
+    assert (upload.bytes, upload.sha256) == (len(BODY), hashlib.sha256(BODY).hexdigest())
+    assert house.bytes_of(upload) == BODY
+
+
+async def test_a_file_that_still_grows_is_left_alone(house, drop):
+    file = drop.folder / "acme" / "inbox" / "a.csv"
+    with file.open("wb") as out:
+        for _ in range(8):
+            out.write(BODY)
+            out.flush()
+            await asyncio.sleep(0.08)
+            assert not house.history()
+    (upload,) = await house.received(1)
+    assert house.bytes_of(upload) == BODY * 8
+
+
+async def test_links_pipes_directories_and_temporary_names_are_never_taken(house, drop, tmp_path):
+    inbox = drop.folder / "acme" / "inbox"
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"secret")
+    (inbox / "link.csv").symlink_to(secret)
+    os.mkfifo(inbox / "pipe.csv")
+    (inbox / "folder.csv").mkdir()
+    (inbox / ".hidden.csv").write_bytes(BODY)
+    (inbox / "a.csv.filepart").write_bytes(BODY)
+    (drop.folder / "acme" / "partial").rmdir()
+    (drop.folder / "acme" / "partial").symlink_to(tmp_path)
+    (drop.folder / "stranger" / "inbox").mkdir(parents=True)
+    (drop.folder / "stranger" / "inbox" / "a.csv").write_bytes(BODY)
+    (inbox / "z.csv").write_bytes(BODY)
+    (upload,) = await house.received(1)
+    await house.until(lambda: not (inbox / "z.csv").exists())
+    await asyncio.to_thread(drop.look)
+    assert [one.path for one in house.history()] == ["inbox/z.csv"]
+    assert secret.read_bytes() == b"secret" and upload.bytes == len(BODY)
+    assert (inbox / "link.csv").is_symlink()
+
+
+async def test_a_file_received_before_a_crash_is_only_removed(house, drop):
+    file = drop.folder / "acme" / "inbox" / "a.csv"
+    file.write_bytes(BODY)
+    look = watch.Look.of(file.stat())
+    found = watch.Found("acme", "inbox", "a.csv")
+    copy = house.files.scratch() / "copy"
+    copy.write_bytes(BODY)
+    drop._receive(found, look, copy, hashlib.sha256(BODY).hexdigest(), None)  # and then the power fails
+    await house.until(lambda: not file.exists())
+    assert len(house.history()) == 1
+
+
+@pytest.mark.parametrize("right", [True, False])
+async def test_a_checksum_beside_a_dropped_file_is_compared(house, drop, right):
+    inbox = drop.folder / "acme" / "inbox"
+    (inbox / "a.csv.sha256").write_text(hashlib.sha256(BODY if right else b"").hexdigest())
+    (inbox / "a.csv").write_bytes(BODY)
+    await house.state(State.RECEIVED if right else State.REFUSED)
+    await house.until(lambda: not list(inbox.iterdir()))
+
+
+async def test_a_file_too_large_stays_where_it_is(house, drop, log_lines):
+    file = drop.folder / "acme" / "inbox" / "a.csv"
+    file.write_bytes(b"x" * 1001)
+    await house.until(lambda: [line for line in log_lines if line["event"] == "drop.too_large"])
+    assert file.exists() and not house.history()
