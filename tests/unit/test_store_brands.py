@@ -1,0 +1,149 @@
+"""Brands: made, set, let in and kept out, erased."""
+
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from sftp_gateway.blobs import Area
+from sftp_gateway.brand import BrandSettings, Key
+from sftp_gateway.errors import NotFound, Refused, WrongState
+from sftp_gateway.store import brands, erasing, homes, tables, tokens, uploads
+from sftp_gateway.store.files import NewFile, replace
+from sftp_gateway.upload import Mode
+
+
+def key(clock, name="SHA256:abc", expires_at=None):
+    return Key(name, "ssh-ed25519 AAAA", "laptop", clock(), expires_at)
+
+
+def test_a_brand_is_made_once(store, clock):
+    made = brands.create(store, "acme", BrandSettings(currency="EUR"))
+    assert (made.name, made.enabled, made.created_at, made.current_version) == ("acme", True, clock(), 0)
+    assert made.settings.currency == "EUR"
+    with pytest.raises(WrongState, match="exists already"):
+        brands.create(store, "acme")
+    assert [brand.name for brand in brands.all_brands(store)] == ["acme"]
+
+
+@pytest.mark.parametrize("name", ["", "-x", "A", "a_b", "a" * 33, "a/b", "é"])
+def test_a_bad_name_is_refused(store, name):
+    with pytest.raises(Refused, match="brand name"):
+        brands.create(store, name)
+
+
+def test_an_unknown_brand_is_not_found_and_the_nearest_is_offered(store):
+    brands.create(store, "acme")
+    with pytest.raises(NotFound, match="did you mean 'acme'"):
+        brands.get(store, "acne")
+    with pytest.raises(NotFound, match=r"no brand 'zzz'$"):
+        brands.get(store, "zzz")
+
+
+def test_settings_are_replaced_and_the_event_names_what_changed(store):
+    brands.create(store, "acme", BrandSettings(sheet="A"))
+    with capture_logs() as lines:
+        brands.save_settings(store, "acme", BrandSettings(sheet="A", columns={"sku": "Handle"}), by="cli:root")
+    assert brands.get(store, "acme").settings == BrandSettings(sheet="A", columns={"sku": "Handle"})
+    (line,) = lines
+    assert (line["event"], line["brand"], line["by"]) == ("brand.changed", "acme", "cli:root")
+    assert line["settings"] == ["columns"]
+
+
+def test_keys_are_listed_and_only_valid_ones_let_in(store, clock):
+    brands.create(store, "acme")
+    brands.add_key(store, "acme", key(clock))
+    brands.add_key(store, "acme", key(clock, "SHA256:old", clock() + timedelta(seconds=60)))
+    assert [k.fingerprint for k in brands.keys(store, "acme")] == ["SHA256:abc", "SHA256:old"]
+    assert len(brands.login_keys(store, "acme")) == 2
+    clock.jump(61)
+    assert [k.fingerprint for k in brands.login_keys(store, "acme")] == ["SHA256:abc"]
+    brands.remove_key(store, "acme", "SHA256:abc")
+    assert brands.login_keys(store, "acme") == []
+    with pytest.raises(NotFound):
+        brands.remove_key(store, "acme", "SHA256:abc")
+
+
+def test_a_disabled_or_unknown_brand_has_nothing_to_log_in_with(store, clock):
+    brands.create(store, "acme")
+    brands.add_key(store, "acme", key(clock))
+    brands.set_password_hash(store, "acme", "$argon2id$x")
+    assert brands.password_hash(store, "acme") == "$argon2id$x"
+    brands.set_enabled(store, "acme", False)
+    assert brands.login_keys(store, "acme") is None
+    assert brands.password_hash(store, "acme") is None
+    assert brands.login_keys(store, "nobody") is None
+    assert brands.password_hash(store, "nobody") is None
+    assert brands.keys(store, "acme") != []
+
+
+def test_a_password_hash_is_never_logged(store):
+    brands.create(store, "acme")
+    with capture_logs() as lines:
+        brands.set_password_hash(store, "acme", "$argon2id$secret")
+    assert "secret" not in str(lines)
+
+
+def test_a_change_makes_the_home_dirty_until_it_was_rendered(store):
+    brands.create(store, "acme")
+    ((brand, seq),) = homes.dirty(store)
+    assert brand == "acme"
+    brands.save_settings(store, "acme", BrandSettings(currency="EUR"))
+    homes.cleaned(store, "acme", seq)
+    ((_, later),) = homes.dirty(store)
+    assert later > seq
+    homes.cleaned(store, "acme", later)
+    assert homes.dirty(store) == []
+    homes.mark_all_dirty(store)
+    assert [name for name, _ in homes.dirty(store)] == ["acme"]
+
+
+def receive(store, clock, brand, sha256):
+    return uploads.receive(
+        store,
+        brand=brand,
+        mode=Mode.FULL,
+        path="a.csv",
+        sha256=sha256,
+        bytes=1,
+        via="cli",
+        complete=True,
+        received_at=clock(),
+    )
+
+
+def test_erasing_a_brand_leaves_nothing_of_it_and_all_of_the_others(store, files, clock):
+    for brand in ("acme", "other"):
+        brands.create(store, brand)
+        brands.add_key(store, brand, key(clock))
+        tokens.add(store, f"of-{brand}", brand=brand)
+        for sha256 in ("shared", f"only-{brand}"):
+            path = files.scratch() / "x"
+            path.write_bytes(sha256.encode())
+            files.keep(Area.SOURCES, sha256, path)
+            upload = receive(store, clock, brand, sha256)
+        path = files.scratch() / "x"
+        path.write_bytes(b"receipt")
+        files.keep(Area.RESULTS, f"{brand}/r.json", path)
+        with store.write() as tx:
+            replace(tx, brand, NewFile("receipts", "r.json", "results", f"{brand}/r.json", 7), upload.id)
+    proof = brands.erase(store, files, "acme")
+    assert (proof["blobs"], proof["shared"]) == (2, 1)
+    assert proof["rows"]["upload"] == 2
+    assert proof["digest"]
+    assert set(files.names(Area.SOURCES)) == {"shared", "only-other"}
+    assert list(files.names(Area.RESULTS)) == ["other/r.json"]
+    with store.read() as conn:
+        for table in tables.metadata.sorted_tables:
+            if "brand" in table.c:
+                found = {row.brand for row in conn.execute(table.select())}
+                assert found <= {"other"}, table.name
+    with pytest.raises(NotFound):
+        brands.erase(store, files, "acme")
+    assert receive(store, clock, "other", "x").id > upload.id
+
+
+def test_erasing_covers_every_table_that_knows_a_brand():
+    assert {table.name for table in erasing._TABLES} == {
+        table.name for table in tables.metadata.sorted_tables if "brand" in table.c
+    }

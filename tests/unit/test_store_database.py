@@ -1,0 +1,183 @@
+"""Opening, migrating, reading and writing the database; what its failures become."""
+
+import sqlite3
+import threading
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from structlog.testing import capture_logs
+
+from sftp_gateway.errors import ConfigError, DiskFull, StoreUnreachable
+from sftp_gateway.store import brands, database, migrations, tables
+
+
+def test_migrations_bring_an_empty_database_to_the_shape_of_the_tables(store):
+    with store._engine.connect() as conn:
+        context = MigrationContext.configure(conn, opts={"compare_type": True})
+        # SQLite cannot tell a constraint that is an index from one that is not; names and columns agree.
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def test_every_index_and_constraint_of_the_tables_is_in_the_database(store):
+    found = sa.inspect(store._engine)
+    for table in tables.metadata.sorted_tables:
+        names = {index["name"] for index in found.get_indexes(table.name)}
+        assert {index.name for index in table.indexes} <= names, table.name
+
+
+def test_opening_again_finds_nothing_to_migrate(store_url):
+    for _ in range(2):
+        database.open_store(store_url).close()
+
+
+def test_a_migration_that_dies_half_way_leaves_nothing_and_runs_again(tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path}/new.db"
+    real = tables.entry.create
+
+    class Died(BaseException):
+        pass
+
+    def dies(*_args, **_more):
+        raise Died
+
+    monkeypatch.setattr(migrations, "_upgrade", lambda conn: (tables.brand.create(conn), dies()))
+    with pytest.raises(Died):
+        database.open_store(url)
+    with sqlite3.connect(tmp_path / "new.db") as raw:
+        assert raw.execute("SELECT name FROM sqlite_master").fetchall() == []
+    raw.close()
+    monkeypatch.undo()
+    store = database.open_store(url)
+    assert brands.all_brands(store) == []
+    store.close()
+    assert real == tables.entry.create
+
+
+def test_many_processes_may_open_a_new_store_at_once(tmp_path):
+    url, failures = f"sqlite:///{tmp_path}/new.db", []
+
+    def opens():
+        try:
+            database.open_store(url).close()
+        except Exception as error:  # noqa: BLE001 - whatever it is fails the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=opens) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_the_store_of_a_newer_gateway_is_not_touched(store_url):
+    store = database.open_store(store_url)
+    with store.write() as tx:
+        tx.conn.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    store.close()
+    with pytest.raises(ConfigError, match="newer gateway"):
+        database.open_store(store_url)
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "mysql://x/y", "sqlite://", "sqlite:///:memory:"])
+def test_a_url_that_cannot_work_is_a_configuration_error(url):
+    with pytest.raises(ConfigError, match=r"store\.url"):
+        database.open_store(url)
+
+
+def test_a_database_that_is_not_there_is_unreachable(tmp_path):
+    with pytest.raises(StoreUnreachable):
+        database.open_store(f"sqlite:///{tmp_path}/missing/gateway.db")
+    with pytest.raises(StoreUnreachable):
+        database.open_store("postgresql+psycopg://nobody@127.0.0.1:1/none")
+
+
+def test_sqlite_on_a_network_file_system_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "file_system", lambda _: "nfs4")
+    with pytest.raises(ConfigError, match="network file system"):
+        database.open_store(f"sqlite:///{tmp_path}/gateway.db")
+
+
+def test_the_file_system_of_a_directory_is_told(tmp_path):
+    assert database.file_system(tmp_path) not in {"", "proc"}
+    assert database.file_system(database.Path("/proc/self")) == "proc"
+
+
+def test_sqlite_runs_as_measured(sqlite_store):
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10000}
+    for engine in (sqlite_store._engine, sqlite_store._reader):
+        with engine.connect() as conn:
+            assert {name: conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in wanted} == wanted
+
+
+def test_a_reader_cannot_write_on_sqlite(sqlite_store):
+    with pytest.raises(StoreUnreachable, match="readonly"), sqlite_store.read() as conn:
+        conn.execute(sa.delete(tables.brand))
+
+
+def test_an_error_inside_a_write_leaves_no_trace_and_no_log_line(store):
+    with capture_logs() as lines, pytest.raises(ZeroDivisionError), store.write() as tx:
+        tx.conn.execute(
+            sa.insert(tables.process).values(id="p", host="h", pid=1, roles=[], started_at=tx.now, beat_at=tx.now)
+        )
+        tx.emit("brand.added", brand="acme")
+        1 / 0  # noqa: B018 - the error
+    assert lines == []
+    with store.read() as conn:
+        assert conn.execute(sa.select(tables.process)).all() == []
+
+
+def test_log_lines_come_after_the_commit(store):
+    with capture_logs() as lines:
+        with store.write() as tx:
+            tx.emit("brand.added", brand="acme")
+            assert lines == []
+        assert [(line["event"], line["brand"]) for line in lines] == [("brand.added", "acme")]
+
+
+def test_moments_come_back_aware_and_the_same(store, clock):
+    with store.write() as tx:
+        tx.conn.execute(
+            sa.insert(tables.process).values(id="p", host="h", pid=1, roles=[], started_at=clock(), beat_at=clock())
+        )
+    with store.read() as conn:
+        assert conn.execute(sa.select(tables.process.c.beat_at)).scalar_one() == clock()
+    with pytest.raises(sa.exc.StatementError, match="time zone"), store.write() as tx:
+        tx.conn.execute(sa.update(tables.process).values(beat_at=clock().replace(tzinfo=None)))
+
+
+def test_a_write_waits_for_the_lock_of_another_process(sqlite_store, tmp_path):
+    other = sqlite3.connect(tmp_path / "gateway.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    made = []
+    writer = threading.Thread(target=lambda: made.append(brands.create(sqlite_store, "acme")))
+    writer.start()
+    brands.all_brands(sqlite_store)  # readers do not wait
+    assert made == []
+    other.execute("COMMIT")
+    other.close()
+    writer.join(5)
+    assert [brand.name for brand in made] == ["acme"]
+
+
+def test_a_full_disk_is_named_and_survived(tmp_path, sqlite_store, clock):
+    with sqlite_store._engine.connect() as conn:
+        pages = conn.exec_driver_sql("PRAGMA page_count").scalar()
+        conn.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(DiskFull), sqlite_store.write() as tx:
+        tx.conn.execute(
+            sa.insert(tables.process),
+            [
+                {"id": f"{n}", "host": "x" * 4000, "pid": n, "roles": [], "started_at": clock(), "beat_at": clock()}
+                for n in range(99)
+            ],
+        )
+    with sqlite_store._engine.connect() as conn:
+        conn.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    assert brands.create(sqlite_store, "acme").name == "acme"
+
+
+def test_ping_says_whether_it_answers(store):
+    store.ping()
