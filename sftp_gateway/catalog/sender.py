@@ -70,7 +70,7 @@ class Sender:
 
     def without_clears(self, cells: Cells) -> tuple[Cells, Mask | None]:
         """Blank the cells that clear a value, and tell which they are."""
-        if not self.partial or not cells.has(CLEAR.encode()):
+        if not self.partial or not cells.has(b"\\"):
             return cells, None
         cleared = mask(pc.equal(cells.trimmed.array, CLEAR))
         if not cleared.any():

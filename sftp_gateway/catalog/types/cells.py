@@ -87,7 +87,7 @@ class Cells:
     def _edged(self) -> Mask:
         """Tell the cells that may begin or end with white space."""
         edged = np.zeros(len(self), dtype=np.bool_)
-        if not self.octets.size:
+        if self.lowest > 0x20 and self.highest < 0x80:
             return edged
         some = self.lengths > 0
         last = len(self.data) - 1

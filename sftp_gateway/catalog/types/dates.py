@@ -51,7 +51,7 @@ def read_moment(cells: Cells, dialect: Dialect) -> Reading:
     cells = cells.trimmed
     values = cells.nulled
     try:
-        if matches(values, _ZONED).sum() == cells.filled.sum():
+        if _all_zoned(cells, values):
             return Reading(pc.cast(values, _MOMENT))
     except pa.ArrowInvalid:
         pass
@@ -63,6 +63,13 @@ def read_moment(cells: Cells, dialect: Dialect) -> Reading:
         there = pc.assume_timezone(naive, dialect.timezone, ambiguous="earliest", nonexistent="earliest")
         moments = pc.if_else(pa.array(local), pc.cast(there, _MOMENT), moments)
     return Reading(moments, found.faults("a date and time"))
+
+
+def _all_zoned(cells: Cells, values: Any) -> bool:
+    """Whether every filled cell names its zone; a Z at the end is seen in one look."""
+    if cells.all_filled and len(cells) and (cells.data[cells.offsets[1:] - 1] == ord("Z")).all():
+        return True
+    return int(matches(values, _ZONED).sum()) == int(cells.filled.sum())
 
 
 def evidence(cells: Cells) -> tuple[bool, bool]:

@@ -54,7 +54,7 @@ def read(cells: Cells, dialect: Dialect, scale: int, precision: int = 38) -> Rea
     target = pa.decimal128(precision, 4 if precision == 18 else 10)
     cells = cells.trimmed
     values = cells.nulled
-    if cells.has(_MINUS.encode()):
+    if cells.highest >= 0x80 and cells.has(_MINUS.encode()):
         values = pc.replace_substring(values, _MINUS, "-")
     quick = _quick(cells, values, dialect.decimal, target)
     if quick is not None and (scale >= target.scale or _fits(quick, scale)):

@@ -10,10 +10,6 @@ from sftp_gateway.catalog.types import numbers
 from sftp_gateway.catalog.types.cells import Cells, matches, with_nulls
 from sftp_gateway.catalog.types.typing import Fault, Reading, Texts
 
-_CONTROL = np.zeros(256, dtype=np.bool_)
-_CONTROL[:0x20] = True
-_CONTROL[[0x09, 0x0A, 0x0D]] = False
-_CONTROL[0x7F] = True
 _STRAY = r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"
 # what UTF-8 looks like when it was read as cp1252 once too often: Ã©, â€™, Â°, and the replacement character
 _CP1252 = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
@@ -21,6 +17,8 @@ _MOJIBAKE = rf"Ã[\x{{80}}-\x{{bf}}{_CP1252}]|â[€‚][\x{{80}}-\x{{bf}}{_CP12
 # Excel writes two digits at least after the sign; `2E10` without one may be an article number
 _SCIENTIFIC = r"^\s*[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}\s*$"
 _MANY = 1000
+_DOUBTFUL = np.zeros(256, dtype=np.bool_)
+_DOUBTFUL[[0x82, 0x83, 0xA2]] = True
 
 
 def read(cells: Cells, *, key: bool = False, identifier: bool = False) -> Reading:
@@ -33,7 +31,7 @@ def read(cells: Cells, *, key: bool = False, identifier: bool = False) -> Readin
     if cells.highest >= 0x80:
         faults += mojibake(cells, values)
         values = pc.utf8_normalize(values, form="NFC") if key else values
-    if (identifier or key) and cells.has(b"E+"):
+    if (identifier or key) and cells.has(b"+"):
         damaged = matches(values, _SCIENTIFIC)
         if damaged.any():
             faults.append(numbers.scientific_fault(np.flatnonzero(damaged), "number"))
@@ -43,7 +41,7 @@ def read(cells: Cells, *, key: bool = False, identifier: bool = False) -> Readin
 
 def without_controls(cells: Cells, values: Any, *, key: bool = False) -> tuple[Any, list[Fault]]:
     """Take control characters out (one warning a cell); NUL, and any of them in a key, is an error."""
-    if not _CONTROL[cells.octets].any():
+    if not _has_controls(cells):
         return values, []
     fatal = matches(values, _STRAY + "|\\x00" if key else r"\x00")
     stray = matches(values, _STRAY) & ~fatal
@@ -60,12 +58,19 @@ def without_controls(cells: Cells, values: Any, *, key: bool = False) -> tuple[A
     return values, faults
 
 
+def _has_controls(cells: Cells) -> bool:
+    """Whether there is a control character but tab, CR and LF."""
+    low = cells.octets[np.flatnonzero(cells.octets < 0x20)]
+    return bool((~np.isin(low, (0x09, 0x0A, 0x0D))).any()) or cells.has(b"\x7f")
+
+
 def mojibake(cells: Cells, values: Any) -> list[Fault]:
     """Warn of letters that come from reading UTF-8 as cp1252; never repair them."""
     data = cells.octets
-    first, second = data[:-1], data[1:]
-    hits = (first == 0xC3) & ((second == 0x83) | (second == 0xA2) | (second == 0x82))
-    if not hits.any() and not cells.has(b"\xef\xbf\xbd"):
+    # Ã, â and Â are C3 83, C3 A2 and C3 82, and another letter that is not ASCII follows them
+    at = np.flatnonzero(data[:-2] == 0xC3)
+    doubtful = _DOUBTFUL[data[at + 1]] & (data[at + 2] >= 0xC2)
+    if not doubtful.any() and not (data == 0xEF).any():
         return []
     rows = np.flatnonzero(matches(values, _MOJIBAKE))
     if not rows.size:

@@ -15,6 +15,8 @@ from sftp_gateway.catalog.types.typing import Fault, Reading
 _TRUE = "true yes y t 1 on 1.0 wahr ja vrai oui sí si verdadero vero waar sant sim verdadeiro prawda tak".split()  # noqa: SIM905 - read as a sentence
 _FALSE = "false no n f 0 off 0.0 falsch nein faux non falso onwaar nee falskt nej não nao fałsz nie".split()  # noqa: SIM905
 _BOOLEANS = pa.array([*_TRUE, *_FALSE], pa.string())
+_CURRENCIES = pa.array(sorted(isocodes.CURRENCIES))
+_COUNTRIES = pa.array(sorted(isocodes.COUNTRIES))
 _MEANING = pa.array([True] * len(_TRUE) + [False] * len(_FALSE))
 
 
@@ -33,18 +35,18 @@ def read_boolean(cells: Cells) -> Reading:
 
 def read_currency(cells: Cells) -> Reading:
     """Type a column as ISO 4217 code."""
-    return _read_code(cells, isocodes.CURRENCIES, "a currency code (ISO 4217)", _near_currency)
+    return _read_code(cells, _CURRENCIES, "a currency code (ISO 4217)", _near_currency)
 
 
 def read_country(cells: Cells) -> Reading:
     """Type a column as ISO 3166-1 alpha-2 code."""
-    return _read_code(cells, isocodes.COUNTRIES, "a country code (ISO 3166, two letters)", _near_country)
+    return _read_code(cells, _COUNTRIES, "a country code (ISO 3166, two letters)", _near_country)
 
 
-def _read_code(cells: Cells, codes: frozenset[str], what: str, near: Callable[[str], str]) -> Reading:
+def _read_code(cells: Cells, codes: Any, what: str, near: Callable[[str], str]) -> Reading:
     cells = cells.trimmed
     values = pc.ascii_upper(cells.nulled)
-    bad = cells.filled & ~mask(pc.is_in(values, value_set=pa.array(sorted(codes))))
+    bad = cells.filled & ~mask(pc.is_in(values, value_set=codes))
     if not bad.any():
         return Reading(values)
     index = np.flatnonzero(bad)
