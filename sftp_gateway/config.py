@@ -205,6 +205,11 @@ def _number(key: str, kind: type, value: Any, place: str) -> Any:
     return kind(number)
 
 
+def seconds(text: str) -> float:
+    """Read a time with its unit, such as "24 h"; ConfigError."""
+    return float(_number("time_seconds", float, text, "time"))
+
+
 def store_url(settings: Settings) -> str:
     """Give the SQLAlchemy URL of the store: as set, else SQLite in storage.root."""
     return settings.store.url or f"sqlite:///{settings.storage.root / 'gateway.db'}"

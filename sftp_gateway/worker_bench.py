@@ -2,8 +2,9 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from sftp_gateway import logs
@@ -91,6 +92,8 @@ class Bench:
     crew: Crew
     settings: WorkerSettings
     terms: Callable[[], Terms]
+    counts: Counter[str] = field(default_factory=Counter)
+    """`lease_takeovers_total` and `fenced_publishes_total` of this process."""
 
     def work(self, claimed: jobs.Claimed, stopping: threading.Event, told: Progress | None = None) -> None:
         """Work a claimed job off; whatever happens to it, the queue knows afterwards. Never raises for the job."""
@@ -100,6 +103,7 @@ class Bench:
                 terms = self.terms()
                 Turn(self.store, self.files, self.crew, terms, claimed, lease.check, lease.told).take()
         except LeaseLost as lost:
+            self.counts["fenced_publishes_total"] += 1
             log.warning("job.lease_lost", **about, error=str(lost))
         except Stopped:
             self._hand_back(claimed, about, shutdown=True)

@@ -1,0 +1,67 @@
+"""What the daemon lends the status endpoint: exports, room, disk, figures. Every one may run in any thread."""
+
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sftp_gateway import mail
+from sftp_gateway.blobs import Area, Files
+from sftp_gateway.settings import Settings
+from sftp_gateway.store import drafts, versions
+from sftp_gateway.store.database import Store
+from sftp_gateway.store.drafts import Place
+from sftp_gateway.worker_crew import Crew
+from sftp_gateway.worker_export import exporter
+
+if TYPE_CHECKING:
+    from sftp_gateway.daemon_workshop import Workshop
+    from sftp_gateway.sftp.listener import Listener
+
+
+@dataclass(frozen=True, slots=True)
+class Loans:
+    """What reaches into store, files and children on behalf of the endpoint. `live`: the settings as they are."""
+
+    store: Store
+    files: Files
+    crew: Crew
+    live: Callable[[], Settings]
+
+    def disk_free(self) -> int:
+        """Tell the free bytes where storage.root lies."""
+        return shutil.disk_usage(self.live().storage.root).free
+
+    def room(self, brand: str) -> int:
+        """Tell how many bytes a brand may still send: of its quota, and in one file."""
+        limits = self.live().limits
+        with self.store.read() as conn:
+            _, entries = drafts.load(conn, brand)
+        used = sum(entry.bytes for entry in entries if entry.place is not Place.DIRECTORY)
+        return min(limits.quota_bytes - used, limits.max_file_bytes)
+
+    def export(self, brand: str, number: int, form: str) -> Path:
+        """Write a version in one of the forms to a fresh file, which the caller removes; NotFound."""
+        version = versions.get(self.store, brand, number)
+        out = self.files.staging / f"export-{secrets.token_hex(12)}.{form}"
+        write = exporter(self.crew, lambda: self.live().catalog.rules)
+        try:
+            with self.files.local(Area.CATALOG, version.file) as parquet:
+                write(parquet, form, out, version.file_bytes < self.live().worker.small_bytes)
+        except BaseException:
+            out.unlink(missing_ok=True)
+            raise
+        return out
+
+
+def figures(postman: mail.Postman, listener: "Listener | None", workshop: "Workshop | None") -> Mapping[str, float]:
+    """Give the numbers of this process that are metrics."""
+    found: dict[str, float] = {"brands_overdue": postman.snapshot()["overdue"]}
+    if listener is not None:
+        door = listener.snapshot()
+        found |= {"sessions_active": door["channels"], "auth_failures_total": door["failed_logins_total"]}
+    if workshop is not None:
+        found |= workshop.bench.counts
+    return found

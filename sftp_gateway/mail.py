@@ -1,0 +1,190 @@
+"""Mails to a brand's contact: one for each upload that did not go well, one when nothing came (spec §13).
+
+`note` is told by the worker's side what uploads came to and writes to the outbox; `Postman` sends
+from there in a process that has a network. A mail server that is away delays mails, nothing else.
+"""
+
+import asyncio
+import contextlib
+import re
+import smtplib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+from sftp_gateway import config, logs, outcome, receipt, settings
+from sftp_gateway.brand import Brand
+from sftp_gateway.errors import GatewayError, Unavailable
+from sftp_gateway.store import brands, outbox, uploads
+from sftp_gateway.store.database import Store
+from sftp_gateway.upload import State, Upload
+
+log = logs.get(__name__)
+
+LOOK_SECONDS = 1.0
+OVERDUE_SECONDS = 60.0
+SEND_SECONDS = 30.0
+LEASE_SECONDS = 120.0
+BACKOFF_SECONDS = 60.0
+LONGEST_BACKOFF_SECONDS = 3600.0
+GIVE_UP_AFTER = timedelta(days=3)
+NEWS_AGE = timedelta(hours=24)
+"""What ended longer ago is no news: a contact that is set today gets no mails about last month."""
+BAD = frozenset({State.REFUSED, State.HELD, State.FAILED, State.UNFINISHED})
+
+Limits = Callable[[], settings.Mail]
+
+
+def note(store: Store, limits: settings.Mail, brand: Brand, known: Sequence[Upload]) -> int:
+    """Put a mail for each upload that deserves one into the outbox, once; gives how many. Raises Unavailable."""
+    if not limits.host or not brand.settings.contact:
+        return 0
+    oldest = store.now() - NEWS_AGE
+    told = {f"upload:{upload.id}": upload for upload in known if _deserves_mail(upload, oldest)}
+    if not told:
+        return 0
+    fresh = set(told) - outbox.known(store, brand.name, list(told))
+    return sum(
+        outbox.add(
+            store,
+            brand.name,
+            occasion,
+            recipient=brand.settings.contact,
+            subject=_subject(told[occasion]),
+            text=_text(told[occasion]),
+        )
+        for occasion in sorted(fresh)
+    )
+
+
+def _deserves_mail(upload: Upload, oldest: datetime) -> bool:
+    """Whether it ended badly or lost rows. An unfinished one counts once its time is up and it has a receipt."""
+    if (upload.finished_at or upload.received_at) < oldest:
+        return False
+    if upload.state in BAD:
+        return upload.receipt is not None or upload.state is not State.UNFINISHED
+    return upload.finished_at is not None and receipt.of(upload)["rows"]["rejected"] > 0
+
+
+def _subject(upload: Upload) -> str:
+    return f"{outcome.label(receipt.of(upload)).text}: {_one_line(upload.name)} (upload {upload.id} of {upload.brand})"
+
+
+def _text(upload: Upload) -> str:
+    found = receipt.of(upload)
+    said = [outcome.sentence(found), "", f"File      {_one_line(found['file']['name'])}"]
+    said += [f"Received  {found['times']['received']}", f"Upload    {upload.id}"]
+    if found["files"]:
+        said += ["", "In your SFTP home:"] + [f"  /errors/{_one_line(file['name'])}" for file in found["files"]]
+    return "\n".join([*said, "", "Instructions are in /README.txt of your SFTP home.", ""])
+
+
+def _one_line(text: str) -> str:
+    """Names come from outside: no line of theirs may become a line of a mail."""
+    return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]", "?", text)
+
+
+class Postman:
+    """The part that sends what is in the outbox, and notices brands from which nothing comes."""
+
+    def __init__(self, store: Store, limits: Limits) -> None:
+        self._store, self._limits = store, limits
+        self._overdue: dict[str, str] = {}
+        self._sent = 0
+
+    async def run(self) -> None:
+        """Send and watch, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._every(LOOK_SECONDS, self.deliver), name="send mails")
+            group.create_task(self._every(OVERDUE_SECONDS, self.watch), name="overdue brands")
+
+    def snapshot(self) -> dict[str, float]:
+        """Tell how many mails were sent and how many brands are overdue."""
+        return {"sent": self._sent, "overdue": len(self._overdue)}
+
+    def deliver(self) -> int:
+        """Send what is due; gives how many. Blocks; raises Unavailable only for the store."""
+        limits, count = self._limits(), 0
+        while limits.host and (mail := outbox.take(self._store, LEASE_SECONDS)) is not None:
+            try:
+                _send(limits, mail)
+            except smtplib.SMTPRecipientsRefused as error:
+                self._failed(mail, f"recipient refused: {error.recipients}", final=True)
+            except (OSError, smtplib.SMTPException) as error:
+                self._failed(mail, f"{type(error).__name__}: {error}", final=False)
+            else:
+                outbox.sent(self._store, mail)
+                log.info("mail.sent", brand=mail.brand, occasion=mail.occasion)
+                count += 1
+        self._sent += count
+        return count
+
+    def watch(self) -> None:
+        """Say once for each gap that nothing came from a brand for its `expect_every`."""
+        now, found = self._store.now(), {}
+        for brand in brands.all_brands(self._store):
+            if brand.enabled and (since := _silent_since(self._store, brand, now)) is not None:
+                found[brand.name] = since
+                if self._overdue.get(brand.name) != since:
+                    self._tell(brand, since)
+        self._overdue = found
+
+    def _tell(self, brand: Brand, since: str) -> None:
+        log.warning("brand.overdue", brand=brand.name, since=since, expect_every=brand.settings.expect_every)
+        if self._limits().host and brand.settings.contact:
+            outbox.add(
+                self._store,
+                brand.name,
+                f"overdue:{since}",
+                recipient=brand.settings.contact,
+                subject=f"No catalog came from {brand.name} for {brand.settings.expect_every}",
+                text=f"The last file of {brand.name} came at {since}. One is expected every"
+                f" {brand.settings.expect_every}. Please see whether your transfer still runs.\n",
+            )
+
+    def _failed(self, mail: outbox.Mail, error: str, *, final: bool) -> None:
+        over = final or self._store.now() - mail.created_at > GIVE_UP_AFTER
+        wait = min(BACKOFF_SECONDS * 2.0 ** (mail.tries - 1), LONGEST_BACKOFF_SECONDS)
+        outbox.postponed(self._store, mail, error, None if over else wait)
+        log.warning(
+            "mail.given_up" if over else "mail.postponed", brand=mail.brand, occasion=mail.occasion, error=error
+        )
+
+    async def _every(self, seconds: float, what: Callable[[], object]) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(what)
+            except Unavailable as error:
+                log.warning("store.unreachable", error=str(error))
+            await asyncio.sleep(seconds)
+
+
+def _silent_since(store: Store, brand: Brand, now: datetime) -> str | None:
+    """Tell since when nothing came if that is too long; None if all is well or nothing is expected."""
+    if not brand.settings.expect_every:
+        return None
+    with contextlib.suppress(GatewayError):  # a text that is no time any more: `brand set` would refuse it
+        allowed = timedelta(seconds=config.seconds(brand.settings.expect_every))
+        newest, _ = uploads.listing(store, brand=brand.name, limit=1)
+        last = newest[0].received_at if newest else brand.created_at
+        return receipt.moment(last) if now - last > allowed else None
+    return None
+
+
+def _send(limits: settings.Mail, mail: outbox.Mail) -> None:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = limits.sender, mail.recipient, mail.subject
+    message["Date"] = format_datetime(mail.created_at.astimezone(UTC))
+    # The same for every try, so that a mail sent twice after a crash is seen to be one.
+    message["Message-ID"] = (
+        f"<sftp-gateway.{mail.id}.{int(mail.created_at.timestamp())}@{limits.sender.partition('@')[2]}>"
+    )
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(mail.text)
+    with smtplib.SMTP(limits.host, limits.port, timeout=SEND_SECONDS) as server:
+        if limits.starttls:
+            server.starttls()
+        if limits.user:
+            server.login(limits.user, limits.password)
+        server.send_message(message)
