@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, encoding, records, rows, sniff, truncation, unpack
+from sftp_gateway.catalog.read import bounds, encoding, escaping, records, rows, sniff, truncation, unpack
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.dialect import Dialect
 from sftp_gateway.catalog.read.encoding import Encoding, Recoded
@@ -33,6 +33,12 @@ class DelimitedSource:
     """Where the records after the header begin; its offset counts the BOM."""
     skipped: int
     """Title lines."""
+    line_end: str
+
+    @property
+    def bom(self) -> bytes:
+        """The byte order mark."""
+        return self.encoding.mark
 
     def blocks(self) -> Iterator[Block]:
         """Read the records; Incomplete where the file ends inside quotes or in a short last row."""
@@ -40,8 +46,9 @@ class DelimitedSource:
             skipped=self.skipped, skipped_bytes=self.before.offset, total_bytes=self.encoding.total_bytes
         )
         with self.packed.open() as file:
-            _skip(file, self.before.offset)
-            yield from _Reading(self, file).blocks()
+            unpack.skip(file, self.before.offset)
+            blocks = _Reading(self, file).blocks()
+            yield from map(escaping.unescaped, blocks) if self.correction_of else blocks
         if self.tally.readable + self.tally.rejected == 0:
             raise errors.Refused("FILE_EMPTY", "The file has a header but no rows.", "Send a file with products.")
 
@@ -49,7 +56,7 @@ class DelimitedSource:
 def open_delimited(packed: Packed, encoded: Encoding, hints: Hints) -> DelimitedSource:
     """Find dialect, title lines and header of a text; Refused FILE_DELIMITER, FILE_HEADER_COLUMNS, FILE_EMPTY."""
     with packed.open() as file:
-        _skip(file, encoded.bom)
+        unpack.skip(file, encoded.bom)
         raw = unpack.fill(file, bounds.SAMPLE_BYTES)
     whole = encoded.bom + len(raw) >= encoded.total_bytes
     sample, _ = encoding.recode(raw, encoded, final=whole)
@@ -96,6 +103,7 @@ def _source(packed: Packed, encoded: Encoding, hints: Hints, sample: Recoded, fo
         header=sample.text[header.start : header.end],
         before=Place(found.header + 1, len(ends), encoded.bom + stop),
         skipped=titles,
+        line_end=sample.text[header.end : header.stop].decode() or "\n",
     )
 
 
@@ -105,11 +113,6 @@ def _header(cell: bytes) -> str:
 
 def _last_line(text: bytes) -> int:
     return max(text.rfind(b"\n"), text.rfind(b"\r")) + 1 or len(text)
-
-
-def _skip(file: Readable, size: int) -> None:
-    while size > 0 and (block := file.read(min(size, bounds.BLOCK_BYTES))):
-        size -= len(block)
 
 
 class _Reading:
@@ -160,7 +163,15 @@ class _Reading:
 
     def _told(self, text: Text, recoded: Recoded, found: records.Records) -> Block:
         self._check_end(text, found)
-        stretch = Stretch(text, recoded, found, self.place, self.source.header, self.source.encoding.clean)
+        stretch = Stretch(
+            text,
+            recoded,
+            found,
+            self.place,
+            self.source.header,
+            clean=self.source.encoding.clean,
+            ours=sum(name.strip() in escaping.OURS for name in self.source.headers) * self.source.correction_of,
+        )
         block = rows.block(stretch, self.source.tally, final=text.final)
         cut = encoding.positions(found.cut)
         used = int(recoded.raw_positions(cut)[0])

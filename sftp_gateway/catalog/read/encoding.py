@@ -65,6 +65,11 @@ class Encoding:
         return self.name == "utf-8"
 
     @property
+    def mark(self) -> bytes:
+        """The byte order mark that the file begins with."""
+        return next((mark for mark, name in _BOMS if name == self.name), b"") if self.bom else b""
+
+    @property
     def unit(self) -> np.dtype[Any]:
         """One code unit."""
         size = {"utf-16": 2, "utf-32": 4}.get(self.name[:6], 1)
@@ -230,6 +235,17 @@ class Recoded:
         at_end = np.append(ours, -1)[before] == positions
         mapped = np.where(at_end, np.append(theirs, 0)[before], after_end)
         return np.where(positions >= len(self.text), len(self.raw), mapped).astype(np.int64)
+
+
+    def raw_anywhere(self, positions: Positions) -> Positions:
+        """Map any character positions in `text`; exact where every character has one code unit, or two in UTF-16."""
+        if self.raw is self.text:
+            return positions
+        codes = np.frombuffer(self.text, np.uint8)
+        units = ((codes & 0xC0) != 0x80).astype(np.int64)
+        if self.unit.itemsize == 2:
+            units += codes >= 0xF0
+        return np.concatenate([[0], np.cumsum(units)])[positions] * self.unit.itemsize
 
 
 def positions(*places: int) -> Positions:

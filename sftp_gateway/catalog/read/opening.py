@@ -1,10 +1,28 @@
 """Open a file that a brand sent: what it is packed in, which format it is by its content, and the reader for it."""
 
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import bounds, delimited, encoding, unpack
+from sftp_gateway.catalog.read import biff, delimited, encoding, jsonfile, parquet, sheet, unpack
 from sftp_gateway.catalog.read.source import Hints, Source
+from sftp_gateway.catalog.read.unpack import Packed
+
+_OTHERS = {
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"BZh": "packed with bzip2",
+    b"\xfd7zXZ\0": "packed with xz",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a RAR archive",
+    b"\x7fELF": "a program",
+    b"MZ": "a program",
+    b"SQLite format 3": "a SQLite database",
+}
+_WANTED = "Send CSV, JSON, JSON Lines, XLSX, XLS, ODS or Parquet."
 
 
 def open_source(path: Path, hints: Hints) -> Source:
@@ -13,6 +31,82 @@ def open_source(path: Path, hints: Hints) -> Source:
         head = file.read(64)
     if not head:
         raise errors.Refused("FILE_EMPTY", "The file is empty.", "Send a file with a header and products.")
+    if path.stat().st_size > hints.max_file_bytes:
+        raise unpack.too_large(hints)
+    workbook = _workbook(path, head, hints)
+    if workbook:
+        return sheet.open_sheet(path, workbook, hints)
+    if head.startswith(parquet.MAGIC):
+        return parquet.open_parquet(path, hints)
     packed = unpack.find(path, head, hints)
+    if packed.compression:
+        with packed.open() as unpacked:
+            head = unpack.fill(unpacked, 64)
+    return _open_packed(packed, head, hints)
+
+
+def _open_packed(packed: Packed, head: bytes, hints: Hints) -> Source:
+    if packed.compression and head.startswith((unpack.GZIP, unpack.ZSTD, unpack.ZIP, biff.MAGIC, parquet.MAGIC)):
+        return _inside(packed, head, hints)
+    for magic, what in _OTHERS.items():
+        if head.startswith(magic):
+            raise errors.Refused("FILE_FORMAT", f"The file is {what}, no catalog.", _WANTED)
     encoded = encoding.detect(packed, hints)
+    if not encoded.total_bytes:
+        raise errors.Refused("FILE_EMPTY", "The file is empty.", "Send a file with a header and products.")
+    sample = _sample(packed, encoded)
+    start = sample.lstrip()[:64]
+    if start.startswith((b"{", b"[")) and (found := jsonfile.open_json(packed, encoded, hints)) is not None:
+        return found
+    _refuse_other_text(sample, start.lower())
     return delimited.open_delimited(packed, encoded, hints)
+
+
+def _sample(packed: Packed, encoded: encoding.Encoding) -> bytes:
+    with packed.open() as file:
+        unpack.skip(file, encoded.bom)
+        raw = unpack.fill(file, 65536)
+    return encoding.recode(raw, encoded, final=False)[0].text
+
+
+def _refuse_other_text(sample: bytes, start: bytes) -> None:
+    if start.startswith((b"<?xml", b"<!doctype", b"<html", b"<table", b"<rss")):
+        raise errors.Refused("FILE_FORMAT", "The file is XML or HTML, no catalog.", _WANTED)
+    controls = sum(sample.count(code) for code in range(32) if code not in (9, 10, 12, 13, 27))
+    if controls > 0.05 * len(sample):
+        raise errors.Refused("FILE_FORMAT", "The file is no text.", _WANTED)
+
+
+def _workbook(path: Path, head: bytes, hints: Hints) -> str:
+    """`xlsx`, `ods` or `xls` if the file is a workbook, else ''."""
+    if head.startswith(biff.MAGIC):
+        return "xls"
+    if not head.startswith((unpack.ZIP, b"PK\x05\x06")):
+        return ""
+    with unpack.zip_names(path, hints) as archive:
+        names = archive.namelist()
+        if any(name.startswith("xl/") for name in names):
+            return "xlsx"
+        return "ods" if "content.xml" in names and "mimetype" in names else ""
+
+
+def _inside(packed: Packed, head: bytes, hints: Hints) -> Source:
+    """Open a workbook or Parquet file that is packed once more: both need a file to seek in, so it is unpacked to one."""
+    unpacked = tempfile.NamedTemporaryFile(prefix="unpacked-")  # noqa: SIM115  # lives as long as the source
+    for block in packed.blocks():
+        unpacked.write(block)
+    unpacked.flush()
+    path = Path(unpacked.name)
+    kind = _workbook(path, head, hints)
+    source: sheet.SheetSource | parquet.ParquetSource
+    if kind:
+        source = sheet.open_sheet(path, kind, hints)
+    elif head.startswith(parquet.MAGIC):
+        source = parquet.open_parquet(path, hints)
+        source.kept = unpacked
+    else:
+        raise errors.Refused(
+            "FILE_FORMAT", f"Inside the {packed.compression} file is another packed file.", "Pack it only once."
+        )
+    source.format = replace(source.format, compression=packed.compression)
+    return source

@@ -47,6 +47,8 @@ class Stretch:
     """The header record: one met again is skipped."""
     clean: bool = False
     """Known to be UTF-8 throughout."""
+    ours: int = 0
+    """How many of the last columns are ours, in a correction file: people do not count them."""
     kinds: Kinds = field(default_factory=lambda: np.zeros(0, np.int8))
     why: dict[int, Finding] = field(default_factory=dict)
     """What is said of a record that is rejected or repaired."""
@@ -147,8 +149,10 @@ def _ragged(stretch: Stretch, index: int) -> None:
     if not raw.strip():
         stretch.kinds[index] = _BLANK
         return
-    told = stretch.text.dialect.cells(raw) or ()
-    width, columns = stretch.text.width, len(told)
+    told = stretch.text.dialect.cells(raw) or []
+    if stretch.ours and len(told) > stretch.ours:
+        told = told[: -stretch.ours]
+    width, columns = stretch.text.width - stretch.ours, len(told)
     cells = f"{columns} cell" + "s" * (columns != 1)
     more = "missing" if columns < width else "too many, or one that has the delimiter in it is not quoted"
     stretch.kinds[index] = _REJECT

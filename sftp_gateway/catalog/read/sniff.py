@@ -128,25 +128,25 @@ def _judge(sample: bytes, dialect: Dialect, hints: Hints) -> tuple[float, Layout
     width = max(widths, key=lambda columns: (widths[columns] * (columns > 1), columns)) if widths else 1
     share = widths[width] / max(1, len(filled)) if width > 1 else 0.0
     strict = sum(record.strict for record in filled) / max(1, len(filled))
-    header, known = _header(records, width, hints)
+    header, known = find_header([record.cells for record in records[:200]], width, hints)
     names = len(records[header].cells) if records else 1
     # Cells that end up quoted tell that the quote is one; a tie goes to the earlier candidate.
     score = share * (1 - 1 / width) * (0.5 + 0.5 * strict) + 2 * known / max(1, names) * (names > 1) + 0.001 * known
     return score, Layout(dialect, records, header, known)
 
 
-def _header(records: Sequence[Record], width: int, hints: Hints) -> tuple[int, int]:
-    """Which record is the header, and how many of its names we know."""
-    first = [number for number, record in enumerate(records) if not record.blank][: bounds.PREAMBLE_RECORDS + 1]
+def find_header(rows: Sequence[Sequence[bytes]], width: int, hints: Hints) -> tuple[int, int]:
+    """Which row is the header, and how many of its names we know; `width`: the usual number of cells."""
+    first = [number for number, cells in enumerate(rows) if any(cell.strip() for cell in cells)]
+    first = first[: bounds.PREAMBLE_RECORDS + 1]
     if not first:
         return 0, 0
-    scores = {number: known_names(records[number].cells, hints) for number in first}
+    scores = {number: known_names(rows[number], hints) for number in first}
     best = max(first, key=lambda number: scores[number])
-    if scores[best] >= 2 or (scores[best] == 1 and len(records[best].cells) == 1):
+    if scores[best] >= 2 or (scores[best] == 1 and len(rows[best]) == 1):
         return best, scores[best]
     for number in first:
-        cells = records[number].cells
-        if len(cells) == width and sum(bool(cell.strip()) for cell in cells) * 2 > width:
+        if len(rows[number]) == width and sum(bool(cell.strip()) for cell in rows[number]) * 2 > width:
             return number, scores[number]
     return first[0], scores[first[0]]
 

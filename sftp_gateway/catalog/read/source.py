@@ -126,6 +126,10 @@ class Source(Protocol):
     correction_of: bool
     """Whether a `_correction_of` column is among the headers."""
     tally: Tally
+    line_end: str
+    """How the header ends its line (`\n`, `\r\n`, `\r`)."""
+    bom: bytes
+    """The byte order mark at the file's start; b'' if there is none."""
 
     def blocks(self) -> Iterator[Block]:
         """Read the records, about 4 MiB at a time."""

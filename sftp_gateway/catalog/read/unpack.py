@@ -86,6 +86,12 @@ def fill(file: Readable, size: int) -> bytes:
     return b"".join(parts)
 
 
+def skip(file: Readable, size: int) -> None:
+    """Read over `size` bytes."""
+    while size > 0 and (block := file.read(min(size, bounds.BLOCK_BYTES))):
+        size -= len(block)
+
+
 def zip_names(path: Path, hints: Hints) -> zipfile.ZipFile:
     """Open a zip's directory; a zip without its end is cut off, one that makes no sense FILE_FORMAT."""
     try:

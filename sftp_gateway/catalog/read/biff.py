@@ -1,0 +1,84 @@
+"""How far the cells of an old XLS workbook reach, from its BIFF records ([MS-XLS] §2.4, [MS-CFB]); reads no values.
+
+calamine holds the whole rectangle, so one cell in the far corner of a tiny file would cost half a gigabyte.
+"""
+
+import struct
+from pathlib import Path
+
+from sftp_gateway.catalog.read import truncation
+from sftp_gateway.catalog.read.source import Hints
+
+MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_CELLS = {0x0006, 0x0201, 0x0203, 0x0204, 0x0205, 0x00FD, 0x027E, 0x00D6}
+"""FORMULA BLANK NUMBER LABEL BOOLERR LABELSST RK RSTRING: row and column come first."""
+_RUNS = {0x00BD, 0x00BE}
+"""MULRK MULBLANK: the last column comes last."""
+_FREE = 0xFFFFFFFA
+
+
+def extent(path: Path, hints: Hints) -> tuple[int, int]:
+    """Rows and columns that the cells of an XLS file span; Incomplete if its sectors are not all there."""
+    data = path.read_bytes()
+    rows = columns = position = 0
+    stream = _workbook(data, hints)
+    while position + 4 <= len(stream):
+        kind, size = struct.unpack_from("<HH", stream, position)
+        if size >= 6 and kind in _CELLS | _RUNS:
+            row, column = struct.unpack_from("<HH", stream, position + 4)
+            if kind in _RUNS and position + 4 + size <= len(stream):
+                (column,) = struct.unpack_from("<H", stream, position + 2 + size)
+            rows, columns = max(rows, row + 1), max(columns, column + 1)
+        position += 4 + size
+    return rows, columns
+
+
+def _workbook(data: bytes, hints: Hints) -> bytes:
+    """The bytes of the stream `Workbook` (or `Book`); b'' if there is none, which calamine will say."""
+    if len(data) < 512:
+        raise truncation.cut_off("its header is not whole", hints)
+    sector = 1 << min(struct.unpack_from("<H", data, 30)[0], 12)
+    fat = _fat(data, sector, hints)
+    directory = _chain(data, fat, struct.unpack_from("<I", data, 48)[0], sector, hints)
+    root_start, mini = 0, b""
+    for place in range(0, len(directory) - 127, 128):
+        entry = directory[place : place + 128]
+        name = entry[: max(0, struct.unpack_from("<H", entry, 64)[0] - 2)].decode("utf-16-le", "replace").lower()
+        start, size = struct.unpack_from("<II", entry, 116)
+        if entry[66] == 5:
+            root_start = start
+        elif name in ("workbook", "book") and entry[66] == 2:
+            if size >= struct.unpack_from("<I", data, 56)[0]:
+                return _chain(data, fat, start, sector, hints)[:size]
+            mini = mini or _chain(data, fat, root_start, sector, hints)
+            return mini  # small streams lie in the mini stream: all of it is looked at
+    return b""
+
+
+def _fat(data: bytes, sector: int, hints: Hints) -> list[int]:
+    places = [place for place in struct.unpack_from("<109I", data, 76) if place < _FREE]
+    more, seen = struct.unpack_from("<I", data, 68)[0], 0
+    while more < _FREE and seen <= len(data) // sector:
+        block = _sector(data, more, sector, hints)
+        *found, more = struct.unpack(f"<{sector // 4}I", block)
+        places += [place for place in found if place < _FREE]
+        seen += 1
+    return [
+        entry for place in places for entry in struct.unpack(f"<{sector // 4}I", _sector(data, place, sector, hints))
+    ]
+
+
+def _chain(data: bytes, fat: list[int], start: int, sector: int, hints: Hints) -> bytes:
+    parts: list[bytes] = []
+    while start < len(fat) and len(parts) <= len(fat):
+        parts.append(_sector(data, start, sector, hints))
+        start = fat[start]
+    return b"".join(parts)
+
+
+def _sector(data: bytes, place: int, sector: int, hints: Hints) -> bytes:
+    begin = (place + 1) * sector
+    block = data[begin : begin + sector]
+    if not block:
+        raise truncation.cut_off("a part of the workbook is missing", hints)
+    return block.ljust(sector, b"\0")

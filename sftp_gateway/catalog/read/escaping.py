@@ -1,0 +1,61 @@
+"""The one `'` before a cell that a spreadsheet would execute: put in CSV we make, taken away in corrections sent back (spec §8)."""
+
+import re
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog.read.source import Block
+
+OURS = ("_row", "_codes", "_errors", "_suggestions", "_correction_of")
+"""The columns a correction file has beside the sender's, in this order, last."""
+
+_DANGEROUS = re.compile(r"'*[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+\-]?(?:\d+[.,]?\d*|[.,]\d+)")
+_ESCAPED = re.compile(r"'+[=+\-@\t\r]")
+_ESCAPED_ARROW = r"^'+[=+\-@\t\r]"
+
+
+def is_dangerous(cell: str) -> bool:
+    """Whether a spreadsheet would execute a cell, or take our escape for its own: no plain number is."""
+    return _DANGEROUS.match(cell) is not None and _NUMBER.fullmatch(cell) is None
+
+
+def escape(cell: str) -> str:
+    """Put one `'` before a dangerous cell."""
+    return "'" + cell if is_dangerous(cell) else cell
+
+
+def escape_plain(cell: str) -> str:
+    """The same for a cell that will lose its quotes: a space keeps it harmless."""
+    return " " + cell if is_dangerous(cell) else cell
+
+
+def unescape(cell: str) -> str:
+    """Take one `'` from a cell that has one before a sign; undoes `escape`."""
+    return cell[1:] if _ESCAPED.match(cell) else cell
+
+
+def escape_raw(record: bytes, delimiter: str, quote: str) -> bytes:
+    """Put a `'` wherever a cell of a damaged record seems to begin with a sign: it cannot be told where cells are."""
+    pattern = rb"((?:^|[\r\n]|%b)%b?)('*[=+\-@\t])(?![\d.,]+(?:%b|$))" % (
+        re.escape(delimiter.encode()),
+        re.escape(quote.encode()),
+        re.escape(delimiter.encode()),
+    )
+    return re.sub(pattern, rb"\1'\2", record)
+
+
+def unescaped(block: Block) -> Block:
+    """A block of a correction file with the sender's own cells."""
+    cells = tuple(_column(column) for column in block.cells)
+    rejects = tuple(replace(item, cells=tuple(unescape(cell) for cell in item.cells)) for item in block.rejects)
+    return replace(block, cells=cells, rejects=rejects)
+
+
+def _column(column: pa.Array) -> pa.Array:
+    escaped = pc.match_substring_regex(column, _ESCAPED_ARROW)
+    if not pc.any(escaped).as_py():
+        return column
+    return pc.if_else(escaped, pc.utf8_slice_codeunits(column, 1), column)

@@ -1,0 +1,176 @@
+"""Parquet as a `Source`: row group by row group, every value as text; what would unfold beyond memory is refused."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+
+from sftp_gateway import errors
+from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.read import bounds, table, truncation, unpack
+from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
+
+MAGIC = b"PAR1"
+_BATCH_ROWS = 16384
+_BATCH_BYTES = 64 * 1024**2
+"""A batch that would be larger as text is read in smaller ones, down to single rows."""
+
+
+@dataclass(slots=True)
+class ParquetSource:
+    """A Parquet file; the first product is row 1."""
+
+    path: Path
+    format: Format
+    headers: tuple[str, ...]
+    header_raw: bytes
+    findings: tuple[Finding, ...]
+    correction_of: bool
+    tally: Tally
+    maps: tuple[tuple[str, tuple[str, ...]], ...]
+    """Columns with the names of their sub-columns, () for plain ones."""
+    line_end: str = "\n"
+    bom: bytes = b""
+    kept: object = None
+    """What must live as long as the source: an unpacked file."""
+
+    def blocks(self) -> Iterator[Block]:
+        """Read the products; FILE_FORMAT where a page is damaged, FILE_BOMB where texts unfold without bound."""
+        size = self.path.stat().st_size
+        self.tally = Tally(total_bytes=size, readable_bytes=size)
+        row, unfolded = 1, 0
+        limit = max(bounds.RATIO_AFTER_BYTES, size * bounds.RATIO)
+        try:
+            with _open(self.path) as file:
+                for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
+                    unfolded += sum(_unfolded(column) for column in batch.columns)
+                    if unfolded > limit:
+                        raise unpack.bomb(f"its texts are more than {bounds.RATIO} times as large as the file")
+                    for part in _bounded(batch):
+                        yield table.block(_columns(part, self.maps), row, self.tally)
+                        row += len(part)
+        except (pa.ArrowException, OSError) as error:
+            raise unpack.damaged("Parquet", error) from error
+        if not self.tally.readable:
+            raise errors.Refused("FILE_EMPTY", "The file holds no products.", "Send a file with products.")
+
+
+def open_parquet(path: Path, hints: Hints) -> ParquetSource:
+    """Open a Parquet file; Incomplete if its footer is missing, FILE_TOO_LARGE beyond the byte budget."""
+    with path.open("rb") as plain:
+        size = plain.seek(0, 2)
+        plain.seek(max(0, size - 4))
+        if plain.read() != MAGIC or size < 12:
+            raise truncation.cut_off("its Parquet footer is missing", hints)
+    try:
+        with _open(path) as file:
+            metadata, schema = file.metadata, file.schema_arrow
+    except (pa.ArrowException, OSError) as error:
+        raise unpack.damaged("Parquet", error) from error
+    sizes = [metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups)]
+    if sum(sizes) > hints.max_file_bytes:
+        raise unpack.too_large(hints)
+    if len(schema) > bounds.MAX_COLUMNS:
+        raise errors.Refused("FILE_FORMAT", f"The file has more than {bounds.MAX_COLUMNS:,} columns.", "Send fewer.")
+    maps = tuple((field.name, _subcolumns(field.type)) for field in schema)
+    headers = tuple(f"{name}:{sub}" if sub else name for name, subs in maps for sub in subs or ("",))
+    return ParquetSource(
+        path=path,
+        format=Format("parquet"),
+        headers=headers,
+        header_raw=b"",
+        findings=(),
+        correction_of="_correction_of" in headers,
+        tally=Tally(total_bytes=size),
+        maps=maps,
+    )
+
+
+def _open(path: Path) -> pa.parquet.ParquetFile:
+    # Texts stay dictionaries, so that one long value a million times is seen before it is unfolded.
+    metadata = pa.parquet.read_metadata(path)
+    names = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
+    return pa.parquet.ParquetFile(path, read_dictionary=names, pre_buffer=False, memory_map=False)
+
+
+def _subcolumns(kind: pa.DataType) -> tuple[str, ...]:
+    return tuple(kind.field(number).name for number in range(kind.num_fields)) if pa.types.is_struct(kind) else ()
+
+
+def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch in parts that fit in memory as text."""
+    size = sum(_unfolded(column) for column in batch.columns)
+    if size <= _BATCH_BYTES:
+        yield batch
+        return
+    if len(batch) == 1:
+        raise unpack.bomb(f"a single product has {size:,} bytes")
+    half = len(batch) // 2
+    yield from _bounded(batch.slice(0, half))
+    yield from _bounded(batch.slice(half))
+
+
+def _unfolded(column: pa.Array) -> int:
+    """Bytes of a column as plain text."""
+    if pa.types.is_dictionary(column.type) and not pa.types.is_nested(column.type.value_type):
+        lengths = pc.binary_length(pc.cast(column.dictionary, pa.large_binary()))
+        return int(pc.sum(pc.take(lengths, column.indices)).as_py() or 0)
+    return int(column.nbytes)
+
+
+def _columns(batch: pa.RecordBatch, maps: tuple[tuple[str, tuple[str, ...]], ...]) -> list[pa.Array]:
+    found: list[pa.Array] = []
+    for (_, subs), column in zip(maps, batch.columns, strict=True):
+        parts = [pc.struct_field(column, [number]) for number in range(len(subs))] if subs else [column]
+        found += [_text(part) for part in parts]
+    return found
+
+
+def _text(column: pa.Array) -> pa.Array:
+    """A column as strings; null and absent are ''."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        column = pc.cast(column, pa.string())
+    elif pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_date(kind):
+        column = pc.cast(column, pa.string())
+    else:
+        column = pa.array([_value(value) for value in column.to_pylist()], pa.string())
+    return pc.fill_null(column, "")
+
+
+def _value(value: Any) -> str | None:
+    """One value as text: numbers without exponent, moments in ISO, lists with `|`."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    if isinstance(value, list) and not any(isinstance(item, (list, dict, tuple)) for item in value):
+        return "|".join(_value(item) or "" for item in value)
+    if isinstance(value, (list, dict, tuple)):
+        return json.dumps(value, ensure_ascii=False, default=_value)
+    return str(value)
+
+
+def number(value: float) -> str:
+    """A float by its shortest digits, without exponent; integers without `.0`."""
+    if not np.isfinite(value):
+        return str(value)
+    text = format(Decimal(repr(value)), "f")
+    return text.removesuffix(".0") if text.endswith(".0") else text

@@ -1,0 +1,102 @@
+"""One JSON product as cells of text: numbers keep their digits, lists get `|`, objects become `key:sub` columns."""
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+from sftp_gateway.catalog.read import bounds, elements
+
+# Numbers whose text a float would not keep: fractions (1.50), 16 digits and more, exponents.
+_INEXACT = re.compile(rb"[:\[,]\s*-?(?:\d+\.\d|\d{16,}|\d+[eE])")
+_SCALARS = (str, int, float, bool, type(None))
+
+
+class NotAProductError(ValueError):
+    """The text is no JSON object that can be a row; says why."""
+
+
+def parse(text: bytes) -> dict[str, Any]:
+    """Parse one product; raises NotAProductError."""
+    try:
+        if text.count(b"{") + text.count(b"[") > bounds.NESTING and elements.depth_of(text) > bounds.NESTING:
+            raise NotAProductError(f"It is nested deeper than {bounds.NESTING} levels.")
+        if _INEXACT.search(text):
+            return _exactly(text)
+        parsed = orjson.loads(text)
+        if isinstance(parsed, dict) and text.count(b'":') != len(parsed):
+            return _exactly(text)  # nested, or a key that comes twice
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, NotAProductError):
+            raise
+        raise NotAProductError(f"It is no JSON: {str(error).split(': line')[0]}.") from error
+    return _checked(parsed)
+
+
+def keys(text: bytes) -> list[str]:
+    """The columns of a product; none if it is no product."""
+    try:
+        parsed = orjson.loads(text)
+        if not isinstance(parsed, dict):
+            return []
+        return list(parsed) if text.count(b"{") == 1 else list(cells(parsed))
+    except (ValueError, RecursionError):
+        return []
+
+
+def cells(product: dict[str, Any]) -> dict[str, str]:
+    """The product's values as text by column."""
+    found: dict[str, str] = {}
+    for key, value in product.items():
+        if type(value) is str:
+            found[key] = value
+        elif isinstance(value, dict) and all(isinstance(item, _SCALARS) for item in value.values()):
+            for name, item in value.items():
+                found[f"{key}:{name}"] = _text(item)
+        else:
+            found[key] = _text(value)
+    return found
+
+
+def _exactly(text: bytes) -> dict[str, Any]:
+    """Parse with every number as its own text, refusing a key that comes twice."""
+    return _checked(json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_no, object_pairs_hook=_once))
+
+
+class _Number(str):
+    """A number by its digits; in JSON text made again it has no quotes."""
+
+    __slots__ = ()
+
+
+def _checked(parsed: Any) -> dict[str, Any]:
+    if not isinstance(parsed, dict):
+        raise NotAProductError("It is no JSON object.")
+    return parsed
+
+
+def _no(name: str) -> Any:
+    raise NotAProductError(f"{name} is no JSON value.")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
+        raise NotAProductError(f"The key {twice!r} comes twice.")
+    return found
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return str(value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list) and all(isinstance(item, _SCALARS) for item in value):
+        return "|".join(_text(item) for item in value)
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)

@@ -1,0 +1,56 @@
+"""Rows that come as tables of text, not as bytes (sheets, Parquet): blank rows and footers taken out, blocks made."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.read import bounds, footer
+from sftp_gateway.catalog.read.source import Block, Tally
+
+
+def block(columns: Sequence[pa.Array], first_row: int, tally: Tally, *, final: bool = False) -> Block:
+    """Make a block of whole columns of text whose first row has number `first_row`; footers go if `final`."""
+    count = len(columns[0]) if columns else 0
+    filled = np.zeros(count, np.bool_)
+    for column in columns:
+        filled |= _has_text(column)
+    keep = np.flatnonzero(filled)
+    if final:
+        skipped = _footer(columns, filled)
+        if skipped:
+            keep = keep[: len(keep) - skipped]
+            text = " ".join(_row(columns, int(keep[-1]) + 1 if len(keep) else 0))[:80]
+            tally.late.append(Finding("FILE_FOOTER", f"{skipped} rows after the last product were skipped ({text})."))
+            tally.skipped += skipped
+    blank = np.flatnonzero(~filled)
+    tally.readable += len(keep)
+    tally.blank += len(blank)
+    chosen = columns if len(keep) == count else [pc.take(column, pa.array(keep)) for column in columns]
+    notes = tuple(Finding("ROW_BLANK", "The row is blank.", row=first_row + int(place)) for place in blank)
+    return Block(cells=tuple(chosen), row=keep.astype(np.int64) + first_row, notes=notes)
+
+
+def _has_text(column: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.asarray(pc.greater(pc.binary_length(pc.utf8_trim_whitespace(column)), 0))
+
+
+def _row(columns: Sequence[pa.Array], index: int) -> list[str]:
+    return [text for column in columns if index < len(column) and (text := column[index].as_py().strip())]
+
+
+def _footer(columns: Sequence[pa.Array], filled: npt.NDArray[np.bool_]) -> int:
+    """How many of the last filled rows are footers."""
+    skipped = 0
+    for index in reversed(np.flatnonzero(filled).tolist()):
+        cells = [column[index].as_py() for column in columns]
+        alone = index > 0 and not filled[index - 1]
+        if skipped >= bounds.FOOTER_RECORDS or not footer.is_footer(
+            cells, len(columns), after_blank=alone, ragged=len(columns) > 2
+        ):
+            break
+        skipped += 1
+    return skipped

@@ -1,0 +1,173 @@
+"""Looks at a workbook before it is opened: a sheet is held in memory as a rectangle, so a far cell or a lie about sizes is fatal.
+
+Real sizes are counted by inflating every part; nothing is built from what is read here.
+"""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from isal import isal_zlib
+
+from sftp_gateway import errors
+from sftp_gateway.catalog.read import biff, bounds, unpack
+from sftp_gateway.catalog.read.source import Hints
+
+_CHUNK = 1024**2
+_CELL = re.compile(rb'\br="([A-Z]{0,3})(\d{1,7})"')
+_ODS_TAG = re.compile(rb"<(/?)table:(table-row|table-cell|covered-table-cell|table)\b([^>]*?)(/?)>")
+_REPEATED = {
+    "row": re.compile(rb'number-rows-repeated="(\d{1,9})"'),
+    "cell": re.compile(rb'number-columns-repeated="(\d{1,9})"'),
+}
+
+
+def check(path: Path, kind: str, hints: Hints) -> None:
+    """Refused FILE_BOMB or FILE_TOO_LARGE where opening the workbook would cost too much; Incomplete if it is cut off."""
+    if kind == "xls":
+        _check_area(*biff.extent(path, hints))
+        return
+    with unpack.zip_names(path, hints) as archive, path.open("rb") as file:
+        entries = archive.infolist()
+        _check_declared(entries, path.stat().st_size, hints)
+        total = 0
+        for entry in entries:
+            total += _check_part(file, entry, hints, path.stat().st_size, total)
+
+
+def _check_declared(entries: list[zipfile.ZipInfo], packed: int, hints: Hints) -> None:
+    declared = sum(entry.file_size for entry in entries)
+    if len(entries) > 10_000 or (declared > bounds.RATIO_AFTER_BYTES and declared > packed * bounds.RATIO):
+        raise unpack.bomb(f"a workbook of {len(entries)} parts and {declared:,} bytes unpacked")
+    if declared > min(hints.max_file_bytes, bounds.SHEET_BYTES):
+        raise _too_large(f"{declared:,} bytes unpacked")
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise errors.Refused("FILE_FORMAT", "The workbook is protected by a password.", "Save it without a password.")
+    if any(entry.filename.endswith("workbook.bin") for entry in entries):
+        raise errors.Refused("FILE_FORMAT", "XLSB workbooks are not read.", "Save it as XLSX or CSV.")
+
+
+def _check_part(file: BinaryIO, entry: zipfile.ZipInfo, hints: Hints, packed: int, before: int) -> int:
+    """Inflate one part and look at its cells; gives its real size."""
+    limit = max(bounds.RATIO_AFTER_BYTES, packed * bounds.RATIO)
+    extent = _extent_of(entry.filename)
+    size, carry = 0, b""
+    for chunk in _inflate(file, entry, hints):
+        if not size and entry.filename.endswith((".xml", ".rels")) and b"<!" in chunk[:4096].replace(b"<!--", b""):
+            raise unpack.bomb("a part of the workbook declares entities")
+        size += len(chunk)
+        if before + size > limit:
+            raise unpack.bomb(f"more than {bounds.RATIO} times as large unpacked as packed")
+        if before + size > min(hints.max_file_bytes, bounds.SHEET_BYTES):
+            raise _too_large("its real size unpacked is above the limit")
+        if extent is not None:
+            carry = extent.see(carry + chunk)
+            _check_area(extent.rows, extent.columns)
+    return size
+
+
+def _inflate(file: BinaryIO, entry: zipfile.ZipInfo, hints: Hints) -> Iterator[bytes]:
+    """The real bytes of a part, whatever the directory says of their number (APPNOTE 4.3.7)."""
+    file.seek(entry.header_offset)
+    header = file.read(30)
+    if len(header) < 30 or header[:4] != unpack.ZIP:
+        raise unpack.damaged("workbook", ValueError(f"{entry.filename} is not where its directory says"))
+    file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), 1)
+    left = entry.compress_size
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise unpack.damaged("workbook", ValueError(f"{entry.filename} is packed in an unusual way"))
+    inflater = isal_zlib.decompressobj(-zlib.MAX_WBITS) if entry.compress_type == zipfile.ZIP_DEFLATED else None
+    while left and (chunk := file.read(min(left, 65536))):
+        left -= len(chunk)
+        if inflater is None:
+            yield chunk
+            continue
+        while chunk:
+            try:
+                yield inflater.decompress(chunk, _CHUNK)
+            except (isal_zlib.error, ValueError) as error:
+                raise unpack.damaged("workbook", error) from error
+            chunk = inflater.unconsumed_tail
+
+
+def _extent_of(name: str) -> "_XlsxExtent | _OdsExtent | None":
+    if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+        return _XlsxExtent()
+    return _OdsExtent() if name == "content.xml" else None
+
+
+class _XlsxExtent:
+    """The rectangle that a sheet's cell references span."""
+
+    def __init__(self) -> None:
+        self.rows = self.columns = 0
+
+    def see(self, text: bytes) -> bytes:
+        cut = text.rfind(b">") + 1
+        found = _CELL.findall(text, 0, cut)
+        if found:
+            self.rows = max(self.rows, max(int(row) for row in {row for _, row in found}))
+            self.columns = max(self.columns, max(_column(letters) for letters in {letters for letters, _ in found}))
+        return text[cut:][-65536:]
+
+
+class _OdsExtent:
+    """The rectangle of filled cells of an ODS sheet, where rows and cells are repeated by a number."""
+
+    def __init__(self) -> None:
+        self.rows = self.columns = 0
+        self._row = self._column = 0
+        self._repeat = 1
+
+    def see(self, text: bytes) -> bytes:
+        cut = text.rfind(b">") + 1
+        for end, kind, attributes, alone in _ODS_TAG.findall(text, 0, cut):
+            if kind == b"table":
+                self._row = 0
+            elif kind == b"table-row":
+                self._begin_row(attributes) if not end else self._end_row()
+                if alone:
+                    self._end_row()
+            elif not end:
+                self._cell(attributes, filled=not alone)
+        return text[cut:][-65536:]
+
+    def _begin_row(self, attributes: bytes) -> None:
+        self._column, self._repeat = 0, _repeated("row", attributes)
+
+    def _end_row(self) -> None:
+        self._row += self._repeat
+
+    def _cell(self, attributes: bytes, *, filled: bool) -> None:
+        self._column += _repeated("cell", attributes)
+        if filled:
+            self.columns = max(self.columns, self._column)
+            self.rows = max(self.rows, self._row + self._repeat)
+
+
+def _repeated(kind: str, attributes: bytes) -> int:
+    match = _REPEATED[kind].search(attributes)
+    return int(match.group(1)) if match else 1
+
+
+def _column(letters: bytes) -> int:
+    """`A` is 1, `XFD` 16,384."""
+    place = 0
+    for letter in letters:
+        place = place * 26 + letter - 64
+    return place
+
+
+def _check_area(rows: int, columns: int) -> None:
+    if rows * columns <= bounds.SHEET_CELLS:
+        return
+    if columns > bounds.MAX_COLUMNS:
+        raise unpack.bomb(f"a sheet of {rows:,} rows and {columns:,} columns")
+    raise _too_large(f"a sheet of {rows:,} rows and {columns:,} columns")
+
+
+def _too_large(what: str) -> errors.Refused:
+    return errors.Refused("FILE_TOO_LARGE", f"The workbook is too large: {what}.", "Send it as CSV or Parquet.")
