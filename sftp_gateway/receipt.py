@@ -58,8 +58,10 @@ def blank(upload: Upload) -> Receipt:
 def of(upload: Upload) -> Receipt:
     """Give the receipt of an upload as it stands now: what a worker found, under today's state."""
     receipt = blank(upload)
+    times = receipt["times"]
     if upload.receipt:
         receipt.update(copy.deepcopy(upload.receipt))
+    receipt["times"] = times  # the history row knows them best
     receipt["state"] = str(upload.state)
     receipt["version"] = upload.version
     return receipt
