@@ -279,7 +279,7 @@ class Home(asyncssh.SFTPServer):
 
     async def _rename(self, oldpath: bytes, newpath: bytes, *, over: bool) -> None:
         old = await self._changeable(oldpath)
-        new = await self._changeable(newpath)
+        new = await self._changeable(newpath, there=False)
         await moving.rename(self._homes, self._view, old, new, over=over)
 
     async def remove(self, path: bytes) -> None:
@@ -291,7 +291,7 @@ class Home(asyncssh.SFTPServer):
         place = _place(path)
         if self._is_directory(place) or (place.writable and "/" not in place.path):
             raise asyncssh.SFTPFailure("The name exists already")
-        place = await self._changeable(path)
+        place = await self._changeable(path, there=False)
         try:
             await moving.make_directory(self._homes, self._view, place)
         except errors.Refused as refusal:
@@ -337,12 +337,15 @@ class Home(asyncssh.SFTPServer):
             raise asyncssh.SFTPNoSuchFile("No such file")
         return entry
 
-    async def _changeable(self, path: bytes) -> names.Place:
-        """Find a place whose name the brand may change. Raises SFTPPermissionDenied, SFTPNoSuchFile."""
+    async def _changeable(self, path: bytes, *, there: bool = True) -> names.Place:
+        """Find a place whose name the brand may change (or make: not `there` yet).
+
+        Raises SFTPPermissionDenied, and SFTPNoSuchFile for a read-only name that is not there.
+        """
         place = _place(path)
         if place.writable and "/" in place.path:
             return place
-        if not place.writable and not self._is_directory(place):
+        if there and not place.writable and not self._is_directory(place):
             folder, name = reading.folder_of(place.path)
             if folder or name not in names.TOP_FILES:
                 await reading.find(self._homes, self._session.brand, place.path)

@@ -39,6 +39,7 @@ class House:
     front: listener.Listener = field(init=False)
     doors: home.Doors = field(init=False)
     intake: claim.Intake = field(init=False)
+    settling: asyncio.Task[None] = field(init=False)
     jobs: int = 0
 
     @property
@@ -179,7 +180,8 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
             mine.push_async_callback(house.doors.aclose)
             house.intake = claim.Intake(store, stored, wishes, told=house.doors.learn, wake_worker=count_job)
             await mine.enter_async_context(house.intake)
-            mine.push_async_callback(_end, asyncio.create_task(house.intake.run()))
+            house.settling = asyncio.create_task(house.intake.run())
+            mine.push_async_callback(_end, house.settling)
             house.front = listener.Listener(
                 settings.Sftp(host=LOOPBACK, port=0, **(front or {})),
                 host_keys,

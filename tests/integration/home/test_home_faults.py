@@ -1,0 +1,301 @@
+import asyncio
+import errno
+import os
+
+import asyncssh
+import pytest
+
+from sftp_gateway import blobs, errors
+from sftp_gateway.store import brands, drafts, uploads
+from sftp_gateway.store.drafts import Place
+from sftp_gateway.upload import State
+
+BODY = b"sku,name\n1,one\n" * 1000
+
+
+async def put(client, path, body=BODY):
+    async with client.open(path, "wb") as file:
+        await file.write(body)
+
+
+async def drop(house, path, body=BODY):
+    """Write and vanish without CLOSE."""
+    async with house.connect() as conn:
+        client = await conn.start_sftp_client()
+        file = await client.open(path, "wb")
+        await file.write(body)
+        conn.abort()
+
+
+async def test_a_dropped_connection_leaves_an_unfinished_upload_whatever_its_bytes(house, log_lines):
+    await drop(house, "/a.csv")
+    unfinished = await house.state(State.UNFINISHED)
+    assert unfinished.reasons[0]["code"] == "FILE_INCOMPLETE"
+    assert house.jobs == 0
+    (line,) = [line for line in log_lines if line["event"] == "transfer.closed"]
+    assert line["how"] == "drop"
+    async with house.sftp() as client:
+        assert (await client.stat("/a.csv")).size == len(BODY)
+
+
+@pytest.mark.parametrize("append", [True, False])
+async def test_a_dropped_draft_is_resumed_and_keeps_its_upload_id(house, append):
+    await drop(house, "/a.csv")
+    unfinished = await house.state(State.UNFINISHED)
+    async with house.sftp() as client:
+        flags = asyncssh.FXF_WRITE | (asyncssh.FXF_APPEND | asyncssh.FXF_CREAT if append else 0)
+        async with client.open("/a.csv", flags, encoding=None) as file:
+            assert house.history() == []  # `receiving` is listed nowhere
+            await file.write(b"rest", len(BODY))
+        resumed = await house.state(State.RECEIVED)
+    assert (resumed.id, house.bytes_of(resumed)) == (unfinished.id, BODY + b"rest")
+
+
+async def test_a_dropped_draft_is_replaced_by_a_whole_file_under_the_same_id(house):
+    await drop(house, "/a.csv")
+    unfinished = await house.state(State.UNFINISHED)
+    async with house.sftp() as client:
+        await put(client, "/a.csv", b"whole")
+        received = await house.state(State.RECEIVED)
+    assert (received.id, house.bytes_of(received)) == (unfinished.id, b"whole")
+
+
+@pytest.mark.parametrize("over", [True, False])
+async def test_an_unfinished_name_is_completed_by_a_temporary_one_renamed_over_it(house, over):
+    await drop(house, "/a.csv")
+    unfinished = await house.state(State.UNFINISHED)
+    async with house.sftp() as client:
+        await put(client, "/a.tmp", b"whole")
+        if not over:
+            await client.remove("/a.csv")
+        await client.posix_rename("/a.tmp", "/a.csv")
+        if over:
+            received = await house.state(State.RECEIVED)
+            assert (received.id, house.bytes_of(received)) == (unfinished.id, b"whole")
+            return
+        await house.received(2)
+        await house.until(lambda: house.history()[0].state is State.REFUSED)
+    assert [upload.state for upload in house.history()] == [State.REFUSED, State.RECEIVED]
+
+
+async def test_what_a_worker_found_unfinished_is_resumed_with_a_copy_of_its_bytes(house):
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+        (upload,) = await house.received(1)
+        await house.quiet()
+        house.verdict(upload.id, State.UNFINISHED)
+        async with client.open("/a.csv", asyncssh.FXF_WRITE | asyncssh.FXF_APPEND, encoding=None) as file:
+            await file.write(b"rest")
+        resumed = await house.state(State.RECEIVED)
+    assert (resumed.id, house.bytes_of(resumed)) == (upload.id, BODY + b"rest")
+
+
+async def test_a_temporary_name_that_was_dropped_is_no_upload_and_waits_for_its_resume(house):
+    await drop(house, "/a.csv.filepart")
+    await asyncio.sleep(0.3)
+    assert house.history() == []
+    async with house.sftp() as client:
+        assert (await client.stat("/a.csv.filepart")).size == len(BODY)
+        async with client.open("/a.csv.filepart", asyncssh.FXF_WRITE, encoding=None) as file:
+            await file.write(b"rest", len(BODY))
+        await client.rename("/a.csv.filepart", "/a.csv")
+        (upload,) = await house.received(1)
+    assert house.bytes_of(upload) == BODY + b"rest"
+
+
+async def test_the_unfinished_get_a_receipt_in_time_and_are_refused_in_the_end(open_house):
+    house = await open_house(incomplete_after=0.4, abandoned_after=1.2)
+    await drop(house, "/a.csv")
+    upload = await house.state(State.UNFINISHED)
+    assert upload.receipt is None
+    reminded = await house.until(lambda: (u := house.history()[0]).receipt and u)
+    assert reminded.state is State.UNFINISHED
+    assert reminded.receipt["findings"][0]["code"] == "FILE_INCOMPLETE"
+    assert [file["name"] for file in reminded.receipt["files"]] == [f"a.csv.{upload.id}.errors.csv"]
+    refused = await house.state(State.REFUSED)
+    assert house.bytes_of(refused) == BODY
+    assert refused.receipt["state"] == "refused" and refused.finished_at
+    async with house.sftp() as client:
+        assert not await client.exists("/a.csv")
+        assert [name for name in await client.listdir("/errors") if name.endswith("errors.csv")]
+    assert house.staged() == []
+    assert uploads.retry(house.store, refused.id, "me").bytes == len(BODY)
+
+
+async def test_a_temporary_name_is_forgotten_in_the_end(open_house):
+    house = await open_house(abandoned_after=0.3, incomplete_after=1)
+    async with house.sftp() as client:
+        await put(client, "/a.tmp")
+        await house.until(lambda: not house.rows())
+        assert not await client.exists("/a.tmp")
+    assert house.staged() == [] and house.history() == []
+
+
+async def test_after_a_crash_what_was_open_is_unfinished_and_what_was_closed_is_received(open_house):
+    house = await open_house(settle_seconds=30)
+    async with house.connect() as conn:
+        client = await conn.start_sftp_client()
+        await put(client, "/closed.csv")
+        file = await client.open("/open.csv", "wb")
+        await file.write(BODY)
+        await house.until(lambda: len(house.rows()) == 2)
+        house.settling.cancel()
+        os.close(house.doors.homes._owner._descriptor)  # as the kernel does when a process is killed
+        house.doors.homes._owner._descriptor = -1
+        again = await open_house(settle_seconds=0.1)
+        (unfinished,) = await again.received(1)
+        # What was closed rests by the rules under which it was closed.
+        with again.store.write() as tx:
+            [row] = [row for row in again.rows() if row.path == "inbox/closed.csv"]
+            drafts.move(tx, row.id, [Place.CLOSED], due_at=tx.now)
+        found = await again.received(2)
+        conn.abort()
+    assert (unfinished.path, unfinished.state, unfinished.bytes) == ("open.csv", State.UNFINISHED, len(BODY))
+    assert (found[1].path, found[1].state, again.bytes_of(found[1])) == ("closed.csv", State.RECEIVED, BODY)
+
+
+async def test_a_claim_that_died_in_the_middle_is_made_once(open_house):
+    house = await open_house(settle_seconds=30)
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+    (row,) = house.rows()
+    file = house.root / "staging" / "drafts" / row.id
+    os.link(file, file.with_suffix(".claim"))
+    house.files.keep(blobs.Area.SOURCES, row.sha256, file.with_suffix(".claim"))
+    with house.store.write() as tx:
+        drafts.move(tx, row.id, [Place.CLOSED], place=Place.CLAIMED, owner="0123456789abcdef", due_at=None)
+    again = await open_house()
+    (upload,) = await again.received(1)
+    assert again.bytes_of(upload) == BODY
+    await again.quiet()
+    assert again.staged() == [] and len(again.history()) == 1
+
+
+async def test_fsync_that_fails_refuses_the_upload_and_is_not_tried_again(house, monkeypatch):
+    calls = []
+
+    def failing(_descriptor):
+        calls.append(1)
+        raise OSError(errno.EIO, "disk on fire")
+
+    async with house.sftp() as client:
+        file = await client.open("/a.csv", "wb")
+        await file.write(BODY)
+        with monkeypatch.context() as patched:
+            patched.setattr("sftp_gateway.sftp.draft.os.fsync", failing)
+            with pytest.raises(asyncssh.SFTPFailure, match="send it again"):
+                await file.close()
+        assert len(calls) == 1
+        assert not await client.exists("/a.csv")
+    refused = await house.state(State.REFUSED)
+    assert refused.reasons[0]["code"] == "disk_failed" and house.staged() == []
+
+
+async def test_a_disk_that_fills_up_fails_every_write_and_the_partial_file_is_resumed(house, monkeypatch):
+    real = os.pwrite
+
+    def full(descriptor, data, offset):
+        if offset >= 1000:
+            raise OSError(errno.ENOSPC, "full")
+        return real(descriptor, data, offset)
+
+    async with house.sftp() as client:
+        file = await client.open("/a.csv", "wb")
+        await file.write(BODY[:1000])
+        with monkeypatch.context() as patched:
+            patched.setattr("sftp_gateway.sftp.draft.os.pwrite", full)
+            with pytest.raises(asyncssh.SFTPFailure, match="no room"):
+                await file.write(BODY[1000:], 1000)
+        with pytest.raises(asyncssh.SFTPFailure, match="no room"):
+            await file.write(b"x", 0)
+        with pytest.raises(asyncssh.SFTPFailure, match="no room"):
+            await file.close()
+        unfinished = await house.state(State.UNFINISHED)
+        assert "disk_full" in {reason["code"] for reason in unfinished.reasons}
+        assert (await client.stat("/a.csv")).size == 1000
+        async with client.open("/a.csv", asyncssh.FXF_WRITE, encoding=None) as file:
+            await file.write(BODY[1000:], 1000)
+        resumed = await house.state(State.RECEIVED)
+    assert house.bytes_of(resumed) == BODY
+
+
+async def test_a_store_that_is_away_fails_the_close_and_loses_nothing_that_was_acknowledged(house, monkeypatch):
+    def away(*_):
+        raise errors.StoreUnreachable("gone")
+
+    async with house.sftp() as client:
+        await put(client, "/kept.csv")
+        file = await client.open("/a.csv", "wb")
+        await file.write(BODY)
+        with monkeypatch.context() as patched:
+            patched.setattr(house.doors.homes.ledger, "_commit", away)
+            with pytest.raises(asyncssh.SFTPFailure, match="could not record"):
+                await file.close()
+        await put(client, "/a.csv", b"again")
+        found = await house.received(2)
+    assert {upload.path for upload in found} == {"kept.csv", "a.csv"}
+
+
+async def test_a_full_disk_at_the_claim_loses_nothing(house, monkeypatch):
+    real, tried = house.files.keep, []
+
+    def failing(area, name, path):
+        tried.append(name)
+        path.unlink()
+        raise errors.DiskFull("no room")
+
+    monkeypatch.setattr(house.files, "keep", failing)
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+        await house.until(lambda: tried)
+        monkeypatch.setattr(house.files, "keep", real)
+        (upload,) = await house.received(1)
+    assert house.bytes_of(upload) == BODY
+
+
+async def test_bytes_that_vanished_are_told_and_stop_nothing(open_house, log_lines):
+    house = await open_house(settle_seconds=0.3)
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+        (house.root / "staging" / "drafts" / house.rows()[0].id).unlink()
+        await put(client, "/b.csv")
+        await house.received(2)
+        await house.until(lambda: {u.state for u in house.history()} == {State.REFUSED, State.RECEIVED})
+
+
+async def test_an_erased_brand_takes_its_drafts_with_it(house):
+    async with house.sftp() as client:
+        await put(client, "/a.tmp")
+        await house.until(house.rows)
+        brands.erase(house.store, house.files, "acme")
+        await house.until(lambda: not house.rows())
+        await asyncio.sleep(0)
+        await house.doors.homes.refresh(house.doors.homes._views["acme"], force=True)
+        assert not await client.exists("/a.tmp")
+
+
+async def test_another_process_that_changes_the_home_is_noticed(house):
+    async with house.sftp() as client:
+        assert not await client.exists("/other.csv")
+        with house.store.write() as tx:
+            drafts.save(
+                tx,
+                drafts.Entry("x" * 32, "acme", "inbox/other", "other", Place.DIRECTORY, 0, tx.now, tx.now, tx.now),
+            )
+            drafts.touch(tx, "acme")
+        async with asyncio.timeout(3):
+            while not await client.exists("/other"):
+                await asyncio.sleep(0.02)
+
+
+async def test_a_received_file_is_there_within_50_ms_of_its_rest(house):
+    import time
+
+    async with house.sftp() as client:
+        late = []
+        for n in range(20):
+            await put(client, f"/{n}.csv", b"%d" % n)
+            closed = time.monotonic()
+            await house.received(n + 1)
+            late.append(time.monotonic() - closed - 0.1)
+        assert sorted(late)[10] < 0.05, late
