@@ -90,7 +90,7 @@ def history(request: Request) -> Response:
     found, after = uploads.listing(at.store, brand=brand, states=api.states(request), limit=PAGE_UPLOADS, before=before)
     held, _ = uploads.listing(at.store, brand=brand, states=(State.HELD,), limit=1)
     trail = [part for part in request.query_params.get("trail", "").split(",") if part.isdigit()][-TRAIL:]
-    here = request.url.remove_query_params(["before", "trail"])
+    here = request.url.remove_query_params(["before", "trail", *(["brand"] if token.brand else [])])
     newer = here.include_query_params(before=trail[-1], trail=",".join(trail[:-1])) if trail else here
     older = here.include_query_params(before=after, trail=",".join([*trail, str(before)] if before else []))
     return page(
@@ -105,7 +105,8 @@ def history(request: Request) -> Response:
         held=receipt.of(held[0]) if held and not before else None,
         newer=newer if before else None,
         older=older if after else None,
-        live=not before and any(item.state in MOVING for item in found),
+        moving=0 if before else sum(item.state in MOVING for item in found),
+        here=here,
         address=at.sftp_address,
     )
 
