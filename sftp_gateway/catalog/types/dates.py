@@ -25,6 +25,9 @@ _MONTH_NAMED = (
 )
 _MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
 _MOMENT = pa.timestamp("us", "UTC")
+_DAY = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+_CERTAIN_DATE = f"^{_DAY}$"
+_CERTAIN_MOMENT = f"^{_DAY}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
 _ZONED = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
 Ints = npt.NDArray[np.int64]
 
@@ -35,7 +38,7 @@ def read_date(cells: Cells, dialect: Dialect) -> Reading:
     try:
         return Reading(pc.cast(cells.nulled, pa.date32()))
     except pa.ArrowInvalid:
-        found = _Found(cells, dialect)
+        found = _Found(cells, dialect, _CERTAIN_DATE, pa.date32())
     timed = found.good & (found.micros % 86_400_000_000 != 0)
     good = found.good & ~timed
     days = with_nulls(pa.array((found.micros // 86_400_000_000).astype(np.int32)).cast(pa.date32()), good)
@@ -55,7 +58,7 @@ def read_moment(cells: Cells, dialect: Dialect) -> Reading:
             return Reading(pc.cast(values, _MOMENT))
     except pa.ArrowInvalid:
         pass
-    found = _Found(cells, dialect)
+    found = _Found(cells, dialect, _CERTAIN_MOMENT, _MOMENT)
     naive = with_nulls(pa.array(found.micros).cast(pa.timestamp("us")), found.good)
     local = found.good & found.timed & ~found.zoned
     moments = pc.assume_timezone(naive, "UTC")
@@ -82,7 +85,7 @@ def evidence(cells: Cells) -> tuple[bool, bool]:
 class _Found:
     """What the cells say: microseconds since 1970 (UTC where a zone is given), and what is wrong."""
 
-    def __init__(self, cells: Cells, dialect: Dialect) -> None:
+    def __init__(self, cells: Cells, dialect: Dialect, certain: str, kind: Any) -> None:
         size = len(cells)
         self.cells = cells
         self.micros: Ints = np.zeros(size, dtype=np.int64)
@@ -90,10 +93,20 @@ class _Found:
         self.ambiguous: Mask = np.zeros(size, dtype=np.bool_)
         self.impossible: Mask = np.zeros(size, dtype=np.bool_)
         self.order = dialect.order
+        self._take_certain(certain, kind)
         for pattern in (_YEAR_FIRST, _COMPACT, _NUMERIC, _DAY_NAMED, _MONTH_NAMED):
             rows = np.flatnonzero(cells.filled & ~self.good & ~self.ambiguous & ~self.impossible)
             if rows.size:
                 self._read(rows, pattern)
+
+    def _take_certain(self, pattern: str, kind: Any) -> None:
+        """Let Arrow read the cells in the form that is the rule, for days that every month has."""
+        sure = self.cells.filled & matches(self.cells.nulled, pattern)
+        moments = pc.cast(pc.cast(with_nulls(self.cells.nulled, sure), kind), pa.timestamp("us"))
+        self.micros[sure] = np.asarray(pc.cast(moments, pa.int64()).drop_null())
+        self.good |= sure
+        self.timed |= sure & (kind == _MOMENT)
+        self.zoned |= self.timed
 
     def _read(self, rows: Rows, pattern: str) -> None:
         parts = pc.extract_regex(self.cells.array.take(pa.array(rows)), pattern)

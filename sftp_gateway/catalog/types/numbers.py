@@ -4,6 +4,7 @@ A plain `1234.5` needs no decision. `1,234` may be 1234 or 1.234: the mark that 
 column's other values prove, decides; without either it is FIELD_AMBIGUOUS. All of it on whole columns.
 """
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,23 @@ def read(cells: Cells, dialect: Dialect, scale: int, precision: int = 38) -> Rea
     quick = _quick(cells, values, dialect.decimal, target)
     if quick is not None and (scale >= target.scale or _fits(quick, scale)):
         return Reading(quick)
-    return _careful(values, cells.filled, dialect.decimal, scale, target)
+    certain = cells.filled & matches(values, _certain(dialect.decimal, scale, target))
+    rest = np.flatnonzero(cells.filled & ~certain)
+    texts = with_nulls(values, certain)
+    results = pc.cast(pc.replace_substring(texts, ",", ".") if dialect.decimal == "," else texts, target)
+    odd = values.take(pa.array(rest))
+    found = _careful(odd, np.ones(len(rest), dtype=np.bool_), dialect.decimal, scale, target)
+    where = np.zeros(len(cells), dtype=np.bool_)
+    where[rest] = True
+    faults = [dataclasses.replace(fault, rows=rest[fault.rows]) for fault in found.faults]
+    return Reading(pc.replace_with_mask(results, pa.array(where), found.values), faults)
+
+
+def _certain(mark: str, scale: int, target: Any) -> str:
+    """Give the pattern of numbers that need no second look: one mark, no more digits than fit, one reading."""
+    digits = target.precision - target.scale
+    places = rf"[0-9]{{0,{scale}}}" if mark != "?" else "[0-9]{0,2}" if scale >= 2 else rf"[0-9]{{0,{scale}}}"
+    return rf"^[+-]?[0-9]{{1,{digits}}}(?:\{mark if mark == ',' else '.'}{places})?$"
 
 
 def _quick(cells: Cells, values: Any, mark: str, target: Any) -> Any:
