@@ -41,9 +41,7 @@ class CorrectionWriter:
         self._path = out / f"{base_name}.{upload}.corrections.{ending}"
         self._form: _Form | None = None
 
-    def add_rows(
-        self, block: Block, indices: npt.NDArray[np.int64], codes: Any, errors: Any, suggestions: Any
-    ) -> None:
+    def add_rows(self, block: Block, indices: npt.NDArray[np.int64], codes: Any, errors: Any, suggestions: Any) -> None:
         """Append rejected rows of a block with their reasons, three string arrays as long as `indices`."""
         form = self._open()
         columns = [column.take(indices).to_pylist() for column in block.cells]
@@ -55,9 +53,7 @@ class CorrectionWriter:
     def add_reject(self, reject: Reject) -> None:
         """Append a record that could not be read as a row."""
         finding = reject.finding
-        self._open().unreadable(
-            reject, self._ours(finding.row or 0, finding.code, finding.message, finding.suggestion)
-        )
+        self._open().unreadable(reject, self._ours(finding.row or 0, finding.code, finding.message, finding.suggestion))
 
     def finish(self) -> Path | None:
         """Close the file; its path, or None if no row was rejected."""
@@ -159,7 +155,7 @@ class _Delimited:
 
 
 def _without(raw: bytes, delimiter: bytes, count: int) -> bytes:
-    """A damaged record of a correction file without our columns at its end."""
+    """Give a damaged record of a correction file without our columns at its end."""
     return delimiter.join(raw.split(delimiter)[:-count]) if count else raw
 
 
@@ -211,7 +207,7 @@ class _Sheet:
         self._book = xlsx.Writer(path)
         self._book.row([*(source.headers[place] for place in self._own), *OURS])
 
-    def row(self, cells: Sequence[str], raw: bytes, ours: Sequence[str]) -> None:
+    def row(self, cells: Sequence[str], raw: bytes, ours: Sequence[str]) -> None:  # noqa: ARG002  # cells say all
         """Write a row."""
         self._book.row([*(cells[place] for place in self._own), *ours])
 

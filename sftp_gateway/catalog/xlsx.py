@@ -88,6 +88,6 @@ def _cell(text: str) -> str:
 
 
 def _hidden(match: re.Match[str]) -> str:
-    """A character that XML cannot hold as `_xHHHH_`, and such a text itself with its `_` hidden (ECMA-376 §22.9.2.19)."""
+    """Write a character that XML cannot hold as `_xHHHH_`, and such a text itself with its `_` hidden (ECMA-376 §22.9.2.19)."""
     text = match.group()
     return f"_x005F{text}" if len(text) > 1 else f"_x{ord(text):04X}_"

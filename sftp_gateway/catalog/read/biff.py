@@ -34,7 +34,7 @@ def extent(path: Path, hints: Hints) -> tuple[int, int]:
 
 
 def _workbook(data: bytes, hints: Hints) -> bytes:
-    """The bytes of the stream `Workbook` (or `Book`); b'' if there is none, which calamine will say."""
+    """Give the bytes of the stream `Workbook` (or `Book`); b'' if there is none, which calamine will say."""
     if len(data) < 512:
         raise truncation.cut_off("its header is not whole", hints)
     sector = 1 << min(struct.unpack_from("<H", data, 30)[0], 12)
@@ -50,8 +50,7 @@ def _workbook(data: bytes, hints: Hints) -> bytes:
         elif name in ("workbook", "book") and entry[66] == 2:
             if size >= struct.unpack_from("<I", data, 56)[0]:
                 return _chain(data, fat, start, sector, hints)[:size]
-            mini = mini or _chain(data, fat, root_start, sector, hints)
-            return mini  # small streams lie in the mini stream: all of it is looked at
+            return mini or _chain(data, fat, root_start, sector, hints)
     return b""
 
 

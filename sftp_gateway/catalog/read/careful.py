@@ -18,7 +18,8 @@ class Found:
     """A record at [start, end), the next one beginning at `stop`; with code '' and no cells it is clean.
 
     `code`: ROW_QUOTE_REPAIRED (then `cells` are its reading), ROW_QUOTE, ROW_COLUMNS. `open`: the
-    text ended inside its quotes."""
+    text ended inside its quotes.
+    """
 
     end: int
     stop: int
@@ -41,7 +42,8 @@ class Text:
 def resolve(text: Text, start: int, *, distrust: bool = False) -> Found | None:
     """Find the record at `start`; None if more of the file must be seen to tell.
 
-    `distrust`: do not take a strict record over several lines at its word."""
+    `distrust`: do not take a strict record over several lines at its word.
+    """
     whole = _strict(text, start, bounds.RECORD_BYTES)
     if whole == len(text.data) and not text.final:
         return None
@@ -75,8 +77,11 @@ def _damaged(text: Text, start: int, line: tuple[int, int], whole: int | None) -
         return Found(end, stop, "ROW_COLUMNS")
     if end != line[0] and (cells := readings(text.data[start:end], text.dialect, text.width)) is not None:
         return Found(end, stop, "ROW_QUOTE_REPAIRED", "", cells)
+    if text.data.count(text.dialect.delimiter.encode(), start, line[0]) == text.width - 1:
+        # The first line has all columns by itself: what follows it is none of this row's business.
+        at_end, (end, stop) = at_end and stop == line[1], line
     lines = len(_LINE_END.findall(text.data, start, end)) + 1
-    where = "the end of the file" if at_end else f"within {lines:,} lines" if lines > 1 else "in its row"
+    where = "before the end of the file" if at_end else f"within {lines:,} lines" if lines > 1 else "in its row"
     return Found(end, stop, "ROW_QUOTE", f"A quote opens and does not close {where}.", open=at_end)
 
 
@@ -141,16 +146,16 @@ def _end(data: bytes, stop: int, start: int) -> int:
 
 
 def _why(line: bytes, dialect: Dialect) -> str:
-    quote = dialect.quote
-    where = re.search(
-        rb"%b[^%b%b]" % ((re.escape(quote.encode()),) * 2 + (re.escape(dialect.delimiter.encode()),)), line
-    )
-    near = f" near {line[max(0, where.start() - 10) : where.start() + 12].decode(errors='replace')!r}" if where else ""
-    return f"A quote ({quote}) stands where it can be read in more than one way{near}."
+    """Say which cell cannot be read; only that cell is shown, whatever stands behind it."""
+    quote, delimiter = dialect.quote.encode(), dialect.delimiter.encode()
+    cells = line.split(delimiter)
+    odd = next((cell for cell in cells if quote in cell.strip(b" ") and dialect.cells(cell) is None), b"")
+    shown = f": {odd[:40].decode(errors='replace')}" if odd else ""
+    return f"A quote ({dialect.quote}) stands where it can be read in more than one way{shown}"
 
 
 def readings(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
-    """The cells of a damaged record if exactly one reading gives `width` cells, else None.
+    r"""Give the cells of a damaged record if exactly one reading gives `width` cells, else None.
 
     Quotes inside a plain cell are literal; inside a quoted one, a quote that does not stand before a
     delimiter or the end is. Closing at every chance gives the most cells, so a reading of the
@@ -169,7 +174,7 @@ def readings(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] |
 
 
 def lenient(record: bytes, dialect: Dialect) -> list[bytes] | None:
-    """The cells of a damaged line, read so that most of them come out; None if a quote does not close."""
+    """Give the cells of a damaged line, read so that most of them come out; None if a quote does not close."""
     return _read(record, dialect, backslash=False, even_closes=False)
 
 

@@ -82,6 +82,9 @@ def _source(packed: Packed, encoded: Encoding, hints: Hints, sample: Recoded, fo
         message = f"{titles} line{'s' * (titles > 1)} above the header skipped ({named})."
         findings = (*findings, Finding("FILE_PREAMBLE", message))
     headers = tuple(_header(cell) for cell in header.cells)
+    if hints.lenient:
+        width = sniff.usual_width(found)
+        headers = (*headers, *[""] * (width - len(headers)))[:width]
     return DelimitedSource(
         packed=packed,
         encoding=encoded,

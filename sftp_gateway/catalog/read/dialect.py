@@ -29,7 +29,8 @@ class Dialect:
     def record(self) -> re.Pattern[bytes]:
         """Match one strict record (RFC 4180 §2) with its line end, or up to the end of the text.
 
-        Possessive throughout: it never tries twice, so that damage costs no time."""
+        Possessive throughout: it never tries twice, so that damage costs no time.
+        """
         d, q = re.escape(self.delimiter.encode()), re.escape(self.quote.encode())
         plain = rb"[^%b%b\r\n]*+" % (q, d)
         cell = rb"(?>%b[^%b]*+(?:%b%b[^%b]*+)*+%b|%b)" % (q, q, q, q, q, q, plain) if q else plain

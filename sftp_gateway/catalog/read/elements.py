@@ -73,4 +73,5 @@ def _levels(text: bytes) -> Positions:
     folded = codes | 0x20
     places = np.flatnonzero((folded == 0x7B) | (folded == 0x7D))
     outside = (np.searchsorted(_plain_quotes(text, codes), places) & 1) == 0
-    return np.cumsum(np.where(folded[places[outside]] == 0x7B, 1, -1))
+    steps: Positions = np.where(folded[places[outside]] == 0x7B, 1, -1)
+    return np.cumsum(steps, dtype=np.int64)

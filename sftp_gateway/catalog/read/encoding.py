@@ -9,14 +9,13 @@ import codecs
 from dataclasses import dataclass, field
 from typing import Any
 
-import charset_normalizer
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read import bounds, detector
 from sftp_gateway.catalog.read.source import Hints
 from sftp_gateway.catalog.read.unpack import Packed
 
@@ -29,11 +28,6 @@ _BOMS = (  # UTF-32 first: its little-endian BOM begins with that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_COMMON = [
-    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "iso8859_15",
-    "mac_roman", "cp437", "cp850", "koi8_r", "shift_jis", "cp932", "euc_jp", "gb18030", "gbk", "big5", "euc_kr", "cp949",
-]  # fmt: skip
-"""What product files come in, besides Unicode."""
 _BAD = "\udcff"
 _BYTE = np.dtype("u1")
 
@@ -132,24 +126,13 @@ def _pinned(name: str) -> str:
 
 
 def _guess(survey: _Survey) -> tuple[str, int, tuple[Finding, ...]]:
-    text = survey.strange or survey.head
-    best = charset_normalizer.from_bytes(text, cp_isolation=_COMMON, steps=10, chunk_size=1024).best()
-    name = "cp1252" if best is None else codecs.lookup(best.encoding).name
-    if best is None or _same(text, name, "cp1252"):
-        name = "cp1252"
+    name = detector.guess(survey.strange or survey.head)
     finding = Finding(
         "FILE_ENCODING_GUESSED",
         f"The file is not UTF-8; it was read as {name}.",
         f"Send UTF-8, or set `encoding = {name}` for this brand.",
     )
     return name, 0, (finding,)
-
-
-def _same(text: bytes, one: str, other: str) -> bool:
-    try:
-        return text.decode(one) == text.decode(other)
-    except UnicodeDecodeError:
-        return False
 
 
 def _survey(packed: Packed) -> _Survey:
@@ -236,7 +219,6 @@ class Recoded:
         mapped = np.where(at_end, np.append(theirs, 0)[before], after_end)
         return np.where(positions >= len(self.text), len(self.raw), mapped).astype(np.int64)
 
-
     def raw_anywhere(self, positions: Positions) -> Positions:
         """Map any character positions in `text`; exact where every character has one code unit, or two in UTF-16."""
         if self.raw is self.text:
@@ -256,7 +238,8 @@ def positions(*places: int) -> Positions:
 def recode(raw: bytes, encoding: Encoding, *, final: bool) -> tuple[Recoded, bytes]:
     """Decode a stretch to UTF-8; gives it and the bytes of a character cut at the end, to be read again with more.
 
-    What cannot be decoded becomes a byte that is no UTF-8, so that its row is found and rejected."""
+    What cannot be decoded becomes a byte that is no UTF-8, so that its row is found and rejected.
+    """
     if encoding.utf8:
         return Recoded(raw, raw), b""
     decoder = codecs.getincrementaldecoder(encoding.name)("sftp_gateway.mark")
@@ -286,6 +269,6 @@ def _one_line(raw: bytes, encoding: Encoding) -> bytes:
 
 
 def _line_ends(data: bytes, unit: np.dtype[Any]) -> Positions:
-    """Positions of CR and LF code units. Neither is a later byte of any character of `_COMMON`."""
+    """Positions of CR and LF code units. Neither is a later byte of any character of `detector.COMMON`."""
     codes = np.frombuffer(data[: len(data) // unit.itemsize * unit.itemsize], unit)
     return np.flatnonzero((codes == 10) | (codes == 13)) * unit.itemsize

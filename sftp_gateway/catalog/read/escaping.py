@@ -28,7 +28,7 @@ def escape(cell: str) -> str:
 
 
 def escape_plain(cell: str) -> str:
-    """The same for a cell that will lose its quotes: a space keeps it harmless."""
+    """Escape a cell that will lose its quotes: a space in front keeps it harmless."""
     return " " + cell if is_dangerous(cell) else cell
 
 
@@ -48,7 +48,7 @@ def escape_raw(record: bytes, delimiter: str, quote: str) -> bytes:
 
 
 def unescaped(block: Block) -> Block:
-    """A block of a correction file with the sender's own cells."""
+    """Give a block of a correction file with the sender's own cells."""
     cells = tuple(_column(column) for column in block.cells)
     rejects = tuple(replace(item, cells=tuple(unescape(cell) for cell in item.cells)) for item in block.rejects)
     return replace(block, cells=cells, rejects=rejects)

@@ -18,7 +18,8 @@ _FOOTER = re.compile(
 def is_footer(cells: Sequence[str], width: int, *, after_blank: bool = False, ragged: bool = False) -> bool:
     """Whether a last record is a footer. `after_blank`: a blank line stands before it.
 
-    A row of the right width must say so itself and be mostly empty: no product is taken for a footer."""
+    A row of the right width must say so itself and be mostly empty: no product is taken for a footer.
+    """
     filled = [cell for cell in cells if cell.strip()]
     if not filled or len(filled) > max(2, width // 2):
         return False

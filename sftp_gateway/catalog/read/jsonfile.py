@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import orjson
@@ -18,6 +18,7 @@ from sftp_gateway.catalog.read.unpack import Packed, Readable
 _ARRAY_OF_OBJECTS = re.compile(rb'"((?:[^"\\]|\\.)*+)"\s*:\s*\[\s*[\]{]')
 _WRAPPERS = {b"products", b"items", b"data", b"catalog", b"rows", b"records", b"results"}
 _SPACE = b" \t\r\n"
+_CHECK = "Check this product with a JSON validator."
 _PRODUCT_BYTES = 4 * bounds.RECORD_BYTES
 
 
@@ -88,18 +89,20 @@ class JsonSource:
         rejects: list[Reject] = []
         notes: list[Finding] = []
         for index, (start, end) in enumerate(stretch.spans):
-            where = {"row": stretch.row + index + 1, "line": int(lines[index]), "byte_offset": int(starts[index])}
+            where = Finding(
+                "ROW_BLANK", "", row=stretch.row + index + 1, line=int(lines[index]), byte_offset=int(starts[index])
+            )
             size = int(sizes[index])
             if start == end:
-                notes.append(Finding("ROW_BLANK", "The line is blank.", **where))
+                notes.append(replace(where, message="The line is blank."))
                 self.tally.blank += 1
                 self.tally.blank_bytes += size
                 continue
             cells = _cells(text[start:end])
             if isinstance(cells, str):
-                suggestion = "Check this product with a JSON validator."
+                why = replace(where, code="ROW_JSON", message=f"The product cannot be read. {cells}", suggestion=_CHECK)
                 raw = stretch.recoded.raw[int(starts[index]) - stretch.offset : int(ends[index]) - stretch.offset]
-                rejects.append(Reject(Finding("ROW_JSON", f"The product cannot be read. {cells}", suggestion, **where), raw))
+                rejects.append(Reject(why, raw))
                 self.tally.rejected += 1
                 self.tally.rejected_bytes += size
                 continue
@@ -121,7 +124,7 @@ class JsonSource:
 
 
 def _cells(text: bytes) -> dict[str, str] | str:
-    """The cells of a product by column, or why there are none."""
+    """Give the cells of a product by column, or why there are none."""
     if len(text) > bounds.RECORD_BYTES:
         return f"It has {len(text):,} bytes; {bounds.RECORD_BYTES:,} are allowed."
     try:
@@ -154,7 +157,7 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
         raw = unpack.fill(file, bounds.SAMPLE_BYTES)
     whole = encoded.bom + len(raw) >= encoded.total_bytes
     sample, _ = encoding.recode(raw, encoded, final=whole)
-    shape = _shape(sample, whole=whole)
+    shape = _shape(sample)
     if shape is None:
         return None
     headers: dict[str, None] = {}
@@ -185,7 +188,7 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
     )
 
 
-def _shape(sample: Recoded, *, whole: bool) -> _Shape | None:
+def _shape(sample: Recoded) -> _Shape | None:
     text = sample.text
     begin = len(text) - len(text.lstrip(_SPACE))
     if text[begin : begin + 1] == b"[":
@@ -267,7 +270,7 @@ class _Reading:
         return stretch
 
     def lines(self) -> Iterator[_Stretch]:
-        """Records of JSON Lines: a broken last line without its end is a file cut off."""
+        """Give the records of JSON Lines: a broken last line without its end is a file cut off."""
         for recoded, final in self._texts():
             text = recoded.text
             stops = (np.flatnonzero(np.frombuffer(text, np.uint8) == 10) + 1).tolist()
@@ -331,7 +334,7 @@ class _Reading:
             before = end
 
     def _check_tail(self, tail: bytes) -> None:
-        """What follows the array: nothing, or the rest of the object around it."""
+        """Check what follows the array: nothing, or the rest of the object around it."""
         if len(tail) > bounds.SAMPLE_BYTES or (not self.shape.prelude and tail.strip(_SPACE)):
             raise errors.Refused("FILE_FORMAT", "Something follows the JSON array.", "Send one array of products.")
         if self.shape.prelude and _loads(self.shape.prelude + b"]" + tail) is None:

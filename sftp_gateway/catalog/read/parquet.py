@@ -1,20 +1,16 @@
 """Parquet as a `Source`: row group by row group, every value as text; what would unfold beyond memory is refused."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, table, truncation, unpack
+from sftp_gateway.catalog.read import bounds, table, texts, truncation, unpack
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 
 MAGIC = b"PAR1"
@@ -105,7 +101,7 @@ def _subcolumns(kind: pa.DataType) -> tuple[str, ...]:
 
 
 def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """The batch in parts that fit in memory as text."""
+    """Give the batch in parts that fit in memory as text."""
     size = sum(_unfolded(column) for column in batch.columns)
     if size <= _BATCH_BYTES:
         yield batch
@@ -134,43 +130,19 @@ def _columns(batch: pa.RecordBatch, maps: tuple[tuple[str, tuple[str, ...]], ...
 
 
 def _text(column: pa.Array) -> pa.Array:
-    """A column as strings; null and absent are ''."""
+    """Give a column as strings; null and absent are ''."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        column = pc.cast(column, pa.string())
-    elif pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_date(kind):
+    if (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_date(kind)
+    ):
         column = pc.cast(column, pa.string())
     else:
-        column = pa.array([_value(value) for value in column.to_pylist()], pa.string())
+        column = pa.array([texts.of(value) for value in column.to_pylist()], pa.string())
     return pc.fill_null(column, "")
-
-
-def _value(value: Any) -> str | None:
-    """One value as text: numbers without exponent, moments in ISO, lists with `|`."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return number(value)
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if hasattr(value, "isoformat"):
-        return str(value.isoformat())
-    if isinstance(value, list) and not any(isinstance(item, (list, dict, tuple)) for item in value):
-        return "|".join(_value(item) or "" for item in value)
-    if isinstance(value, (list, dict, tuple)):
-        return json.dumps(value, ensure_ascii=False, default=_value)
-    return str(value)
-
-
-def number(value: float) -> str:
-    """A float by its shortest digits, without exponent; integers without `.0`."""
-    if not np.isfinite(value):
-        return str(value)
-    text = format(Decimal(repr(value)), "f")
-    return text.removesuffix(".0") if text.endswith(".0") else text

@@ -35,7 +35,7 @@ def parse(text: bytes) -> dict[str, Any]:
 
 
 def keys(text: bytes) -> list[str]:
-    """The columns of a product; none if it is no product."""
+    """Name the columns of a product; none if it is no product."""
     try:
         parsed = orjson.loads(text)
         if not isinstance(parsed, dict):
@@ -46,7 +46,7 @@ def keys(text: bytes) -> list[str]:
 
 
 def cells(product: dict[str, Any]) -> dict[str, str]:
-    """The product's values as text by column."""
+    """Give the product's values as text by column."""
     found: dict[str, str] = {}
     for key, value in product.items():
         if type(value) is str:
@@ -61,7 +61,9 @@ def cells(product: dict[str, Any]) -> dict[str, str]:
 
 def _exactly(text: bytes) -> dict[str, Any]:
     """Parse with every number as its own text, refusing a key that comes twice."""
-    return _checked(json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_no, object_pairs_hook=_once))
+    return _checked(
+        json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_no, object_pairs_hook=_once)
+    )
 
 
 class _Number(str):

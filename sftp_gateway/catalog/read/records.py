@@ -23,7 +23,8 @@ class Records:
     """Records in order: record i is [start, end) without its line end, the next begins at `stop`.
 
     `odd[i]` tells of a record that is repaired or given up. Beyond `cut` more must be read first;
-    `open`: there a quote is open or the line goes on."""
+    `open`: there a quote is open or the line goes on.
+    """
 
     start: Positions
     end: Positions
@@ -35,21 +36,26 @@ class Records:
 
     def lines_before(self, positions: Positions) -> Positions:
         """How many physical lines end before each position."""
-        return np.searchsorted(self.line_ends, positions)
+        before: Positions = np.searchsorted(self.line_ends, positions)
+        return before
 
     def replaced(self, index: int, by: "Records") -> "Records":
-        """The same with record `index` told apart anew."""
+        """Give the same with record `index` told apart anew."""
         odd = {
             place if place < index else place + len(by.start) - 1: item
             for place, item in self.odd.items()
             if place != index
         }
         odd.update({place + index: item for place, item in by.odd.items()})
-        parts = [
+        start, end, stop = (
             np.concatenate([ours[:index], theirs, ours[index + 1 :]])
             for ours, theirs in ((self.start, by.start), (self.end, by.end), (self.stop, by.stop))
-        ]
-        return Records(*parts, odd, self.line_ends, self.cut)
+        )
+        start, end, stop = (
+            np.concatenate([ours[:index], theirs, ours[index + 1 :]])
+            for ours, theirs in ((self.start, by.start), (self.end, by.end), (self.stop, by.stop))
+        )
+        return Records(start, end, stop, odd, self.line_ends, self.cut)
 
 
 @dataclass(slots=True)
@@ -72,10 +78,9 @@ class _Growing:
         self.add(*(np.array([place], np.int64) for place in (start, found.end, found.stop)))
 
     def finish(self, line_ends: Positions, cut: int) -> Records:
-        empty = [np.zeros(0, np.int64)]
-        return Records(
-            *(np.concatenate(empty + part) for part in (self.starts, self.ends, self.stops)), self.odd, line_ends, cut
-        )
+        none = [np.zeros(0, np.int64)]
+        start, end, stop = (np.concatenate(none + part) for part in (self.starts, self.ends, self.stops))
+        return Records(start, end, stop, self.odd, line_ends, cut)
 
 
 class _Marks:
@@ -120,7 +125,8 @@ class _Marks:
 def split(text: Text) -> Records:
     """Tell apart the records of a text that begins where a record begins.
 
-    With `text.final` everything is told; else what may go on beyond the end is left behind `cut`."""
+    With `text.final` everything is told; else what may go on beyond the end is left behind `cut`.
+    """
     marks = _Marks(text)
     growing = _Growing()
     position = 0
@@ -129,7 +135,7 @@ def split(text: Text) -> Records:
         bad = marks.bad[place & 1]
         at = int(np.searchsorted(bad, place))
         limit = int(marks.quotes[bad[at]]) if at < len(bad) else len(text.data)
-        position, distrusted = _regular(text, marks, growing, position, limit, place & 1)
+        position, distrusted = _regular(text, marks, growing, (position, limit), place & 1)
         if position >= len(text.data):
             break
         if not distrusted and limit == len(text.data) and not text.final and _may_go_on(text, marks, position):
@@ -149,8 +155,9 @@ def _may_go_on(text: Text, marks: _Marks, position: int) -> bool:
     return lines == 0 or (size <= bounds.QUOTE_BYTES and lines <= bounds.QUOTE_LINES)
 
 
-def _regular(text: Text, marks: _Marks, growing: _Growing, position: int, limit: int, parity: int) -> tuple[int, bool]:
-    """Add the regular records from `position` that end before `limit`: (where the next begins, whether it is distrusted)."""
+def _regular(text: Text, marks: _Marks, growing: _Growing, span: tuple[int, int], parity: int) -> tuple[int, bool]:
+    """Add the regular records of a span that end in it: (where the next begins, whether it is distrusted)."""
+    position, limit = span
     first, last = np.searchsorted(marks.line_ends, [position, limit])
     chosen = np.flatnonzero(marks.parity[first:last] == parity) + first
     stops = marks.line_ends[chosen] + 1
@@ -177,15 +184,18 @@ def _regular(text: Text, marks: _Marks, growing: _Growing, position: int, limit:
 
 
 def _strange(text: Text, starts: Positions, ends: Positions, inner: Positions) -> Iterator[int]:
-    """Records over several lines that are too long to believe, or all of whose lines are whole rows by themselves.
+    """Find records over several lines that are too long to believe, or all of whose lines are whole rows by themselves.
 
     The latter is what two damaged rows look like, one that lost its closing and a later one that
-    lost its opening quote: formally one record, and every good row between them would be lost."""
+    lost its opening quote: formally one record, and every good row between them would be lost.
+    """
     for index in np.flatnonzero(inner):
         start, end, lines = int(starts[index]), int(ends[index]), int(inner[index])
-        if end - start > bounds.QUOTE_BYTES or lines >= bounds.QUOTE_LINES:
-            yield int(index)
-        elif lines > 1 and text.width > 3 and _rows_by_themselves(text, start, end):
+        if (
+            end - start > bounds.QUOTE_BYTES
+            or lines >= bounds.QUOTE_LINES
+            or (lines > 1 and text.width > 3 and _rows_by_themselves(text, start, end))
+        ):
             yield int(index)
 
 

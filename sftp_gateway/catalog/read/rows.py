@@ -66,7 +66,8 @@ class Stretch:
         """Reject a record."""
         self.kinds[index] = _REJECT
         self.why[index] = Finding(code, message, suggestion)
-        self.cells[index] = _cells_of(self.bytes_of(index), self.text)
+        cells = _cells_of(self.bytes_of(index), self.text)
+        self.cells[index] = cells[: -self.ours] if self.ours and len(cells) > self.ours else cells
 
 
 def block(stretch: Stretch, tally: Tally, *, final: bool) -> Block:
@@ -87,7 +88,7 @@ def _classify(stretch: Stretch) -> None:
     stretch.kinds[sizes == 0] = _BLANK
     empty = bytes([text.dialect.delimiter_byte]) * (text.width - 1)
     for same, kind in ((stretch.header, _SKIPPED), (empty, _BLANK)):
-        for index in np.flatnonzero(sizes == len(same)) if same else ():
+        for index in np.flatnonzero(sizes == len(same)).tolist() if same else ():
             if stretch.bytes_of(index) == same:
                 stretch.kinds[index] = kind
     for index, found in records.odd.items():
@@ -97,8 +98,8 @@ def _classify(stretch: Stretch) -> None:
             _ragged(stretch, index)
         elif stretch.kinds[index] == _CLEAN:
             stretch.give_up(index, found.code, found.message, "Double every quote inside a quoted cell.")
-    for index in np.flatnonzero(sizes > bounds.RECORD_BYTES):
-        _too_large(stretch, int(index))
+    for index in np.flatnonzero(sizes > bounds.RECORD_BYTES).tolist():
+        _too_large(stretch, index)
 
 
 def _too_large(stretch: Stretch, index: int) -> None:
@@ -108,7 +109,7 @@ def _too_large(stretch: Stretch, index: int) -> None:
 
 
 def too_large(size: int) -> Finding:
-    """What is said of a row beyond the limit."""
+    """Say that a row is beyond the limit."""
     return Finding(
         "ROW_TOO_LARGE", f"The row has {size:,} bytes; {bounds.RECORD_BYTES:,} are allowed.", "Shorten its cells."
     )
@@ -162,7 +163,7 @@ def _ragged(stretch: Stretch, index: int) -> None:
 
 
 def _cells_of(record: bytes, text: Text) -> tuple[str, ...]:
-    """What can be told of a record that is given up."""
+    """Give what can be told of a record that is given up."""
     first = record[:65536]
     cells = text.dialect.cells(first) or first.split(bytes([text.dialect.delimiter_byte]))
     return tuple(cell.decode(errors="replace") for cell in cells[: bounds.MAX_COLUMNS])
@@ -200,7 +201,7 @@ def _has_line_end(record: bytes) -> bool:
 
 
 def _joined(stretch: Stretch, clean: npt.NDArray[np.int64]) -> pa.Buffer:
-    """The bytes of the clean records, one after the other; no copy where nothing stands between them."""
+    """Give the bytes of the clean records, one after the other; no copy where nothing stands between them."""
     records, data = stretch.records, stretch.text.data
     if not len(clean):
         return pa.py_buffer(b"")
@@ -270,7 +271,8 @@ def _parse_slowly(stretch: Stretch, clean: npt.NDArray[np.int64]) -> bool:
 def _tell_apart_anew(stretch: Stretch, index: int) -> bool:
     """Split a record over several lines whose width is wrong: a quote that is not closed may have made it.
 
-    False if it really is one."""
+    False if it really is one.
+    """
     records = stretch.records
     start, stop = int(records.start[index]), int(records.stop[index])
     part = Text(stretch.text.data[start:stop], stretch.text.dialect, stretch.text.width, final=True)
@@ -283,14 +285,9 @@ def _tell_apart_anew(stretch: Stretch, index: int) -> bool:
     if len(founds) == 1 and founds[0][1].code in ("", "ROW_COLUMNS"):
         return False
     anew = Records(
-        *(
-            np.array(part, np.int64)
-            for part in (
-                [place for place, _ in founds],
-                [found.end for _, found in founds],
-                [found.stop for _, found in founds],
-            )
-        ),
+        np.array([place for place, _ in founds], np.int64),
+        np.array([found.end for _, found in founds], np.int64),
+        np.array([found.stop for _, found in founds], np.int64),
         {number: found for number, (_, found) in enumerate(founds) if found.code},
         records.line_ends,
         records.cut,

@@ -1,21 +1,17 @@
 """XLSX, XLS and ODS as a `Source`, through pandas and calamine: every cell as the text that a person sees, nothing guessed."""
 
-import datetime as dt
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import python_calamine
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, sniff, table, unpack, workbook
-from sftp_gateway.catalog.read.parquet import number
+from sftp_gateway.catalog.read import bounds, sniff, table, texts, unpack, workbook
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 
 _BLOCK_ROWS = 16384
@@ -54,7 +50,10 @@ class SheetSource:
         body = self.frame.iloc[self.first - 1 :, : len(self.headers)]
         for start in range(0, len(body), _BLOCK_ROWS):
             part = body.iloc[start : start + _BLOCK_ROWS]
-            columns = [pa.array([_text(value) for value in part.iloc[:, place]], pa.string()) for place in range(part.shape[1])]
+            columns = [
+                pa.array([texts.of(value) for value in part.iloc[:, place]], pa.string())
+                for place in range(part.shape[1])
+            ]
             final = start + _BLOCK_ROWS >= len(body)
             yield table.block(columns, self.first + start, self.tally, final=final)
         if not self.tally.readable:
@@ -69,10 +68,10 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
             name, frame = _sheet(book, hints)
     except _UNREADABLE as error:
         raise unpack.damaged(kind.upper(), error) from error
-    rows = [[_text(value).encode() for value in frame.iloc[place]] for place in range(min(len(frame), 50))]
+    rows = [[texts.of(value).encode() for value in frame.iloc[place]] for place in range(min(len(frame), 50))]
     place, _ = sniff.find_header(rows, _usual_width(rows), hints)
     width = _width(frame, place)
-    headers = tuple(_text(value) for value in frame.iloc[place, :width])
+    headers = tuple(texts.of(value) for value in frame.iloc[place, :width])
     titles = sum(any(cell.strip() for cell in row) for row in rows[:place])
     findings = (Finding("FILE_PREAMBLE", f"{titles} rows above the header were skipped."),) if titles else ()
     return SheetSource(
@@ -98,7 +97,7 @@ def _sheet(book: pd.ExcelFile, hints: Hints) -> tuple[str, pd.DataFrame]:
         )
     for name in [hints.sheet] if hints.sheet else names:
         frame = book.parse(name, header=None, dtype=object, na_filter=False)
-        if frame.size and any(_text(value).strip() for value in frame.to_numpy().ravel()[:100_000]):
+        if frame.size and any(texts.of(value).strip() for value in frame.to_numpy().ravel()[:100_000]):
             return name, frame
     raise errors.Refused("FILE_EMPTY", "No sheet of the workbook has a filled cell.", "Send a sheet with products.")
 
@@ -110,31 +109,6 @@ def _usual_width(rows: list[list[bytes]]) -> int:
 def _width(frame: pd.DataFrame, header: int) -> int:
     """Columns up to the last one that has a header, or anything below it."""
     width = frame.shape[1]
-    while width > 1 and not any(_text(value).strip() for value in frame.iloc[header:, width - 1]):
+    while width > 1 and not any(texts.of(value).strip() for value in frame.iloc[header:, width - 1]):
         width -= 1
     return min(width, bounds.MAX_COLUMNS)
-
-
-def _text(value: Any) -> str:
-    """A cell as text: integers without `.0`, dates as ISO, true and false in small letters."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, (bool, np.bool_)):
-        return "true" if value else "false"
-    if isinstance(value, (float, np.floating)):
-        return number(float(value))
-    if isinstance(value, dt.datetime):
-        return value.date().isoformat() if value.time() == dt.time() else value.isoformat()
-    if isinstance(value, dt.timedelta):
-        return _duration(value)
-    if isinstance(value, (dt.date, dt.time)):
-        return value.isoformat()
-    return str(value)
-
-
-def _duration(value: dt.timedelta) -> str:
-    """A duration as hours:minutes:seconds."""
-    seconds = int(value.total_seconds())
-    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

@@ -87,7 +87,7 @@ def _quotes_cells(sample: bytes, delimiter: str, quote: str) -> bool:
 
 
 def records_of(sample: bytes, dialect: Dialect) -> tuple[Record, ...]:
-    """The first records of a text; one that is not strict is read leniently, on its line."""
+    """Give the first records of a text; one that is not strict is read leniently, on its line."""
     found: list[Record] = []
     position = 0
     while position < len(sample) and len(found) < bounds.SAMPLE_RECORDS:
@@ -146,7 +146,7 @@ def find_header(rows: Sequence[Sequence[bytes]], width: int, hints: Hints) -> tu
     if scores[best] >= 2 or (scores[best] == 1 and len(rows[best]) == 1):
         return best, scores[best]
     for number in first:
-        if len(rows[number]) == width and sum(bool(cell.strip()) for cell in rows[number]) * 2 > width:
+        if len(rows[number]) > 1 and sum(bool(cell.strip()) for cell in rows[number]) * 2 > width:
             return number, scores[number]
     return first[0], scores[first[0]]
 
@@ -191,6 +191,13 @@ def check_width(found: Layout, hints: Hints, *, whole: bool) -> None:
         f"The header has {width} columns, but the rows have {columns}.{_place(found.headers, columns, found.dialect, hints)}",
         "Mend the header row so that it has one name for each column, and send the file again.",
     )
+
+
+def usual_width(found: Layout) -> int:
+    """How many cells the rows have: the header's number, unless no row of the sample has it (`lenient` reading)."""
+    width = len(found.records[found.header].cells)
+    widths = Counter(len(row.cells) for row in found.records[found.header + 1 :] if not row.blank)
+    return width if not widths or width in widths else widths.most_common(1)[0][0]
 
 
 def _place(headers: Sequence[str], columns: int, dialect: Dialect, hints: Hints) -> str:

@@ -51,7 +51,8 @@ class Format:
 class Reject:
     """A record that cannot be read as a row: its bytes as sent (without the line end) and why.
 
-    `cells` are what could still be told apart, best effort (the key may be among them)."""
+    `cells` are what could still be told apart, best effort (the key may be among them).
+    """
 
     finding: Finding
     raw: bytes
@@ -128,8 +129,11 @@ class Source(Protocol):
     tally: Tally
     line_end: str
     """How the header ends its line (`\n`, `\r\n`, `\r`)."""
-    bom: bytes
-    """The byte order mark at the file's start; b'' if there is none."""
+
+    @property
+    def bom(self) -> bytes:
+        """The byte order mark at the file's start; b'' if there is none."""
+        ...
 
     def blocks(self) -> Iterator[Block]:
         """Read the records, about 4 MiB at a time."""

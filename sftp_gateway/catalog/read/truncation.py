@@ -5,7 +5,7 @@ from sftp_gateway.catalog.read.source import Hints
 
 
 def cut_off(what: str, hints: Hints) -> errors.Refused:
-    """The error for a packed or structured file that stops in the middle."""
+    """Make the error for a packed or structured file that stops in the middle."""
     if hints.complete:
         return errors.Refused("FILE_TRUNCATED", f"The file stops in the middle: {what}.", "Make the file again.")
     return errors.Incomplete(

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 import zstandard
-from isal import igzip, isal_zlib
+from isal import igzip
+from isal.igzip_lib import IsalError
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds, truncation, zstdframes
@@ -46,7 +47,7 @@ class Packed:
             if self.compression is None:
                 yield _Plain(file, self.hints)
             elif self.compression == "gzip":
-                with igzip.IGzipFile(fileobj=file) as unpacked:
+                with igzip.IGzipFile(fileobj=file) as unpacked:  # type: ignore[no-untyped-call]  # isal has types for half
                     yield _Counted(cast("BinaryIO", unpacked), self)
             elif self.compression == "zstd":
                 zstdframes.check(file, self.hints)
@@ -57,7 +58,7 @@ class Packed:
                     yield _Counted(cast("BinaryIO", unpacked), self)
 
     def blocks(self, size: int = bounds.BLOCK_BYTES) -> Iterator[bytes]:
-        """The unpacked bytes, `size` at a time."""
+        """Give the unpacked bytes, `size` at a time."""
         with self.open() as file:
             while block := fill(file, size):
                 yield block
@@ -129,7 +130,7 @@ def _litter(name: str) -> bool:
 
 
 def too_large(hints: Hints) -> errors.Refused:
-    """The error for a file beyond the byte budget."""
+    """Make the error for a file beyond the byte budget."""
     return errors.Refused(
         "FILE_TOO_LARGE",
         f"The file has more than {hints.max_file_bytes:,} bytes.",
@@ -138,17 +139,17 @@ def too_large(hints: Hints) -> errors.Refused:
 
 
 def bomb(what: str) -> errors.Refused:
-    """The error for a file made to exhaust us."""
+    """Make the error for a file made to exhaust us."""
     return errors.Refused("FILE_BOMB", f"The file is refused as a decompression bomb: {what}.", "Send it unpacked.")
 
 
 def damaged(kind: str, error: Exception) -> errors.Refused:
-    """The error for a file that breaks the rules of its own format."""
+    """Make the error for a file that breaks the rules of its own format."""
     return errors.Refused("FILE_FORMAT", f"The {kind} file is damaged: {error}.", "Make the file again.")
 
 
-_DAMAGED = (
-    isal_zlib.IsalError,
+DAMAGED: tuple[type[Exception], ...] = (
+    cast("type[Exception]", IsalError),  # its stub says that it is an instance
     zstandard.ZstdError,
     zipfile.BadZipFile,
     zlib.error,
@@ -157,6 +158,7 @@ _DAMAGED = (
     NotImplementedError,  # a zip member by a method that zipfile lacks
     RuntimeError,  # an encrypted one
 )
+"""What unpackers raise for damaged bytes."""
 
 
 class _Plain:
@@ -185,7 +187,7 @@ class _Counted:
             block = self._file.read(min(size, 1024**2))
         except EOFError as error:
             raise truncation.cut_off(f"the {kind} stream has no end", self._packed.hints) from error
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise damaged(kind, error) from error
         self._seen += len(block)
         if self._seen > self._packed.hints.max_file_bytes:

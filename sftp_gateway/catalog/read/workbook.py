@@ -55,7 +55,7 @@ def _check_part(file: BinaryIO, entry: zipfile.ZipInfo, hints: Hints, packed: in
     limit = max(bounds.RATIO_AFTER_BYTES, packed * bounds.RATIO)
     extent = _extent_of(entry.filename)
     size, carry = 0, b""
-    for chunk in _inflate(file, entry, hints):
+    for chunk in _inflate(file, entry):
         if not size and entry.filename.endswith((".xml", ".rels")) and b"<!" in chunk[:4096].replace(b"<!--", b""):
             raise unpack.bomb("a part of the workbook declares entities")
         size += len(chunk)
@@ -69,8 +69,8 @@ def _check_part(file: BinaryIO, entry: zipfile.ZipInfo, hints: Hints, packed: in
     return size
 
 
-def _inflate(file: BinaryIO, entry: zipfile.ZipInfo, hints: Hints) -> Iterator[bytes]:
-    """The real bytes of a part, whatever the directory says of their number (APPNOTE 4.3.7)."""
+def _inflate(file: BinaryIO, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Give the real bytes of a part, whatever the directory says of their number (APPNOTE 4.3.7)."""
     file.seek(entry.header_offset)
     header = file.read(30)
     if len(header) < 30 or header[:4] != unpack.ZIP:
@@ -88,7 +88,7 @@ def _inflate(file: BinaryIO, entry: zipfile.ZipInfo, hints: Hints) -> Iterator[b
         while chunk:
             try:
                 yield inflater.decompress(chunk, _CHUNK)
-            except (isal_zlib.error, ValueError) as error:
+            except unpack.DAMAGED as error:
                 raise unpack.damaged("workbook", error) from error
             chunk = inflater.unconsumed_tail
 
@@ -109,8 +109,8 @@ class _XlsxExtent:
         cut = text.rfind(b">") + 1
         found = _CELL.findall(text, 0, cut)
         if found:
-            self.rows = max(self.rows, max(int(row) for row in {row for _, row in found}))
-            self.columns = max(self.columns, max(_column(letters) for letters in {letters for letters, _ in found}))
+            self.rows = max(self.rows, *(int(row) for row in {row for _, row in found}))
+            self.columns = max(self.columns, *(_column(letters) for letters in {letters for letters, _ in found}))
         return text[cut:][-65536:]
 
 
@@ -154,7 +154,7 @@ def _repeated(kind: str, attributes: bytes) -> int:
 
 
 def _column(letters: bytes) -> int:
-    """`A` is 1, `XFD` 16,384."""
+    """Count a column: `A` is 1, `XFD` 16,384."""
     place = 0
     for letter in letters:
         place = place * 26 + letter - 64

@@ -1,0 +1,54 @@
+"""Values of typed sources (sheets, Parquet) as the text that a person sees: no exponent, no `.0`, moments in ISO."""
+
+import datetime as dt
+import json
+import math
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+
+def of(value: Any) -> str:
+    """Write a value as text; None is ''."""
+    if isinstance(value, str):
+        return value
+    for kind, write in _WRITERS:
+        if isinstance(value, kind):
+            return write(value)
+    return "" if value is None else str(value)
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return str(value)
+    return format(Decimal(repr(float(value))), "f").removesuffix(".0")
+
+
+def _moment(value: dt.datetime) -> str:
+    midnight = value.time() == dt.time() and value.tzinfo is None
+    return value.date().isoformat() if midnight else value.isoformat()
+
+
+def _duration(value: dt.timedelta) -> str:
+    seconds = int(value.total_seconds())
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+def _list(value: list[Any]) -> str:
+    if any(isinstance(item, (list, dict, tuple)) for item in value):
+        return json.dumps(value, ensure_ascii=False, default=of)
+    return "|".join(map(of, value))
+
+
+_WRITERS: tuple[tuple[type, Callable[[Any], str]], ...] = (  # bool is an int and datetime a date, so the order matters
+    (bool, lambda value: "true" if value else "false"),
+    (float, _number),
+    (Decimal, lambda value: format(value, "f")),
+    (dt.datetime, _moment),
+    (dt.date, dt.date.isoformat),
+    (dt.time, dt.time.isoformat),
+    (dt.timedelta, _duration),
+    (bytes, lambda value: value.decode(errors="replace")),
+    (list, _list),
+    (dict, lambda value: json.dumps(value, ensure_ascii=False, default=of)),
+)
