@@ -6,12 +6,14 @@ that says how far it came, and `recover` goes on from there.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sftp_gateway import errors, logs, settings
 from sftp_gateway.blobs import Files
@@ -22,6 +24,7 @@ from sftp_gateway.store.database import Store
 from sftp_gateway.store.drafts import Entry
 
 log = logs.get(__name__)
+T = TypeVar("T")
 
 LOOK_SECONDS = 0.25
 """How often the store is asked without a wake-up, for what another process made due."""
@@ -47,6 +50,7 @@ class Intake:
     unfinished: int = 0
     refused: int = 0
     _desk: Desk = field(init=False)
+    _pool: ThreadPoolExecutor = field(init=False)
     _busy: dict[str, asyncio.Task[None]] = field(init=False, default_factory=dict)
     _not_before: dict[str, float] = field(init=False, default_factory=dict)
     _woken: asyncio.Event = field(init=False, default_factory=asyncio.Event)
@@ -55,17 +59,15 @@ class Intake:
     async def __aenter__(self) -> Self:
         """Take up what a process that died left behind."""
         self._desk = Desk(self.store, self.files, self.rules)
-        await asyncio.to_thread(recover.recover, self._desk)
+        self._pool = ThreadPoolExecutor(SIDE_BY_SIDE + 1, thread_name_prefix="intake")
+        await self._in_thread(recover.recover, self._desk)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        """Let go; a claim that was under way is taken up by the next process."""
-        for task in self._busy.values():
-            task.cancel()
-        # The threads behind them finish what they do: each step is whole or not at all.
-        await asyncio.gather(*self._busy.values(), return_exceptions=True)
+        """Wait for the threads to finish the files they have in hand; the rest is the next process's."""
+        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
         self._desk.close()
 
     def wake(self) -> None:
@@ -74,17 +76,13 @@ class Intake:
 
     async def run(self) -> None:
         """Work until cancelled; ends only with an error that is our fault."""
-        async with asyncio.TaskGroup() as group, asyncio.timeout(None):
-            slots = asyncio.Semaphore(SIDE_BY_SIDE)
+        async with asyncio.TaskGroup() as group:
             while True:
                 self._woken.clear()
-                seconds = await self._round(group, slots)
-                with_wake = asyncio.timeout(max(0.0, seconds))
-                try:
-                    async with with_wake:
+                seconds = await self._round(group)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, seconds)):
                         await self._woken.wait()
-                except TimeoutError:
-                    pass
 
     def snapshot(self) -> dict[str, Any]:
         """Tell what went through here since the start, and what is in hand."""
@@ -95,7 +93,10 @@ class Intake:
             "brands_in_hand": sorted(self._busy),
         }
 
-    async def _round(self, group: asyncio.TaskGroup, slots: asyncio.Semaphore) -> float:
+    async def _in_thread(self, do: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, do, *arguments)
+
+    async def _round(self, group: asyncio.TaskGroup) -> float:
         """Start what is due; give the seconds until something else is."""
         now = self.store.now()
         try:
@@ -105,17 +106,16 @@ class Intake:
             return BACKOFF_SECONDS
         for brand, rows in _by_brand(found).items():
             if brand not in self._busy and self._not_before.get(brand, 0.0) <= time.monotonic():
-                self._busy[brand] = group.create_task(self._brand(brand, rows, slots), name=f"claim {brand}")
+                self._busy[brand] = group.create_task(self._brand(brand, rows), name=f"claim {brand}")
         every = min(SWEEP_SECONDS, max(0.05, self.rules.incomplete_after / 20))
         if time.monotonic() - self._swept_at > every and "" not in self._busy:
             self._swept_at = time.monotonic()
             self._busy[""] = group.create_task(self._sweep(), name="sweep")
         return min(LOOK_SECONDS, _until(later, self.store.now()))
 
-    async def _brand(self, brand: str, rows: list[Entry], slots: asyncio.Semaphore) -> None:
+    async def _brand(self, brand: str, rows: list[Entry]) -> None:
         try:
-            async with slots:
-                await self._hear(await asyncio.to_thread(self._desk.work, brand, rows, self.store.now()))
+            self._hear(await self._in_thread(self._desk.work, brand, rows, self.store.now()))
         except errors.Unavailable as error:
             log.warning("intake.postponed", brand=brand, reason=str(error))
             self._not_before[brand] = time.monotonic() + BACKOFF_SECONDS
@@ -126,13 +126,13 @@ class Intake:
 
     async def _sweep(self) -> None:
         try:
-            await self._hear(await asyncio.to_thread(sweep.sweep, self._desk, self.store.now()))
+            self._hear(await self._in_thread(sweep.sweep, self._desk, self.store.now()))
         except errors.Unavailable as error:
             log.warning("intake.postponed", reason=str(error))
         finally:
             del self._busy[""]
 
-    async def _hear(self, news: list[Told]) -> None:
+    def _hear(self, news: list[Told]) -> None:
         for told in news:
             self.received += told.received
             self.unfinished += told.unfinished

@@ -15,6 +15,7 @@ import secrets
 import stat
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,6 +85,7 @@ class Drop:
     _observer: BaseObserver | None = field(init=False, default=None)
     _woken: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _temporary: upload_name.Temporary = field(init=False)
+    _pool: ThreadPoolExecutor = field(init=False)
 
     async def __aenter__(self) -> Self:
         """Make the folders and begin to watch; without inotify only the rescan is left, which is enough."""
@@ -91,6 +93,7 @@ class Drop:
         self._temporary = upload_name.Temporary(
             rules.temporary_prefixes, rules.temporary_suffixes, rules.temporary_patterns
         )
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="drop")
         await asyncio.to_thread(self._make_folders)
         loop = asyncio.get_running_loop()
         observer = Observer()
@@ -106,7 +109,8 @@ class Drop:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        """Stop watching."""
+        """Stop watching; wait for the file that is being taken."""
+        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
         if self._observer is not None:
             self._observer.stop()
             await asyncio.to_thread(self._observer.join)
@@ -116,7 +120,7 @@ class Drop:
         while True:
             self._woken.clear()
             try:
-                wait = await asyncio.to_thread(self.look)
+                wait = await asyncio.get_running_loop().run_in_executor(self._pool, self.look)
             except (errors.Unavailable, OSError) as error:
                 log.warning("drop.postponed", reason=str(error))
                 wait = BACKOFF_SECONDS

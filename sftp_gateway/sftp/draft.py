@@ -114,6 +114,8 @@ class Draft:
         """Write at `offset`; give the bytes written. Refused (and for ever after) without room."""
         if self.refusal:
             raise self.refusal
+        if not data:  # extends nothing, wherever it points (POSIX)
+            return 0
         end = offset + len(data)
         if end > self.size:
             try:

@@ -57,6 +57,13 @@ class Homes:
         self._free: tuple[float, int] = (float("-inf"), 0)
         self._refusals: dict[tuple[str, str, str], float] = {}
 
+    def limit(self, limits: settings.Limits) -> None:
+        """Take over changed limits, for the homes that are open, too."""
+        self._limits = limits
+        for view in self._views.values():
+            view.allowance.quota_bytes, view.allowance.quota_files = limits.quota_bytes, limits.quota_files
+            view.allowance.max_file_bytes = limits.max_file_bytes
+
     def now(self) -> datetime:
         """Tell the moment that rows are stamped with."""
         return self.store.now()

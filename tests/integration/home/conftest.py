@@ -175,7 +175,7 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
                 intake=wishes,
                 limits=limits or settings.Limits(disk_floor_bytes=0),
                 retention=settings.Retention(),
-                wake=lambda: house.intake.wake(),
+                wake=lambda: house.intake.wake(),  # noqa: PLW0108 - there is no intake yet
             )
             mine.push_async_callback(house.doors.aclose)
             house.intake = claim.Intake(store, stored, wishes, told=house.doors.learn, wake_worker=count_job)

@@ -284,18 +284,13 @@ async def test_another_process_that_changes_the_home_is_noticed(house):
             )
             drafts.touch(tx, "acme")
         async with asyncio.timeout(3):
-            while not await client.exists("/other"):
+            while not await client.exists("/other"):  # noqa: ASYNC110 - the other side has no event
                 await asyncio.sleep(0.02)
 
 
-async def test_a_received_file_is_there_within_50_ms_of_its_rest(house):
-    import time
-
+async def test_a_file_is_received_when_its_rest_ends_and_not_at_the_next_look(house, monkeypatch):
+    monkeypatch.setattr("sftp_gateway.intake.claim.LOOK_SECONDS", 60.0)
     async with house.sftp() as client:
-        late = []
-        for n in range(20):
+        for n in range(3):
             await put(client, f"/{n}.csv", b"%d" % n)
-            closed = time.monotonic()
             await house.received(n + 1)
-            late.append(time.monotonic() - closed - 0.1)
-        assert sorted(late)[10] < 0.05, late

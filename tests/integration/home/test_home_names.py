@@ -277,7 +277,7 @@ async def test_a_latin_1_name_is_found_again_by_its_bytes(house):
 @pytest.mark.parametrize("name", [b"a\nb.csv", b"a\x00b", b"\x1b[2J", b"a\xe2\x80\xaevsc.exe", b"x" * 256, b"\xc2\x85"])
 async def test_a_name_that_could_mislead_is_refused_and_stands_escaped_in_the_history(house, name):
     async with house.sftp() as client:
-        with pytest.raises(asyncssh.SFTPFailure, match="name|bytes"):
+        with pytest.raises(asyncssh.SFTPFailure, match=r"name|bytes"):
             await client.open(b"/inbox/" + name, "wb")
         with pytest.raises(asyncssh.SFTPFailure):
             await client.stat(b"/inbox/" + name)

@@ -259,14 +259,13 @@ async def test_ten_sessions_on_one_connection_write_ten_files(house):
 
 
 async def test_what_is_written_can_be_read_back_while_it_is_written(house):
-    async with house.sftp() as client:
-        async with client.open("/a.csv", "w+b") as file:
-            await file.write(BODY)
-            assert await file.read(100, 0) == BODY[:100]
-            async with client.open("/a.csv", "rb") as other:
-                assert await other.read() == BODY
-            assert (await file.stat()).size == len(BODY)
-            await file.fsync()
+    async with house.sftp() as client, client.open("/a.csv", "w+b") as file:
+        await file.write(BODY)
+        assert await file.read(100, 0) == BODY[:100]
+        async with client.open("/a.csv", "rb") as other:
+            assert await other.read() == BODY
+        assert (await file.stat()).size == len(BODY)
+        await file.fsync()
 
 
 async def test_an_open_handle_keeps_its_bytes_whatever_becomes_of_the_name(house):
@@ -323,9 +322,8 @@ async def test_a_checksum_beside_the_file_is_compared(house, right, kind):
     assert upload.reasons[0]["code"] == "FILE_CHECKSUM"
     assert upload.receipt["findings"][0]["code"] == "FILE_CHECKSUM"
     assert house.bytes_of(upload) == BODY
-    async with house.sftp() as client:
-        async with client.open(f"/errors/a.csv.{upload.id}.errors.csv", "rb") as file:
-            text = (await file.read()).decode("utf-8-sig")
+    async with house.sftp() as client, client.open(f"/errors/a.csv.{upload.id}.errors.csv", "rb") as file:
+        text = (await file.read()).decode("utf-8-sig")
     assert text.splitlines()[0].startswith("upload,row,line") and "FILE_CHECKSUM,fatal" in text
 
 
@@ -401,9 +399,8 @@ async def test_a_full_disk_refuses_new_files_and_says_so_once_in_the_history(ope
         for _ in range(3):
             with pytest.raises(asyncssh.SFTPFailure, match="no room on its disk"):
                 await client.open("/a.csv", "wb")
-    (upload,) = await house.received(1)
-    await house.until(lambda: house.history()[0].state is State.REFUSED)
-    assert house.history()[0].reasons[0]["code"] == "disk_full"
+    refused = await house.state(State.REFUSED)
+    assert refused.reasons[0]["code"] == "disk_full"
 
 
 async def test_the_number_of_files_has_a_limit_too(open_house):

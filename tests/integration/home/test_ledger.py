@@ -1,0 +1,37 @@
+import asyncio
+
+import pytest
+
+from sftp_gateway.sftp.ledger import Ledger
+from sftp_gateway.store.staging import Staging
+
+
+async def test_what_gathers_during_a_commit_shares_the_next_one_in_order(house):
+    ledger, done = Ledger(house.store), []
+    first = ledger.post(lambda tx: done.append(0))
+    await asyncio.sleep(0)
+    await asyncio.gather(first, *(ledger.post(lambda tx, n=n: done.append(n)) for n in range(1, 50)))
+    assert done == list(range(50))
+    assert ledger.commits <= 3 and ledger.operations == 50
+
+
+async def test_one_operation_that_fails_fails_alone(house):
+    ledger = Ledger(house.store)
+
+    def broken(_tx):
+        raise ValueError("mine alone")
+
+    before, wrong, after = ledger.post(lambda tx: 1), ledger.post(broken), ledger.post(lambda tx: 2)
+    with pytest.raises(ValueError, match="mine alone"):
+        await wrong
+    assert (await before, await after) == (1, 2)
+    await ledger.flush()
+
+
+def test_an_owner_is_gone_when_it_closes_or_dies_and_not_before(tmp_path):
+    one, two = Staging(tmp_path), Staging(tmp_path)
+    assert one.area == two.area
+    with one.join() as owner:
+        assert not two.is_gone(owner.token)
+    assert two.is_gone(owner.token)
+    assert two.is_gone("never-was") and two.is_gone("") and two.is_gone("../area")
