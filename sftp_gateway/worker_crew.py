@@ -39,10 +39,12 @@ class Crew:
     def close(self) -> None:
         """Kill every child, those at work too."""
         with self._lock:
-            children = [*self._warm, *self._busy]
+            warm, busy = self._warm, list(self._busy)
             self._warm, self._keep = [], 0
-        for child in children:
-            child.kill()
+        for child in warm:
+            child.close()
+        for child in busy:
+            child.kill()  # the thread that works with it lets go of it
         self._nursery.close()
 
     def snapshot(self) -> dict[str, float]:

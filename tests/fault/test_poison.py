@@ -1,0 +1,91 @@
+"""Poisoned files: each kills its own child and nothing else; the brand's later uploads and its neighbours go on."""
+
+import asyncio
+import contextlib
+import hashlib
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sftp_gateway import settings, worker
+from sftp_gateway.blobs import Area
+from sftp_gateway.brand import Guards
+from sftp_gateway.catalog import schema
+from sftp_gateway.store import brands, uploads
+from sftp_gateway.upload import Mode, State
+from sftp_gateway.worker_bench import Bench
+from sftp_gateway.worker_crew import Crew
+from sftp_gateway.worker_turn import Terms
+from sftp_gateway.worker_watch import Bounds
+
+STANDINS = Path(__file__).parents[1] / "integration"
+SETTINGS = settings.Worker(processes=3, tries=2, backoff_seconds=0.05)
+POISONS = {"crash": "died (SIGSEGV)", "eat": "MiB of memory", "loop": "was not done after 2 s"}
+
+
+@pytest.fixture(scope="module")
+def crew():
+    sys.path.insert(0, str(STANDINS))
+    with contextlib.closing(Crew(Bounds(400 << 20, 2.0), preload=("standin",))) as crew:
+        yield crew
+    sys.path.remove(str(STANDINS))
+
+
+def receive(store, blobs, brand, text):
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    staged = blobs.staging / digest
+    staged.write_text(text)
+    blobs.keep(Area.SOURCES, digest, staged)
+    return uploads.receive(
+        store, brand=brand, mode=Mode.FULL, path="inbox/catalog.csv", sha256=digest, bytes=len(text), via="test",
+        complete=True, received_at=store.now(),
+    ).id  # fmt: skip
+
+
+async def longest_pause(stop):
+    """Watch how long the event loop does not turn."""
+    longest = 0.0
+    while not stop.is_set():
+        before = time.monotonic()
+        await asyncio.sleep(0.005)
+        longest = max(longest, time.monotonic() - before)
+    return longest
+
+
+async def test_poisoned_files_fail_alone_while_everything_else_goes_on(live_store, files, crew, eventually_async):
+    terms = Terms(schema.load(), Guards(), 1 << 30, 400 << 20, 2, SETTINGS.small_bytes, process="standin:process")
+    part = worker.Worker(Bench(live_store, files, crew, SETTINGS, lambda: terms))
+    poisoned, later, neighbours = {}, {}, []
+    for word in POISONS:
+        brands.create(live_store, word)
+        poisoned[word] = receive(live_store, files, word, f"{word}\n")
+        later[word] = receive(live_store, files, word, f"publish {word}\na\n")
+    for number in range(5):
+        brands.create(live_store, f"brand-{number}")
+        neighbours.append(receive(live_store, files, f"brand-{number}", f"publish {number}\na\n"))
+    stop = asyncio.Event()
+    lag = asyncio.create_task(longest_pause(stop))
+    async with part:
+        running = asyncio.create_task(part.run())
+        await eventually_async(
+            lambda: all(
+                uploads.get(live_store, one).state is State.PUBLISHED for one in [*neighbours, *later.values()]
+            ),
+            timeout=60,
+        )
+        await part.drain(0)
+        await running
+    stop.set()
+    for word, says in POISONS.items():
+        upload = uploads.get(live_store, poisoned[word])
+        assert upload.state is State.FAILED
+        assert says in upload.reasons[0]["text"]
+    for one in [*neighbours, *later.values()]:
+        assert [event.event for event in uploads.events(live_store, one)] == [
+            "upload.received",
+            "upload.processing",
+            "upload.published",
+        ]
+    assert await lag < 1.0

@@ -1,0 +1,164 @@
+"""The daemon as a process: it starts, says so, takes a file in, reloads, drains, stops; and says what died."""
+
+import asyncio
+import importlib.util
+import json
+import signal
+import socket
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+spec = importlib.util.spec_from_file_location("whole", Path(__file__).parent / "whole.py")
+whole = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(whole)
+
+
+@pytest.fixture
+def gateway(tmp_path):
+    gateway = whole.Whole(tmp_path)
+    gateway.add_brand()
+    yield gateway
+    if gateway.running is not None:
+        gateway.kill()
+
+
+async def put(gateway, name, text):
+    async with (
+        gateway.connect() as connection,
+        connection.start_sftp_client() as sftp,
+        sftp.open(name, "w") as file,
+    ):
+        await file.write(text)
+
+
+async def read(gateway, name):
+    async with gateway.connect() as connection, connection.start_sftp_client() as sftp, sftp.open(name) as file:
+        return await file.read()
+
+
+async def wait_for_receipt(gateway, name):
+    until = time.monotonic() + 30
+    async with gateway.connect() as connection, connection.start_sftp_client() as sftp:
+        while time.monotonic() < until:
+            if name in await sftp.listdir("/receipts"):
+                return json.loads(await (await sftp.open(f"/receipts/{name}")).read())
+            await asyncio.sleep(0.02)
+    raise AssertionError(f"no receipt {name}: {gateway.log.read_text()[-3000:]}")
+
+
+def get(gateway, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{gateway.web_port}{path}", timeout=10) as answer:
+        return answer.read().decode()
+
+
+async def test_a_file_dropped_by_sftp_is_published_and_answered_in_the_same_place(gateway):
+    gateway.start()
+    began = time.monotonic()
+    await put(gateway, "/catalog.csv", whole.catalog(200))
+    receipt = await wait_for_receipt(gateway, "catalog.csv.1.json")
+    assert time.monotonic() - began < 10
+    assert (receipt["state"], receipt["version"], receipt["rows"]["accepted"]) == ("published", 1, 200)
+    assert (await read(gateway, "/catalog/current.csv")).count("\n") == 201
+    assert "1,2" in await read(gateway, "/history.csv")
+    assert json.loads(get(gateway, "/readyz"))["ready"]
+    assert "sftp_gateway_uploads_total" in get(gateway, "/metrics")
+    assert gateway.stop() == 0
+    assert gateway.events()[-1]["event"] == "gateway.stopped"
+    assert not gateway.events("part.died")
+
+
+async def test_the_roles_may_be_processes_of_their_own(gateway):
+    worker = gateway.start("worker")
+    gateway.start("sftp", "web")
+    await put(gateway, "/catalog.csv", whole.catalog(3))
+    receipt = await wait_for_receipt(gateway, "catalog.csv.1.json")
+    assert receipt["state"] == "published"
+    assert json.loads(get(gateway, "/readyz"))["ready"]
+    assert gateway.stop() == 0
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=30) == 0
+
+
+def test_systemd_is_told_each_stage_and_hands_over_the_socket(gateway, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        gateway.start(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="400000")
+        assert manager.recv(4096) in {b"READY=1", b"WATCHDOG=1"}
+        seen = set()
+        while seen != {b"WATCHDOG=1"}:
+            seen = {manager.recv(4096) for _ in range(2)}
+        gateway.running.send_signal(signal.SIGHUP)
+        gateway.wait_event("settings.reloaded")
+        assert gateway.stop() == 0
+        manager.setblocking(False)
+        said = b""
+        try:
+            while True:
+                said += b"\n" + manager.recv(4096)
+        except BlockingIOError:
+            pass
+    assert said.index(b"RELOADING=1") < said.index(b"READY=1") < said.index(b"STOPPING=1")
+    assert b"EXTEND_TIMEOUT_USEC=" in said
+
+
+def test_a_reload_takes_over_what_it_may_names_the_rest_and_survives_a_mistake(gateway):
+    config = gateway.folder / "gateway.toml"
+    config.write_text("[limits]\nmax_file_bytes = '1 MiB'\n")
+    del gateway.environ["SFTP_GATEWAY_WEB__PORT"]
+    config.write_text(f"[limits]\nmax_file_bytes = '1 MiB'\n[web]\nport = {gateway.web_port}\n")
+    gateway.start(SFTP_GATEWAY_CONFIG=str(config))
+    config.write_text("[limits]\nmax_file_bytes = '2 MiB'\n[log]\nlevel = 'warning'\n[web]\nport = 1\n")
+    gateway.running.send_signal(signal.SIGHUP)
+    # The new log level rules already, so the news of the taken over ones is not shown any more.
+    assert gateway.wait_event("settings.need_restart")["settings"] == ["web.port"]
+    config.write_text("[limits]\nmax_file_byte = '2 MiB'\n")
+    gateway.running.send_signal(signal.SIGHUP)
+    assert "max_file_bytes" in gateway.wait_event("settings.refused")["error"]
+    assert json.loads(get(gateway, "/readyz"))["ready"]
+    assert gateway.stop(signal.SIGINT) == 0
+
+
+def test_a_mistake_in_the_rules_ends_the_start_before_anything_listens(gateway):
+    rules = gateway.folder / "rules.toml"
+    rules.write_text('key = ["nothing"]\n')
+    gateway.environ["SFTP_GATEWAY_CATALOG__RULES"] = str(rules)
+    assert gateway.start(wait=False).wait(timeout=30) == 78
+    assert str(rules.name) in gateway.log.read_text()
+    assert not gateway.events("listener.opened")
+
+
+def test_a_port_that_is_taken_is_told_plainly(gateway):
+    with socket.create_server(("127.0.0.1", gateway.port)):
+        assert gateway.start(wait=False).wait(timeout=30) == 69
+    assert f"port {gateway.port}" in gateway.log.read_text()
+    assert "Traceback" not in gateway.log.read_text()
+
+
+async def test_a_drain_lets_a_transfer_end_and_a_second_signal_ends_the_drain(gateway):
+    gateway.start()
+    async with gateway.connect() as connection, connection.start_sftp_client() as sftp:
+        file = await sftp.open("/catalog.csv", "w")
+        await file.write("sku,name,msrp\n")
+        gateway.running.send_signal(signal.SIGTERM)
+        gateway.wait_event("gateway.stopping")
+        await file.write("A-1,Chair,10\n")
+        await file.close()
+    assert gateway.running.wait(timeout=30) == 0
+    gateway.running = None
+    # The closed file was only settled; the next process takes it in.
+    gateway.start()
+    assert (await wait_for_receipt(gateway, "catalog.csv.1.json"))["rows"]["accepted"] == 1
+    async with gateway.connect() as connection, connection.start_sftp_client() as sftp:
+        file = await sftp.open("/half.csv", "w")
+        await file.write("sku,na")
+        gateway.running.send_signal(signal.SIGTERM)
+        gateway.wait_event("gateway.stopping", since=1)
+        began = time.monotonic()
+        gateway.running.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(gateway.running.wait, 30) == 0
+        assert time.monotonic() - began < 15
+    gateway.running = None

@@ -1,0 +1,146 @@
+"""Mails through a real SMTP server: one for each upload that did not go well, and for silence."""
+
+import contextlib
+from email import message_from_bytes, policy
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from sftp_gateway import mail, receipt, settings
+from sftp_gateway.brand import BrandSettings
+from sftp_gateway.store import brands, jobs, outbox, uploads, workers
+from sftp_gateway.upload import Mode, State
+
+
+class Sink:
+    """Takes mails; answers the next ones with `answers` if there are any."""
+
+    def __init__(self):
+        self.mails, self.answers = [], []
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - the name aiosmtpd calls
+        if self.answers:
+            return self.answers.pop(0)
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 taken"
+
+
+@pytest.fixture
+def sink():
+    sink = Sink()
+    controller = Controller(sink, hostname="127.0.0.1", port=0)
+    # aiosmtpd connects to the port it was told to see whether it is up; with port 0 it must be asked for.
+    with contextlib.suppress(OSError):
+        controller.start()
+    sink.port = controller.server.sockets[0].getsockname()[1]
+    yield sink
+    controller.stop()
+
+
+@pytest.fixture
+def limits(sink):
+    return settings.Mail(host="127.0.0.1", port=sink.port, sender="gateway@example.com")
+
+
+@pytest.fixture
+def brand(store):
+    return brands.create(store, "acme", BrandSettings(contact="ann@acme.example", expect_every="24 h"))
+
+
+def end(store, state, name="inbox/catalog.csv", rejected=0, reasons=()):
+    upload = uploads.receive(
+        store, brand="acme", mode=Mode.TEST if state is State.TESTED else Mode.FULL, path=name, sha256="0" * 64,
+        bytes=1, via="test", complete=True, received_at=store.now(),
+    )  # fmt: skip
+    claimed = jobs.claim(store, owner=workers.me(), lease_seconds=60)
+    found = receipt.blank(claimed.upload)
+    found["rows"]["rejected"] = rejected
+    jobs.finish(store, claimed.id, claimed.token, jobs.Finish(state=state, receipt=found, reasons=reasons))
+    return upload.id
+
+
+def noted(store, limits, brand):
+    known, _ = uploads.listing(store, brand="acme")
+    return mail.note(store, limits, brand, known)
+
+
+def test_each_upload_that_went_wrong_has_one_mail_whoever_looks_how_often(store, limits, brand, sink):
+    refused = end(store, State.REFUSED, reasons=({"code": "FILE_EMPTY", "text": "there is nothing in it"},))
+    end(store, State.UNCHANGED)
+    rejected = end(store, State.TESTED, rejected=2)
+    assert noted(store, limits, brand) == 2
+    assert noted(store, limits, brand) == 0
+    postman = mail.Postman(store, lambda: limits)
+    assert postman.deliver() == 2
+    assert postman.deliver() == 0
+    assert {one["To"] for one in sink.mails} == {"ann@acme.example"}
+    text = {one["Subject"].rpartition("(")[2]: one.get_content() for one in sink.mails}
+    assert set(text) == {f"upload {refused} of acme)", f"upload {rejected} of acme)"}
+    assert "There is nothing in it" in text[f"upload {refused} of acme)"]
+
+
+def test_no_mail_without_a_contact_or_a_server_and_none_about_old_news(store, limits, brand, clock):
+    end(store, State.REFUSED)
+    assert noted(store, settings.Mail(), brand) == 0
+    silent = brands.create(store, "silent")
+    assert noted(store, limits, silent) == 0
+    clock.jump(25 * 3600)
+    assert noted(store, limits, brand) == 0
+
+
+def test_a_name_from_outside_is_no_header_and_no_line_of_a_mail(store, limits, brand, sink):
+    end(store, State.REFUSED, name="inbox/a\r\nBcc: all@example.com\r\n\r\nhello")
+    noted(store, limits, brand)
+    mail.Postman(store, lambda: limits).deliver()
+    [got] = sink.mails
+    assert got["Bcc"] is None
+    assert "\nhello" not in got.get_content()
+
+
+def test_a_mail_server_that_is_busy_is_asked_again_later_and_gets_the_same_mail(store, limits, brand, sink, clock):
+    end(store, State.REFUSED)
+    noted(store, limits, brand)
+    sink.answers = ["451 not now"]
+    postman = mail.Postman(store, lambda: limits)
+    assert postman.deliver() == 0
+    assert postman.deliver() == 0, "not before its time"
+    clock.jump(61)
+    assert postman.deliver() == 1
+    assert len(sink.mails) == 1
+
+
+def test_a_mail_that_nobody_takes_for_days_is_given_up(store, brand, clock):
+    away = settings.Mail(host="127.0.0.1", port=1)
+    end(store, State.REFUSED)
+    noted(store, away, brand)
+    postman = mail.Postman(store, lambda: away)
+    postman.deliver()
+    clock.jump(4 * 86400)
+    postman.deliver()
+    clock.jump(4 * 86400)
+    assert outbox.take(store, 1) is None
+
+
+def test_a_mail_whose_sender_died_is_due_again(store, limits, brand, sink, clock):
+    end(store, State.REFUSED)
+    noted(store, limits, brand)
+    assert outbox.take(store, 120) is not None
+    assert outbox.take(store, 120) is None
+    clock.jump(121)
+    assert mail.Postman(store, lambda: limits).deliver() == 1
+
+
+def test_silence_is_told_once_for_each_gap(store, limits, brand, sink, clock):
+    postman = mail.Postman(store, lambda: limits)
+    postman.watch()
+    assert postman.snapshot()["overdue"] == 0
+    clock.jump(25 * 3600)
+    postman.watch()
+    postman.watch()
+    mail.Postman(store, lambda: limits).watch()  # another process notices it, too
+    assert postman.snapshot()["overdue"] == 1
+    postman.deliver()
+    assert [one["Subject"] for one in sink.mails] == ["No catalog came from acme for 24 h"]
+    end(store, State.UNCHANGED)
+    postman.watch()
+    assert postman.snapshot()["overdue"] == 0

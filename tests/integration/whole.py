@@ -1,0 +1,126 @@
+"""A whole gateway as a process of its own, and a brand at its front door: for tests of start, stop and kill."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import asyncssh
+
+from sftp_gateway.sftp import auth
+from sftp_gateway.store import brands, database
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 60.0
+
+
+class Whole:
+    """The processes of one gateway below `folder`. Each run is a fresh process group that can be killed whole."""
+
+    def __init__(self, folder, **settings):
+        self.folder = folder
+        self.root = folder / "gateway"
+        self.port, self.web_port = free_port(), free_port()
+        self.environ = {name: value for name, value in os.environ.items() if not name.startswith("SFTP_GATEWAY_")}
+        self.environ |= {
+            "SFTP_GATEWAY_STORAGE__ROOT": str(self.root),
+            "SFTP_GATEWAY_SFTP__HOST": "127.0.0.1",
+            "SFTP_GATEWAY_SFTP__PORT": str(self.port),
+            "SFTP_GATEWAY_SFTP__PUBLIC_HOST": "127.0.0.1",
+            "SFTP_GATEWAY_WEB__PORT": str(self.web_port),
+            "SFTP_GATEWAY_INTAKE__SETTLE_SECONDS": "0.1 s",
+            "SFTP_GATEWAY_LOG__FORMAT": "json",
+        }
+        self.environ |= {f"SFTP_GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
+        self.key = asyncssh.generate_private_key("ssh-ed25519")
+        self.log = folder / "log"
+        self.running = None
+
+    def add_brand(self, name="acme"):
+        """As the verb does it, without a process of its own."""
+        self.root.mkdir(exist_ok=True)
+        with self.store() as store:
+            brands.create(store, name)
+            brands.add_key(store, name, auth.parse_public_key(self.key.export_public_key().decode(), now=store.now()))
+
+    @contextlib.contextmanager
+    def store(self):
+        """Look into the store beside the gateway, as a verb would."""
+        opened = database.open_store(f"sqlite:///{self.root / 'gateway.db'}")
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    def start(self, *only, wait=True, **environ):
+        arguments = ["--only", ",".join(only)] if only else []
+        with self.log.open("ab") as log:
+            self.running = subprocess.Popen(
+                [sys.executable, "-m", "sftp_gateway", "run", *arguments],
+                env=self.environ | environ,
+                cwd=ROOT,
+                stderr=log,
+                stdout=log,
+                start_new_session=True,
+            )
+        if wait:
+            self.wait_event("gateway.started", since=self.starts)
+            self.starts += 1
+        return self.running
+
+    starts = 0
+
+    def stop(self, number=signal.SIGTERM):
+        if self.running is None:
+            return None
+        if self.running.poll() is None:
+            self.running.send_signal(number)
+        code = self.running.wait(timeout=PATIENCE_SECONDS)
+        self.running = None
+        return code
+
+    def kill(self):
+        """Kill -9 everything: the daemon; the nursery and its children must follow by themselves."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.running.pid, signal.SIGKILL)
+        self.running.wait()
+        self.running = None
+
+    def events(self, name=""):
+        found = []
+        for line in self.log.read_text().splitlines():
+            if line.startswith("{"):
+                event = json.loads(line)
+                if event["event"].startswith(name):
+                    found.append(event)
+        return found
+
+    def wait_event(self, name, since=0):
+        until = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < until:
+            if self.log.exists() and len(found := self.events(name)) > since:
+                return found[since]
+            assert self.running is None or self.running.poll() is None, self.log.read_text()[-3000:]
+            time.sleep(0.02)
+        raise AssertionError(f"no {name} in {PATIENCE_SECONDS} s: {self.log.read_text()[-3000:]}")
+
+    def connect(self, brand="acme"):
+        return asyncssh.connect(
+            "127.0.0.1", self.port, username=brand, client_keys=[self.key], known_hosts=None, config=None
+        )
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def catalog(products, price=10):
+    """A catalog that no other price makes the same."""
+    return "sku,name,msrp\n" + "".join(f"A-{n},Chair {n},{price}.00\n" for n in range(products))
