@@ -4,7 +4,9 @@ Uploads are received, claimed and finished through the store as the worker does 
 """
 
 import asyncio
+import atexit
 import contextlib
+import functools
 import hashlib
 import threading
 from dataclasses import dataclass, field
@@ -118,11 +120,9 @@ class Scene:
         path.write_text(f"{brand} {version} {form}\n")
         return path
 
-    @contextlib.contextmanager
-    def serve(self, **kwargs):
-        """Serve on a free port from a thread of its own; gives the address."""
+    def app(self, **kwargs):
         probes = Probes(lambda: self.ready["sftp"], lambda: self.ready["free"], 1000, lambda: self.figures)
-        app = build_app(
+        return build_app(
             self.store,
             self.files,
             probes,
@@ -132,14 +132,37 @@ class Scene:
             sftp_address=("sftp.example.com", 2222),
             **kwargs,
         )
-        server = Server(app, "127.0.0.1", 0)
-        thread = threading.Thread(target=asyncio.run, args=(_run(server),))
-        thread.start()
+
+    @contextlib.contextmanager
+    def serve(self, **kwargs):
+        """Answer with this scene on the one server of these tests; gives the address."""
+        server, apps = _shared()
+        apps.append(self.app(**kwargs))
         try:
             yield f"http://127.0.0.1:{server.port}"
         finally:
-            server.stop()
-            thread.join()
+            apps.pop()
+
+
+@functools.cache
+def _shared():
+    """Start the server that all scenes take turns on, in a thread of its own, until Python ends."""
+    apps = []
+
+    async def latest(scope, receive, send):
+        await apps[-1](scope, receive, send)
+
+    server, thread = start(latest)
+    atexit.register(lambda: (server.stop(), thread.join(10)))
+    return server, apps
+
+
+def start(app):
+    """Serve on a free port from a new thread; `server.stop()` ends both."""
+    server = Server(app, "127.0.0.1", 0)
+    thread = threading.Thread(target=lambda: asyncio.run(_run(server)), daemon=True)
+    thread.start()
+    return server, thread
 
 
 async def _run(server):

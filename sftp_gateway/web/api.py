@@ -25,6 +25,7 @@ PAGE_ROWS, MOST_ROWS = 50, 500
 LARGEST = 2**31 - 1  # a version's number is a 32-bit integer on PostgreSQL
 FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl", "parquet": "application/vnd.apache.parquet"}
 TYPES = FORMS | {"json": "application/json", "gz": "application/gzip"}
+UNKNOWN = "application/octet-stream"
 VERBS = {"approve": uploads.approve, "refuse": uploads.refuse, "retry": uploads.retry}
 csv.field_size_limit(2**24)  # a long list or map of images and attributes
 ESCAPED = re.compile(r"'+[=+\-@\t\r]")
@@ -33,10 +34,10 @@ ESCAPED = re.compile(r"'+[=+\-@\t\r]")
 class Attachment(FileResponse):
     """A file to save, never to show: streamed, with ranges (RFC 9110 §14) and an RFC 6266 name."""
 
-    def __init__(self, lent: AbstractContextManager[Path], name: str) -> None:
+    def __init__(self, lent: AbstractContextManager[Path], name: str, kind: str = "") -> None:
         self.lent = lent
         path = lent.__enter__()
-        kind = TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+        kind = kind or TYPES.get(name.rpartition(".")[2], UNKNOWN)
         super().__init__(path, media_type=kind, filename=name, stat_result=path.stat())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,7 +102,7 @@ def history(request: Request) -> Response:
     at = desk.of(request)
     at.gate.admit(request)
     brand = brands.get(at.store, request.path_params["brand"])
-    limit, before = integer(request, "limit", PAGE_ROWS, most=MOST_ROWS), integer(request, "cursor", None)
+    limit, before = integer(request, "limit", PAGE_ROWS, most=MOST_ROWS), integer(request, "cursor", None, 0)
     found, after = uploads.listing(
         at.store, brand=brand.name, states=states(request), since=_since(request), limit=limit, before=before
     )
@@ -131,7 +132,7 @@ def file(request: Request) -> Response:
 def source(request: Request) -> Response:
     """GET …/uploads/{id}/source: the file as it was sent."""
     at, item = of_brand(request)
-    return Attachment(at.files.local(Area.SOURCES, item.sha256), item.name)
+    return Attachment(at.files.local(Area.SOURCES, item.sha256), item.name, UNKNOWN)
 
 
 def versioned(request: Request) -> Response:
@@ -139,7 +140,7 @@ def versioned(request: Request) -> Response:
     at = desk.of(request)
     at.gate.admit(request)
     brand = brands.get(at.store, request.path_params["brand"])
-    limit, before = integer(request, "limit", PAGE_ROWS, most=MOST_ROWS), integer(request, "cursor", None)
+    limit, before = integer(request, "limit", PAGE_ROWS, most=MOST_ROWS), integer(request, "cursor", None, 0)
     found = versions.listing(at.store, brand.name, limit=limit + 1, before=before)
     shown = [
         {"version": it.number, "upload": it.upload, "origin": it.origin, "of": it.of, "products": it.products}
@@ -174,7 +175,10 @@ def read_changes(stream: BinaryIO, offset: int = 0) -> Iterator[tuple[dict[str, 
     The offset is exact because csv pulls one line at a time and only those its record needs.
     """
     names = next(csv.reader([stream.readline().decode("utf-8-sig")]), [])
-    place = stream.seek(offset) if offset else stream.tell()
+    place = max(offset, stream.tell())
+    stream.seek(place - 1)
+    if stream.read(1) != b"\n":
+        raise Problem("bad-request", "cursor must be `next` of the page before")
 
     def lines() -> Iterator[str]:
         nonlocal place

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
@@ -63,6 +64,18 @@ def build_app(  # noqa: PLR0913 - what the daemon lends
     return app
 
 
+class Uploads(HTTPEndpoint):
+    """The uploads of a brand: listed, and sent."""
+
+    def get(self, request: Request) -> Response:
+        """List them."""
+        return api.history(request)
+
+    async def post(self, request: Request) -> Response:
+        """Send one."""
+        return await receive.upload(request)
+
+
 def _routes() -> list[Route | Mount]:
     of_brand, of_upload = "/api/v1/brands/{brand}", "/api/v1/brands/{brand}/uploads/{id:int}"
     person = [Middleware(GZipMiddleware)]
@@ -73,8 +86,7 @@ def _routes() -> list[Route | Mount]:
         Route("/problems/{kind}", problem.page),
         Route("/api/openapi.json", lambda _: FileResponse(HERE / "openapi.json")),
         Route("/api/v1/status", status.status),
-        Route(f"{of_brand}/uploads", api.history, methods=["GET"]),
-        Route(f"{of_brand}/uploads", receive.upload, methods=["POST"]),
+        Route(f"{of_brand}/uploads", Uploads),
         Route(of_upload, api.upload),
         Route(of_upload + "/source", api.source),
         Route(of_upload + "/files/{name}", api.file),

@@ -2,7 +2,9 @@
 
 import re
 import shutil
+import socket
 import sys
+import threading
 from pathlib import Path
 
 import httpx
@@ -13,7 +15,7 @@ from sftp_gateway.upload import State
 from sftp_gateway.web.status import LIVE, METRICS
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from web_scene import Scene, populate
+from web_scene import Scene, populate, start
 
 
 @pytest.fixture
@@ -130,3 +132,37 @@ def test_only_the_status_of_the_gateway_needs_one(scene, web):
     told = web.get("/api/v1/status", headers={"Authorization": f"Bearer {scene.token()}"}).json()
     assert told["ready"] is True
     assert [brand["name"] for brand in told["brands"]] == ["acme", "bolt"]
+
+
+def test_a_server_answers_what_is_under_way_and_then_ends(scene, eventually):
+    server, thread = start(scene.app())
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def body():
+        yield b"sku,name\n"
+        arrived.set()
+        assert go_on.wait(10)
+        yield b"A-1,Mug\n"
+
+    url = f"http://127.0.0.1:{server.port}/api/v1/brands/acme/uploads?name=a.csv"
+    headers = {"Authorization": f"Bearer {scene.token()}"}
+    answers = []
+    sender = threading.Thread(target=lambda: answers.append(httpx.post(url, content=body(), headers=headers)))
+    sender.start()
+    assert arrived.wait(10)
+    eventually(lambda: list((scene.root / "staging").rglob("http-*")))
+    server.stop()
+    eventually(lambda: refuses(server.port))
+    go_on.set()
+    sender.join()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert answers[0].status_code == 201
+
+
+def refuses(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    return False
