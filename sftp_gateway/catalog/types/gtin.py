@@ -90,7 +90,7 @@ def _careful(cells: Cells, rows: Rows, digits: Digits) -> tuple[list[Fault], Row
     inner = np.zeros((len(rows), 14), dtype=np.uint8)
     known = _read_lengths(plain, inner) & ~scientific
     isbn = _isbn(plain, inner) & ~known & ~scientific
-    padded = _padded(plain, inner) & ~known & ~isbn & ~scientific
+    padded = _padded(plain, inner, ~known & ~isbn & ~scientific)
     mended = known | isbn | padded
     digits[rows[mended]] = inner[mended]
     faults = []
@@ -125,11 +125,11 @@ def _isbn(cells: Cells, digits: Digits) -> Mask:
     return done
 
 
-def _padded(cells: Cells, digits: Digits) -> Mask:
-    """Take in short digits whose check digit is right once zeros are put before them."""
+def _padded(cells: Cells, digits: Digits, open_: Mask) -> Mask:
+    """Take in short digits, among the open rows, whose check digit is right once zeros are put before them."""
     done = np.zeros(len(cells), dtype=np.bool_)
     for length in range(_SHORTEST_PADDED, 12):
-        rows = np.flatnonzero(cells.lengths == length)
+        rows = np.flatnonzero(open_ & (cells.lengths == length))
         if not rows.size or length in _LENGTHS:
             continue
         matrix = _matrix(cells, rows, length)

@@ -1,0 +1,134 @@
+"""The rule language: what it says, what stays open, and that nothing else can be said."""
+
+import datetime as dt
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from sftp_gateway.catalog import expression
+
+KINDS = {
+    "msrp": "money",
+    "cost": "money",
+    "quantity": "integer",
+    "name": "text",
+    "color": "text",
+    "visible": "boolean",
+    "day": "date",
+    "at": "datetime",
+    "images": "list",
+    "weight": "measure",
+    "attribute": "map",
+}
+COLUMNS = {
+    "msrp": pa.array([Decimal("10.00"), Decimal("5.00"), None], pa.decimal128(18, 4)),
+    "cost": pa.array([Decimal("5.00"), Decimal("10.00"), Decimal(1)], pa.decimal128(18, 4)),
+    "quantity": pa.array([1, 0, None], pa.int64()),
+    "name": pa.array(["Chair", "it's", None]),
+    "color": pa.array(["Red", "blue", None]),
+    "visible": pa.array([True, False, None]),
+    "day": pa.array([dt.date(2026, 1, 1), dt.date(2025, 1, 1), None]),
+    "at": pa.array([dt.datetime(2026, 1, 1, tzinfo=dt.UTC)] * 2 + [None], pa.timestamp("us", "UTC")),
+    "images": pa.array(["a|b", "a", None]),
+    "_base.weight": pa.array(["1.5 kg", "0 kg", None]),
+}
+
+
+def violated(text: str) -> list[bool]:
+    return expression.compile_rule(text, KINDS).violated(COLUMNS.__getitem__).tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("msrp >= cost", [False, True, False]),
+        ("msrp is null or cost is null or msrp >= cost", [False, True, False]),
+        ("not msrp >= cost", [True, False, False]),
+        ("not not msrp >= cost", [False, True, False]),
+        ("msrp is not null", [False, False, True]),
+        ("msrp is null", [True, True, False]),
+        ("color in ('Red', 'Green')", [False, True, False]),
+        ("color not in ('Red', 'Green')", [True, False, False]),
+        ("quantity in (1, 2)", [False, True, False]),
+        ("lower(color) = 'red'", [False, True, False]),
+        ("name = 'it''s'", [True, False, False]),
+        ('name != "Chair"', [True, False, False]),
+        ("length(name) > 4", [False, True, False]),
+        ("length(images) >= 2", [False, True, False]),
+        ("visible", [False, True, False]),
+        ("visible = true", [False, True, False]),
+        ("day >= '2026-01-01'", [False, True, False]),
+        ("at < '2026-01-01T00:00:01Z'", [False, False, False]),
+        ("weight > 0", [False, True, False]),
+        ("msrp - cost > 0", [False, True, False]),
+        ("msrp * 2 >= cost", [False, False, False]),
+        ("msrp / cost > 1", [False, True, False]),
+        ("cost / quantity > 0", [False, False, False]),
+        ("-quantity < 0", [False, True, False]),
+        ("msrp > 1 and (quantity > 0 or visible)", [False, True, False]),
+        ("msrp > 100 or cost < 6", [False, True, False]),
+        ("msrp + cost * 2 = 20", [False, True, False]),
+        ("msrp <> 10", [True, False, False]),
+        ("quantity = 1 OR quantity = 0", [False, False, False]),
+    ],
+)
+def test_a_rule_is_violated_only_where_it_is_false(text, expected):
+    assert violated(text) == expected
+
+
+def test_arithmetic_is_exact():
+    columns = {
+        "a": pa.array([Decimal("0.1")], pa.decimal128(18, 4)),
+        "b": pa.array([Decimal("0.2")], pa.decimal128(18, 4)),
+    }
+    rule = expression.compile_rule("a + b = 0.3", {"a": "money", "b": "money"})
+    assert rule.violated(columns.__getitem__).tolist() == [False]
+
+
+def test_numbers_of_many_digits_are_reckoned_exactly_too():
+    big = Decimal("12345678901234567890123456.1")
+    columns = {"a": pa.array([big], pa.decimal128(38, 10))}
+    rule = expression.compile_rule("a * 2 = 24691357802469135780246912.2", {"a": "decimal"})
+    assert rule.violated(columns.__getitem__).tolist() == [False]
+    rule = expression.compile_rule("a * a > a", {"a": "decimal"})
+    assert rule.violated(columns.__getitem__).tolist() == [False]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "expected a column or a value at the end"),
+        ("msrp", "a rule must be true or false"),
+        ("1 = 1", "names no column"),
+        ("msrp >= colr", "there is no column 'colr'; did you mean 'color'?"),
+        ("msrp = name", "cannot compare number with text"),
+        ("name and visible", "both sides of 'and'"),
+        ("name + 1 = 2", "needs numbers on both sides"),
+        ("not name", "'not' needs"),
+        ("-name = 1", "'-' needs a number"),
+        ("visible < true", "have no order"),
+        ("images = 'a'", "cannot compare"),
+        ("attribute = 'a'", "cannot compare"),
+        ("length(msrp) > 1", "needs a text or a list"),
+        ("lower(msrp) = 'a'", "needs a text"),
+        ("upper(name) = 'A'", "there is no function 'upper'"),
+        ("__import__('os') is null", "there is no function '__import__'"),
+        ("read_csv('/etc/passwd') is null", "there is no function"),
+        ("name = 'a'; drop table x", "cannot read"),
+        ("name.upper = 'A'", "cannot read"),
+        ("msrp > 1 > 0", "a comparison has two sides"),
+        ("msrp > 1 cost", "did not expect 'cost'"),
+        ("(msrp > 1", "expected ')'"),
+        ("msrp in ()", "expected a column or a value"),
+        ("msrp in (cost)", "plain values"),
+        ("msrp not 1", "expected 'in'"),
+        ("msrp is 1", "expected 'null'"),
+        ("day > 'soon'", "is no ISO 8601 date"),
+        ("(" * 60 + "visible" + ")" * 60, "nested too deeply"),
+    ],
+)
+def test_what_is_not_in_the_language_is_refused_with_a_reason(text, complaint):
+    with pytest.raises(expression.Malformed) as caught:
+        expression.compile_rule(text, KINDS)
+    assert complaint in str(caught.value)

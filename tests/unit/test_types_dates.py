@@ -1,0 +1,97 @@
+"""Dates and moments: ISO 8601 always, other orders only where they are certain or decided."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from sftp_gateway.catalog.types import dates
+from sftp_gateway.catalog.types.cells import Cells
+from sftp_gateway.catalog.types.typing import Dialect, Reading, Undecided
+
+
+def cells(*texts: str) -> Cells:
+    return Cells(pa.array(texts, pa.string()))
+
+
+def shown(reading: Reading) -> list[str | None]:
+    return pc.utf8_slice_codeunits(pc.strftime(reading.values, format="%Y-%m-%dT%H:%M:%S"), 0, 19).to_pylist()
+
+
+def codes(reading: Reading) -> dict[int, str]:
+    return {int(row): fault.code for fault in reading.faults for row in fault.rows}
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "expected"),
+    [
+        ("2026-01-31", "", "2026-01-31T00:00:00"),
+        ("2026/1/31", "", "2026-01-31T00:00:00"),
+        ("20260131", "", "2026-01-31T00:00:00"),
+        ("2026-01-31T10:11:12Z", "", "2026-01-31T10:11:12"),
+        ("2026-01-31 10:11", "", "2026-01-31T10:11:00"),
+        ("2026-01-31T10:11:12+02:00", "", "2026-01-31T08:11:12"),
+        ("2026-01-31T10:11:12-0530", "", "2026-01-31T15:41:12"),
+        ("2024-02-29", "", "2024-02-29T00:00:00"),
+        ("31/01/2026", "", "2026-01-31T00:00:00"),
+        ("01/31/2026", "", "2026-01-31T00:00:00"),
+        ("31.01.2026 23:59", "", "2026-01-31T23:59:00"),
+        ("02/02/2026", "", "2026-02-02T00:00:00"),
+        ("01/02/2026", "dmy", "2026-02-01T00:00:00"),
+        ("01/02/2026", "mdy", "2026-01-02T00:00:00"),
+        ("1/2/26", "mdy", "2026-01-02T00:00:00"),
+        ("26/01/02", "ymd", "2026-01-02T00:00:00"),
+        ("1 Feb 2026", "", "2026-02-01T00:00:00"),
+        ("Feb 1st, 2026 3:04 PM", "", "2026-02-01T15:04:00"),
+        ("12 Sept 2026 12:30 am", "", "2026-09-12T00:30:00"),
+        ("Mon, 02 Jan 2006 15:04:05 GMT", "", "2006-01-02T15:04:05"),
+        ("1969-12-31T23:59:59Z", "", "1969-12-31T23:59:59"),
+    ],
+)
+def test_a_moment_is_read(text, order, expected):
+    reading = dates.read_moment(cells(text, ""), Dialect(order=order))
+    assert shown(reading) == [expected, None]
+    assert reading.faults == []
+    assert shown(dates.read_moment(cells(text, "soon"), Dialect(order=order))) == [expected, None]
+
+
+def test_moments_without_a_zone_are_in_the_brands_and_mere_dates_are_utc():
+    texts = cells("2026-07-01 12:00", "2026-07-01", "2026-07-01T12:00:00Z")
+    reading = dates.read_moment(texts, Dialect(timezone="Europe/Berlin"))
+    assert shown(reading) == ["2026-07-01T10:00:00", "2026-07-01T00:00:00", "2026-07-01T12:00:00"]
+
+
+def test_fractions_of_a_second_are_kept_to_the_microsecond():
+    reading = dates.read_moment(cells("2026-01-01T00:00:00.1234567Z", "2026-01-01 00:00:00,5"), Dialect())
+    assert [value.microsecond for value in reading.values.to_pylist()] == [123456, 500000]
+
+
+def test_a_date_that_reads_both_ways_asks_for_the_column():
+    with pytest.raises(Undecided):
+        dates.read_moment(cells("01/02/2026"), Dialect())
+    reading = dates.read_moment(cells("01/02/2026", "31/01/2026"), Dialect(order="?"))
+    assert codes(reading) == {0: "FIELD_AMBIGUOUS"}
+
+
+def test_evidence_is_a_day_beyond_twelve():
+    assert dates.evidence(cells("31/01/2026", "01/02/2026")) == (True, False)
+    assert dates.evidence(cells("01/31/2026", "01/02/2026")) == (False, True)
+    assert dates.evidence(cells("01/02/2026", "", "x")) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-02-30", "2025-02-29", "2026-13-01", "2026-00-10", "31/04/2026", "2026-01-01T25:00:00Z", "40/40/2026"]
+)
+def test_days_and_times_that_do_not_exist_are_errors(text):
+    assert codes(dates.read_moment(cells("2026-01-01", text), Dialect())) == {1: "FIELD_TYPE"}
+
+
+def test_a_spreadsheets_day_number_is_recognised():
+    reading = dates.read_date(cells("45231", "soon"), Dialect())
+    assert codes(reading) == {0: "FIELD_TYPE", 1: "FIELD_TYPE"}
+    assert "2023-11-01" in reading.faults[0].suggestion[0].as_py()
+
+
+def test_dates_refuse_a_time_of_day_but_midnight():
+    reading = dates.read_date(cells("2026-01-31", "2026-01-31T00:00:00", "2026-01-31T10:00:00"), Dialect())
+    assert [str(value) for value in reading.values.to_pylist()] == ["2026-01-31", "2026-01-31", "None"]
+    assert codes(reading) == {2: "FIELD_TYPE"}

@@ -1,0 +1,223 @@
+"""Texts, words, links and maps: what is kept as sent, what is named, what is put in order."""
+
+import json
+
+import pyarrow as pa
+import pytest
+
+from sftp_gateway.catalog.types import links, maps, text, words
+from sftp_gateway.catalog.types.cells import Cells
+from sftp_gateway.catalog.types.typing import Reading
+
+
+def cells(*texts: str) -> Cells:
+    return Cells(pa.array(texts, pa.string()))
+
+
+def codes(reading: Reading) -> dict[int, str]:
+    return {int(row): fault.code for fault in reading.faults for row in fault.rows}
+
+
+@pytest.mark.parametrize(
+    "value", ["NA", "null", "007", "true", " Blue ", "a\nb", "a\r\nb\tc", "4006381333931", "=1+1", "茶壶", "-"]
+)
+def test_text_is_kept_as_sent(value):
+    assert text.read(cells(value)).values.to_pylist() == [value]
+
+
+@pytest.mark.parametrize("value", ["", " ", "\t\n", "\u00a0", "\u3000 "])
+def test_white_space_is_blank(value):
+    assert text.read(cells(value)).values.to_pylist() == [None]
+    assert text.read(cells(value), key=True).values.to_pylist() == [None]
+
+
+def test_keys_are_trimmed_and_composed_and_keep_their_case():
+    reading = text.read(cells(" A-1\u00a0", "cafe\u0301", "a-1"), key=True)
+    assert reading.values.to_pylist() == ["A-1", "café", "a-1"]
+
+
+def test_control_characters_are_left_out_and_nul_is_an_error():
+    reading = text.read(cells("a\x0bb", "c\x00d", "e", "f\x7f"))
+    assert reading.values.to_pylist() == ["ab", None, "e", "f"]
+    assert codes(reading) == {0: "FIELD_CONTROL_CHAR", 1: "FIELD_CONTROL_CHAR", 3: "FIELD_CONTROL_CHAR"}
+    assert {fault.severity for fault in reading.faults} == {"", "warning"}
+    assert text.read(cells("a\x0bb"), key=True).values.to_pylist() == [None]
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [("CafÃ©", "Café"), ("itâ€™s", "it’s"), ("20Â°", "20°"), ("MÃ¼ller", "Müller"), ("Ã‰tÃ©", "Été")],
+)
+def test_broken_letters_are_warned_of_and_never_repaired(value, meant):
+    reading = text.read(cells(value, "fine"))
+    assert reading.values.to_pylist() == [value, "fine"]
+    assert codes(reading) == {0: "FIELD_MOJIBAKE"}
+    assert meant in reading.faults[0].suggestion[0]
+
+
+@pytest.mark.parametrize("value", ["SÃO PAULO", "Château", "it’s", "20°", "naïve «quote»", "PÂTE", "€ 5"])
+def test_letters_that_only_look_strange_are_fine(value):
+    assert text.read(cells(value)).faults == []
+
+
+def test_the_replacement_character_is_a_broken_letter():
+    assert codes(text.read(cells("Caf\ufffd"))) == {0: "FIELD_MOJIBAKE"}
+
+
+def test_scientific_notation_is_damage_only_where_article_numbers_stand():
+    assert codes(text.read(cells("4.00638E+12", "1E+05"), identifier=True)) == dict.fromkeys(
+        (0, 1), "FIELD_EXCEL_SCIENTIFIC"
+    )
+    assert text.read(cells("2E10", "E+12", "A1E+05"), identifier=True).faults == []
+    assert text.read(cells("4.00638E+12")).faults == []
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("true", True),
+        ("FALSE", False),
+        ("Yes", True),
+        ("n", False),
+        ("1", True),
+        ("0", False),
+        ("WAHR", True),
+        ("ВКЛ", None),
+    ],
+)
+def test_booleans_in_the_words_people_and_spreadsheets_use(value, expected):
+    reading = words.read_boolean(cells(value, " "))
+    assert reading.values.to_pylist() == [expected, None]
+    assert codes(reading) == ({} if expected is not None else {0: "FIELD_TYPE"})
+
+
+def test_currencies_and_countries_are_codes_and_suggest_the_nearest():
+    reading = words.read_currency(cells("usd", "EUR", "€", "EURR"))
+    assert reading.values.to_pylist() == ["USD", "EUR", None, None]
+    assert reading.faults[0].suggestion.to_pylist() == ["write EUR", "did you mean EUR?"]
+    reading = words.read_country(cells("us", "Germany", "XX"))
+    assert reading.values.to_pylist() == ["US", None, None]
+    assert reading.faults[0].suggestion.to_pylist() == ["write DE", "write a code like US or DE"]
+
+
+def test_allowed_values_suggest_the_nearest():
+    faults = words.outside(pa.array(["new", "New", "usd", None, "xyzzy"]), ("new", "used"))
+    assert faults[0].rows.tolist() == [1, 2, 4]
+    assert faults[0].suggestion.to_pylist() == ["did you mean new?", "did you mean used?", ""]
+    assert "new, used" in faults[0].message
+
+
+A, B = "https://img.example.com/a.jpg", "https://img.example.com/b.jpg"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (A, A),
+        (f"{A} {B}", f"{A}|{B}"),
+        (f"{A},{B}", f"{A}|{B}"),
+        (f"{A} , {B}", f"{A}|{B}"),
+        (f"{A}|{B}", f"{A}|{B}"),
+        (f"{A};\n{B}", f"{A}|{B}"),
+        ("/m/h/a.jpg,/m/h/b.jpg", "/m/h/a.jpg|/m/h/b.jpg"),
+        (f"{A}|/b.jpg", f"{A}|/b.jpg"),
+        (f"{A}|", A),
+        ("http://e.com/a,b.jpg", "http://e.com/a,b.jpg"),
+        ("HTTP://e.com/a.jpg", "HTTP://e.com/a.jpg"),
+        ("https://e.com/é.jpg", "https://e.com/é.jpg"),
+    ],
+)
+def test_pictures_are_split_only_before_an_address_or_a_path(value, expected):
+    for others in ((), (A,), (f"{A} {B}",)):
+        reading = links.read_links(cells(value, *others, ""))
+        assert reading.values.to_pylist()[0] == expected
+        assert reading.values.to_pylist()[-1] is None
+        assert reading.faults == []
+
+
+@pytest.mark.parametrize(
+    ("value", "left", "bad"),
+    [
+        ("a.jpg", None, ["a.jpg"]),
+        (f"{A} b.jpg", None, [f"{A} b.jpg"]),
+        (f"b.jpg|{A}", A, ["b.jpg"]),
+        (f"{A}|b.jpg|{B}", B, [f"{A}|b.jpg"]),
+        ("https://", None, ["https://"]),
+        (f"https:///x.jpg|{A}", A, ["https:///x.jpg"]),
+        ("ftp://e.com/a.jpg", None, ["ftp://e.com/a.jpg"]),
+    ],
+)
+def test_a_bad_picture_is_left_out_with_a_warning(value, left, bad):
+    reading = links.read_links(cells(A, value))
+    assert reading.values.to_pylist() == [A, left]
+    assert [item for fault in reading.faults for item in fault.values.to_pylist()] == bad
+    assert set(codes(reading).values()) == {"FIELD_ITEM"}
+
+
+def test_other_lists_are_split_at_bars_and_commas_and_keep_their_order():
+    assert links.read_words(cells("b, a|c", ",,", "x", "", " y , ")).values.to_pylist() == [
+        "b|a|c",
+        None,
+        "x",
+        None,
+        "y",
+    ]
+
+
+def test_urls_must_be_whole():
+    reading = links.read_url(cells("https://e.com/x", "www.e.com/y", "x y", "", "HTTP://E.COM"))
+    assert reading.values.to_pylist() == ["https://e.com/x", None, None, None, "HTTP://E.COM"]
+    assert codes(reading) == {1: "FIELD_TYPE", 2: "FIELD_TYPE"}
+    assert reading.faults[0].suggestion[0].as_py() == "write https://www.e.com/y"
+
+
+def test_maps_from_named_columns_are_json_with_sorted_names():
+    named = {"Width": cells("Regular", "", 'a"b\\'), "Color": cells("Red", "Blue", "")}
+    values = maps.read(named, [], [], 3).values.to_pylist()
+    assert values == ['{"Color": "Red", "Width": "Regular"}', '{"Color": "Blue"}', '{"Width": "a\\"b\\\\"}']
+
+
+def test_all_ways_of_writing_a_map_give_one_text():
+    bare = maps.read({}, [cells("Width: Regular|Color: Red")], [], 1).values.to_pylist()
+    pairs = maps.read(
+        {}, [], [(cells("Color"), cells("Red")), (cells("Width"), cells("Regular"))], 1
+    ).values.to_pylist()
+    named = maps.read({"Width": cells("Regular"), "Color": cells("Red")}, [], [], 1).values.to_pylist()
+    mixed = maps.read({"Color": cells("Red")}, [cells("Width: Regular; Color: Blue")], [], 1).values.to_pylist()
+    sent_as_json = maps.read({}, [cells('{"Width": "Regular", "Color": "Red", "Fit": null}')], [], 1).values.to_pylist()
+    assert bare == pairs == named == mixed == sent_as_json == ['{"Color": "Red", "Width": "Regular"}']
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("Width: Regular", {"Width": "Regular"}),
+        ("a=1,b=2|3,c=x y", {"a": "1", "b": "2|3", "c": "x y"}),
+        ("Material: cotton, wool", {"Material": "cotton, wool"}),
+        ("Link: http://e.com/x", {"Link": "http://e.com/x"}),
+        ("Fit:", {}),
+        ("Regular", None),
+        ('{"a": {"b": 1}}', None),
+        ('{"a": 1.50}', {"a": "1.5"}),
+    ],
+)
+def test_a_bare_cell_says_names_and_values(cell, expected):
+    assert maps.parse(cell) == expected
+
+
+def test_a_bare_cell_without_a_name_is_an_error():
+    reading = maps.read({}, [cells("Width: Regular", "Regular")], [], 2)
+    assert codes(reading) == {1: "FIELD_TYPE"}
+
+
+def test_shopifys_placeholder_for_no_options_is_no_entry():
+    pairs = [(cells("Title"), cells("Default Title"))]
+    assert maps.read({}, [], pairs, 1).values.to_pylist() == [None]
+
+
+def test_a_partial_map_changes_only_the_entries_sent():
+    sent = maps.read({"Color": cells("Blue", "\\N", "")}, [], [], 3, clear="\\N").values
+    assert sent.to_pylist() == ['{"Color": "Blue"}', '{"Color": null}', None]
+    current = pa.array(['{"Color": "Red", "Width": "R"}', '{"Color": "Red"}', '{"Width": "R"}'])
+    merged = [None if value is None else json.loads(value) for value in maps.merge(current, sent).to_pylist()]
+    assert merged == [{"Color": "Blue", "Width": "R"}, None, {"Width": "R"}]
