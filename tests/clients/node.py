@@ -16,7 +16,7 @@ class NodeClient:
     def __init__(self, here: Place) -> None:
         self.here, self.program = here, place.needs("node", "nodejs")
         if not (MODULES / "ssh2-sftp-client").is_dir():
-            raise place.NotInstalled(f"npm install --prefix {MODULES.parent} ssh2-sftp-client (`.ci/run` does)")
+            raise place.NotInstalled(f"npm install --prefix {MODULES.parent} ssh2-sftp-client")
 
     async def calls(self, *calls: tuple[str | Path | bool, ...]) -> str:
         here = self.here
