@@ -53,11 +53,18 @@ def receipt(value: Receipt) -> None:
         column = f" in {finding['column']}" if finding["column"] else ""
         print(f"    {finding['count']:>7,} × {finding['code']}{clean(column)} ({finding['severity']})")
         for sample in finding["samples"][:1]:
-            place = f"row {sample['row']}: " if sample.get("row") else ""
-            fix = f" {sample['suggestion']}" if sample.get("suggestion") else ""
-            print(f"              {place}{clean(sample['message'])}{clean(fix)}")
+            print(f"              {clean(_sample(sample))}")
     for file in value["files"]:
         print(f"  File:     {clean(file['name'])} ({file['bytes']:,} bytes)")
+
+
+def _sample(sample: dict[str, Any]) -> str:
+    """Give one finding as a sentence or two: where, what, what to do."""
+    where = f"row {sample['row']}" if sample.get("row") else ""
+    value = f"“{sample['value']}”" if sample.get("value") else ""
+    said = ": ".join(part for part in (" ".join(part for part in (where, value) if part), sample["message"]) if part)
+    fix = sample.get("suggestion") or ""
+    return f"{said}. {fix[:1].upper()}{fix[1:]}." if fix else f"{said}."
 
 
 class Progress:

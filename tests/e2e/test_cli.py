@@ -1,0 +1,250 @@
+"""The command line as people and programs use it: every verb, its exit code, its words."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GATEWAY = [sys.executable, "-m", "sftp_gateway"]
+HEADER = "sku,name,msrp,brand,cost,gtin,images\n"
+
+
+class Shell:
+    """A gateway of its own under a folder, and its verbs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environ = {k: v for k, v in os.environ.items() if not k.startswith("SFTP_GATEWAY_")} | {
+            "SFTP_GATEWAY_STORAGE__ROOT": str(folder / "root"),
+            "SFTP_GATEWAY_TRACEBACK": "1",
+        }
+
+    def __call__(self, *arguments: str, ends: int = 0, typed: str = "") -> str:
+        done = subprocess.run(
+            [*GATEWAY, *arguments],
+            env=self.environ,
+            input=typed,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == ends, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout or done.stderr
+
+    def json(self, *arguments: str, ends: int = 0):
+        return json.loads(self(*arguments, "--json", ends=ends))
+
+    def file(self, name: str, rows: list[str], header: str = HEADER) -> str:
+        (self.folder / name).write_text(header + "".join(row + "\n" for row in rows))
+        return str(self.folder / name)
+
+    def ingest(self, *arguments: str, ends: int = 0):
+        return self.json("ingest", "--brand", "acme", *arguments, ends=ends)
+
+
+@pytest.fixture
+def shell(tmp_path):
+    made = Shell(tmp_path)
+    made("brand", "add", "acme")
+    return made
+
+
+def product(number: int, price: str = "10.00") -> str:
+    return f"A-{number},Product {number},{price},Acme,4.50,,https://img.example.com/{number}.jpg"
+
+
+def catalog_of(shell: Shell, *arguments: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(shell("catalog", "--brand", "acme", *arguments))))
+
+
+def test_the_main_job_from_the_shell(shell):
+    receipt = shell.ingest(shell.file("feed.csv", [product(n) for n in range(100)]))
+    assert (receipt["state"], receipt["version"], receipt["changes"]["created"]) == ("published", 1, 100)
+    assert receipt["file"]["name"] == "feed.csv"
+    products = catalog_of(shell)
+    assert (len(products), products[0]["sku"], products[0]["msrp"]) == (100, "A-0", "10.00")
+    said = shell("upload", "1")
+    assert "feed.csv: Live" in said
+
+
+def test_the_same_file_again_changes_nothing(shell):
+    file = shell.file("feed.csv", [product(n) for n in range(5)])
+    shell.ingest(file)
+    assert shell.ingest(file)["state"] == "unchanged"
+    assert len(shell.json("versions", "--brand", "acme")["versions"]) == 1
+
+
+def test_a_refused_file_ends_with_one_and_a_query_about_it_with_nought(shell):
+    receipt = shell.ingest(shell.file("empty.csv", []), ends=1)
+    assert (receipt["state"], receipt["findings"][0]["code"]) == ("refused", "FILE_EMPTY")
+    assert shell.json("upload", str(receipt["upload"]))["state"] == "refused"
+    shell("catalog", "--brand", "acme", ends=2)
+
+
+def test_a_dry_run_ends_with_nought_whatever_it_found(shell):
+    receipt = shell.ingest("--mode", "test", shell.file("bad.csv", ["A-1,,x,,,,"]))
+    assert (receipt["state"], receipt["would_be"], receipt["version"]) == ("tested", "refused", None)
+
+
+def test_a_hold_is_approved_and_another_refused(shell):
+    shell.ingest(shell.file("one.csv", [product(n) for n in range(60)]))
+    other = [row.replace("A-", "a") for row in (product(n) for n in range(60))]
+    held = shell.ingest(shell.file("two.csv", other), ends=1)
+    assert held["state"] == "held"
+    assert "key_change" in {reason["code"] for reason in held["reasons"]}
+    assert shell.json("refuse", str(held["upload"]))["state"] == "refused"
+    shell("approve", str(held["upload"]), ends=1)
+    again = shell.json("retry", str(held["upload"]), ends=1)
+    assert (again["state"], again["source_upload"]) == ("held", held["upload"])
+    approved = shell.json("approve", str(again["upload"]))
+    assert (approved["state"], approved["version"], approved["products"]["after"]) == ("published", 2, 60)
+
+
+def test_withheld_removals_are_released_by_approve(shell):
+    shell.ingest(shell.file("one.csv", [product(n) for n in range(100)]))
+    short = shell.ingest(shell.file("two.csv", [product(n) for n in range(40)]))
+    assert (short["state"], short["changes"]["withheld"], short["changes"]["removed"]) == ("published", 60, 0)
+    assert len(catalog_of(shell)) == 100
+    shell("approve", str(short["upload"]))
+    assert len(catalog_of(shell)) == 40
+    assert shell.json("upload", str(short["upload"]))["state"] == "published"
+
+
+def test_versions_changes_and_rollback(shell):
+    shell.ingest(shell.file("one.csv", [product(n) for n in range(10)]))
+    shell.ingest(shell.file("two.csv", [product(n, "12.50") for n in range(10)]))
+    changes = list(csv.DictReader(io.StringIO(shell("changes", "--brand", "acme").lstrip("\ufeff"))))
+    assert {(c["op"], c["column"], c["before"], c["after"]) for c in changes} == {("updated", "msrp", "10.00", "12.50")}
+    assert shell.json("rollback", "--brand", "acme", "1") == {
+        "brand": "acme",
+        "version": 3,
+        "equals": 1,
+        "products": 10,
+    }
+    assert {p["msrp"] for p in catalog_of(shell)} == {"10.00"}
+    assert {p["msrp"] for p in catalog_of(shell, "--version", "2")} == {"12.50"}
+    listed = shell.json("versions", "--brand", "acme")["versions"]
+    assert [(v["version"], v["current"], v["equals"]) for v in listed] == [
+        (3, True, 1),
+        (2, False, None),
+        (1, False, None),
+    ]
+    shell("rollback", "--brand", "acme", "9", ends=2)
+
+
+def test_a_catalog_comes_as_json_lines_and_parquet_too(shell, tmp_path):
+    shell.ingest(shell.file("one.csv", [product(n) for n in range(3)]))
+    lines = [json.loads(line) for line in shell("catalog", "--brand", "acme", "--format", "jsonl").splitlines()]
+    assert [line["sku"] for line in lines] == ["A-0", "A-1", "A-2"]
+    shell("catalog", "--brand", "acme", "--format", "parquet", "--output", str(tmp_path / "c.parquet"))
+    assert (tmp_path / "c.parquet").read_bytes()[:4] == b"PAR1"
+
+
+def test_a_partial_file_only_adds_and_changes(shell):
+    shell.ingest(shell.file("one.csv", [product(n) for n in range(10)]))
+    receipt = shell.ingest("--mode", "partial", shell.file("two.csv", ["A-3,99.00"], header="sku,msrp\n"))
+    assert (receipt["mode"], receipt["changes"]["updated"], receipt["changes"]["removed"]) == ("partial", 1, 0)
+    assert {p["sku"]: p["msrp"] for p in catalog_of(shell)}["A-3"] == "99.00"
+
+
+def test_uploads_are_listed_newest_first_in_pages(shell):
+    for number in range(3):
+        shell.ingest(shell.file(f"feed{number}.csv", [product(n, f"{number + 1}.00") for n in range(3)]))
+    page = shell.json("uploads", "--limit", "2")
+    assert [item["upload"] for item in page["uploads"]] == [3, 2]
+    assert all("findings" not in item for item in page["uploads"])
+    rest = shell.json("uploads", "--limit", "2", "--cursor", str(page["next"]))
+    assert ([item["upload"] for item in rest["uploads"]], rest["next"]) == ([1], None)
+    assert shell.json("uploads", "--state", "refused,held")["uploads"] == []
+    assert "feed2.csv" in shell("uploads")
+    assert "no such state" in shell("uploads", "--state", "lost", ends=2)
+
+
+def test_brands_are_added_shown_changed_and_erased(shell, tmp_path):
+    made = shell.json("brand", "add", "bolt")
+    assert made["brand"] == made["user"] == "bolt"
+    assert len(made["password"]) >= 20
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
+    assert "password" not in shell.json("brand", "add", "cord", "--key", str(tmp_path / "key.pub"))
+    key = shell.json("brand", "show", "cord")["keys"][0]
+    shell("brand", "set", "cord", "currency=EUR", "guards.removal_share=0.5")
+    assert shell.json("brand", "show", "cord")["settings"] == {"currency": "EUR", "guards": {"removal_share": 0.5}}
+    shell("brand", "key", "remove", "cord", key["fingerprint"])
+    shell("brand", "disable", "cord")
+    listed = {b["brand"]: b["enabled"] for b in shell.json("brand", "list")["brands"]}
+    assert listed == {"acme": True, "bolt": True, "cord": False}
+    shell("erase", "--brand", "bolt", ends=77, typed="no\n")
+    shell("erase", "--brand", "bolt", typed="bolt\n")
+    assert "no" in shell("brand", "show", "bolt", ends=2)
+
+
+def test_tokens_are_shown_once_and_revoked(shell):
+    made = shell.json("token", "add", "ops", "--read-only")
+    assert set(made) == {"name", "token", "brand", "expires_at"}
+    assert made["token"] not in shell("token", "list")
+    shell("token", "remove", "ops")
+    assert shell.json("token", "list") == {"tokens": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ends", "said"),
+    [
+        (("ingest", "--brand", "acmee", "/dev/null/x"), 2, "no such file"),
+        (("brand", "show", "acmee"), 2, "acme"),
+        (("brand", "add", "Acme"), 2, "small letters"),
+        (("brand", "add", "acme"), 1, "acme"),
+        (("brand", "key", "add", "acme", "/nowhere"), 2, "/nowhere"),
+        (("upload", "99"), 2, "99"),
+        (("approve", "99"), 2, "99"),
+        (("uploads", "--since", "yesterday"), 2, "is no date"),
+        (("run", "--only", "ftp"), 2, "sftp,worker,web"),
+        (("frobnicate",), 2, "invalid choice"),
+        (("--config", "/nowhere.toml", "uploads"), 78, "/nowhere.toml"),
+    ],
+)
+def test_an_error_is_one_clear_line(shell, arguments, ends, said):
+    text = shell(*arguments, ends=ends)
+    assert said in text
+    assert "Traceback" not in text
+
+
+def test_check_says_what_is_wrong_and_where(shell, tmp_path):
+    assert all(check["ok"] for check in shell.json("check")["checks"])
+    rules = tmp_path / "catalog.toml"
+    rules.write_text('key = ["skuu"]\n')
+    shell.environ["SFTP_GATEWAY_CATALOG__RULES"] = str(rules)
+    wrong = [check for check in shell.json("check", ends=78)["checks"] if not check["ok"]]
+    assert [check["what"] for check in wrong] == ["catalog rules"]
+    assert str(rules) in wrong[0]["says"]
+
+
+def test_inspect_explains_a_file_and_makes_it_clean(shell, tmp_path):
+    (tmp_path / "messy.csv").write_bytes(
+        'Products of today;;\r\nsku;name;msrp\r\nA-1;"5"" pipe; long";1,50\r\nA-2;Café;2,00\r\n'.encode("cp1252")
+    )
+    seen = shell.json("inspect", str(tmp_path / "messy.csv"))["files"][0]
+    assert (seen["format"], seen["delimiter"], seen["headers"]) == ("csv", ";", ["sku", "name", "msrp"])
+    clean = shell("inspect", "--csv", str(tmp_path / "messy.csv"))
+    assert list(csv.reader(io.StringIO(clean))) == [
+        ["sku", "name", "msrp"],
+        ["A-1", '5" pipe; long', "1,50"],
+        ["A-2", "Café", "2,00"],
+    ]
+    shell("inspect", "--csv-dir", str(tmp_path / "clean"), str(tmp_path / "messy.csv"))
+    assert (tmp_path / "clean" / "messy.csv").read_text() == clean
+
+
+def test_a_verb_run_as_root_becomes_the_owner_of_the_root(shell):
+    if os.geteuid() != 0:
+        pytest.skip("only root can change its user")
+    root = shell.folder / "root"
+    shell.folder.chmod(0o755)
+    subprocess.run(["chown", "-R", "nobody:nogroup", str(root)], check=True)
+    shell("brand", "add", "bolt")
+    assert {path.owner() for path in root.rglob("*")} == {"nobody"}
