@@ -132,6 +132,8 @@ class _Run:
             try:
                 self._pass_once(source, mapping, checker)
             except check.NeedsEvidence:
+                assert self.writer is not None
+                self.writer.finish()
                 evidence = check.survey(source, mapping, self.job.schema, self.job.settings)
                 self.sifted.close()
                 self.sifted = sift.start(self.scratch)

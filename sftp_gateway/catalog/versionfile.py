@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sftp_gateway.catalog import cells
+
 GROUP_ROWS = 100_000
 _SAMPLE_ROWS = 20_000
 _ZEROS = bytes(1024**2)
@@ -197,16 +199,16 @@ def shaped(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> Any:
-    """Cast, and what the new type cannot hold becomes null: a column's type was changed in the rules."""
+    """Cast by way of text, and what the new type cannot hold becomes null: the rules gave a column another type."""
     try:
         return pc.cast(values, kind)
-    except pa.ArrowInvalid:
-        return pa.chunked_array([pa.array([_cast_one(value, kind) for value in values], kind)])
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return pa.array([_cast_one(text, kind) for text in cells.text(values).to_pylist()], kind)
 
 
-def _cast_one(value: Any, kind: pa.DataType) -> Any:
+def _cast_one(text: str | None, kind: pa.DataType) -> Any:
     try:
-        return pc.cast(value, kind).as_py()
+        return pc.cast(pa.scalar(text, pa.string()), kind).as_py()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
 

@@ -1,0 +1,143 @@
+import csv
+import gzip
+import io
+import json
+
+import pytest
+
+from sftp_gateway.catalog import cells, findings, report, spool
+from sftp_gateway.catalog.findings import Finding
+
+
+def of_row(row, code="FIELD_TYPE", severity="", **more):
+    given = {"line": row, "byte_offset": row * 10, "key": f"k{row}", "column": "price", "value": "x"} | more
+    return Finding(code, f"message {row}", "hint", severity=severity, row=row, **given)
+
+
+def stream(*items):
+    return [batch for item in items for batch in findings.table(item).to_batches()]
+
+
+def write(tmp_path, whole, *streams):
+    return report.write_findings(whole, list(streams), tmp_path, "c.csv", 17)
+
+
+def read(tmp_path):
+    raw = (tmp_path / "c.csv.17.errors.csv").read_bytes()
+    assert raw.startswith(cells.BOM)
+    assert raw.endswith(b"\r\n")
+    return list(csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
+
+
+def test_whole_file_findings_come_first_then_rows_in_order(tmp_path):
+    whole = [Finding("FILE_HEADER_UNKNOWN", "odd", value="Colour")]
+    main = stream([of_row(2), of_row(2, "FIELD_RANGE")], [of_row(5)], [of_row(9)])
+    late = stream([of_row(1), of_row(2, "CATALOG_DUPLICATE_KEY")], [of_row(6), of_row(12)])
+    later = stream([of_row(5, "CATALOG_GTIN_DUPLICATE"), of_row(13)])
+    counts, made = write(tmp_path, whole, main, late, later)
+    header, *lines = read(tmp_path)
+    assert header == [
+        "upload",
+        "row",
+        "line",
+        "byte_offset",
+        "key",
+        "column",
+        "value",
+        "code",
+        "severity",
+        "message",
+        "suggestion",
+    ]
+    assert lines[0] == ["17", "", "", "", "", "", "Colour", "FILE_HEADER_UNKNOWN", "warning", "odd", ""]
+    assert [(line[1], line[7]) for line in lines[1:]] == [
+        ("1", "FIELD_TYPE"),
+        ("2", "FIELD_TYPE"),
+        ("2", "FIELD_RANGE"),
+        ("2", "CATALOG_DUPLICATE_KEY"),
+        ("5", "FIELD_TYPE"),
+        ("5", "CATALOG_GTIN_DUPLICATE"),
+        ("6", "FIELD_TYPE"),
+        ("9", "FIELD_TYPE"),
+        ("12", "FIELD_TYPE"),
+        ("13", "FIELD_TYPE"),
+    ]
+    assert [one.kind for one in made] == ["errors", "errors_json"]
+    assert sum(entry["count"] for entry in counts.listed()) == len(lines)
+
+
+def test_no_findings_make_no_file(tmp_path):
+    counts, made = write(tmp_path, [], [])
+    assert (counts.listed(), counts.warned, made) == ([], 0, [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cells_are_cut_and_made_harmless_for_spreadsheets_but_not_for_machines(tmp_path):
+    write(tmp_path, [], stream([of_row(2, value="=" + "1" * 300, key="-5")]))
+    [_, line] = read(tmp_path)
+    assert line[6] == "'=" + "1" * 255 + "…"
+    assert line[4] == "-5"
+    [machine] = [
+        json.loads(text) for text in gzip.decompress((tmp_path / "c.csv.17.errors.jsonl.gz").read_bytes()).splitlines()
+    ]
+    assert machine["value"] == "=" + "1" * 255 + "…"
+    assert (machine["upload"], machine["row"], machine["byte_offset"]) == (17, 2, 20)
+
+
+def test_findings_are_counted_with_the_first_ten_of_each(tmp_path):
+    items = [of_row(row, column="a" if row % 2 else "b") for row in range(2, 42)]
+    rule = [of_row(50, "FIELD_RULE", column="msrp_not_below_cost")]
+    counts, _ = write(tmp_path, [], stream(items, rule))
+    listed = counts.listed()
+    assert [(entry["code"], entry["column"], entry["rule"], entry["count"]) for entry in listed] == [
+        ("FIELD_TYPE", "b", None, 20),
+        ("FIELD_TYPE", "a", None, 20),
+        ("FIELD_RULE", None, "msrp_not_below_cost", 1),
+    ]
+    assert [sample["row"] for sample in listed[1]["samples"]] == list(range(3, 23, 2))
+    assert set(listed[0]["samples"][0]) == {"row", "line", "byte_offset", "key", "value", "message", "suggestion"}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_rows_kept_with_a_warning_are_counted_once_wherever_batches_end(tmp_path, size):
+    items = [
+        of_row(2, severity="warning"),
+        of_row(2, severity="warning"),
+        of_row(3, severity="warning"),
+        of_row(3, severity="error"),
+        of_row(4, severity="info"),
+        of_row(5, severity="warning"),
+        of_row(5, "CATALOG_DUPLICATE_KEY"),
+        of_row(6, severity="warning"),
+        of_row(9, severity="error"),
+    ]
+    batches = findings.table(items).to_batches(max_chunksize=size)
+    counts, _ = write(tmp_path, [Finding("FILE_HEADER_UNKNOWN", "odd")], batches)
+    assert counts.warned == 2
+
+
+def test_names_of_files_are_safe():
+    assert report.safe_name("Käse & Brot/2026.csv") == "K_se___Brot_2026.csv"
+    assert len(report.safe_name("x" * 400)) == 150
+
+
+def test_many_findings_stay_out_of_memory(tmp_path):
+    import pyarrow as pa
+
+    kept = spool.Spool(tmp_path / "spool", findings.SCHEMA, limit_bytes=100_000)
+    for first in range(2, 60_002, 2000):
+        kept.add(findings.table([of_row(row) for row in range(first, first + 2000)]))
+    before = pa.total_allocated_bytes()
+    peak = 0
+
+    def watched():
+        nonlocal peak
+        for batch in kept.batches():
+            peak = max(peak, pa.total_allocated_bytes() - before)
+            yield batch
+
+    counts, _ = write(tmp_path, [], watched())
+    assert counts.listed()[0]["count"] == 60_000
+    assert len(read(tmp_path)) == 60_001
+    assert peak < 20_000_000
+    kept.remove()
