@@ -193,6 +193,26 @@ def test_what_was_made_for_a_lost_lease_is_thrown_away(gateway):
     assert len(versions.listing(gateway.store, "acme")) == 1
 
 
+def test_a_worker_that_loses_its_lease_while_it_works_stops_its_child(gateway, tmp_path, eventually):
+    mark = tmp_path / "mark"
+    upload = gateway.receive(f"sleep\n{mark}\n")
+    brief = settings.Worker(tries=2, lease_seconds=0.4)
+    patient = Crew(Bounds(400 << 20, 60.0), preload=("standin",))
+    bench = Bench(gateway.store, gateway.blobs, patient, brief, gateway.bench.terms)
+    with contextlib.closing(patient):
+        ours = jobs.claim(gateway.store, owner="elsewhere|x|1|1|", lease_seconds=60)
+        working = threading.Thread(target=bench.work, args=(ours, threading.Event()))
+        working.start()
+        eventually(lambda: mark.exists() and mark.read_text())
+        with gateway.store.write() as tx:  # as a takeover does it
+            tx.conn.exec_driver_sql("UPDATE job SET token = token + 1")
+        working.join(timeout=10)
+        assert not working.is_alive()
+        eventually(lambda: not Path(f"/proc/{mark.read_text()}").exists())
+    assert bench.counts["fenced_publishes_total"] == 1
+    assert gateway.state(upload) is State.PROCESSING, "nothing was written"
+
+
 def test_a_correction_is_told_what_it_corrects_and_nothing_of_other_brands(gateway):
     brands.create(gateway.store, "other")
     foreign = gateway.receive("publish\na\n", brand="other")

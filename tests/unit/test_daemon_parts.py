@@ -1,0 +1,60 @@
+"""What the daemon does when a part dies, and what equal rules are."""
+
+import asyncio
+import signal
+
+from structlog.testing import capture_logs
+
+from sftp_gateway import settings
+from sftp_gateway.brand import Brand, BrandSettings
+from sftp_gateway.catalog import run, schema
+from sftp_gateway.daemon import Daemon
+from sftp_gateway.worker_turn import digest
+
+
+def daemon():
+    return Daemon(settings.Settings(), frozenset({"web"}), settings.Settings)
+
+
+async def test_a_part_that_dies_is_named_with_its_reason_and_ends_the_daemon():
+    async def fail():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail_inside())
+
+    async def fail_inside():
+        raise ValueError("no such thing")
+
+    one = daemon()
+    one._spawn("healthy", asyncio.Event().wait())
+    one._spawn("renderer", fail())
+    with capture_logs() as said:
+        assert await one._live() == 70
+    [event] = said
+    assert (event["event"], event["part"], event["error"]) == ("part.died", "renderer", "ValueError: no such thing")
+    await one._cancel()
+    assert all(task.done() for task in one._tasks.values())
+
+
+async def test_a_part_that_just_ends_died_too():
+    one = daemon()
+    one._spawn("intake", asyncio.sleep(0))
+    with capture_logs() as said:
+        assert await one._live() == 70
+    assert [(event["part"], event["error"]) for event in said] == [("intake", "it ended")]
+
+
+async def test_the_first_signal_stops_and_the_second_hurries():
+    one = daemon()
+    one._asked_to_stop(signal.SIGTERM)
+    assert await one._live() == 0
+    assert not one._hurry.is_set()
+    one._asked_to_stop(signal.SIGTERM)
+    assert one._hurry.is_set()
+
+
+def test_what_makes_bytes_mean_the_same_is_judged_alike_here_and_in_the_catalog_room(clock):
+    rules = schema.load()
+    for own in (BrandSettings(), BrandSettings(columns={"sku": "Handle"}), BrandSettings(contact="a@b.example")):
+        assert digest(rules, Brand("acme", True, clock(), own)) == run.rules(rules, own)
+    plain, contact = BrandSettings(), BrandSettings(contact="a@b.example")
+    assert digest(rules, Brand("a", True, clock(), plain)) == digest(rules, Brand("a", True, clock(), contact))
