@@ -203,7 +203,9 @@ def catalog(request: Request) -> Response:
         raise Problem("not-found", f"nothing of {brand.name} is published yet")
     version = versions.get(at.store, brand.name, number)
     name = f"{brand.name}.v{number:06}.{form}"
-    if form == "parquet" and version.file:
+    if not version.file:
+        raise Problem("not-found", f"the bytes of version {number} were removed after their time")
+    if form == "parquet":
         return Attachment(at.files.local(Area.CATALOG, version.file), name)
     return Attachment(_exported(at.export, brand.name, number, form), name)
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from sftp_gateway.blobs import Area
-from sftp_gateway.store import brands, tokens, uploads
+from sftp_gateway.store import brands, tables, tokens, uploads
 from sftp_gateway.upload import State
 from sftp_gateway.web import app as web_app
 from sftp_gateway.web.problem import KINDS
@@ -245,6 +246,11 @@ def test_a_catalog_is_exported_and_the_export_is_taken_away(scene, api):
     assert api.get(f"{url}?format=parquet&version=2").content == b"PAR1-catalog"
     problem(api.get(f"{url}?format=xlsx"), "bad-request")
     assert not list((scene.root / "staging").rglob("out.*"))
+    with scene.store.write() as tx:  # as retention leaves an old version
+        old = sa.update(tables.version).where(tables.version.c.number == 1)
+        tx.conn.execute(old.values(file=None, changes=None, changes_csv=None))
+    assert "removed" in problem(api.get(f"{url}?version=1"), "not-found")
+    problem(api.get("/api/v1/brands/acme/versions/1/changes"), "not-found")
 
 
 def test_every_problem_type_is_a_page(api):
