@@ -61,9 +61,9 @@ def open_delimited(packed: Packed, encoded: Encoding, hints: Hints) -> Delimited
     whole = encoded.bom + len(raw) >= encoded.total_bytes
     sample, _ = encoding.recode(raw, encoded, final=whole)
     text = sample.text if whole else sample.text[: _last_line(sample.text)]
-    found = sniff.layout(text, hints)
-    if not found.records or all(record.blank for record in found.records):
+    if not text.strip():
         raise errors.Refused("FILE_EMPTY", "The file is empty.", "Send a file with a header and products.")
+    found = sniff.layout(text, hints)
     if not hints.lenient:
         sniff.check_width(found, hints, whole=whole)
     return _source(packed, encoded, hints, sample, found)

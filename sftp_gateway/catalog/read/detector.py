@@ -18,8 +18,8 @@ _WESTERN = "àâäáãåæçèéêëìíîïñòóôöõøœùúûüÿßšžÀÂ
 _STRANGE = re.compile(
     rf"""[^\W\d_{_WESTERN}a-zA-Z]      # a letter that Western European texts hardly have: þ ð ý ƒ Ÿ
     | [{_WESTERN}]{{4,}}                # accents in a row: another script
-    | (?<=[a-z])[ÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŠŽ](?=[a-z])    # a capital inside a word
-    | (?<=[A-Za-z{_WESTERN}])[^\x00-\x7f\w’‘´®™©°²³½¼¾“”…–—•·\xa0\xad€£](?=[A-Za-z{_WESTERN}])    # a sign inside a word
+    | (?<=[a-z])[ÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŠŽ](?![A-Z])    # a capital inside a word
+    | (?<=[A-Za-z{_WESTERN}])[^\x00-\x7f\w’‘´–—·\xa0\xad](?=[A-Za-z{_WESTERN}])    # a sign inside a word
     | (?<=[A-Za-z])[²³¼½¾¹](?=[A-Za-z]) | [³¹¿¼¾](?=[a-z])
     """,
     re.VERBOSE,
@@ -29,16 +29,19 @@ _STRANGE = re.compile(
 def guess(text: bytes) -> str:
     """Give the Python name of the encoding that `text` is most likely in."""
     beyond = sum(byte > 0x7F for byte in text)
-    if beyond < _EVIDENCE_BYTES or _is_western(text, beyond):
+    if beyond < _EVIDENCE_BYTES:
         return "cp1252"
+    for name in ("cp1252", "mac-roman"):
+        if _is_western(text, name, beyond):
+            return name
     best = charset_normalizer.from_bytes(text, cp_isolation=COMMON, steps=10, chunk_size=1024).best()
     return "cp1252" if best is None else codecs.lookup(best.encoding).name
 
 
-def _is_western(text: bytes, beyond: int) -> bool:
-    """Whether cp1252 gives what Western European texts look like."""
+def _is_western(text: bytes, name: str, beyond: int) -> bool:
+    """Whether an encoding gives what Western European texts look like."""
     try:
-        decoded = text.decode("cp1252")
+        decoded = text.decode(name)
     except UnicodeDecodeError:
         return False
     strange = sum(max(1, len(match.group())) for match in _STRANGE.finditer(decoded))

@@ -28,8 +28,8 @@ def find(text: bytes) -> Elements:
     places = np.flatnonzero(opening | closing)
     outside = (np.searchsorted(quotes, places) & 1) == 0
     places = places[outside]
-    steps = np.where(opening[places], 1, -1)
-    depth = np.cumsum(steps)
+    steps = np.where(opening[places], 1, -1).astype(np.int8)
+    depth = np.cumsum(steps, dtype=np.int32)
     below = np.flatnonzero(depth < 0)
     if len(below):
         last = int(below[0])
@@ -54,7 +54,8 @@ def _plain_quotes(text: bytes, codes: npt.NDArray[np.uint8]) -> Positions:
     before = np.searchsorted(slashes, quotes) - 1
     adjacent = (before >= 0) & (slashes[before] == quotes - 1)
     length = np.where(adjacent, quotes - run_start[before], 0)
-    return quotes[length % 2 == 0]
+    plain: Positions = quotes[length % 2 == 0]
+    return plain
 
 
 def depth_of(text: bytes) -> int:

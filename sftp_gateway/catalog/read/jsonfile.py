@@ -292,13 +292,15 @@ class _Reading:
 
     def array(self) -> Iterator[_Stretch]:
         """Elements of the array; what stands between them must be commas, what follows it must close the file."""
-        first, tail, closed = True, b"", False
+        first, tail, closed, unfinished = True, b"", False, 0
         for recoded, final in self._texts():
             text = recoded.text
             if closed:
                 tail += text
                 self.tally.skipped_bytes += len(recoded.raw)
                 continue
+            if unfinished > bounds.RECORD_BYTES // 2 and elements.depth_of(text[:65536]) > bounds.NESTING:
+                raise unpack.bomb(f"product {self.row + 1} is nested deeper than {bounds.NESTING} levels")
             found = elements.find(text)
             spans = list(zip(found.start.tolist(), found.end.tolist(), strict=True))
             self._check_gaps(text, spans, first=first)
@@ -311,11 +313,11 @@ class _Reading:
                 self.tally.skipped_bytes += len(self.carry)
                 self.carry = b""
                 continue
+            unfinished = len(text) - (spans[-1][1] if spans else 0)
+            if unfinished > _PRODUCT_BYTES:
+                raise unpack.bomb(f"product {self.row + len(spans) + 1} does not end within {_PRODUCT_BYTES:,} bytes")
             if final:
                 raise truncation.cut_off("its JSON array is not closed", self.hints)
-            rest = len(text) - (spans[-1][1] if spans else 0)
-            if rest > _PRODUCT_BYTES:
-                raise unpack.bomb(f"product {self.row + len(spans) + 1} does not end within {_PRODUCT_BYTES:,} bytes")
             yield self._stretch(recoded, spans, [end for _, end in spans])
         self._check_tail(tail)
 

@@ -1,6 +1,5 @@
 """Open a file that a brand sent: what it is packed in, which format it is by its content, and the reader for it."""
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,18 +91,15 @@ def _workbook(path: Path, head: bytes, hints: Hints) -> str:
 
 def _inside(packed: Packed, head: bytes, hints: Hints) -> Source:
     """Open a workbook or Parquet file that is packed once more: both need a file to seek in, so it is unpacked to one."""
-    unpacked = tempfile.NamedTemporaryFile(prefix="unpacked-")  # noqa: SIM115  # lives as long as the source
-    for block in packed.blocks():
-        unpacked.write(block)
-    unpacked.flush()
-    path = Path(unpacked.name)
+    copy = unpack.Copy(packed)
+    path = copy.path
     kind = _workbook(path, head, hints)
     source: sheet.SheetSource | parquet.ParquetSource
     if kind:
         source = sheet.open_sheet(path, kind, hints)
     elif head.startswith(parquet.MAGIC):
         source = parquet.open_parquet(path, hints)
-        source.kept = unpacked
+        source.kept = copy
     else:
         raise errors.Refused(
             "FILE_FORMAT", f"Inside the {packed.compression} file is another packed file.", "Pack it only once."

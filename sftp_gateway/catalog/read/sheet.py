@@ -96,7 +96,7 @@ def _sheet(book: pd.ExcelFile, hints: Hints) -> tuple[str, pd.DataFrame]:
             "Name the sheet so, or change the setting `sheet` of this brand.",
         )
     for name in [hints.sheet] if hints.sheet else names:
-        frame = book.parse(name, header=None, dtype=object, na_filter=False)
+        frame = pd.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
         if frame.size and any(texts.of(value).strip() for value in frame.to_numpy().ravel()[:100_000]):
             return name, frame
     raise errors.Refused("FILE_EMPTY", "No sheet of the workbook has a filled cell.", "Send a sheet with products.")

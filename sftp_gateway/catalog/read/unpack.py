@@ -4,6 +4,8 @@ Every unpacked byte counts against a budget and a ratio, so that a bomb is refus
 megabytes; a packed file that stops in the middle is told from a broken one.
 """
 
+import os
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -62,6 +64,21 @@ class Packed:
         with self.open() as file:
             while block := fill(file, size):
                 yield block
+
+
+class Copy:
+    """The unpacked bytes in a file without a name: it is gone with this object, however the process ends."""
+
+    def __init__(self, packed: Packed) -> None:
+        with tempfile.TemporaryFile() as file:
+            for block in packed.blocks():
+                file.write(block)
+            file.flush()
+            self._descriptor = os.dup(file.fileno())
+        self.path = Path(f"/proc/self/fd/{self._descriptor}")
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
 
 
 def find(path: Path, head: bytes, hints: Hints) -> Packed:

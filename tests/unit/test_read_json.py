@@ -1,0 +1,83 @@
+import pytest
+
+from sftp_gateway import errors
+from sftp_gateway.catalog.read import bounds
+from tests.unit.reading import read
+
+SHAPES = {
+    "array": lambda items: "[" + ", ".join(items) + "]",
+    "array over lines": lambda items: "[\n  " + ",\n  ".join(items) + "\n]\n",
+    "wrapped": lambda items: '{"version": {"n": 1}, "products": [' + ",".join(items) + '], "end": true}',
+    "lines": lambda items: "\n".join(items) + "\n",
+    "lines with CRLF and no last end": "\r\n".join,
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_every_shape_gives_products_with_row_line_and_bytes(tmp_path, shape, encoding, monkeypatch):
+    items = [f'{{"sku": "S{n}", "name": "é漢😀 \\"{n}]}}\\" \\\\", "msrp": {n}.50}}' for n in range(40)]
+    text = SHAPES[shape](items)
+    for size in (200, 4 * 1024**2):
+        monkeypatch.setattr(bounds, "BLOCK_BYTES", size)
+        found = read(tmp_path, text.encode(encoding))
+        assert found.rows == [(f"S{n}", f'é漢😀 "{n}]}}" \\', f"{n}.50") for n in range(40)]
+        assert found.numbers == list(range(1, 41))
+        spelt = "utf-16-le" if encoding == "utf-16" else "utf-8"
+        assert found.raws == [item.encode(spelt) for item in items]
+        assert found.source.format.format == ("jsonl" if "lines" in shape and "array" not in shape else "json")
+
+
+def test_values_keep_their_digits_and_lists_and_objects_become_cells(tmp_path):
+    item = '{"sku":"007","a":1.50,"b":12345678901234567890,"c":true,"d":null,"e":["x",2],"f":{"W":"1"},"g":[{"h":1}],"i":1e2}'
+    found = read(tmp_path, f"[{item}]".encode())
+    assert found.source.headers == ("sku", "a", "b", "c", "d", "e", "f:W", "g", "i")
+    assert found.rows == [("007", "1.50", "12345678901234567890", "true", "", "x|2", "1", '[{"h": "1"}]', "1e2")]
+
+
+def test_a_column_that_only_a_late_product_has_is_a_header(tmp_path, monkeypatch):
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", 100)
+    data = b'{"sku":"a"}\n' * 50 + b'{"sku":"b","late":"x"}\n'
+    found = read(tmp_path, data)
+    assert found.source.headers == ("sku", "late")
+    assert found.rows[-1] == ("b", "x")
+
+
+@pytest.mark.parametrize(
+    "broken", ['{"sku":"b",}', "nonsense", "[1]", '"x"', '{"sku":"b","sku":"c"}', '{"sku":NaN}', '{"sku":"\\ud800"}',
+               '{"sku":' + "[" * 40 + "]" * 40 + "}"]
+)  # fmt: skip
+def test_a_broken_product_costs_itself_only(tmp_path, broken):
+    found = read(tmp_path, f'{{"sku":"a"}}\n{broken}\n\n{{"sku":"c"}}\n'.encode())
+    assert [row[0] for row in found.rows] == ["a", "c"]
+    assert found.codes == ["ROW_JSON"]
+    assert (found.rejects[0].raw.decode(), found.rejects[0].finding.row) == (broken, 2)
+    assert found.numbers == [1, 4]
+
+
+@pytest.mark.parametrize(
+    "data", ['[{"sku":"a"},{"sku":"b"', '[{"sku":"a"},', '{"products":[{"sku":"a"}]', '{"sku":"a"}\n{"sku']
+)
+def test_json_that_stops_in_the_middle_is_incomplete(tmp_path, data):
+    with pytest.raises(errors.Incomplete):
+        read(tmp_path, data.encode())
+    with pytest.raises(errors.Refused) as refused:
+        read(tmp_path, data.encode(), complete=True)
+    assert refused.value.code == "FILE_TRUNCATED"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        ("[]", "FILE_EMPTY"),
+        ('{"products": []}', "FILE_EMPTY"),
+        ("[1,2]", "FILE_FORMAT"),
+        ('[{"sku":"a"} {"sku":"b"}]', "FILE_FORMAT"),
+        ('[{"sku":"a"},]', "FILE_FORMAT"),
+        ('[{"sku":"a"}] x', "FILE_FORMAT"),
+    ],
+)
+def test_broken_json_is_refused_with_its_reason(tmp_path, data, code):
+    with pytest.raises(errors.Refused) as refused:
+        read(tmp_path, data.encode())
+    assert refused.value.code == code

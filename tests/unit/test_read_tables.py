@@ -1,0 +1,140 @@
+import datetime as dt
+import decimal
+import io
+
+import openpyxl
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import xlwt
+
+from sftp_gateway import errors
+from sftp_gateway.catalog import xlsx
+from tests.unit.reading import read
+
+ROWS = [["sku", "name", "msrp"], ["007", "NA", 4006381333931], ["null", "None", 42.0], ["x", "nan", 0.1]]
+TEXTS = [("007", "NA", "4006381333931"), ("null", "None", "42"), ("x", "nan", "0.1")]
+
+
+def sheet(kind, rows, *, before=()):
+    out = io.BytesIO()
+    if kind == "xlsx":
+        book = openpyxl.Workbook()
+        for name in before:
+            book.create_sheet(name, 0)
+        place = book.worksheets[-1]
+        for row in rows:
+            place.append(row)
+        book.save(out)
+    elif kind == "xls":
+        book = xlwt.Workbook()
+        for name in before:
+            book.add_sheet(name)
+        place = book.add_sheet("Products")
+        for number, row in enumerate(rows):
+            for column, value in enumerate(row):
+                place.write(number, column, value)
+        book.save(out)
+    else:
+        pd.DataFrame(rows, dtype=object).to_excel(out, engine="odf", header=False, index=False)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "xls", "ods"])
+def test_cells_that_look_like_nothing_or_numbers_survive_as_text(tmp_path, kind):
+    found = read(tmp_path, sheet(kind, ROWS))
+    assert found.rows == TEXTS
+    assert found.numbers == [2, 3, 4]
+    assert found.source.format.format == kind
+
+
+def test_dates_are_iso_and_truth_is_small(tmp_path):
+    row = [dt.date(2026, 1, 2), dt.datetime.fromisoformat("2026-01-02T03:04:05"), dt.time(3, 4), True, 1e-7, 1e20]
+    found = read(tmp_path, sheet("xlsx", [["sku", "b", "c", "d", "e", "f"], row]))
+    assert found.rows == [("2026-01-02", "2026-01-02T03:04:05", "03:04:00", "true", "0.0000001", "1" + "0" * 20)]
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "xls"])
+def test_the_first_sheet_with_cells_counts_or_the_one_the_brand_names(tmp_path, kind):
+    data = sheet(kind, ROWS, before=["Empty"])
+    assert read(tmp_path, data).rows == TEXTS
+    with pytest.raises(errors.Refused, match="no sheet 'Other'"):
+        read(tmp_path, data, sheet="Other")
+    with pytest.raises(errors.Refused) as refused:
+        read(tmp_path, data, sheet="Empty")
+    assert refused.value.code == "FILE_EMPTY"
+
+
+def test_titles_blank_rows_and_totals_of_a_sheet_are_no_products(tmp_path):
+    rows = [["Our catalog"], [], *ROWS[:2], [None, None, None], *ROWS[2:], ["Total", None, 3]]
+    found = read(tmp_path, sheet("xlsx", rows))
+    assert found.rows == TEXTS
+    assert found.numbers == [4, 6, 7]
+    assert [note.row for note in found.notes] == [5]
+    assert [finding.code for finding in found.source.findings] == ["FILE_PREAMBLE"]
+    assert [finding.code for finding in found.source.tally.late] == ["FILE_FOOTER"]
+
+
+@pytest.mark.parametrize("data", [sheet("xlsx", []), sheet("xlsx", [["sku", "name"]])])
+def test_a_workbook_without_products_is_refused(tmp_path, data):
+    with pytest.raises(errors.Refused) as refused:
+        read(tmp_path, data)
+    assert refused.value.code == "FILE_EMPTY"
+
+
+def test_a_workbook_we_write_reads_back_cell_for_cell(tmp_path):
+    rows = [["sku", "name"], ["007", "=1+1"], ["4006381333931", "a\nb\r\n<&>\"'"], [" x ", "_x000D_ é漢😀"]]
+    writer = xlsx.Writer(tmp_path / "made.xlsx")
+    for row in rows:
+        writer.row(row)
+    writer.close()
+    found = read(tmp_path, (tmp_path / "made.xlsx").read_bytes())
+    assert [list(row) for row in found.rows] == rows[1:]
+    book = openpyxl.load_workbook(tmp_path / "made.xlsx")
+    assert [cell.value for cell in book.active[2]] == ["007", "=1+1"]
+    assert book.active["B2"].data_type != "f"
+
+
+def parquet(columns, **options):
+    out = io.BytesIO()
+    pa.parquet.write_table(pa.table(columns), out, **options)
+    return out.getvalue()
+
+
+def test_parquet_values_come_as_text(tmp_path):
+    columns = {
+        "sku": ["007", None],
+        "msrp": pa.array([decimal.Decimal("1.50"), None]),
+        "weight": [1.0, 2.5],
+        "images": [["a", "b"], None],
+        "updated": pa.array([dt.datetime(2026, 1, 1, 5, tzinfo=dt.UTC), None]),
+        "variation": [{"Width": "1"}, None],
+        "color": pa.array(["red", "red"]).dictionary_encode(),
+        "visible": [True, False],
+    }
+    found = read(tmp_path, parquet(columns))
+    assert found.source.headers == ("sku", "msrp", "weight", "images", "updated", "variation:Width", "color", "visible")
+    assert found.rows[0] == ("007", "1.50", "1", "a|b", "2026-01-01T05:00:00+00:00", "1", "red", "true")
+    assert found.rows[1] == ("", "", "2.5", "", "", "", "red", "false")
+    assert found.numbers == [1, 2]
+
+
+def test_parquet_is_read_by_row_group_with_row_numbers_that_go_on(tmp_path):
+    found = read(tmp_path, parquet({"sku": [f"S{n}" for n in range(50_000)]}, row_group_size=7000))
+    assert found.numbers == list(range(1, 50_001))
+    assert found.rows[-1] == ("S49999",)
+
+
+def test_parquet_with_long_texts_comes_in_blocks_that_fit(tmp_path):
+    text = "".join(chr(97 + n % 26) for n in range(100_000))
+    found = read(tmp_path, parquet({"sku": [f"{n}{text}" for n in range(900)]}))
+    assert len(found.rows) == 900
+
+
+def test_a_damaged_parquet_file_is_refused(tmp_path):
+    data = bytearray(parquet({"sku": [f"S{n}" for n in range(5000)]}))
+    data[50:400] = b"\xff" * 350
+    with pytest.raises(errors.Refused) as refused:
+        read(tmp_path, bytes(data))
+    assert refused.value.code == "FILE_FORMAT"
