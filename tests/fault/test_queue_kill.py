@@ -105,6 +105,7 @@ def storm(url: str, each: int, kills: int, stops: int, seed: int) -> None:
         while jobs.pending(store).total:
             assert time.monotonic() < deadline, jobs.pending(store)
             time.sleep(0.02)
+        assert [process.child.poll() for process in crew] == [None] * 4, "a worker ended that nobody killed"
     finally:
         for process in [*crew, receiver]:
             process.kill()

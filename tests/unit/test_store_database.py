@@ -1,5 +1,6 @@
 """Opening, migrating, reading and writing the database; what its failures become."""
 
+import shutil
 import sqlite3
 import threading
 
@@ -181,3 +182,22 @@ def test_a_full_disk_is_named_and_survived(tmp_path, sqlite_store, clock):
 
 def test_ping_says_whether_it_answers(store):
     store.ping()
+
+
+def test_the_next_revision_is_written_from_what_the_tables_have_more(tmp_path, monkeypatch):
+    from sftp_gateway.store.migrations import __main__ as writing
+
+    place = tmp_path / "migrations"
+    shutil.copytree(database.Path(migrations.__file__).parent, place)
+    more = sa.MetaData(naming_convention=tables.metadata.naming_convention)
+    for table in tables.metadata.sorted_tables:
+        table.to_metadata(more)
+    sa.Table("pet", more, sa.Column("name", sa.Text, primary_key=True), sa.Column("born_at", tables.Moment))
+    monkeypatch.setattr(tables, "metadata", more)
+    made = writing.write("pets", place)
+    assert made.name == "0002_pets.py"
+    text = made.read_text()
+    assert "down_revision = '0001'" in text
+    assert "op.create_table('pet'" in text
+    assert "sa.DateTime(timezone=True)" in text
+    assert text.count("create_table") == 1

@@ -2,7 +2,8 @@
 
 A process that finds the newest revision does not even import Alembic. Revisions are numbered
 0001, 0002 …; each only adds what old code can live with, so that an old process keeps running
-while the new one starts.
+while the new one starts. After a change of `store/tables.py`, `python -m sftp_gateway.store.migrations
+"what changed"` writes the next one; read it before it is committed.
 """
 
 from pathlib import Path
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from sftp_gateway import errors
 
-HEAD = "0001"
+HEAD = max((path.name[:4] for path in (Path(__file__).parent / "versions").glob("[0-9]*.py")), default="")
 LOCK = 7_310_415_927  # any constant: the advisory lock of PostgreSQL under which one process migrates
 
 
@@ -38,8 +39,8 @@ def _revision(conn: sa.Connection) -> str:
 
 def _upgrade(conn: sa.Connection) -> None:
     # Here and not above: Alembic costs 100 ms, and nearly every start finds nothing to migrate.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic import command  # noqa: PLC0415 - see above
+    from alembic.config import Config  # noqa: PLC0415 - see above
 
     config = Config(attributes={"connection": conn})
     config.set_main_option("script_location", str(Path(__file__).parent))

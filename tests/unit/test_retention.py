@@ -1,0 +1,197 @@
+"""Retention: what is past its time goes, rows first; what anybody may still need stays."""
+
+import asyncio
+import os
+import time
+
+import pytest
+
+from sftp_gateway import retention, settings
+from sftp_gateway.blobs import Area
+from sftp_gateway.errors import Unavailable
+from sftp_gateway.retention import Swept
+from sftp_gateway.store import brands, files, jobs, uploads, versions
+from sftp_gateway.store.files import Folder, NewFile
+from sftp_gateway.store.jobs import Finish, NewWithheld
+from sftp_gateway.store.versions import NewVersion, Origin
+from sftp_gateway.upload import Mode, State
+
+LIMITS = settings.Retention(sources_seconds=100, results_seconds=100, versions=2)
+
+
+class Home:
+    """A brand that uploads, with real blobs behind its rows."""
+
+    def __init__(self, store, blobs, clock, root):
+        self.store, self.blobs, self.clock, self.root = store, blobs, clock, root
+        brands.create(store, "acme")
+
+    def keep(self, area, name, age=7200):
+        path = self.blobs.scratch() / "x"
+        path.write_bytes(name.encode())
+        self.blobs.keep(area, name, path)
+        self.age(self.path(area, name), age)
+        return name
+
+    def path(self, area, name):
+        return next(path for path in (self.root / area).rglob(name.rpartition("/")[2]))
+
+    def age(self, path, seconds):
+        os.utime(path, (time.time(), self.clock().timestamp() - seconds))
+
+    def upload(self, state=State.REFUSED, sha256="a" * 64, **more):
+        self.keep(Area.SOURCES, sha256)
+        upload = uploads.receive(
+            self.store,
+            brand="acme",
+            mode=Mode.FULL,
+            path="a.csv",
+            sha256=sha256,
+            bytes=1,
+            via="cli",
+            complete=True,
+            received_at=self.clock(),
+        ).id
+        if state is not State.RECEIVED:
+            claimed = jobs.claim(self.store, owner="me", lease_seconds=20)
+            name = f"{upload}-x/e.csv"
+            self.keep(Area.RESULTS, name)
+            listed = (NewFile(Folder.ERRORS, f"a.csv.{upload}.errors.csv", "results", name, 1),)
+            jobs.finish(self.store, claimed.id, claimed.token, Finish(state, mode=Mode.FULL, files=listed, **more))
+        return upload
+
+    def publish(self, **more):
+        number = brands.get(self.store, "acme").current_version + 1
+        parts = {part: self.keep(Area.CATALOG, f"acme/{number}.{part}") for part in ("parquet", "changes", "csv")}
+        new = {"file": parts["parquet"], "changes": parts["changes"], "changes_csv": parts["csv"], **more}
+        version = NewVersion(number, file_bytes=1, products=1, columns=("sku",), **new)
+        listed = NewFile(Folder.CATALOG, f"v{number:06}.changes.csv", "catalog", parts["csv"], 1)
+        claimed = jobs.claim(self.store, owner="me", lease_seconds=20)
+        state = State.PUBLISHED if claimed.upload else None
+        jobs.finish(self.store, claimed.id, claimed.token, Finish(state, version=version, files=(listed,)))
+
+    def sweep(self):
+        return retention.sweep(self.store, self.blobs, LIMITS, self.clock())
+
+
+@pytest.fixture
+def home(sqlite_store, files, clock, tmp_path):
+    return Home(sqlite_store, files, clock, tmp_path)
+
+
+def test_a_fresh_store_has_nothing_to_sweep(home):
+    assert home.sweep() == Swept()
+
+
+def test_sources_and_results_go_after_their_time_and_the_history_stays(home, clock):
+    upload = home.upload()
+    clock.jump(99)
+    assert home.sweep() == Swept()
+    clock.jump(2)
+    swept = home.sweep()
+    assert (swept.sources, swept.results, swept.orphans) == (1, 1, 2)
+    assert uploads.get(home.store, upload).state is State.REFUSED
+    assert files.listing(home.store, "acme", "errors") == []
+    assert [list(home.blobs.names(area)) for area in (Area.SOURCES, Area.RESULTS)] == [[], []]
+
+
+@pytest.mark.parametrize("state", [State.HELD, State.RECEIVED])
+def test_what_still_has_to_be_decided_keeps_its_bytes(home, clock, state):
+    home.upload(state)
+    clock.jump(10_000)
+    home.sweep()
+    assert list(home.blobs.names(Area.SOURCES)) == ["a" * 64]
+    assert len(files.listing(home.store, "acme", "errors")) == (state is State.HELD)
+
+
+def test_bytes_stay_while_any_upload_has_them(home, clock):
+    home.upload()
+    clock.jump(60)
+    home.upload()
+    clock.jump(60)
+    assert home.sweep().sources == 1
+    assert list(home.blobs.names(Area.SOURCES)) == ["a" * 64]
+    clock.jump(60)
+    home.sweep()
+    assert list(home.blobs.names(Area.SOURCES)) == []
+
+
+def test_the_last_versions_keep_their_files_and_the_others_their_rows(home):
+    for number in range(4):
+        home.upload(State.RECEIVED, f"{number}" * 64)
+        home.publish()
+    assert home.sweep().versions == 2
+    assert sorted(home.blobs.names(Area.CATALOG)) == [
+        "acme/3.changes", "acme/3.csv", "acme/3.parquet", "acme/4.changes", "acme/4.csv", "acme/4.parquet",
+    ]  # fmt: skip
+    listed = versions.listing(home.store, "acme")
+    assert [(v.number, bool(v.file)) for v in listed] == [(4, True), (3, True), (2, False), (1, False)]
+    assert [f.name for f in files.listing(home.store, "acme", "catalog")] == [
+        "v000003.changes.csv",
+        "v000004.changes.csv",
+    ]
+
+
+def test_a_rollback_keeps_the_file_of_the_version_it_equals(home):
+    home.upload(State.RECEIVED)
+    home.publish()
+    for _ in range(3):
+        versions.roll_back(home.store, "acme", 1, "ops")
+        home.publish(file="acme/1.parquet", origin=Origin.ROLLBACK, of=1)
+    home.sweep()
+    assert "acme/1.parquet" in set(home.blobs.names(Area.CATALOG))
+
+
+def test_the_withheld_keys_stay_while_they_are_withheld(home, clock):
+    home.keep(Area.RESULTS, "acme/1.keys")
+    end = {"keeps_withheld": False, "withheld": NewWithheld("acme/1.keys", 60, clock(), "aa")}
+    upload = home.upload(State.UNCHANGED, **end)
+    clock.jump(10_000)
+    home.sweep()
+    assert list(home.blobs.names(Area.RESULTS)) == ["acme/1.keys"]
+    uploads.refuse(home.store, upload, "ops")
+    home.sweep()
+    assert list(home.blobs.names(Area.RESULTS)) == []
+
+
+def test_a_blob_without_a_row_goes_after_an_hour_and_not_before(home):
+    home.keep(Area.SOURCES, "b" * 64, age=3500)
+    home.keep(Area.CATALOG, "acme/lost.parquet", age=3700)
+    swept = home.sweep()
+    assert (swept.orphans, swept.orphan_bytes) == (1, len("acme/lost.parquet"))
+    assert list(home.blobs.names(Area.SOURCES)) == ["b" * 64]
+
+
+def test_scratch_of_a_crash_goes_after_a_day_and_drafts_are_left_alone(home):
+    old, new = home.blobs.scratch("job-"), home.blobs.scratch("job-")
+    (old / "made").write_bytes(b"x")
+    stray = home.blobs.staging / "ingest-1"
+    stray.write_bytes(b"x")
+    draft = home.blobs.staging / "drafts" / "d1"
+    draft.parent.mkdir()
+    draft.write_bytes(b"x")
+    for path in (old, stray, draft, draft.parent):
+        os.utime(path, (0, time.time() - 25 * 3600))
+    assert home.sweep().scratch == 2
+    assert [old.exists(), new.exists(), stray.exists(), draft.exists()] == [False, True, False, True]
+
+
+async def test_it_sweeps_while_it_runs_and_tries_again_when_the_world_was_away(home, eventually_async, monkeypatch):
+    real, calls = retention.sweep, []
+
+    def sweep(*given):
+        calls.append(given)
+        if len(calls) == 1:
+            raise Unavailable("the disk is away")
+        return real(*given)
+
+    monkeypatch.setattr(retention, "sweep", sweep)
+
+    home.keep(Area.CATALOG, "acme/lost.parquet")
+    part = retention.Retention(home.store, home.blobs, LIMITS, every_seconds=0.01)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(part.run())
+        await eventually_async(lambda: part.last_at is not None)
+        task.cancel()
+    assert list(home.blobs.names(Area.CATALOG)) == []
+    assert part.snapshot()["last_at"] is not None
