@@ -8,6 +8,7 @@ that says how far it came, and `recover` goes on from there.
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,13 +20,13 @@ from sftp_gateway import errors, logs, settings
 from sftp_gateway.blobs import Files
 from sftp_gateway.intake import recover, sweep
 from sftp_gateway.intake.desk import Desk, Told
-from sftp_gateway.store import drafts
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.drafts import Entry
 
 log = logs.get(__name__)
 T = TypeVar("T")
 
+TOGETHER_SECONDS = 0.02
 LOOK_SECONDS = 0.25
 """How often the store is asked without a wake-up, for what another process made due."""
 SWEEP_SECONDS = 30.0
@@ -54,12 +55,13 @@ class Intake:
     _busy: dict[str, asyncio.Task[None]] = field(init=False, default_factory=dict)
     _not_before: dict[str, float] = field(init=False, default_factory=dict)
     _woken: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _looks: deque[float] = field(init=False, default_factory=deque)
     _swept_at: float = field(init=False, default=float("-inf"))
 
     async def __aenter__(self) -> Self:
         """Take up what a process that died left behind."""
         self._desk = Desk(self.store, self.files, self.rules)
-        self._pool = ThreadPoolExecutor(SIDE_BY_SIDE + 1, thread_name_prefix="intake")
+        self._pool = ThreadPoolExecutor(SIDE_BY_SIDE + 2, thread_name_prefix="intake")
         await self._in_thread(recover.recover, self._desk)
         return self
 
@@ -71,15 +73,26 @@ class Intake:
         self._desk.close()
 
     def wake(self) -> None:
-        """Look now: something was closed, renamed or refused."""
-        self._woken.set()
+        """Look when what was closed, renamed or refused just now has rested; on the event loop only."""
+        ripe = time.monotonic() + self.rules.settle_seconds
+        # Many files are closed one after the other: they share a look.
+        moment = (ripe // TOGETHER_SECONDS + 1) * TOGETHER_SECONDS
+        if not self._looks or self._looks[-1] < moment:
+            self._looks.append(moment)
+            if len(self._looks) == 1:  # else it looks earlier than that anyway
+                self._woken.set()
 
     async def run(self) -> None:
         """Work until cancelled; ends only with an error that is our fault."""
         async with asyncio.TaskGroup() as group:
             while True:
+                now = time.monotonic()
+                while self._looks and self._looks[0] <= now:
+                    self._looks.popleft()
                 self._woken.clear()
                 seconds = await self._round(group)
+                if self._looks:
+                    seconds = min(seconds, self._looks[0] - time.monotonic())
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(max(0.0, seconds)):
                         await self._woken.wait()
@@ -100,7 +113,7 @@ class Intake:
         """Start what is due; give the seconds until something else is."""
         now = self.store.now()
         try:
-            found, later = await asyncio.to_thread(drafts.due, self.store, self._desk.area, now)
+            found, later = await self._in_thread(self._desk.due, now, tuple(self._busy))
         except errors.Unavailable as error:
             log.warning("intake.postponed", reason=str(error))
             return BACKOFF_SECONDS

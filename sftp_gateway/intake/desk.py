@@ -81,6 +81,10 @@ class Desk:
         """Let go."""
         self._owner.close()
 
+    def due(self, now: datetime, besides: tuple[str, ...]) -> tuple[list[Entry], datetime | None]:
+        """Give what is due now for brands nobody works on, and when something else is."""
+        return drafts.due(self.store, self.area, now, besides=besides)
+
     def work(self, brand: str, rows: list[Entry], now: datetime) -> list[Told]:
         """Judge the rows of a brand that are due, and do what is to be done with each."""
         try:
@@ -217,9 +221,10 @@ class Desk:
     def finish(self, brand: str, claimed: list[Entry], own: BrandSettings, told: Told) -> None:
         """Take in what is claimed: the bytes, then one transaction for all of it."""
         taken: list[Taken] = []
+        beside = self._beside(brand, claimed, own)
         for row in claimed:
             try:
-                taken.append(self._take(row, own))
+                taken.append(self._take(row, own, beside))
             except Lost as lost:
                 log.exception("draft.lost", brand=brand, path=row.sent, draft=row.id, bytes=row.bytes, reason=str(lost))
                 self.refuse(row, _LOST, own.mode, told)
@@ -245,12 +250,9 @@ class Desk:
                 drafts.move(tx, row.id, [Place.CLAIMED], place=Place.CLOSED, due_at=tx.now, owner="")
                 drafts.touch(tx, row.brand)
 
-    def _take(self, row: Entry, own: BrandSettings) -> Taken:
+    def _take(self, row: Entry, own: BrandSettings, beside: dict[str, Entry]) -> Taken:
         """Hash what is not hashed yet, ask the companions, and put the bytes among the sources."""
         file = self.staging.file(row.id)
-        with self.store.read() as conn:
-            names = upload_name.companions(row.path, own.marker) if row.path else {}
-            beside = drafts.at(conn, row.brand, names) if names else {}
         companions = _fresh(row, own, beside)
         sha256 = row.sha256
         if file.exists():

@@ -70,7 +70,9 @@ class Entry:
     expires_at: datetime | None = None
 
 
-_COLUMNS = [table.c[field.name] for field in fields(Entry)]
+_NAMES = [field.name for field in fields(Entry)]
+_COLUMNS = [table.c[name] for name in _NAMES]
+_PLACE = _NAMES.index("place")
 
 
 def load(conn: sa.Connection, brand: str) -> tuple[int, list[Entry]]:
@@ -100,12 +102,15 @@ def of_upload(conn: sa.Connection, upload: int) -> Entry | None:
     return found[0] if found else None
 
 
-def due(store: Store, area: str, now: datetime, *, limit: int = 512) -> tuple[list[Entry], datetime | None]:
+def due(
+    store: Store, area: str, now: datetime, *, besides: Iterable[str] = (), limit: int = 64
+) -> tuple[list[Entry], datetime | None]:
     """Give the rows the intake has to look at now, oldest first, and when it has to look next.
 
-    `area`: of the staging directory; rows of another one are another host's.
+    `area`: of the staging directory; rows of another one are another host's. `besides`: brands that
+    are being worked on already.
     """
-    ours = table.c.id.like(area + "%")
+    ours = table.c.id.like(area + "%") & table.c.brand.not_in(list(besides))
     with store.read() as conn:
         found = _entries(conn, (table.c.due_at <= now) & ours, limit=limit)
         later = sa.select(sa.func.min(table.c.due_at)).where(table.c.due_at > now, ours)
@@ -114,7 +119,7 @@ def due(store: Store, area: str, now: datetime, *, limit: int = 512) -> tuple[li
 
 def save(tx: Transaction, item: Entry) -> None:
     """Write a row; whatever else had its path loses its row."""
-    values = {field.name: getattr(item, field.name) for field in fields(Entry)}
+    values = {name: getattr(item, name) for name in _NAMES}
     updated = tx.conn.execute(sa.update(table).where(table.c.id == item.id).values(values))
     if updated.rowcount == 0:
         _evict(tx, item.brand, item.path, item.id)
@@ -210,5 +215,6 @@ def _entries(conn: sa.Connection, where: Any, *, limit: int | None = None) -> li
 
 
 def _entry(row: Any) -> Entry:
-    values = row._asdict()
-    return Entry(**{**values, "place": Place(values["place"])})
+    values = [*row]
+    values[_PLACE] = Place(values[_PLACE])
+    return Entry(*values)

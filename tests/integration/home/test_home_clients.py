@@ -38,17 +38,19 @@ def local(tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("sftp"), reason="openssh-client is not installed: sftp")
-async def test_openssh_sftp_puts_preserves_resumes_renames_and_lists(house, local):
+async def test_openssh_sftp_puts_preserves_resumes_renames_and_lists(open_house, local):
+    house = await open_house(settle_seconds=1)
     part = local.with_name("part")
     part.write_bytes(BODY[:100_000])
     script = [
         f"put -pf {local} /a.bin", f"put {part} /b.tmp", f"reput {local} /b.tmp", "rename /b.tmp /b.bin",
         f"put {part} /c.bin", f"put -a {local} /c.bin", "mkdir /d", "chmod 600 /a.bin", "ls -l /", "df /",
-        f"put {local} /d", "rm /a.bin",
-    ]  # fmt: skip
+        f"put {local} /d"]  # fmt: skip
     code, out = await run(house, "sftp", *options(house), "-b", "-", "acme@127.0.0.1", stdin="\n".join(script))
     assert code == 0, out
     found = await house.received(4)
+    code, out = await run(house, "sftp", *options(house), "-b", "-", "acme@127.0.0.1", stdin="rm /a.bin\nls /\n")
+    assert code == 0 and "a.bin" not in out.splitlines()[-1], out
     assert {upload.path: house.bytes_of(upload) for upload in found} == dict.fromkeys(
         ("a.bin", "b.bin", "c.bin", "d/catalog.bin"), BODY
     )
