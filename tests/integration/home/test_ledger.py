@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from sftp_gateway.intake.desk import unshare
 from sftp_gateway.sftp.ledger import Ledger
 from sftp_gateway.store.staging import Staging
 
@@ -35,3 +36,15 @@ def test_an_owner_is_gone_when_it_closes_or_dies_and_not_before(tmp_path):
         assert not two.is_gone(owner.token)
     assert two.is_gone(owner.token)
     assert two.is_gone("never-was") and two.is_gone("") and two.is_gone("../area")
+
+
+def test_a_staging_file_that_became_a_blob_gets_bytes_of_its_own_before_it_is_written_again(tmp_path):
+    blob, file = tmp_path / "blob", tmp_path / "draft"
+    file.write_bytes(b"acknowledged")
+    blob.hardlink_to(file)
+    blob.chmod(0o440)
+    unshare(file)
+    with file.open("r+b") as writing:
+        writing.write(b"X")
+    assert blob.read_bytes() == b"acknowledged"
+    assert file.read_bytes() == b"Xcknowledged"
