@@ -5,32 +5,26 @@ move among the sources; then one transaction makes the upload, its job and the n
 """
 
 import contextlib
-import hashlib
-import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from sftp_gateway import errors, logs, receipt, settings, upload_name
-from sftp_gateway.blobs import Area, Files, sync_directory, sync_file
+from sftp_gateway import errors, logs, settings, upload_name
+from sftp_gateway.blobs import Area, Files
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.intake import answer, settle
+from sftp_gateway.intake import answer, history, settle, sources
 from sftp_gateway.intake.settle import Facts, Verdict
-from sftp_gateway.store import brands, drafts, files, uploads
+from sftp_gateway.store import brands, drafts, uploads
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.store.staging import Staging
-from sftp_gateway.upload import State, Upload
+from sftp_gateway.upload import State
 
 log = logs.get(__name__)
 
 BATCH = 32
 """Files of one brand that share a commit."""
-BLOCK_BYTES = 1 << 20
-LONGEST_COMPANION_BYTES = 4096
 REMOVED = {
     "code": "FILE_INCOMPLETE",
     "text": "The file was never completed; a later one took its name, or it was removed",
@@ -175,7 +169,7 @@ class Desk:
             upload = row.upload
             uploads.move(tx, upload, State.UNFINISHED, bytes=row.bytes, reasons=shown)
         else:
-            upload = _insert(tx, row_now, own.mode, State.UNFINISHED, reasons=tuple(shown))
+            upload = history.insert(tx, row_now, own.mode, State.UNFINISHED, reasons=tuple(shown))
         moved = drafts.move(tx, row.id, [Place.DROPPED], upload=upload)
         told.changed += [moved] if moved else []
         told.unfinished += 1
@@ -188,12 +182,12 @@ class Desk:
         with self.store.write() as tx:
             upload = row.upload
             if upload is None:
-                upload = _insert(tx, row, mode, State.UNFINISHED, sha256=sha256)
+                upload = history.insert(tx, row, mode, State.UNFINISHED, sha256=sha256)
                 drafts.move(tx, row.id, [row.place], upload=upload)
         found = uploads.get(self.store, upload)
         made = answer.make(self.files, replace(found, state=State.REFUSED, sha256=sha256), reason)
         with self.store.write() as tx:
-            end_refused(tx, found, made, sha256)
+            history.end_refused(tx, found, made, sha256)
             drafts.remove(tx, row.id)
             drafts.touch(tx, row.brand)
         self.staging.file(row.id).unlink(missing_ok=True)
@@ -246,7 +240,7 @@ class Desk:
         """Leave a claim for later: the disk is full, or the store is away (then `recover` does it)."""
         with contextlib.suppress(errors.Unavailable, OSError), self.store.write() as tx:
             for row in claimed:
-                unshare(self.staging.file(row.id))
+                sources.unshare(self.staging.file(row.id))
                 drafts.move(tx, row.id, [Place.CLAIMED], place=Place.CLOSED, due_at=tx.now, owner="")
                 drafts.touch(tx, row.brand)
 
@@ -258,23 +252,13 @@ class Desk:
         if file.exists():
             if file.stat().st_size != row.bytes:
                 raise Lost(f"{file.stat().st_size} bytes on disk")
-            sha256 = sha256 or digest(file, "sha256")
+            sha256 = sha256 or sources.digest(file, "sha256")
         elif not sha256 or not self.files.exists(Area.SOURCES, sha256):
             raise Lost("no file on disk")
         reason = self._contradiction(row, sha256, companions)
         if file.exists():
-            self._keep(file, sha256)
+            sources.keep(self.files, file, sha256)
         return Taken(row, sha256, tuple(companions.values()), reason)
-
-    def _keep(self, file: Path, sha256: str) -> None:
-        # `keep` throws away what it could not sync; what was acknowledged must outlive that.
-        second = file.with_name(f"{file.name}.claim")
-        second.unlink(missing_ok=True)
-        os.link(file, second)
-        try:
-            self.files.keep(Area.SOURCES, sha256, second)
-        finally:
-            second.unlink(missing_ok=True)
 
     def _contradiction(self, row: Entry, sha256: str, companions: dict[str, Entry]) -> dict[str, Any] | None:
         """Compare with the checksums that came along."""
@@ -283,7 +267,7 @@ class Desk:
                 continue
             try:
                 with self.staging.file(item.id).open("rb") as source:
-                    text = source.read(LONGEST_COMPANION_BYTES).decode("utf-8", "replace")
+                    text = source.read(sources.LONGEST_COMPANION_BYTES).decode("utf-8", "replace")
             except FileNotFoundError:
                 continue
             told = upload_name.checksum(text, kind, upload_name.base(row.path or row.sent))
@@ -291,12 +275,12 @@ class Desk:
             if kind == "sha256":
                 real = sha256
             elif file.exists():
-                real = digest(file, kind)
+                real = sources.digest(file, kind)
             else:
                 with self.files.local(Area.SOURCES, sha256) as blob:
-                    real = digest(blob, kind)
+                    real = sources.digest(blob, kind)
             if told != real:
-                return mismatch(kind, upload_name.base(item.path or item.sent), told, real)
+                return sources.mismatch(kind, upload_name.base(item.path or item.sent), told, real)
         return None
 
     def _receive(self, tx: Transaction, item: Taken, own: BrandSettings, told: Told) -> None:
@@ -304,13 +288,13 @@ class Desk:
         if row is None or row.place is not Place.CLAIMED:
             return
         row = replace(row, sha256=item.sha256)
-        upload = _received(tx, row, own.mode)
+        upload = history.received(tx, row, own.mode)
         told.received += 1
         told.changed += self.accepted(tx, row, upload)
         if row.path is None:
             told.gone.append(row.id)
         for companion in item.companions:
-            told.changed += _spent(tx, companion, self._visible_until(tx.now))
+            told.changed += history.spent(tx, companion, self._visible_until(tx.now))
 
     def accepted(self, tx: Transaction, row: Entry, upload: int) -> list[Entry]:
         """Let the name of an upload stay in the view for a while; one without a name just goes."""
@@ -327,17 +311,17 @@ class Desk:
         """Refuse a file whose checksum does not fit; bytes and name stay as those of any other upload."""
         assert item.reason is not None
         with self.store.write() as tx:
-            upload = item.row.upload or _insert(tx, item.row, own.mode, State.UNFINISHED, sha256=item.sha256)
+            upload = item.row.upload or history.insert(tx, item.row, own.mode, State.UNFINISHED, sha256=item.sha256)
             drafts.move(tx, item.row.id, [Place.CLAIMED], upload=upload)
         found = uploads.get(self.store, upload)
         made = answer.make(self.files, replace(found, state=State.REFUSED, sha256=item.sha256), item.reason)
         with self.store.write() as tx:
-            end_refused(tx, found, made, item.sha256)
+            history.end_refused(tx, found, made, item.sha256)
             row = drafts.get(tx.conn, item.row.id)
             if row is not None:
                 told.changed += self.accepted(tx, replace(row, sha256=item.sha256), upload)
             for companion in item.companions:
-                told.changed += _spent(tx, companion, self._visible_until(tx.now))
+                told.changed += history.spent(tx, companion, self._visible_until(tx.now))
             drafts.touch(tx, item.row.brand)
         self.staging.file(item.row.id).unlink(missing_ok=True)
         told.refused += 1
@@ -353,44 +337,6 @@ _LOST = {
 }
 
 
-def end_refused(tx: Transaction, upload: Upload, made: answer.Answer, sha256: str) -> None:
-    """Take an upload to `refused`, with its receipt and error file."""
-    state = uploads.find(tx.conn, upload.id).state
-    if state is State.RECEIVING:
-        uploads.move(tx, upload.id, State.UNFINISHED)
-    elif state is not State.UNFINISHED:
-        return  # a person was faster
-    made.receipt["state"] = str(State.REFUSED)
-    made.receipt["times"]["finished"] = receipt.moment(tx.now)
-    if made.file is not None:
-        files.replace(tx, upload.brand, made.file, upload.id)
-    uploads.move(
-        tx, upload.id, State.REFUSED, finished_at=tx.now, reasons=made.reasons, receipt=made.receipt,
-        findings=made.findings, sha256=sha256, source_kept=bool(sha256),
-        detail={"reasons": [reason["code"] for reason in made.reasons]},
-    )  # fmt: skip
-
-
-def digest(file: Path, kind: str) -> str:
-    """Hash a file; gives lower-case hex (blocks)."""
-    with file.open("rb") as source:
-        return hashlib.file_digest(source, kind).hexdigest()
-
-
-def unshare(file: Path) -> None:
-    """Give a staging file bytes of its own again, writable, if a claim that failed made a blob of them."""
-    if not file.exists():
-        return
-    if file.stat().st_nlink > 1:
-        copy = file.with_name(f"{file.name}.copy")
-        copy.unlink(missing_ok=True)
-        shutil.copyfile(file, copy)
-        sync_file(copy)
-        copy.replace(file)
-        sync_directory(file.parent)
-    file.chmod(0o600)
-
-
 def _fresh(row: Entry, own: BrandSettings, beside: dict[str, Entry]) -> dict[str, Entry]:
     """Give the companions of a file by kind: those that speak of nothing else yet."""
     if row.path is None:
@@ -398,52 +344,3 @@ def _fresh(row: Entry, own: BrandSettings, beside: dict[str, Entry]) -> dict[str
     kinds = upload_name.companions(row.path, own.marker)
     found = {kind: beside[name] for name, kind in kinds.items() if name in beside}
     return {kind: item for kind, item in found.items() if item.place in {Place.OPEN, Place.CLOSED}}
-
-
-def mismatch(kind: str, name: str, told: str | None, real: str) -> dict[str, Any]:
-    """Say that a checksum file contradicts its file, as a reason of a refusal."""
-    text = f"{name} says {told}, the file that arrived has {kind} {real}"
-    if told is None:
-        text = f"{name} has no {kind} checksum in it"
-    return {
-        "code": "FILE_CHECKSUM",
-        "text": text,
-        "suggestion": f"Send the file and then {name} again; or leave {name} away",
-    }
-
-
-def _insert(tx: Transaction, row: Entry, mode: str, state: State, sha256: str = "", **more: Any) -> int:
-    return uploads.insert(
-        tx, brand=row.brand, mode=upload_name.mode(row.path or _top(row.sent), mode), path=row.sent,
-        sha256=sha256, bytes=row.bytes, via="sftp", complete=False, received_at=row.changed_at, state=state,
-        client=row.client, **more,
-    )  # fmt: skip
-
-
-def _received(tx: Transaction, row: Entry, mode: str) -> int:
-    """Give the row's upload, new or resumed, as received."""
-    if row.upload is None:
-        return _insert(tx, row, mode, State.RECEIVED, sha256=row.sha256)
-    known = uploads.find(tx.conn, row.upload)
-    if known.state is State.UNFINISHED:
-        uploads.move(tx, row.upload, State.RECEIVING)
-    elif known.state is not State.RECEIVING:  # given up meanwhile, by a person
-        return _insert(tx, row, mode, State.RECEIVED, sha256=row.sha256)
-    uploads.move(
-        tx, row.upload, State.RECEIVED, sha256=row.sha256, bytes=row.bytes, path=row.sent,
-        name=upload_name.base(row.sent), mode=str(upload_name.mode(row.path or _top(row.sent), mode)),
-        received_at=row.changed_at, client=row.client, reasons=None, receipt=None, findings=None,
-    )  # fmt: skip
-    return row.upload
-
-
-def _spent(tx: Transaction, companion: Entry, until: datetime) -> list[Entry]:
-    moved = drafts.move(
-        tx, companion.id, [Place.CLOSED], seen=companion.changed_at, place=Place.SPENT, due_at=None, expires_at=until
-    )
-    return [moved] if moved else []
-
-
-def _top(sent: str) -> str:
-    """Give the path in the view of a path as sent."""
-    return sent if sent.partition("/")[0] in upload_name.TOPS and "/" in sent else f"inbox/{sent}"

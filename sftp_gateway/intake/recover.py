@@ -7,7 +7,8 @@ claimed once more: every step of it may be done twice.
 from datetime import timedelta
 
 from sftp_gateway import logs
-from sftp_gateway.intake.desk import Desk, unshare
+from sftp_gateway.intake.desk import Desk
+from sftp_gateway.intake.sources import unshare
 from sftp_gateway.store import drafts
 from sftp_gateway.store.drafts import Place
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from sftp_gateway.blobs import Area
 from sftp_gateway.intake import answer
-from sftp_gateway.intake.desk import REMOVED, Desk, Told, digest, end_refused
+from sftp_gateway.intake.desk import REMOVED, Desk, Told
+from sftp_gateway.intake.history import end_refused
+from sftp_gateway.intake.sources import digest
 from sftp_gateway.store import drafts, files, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place

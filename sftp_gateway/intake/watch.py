@@ -28,31 +28,17 @@ from watchdog.observers.api import BaseObserver
 
 from sftp_gateway import errors, logs, settings, upload_name
 from sftp_gateway.blobs import Area, Files
-from sftp_gateway.intake import answer
-from sftp_gateway.intake.desk import LONGEST_COMPANION_BYTES, end_refused, mismatch
+from sftp_gateway.intake import answer, folder
+from sftp_gateway.intake.folder import Look
+from sftp_gateway.intake.history import end_refused
+from sftp_gateway.intake.sources import mismatch
 from sftp_gateway.store import brands, uploads
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import State
 
 log = logs.get(__name__)
 
-BLOCK_BYTES = 1 << 20
-NO_FOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
 BACKOFF_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What tells one state of a file from another."""
-
-    inode: int
-    bytes: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> Self:
-        """Take it from a stat."""
-        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +159,13 @@ class Drop:
     def _all(self) -> Iterator[tuple[Found, Look]]:
         for brand in brands.all_brands(self.store):
             for top in upload_name.TOPS:
-                with _directory(self.folder, brand.name, top) as directory:
+                with folder.directory(self.folder, brand.name, top) as directory:
                     if directory is not None:
                         yield from self._inside(directory, brand.name, top)
 
     def _inside(self, directory: int, brand: str, top: str) -> Iterator[tuple[Found, Look]]:
         for name in sorted(os.listdir(directory)):
-            if f"{top}/{name}" in self._temporary or not _is_text(name):
+            if f"{top}/{name}" in self._temporary or not folder.is_text(name):
                 continue
             with contextlib.suppress(FileNotFoundError):
                 found = os.stat(name, dir_fd=directory, follow_symlinks=False)
@@ -196,14 +182,14 @@ class Drop:
         scratch = self.files.scratch("drop-")
         copy = scratch / secrets.token_hex(8)
         try:
-            with _directory(self.folder, found.brand, found.top) as directory:
+            with folder.directory(self.folder, found.brand, found.top) as directory:
                 if directory is None:
                     return True
                 if look.bytes > self.max_file_bytes:
                     log.warning("drop.too_large", brand=found.brand, path=found.path, bytes=look.bytes)
                     self._done[found] = look
                     return True
-                sha256 = _copied(directory, found.name, look, copy)
+                sha256 = folder.copied(directory, found.name, look, copy)
                 if sha256 is None:
                     return False
                 reason, companions = self._compared(directory, found, copy, sha256)
@@ -269,7 +255,7 @@ class Drop:
         names = []
         for path, kind in upload_name.companions(found.path).items():
             name = upload_name.base(path)
-            text = _read(directory, name)
+            text = folder.read(directory, name)
             if text is None:
                 continue
             names.append(name)
@@ -293,60 +279,3 @@ class _Waker(FileSystemEventHandler):
             return  # our own looking
         with contextlib.suppress(RuntimeError):  # the loop is gone already
             self._loop.call_soon_threadsafe(self._woken.set)
-
-
-@contextlib.contextmanager
-def _directory(folder: Path, *names: str) -> Iterator[int | None]:
-    """Open a directory below the drop folder without following links; None if it is not one."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for name in names:
-            below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | NO_FOLLOW, dir_fd=descriptor)
-            os.close(descriptor)
-            descriptor = below
-    except OSError:
-        os.close(descriptor)
-        yield None
-        return
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _copied(directory: int, name: str, look: Look, copy: Path) -> str | None:
-    """Copy a file and hash it on the way; None if it is not, or no longer, what was looked at."""
-    try:
-        source = os.open(name, os.O_RDONLY | os.O_NONBLOCK | NO_FOLLOW, dir_fd=directory)
-    except OSError:
-        return None
-    hashed = hashlib.sha256()
-    with os.fdopen(source, "rb") as reading, copy.open("xb") as writing:
-        if not stat.S_ISREG(os.fstat(source).st_mode):
-            return None
-        while block := reading.read(BLOCK_BYTES):
-            hashed.update(block)
-            writing.write(block)
-        copied = writing.tell()
-        same = Look.of(os.fstat(source)) == look
-    with contextlib.suppress(FileNotFoundError):
-        named = Look.of(os.stat(name, dir_fd=directory, follow_symlinks=False))
-        return hashed.hexdigest() if same and named == look and copied == look.bytes else None
-    return None
-
-
-def _read(directory: int, name: str) -> str | None:
-    """Read the start of a companion; None if there is no such regular file."""
-    try:
-        source = os.open(name, os.O_RDONLY | os.O_NONBLOCK | NO_FOLLOW, dir_fd=directory)
-    except OSError:
-        return None
-    with os.fdopen(source, "rb") as reading:
-        if not stat.S_ISREG(os.fstat(source).st_mode):
-            return None
-        return reading.read(LONGEST_COMPANION_BYTES).decode("utf-8", "replace")
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name can be shown and stored: UTF-8 without control characters."""
-    return name.isprintable() and not any("\udc80" <= char <= "\udcff" for char in name)

@@ -20,12 +20,13 @@ from asyncssh.constants import (
 
 from sftp_gateway import errors, settings, upload_name
 from sftp_gateway.blobs import Files
-from sftp_gateway.sftp import moving, names, reading, writing
+from sftp_gateway.sftp import closing, moving, names, reading, writing
+from sftp_gateway.sftp.closing import Writing
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.reading import Reading
 from sftp_gateway.sftp.session import Session
 from sftp_gateway.sftp.view import View
-from sftp_gateway.sftp.writing import Way, Writing
+from sftp_gateway.sftp.writing import Way
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.drafts import Entry, Place
 
@@ -103,7 +104,7 @@ class Home(asyncssh.SFTPServer):
             _check_writable(place)
             return await writing.start(self._homes, self._view, place, way, self._session)
         except errors.Refused as refusal:
-            writing.refused(self._homes, self._view, names.printable(path).lstrip("/"), self._session, refusal)
+            closing.refused(self._homes, self._view, names.printable(path).lstrip("/"), self._session, refusal)
             _fail(refusal)
 
     async def _open_to_read(self, path: bytes) -> Reading:
@@ -154,14 +155,14 @@ class Home(asyncssh.SFTPServer):
     async def close(self, file_obj: object) -> None:
         """Close a handle; for a written one the answer means: it is on disk."""
         if isinstance(file_obj, Writing):
-            await writing.finish(self._homes, self._view, file_obj, self._session, clean=not self.dropping)
+            await closing.finish(self._homes, self._view, file_obj, self._session, clean=not self.dropping)
         else:
             cast(Reading, file_obj).file.close()
 
     async def fsync(self, file_obj: object) -> None:
         """Put the bytes on disk now."""
         if isinstance(file_obj, Writing):
-            await writing.sync(file_obj)
+            await closing.sync(file_obj)
 
     # --- attributes
 

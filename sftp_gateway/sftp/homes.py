@@ -120,6 +120,10 @@ class Homes:
         future.add_done_callback(lambda done: None if done.cancelled() or done.exception() else view.counted())
         return future
 
+    def save(self, view: View, entry: Entry) -> "asyncio.Future[None]":
+        """Post the writing of a row."""
+        return self.commit(view, lambda tx: drafts.save(tx, entry))
+
     def check_disk(self, more: int = 0) -> None:
         """Raise Refused if the disk has no room for a new file; running ones are never asked."""
         looked_at, free = self._free

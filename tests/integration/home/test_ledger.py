@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from sftp_gateway.intake.desk import unshare
+from sftp_gateway.intake.sources import unshare
 from sftp_gateway.sftp.ledger import Ledger
 from sftp_gateway.store.staging import Staging
 

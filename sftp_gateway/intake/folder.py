@@ -1,0 +1,86 @@
+"""Looking into a folder where others write, without following anything: by descriptors, O_NOFOLLOW, regular files only."""
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from sftp_gateway.intake.sources import LONGEST_COMPANION_BYTES
+
+BLOCK_BYTES = 1 << 20
+NO_FOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What tells one state of a file from another."""
+
+    inode: int
+    bytes: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> Self:
+        """Take it from a stat."""
+        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@contextlib.contextmanager
+def directory(folder: Path, *names: str) -> Iterator[int | None]:
+    """Open a directory below the drop folder without following links; None if it is not one."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in names:
+            below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | NO_FOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+    except OSError:
+        os.close(descriptor)
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def copied(directory: int, name: str, look: Look, copy: Path) -> str | None:
+    """Copy a file and hash it on the way; None if it is not, or no longer, what was looked at."""
+    try:
+        source = os.open(name, os.O_RDONLY | os.O_NONBLOCK | NO_FOLLOW, dir_fd=directory)
+    except OSError:
+        return None
+    hashed = hashlib.sha256()
+    with os.fdopen(source, "rb") as reading, copy.open("xb") as writing:
+        if not stat.S_ISREG(os.fstat(source).st_mode):
+            return None
+        while block := reading.read(BLOCK_BYTES):
+            hashed.update(block)
+            writing.write(block)
+        size = writing.tell()
+        same = Look.of(os.fstat(source)) == look
+    with contextlib.suppress(FileNotFoundError):
+        named = Look.of(os.stat(name, dir_fd=directory, follow_symlinks=False))
+        return hashed.hexdigest() if same and named == look and size == look.bytes else None
+    return None
+
+
+def read(directory: int, name: str) -> str | None:
+    """Read the start of a companion; None if there is no such regular file."""
+    try:
+        source = os.open(name, os.O_RDONLY | os.O_NONBLOCK | NO_FOLLOW, dir_fd=directory)
+    except OSError:
+        return None
+    with os.fdopen(source, "rb") as reading:
+        if not stat.S_ISREG(os.fstat(source).st_mode):
+            return None
+        return reading.read(LONGEST_COMPANION_BYTES).decode("utf-8", "replace")
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be shown and stored: UTF-8 without control characters."""
+    return name.isprintable() and not any("\udc80" <= char <= "\udcff" for char in name)

@@ -1,0 +1,68 @@
+"""Rows of the upload history that the intake makes: received, unfinished, refused at the door."""
+
+from datetime import datetime
+from typing import Any
+
+from sftp_gateway import receipt, upload_name
+from sftp_gateway.intake import answer
+from sftp_gateway.store import drafts, files, uploads
+from sftp_gateway.store.database import Transaction
+from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.upload import State, Upload
+
+
+def end_refused(tx: Transaction, upload: Upload, made: answer.Answer, sha256: str) -> None:
+    """Take an upload to `refused`, with its receipt and error file."""
+    state = uploads.find(tx.conn, upload.id).state
+    if state is State.RECEIVING:
+        uploads.move(tx, upload.id, State.UNFINISHED)
+    elif state is not State.UNFINISHED:
+        return  # a person was faster
+    made.receipt["state"] = str(State.REFUSED)
+    made.receipt["times"]["finished"] = receipt.moment(tx.now)
+    if made.file is not None:
+        files.replace(tx, upload.brand, made.file, upload.id)
+    uploads.move(
+        tx, upload.id, State.REFUSED, finished_at=tx.now, reasons=made.reasons, receipt=made.receipt,
+        findings=made.findings, sha256=sha256, source_kept=bool(sha256),
+        detail={"reasons": [reason["code"] for reason in made.reasons]},
+    )  # fmt: skip
+
+
+def insert(tx: Transaction, row: Entry, mode: str, state: State, sha256: str = "", **more: Any) -> int:
+    """Give the file of a row an upload of its own."""
+    return uploads.insert(
+        tx, brand=row.brand, mode=upload_name.mode(row.path or _top(row.sent), mode), path=row.sent,
+        sha256=sha256, bytes=row.bytes, via="sftp", complete=False, received_at=row.changed_at, state=state,
+        client=row.client, **more,
+    )  # fmt: skip
+
+
+def received(tx: Transaction, row: Entry, mode: str) -> int:
+    """Give the row's upload, new or resumed, as received."""
+    if row.upload is None:
+        return insert(tx, row, mode, State.RECEIVED, sha256=row.sha256)
+    known = uploads.find(tx.conn, row.upload)
+    if known.state is State.UNFINISHED:
+        uploads.move(tx, row.upload, State.RECEIVING)
+    elif known.state is not State.RECEIVING:  # given up meanwhile, by a person
+        return insert(tx, row, mode, State.RECEIVED, sha256=row.sha256)
+    uploads.move(
+        tx, row.upload, State.RECEIVED, sha256=row.sha256, bytes=row.bytes, path=row.sent,
+        name=upload_name.base(row.sent), mode=str(upload_name.mode(row.path or _top(row.sent), mode)),
+        received_at=row.changed_at, client=row.client, reasons=None, receipt=None, findings=None,
+    )  # fmt: skip
+    return row.upload
+
+
+def spent(tx: Transaction, companion: Entry, until: datetime) -> list[Entry]:
+    """Let a companion that spoke stay visible for a while, and speak no more."""
+    moved = drafts.move(
+        tx, companion.id, [Place.CLOSED], seen=companion.changed_at, place=Place.SPENT, due_at=None, expires_at=until
+    )
+    return [moved] if moved else []
+
+
+def _top(sent: str) -> str:
+    """Give the path in the view of a path as sent."""
+    return sent if sent.partition("/")[0] in upload_name.TOPS and "/" in sent else f"inbox/{sent}"

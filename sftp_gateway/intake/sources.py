@@ -1,0 +1,55 @@
+"""Bytes on their way from staging to the sources: hashed, compared with what a companion says, kept. Blocks."""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sftp_gateway.blobs import Area, Files, sync_directory, sync_file
+
+LONGEST_COMPANION_BYTES = 4096
+
+
+def digest(file: Path, kind: str) -> str:
+    """Hash a file; gives lower-case hex (blocks)."""
+    with file.open("rb") as source:
+        return hashlib.file_digest(source, kind).hexdigest()
+
+
+def unshare(file: Path) -> None:
+    """Give a staging file bytes of its own again, writable, if a claim that failed made a blob of them."""
+    if not file.exists():
+        return
+    if file.stat().st_nlink > 1:
+        copy = file.with_name(f"{file.name}.copy")
+        copy.unlink(missing_ok=True)
+        shutil.copyfile(file, copy)
+        sync_file(copy)
+        copy.replace(file)
+        sync_directory(file.parent)
+    file.chmod(0o600)
+
+
+def keep(files: Files, file: Path, sha256: str) -> None:
+    """Put a staging file among the sources; it stays where it is until the row says so too."""
+    # `keep` throws away what it could not sync; what was acknowledged must outlive that.
+    second = file.with_name(f"{file.name}.claim")
+    second.unlink(missing_ok=True)
+    os.link(file, second)
+    try:
+        files.keep(Area.SOURCES, sha256, second)
+    finally:
+        second.unlink(missing_ok=True)
+
+
+def mismatch(kind: str, name: str, told: str | None, real: str) -> dict[str, Any]:
+    """Say that a checksum file contradicts its file, as a reason of a refusal."""
+    text = f"{name} says {told}, the file that arrived has {kind} {real}"
+    if told is None:
+        text = f"{name} has no {kind} checksum in it"
+    return {
+        "code": "FILE_CHECKSUM",
+        "text": text,
+        "suggestion": f"Send the file and then {name} again; or leave {name} away",
+    }

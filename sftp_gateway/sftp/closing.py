@@ -1,0 +1,193 @@
+"""An open write handle and its end: what is on disk when CLOSE is answered, and what becomes of the draft.
+
+Also refusals at OPEN, which stand in the history as well. Serves home.py and writing.py.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncssh
+
+from sftp_gateway import errors, logs
+from sftp_gateway.sftp import names
+from sftp_gateway.sftp.draft import Draft
+from sftp_gateway.sftp.homes import Homes
+from sftp_gateway.sftp.session import Session
+from sftp_gateway.sftp.view import View
+from sftp_gateway.store import drafts
+from sftp_gateway.store.database import Transaction
+from sftp_gateway.store.drafts import Entry, Place
+
+log = logs.get(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Writing:
+    """An open write handle."""
+
+    draft: Draft
+    place: names.Place
+    append: bool
+    opened: float = field(default_factory=time.monotonic)
+    bytes: int = 0
+
+
+async def finish(homes: Homes, view: View, handle: Writing, session: Session, *, clean: bool) -> None:
+    """Close a write handle; `clean`: by a CLOSE packet.
+
+    When it returns after a clean close, bytes, directory entry and row are on disk. Raises
+    `asyncssh.SFTPFailure` if they could not be put there, or a WRITE before was refused.
+    """
+    draft = handle.draft
+    if handle not in draft.handles:
+        return
+    draft.dropped |= not clean
+    await _sync(draft)
+    draft.handles.discard(handle)
+    if draft.handles:
+        entry = view.put(_as_it_is(homes, draft))
+        written: asyncio.Future[Any] = homes.save(view, entry)
+    else:
+        written = _end(homes, view, draft)
+    entry = draft.entry
+    _audit(session, handle, entry, clean=clean)
+    try:
+        await written
+    except errors.GatewayError as error:
+        _lost(homes, view, entry)
+        raise asyncssh.SFTPFailure("The gateway could not record the file; please send it again") from error
+    homes.wake()
+    if clean and draft.refusal is not None:
+        raise asyncssh.SFTPFailure(str(draft.refusal))
+
+
+async def sync(handle: Writing) -> None:
+    """Put what was written so far on disk (fsync@openssh.com). Raises `asyncssh.SFTPFailure`."""
+    await _sync(handle.draft)
+    if handle.draft.refusal is not None:
+        raise asyncssh.SFTPFailure(str(handle.draft.refusal))
+
+
+async def _sync(draft: Draft) -> None:
+    if draft.refusal is not None or (not draft.wrote and draft.size):
+        return
+    try:
+        await asyncio.to_thread(draft.sync)
+    except OSError as error:
+        # Never tried again: after a failed fsync the kernel takes the lost pages for clean.
+        log.exception("draft.unsynced", brand=draft.entry.brand, path=draft.entry.sent, reason=str(error))
+        draft.refusal = errors.Refused(
+            "disk_failed", "The gateway could not store the file safely; please send it again"
+        )
+
+
+def _as_it_is(homes: Homes, draft: Draft) -> Entry:
+    now = homes.now()
+    modified = draft.modified or draft.wrote_at
+    return replace(
+        draft.entry,
+        bytes=draft.size,
+        sha256=draft.sha256 if draft.wrote else draft.sha256 or draft.entry.sha256,
+        modified_at=datetime.fromtimestamp(modified, UTC) if modified else draft.entry.modified_at,
+        changed_at=now,
+    )
+
+
+def _end(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
+    """Decide what becomes of a draft whose last handle is closed; memory and ledger in one step."""
+    entry = _as_it_is(homes, draft)
+    due = entry.changed_at + timedelta(seconds=homes.intake.settle_seconds)
+    draft.close()
+    view.release(entry.id)
+    if draft.removed:
+        return _forget(homes, view, draft)
+    if draft.origin is not None and not draft.wrote and not draft.refusal:
+        return put_back(homes, view, draft)
+    if draft.dropped and entry.path is None and entry.upload is None:
+        return _forget(homes, view, draft)  # a later file of its name is there: nobody resumes it
+    reason = None
+    place = Place.DROPPED if draft.dropped else Place.CLOSED
+    if draft.refusal is not None:
+        reason = {"code": draft.refusal.code, "text": draft.refusal.message, "suggestion": draft.refusal.suggestion}
+        place = Place.DROPPED if draft.refusal.code == "disk_full" else Place.REFUSED
+    entry = replace(entry, place=place, owner="", due_at=due, reason=reason)
+    if place is Place.REFUSED:
+        entry = replace(entry, path=None, due_at=entry.changed_at)
+        view.drop(entry.id)
+        draft.discard()
+    else:
+        view.put(entry)
+    draft.entry = entry
+    return homes.save(view, entry)
+
+
+def put_back(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
+    """Give an accepted name back that was opened for writing and never written."""
+    origin = draft.origin
+    assert origin is not None
+    id_, path = draft.entry.id, draft.entry.path
+    if id_ in view.live:
+        view.release(id_)
+    view.drop(id_)
+    draft.discard()
+    back = replace(origin, path=path) if path else None  # its name went to a later file meanwhile
+    if back:
+        view.put(back)
+
+    def do(tx: Transaction) -> None:
+        drafts.remove(tx, id_)
+        if back:
+            drafts.save(tx, back)
+
+    return homes.commit(view, do)
+
+
+def _forget(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
+    id_ = draft.entry.id
+    view.drop(id_)
+    draft.discard()
+    return homes.commit(view, lambda tx: drafts.remove(tx, id_))
+
+
+def _lost(homes: Homes, view: View, entry: Entry) -> None:
+    """Its row could not be written: whatever a restart finds, here it counts as interrupted."""
+    if view.get(entry.id) is not None and entry.id not in view.live and entry.place is Place.CLOSED:
+        dropped = view.put(replace(entry, place=Place.DROPPED))
+        homes.save(view, dropped)
+
+
+def _audit(session: Session, handle: Writing, entry: Entry, *, clean: bool) -> None:
+    """Write the line that joins a transfer with history and receipt."""
+    log.info(
+        "transfer.closed",
+        upload=entry.upload,
+        brand=entry.brand,
+        path=entry.sent,
+        draft=entry.id,
+        **session.facts(),
+        bytes=entry.bytes,
+        written_bytes=handle.bytes,
+        declared_bytes=entry.declared_bytes,
+        how="refused" if handle.draft.refusal else "close" if clean else "drop",
+        reason=str(handle.draft.refusal) if handle.draft.refusal else None,
+        sha256=entry.sha256 or None,
+        seconds=round(time.monotonic() - handle.opened, 3),
+    )
+
+
+def refused(homes: Homes, view: View, path: str, session: Session, refusal: errors.Refused) -> None:
+    """Have a refusal at OPEN stand in the history (spec §2), once in a while for a client that insists."""
+    log.info("transfer.refused", brand=view.brand, path=path, code=refusal.code, reason=str(refusal), **session.facts())
+    if not homes.is_news(view.brand, path, refusal.code):
+        return
+    now = homes.now()
+    entry = Entry(
+        id=homes.staging.new_id(), brand=view.brand, path=None, sent=path, place=Place.REFUSED, bytes=0, modified_at=now,
+        opened_at=now, changed_at=now, client=session.facts(), due_at=now,
+        reason={"code": refusal.code, "text": refusal.message, "suggestion": refusal.suggestion},
+    )  # fmt: skip
+    written = homes.save(view, entry)
+    written.add_done_callback(lambda _done: homes.wake())
