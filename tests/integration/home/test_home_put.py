@@ -1,12 +1,15 @@
 import asyncio
 import os
 import stat
+from datetime import timedelta
 
 import asyncssh
 import pytest
 
 from sftp_gateway import settings
 from sftp_gateway.brand import BrandSettings
+from sftp_gateway.store import drafts
+from sftp_gateway.store.drafts import Place
 from sftp_gateway.upload import Mode, State
 
 BODY = b"sku,name\n1,one\n" * 100
@@ -85,11 +88,16 @@ async def test_an_accepted_name_is_seen_in_every_session_with_its_size_and_time(
 
 
 async def test_an_accepted_name_leaves_the_view_in_time(open_house):
-    house = await open_house(visible_after=0.3, incomplete_after=1.0)
+    house = await open_house(incomplete_after=1.0)  # the sweep follows from it
     async with house.sftp() as client:
         await put(client, "/a.csv")
         await house.received(1)
+        await house.quiet()
         assert await client.exists("/a.csv")
+        with house.store.write() as tx:
+            (row,) = house.rows()
+            assert row.expires_at - tx.now > timedelta(hours=23)
+            drafts.move(tx, row.id, [Place.ACCEPTED], expires_at=tx.now)
         await house.until(lambda: not house.rows())
         assert not await client.exists("/a.csv")
 
