@@ -14,10 +14,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from sftp_gateway import errors
-from sftp_gateway.store import journal, queue, tables, uploads, workers
+from sftp_gateway.store import journal, queue, tables, takeover, uploads
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.finishing import Finish, NewWithheld, finish
 from sftp_gateway.store.queue import Kind, Place, enqueue
+from sftp_gateway.store.takeover import LEASE_LIMIT_SECONDS, heal
 from sftp_gateway.upload import State, Upload
 
 __all__ = [
@@ -26,16 +27,12 @@ __all__ = [
 ]  # fmt: skip
 
 BACKOFF_LIMIT_SECONDS = 15 * 60.0
-LEASE_LIMIT_SECONDS = 3600.0
-TAKEOVERS_LIMIT = 20
-FAULT = {"code": "gateway_fault", "figure": None, "limit": None}
 
 _jobs = tables.job
 _now = sa.bindparam("moment", type_=tables.Moment)
 _horizon = sa.bindparam("horizon", type_=tables.Moment)
 # A due moment beyond the longest back-off means that the clock was set back: then it is due now.
 _DUE = sa.or_(_jobs.c.run_at <= _now, _jobs.c.run_at > _horizon)
-_RUNNING = sa.select(_jobs.c.id, _jobs.c.token, _jobs.c.owner, _jobs.c.lease_until).where(queue.IS_RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ def claim(
     `owner` is `workers.me(slot)`. Its upload becomes `processing`. Jobs whose owner died or let the
     lease lapse are put back first, whoever's they are.
     """
-    _recover(store)
+    takeover.recover(store)
     with store.write() as tx:
         row = tx.conn.execute(
             _claiming(brand is not None, max_bytes is not None),
@@ -126,7 +123,7 @@ def beat(
     """Extend the lease and tell how far the work is (stage, share); LeaseLost if another worker owns the job now."""
     told = None if progress is None else {"stage": progress[0], "share": round(progress[1], 3)}
     with store.write() as tx:
-        ours = _ours(job, token).values(lease_until=_lease_end(tx, lease_seconds), progress=told)
+        ours = takeover.ours(job, token).values(lease_until=_lease_end(tx, lease_seconds), progress=told)
         if not tx.conn.execute(ours).rowcount:
             raise errors.LeaseLost(f"job {job} was taken over")
 
@@ -147,10 +144,10 @@ def hand_back(  # noqa: PLR0913 - the ways a try may end
     `tries` faults the upload is `failed` and the brand's next runs. Gives RECEIVED or FAILED. LeaseLost.
     """
     with store.write() as tx:
-        row = _held(tx, job, token)
+        row = takeover.held(tx, job, token)
         failures = row.failures + (not shutdown)
         if not shutdown and failures >= tries:
-            _fail(tx, row, error, failures)
+            takeover.fail(tx, row, error, failures)
             return State.FAILED
         wait = 0.0 if shutdown else _backoff(failures, backoff_seconds)
         values = {
@@ -160,7 +157,7 @@ def hand_back(  # noqa: PLR0913 - the ways a try may end
             "failures": failures,
             "error": error or None,
         }
-        tx.conn.execute(_ours(job, token).values(run_at=tx.now + timedelta(seconds=wait), **values))
+        tx.conn.execute(takeover.ours(job, token).values(run_at=tx.now + timedelta(seconds=wait), **values))
         if row.kind == Kind.PROCESS:
             detail = {"why": "shutdown" if shutdown else "fault", "error": error, "wait_seconds": round(wait, 1)}
             journal.move(tx, row.upload, State.RECEIVED, detail=detail)
@@ -225,22 +222,6 @@ def pending(store: Store, brand: str | None = None) -> Pending:
     )
 
 
-def heal(store: Store) -> list[str]:
-    """Give every brand with waiting jobs and no head its head; should never find one (metric)."""
-    head = sa.alias(_jobs)
-    has_head = sa.exists().where(head.c.brand == _jobs.c.brand, head.c.place.in_([Place.QUEUED, Place.RUNNING]))
-    with store.read() as conn:
-        query = sa.select(_jobs.c.brand).distinct().where(queue.IS_WAITING, ~has_head)
-        stuck = [brand for (brand,) in conn.execute(query)]
-    for brand in stuck:
-        with store.write() as tx:
-            queue.lock(tx, brand)
-            if tx.conn.execute(sa.select(_jobs.c.id).where(_jobs.c.brand == brand, queue.IS_HEAD)).first() is None:
-                queue.promote(tx, brand)
-                tx.emit("queue.healed", brand=brand)
-    return stuck
-
-
 @functools.cache
 def _claiming(one_brand: bool, small: bool) -> sa.sql.dml.ReturningUpdate[Any]:
     first = sa.select(_jobs.c.id).where(queue.IS_QUEUED, _DUE).order_by(_jobs.c.id).limit(1)
@@ -262,71 +243,6 @@ def _claiming(one_brand: bool, small: bool) -> sa.sql.dml.ReturningUpdate[Any]:
             _jobs.c.id, _jobs.c.token, _jobs.c.attempt, _jobs.c.kind, _jobs.c.brand, _jobs.c.upload, _jobs.c.args
         )
     )
-
-
-def _recover(store: Store) -> None:
-    """Put back the jobs of dead owners and lapsed leases; a look at the few that run costs no lock."""
-    with store.read() as conn:
-        running = conn.execute(_RUNNING).all()
-        if not running:
-            return
-        now = Transaction(conn, store.clock).now
-    for row in running:
-        if _is_over(row.lease_until, now) or workers.is_gone(row.owner):
-            _take_over(store, row)
-
-
-def _is_over(lease_until: datetime, now: datetime) -> bool:
-    """Whether the lease lapsed; one longer than any that is given means the clock was set back."""
-    return lease_until < now or lease_until > now + timedelta(seconds=2 * LEASE_LIMIT_SECONDS)
-
-
-def _take_over(store: Store, seen: Any) -> None:
-    with store.write() as tx:
-        try:
-            row = _held(tx, seen.id, seen.token, lease_until=seen.lease_until)
-        except errors.LeaseLost:
-            return
-        takeovers = row.takeovers + 1
-        if takeovers > TAKEOVERS_LIMIT:
-            _fail(tx, row, f"its workers died {takeovers} times", row.failures)
-            return
-        values = {"place": Place.QUEUED, "owner": None, "lease_until": None, "takeovers": takeovers}
-        tx.conn.execute(_ours(seen.id, seen.token).values(token=_jobs.c.token + 1, **values))
-        if row.kind == Kind.PROCESS:
-            journal.move(tx, row.upload, State.RECEIVED, detail={"why": "taken_over", "takeovers": takeovers})
-        tx.emit("job.taken_over", brand=row.brand, job=seen.id, owner=seen.owner, takeovers=takeovers)
-
-
-def _held(tx: Transaction, job: int, token: int, lease_until: datetime | None = None) -> Any:
-    """Give a running job under this token, with its brand's turn held; LeaseLost."""
-    brand = tx.conn.execute(sa.select(_jobs.c.brand).where(_jobs.c.id == job)).scalar()
-    if brand is not None:
-        queue.lock(tx, brand)
-    where = [_jobs.c.id == job, _jobs.c.token == token, queue.IS_RUNNING]
-    where += [] if lease_until is None else [_jobs.c.lease_until == lease_until]
-    row = tx.conn.execute(sa.select(_jobs).where(*where).with_for_update()).first()
-    if row is None:
-        raise errors.LeaseLost(f"job {job} was taken over")
-    return row
-
-
-def _fail(tx: Transaction, row: Any, error: str, failures: int) -> None:
-    """Free the brand of a job we cannot do: the upload is `failed`, we must act."""
-    values = {"place": Place.DONE, "owner": None, "lease_until": None, "failures": failures, "error": error}
-    tx.conn.execute(_ours(row.id, row.token).values(token=_jobs.c.token + 1, **values))
-    if row.kind == Kind.PROCESS:
-        text = f"We could not process this file; the fault is ours and we look into it ({error})."
-        detail = {"error": error, "attempt": row.attempt}
-        reasons = [FAULT | {"text": text}]
-        journal.move(tx, row.upload, State.FAILED, detail=detail, finished_at=tx.now, reasons=reasons)
-    else:
-        journal.note(tx, row.brand, "job.failed", upload=row.upload, detail={"kind": row.kind, "error": error})
-    queue.promote(tx, row.brand)
-
-
-def _ours(job: int, token: int) -> sa.Update:
-    return sa.update(_jobs).where(_jobs.c.id == job, _jobs.c.token == token, queue.IS_RUNNING)
 
 
 def _lease_end(tx: Transaction, lease_seconds: float) -> datetime:

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from sftp_gateway.errors import LeaseLost, NotFound
-from sftp_gateway.store import brands, jobs, queue, tables, uploads, workers
+from sftp_gateway.store import brands, jobs, queue, tables, takeover, uploads, workers
 from sftp_gateway.store.jobs import Finish, Place
 from sftp_gateway.upload import Mode, State
 
@@ -195,7 +195,7 @@ def test_a_shutdown_counts_no_try_and_waits_for_nothing(store, receive):
 
 def test_a_job_that_kills_its_workers_again_and_again_fails_and_frees_the_brand(store, receive, clock):
     killer, after = receive(), receive()
-    for _ in range(jobs.TAKEOVERS_LIMIT + 1):
+    for _ in range(takeover.TAKEOVERS_LIMIT + 1):
         assert claim(store).upload.id == killer
         clock.jump(21)
     assert claim(store).upload.id == after

@@ -1,0 +1,140 @@
+"""The upload history as it is read: one upload, its timeline, pages of uploads, counts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sftp_gateway import errors
+from sftp_gateway.store import tables
+from sftp_gateway.store.database import Store
+from sftp_gateway.upload import Mode, State, Upload
+
+_uploads = tables.upload
+_WHOLE = [column for column in _uploads.c if column.name not in {"arrival", "source_kept"}]
+_LISTED = [column for column in _WHOLE if column.name != "findings"]
+_GET = sa.select(*_WHOLE).where(_uploads.c.id == sa.bindparam("upload_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the timeline of an upload: what happened, by whom, with which figures."""
+
+    id: int
+    at: datetime
+    event: str
+    by: str
+    detail: dict[str, Any]
+
+
+def get(store: Store, upload: int) -> Upload:
+    """Give an upload, its whole receipt included; NotFound."""
+    with store.read() as conn:
+        return find(conn, upload)
+
+
+def find(conn: sa.Connection, upload: int) -> Upload:
+    """Give an upload on an open connection; NotFound."""
+    row = conn.execute(_GET, {"upload_id": upload}).first()
+    if row is None:
+        raise errors.NotFound(f"no upload {upload}")
+    return of_row(row)
+
+
+def of_row(row: Any) -> Upload:
+    """Make the value of a row; a row without `findings` gives a receipt without them."""
+    receipt = row.receipt
+    if receipt is not None and "findings" in row._fields:
+        receipt = receipt | {"findings": row.findings or []}
+    return Upload(
+        id=row.id,
+        brand=row.brand,
+        mode=Mode(row.mode),
+        state=State(row.state),
+        name=row.name,
+        path=row.path,
+        via=row.via,
+        complete=row.complete,
+        bytes=row.bytes,
+        sha256=row.sha256,
+        received_at=row.received_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        reasons=tuple(row.reasons or ()),
+        waived=tuple(row.waived or ()),
+        base_version=row.base_version,
+        version=row.version,
+        source_upload=row.source_upload,
+        client=row.client,
+        receipt=receipt,
+    )
+
+
+def listing(  # noqa: PLR0913 - the filters of a list
+    store: Store,
+    *,
+    brand: str | None = None,
+    states: tuple[State, ...] = (),
+    since: datetime | None = None,
+    limit: int = 50,
+    before: int | None = None,
+) -> tuple[list[Upload], int | None]:
+    """List uploads, newest first, without findings, and the cursor (`before`) of the next page.
+
+    `receiving` is internal and never listed. Every page costs the same, whatever lies before it.
+    """
+    shown = set(states or State) - {State.RECEIVING}
+    if not shown or limit < 1:
+        return [], None
+    where = [] if brand is None else [_uploads.c.brand == brand]
+    where += [] if before is None else [_uploads.c.id < before]
+    with store.read() as conn:
+        if since is not None:
+            first = _first_since(conn, since)
+            if first is None:
+                return [], None
+            where += [_uploads.c.id >= first, _uploads.c.received_at >= since]
+        rows = conn.execute(_page(where, states and sorted(shown), limit + 1)).all()
+    found = [of_row(row) for row in rows[:limit]]
+    return found, found[-1].id if len(rows) > limit else None
+
+
+def _page(where: list[Any], states: Any, limit: int) -> sa.Select[Any]:
+    newest = _uploads.c.id.desc()
+    if not states:
+        # Not by a list of the other states: the primary key alone gives the order.
+        listed = _uploads.c.state != State.RECEIVING
+        return sa.select(*_LISTED).where(*where, listed).order_by(newest).limit(limit)
+    # One short index scan per state: states that are rare among a million are found at once.
+    ids = [
+        sa.select(
+            sa.select(_uploads.c.id).where(*where, _uploads.c.state == state).order_by(newest).limit(limit).subquery()
+        )
+        for state in states
+    ]
+    return sa.select(*_LISTED).where(_uploads.c.id.in_(sa.union_all(*ids))).order_by(newest).limit(limit)
+
+
+def _first_since(conn: sa.Connection, since: datetime) -> int | None:
+    """Find the lowest id received since then, so that a list never walks the history before it."""
+    # `+ 0`: else both planners walk the primary key up from 1 until a row is young enough.
+    query = sa.select(sa.func.min(_uploads.c.id + 0)).where(_uploads.c.received_at >= since)
+    return conn.execute(query).scalar()
+
+
+def events(store: Store, upload: int) -> list[Event]:
+    """Give the timeline of an upload, oldest first; NotFound."""
+    rows = tables.event
+    with store.read() as conn:
+        find(conn, upload)
+        found = conn.execute(sa.select(rows).where(rows.c.upload == upload).order_by(rows.c.id)).all()
+    return [Event(row.id, row.at, row.event, row.by, row.detail or {}) for row in found]
+
+
+def counts(store: Store) -> dict[State, int]:
+    """Count uploads by state; states that are empty are there with 0."""
+    query = sa.select(_uploads.c.state, sa.func.count()).group_by(_uploads.c.state)
+    with store.read() as conn:
+        found = {State(state): count for state, count in conn.execute(query)}
+    return {state: found.get(state, 0) for state in State if state is not State.RECEIVING}

@@ -1,0 +1,101 @@
+"""What becomes of jobs whose worker did not end them: taken over, put back, or given up."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from sftp_gateway import errors
+from sftp_gateway.store import journal, queue, tables, workers
+from sftp_gateway.store.database import Store, Transaction
+from sftp_gateway.store.queue import Kind, Place
+from sftp_gateway.upload import State
+
+LEASE_LIMIT_SECONDS = 3600.0
+TAKEOVERS_LIMIT = 20
+FAULT = {"code": "gateway_fault", "figure": None, "limit": None}
+
+_jobs = tables.job
+_RUNNING = sa.select(_jobs.c.id, _jobs.c.token, _jobs.c.owner, _jobs.c.lease_until).where(queue.IS_RUNNING)
+
+
+def recover(store: Store) -> None:
+    """Put back the jobs of dead owners and lapsed leases; a look at the few that run costs no lock."""
+    with store.read() as conn:
+        running = conn.execute(_RUNNING).all()
+        if not running:
+            return
+        now = Transaction(conn, store.clock).now
+    for row in running:
+        if _is_over(row.lease_until, now) or workers.is_gone(row.owner):
+            _take_over(store, row)
+
+
+def _is_over(lease_until: datetime, now: datetime) -> bool:
+    """Whether the lease lapsed; one longer than any that is given means the clock was set back."""
+    return lease_until < now or lease_until > now + timedelta(seconds=2 * LEASE_LIMIT_SECONDS)
+
+
+def _take_over(store: Store, seen: Any) -> None:
+    with store.write() as tx:
+        try:
+            row = held(tx, seen.id, seen.token, lease_until=seen.lease_until)
+        except errors.LeaseLost:
+            return
+        takeovers = row.takeovers + 1
+        if takeovers > TAKEOVERS_LIMIT:
+            fail(tx, row, f"its workers died {takeovers} times", row.failures)
+            return
+        values = {"place": Place.QUEUED, "owner": None, "lease_until": None, "takeovers": takeovers}
+        tx.conn.execute(ours(seen.id, seen.token).values(token=_jobs.c.token + 1, **values))
+        if row.kind == Kind.PROCESS:
+            journal.move(tx, row.upload, State.RECEIVED, detail={"why": "taken_over", "takeovers": takeovers})
+        tx.emit("job.taken_over", brand=row.brand, job=seen.id, owner=seen.owner, takeovers=takeovers)
+
+
+def held(tx: Transaction, job: int, token: int, lease_until: datetime | None = None) -> Any:
+    """Give a running job under this token, with its brand's turn held; LeaseLost."""
+    brand = tx.conn.execute(sa.select(_jobs.c.brand).where(_jobs.c.id == job)).scalar()
+    if brand is not None:
+        queue.lock(tx, brand)
+    where = [_jobs.c.id == job, _jobs.c.token == token, queue.IS_RUNNING]
+    where += [] if lease_until is None else [_jobs.c.lease_until == lease_until]
+    row = tx.conn.execute(sa.select(_jobs).where(*where).with_for_update()).first()
+    if row is None:
+        raise errors.LeaseLost(f"job {job} was taken over")
+    return row
+
+
+def fail(tx: Transaction, row: Any, error: str, failures: int) -> None:
+    """Free the brand of a job we cannot do: the upload is `failed`, we must act."""
+    values = {"place": Place.DONE, "owner": None, "lease_until": None, "failures": failures, "error": error}
+    tx.conn.execute(ours(row.id, row.token).values(token=_jobs.c.token + 1, **values))
+    if row.kind == Kind.PROCESS:
+        text = f"We could not process this file; the fault is ours and we look into it ({error})."
+        detail = {"error": error, "attempt": row.attempt}
+        reasons = [FAULT | {"text": text}]
+        journal.move(tx, row.upload, State.FAILED, detail=detail, finished_at=tx.now, reasons=reasons)
+    else:
+        journal.note(tx, row.brand, "job.failed", upload=row.upload, detail={"kind": row.kind, "error": error})
+    queue.promote(tx, row.brand)
+
+
+def ours(job: int, token: int) -> sa.Update:
+    """Give the update of a running job that hits no row once somebody else owns it."""
+    return sa.update(_jobs).where(_jobs.c.id == job, _jobs.c.token == token, queue.IS_RUNNING)
+
+
+def heal(store: Store) -> list[str]:
+    """Give every brand with waiting jobs and no head its head; should never find one (metric)."""
+    head = sa.alias(_jobs)
+    has_head = sa.exists().where(head.c.brand == _jobs.c.brand, head.c.place.in_([Place.QUEUED, Place.RUNNING]))
+    with store.read() as conn:
+        query = sa.select(_jobs.c.brand).distinct().where(queue.IS_WAITING, ~has_head)
+        stuck = [brand for (brand,) in conn.execute(query)]
+    for brand in stuck:
+        with store.write() as tx:
+            queue.lock(tx, brand)
+            if tx.conn.execute(sa.select(_jobs.c.id).where(_jobs.c.brand == brand, queue.IS_HEAD)).first() is None:
+                queue.promote(tx, brand)
+                tx.emit("queue.healed", brand=brand)
+    return stuck
