@@ -39,11 +39,10 @@ def unescape(cell: str) -> str:
 
 def escape_raw(record: bytes, delimiter: str, quote: str) -> bytes:
     """Put a `'` wherever a cell of a damaged record seems to begin with a sign: it cannot be told where cells are."""
-    pattern = rb"((?:^|[\r\n]|%b)%b?)('*[=+\-@\t])(?![\d.,]+(?:%b|$))" % (
-        re.escape(delimiter.encode()),
-        re.escape(quote.encode()),
-        re.escape(delimiter.encode()),
-    )
+    mark, sign = re.escape(delimiter.encode()), re.escape(quote.encode())
+    begins = rb"((?:^|[\r\n]|%b)%b?)" % (mark, sign)
+    executes = rb"('*(?:[=@\t]|[+\-](?![\d.,]+(?:%b|$))))" % mark
+    pattern = begins + executes
     return re.sub(pattern, rb"\1'\2", record)
 
 

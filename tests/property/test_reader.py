@@ -1,0 +1,158 @@
+"""The reader's promises over generated and mutated files: bytes add up, nothing is dropped, all engines agree where they must."""
+
+import csv
+import io
+import random
+import time
+
+import duckdb
+import pyarrow.csv
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sftp_gateway import errors
+from sftp_gateway.catalog.read import bounds
+from tests.unit.reading import KNOWN, read
+
+HEADER = ["sku", "name", "msrp", "description"]
+ALPHABET = "ab1 .,;|\t\"'\r\né漢=-"
+CELL = st.text(ALPHABET, max_size=12)
+
+
+def written(rows, delimiter, end, quoting):
+    if any("\r" in cell for row in rows for cell in row[1:]):
+        quoting = csv.QUOTE_ALL  # left to itself, Python writes a lone CR bare, which nothing can read back
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows([HEADER, *rows])
+    return out.getvalue().encode()
+
+
+@settings(derandomize=True, max_examples=100, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 999), CELL, CELL, CELL), min_size=1, max_size=30),
+    delimiter=st.sampled_from(",;\t|"),
+    end=st.sampled_from(["\n", "\r\n"]),
+    how=st.tuples(st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]), st.sampled_from([100, 4 * 1024**2])),
+)
+def test_what_python_writes_is_read_cell_for_cell(tmp_path_factory, rows, delimiter, end, how):
+    quoting, block = how
+    rows = [(f"S{number}", *cells) for number, *cells in rows]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bounds, "BLOCK_BYTES", block)
+        found = read(
+            tmp_path_factory.mktemp("r"),
+            written(rows, delimiter, end, quoting),
+            delimiter=delimiter,
+            quote='"',
+            complete=True,
+        )
+    assert found.rows == rows
+    assert not found.rejects
+    assert found.numbers == list(range(2, len(rows) + 2))
+
+
+def regular(seed):
+    chance = random.Random(seed)
+    cells = ("plain", 'a, "b"', "two\nlines", "é漢", "007", "1.50", "x;y|z")
+    return [(f"S{n}", *(chance.choice(cells) for _ in range(3))) for n in range(200)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_csv_arrow_and_duckdb_agree_with_us_on_regular_files(tmp_path, seed):
+    rows = regular(seed)
+    found = read(tmp_path, written(rows, ",", "\n", csv.QUOTE_MINIMAL))
+    path = tmp_path / "file"
+    arrow = pyarrow.csv.read_csv(
+        path,
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+        convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(HEADER, "string")),
+    )
+    duck = duckdb.connect().execute(
+        f"select * from read_csv('{path}', all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"')"
+    )
+    with path.open(encoding="utf-8", newline="") as file:
+        python = [tuple(row) for row in csv.reader(file)][1:]
+    assert found.rows == rows == python
+    assert found.rows == list(zip(*(column.to_pylist() for column in arrow.columns), strict=True))
+    assert found.rows == duck.fetchall()
+
+
+def mutated(chance, data):
+    data = bytearray(data)
+    for _ in range(chance.randrange(4)):
+        place = chance.randrange(len(data))
+        kind = chance.randrange(4)
+        if kind == 0:
+            data[place:place] = chance.choice([b'"', b",", b"\n", b"\xff", b"\0", b"\r", b"'", b'\\"', b'""'])
+        elif kind == 1:
+            del data[place : place + chance.choice([1, 1, 5])]
+        elif kind == 2:
+            data[place] = chance.randrange(256)
+        else:
+            data[place:place] = data[chance.randrange(len(data)) :][:20]
+        data = data or bytearray(b"x")
+    return bytes(data)
+
+
+def seeds(kind, chance):
+    """A well-formed file of a kind."""
+    rows = [
+        (f"S{n}", *(chance.choice(["a", "b c", 'q "x", y', "l\nm", "é", ""]) for _ in range(3))) for n in range(1, 25)
+    ]
+    if kind == "csv":
+        data = written(rows, chance.choice(",;\t|"), chance.choice(["\n", "\r\n", "\r"]), csv.QUOTE_MINIMAL)
+        return data.decode().encode(chance.choice(["utf-8", "utf-8", "utf-16", "cp1252"]))
+    items = ['{"sku":"' + row[0] + '","name":"a\\"]}","msrp":1.5}' for row in rows]
+    return (("[" + ",\n".join(items) + "]") if kind == "array" else "\n".join(items) + "\n").encode()
+
+
+def fuzz(folder, kind, seconds, first_seed):
+    """Mutate and read until the time is over; the number of files."""
+    end, seed = time.monotonic() + seconds, first_seed
+    while time.monotonic() < end:
+        chance = random.Random(f"{kind}{seed}")
+        data = mutated(chance, seeds(kind, chance))
+        try:
+            found = read(folder, data, complete=True, known_headers=KNOWN)
+        except errors.Refused:
+            pass
+        except Exception as error:
+            error.add_note(f"{kind}, seed {seed}: {data!r}")
+            raise
+        else:
+            numbers = [*found.numbers, *(item.finding.row for item in found.rejects)]
+            assert len(set(numbers)) == len(numbers), f"{kind}, seed {seed}"
+            for raw in (*found.raws, *(item.raw for item in found.rejects)):
+                assert raw in data, f"{kind}, seed {seed}"
+        seed += 1
+    return seed - first_seed
+
+
+@pytest.mark.parametrize("kind", ["csv", "array", "lines"])
+@pytest.mark.parametrize("block", [300, 4 * 1024**2])
+def test_no_mutation_crashes_hangs_or_drops_a_byte(tmp_path, monkeypatch, kind, block):
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", block)
+    assert fuzz(tmp_path, kind, 1.5, 0) > 10
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("kind", ["csv", "array", "lines"])
+def test_no_mutation_crashes_for_longer(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", 300)
+    assert fuzz(tmp_path, kind, 90, 1_000_000) > 1000
+
+
+@settings(derandomize=True, max_examples=100, deadline=None)
+@given(place=st.integers(0, 59), damage=st.sampled_from(['"', 'x"', '"x" y']), quoted=st.booleans())
+def test_one_bad_quote_costs_one_row_at_most(tmp_path_factory, place, damage, quoted):
+    rows = [
+        (f"S{n}", 'a, "b"' if quoted else "a", "1", "two\nlines" if n % 7 == 3 and quoted else "d") for n in range(60)
+    ]
+    lines = [written([row], ",", "\n", csv.QUOTE_MINIMAL).split(b"\n", 1)[1] for row in rows]
+    cells = lines[place].split(b",", 1)
+    lines[place] = cells[0] + b"," + damage.encode() + b"," + b",".join([b"1", b"d"]) + b"\n"
+    data = ",".join(HEADER).encode() + b"\n" + b"".join(lines)
+    found = read(tmp_path_factory.mktemp("q"), data, complete=True)
+    kept = {row[0] for row in found.rows}
+    assert {row[0] for number, row in enumerate(rows) if number != place} <= kept
