@@ -46,6 +46,9 @@ class Client:
         for start in range(0, len(text), 4096):
             await file.write(text[start : start + 4096])
         await file.close()
+        # This client's close says nothing at all when the connection is gone already: no answer, no acknowledgement.
+        if sftp._handler._writer is None:
+            raise asyncssh.SFTPConnectionLost("gone before CLOSE was answered")
         self.acknowledged[name] = self.sent[name]
 
 
