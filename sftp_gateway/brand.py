@@ -55,7 +55,7 @@ class BrandSettings:
     """Overrides of `Guards` fields by name."""
 
     def guard_limits(self, default: Guards) -> Guards:
-        """The gateway's guard thresholds with this brand's own put over them."""
+        """Give the gateway's guard thresholds with this brand's own put over them."""
         values = {name: getattr(default, name) for name in Guards.__slots__}
         for name, value in self.guards.items():
             values[name] = type(values[name])(value)

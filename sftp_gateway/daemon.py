@@ -29,11 +29,13 @@ would hide it; systemd starts a whole gateway again.
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sftp_gateway import __version__, blobs, config, logs, mail, retention
@@ -219,6 +221,7 @@ class Daemon:
             room=loans.room,
             sftp_address=(self.settings.sftp.public_host or socket.getfqdn(), self._sftp_port()),
             public_url=web.public_url,
+            session_key=await asyncio.to_thread(_session_key, self.settings.storage.root / "keys" / "session.key"),
         )
         try:
             self.server = app.Server(built, web.host, web.port, web.trusted_proxies)
@@ -363,6 +366,13 @@ async def _all(tasks: list[asyncio.Task[None]]) -> bool:
 def _call_soon(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
     """Call it on the loop, from any thread."""
     loop.call_soon_threadsafe(what)
+
+
+def _session_key(path: Path) -> bytes:
+    """Give the key that signs the page's cookies, made at the first start: a restart signs nobody out."""
+    if not path.exists():
+        blobs.place_secret(path, secrets.token_bytes(32))
+    return path.read_bytes()
 
 
 def _told(fault: BaseException | None) -> str:

@@ -12,6 +12,8 @@
     │   └── DiskFull
     ├── LeaseLost            another worker owns this job now; drop the work, write nothing   exit 69
     └── Broken               our fault: a child died, an invariant does not hold              exit 70
+
+The exit code is that of the verb which met the error (spec §9).
 """
 
 

@@ -14,6 +14,8 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Storage:
+    """Where everything lives."""
+
     root: Path = Path("/var/lib/sftp-gateway")
     files: str = ""
     """`s3://bucket/prefix`, or empty: blobs, catalog and results on local disk under `root`."""
@@ -21,12 +23,16 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
+    """Which database."""
+
     url: str = ""
     """SQLAlchemy URL; empty: SQLite at `storage.root`/gateway.db."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sftp:
+    """The front door: address, algorithms, who is kept out, how many may be in."""
+
     host: str = "0.0.0.0"  # noqa: S104 - the front door faces the brands
     port: int = 2222
     public_host: str = ""
@@ -53,6 +59,8 @@ class Sftp:
 
 @dataclass(frozen=True, slots=True)
 class Web:
+    """The status endpoint."""
+
     host: str = "127.0.0.1"
     port: int = 8080
     public_url: str = ""
@@ -62,6 +70,8 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
+    """When a file is finished, and how long it stays visible."""
+
     settle_seconds: float = 1.0
     quiet_seconds: float = 5.0
     rescan_seconds: float = 30.0
@@ -86,6 +96,8 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
+    """How uploads are worked on."""
+
     processes: int = 2
     memory_bytes: int = GIB
     small_bytes: int = 16 * MIB
@@ -98,6 +110,8 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
+    """How much a brand may have lying here."""
+
     max_file_bytes: int = 10 * GIB
     quota_bytes: int = 20 * GIB
     quota_files: int = 10_000
@@ -106,6 +120,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
+    """How contacts are told."""
+
     host: str = ""
     """Empty: no mail is sent."""
     port: int = 25
@@ -117,6 +133,8 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
+    """How long bytes, results and versions are kept."""
+
     sources_seconds: float = 90 * DAY
     results_seconds: float = 90 * DAY
     home_seconds: float = 30 * DAY
@@ -125,12 +143,16 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
+    """Which columns and rules."""
+
     rules: Path | None = None
     """None: the catalog.toml that comes with the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
+    """What is logged, and how."""
+
     level: str = "info"
     format: str = "auto"
     """`auto` (JSON when not on a terminal), `json` or `text`."""
@@ -138,6 +160,8 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """Every section; `config.load` makes it."""
+
     storage: Storage = Storage()
     store: StoreSettings = StoreSettings()
     sftp: Sftp = Sftp()
@@ -145,7 +169,7 @@ class Settings:
     intake: Intake = Intake()
     worker: Worker = Worker()
     limits: Limits = Limits()
-    guards: Guards = Guards()
+    guards: Guards = Guards()  # noqa: RUF009 - frozen, as the others
     mail: Mail = Mail()
     retention: Retention = Retention()
     catalog: Catalog = Catalog()

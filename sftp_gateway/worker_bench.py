@@ -24,7 +24,7 @@ ENDLESS = 1_000_000
 Progress = Callable[[str, float], None]
 
 
-class Stopped(GatewayError):  # noqa: N818 - a fact, as the whole tree of errors is
+class Stopped(GatewayError):
     """The gateway shuts down: the job goes back, no try is counted."""
 
 

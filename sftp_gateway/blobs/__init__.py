@@ -7,10 +7,21 @@ store's rows say what a blob is for, and retention removes what no row refers to
 from sftp_gateway import settings
 from sftp_gateway.blobs.area import Area, Blob, Files, safe_name
 from sftp_gateway.blobs.local import LocalFiles
-from sftp_gateway.blobs.place import place, sync_directory, sync_file
+from sftp_gateway.blobs.place import place, place_secret, sync_directory, sync_file
 from sftp_gateway.errors import ConfigError
 
-__all__ = ["Area", "Blob", "Files", "LocalFiles", "open_files", "place", "safe_name", "sync_directory", "sync_file"]
+__all__ = [
+    "Area",
+    "Blob",
+    "Files",
+    "LocalFiles",
+    "open_files",
+    "place",
+    "place_secret",
+    "safe_name",
+    "sync_directory",
+    "sync_file",
+]
 
 
 def open_files(storage: settings.Storage) -> Files:

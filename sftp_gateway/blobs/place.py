@@ -51,6 +51,24 @@ def place(tmp: Path, final: Path) -> None:
         sync_directory(final.parent)
 
 
+def place_secret(path: Path, data: bytes) -> None:
+    """Put a secret at `path`, whole, durable and 0600, unless there is one: the first of several processes wins."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    with disk_errors(path):
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(temporary)
+        finally:
+            temporary.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
 def make_directories(path: Path) -> None:
     """Make a directory and those above it, each entry on the disk."""
     if path.is_dir():

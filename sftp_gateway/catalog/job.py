@@ -43,7 +43,8 @@ class Corrected:
     """The upload a correction names: `base_version` is what that upload was compared with.
 
     `changes` are the change files (Parquet) of versions later than it, oldest first. `accepted`
-    is set while that upload is `held`: its accepted rows, to be joined by the corrected ones."""
+    is set while that upload is `held`: its accepted rows, to be joined by the corrected ones.
+    """
 
     upload: int
     state: State
@@ -96,9 +97,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A file made in `Job.out`: `kind` is errors, errors_json, corrections, withheld (result files
-    with `name` as listed in the home), catalog, changes, changes_csv (of the version), keys (the
-    withheld set) or accepted (a held upload's rows)."""
+    """A file made in `Job.out`.
+
+    `kind` is errors, errors_json, corrections, withheld (result files with `name` as listed in the
+    home), catalog, changes, changes_csv (of the version), keys (the withheld set) or accepted (a held
+    upload's rows).
+    """
 
     kind: str
     name: str
@@ -113,7 +117,8 @@ class Outcome:
     `receipt`: spec §8 without what only the store knows (`state`, `version`, times.finished are
     set by it). `version`: number the catalog file is meant for (base + 1), None if none is made.
     `withheld`: the brand's withheld set from now on (its keys are the Made of kind `keys`);
-    `keeps_withheld`: leave the set as it is (modes other than full, refused files, holds)."""
+    `keeps_withheld`: leave the set as it is (modes other than full, refused files, holds).
+    """
 
     state: State
     receipt: dict[str, Any]
@@ -138,7 +143,8 @@ class Outcome:
 class Remade:
     """A version made from versions, without an upload: a release or a rollback.
 
-    `made` holds the kinds catalog, changes and changes_csv; `changes` the counts of receipt.CHANGES."""
+    `made` holds the kinds catalog, changes and changes_csv; `changes` the counts of receipt.CHANGES.
+    """
 
     number: int
     made: tuple[Made, ...]

@@ -170,7 +170,7 @@ def erase(options: argparse.Namespace) -> None:
     if options.json:
         output.as_json(proof)
     else:
-        print(f"Erased {options.brand}: " + ", ".join(f"{v} {k}" for k, v in proof.items() if k not in ("brand",)))
+        print(f"Erased {options.brand}: " + ", ".join(f"{v} {k}" for k, v in proof.items() if k != "brand"))
 
 
 def _switch(options: argparse.Namespace, *, enabled: bool) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from sftp_gateway import config, upload
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import headers, inspect as reading, schema
+from sftp_gateway.catalog import headers, schema
+from sftp_gateway.catalog import inspect as reading
 from sftp_gateway.catalog.read.source import Hints
 from sftp_gateway.cli import opening, output
 from sftp_gateway.errors import NotFound, Refused

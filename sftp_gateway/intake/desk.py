@@ -54,7 +54,7 @@ class Taken:
     reason: dict[str, Any] | None
 
 
-class Lost(Exception):  # noqa: N818 - a fact, not an error of ours
+class Lost(Exception):
     """The bytes that a row speaks of are not there, or not those."""
 
 

@@ -1,16 +1,13 @@
 """The keys by which clients recognise the gateway: made once, loaded, shown as fingerprints."""
 
 import base64
-import contextlib
 import hashlib
-import os
-import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import asyncssh
 
-from sftp_gateway import errors
+from sftp_gateway import blobs, errors
 from sftp_gateway.sftp import algorithms
 
 NAME = "ssh_host_ed25519_key"
@@ -25,30 +22,12 @@ def ensure(folder: Path) -> Path:
     path = folder / NAME
     try:
         if not path.exists():
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _place(path, asyncssh.generate_private_key("ssh-ed25519", comment="sftp-gateway").export_private_key())
-    except OSError as exc:
-        raise errors.ConfigError(f"Cannot make the SFTP host key {path}: {exc.strerror}") from None
+            blobs.place_secret(
+                path, asyncssh.generate_private_key("ssh-ed25519", comment="sftp-gateway").export_private_key()
+            )
+    except (OSError, errors.Unavailable) as exc:
+        raise errors.ConfigError(f"Cannot make the SFTP host key {path}: {exc}") from None
     return path
-
-
-def _place(path: Path, text: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(temporary)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def load(paths: Sequence[Path], folder: Path, algorithms_name: str = "default") -> list[asyncssh.SSHKeyPair]:

@@ -31,7 +31,7 @@ KINDS: dict[str, tuple[int, str, str]] = {
 }
 
 
-class Problem(Exception):  # noqa: N818 - the word of RFC 9457
+class Problem(Exception):
     """An answer that is an error; `kind` is a key of `KINDS`, `detail` one line for a person."""
 
     def __init__(self, kind: str, detail: str = "", headers: Mapping[str, str] | None = None) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class Failed(Exception):  # noqa: N818 - an error is a fact (house §4)
+class Failed(Exception):
     """The client says that it did not work."""
 
 
-class NotInstalled(Exception):  # noqa: N818 - as above
+class NotInstalled(Exception):
     """The client is not on this machine."""
 
 
