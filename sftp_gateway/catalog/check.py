@@ -314,8 +314,9 @@ class _Judgement:
         if column.required and values.null_count:
             blank = mask(pc.is_null(values))
             blank &= True if given is None else ~given
-            blank = blank if self.live is None else blank & self.live
             key = column.name in self.checker.schema.key
+            if self.live is not None and not key:
+                blank &= self.live
             for fault in limits.absent(column, blank, partial=self.checker.partial and not key):
                 self._blame(column.name, fault, self._severity(column.name))
         for fault in limits.broken(column, values):

@@ -28,7 +28,7 @@ Columns = Callable[[str], Any]
 """Gives the typed array of a column by name; `_base.NAME` for a measure's amount."""
 
 
-class Malformed(ValueError):  # noqa: N818 - errors are named as facts
+class Malformed(ValueError):
     """The expression cannot be understood; the text says where and why."""
 
 

@@ -11,7 +11,7 @@ from sftp_gateway.catalog.types.cells import Cells, Mask, Rows, mask, matches, w
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
 
 _TIME = (
-    r"(?:(?:[T ]|, ) ?(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]{1,9}))?)?"
+    r"(?:(?:[T ]|, ) ?(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]{1,9}))?)?)?"
     r" ?(?P<half>[aApP]\.?[mM]\.?)?"
     r" ?(?P<zone>Z|z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$"
 )
@@ -25,7 +25,7 @@ _MONTH_NAMED = (
 )
 _MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
 _MOMENT = pa.timestamp("us", "UTC")
-_DAY = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+_DAY = "[12][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
 _CERTAIN_DATE = f"^{_DAY}$"
 _CERTAIN_MOMENT = f"^{_DAY}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
 _ZONED = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
@@ -35,10 +35,10 @@ Ints = npt.NDArray[np.int64]
 def read_date(cells: Cells, dialect: Dialect) -> Reading:
     """Type a column as date32; a time of day other than midnight is a fault."""
     cells = cells.trimmed
-    try:
-        return Reading(pc.cast(cells.nulled, pa.date32()))
-    except pa.ArrowInvalid:
-        found = _Found(cells, dialect, _CERTAIN_DATE, pa.date32())
+    quick = _quick(cells.nulled, pa.date32())
+    if quick is not None:
+        return Reading(quick)
+    found = _Found(cells, dialect, _CERTAIN_DATE, pa.date32())
     timed = found.good & (found.micros % 86_400_000_000 != 0)
     good = found.good & ~timed
     days = with_nulls(pa.array((found.micros // 86_400_000_000).astype(np.int32)).cast(pa.date32()), good)
@@ -53,11 +53,9 @@ def read_moment(cells: Cells, dialect: Dialect) -> Reading:
     """Type a column as timestamp in UTC; without a zone the brand's counts, and a mere date is 00:00 UTC."""
     cells = cells.trimmed
     values = cells.nulled
-    try:
-        if _all_zoned(cells, values):
-            return Reading(pc.cast(values, _MOMENT))
-    except pa.ArrowInvalid:
-        pass
+    quick = _quick(values, _MOMENT) if _all_zoned(cells, values) else None
+    if quick is not None:
+        return Reading(quick)
     found = _Found(cells, dialect, _CERTAIN_MOMENT, _MOMENT)
     naive = with_nulls(pa.array(found.micros).cast(pa.timestamp("us")), found.good)
     local = found.good & found.timed & ~found.zoned
@@ -66,6 +64,20 @@ def read_moment(cells: Cells, dialect: Dialect) -> Reading:
         there = pc.assume_timezone(naive, dialect.timezone, ambiguous="earliest", nonexistent="earliest")
         moments = pc.if_else(pa.array(local), pc.cast(there, _MOMENT), moments)
     return Reading(moments, found.faults("a date and time"))
+
+
+def _quick(values: Any, kind: Any) -> Any:
+    """Cast the whole column in C; None where a cell is not ISO 8601, or in the year 0, which Arrow takes."""
+    try:
+        found = pc.cast(values, kind)
+    except pa.ArrowInvalid:
+        return None
+    first = pc.min(found).cast(_COUNTS[kind]).as_py()
+    return found if first is None or first >= _YEAR_ONE[kind] else None
+
+
+_COUNTS = {pa.date32(): pa.int32(), _MOMENT: pa.int64()}
+_YEAR_ONE = {pa.date32(): -719_162, _MOMENT: -719_162 * 86_400_000_000}
 
 
 def _all_zoned(cells: Cells, values: Any) -> bool:
@@ -203,7 +215,9 @@ def _moment(year: Ints, month: Ints, day: Ints, parts: Any) -> tuple[Ints, Mask]
     months = ((year - 1970) * 12 + np.clip(month, 1, 12) - 1).astype("datetime64[M]")
     start, end = (moment.astype("datetime64[D]").astype(np.int64) for moment in (months, months + 1))
     possible &= (day >= 1) & (day <= end - start)
-    seconds = (start + day - 1) * 86_400 + hour * 3600 + minute * 60 + second - _offset(parts)
+    east = _offset(parts)
+    possible &= np.abs(east) <= 14 * 3600  # no place on Earth is further from UTC
+    seconds = (start + day - 1) * 86_400 + hour * 3600 + minute * 60 + second - east
     return seconds * 1_000_000 + _micros(parts), possible
 
 

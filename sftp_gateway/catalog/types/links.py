@@ -42,9 +42,7 @@ def read_links(cells: Cells) -> Reading:
     """
     cells = cells.trimmed
     values = cells.nulled
-    faults: list[Fault] = []
-    if cells.lowest < 0x20:
-        values, faults = text.without_controls(cells, values)
+    values, faults = text.without_controls(cells, values)
     if _plainly_clean(cells):
         return Reading(values, faults)
     rows = np.flatnonzero(cells.filled & ~matches(values, _CLEAN))
@@ -83,9 +81,7 @@ def read_words(cells: Cells) -> Reading:
     """Type a list of words, split at `|` and `,`."""
     cells = cells.trimmed
     values = cells.nulled
-    faults: list[Fault] = []
-    if cells.lowest < 0x20:
-        values, faults = text.without_controls(cells, values)
+    values, faults = text.without_controls(cells, values)
     if not cells.has(b",", b"|"):
         return Reading(values, faults)
     values = pc.replace_substring_regex(values, r"\s*[|,][\s|,]*", "|")

@@ -47,24 +47,23 @@ def read(
     if not filled.any():
         return Reading(values, faults)
     index = np.flatnonzero(filled)
-    loose = _Loose(index, clear, [{} for _ in index], [])
+    loose = _Loose(index, clear, [{} for _ in index])
     for cells in bare:
-        loose.add_bare(cells)
+        bad = index[loose.add_bare(cells)]
+        if bad.size:
+            faults.append(_not_an_entry(bad, cells))
     for names, cells in pairs:
         loose.add_pair(names, cells)
     for name, column in columns.items():
         loose.add_named(name, column)
-    if loose.bad:
-        faults.append(_not_an_entry(index[loose.bad]))
     return Reading(loose.over(values), faults)
 
 
 def _clean(cells: Cells, faults: list[Fault]) -> Any:
     cells = cells.trimmed
     values = cells.nulled
-    if cells.lowest < 0x20:
-        values, found = text.without_controls(cells, values)
-        faults += found
+    values, found = text.without_controls(cells, values)
+    faults += found
     return values
 
 
@@ -96,15 +95,17 @@ class _Loose:
     rows: Rows
     clear: str | None
     entries: list[dict[str, str | None]]
-    bad: list[int]
 
-    def add_bare(self, cells: Cells) -> None:
+    def add_bare(self, cells: Cells) -> list[int]:
+        """Add what bare cells say; give the places of those that cannot be read."""
+        bad = []
         for at, cell in enumerate(cells.trimmed.array.take(pa.array(self.rows)).to_pylist()):
             found = parse(cell)
             if found is None:
-                self.bad.append(at)
+                bad.append(at)
             else:
                 self.entries[at] |= found
+        return bad
 
     def add_pair(self, names: Cells, cells: Cells) -> None:
         take = pa.array(self.rows)
@@ -169,6 +170,8 @@ def _from_json(cell: str) -> dict[str, str] | None:
     }
 
 
-def _not_an_entry(rows: Rows) -> Fault:
+def _not_an_entry(rows: Rows, cells: Cells) -> Fault:
     message = "does not say what it is the value of"
-    return Fault("FIELD_TYPE", rows, message, "write `Name: value`, like Width: Regular")
+    return Fault(
+        "FIELD_TYPE", rows, message, "write `Name: value`, like Width: Regular", values=cells.array.take(pa.array(rows))
+    )

@@ -27,7 +27,7 @@ def read(cells: Cells, dialect: Dialect, dimension: str) -> Reading:
     reading = numbers.read(Cells(pc.fill_null(number, "")), dialect, 10)
     negative = mask(pc.less(reading.values, pa.scalar(0, reading.values.type)))
     values = with_nulls(reading.values, ~wrong & ~negative)
-    faults = [fault for fault in reading.faults if not wrong[fault.rows].all()] + _unit_faults(wrong, dimension)
+    faults = [fault.without(wrong) for fault in reading.faults] + _unit_faults(wrong, dimension)
     if negative.any():
         faults.append(Fault("FIELD_RANGE", np.flatnonzero(negative), "is below zero", "write a measure of 0 or more"))
     text = _joined(plain_text(values), names)

@@ -39,7 +39,7 @@ def split(cells: Cells) -> tuple[Any, Any, Mask] | None:
     A cell that is no number with an affix stays whole among the texts, for `numbers` to complain about.
     """
     values = cells.nulled
-    if cells.lowest >= 0x2B and cells.highest < 0x3A:  # only digits and + , - . /
+    if cells.lowest >= 0x2B and cells.highest < 0x3A and not cells.has(b"/"):  # only digits and + , - .
         return None
     bare = ~cells.filled | matches(values, rf"^[0-9{numbers.GAPS}.,+-]*$")
     if bare.all():

@@ -25,9 +25,7 @@ def read(cells: Cells, *, key: bool = False, identifier: bool = False) -> Readin
     """Type a column as string; keys are trimmed and composed (NFC)."""
     cells = cells.trimmed if key else cells
     values = cells.nulled
-    faults: list[Fault] = []
-    if cells.lowest < 0x20 or cells.has(b"\x7f"):
-        values, faults = without_controls(cells, values, key=key)
+    values, faults = without_controls(cells, values, key=key)
     if cells.highest >= 0x80:
         faults += mojibake(cells, values)
         values = pc.utf8_normalize(values, form="NFC") if key else values
@@ -60,8 +58,12 @@ def without_controls(cells: Cells, values: Any, *, key: bool = False) -> tuple[A
 
 def _has_controls(cells: Cells) -> bool:
     """Whether there is a control character but tab, CR and LF."""
+    if cells.has(b"\x7f"):
+        return True
+    if cells.lowest >= 0x20:
+        return False
     low = cells.octets[np.flatnonzero(cells.octets < 0x20)]
-    return bool((~np.isin(low, (0x09, 0x0A, 0x0D))).any()) or cells.has(b"\x7f")
+    return bool((~np.isin(low, (0x09, 0x0A, 0x0D))).any())
 
 
 def mojibake(cells: Cells, values: Any) -> list[Fault]:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from sftp_gateway.catalog.types.cells import Mask, Rows
 
 Texts = str | Sequence[str] | Any
@@ -24,6 +26,21 @@ class Fault:
     severity: str = ""
     values: Texts | None = None
     """What to show as the value where it is not the cell (one item of a list)."""
+
+    def without(self, rows: Mask) -> "Fault":
+        """Leave out the rows of a mask over the block."""
+        keep = ~rows[self.rows]
+        if keep.all():
+            return self
+        texts = (self.message, self.suggestion, self.values)
+        message, suggestion, values = (_kept(text, keep) for text in texts)
+        return Fault(self.code, self.rows[keep], message, suggestion, self.severity, values)
+
+
+def _kept(texts: Any, keep: Mask) -> Any:
+    if texts is None or isinstance(texts, str):
+        return texts
+    return pa.array(texts, pa.string()).filter(pa.array(keep))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +70,7 @@ class Dialect:
     unit_rows: tuple[tuple[Mask, str], ...] = ()
 
 
-class NeedsEvidence(Exception):  # noqa: N818 - not an error: a request for a survey of the whole file
+class NeedsEvidence(Exception):
     """Columns hold values that read two ways, and nothing decides yet: survey the file, then start again."""
 
     def __init__(self, columns: frozenset[str]) -> None:
@@ -65,5 +82,5 @@ class NeedsEvidence(Exception):  # noqa: N818 - not an error: a request for a su
         return type(self), (self.columns,)
 
 
-class Undecided(Exception):  # noqa: N818 - see NeedsEvidence
+class Undecided(Exception):
     """A column needs evidence; `check` adds its name."""
