@@ -5,7 +5,7 @@ lines come in this order: updated, created, deleted, removed, each by position.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,20 +20,16 @@ from sftp_gateway.catalog.engine import Connection, identifier
 SCHEMA = pa.schema([(name, pa.string()) for name in ("op", "key", "column", "before", "after")])
 
 
-@dataclass(slots=True)
+COUNTED_COLUMNS = 6
+"""Columns compared in one join: DuckDB sets aside about 6 MB for every column that goes through one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Prices:
-    """Of one money column: products that have a price on both sides of an update, and how many moved far."""
+    """Of one money column: updated products that have a price on both sides, and how many of these moved far."""
 
     both: int = 0
     moved: int = 0
-
-
-@dataclass(slots=True)
-class Told:
-    """What was written: products updated in at least one column, and how prices moved."""
-
-    updated: int = 0
-    prices: dict[str, Prices] = field(default_factory=dict)
 
 
 class Writer:
@@ -63,92 +59,107 @@ class Writer:
                 file.close()
 
 
-def fetch(connection: Connection, *, keep: str) -> None:
-    """Copy the rows that are needed whole to `fresh` and `old`.
+def fetch(connection: Connection, new: pa.Schema, base: pa.Schema, *, keep: str) -> None:
+    """Copy the rows that are needed whole, in the columns of `new` and `base`, to `fresh` and `old`.
 
     `fresh`: those of `live` that update a product. `old`: those of `base_rows` that are updated or deleted,
     or that stay although they are absent, as `keep` (SQL over `kept`) says.
     """
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM live WHERE _pos IN "
+        f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {_listed(new)} FROM live WHERE _pos IN "
         "(SELECT pos FROM pairs WHERE pos IS NOT NULL AND bpos IS NOT NULL AND NOT removes)"
     )
     connection.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE old AS SELECT * FROM base_rows WHERE _pos IN (
+        CREATE OR REPLACE TEMP TABLE old AS SELECT {_listed(base)} FROM base_rows WHERE _pos IN (
             SELECT bpos FROM pairs WHERE pos IS NOT NULL AND bpos IS NOT NULL
             UNION ALL SELECT bpos FROM kept WHERE {keep})
         """  # noqa: S608 - the condition is ours
     )
 
 
-def tell_updated(connection: Connection, columns: Sequence[diff.Compared], writer: Writer, *, move: float) -> Told:
-    """Write what changed in each updated product; `old` holds what they were. `move`: share of a far price."""
+def _listed(schema: pa.Schema) -> str:
+    return ", ".join([*(identifier(name) for name in schema.names), "_pos"])
+
+
+_UPDATED = "FROM pairs p JOIN fresh n ON n._pos = p.pos JOIN old b ON b._pos = p.bpos WHERE NOT p.removes"
+
+
+def tell_updated(
+    connection: Connection, columns: Sequence[diff.Compared], writer: Writer, *, move: float
+) -> dict[str, Prices]:
+    """Write what changed in each updated product; `old` holds what they were. Gives how prices moved.
+
+    `move`: share of a far move. First it is counted which columns changed at all: a day's changes are in few.
+    """
+    prices: dict[str, Prices] = {}
+    changed = []
+    for first in range(0, len(columns), COUNTED_COLUMNS):
+        group = columns[first : first + COUNTED_COLUMNS]
+        counts = list(engine.one(connection, _counting(group, move)))
+        for column in group:
+            if counts.pop(0):
+                changed.append(column)
+            if column.is_price:
+                prices[column.name] = Prices(counts.pop(0), counts.pop(0))
+    if changed:
+        for batch in engine.reader(connection, _showing(changed), rows=10_000):
+            writer.add(_told(batch, changed))
+    return prices
+
+
+def _counting(columns: Sequence[diff.Compared], move: float) -> str:
+    """Give SQL that counts of each column changes and, of prices, pairs and far moves.
+
+    Sums of 0 and 1, not FILTER: that would copy all columns of a pair once for every count.
+    """
+    counts = []
+    for column in columns:
+        counts.append(_times(column.differs))
+        if column.is_price:
+            name = identifier(column.name)
+            counts.append(_times(f"n.{name} IS NOT NULL AND b.{name} IS NOT NULL"))
+            counts.append(_times(f"abs(n.{name} - b.{name}) > abs(b.{name}) * {move:.6f}::DECIMAL(9, 6)"))
+    return f"SELECT {', '.join(counts)} {_UPDATED}"
+
+
+def _times(condition: str) -> str:
+    return f"sum(({condition})::INTEGER)"
+
+
+def _showing(columns: Sequence[diff.Compared]) -> str:
     parts = ["p.pos", "p.k"]
     for index, column in enumerate(columns):
         name = identifier(column.name)
         parts += [
             f"n.{name} AS n{index}" if column.new else f"NULL::VARCHAR AS n{index}",
             f"b.{name} AS b{index}" if column.base else f"NULL::VARCHAR AS b{index}",
-            f"{column.new or 'NULL'} IS DISTINCT FROM {column.base or 'NULL'} AS d{index}",
+            f"{column.differs} AS d{index}",
         ]
-    query = (
-        f"SELECT {', '.join(parts)} FROM pairs p JOIN fresh n ON n._pos = p.pos JOIN old b ON b._pos = p.bpos "  # noqa: S608 - names are quoted
-        "WHERE NOT p.removes ORDER BY p.pos"
-    )
-    told = Told()
-    for batch in engine.reader(connection, query, rows=20_000):
-        _tell_batch(batch, columns, writer, told, move)
-    return told
+    return f"SELECT {', '.join(parts)} {_UPDATED} ORDER BY p.pos"
 
 
-def _tell_batch(
-    batch: pa.RecordBatch, columns: Sequence[diff.Compared], writer: Writer, told: Told, move: float
-) -> None:
-    lines: list[pa.Table] = []
-    touched = np.zeros(batch.num_rows, dtype=bool)
-    for index, column in enumerate(columns):
-        new, old = batch.column(f"n{index}"), batch.column(f"b{index}")
-        if pa.types.is_decimal(new.type) and new.type == old.type and new.type.scale == 4:
-            _count_moves(new, old, told.prices.setdefault(column.name, Prices()), move)
-        changed = np.asarray(batch.column(f"d{index}").to_pylist(), dtype=bool)
-        if changed.any():
-            touched |= changed
-            lines.append(_lines(batch, pa.array(changed), column.name, index))
-    told.updated += int(touched.sum())
-    if lines:
-        table = pa.concat_tables(lines).sort_by([("pos", "ascending"), ("index", "ascending")])
-        writer.add(table.select(SCHEMA.names))
+def _told(batch: pa.RecordBatch, columns: Sequence[diff.Compared]) -> pa.Table:
+    """Give the lines of a batch of products, product by product, in the order of the columns."""
+    lines = [_lines(batch, column.name, index) for index, column in enumerate(columns)]
+    table = pa.concat_tables(lines).sort_by([("pos", "ascending"), ("index", "ascending")])
+    return table.select(SCHEMA.names)
 
 
-def _lines(batch: pa.RecordBatch, mask: pa.Array, name: str, index: int) -> pa.Table:
-    new, old = batch.column(f"n{index}"), batch.column(f"b{index}")
-    positions = batch.column("pos").filter(mask)
-    rows = len(positions)
+def _lines(batch: pa.RecordBatch, name: str, index: int) -> pa.Table:
+    batch = batch.filter(batch.column(f"d{index}"))
+    rows = batch.num_rows
     return pa.table(
         {
-            "pos": positions,
+            "pos": batch.column("pos"),
             "index": pa.array(np.full(rows, index)),
             "op": pa.array(["updated"] * rows, pa.string()),
-            "key": batch.column("k").filter(mask),
+            "key": batch.column("k"),
             "column": pa.array([name] * rows, pa.string()),
-            "before": pc.fill_null(cells.text(old.filter(mask)), ""),
-            "after": pc.fill_null(cells.text(new.filter(mask)), ""),
+            "before": pc.fill_null(cells.text(batch.column(f"b{index}")), ""),
+            "after": pc.fill_null(cells.text(batch.column(f"n{index}")), ""),
         }
     )
-
-
-def _count_moves(new: pa.Array, old: pa.Array, prices: Prices, move: float) -> None:
-    both = pc.and_(pc.is_valid(new), pc.is_valid(old))
-    after, before = (_units(side.filter(both)) for side in (new, old))
-    prices.both += len(after)
-    prices.moved += int((np.abs(after - before) > np.abs(before) * move).sum())
-
-
-def _units(prices: pa.Array) -> Any:
-    """Give decimal(18,4) as whole ten-thousandths: the low half of its 128 bits."""
-    whole = np.frombuffer(prices.buffers()[1], dtype="<i8")[::2]
-    return whole[prices.offset : prices.offset + len(prices)]
 
 
 def tell_created(connection: Connection, writer: Writer) -> None:

@@ -155,25 +155,33 @@ def _first(sides: Sides, writer: changes.Writer) -> Decision:
 
 
 def _next(sides: Sides, base: Base, writer: changes.Writer, judge_rejects: bool) -> Decision:
+    sides = _slim(sides, base)
     job, connection = sides.job, sides.connection
     rejected = sides.sifted.rejected > 0
     found = diff.compare(connection, sides.new, sides.base, job.schema.key, full=sides.full, rejected=rejected)
     removals, withheld, since = _judge_removals(sides, found) if sides.full else (None, 0, None)
-    told = _tell(sides, writer, withhold=bool(withheld))
-    difference = dataclasses.replace(
-        found,
-        updated=told.updated,
-        unchanged=found.unchanged + found.updated - told.updated,
-        removed=0 if withheld else found.removed,
-    )
+    moves = _tell(sides, writer, withhold=bool(withheld))
+    difference = dataclasses.replace(found, removed=0 if withheld else found.removed)
     figures = dataclasses.replace(
         _figures(sides, difference),
         removed=found.removed,
-        prices=_prices(connection, told, job),
+        prices=_prices(connection, moves, job),
         **_filled(sides, base, difference),
     )
     holds = guard.content(figures, job.guards, full=sides.full, judge_rejects=judge_rejects)
     return Decision(difference, removals, withheld, since, _acting(holds, job))
+
+
+def _slim(sides: Sides, base: Base) -> Sides:
+    """Leave out the columns that are blank in every row of both sides: they are much of a wide schema's cost."""
+    filled = versionfile.filled(base.path)
+    empty = {
+        name
+        for name in {*sides.new.names, *sides.base.names}
+        if not filled.get(name) and not sides.sifted.stage.filled.get(name)
+    }
+    new, old = (pa.schema([f for f in side if f.name not in empty]) for side in (sides.new, sides.base))
+    return dataclasses.replace(sides, new=new, base=old)
 
 
 def _acting(reasons: Sequence[guard.Reason], job: Job) -> tuple[guard.Reason, ...]:
@@ -219,18 +227,18 @@ def _in_both(connection: Connection, path: Path, key: Sequence[str]) -> int:
     )[0]
 
 
-def _tell(sides: Sides, writer: changes.Writer, *, withhold: bool) -> changes.Told:
+def _tell(sides: Sides, writer: changes.Writer, *, withhold: bool) -> dict[str, changes.Prices]:
     connection = sides.connection
     if not sides.full:
         connection.execute("CREATE OR REPLACE TEMP TABLE kept (bpos BIGINT, k VARCHAR, retained BOOLEAN)")
-    changes.fetch(connection, keep="true" if withhold else "retained")
+    changes.fetch(connection, sides.new, sides.base, keep="true" if withhold else "retained")
     columns = diff.compared(sides.new, sides.base)
-    told = changes.tell_updated(connection, columns, writer, move=sides.job.guards.price_move)
+    moves = changes.tell_updated(connection, columns, writer, move=sides.job.guards.price_move)
     changes.tell_created(connection, writer)
     changes.tell_deleted(connection, writer)
     if not withhold:
         changes.tell_removed(connection, writer)
-    return told
+    return moves
 
 
 def _filled(sides: Sides, base: Base, difference: diff.Difference) -> dict[str, Any]:
@@ -255,10 +263,10 @@ def _count_filled(connection: Connection, relation: str, names: Sequence[str]) -
     return dict(zip(names, engine.one(connection, f"SELECT {counts} FROM {relation}"), strict=True))  # noqa: S608 - names are quoted
 
 
-def _prices(connection: Connection, told: changes.Told, job: Job) -> dict[str, tuple[int, int]]:
+def _prices(connection: Connection, moves: dict[str, changes.Prices], job: Job) -> dict[str, tuple[int, int]]:
     """Give (compared, moved) for each money column; unchanged products count as compared, if it matters."""
     found: dict[str, tuple[int, int]] = {}
-    for name, prices in told.prices.items():
+    for name, prices in moves.items():
         both = prices.both
         if prices.moved > job.guards.price_share * both:
             (still,) = engine.one(

@@ -24,7 +24,7 @@ KEY_SEPARATOR = " | "
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Counts of products. `updated` counts pairs with different hashes; `changes` looks closer."""
+    """Counts of products."""
 
     created: int
     updated: int
@@ -43,6 +43,13 @@ class Compared:
     name: str
     new: str | None
     base: str | None
+    is_price: bool = False
+    """Money on both sides: how far it moved can be told."""
+
+    @property
+    def differs(self) -> str:
+        """Give SQL that says whether the sides of a pair differ here."""
+        return f"({self.new or 'NULL'} IS DISTINCT FROM {self.base or 'NULL'})"
 
 
 def visible(schema: pa.Schema) -> list[str]:
@@ -62,7 +69,14 @@ def key_text(key: Sequence[str], side: str = "") -> str:
 def compared(new: pa.Schema, base: pa.Schema) -> list[Compared]:
     """Pair the visible columns of two versions; measures compare in base units, odd types as text."""
     names = list(dict.fromkeys([*visible(new), *visible(base)]))
-    return [Compared(name, *_sides(name, new, base)) for name in names]
+    return [Compared(name, *_sides(name, new, base), _is_price(name, new, base)) for name in names]
+
+
+def _is_price(name: str, new: pa.Schema, base: pa.Schema) -> bool:
+    if name not in new.names or name not in base.names:
+        return False
+    kind = new.field(name).type
+    return bool(kind == base.field(name).type and pa.types.is_decimal(kind) and kind.scale == 4)
 
 
 def _sides(name: str, new: pa.Schema, base: pa.Schema) -> tuple[str | None, str | None]:

@@ -21,6 +21,7 @@ _FENCE: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
     "preserve_insertion_order": False,
+    "allocator_flush_threshold": "16MB",
 }
 
 Connection = duckdb.DuckDBPyConnection
@@ -35,7 +36,7 @@ def open_small() -> Iterator[Connection]:
     global _shared  # noqa: PLW0603 - one warm database per process is the point (see above)
     with _shared_lock:
         if _shared is None:
-            _shared = duckdb.connect(":memory:", config={**_FENCE, "memory_limit": _SMALL_LIMIT, "threads": 2})
+            _shared = duckdb.connect(":memory:", config={**_FENCE, "memory_limit": _SMALL_LIMIT, "threads": 1})
             _shared.execute("SET temp_directory = ''")
             _shared.execute("SET enable_external_access = false")
         connection = _shared.cursor()

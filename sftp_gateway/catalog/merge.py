@@ -31,7 +31,7 @@ class Judge:
     """How the blocks of this upload are checked, and the columns of what comes out."""
 
     check: Callable[[Block], Checked]
-    schema: pa.Schema
+    schema: Callable[[], pa.Schema]
 
 
 @contextlib.contextmanager
@@ -39,16 +39,18 @@ def opened(job: Job, plan: Plan, source: Source, checker: check.Checker, scratch
     """Give the judge for an upload's blocks, which come in order; raises NeedsEvidence, Refused as they do."""
     if plan.rows is not Mode.PARTIAL or job.base is None:
         judge = checker.check if plan.rows is not Mode.PARTIAL else _on_nothing(checker)
-        yield Judge(judge, _schema(source, judge))
+        yield Judge(judge, lambda: _schema(source, judge))
         return
     with _current(job, job.base, source, checker, scratch) as current:
 
         def judge_merged(block: Block) -> Checked:
             return checker.judge(merge(checker.type(block), current.of(block), current.schema, _maps(checker)))
 
-        empty = current.schema.append(pa.field(ROW, pa.int64())).empty_table()
-        schema = _schema(source, lambda b: checker.judge(merge(checker.type(b), empty, current.schema, _maps(checker))))
-        yield Judge(judge_merged, schema)
+        def judge_nothing(block: Block) -> Checked:
+            nothing = current.schema.append(pa.field(ROW, pa.int64())).empty_table()
+            return checker.judge(merge(checker.type(block), nothing, current.schema, _maps(checker)))
+
+        yield Judge(judge_merged, lambda: _schema(source, judge_nothing))
 
 
 def _on_nothing(checker: check.Checker) -> Callable[[Block], Checked]:

@@ -46,16 +46,16 @@ def rollback(base: Base, target: Base, schema: Schema, out: Path, *, threads: in
         engine.add_file(connection, "live", target.path)
         new, old = pq.read_schema(target.path), decide.show_base(connection, base.path, small=False)
         found = diff.compare(connection, new, old, schema.key, full=True, rejected=False)
-        changes.fetch(connection, keep="false")
+        changes.fetch(connection, new, old, keep="false")
         with changes.Writer(paths.changes, paths.changes_csv) as writer:
-            told = changes.tell_updated(connection, diff.compared(new, old), writer, move=1.0)
+            changes.tell_updated(connection, diff.compared(new, old), writer, move=1.0)
             changes.tell_created(connection, writer)
             changes.tell_removed(connection, writer)
     shutil.copyfile(target.path, paths.catalog)
     counts = {
         "created": found.created,
-        "updated": told.updated,
-        "unchanged": found.unchanged + found.updated - told.updated,
+        "updated": found.updated,
+        "unchanged": found.unchanged,
         "removed": found.removed,
     }
     return _remade(paths, target.products, counts, new)

@@ -149,7 +149,7 @@ class _Run:
         key = self.job.schema.key
         with merge.opened(self.job, self.plan, source, checker, self.scratch) as judge:
             if self.plan.joins is not None:
-                sift.join(self.sifted, self.plan.joins, judge.schema)
+                sift.join(self.sifted, self.plan.joins, judge.schema())
             check_block = self._stale(judge.check, key)
             for block in sift.file(self.sifted, source, check_block, keys.Reader(mapping, key), writer):
                 self._tell(block)

@@ -16,11 +16,12 @@ BATCH_ROWS = 65_536
 class Spool:
     """Tables of one schema, added in order and read back in order, any number of times.
 
-    Up to `limit_bytes` stay in memory; then everything goes to `path`, an Arrow IPC stream.
+    Up to `limit_bytes` (LIMIT_BYTES unless given) stay in memory; then everything goes to `path`, an Arrow IPC stream.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema, limit_bytes: int = LIMIT_BYTES) -> None:
-        self.path, self.schema, self.limit_bytes = path, schema, limit_bytes
+    def __init__(self, path: Path, schema: pa.Schema, limit_bytes: int | None = None) -> None:
+        self.path, self.schema = path, schema
+        self.limit_bytes = LIMIT_BYTES if limit_bytes is None else limit_bytes
         self.rows = 0
         self._held: list[pa.Table] = []
         self._held_bytes = 0

@@ -47,14 +47,13 @@ class Places:
 class Stage:
     """Accepted rows in file order. `add` all, then `finish`, then read."""
 
-    def __init__(self, scratch: Path, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(self, scratch: Path) -> None:
         self.path = scratch / "stage.parquet"
         self.places = Places(scratch / "places.bin")
         self.rows = 0
         self.schema: pa.Schema = pa.schema([])
         self.filled: dict[str, int] = {}
         self.table: pa.Table | None = None
-        self._memory_bytes = memory_bytes
         self._held: list[pa.Table] = []
         self._held_bytes = 0
         self._writer: versionfile.Writer | None = None
@@ -72,7 +71,7 @@ class Stage:
             return
         self._held.append(table)
         self._held_bytes += table.get_total_buffer_size()
-        if self._held_bytes > self._memory_bytes:
+        if self._held_bytes > MEMORY_BYTES:
             self._to_disk()
 
     def _to_disk(self) -> None:

@@ -45,7 +45,7 @@ def difference(a, b, *, rejected=()):
         connection.execute("CREATE TEMP TABLE rejected AS SELECT * FROM given_keys")
         unique.drop_earlier(connection, SCHEMA, ("sku",))
         found = diff.compare(connection, SCHEMA, SCHEMA, ("sku",), full=True, rejected=True)
-        changes.fetch(connection, keep="retained")
+        changes.fetch(connection, SCHEMA, SCHEMA, keep="retained")
         writer = Lines()
         changes.tell_updated(connection, diff.compared(SCHEMA, SCHEMA), writer, move=0.5)
         changes.tell_created(connection, writer)

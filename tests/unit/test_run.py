@@ -11,10 +11,19 @@ from catalog_shop import Shop, codes, products, sheet, small_rules, table
 
 from sftp_gateway import receipt
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import run
+from sftp_gateway.catalog import engine, run, spool, stage
 from sftp_gateway.upload import Mode, State
 
 COLUMNS = ("sku", "name", "price", "stock")
+
+
+@pytest.fixture(params=["in memory", "on disk"], autouse=True)
+def place(request, monkeypatch):
+    """Every test holds for small files, in memory, and for large ones, staged and compared on disk."""
+    if request.param == "on disk":
+        monkeypatch.setattr(stage, "MEMORY_BYTES", -1)
+        monkeypatch.setattr(engine, "SMALL_BYTES", -1)
+        monkeypatch.setattr(spool, "LIMIT_BYTES", -1)
 
 
 @pytest.fixture
