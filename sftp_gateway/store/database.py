@@ -130,7 +130,9 @@ def open_store(url: str, *, now: Clock | None = None) -> Store:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
-        raise errors.ConfigError(f"store.url is no database URL: {url!r}") from None
+        raise errors.ConfigError(
+            "store.url is no database URL; give postgresql+psycopg://… or leave it empty"
+        ) from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         engine, reader = _sqlite(parsed)
@@ -237,6 +239,10 @@ def _translated() -> Iterator[None]:
             if getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
                 raise errors.DiskFull("no room for the database") from error
             raise errors.StoreUnreachable(f"the database does not answer: {cause}") from error
+        if getattr(cause, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+            raise errors.StoreUnreachable(
+                f"the database file is damaged ({cause}); restore it from a backup"
+            ) from error
         if getattr(cause, "sqlstate", None) == "53100":
             raise errors.DiskFull("no room for the database") from error
         if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:

@@ -6,36 +6,37 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+
+from sftp_gateway import cli
 
 GATEWAY = [sys.executable, "-m", "sftp_gateway"]
 HEADER = "sku,name,msrp,brand,cost,gtin,images\n"
 
 
 class Shell:
-    """A gateway of its own under a folder, and its verbs."""
+    """A gateway of its own under a folder, and its verbs, called as the console script calls them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.environ = {k: v for k, v in os.environ.items() if not k.startswith("SFTP_GATEWAY_")} | {
-            "SFTP_GATEWAY_STORAGE__ROOT": str(folder / "root"),
-            "SFTP_GATEWAY_TRACEBACK": "1",
-        }
+    def __init__(self, folder: Path, monkeypatch, capfd) -> None:
+        self.folder, self.monkeypatch, self.capfd = folder, monkeypatch, capfd
+        for name in [name for name in os.environ if name.startswith("SFTP_GATEWAY_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("SFTP_GATEWAY_STORAGE__ROOT", str(folder / "root"))
+        monkeypatch.setenv("SFTP_GATEWAY_TRACEBACK", "1")
 
     def __call__(self, *arguments: str, ends: int = 0, typed: str = "") -> str:
-        done = subprocess.run(
-            [*GATEWAY, *arguments],
-            env=self.environ,
-            input=typed,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert done.returncode == ends, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout or done.stderr
+        self.monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        self.capfd.readouterr()
+        try:
+            code = cli.main(arguments)
+        except SystemExit as usage:
+            code = usage.code
+        said, complained = self.capfd.readouterr()
+        assert code == ends, f"{arguments}: {code}\n{said}\n{complained}"
+        return said or complained
 
     def json(self, *arguments: str, ends: int = 0):
         return json.loads(self(*arguments, "--json", ends=ends))
@@ -49,8 +50,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path):
-    made = Shell(tmp_path)
+def shell(tmp_path, monkeypatch, capfd):
+    made = Shell(tmp_path, monkeypatch, capfd)
     made("brand", "add", "acme")
     return made
 
@@ -218,7 +219,7 @@ def test_check_says_what_is_wrong_and_where(shell, tmp_path):
     assert all(check["ok"] for check in shell.json("check")["checks"])
     rules = tmp_path / "catalog.toml"
     rules.write_text('key = ["skuu"]\n')
-    shell.environ["SFTP_GATEWAY_CATALOG__RULES"] = str(rules)
+    shell.monkeypatch.setenv("SFTP_GATEWAY_CATALOG__RULES", str(rules))
     wrong = [check for check in shell.json("check", ends=78)["checks"] if not check["ok"]]
     assert [check["what"] for check in wrong] == ["catalog rules"]
     assert str(rules) in wrong[0]["says"]
@@ -237,14 +238,32 @@ def test_inspect_explains_a_file_and_makes_it_clean(shell, tmp_path):
         ["A-2", "Café", "2,00"],
     ]
     shell("inspect", "--csv-dir", str(tmp_path / "clean"), str(tmp_path / "messy.csv"))
-    assert (tmp_path / "clean" / "messy.csv").read_text() == clean
+    assert (tmp_path / "clean" / "messy.csv").read_bytes().decode() == clean
 
 
 def test_a_verb_run_as_root_becomes_the_owner_of_the_root(shell):
     if os.geteuid() != 0:
         pytest.skip("only root can change its user")
-    root = shell.folder / "root"
-    shell.folder.chmod(0o755)
-    subprocess.run(["chown", "-R", "nobody:nogroup", str(root)], check=True)
-    shell("brand", "add", "bolt")
-    assert {path.owner() for path in root.rglob("*")} == {"nobody"}
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
+        Path(name).chmod(0o755)
+        root = Path(name) / "root"
+        shell.monkeypatch.setenv("SFTP_GATEWAY_STORAGE__ROOT", str(root))
+        shell("brand", "add", "acme")
+        subprocess.run(["chown", "-R", "nobody:nogroup", str(root)], check=True)
+        subprocess.run([*GATEWAY, "brand", "disable", "acme"], check=True, stdout=subprocess.DEVNULL)
+        assert {path.owner() for path in [root, *root.rglob("*")]} == {"nobody"}
+
+
+def test_the_installed_script_and_the_module_are_the_same(shell):
+    script = Path(sys.executable).with_name("sftp-gateway")
+    for command in ([str(script)], GATEWAY):
+        done = subprocess.run([*command, "brand", "list", "--json"], capture_output=True, text=True, check=True)
+        assert [brand["brand"] for brand in json.loads(done.stdout)["brands"]] == ["acme"]
+
+
+def test_an_unexpected_fault_is_one_line_too(shell, tmp_path):
+    shell.monkeypatch.delenv("SFTP_GATEWAY_TRACEBACK")
+    (tmp_path / "root" / "gateway.db").write_bytes(b"no database at all" * 100)
+    (tmp_path / "root" / "gateway.db-wal").unlink(missing_ok=True)
+    text = shell("uploads", ends=69)
+    assert text.count("\n") == 1
