@@ -10,18 +10,19 @@ quotient is rounded to 12 places and a division by zero is blank. A measure coun
 """
 
 import difflib
-import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from sftp_gateway.catalog import arithmetic
 
 Mask = npt.NDArray[np.bool_]
 Columns = Callable[[str], Any]
@@ -327,63 +328,7 @@ def _amount(base: Any) -> Any:
     return pc.cast(number, pa.decimal128(38, 12))
 
 
-_PLACES = 12
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-}
-
-
 def _reckoned(sign: str, left: _Node, right: _Node) -> _Node:
     for side in (left, right):
         _must(side, "number", f"{sign!r} needs numbers on both sides")
-    functions: dict[str, Callable[[Any, Any], Any]] = {"+": pc.add, "-": pc.subtract, "*": pc.multiply}
-
-    def run(columns: Columns) -> Any:
-        first, second = left.run(columns), right.run(columns)
-        try:
-            if sign == "/":
-                return _divided(first, second)
-            return _rounded(functions[sign](_wide(first, 36), _wide(second, 36)))
-        except pa.ArrowInvalid:  # more digits than the fast way carries
-            return _slowly(sign, first, second)
-
-    return _Node("number", run)
-
-
-def _wide(value: Any, digits: int) -> Any:
-    """Make room above: sums and products of 36 digits fit decimal256."""
-    scale = value.type.scale if pa.types.is_decimal(value.type) else 0
-    return pc.cast(value, pa.decimal256(digits, scale))
-
-
-def _rounded(value: Any) -> Any:
-    """Keep at most 12 places, and few enough digits for the next step."""
-    if value.type.scale > _PLACES:
-        value = pc.round(value, ndigits=_PLACES, round_mode="half_to_even")
-    return pc.cast(value, pa.decimal256(36, min(value.type.scale, _PLACES)))
-
-
-def _divided(first: Any, second: Any) -> Any:
-    zero = pc.equal(second, pa.scalar(0))
-    safe = pc.if_else(zero, pa.scalar(None, second.type), second)
-    return _rounded(pc.divide(_wide(first, 30), _wide(safe, 20)))
-
-
-def _slowly(sign: str, first: Any, second: Any) -> Any:
-    """Reckon row by row, for numbers of more digits than decimal256 arithmetic can carry."""
-    count = max(len(side) for side in (first, second) if not isinstance(side, pa.Scalar))
-    sides = [[side.as_py()] * count if isinstance(side, pa.Scalar) else side.to_pylist() for side in (first, second)]
-    with localcontext() as context:
-        context.prec = 76
-        results = [_one(sign, a, b) for a, b in zip(*sides, strict=True)]
-    return pa.array(results, pa.decimal256(76, _PLACES))
-
-
-def _one(sign: str, first: Any, second: Any) -> Decimal | None:
-    if first is None or second is None or (sign == "/" and second == 0):
-        return None
-    result: Decimal = _OPERATORS[sign](Decimal(first), Decimal(second))
-    return result.quantize(Decimal(1).scaleb(-_PLACES))
+    return _Node("number", lambda columns: arithmetic.reckon(sign, left.run(columns), right.run(columns)))

@@ -132,3 +132,9 @@ def test_what_is_not_in_the_language_is_refused_with_a_reason(text, complaint):
     with pytest.raises(expression.Malformed) as caught:
         expression.compile_rule(text, KINDS)
     assert complaint in str(caught.value)
+
+
+def test_constants_too_long_for_the_fast_way_are_reckoned_too():
+    big = "9" * 30
+    rule = expression.compile_rule(f"{big} * {big} > quantity", KINDS)
+    assert rule.violated(COLUMNS.__getitem__).tolist() == [False, False, False]
