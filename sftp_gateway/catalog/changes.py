@@ -66,7 +66,7 @@ def fetch(connection: Connection, new: pa.Schema, base: pa.Schema, *, keep: str)
     or that stay although they are absent, as `keep` (SQL over `kept`) says.
     """
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {_listed(new)} FROM live WHERE _pos IN "
+        f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {_listed(new)} FROM live WHERE _pos IN "  # noqa: S608 - names are quoted
         "(SELECT pos FROM pairs WHERE pos IS NOT NULL AND bpos IS NOT NULL AND NOT removes)"
     )
     connection.execute(

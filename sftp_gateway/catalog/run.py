@@ -200,6 +200,7 @@ class _Run:
             return engine.open_small()
         readable = [self.sifted.stage.path, *([self.job.base.path] if self.job.base else [])]
         memory = int(self.job.memory_bytes * DIFF_SHARE)
+        engine.give_back_memory()
         return engine.open_large(readable, self.scratch, memory_bytes=memory, threads=self.job.threads)
 
     def _unique(self, connection: engine.Connection) -> None:

@@ -28,7 +28,7 @@ mode = st.sampled_from([Mode.FULL, Mode.FULL, Mode.PARTIAL, Mode.TEST])
 files = st.lists(st.tuples(mode, st.lists(row, max_size=12), damage), min_size=1, max_size=3)
 
 
-@settings(max_examples=80, derandomize=True, deadline=None)
+@settings(max_examples=50, derandomize=True, deadline=None)
 @given(files)
 def test_figures_add_up_whatever_is_sent(sent):
     folder = Path(tempfile.mkdtemp())
