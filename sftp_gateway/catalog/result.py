@@ -1,21 +1,34 @@
 """Everything found about an upload → its Outcome and receipt, with figures that add up (spec §8)."""
 
+import hashlib
+import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sftp_gateway import __version__, receipt
+from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.decide import Decision
 from sftp_gateway.catalog.guard import Reason
 from sftp_gateway.catalog.job import Job, Made, Outcome
 from sftp_gateway.catalog.plan import Plan
 from sftp_gateway.catalog.read.source import Source
 from sftp_gateway.catalog.report import Counts
+from sftp_gateway.catalog.schema import Schema
 from sftp_gateway.catalog.sift import Sifted
 from sftp_gateway.upload import Mode, State
 
 IN_HOME = ("errors", "corrections", "withheld")
 """Kinds of files that the receipt lists: those a brand finds in /errors."""
+
+
+_IRRELEVANT = ("contact", "expect_every", "marker", "name_pattern")
+
+
+def rules(schema: Schema, settings: BrandSettings) -> str:
+    """Give a digest of all that decides what bytes mean: catalog rules and the brand's own settings."""
+    own = {name: value for name, value in asdict(settings).items() if name not in _IRRELEVANT}
+    return hashlib.sha256((schema.digest + json.dumps(own, sort_keys=True)).encode()).hexdigest()
 
 
 @dataclass(slots=True)

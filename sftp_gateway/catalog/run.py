@@ -6,18 +6,14 @@ Never raises for bad data: what the sender must mend is an Outcome `refused` or 
 receipt and error file. Writes into `job.out` only; the parent makes true what is there.
 """
 
-import hashlib
-import json
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog import (
     changes,
     check,
@@ -40,19 +36,11 @@ from sftp_gateway.catalog.job import Job, Lookup, Made, Outcome, Progress
 from sftp_gateway.catalog.plan import Plan
 from sftp_gateway.catalog.read import opening
 from sftp_gateway.catalog.read.source import Block, Hints, Source
-from sftp_gateway.catalog.schema import Schema
 from sftp_gateway.errors import Incomplete, Refused
 from sftp_gateway.upload import Mode, State
 
 DIFF_SHARE = 0.4
 """How much of the child's memory DuckDB may use; it passes its limit by up to a third."""
-_IRRELEVANT = ("contact", "expect_every", "marker", "name_pattern")
-
-
-def rules(schema: Schema, settings: BrandSettings) -> str:
-    """Give a digest of all that decides what bytes mean: catalog rules and the brand's own settings."""
-    own = {name: value for name, value in asdict(settings).items() if name not in _IRRELEVANT}
-    return hashlib.sha256((schema.digest + json.dumps(own, sort_keys=True)).encode()).hexdigest()
 
 
 def process(job: Job, lookup: Lookup, progress: Progress) -> Outcome:
@@ -301,7 +289,7 @@ class _Run:
         return result.Facts(
             job=self.job,
             plan=self.plan,
-            rules=rules(self.job.schema, self.job.settings),
+            rules=result.rules(self.job.schema, self.job.settings),
             source=self.source,
             counts=counts,
             made=tuple(self.made),

@@ -11,7 +11,7 @@ from catalog_shop import Shop, codes, products, sheet, small_rules, table
 
 from sftp_gateway import receipt
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import engine, run, spool, stage
+from sftp_gateway.catalog import engine, result, run, spool, stage
 from sftp_gateway.upload import Mode, State
 
 COLUMNS = ("sku", "name", "price", "stock")
@@ -65,7 +65,7 @@ def test_the_receipt_has_every_key_and_says_what_the_reader_understood(shop):
     assert set(own["rows"]) == set(receipt.ROWS)
     assert set(own["changes"]) == set(receipt.CHANGES)
     assert set(own["seconds"]) == {"read", "check", "diff", "publish", "total"}
-    assert own["rules"] == run.rules(shop.rules, shop.settings)
+    assert own["rules"] == result.rules(shop.rules, shop.settings)
     assert json.loads(json.dumps(own)) == own
 
 
