@@ -412,3 +412,10 @@ def test_the_template_with_a_mended_header_reads_and_with_mended_cells_is_valid(
     result = run(text.replace("true/false", "true").replace(",036000291456,", ",036000291452,"))
     assert result.found == []
     assert result.column("variation") == ['{"Width": "Regular"}']
+
+
+def test_findings_of_many_rows_stay_in_order_and_within_a_row_in_that_of_the_columns():
+    result = run("sku,name,msrp,qty\n" + "".join(f"{row},,x,y\n" for row in range(300)))
+    assert [code[:2] for code in result.codes] == [
+        (row + 2, column) for row in range(300) for column in ("msrp", "quantity", "name")
+    ]

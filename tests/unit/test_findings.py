@@ -36,7 +36,10 @@ def test_the_code_gives_no_code_that_does_not_exist():
 
 def test_a_finding_takes_the_severity_of_its_code_unless_it_has_its_own():
     table = findings.table(
-        [findings.Finding("FIELD_TYPE", "is not a number", row=3), findings.Finding("FIELD_TYPE", "", severity="warning")]
+        [
+            findings.Finding("FIELD_TYPE", "is not a number", row=3),
+            findings.Finding("FIELD_TYPE", "", severity="warning"),
+        ]
     )
     assert table.schema == findings.SCHEMA
     assert table["severity"].to_pylist() == ["error", "warning"]

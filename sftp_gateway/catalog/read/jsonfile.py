@@ -76,51 +76,50 @@ class JsonSource:
             raise errors.Refused("FILE_EMPTY", "The file holds no products.", "Send a file with products.")
 
     def _block(self, stretch: _Stretch) -> Block:
-        text = stretch.recoded.text
-        count = len(stretch.spans)
-        offsets = stretch.recoded.raw_anywhere(np.array(stretch.spans, np.int64).reshape(-1)) + stretch.offset
-        starts, ends = offsets[0::2], offsets[1::2]
-        stops = stretch.recoded.raw_anywhere(np.array(stretch.stops, np.int64)) + stretch.offset
-        sizes = np.diff(stops, prepend=stretch.offset)
+        text, recoded = stretch.recoded.text, stretch.recoded
+        spans = recoded.raw_anywhere(np.array(stretch.spans, np.int64).reshape(-1))
+        starts, ends = spans[0::2], spans[1::2]
+        sizes = np.diff(recoded.raw_anywhere(np.array(stretch.stops, np.int64)), prepend=0)
         feeds = np.flatnonzero(np.frombuffer(text, np.uint8) == 10)
         lines = np.searchsorted(feeds, [start for start, _ in stretch.spans]) + stretch.line + 1
-        rows: list[dict[str, str]] = []
-        kept: list[int] = []
-        rejects: list[Reject] = []
-        notes: list[Finding] = []
-        for index, (start, end) in enumerate(stretch.spans):
-            where = Finding(
-                "ROW_BLANK", "", row=stretch.row + index + 1, line=int(lines[index]), byte_offset=int(starts[index])
-            )
-            size = int(sizes[index])
-            if start == end:
-                notes.append(replace(where, message="The line is blank."))
-                self.tally.blank += 1
-                self.tally.blank_bytes += size
-                continue
-            cells = _cells(text[start:end])
-            if isinstance(cells, str):
-                why = replace(where, code="ROW_JSON", message=f"The product cannot be read. {cells}", suggestion=_CHECK)
-                raw = stretch.recoded.raw[int(starts[index]) - stretch.offset : int(ends[index]) - stretch.offset]
-                rejects.append(Reject(why, raw))
-                self.tally.rejected += 1
-                self.tally.rejected_bytes += size
-                continue
-            rows.append(cells)
-            kept.append(index)
-        self.tally.readable += len(kept)
-        self.tally.readable_bytes += int(sizes[kept].sum())
+        read = [_cells(text[start:end]) if start < end else None for start, end in stretch.spans]
+        kept = [index for index, cells in enumerate(read) if isinstance(cells, dict)]
+        chosen = np.array(kept, np.int64)
+        rows = [cells for cells in read if isinstance(cells, dict)]
+
+        def finding(index: int, code: str, message: str, suggestion: str = "") -> Finding:
+            where = {"line": int(lines[index]), "byte_offset": int(starts[index]) + stretch.offset}
+            return replace(Finding(code, message, suggestion, row=stretch.row + index + 1), **where)
+
+        broken = [(index, cells) for index, cells in enumerate(read) if isinstance(cells, str)]
+        blank = [index for index, cells in enumerate(read) if cells is None]
+        self._count(sizes, kept, [index for index, _ in broken], blank)
         return Block(
             cells=tuple(pa.array([row.get(name, "") for row in rows], pa.string()) for name in self.headers),
-            row=np.arange(stretch.row + 1, stretch.row + 1 + count, dtype=np.int64)[kept],
-            line=lines[kept].astype(np.int64),
-            offset=starts[kept],
-            end=ends[kept],
-            data=stretch.recoded.raw,
+            row=chosen + stretch.row + 1,
+            line=lines[chosen].astype(np.int64),
+            offset=starts[chosen] + stretch.offset,
+            end=ends[chosen] + stretch.offset,
+            data=recoded.raw,
             data_offset=stretch.offset,
-            rejects=tuple(rejects),
-            notes=tuple(notes),
+            rejects=tuple(
+                Reject(
+                    finding(index, "ROW_JSON", f"The product cannot be read. {why}", _CHECK),
+                    recoded.raw[int(starts[index]) : int(ends[index])],
+                )
+                for index, why in broken
+            ),
+            notes=tuple(finding(index, "ROW_BLANK", "The line is blank.") for index in blank),
         )
+
+    def _count(self, sizes: encoding.Positions, kept: list[int], broken: list[int], blank: list[int]) -> None:
+        tally = self.tally
+        tally.readable += len(kept)
+        tally.rejected += len(broken)
+        tally.blank += len(blank)
+        tally.readable_bytes += int(sizes[kept].sum()) if kept else 0
+        tally.rejected_bytes += int(sizes[broken].sum()) if broken else 0
+        tally.blank_bytes += int(sizes[blank].sum()) if blank else 0
 
 
 def _cells(text: bytes) -> dict[str, str] | str:
@@ -135,7 +134,8 @@ def _cells(text: bytes) -> dict[str, str] | str:
         cells = product.cells(parsed)
     except product.NotAProductError as error:
         return str(error)
-    if not all(_is_text(value) for value in cells.values()):
+    # Only an escape can make one, and the names of columns can hold it too.
+    if b"\\u" in text and not all(map(_is_text, (*cells, *cells.values()))):
         return "It has a lone surrogate, which is no character."
     return cells
 

@@ -58,6 +58,14 @@ class Cells:
         """Whether any of these occurs in any cell (or across two)."""
         return any(self.blob.find(sign) >= 0 for sign in signs)
 
+    def holding_other(self, allowed: Mask) -> Mask:
+        """Tell the cells with a byte that is not among those allowed (a table of 256)."""
+        found: Mask = np.zeros(len(self), dtype=np.bool_)
+        at = np.flatnonzero(~allowed[self.octets])
+        if at.size:
+            found[np.searchsorted(self.offsets, at + self.offsets[0], side="right") - 1] = True
+        return found
+
     @functools.cached_property
     def highest(self) -> int:
         """The greatest byte: below 128, all is ASCII."""
@@ -128,6 +136,13 @@ def with_nulls(array: Any, valid: Mask) -> Any:
         return pc.if_else(pa.array(valid), array, pa.scalar(None, array.type))
     bits = pa.py_buffer(np.packbits(valid, bitorder="little").tobytes())
     return pa.Array.from_buffers(array.type, len(array), [bits, *array.buffers()[1:]])
+
+
+def table(signs: bytes) -> Mask:
+    """Give the table of these bytes, for `holding_other`."""
+    found: Mask = np.zeros(256, dtype=np.bool_)
+    found[list(signs)] = True
+    return found
 
 
 def mask(array: Any) -> Mask:

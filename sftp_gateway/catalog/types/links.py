@@ -22,6 +22,8 @@ def read_url(cells: Cells) -> Reading:
     """Type a column as text that is an http or https URL."""
     cells = cells.trimmed
     values = cells.nulled
+    if _plainly_clean(cells, lists=False):
+        return Reading(values)
     bad = cells.filled & ~matches(values, _URL)
     if not bad.any():
         return Reading(values)
@@ -58,13 +60,15 @@ _HOSTLESS = np.zeros(256, dtype=np.bool_)
 _HOSTLESS[[ord(sign) for sign in "/?#|"]] = True
 
 
-def _plainly_clean(cells: Cells) -> bool:
-    """Whether a look at the bytes shows that every cell is what `_CLEAN` wants; where it does not, that is asked."""
+def _plainly_clean(cells: Cells, *, lists: bool = True) -> bool:
+    """Whether a look at the bytes shows that every cell is what `_CLEAN` (or `_URL`) wants; else that is asked."""
     if cells.lowest <= 0x20 or cells.highest >= 0x80 or cells.has(b",", b";") or cells.octets.size < 16:
         return False
     octets = cells.octets
     bars = np.flatnonzero(octets == ord("|"))
     filled = cells.lengths > 0
+    if bars.size and not lists:
+        return False
     starts = np.concatenate([(cells.offsets[:-1] - cells.offsets[0])[filled], bars + 1])
     ends = cells.offsets[1:][filled] - cells.offsets[0]
     if starts.max() > len(octets) - 9 or (octets[ends - 1] == ord("|")).any():
@@ -74,7 +78,7 @@ def _plainly_clean(cells: Cells) -> bool:
     path, secure = (heads & 0xFF) == ord("/"), heads == _HTTPS
     plain = (heads & 0xFFFFFFFFFFFFFF) == _HTTP
     hosts = np.concatenate([octets[starts[secure] + 8], octets[starts[plain] + 7]])
-    return bool((path | secure | plain).all()) and not _HOSTLESS[hosts].any()
+    return bool(((path & lists) | secure | plain).all()) and not _HOSTLESS[hosts].any()
 
 
 def read_words(cells: Cells) -> Reading:

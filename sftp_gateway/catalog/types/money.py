@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import isocodes, numbers
-from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, with_nulls
+from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, table, with_nulls
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading
 
+_BARE = table(b"0123456789.,+-")
 _AFFIXED = rf"^(?P<before>[^0-9.,]*)(?P<number>[0-9.,](?:[0-9.,{numbers.GAPS}]*[0-9.,])?)(?P<after>[^0-9.,]?[^0-9]*)$"
 
 
@@ -41,10 +42,10 @@ def split(cells: Cells) -> tuple[Any, Any, Mask] | None:
     values = cells.nulled
     if cells.lowest >= 0x2B and cells.highest < 0x3A and not cells.has(b"/"):  # only digits and + , - .
         return None
-    bare = ~cells.filled | matches(values, rf"^[0-9{numbers.GAPS}.,+-]*$")
-    if bare.all():
+    rows = np.flatnonzero(cells.filled & cells.holding_other(_BARE))
+    rows = rows[~matches(values.take(pa.array(rows)), rf"^[0-9{numbers.GAPS}.,+-]*$")]
+    if not rows.size:
         return None
-    rows = np.flatnonzero(~bare)
     parts = pc.extract_regex(values.take(pa.array(rows)), _AFFIXED)
     found = mask(pc.is_valid(parts))
     before, after = (_affixes(pc.struct_field(parts, name)) for name in ("before", "after"))
