@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import orjson
@@ -11,7 +11,7 @@ import pyarrow as pa
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds, elements, encoding, product, truncation, unpack
-from sftp_gateway.catalog.read.encoding import Encoding, Recoded
+from sftp_gateway.catalog.read.encoding import Encoding, Positions, Recoded
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Reject, Tally
 from sftp_gateway.catalog.read.unpack import Packed, Readable
 
@@ -88,8 +88,14 @@ class JsonSource:
         rows = [cells for cells in read if isinstance(cells, dict)]
 
         def finding(index: int, code: str, message: str, suggestion: str = "") -> Finding:
-            where = {"line": int(lines[index]), "byte_offset": int(starts[index]) + stretch.offset}
-            return replace(Finding(code, message, suggestion, row=stretch.row + index + 1), **where)
+            return Finding(
+                code,
+                message,
+                suggestion,
+                row=stretch.row + index + 1,
+                line=int(lines[index]),
+                byte_offset=int(starts[index]) + stretch.offset,
+            )
 
         broken = [(index, cells) for index, cells in enumerate(read) if isinstance(cells, str)]
         blank = [index for index, cells in enumerate(read) if cells is None]
@@ -112,7 +118,7 @@ class JsonSource:
             notes=tuple(finding(index, "ROW_BLANK", "The line is blank.") for index in blank),
         )
 
-    def _count(self, sizes: encoding.Positions, kept: list[int], broken: list[int], blank: list[int]) -> None:
+    def _count(self, sizes: Positions, kept: list[int], broken: list[int], blank: list[int]) -> None:
         tally = self.tally
         tally.readable += len(kept)
         tally.rejected += len(broken)
