@@ -116,6 +116,8 @@ def test_plain_numbers_are_what_decimal_says(texts):
             exact = Decimal(text)
         except InvalidOperation:
             exact = None
+        if text.count(".") > 1:
+            continue  # 1.234.567 can only be grouped
         fits = exact is not None and abs(exact) < 10**14 and exact == round(exact, 4)
         assert value == (exact if fits else None), text
 

@@ -82,6 +82,8 @@ def test_without_evidence_an_ambiguous_number_is_an_error_with_both_readings(tex
         ("abc", "FIELD_TYPE", "write digits, like 12.50"),
         ("5 pcs", "FIELD_TYPE", "write 5"),
         ("1.2.3", "FIELD_TYPE", "write digits, like 12.50"),
+        ("7.13.509", "FIELD_TYPE", "write digits, like 12.50"),
+        ("1,2,345.5", "FIELD_TYPE", "write digits, like 12.50"),
         ("--1", "FIELD_TYPE", "write -1"),
         ("1.23456", "FIELD_TYPE", "round it, like 1.2345"),
         ("1E+05", "FIELD_EXCEL_SCIENTIFIC", "format the column as text"),

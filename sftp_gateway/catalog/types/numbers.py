@@ -29,22 +29,23 @@ def _plain(mark: str) -> str:
 
 
 def _grouped(mark: str) -> str:
-    """Digits in groups of three (or Indian: twos before a last three), with decimals or without."""
+    """Digits in groups of three (with commas also Indian: twos before a last three), with decimals or without."""
     other = r"\." if mark == "," else ","
     signs = rf"[{GAPS}]"
     rest = rf"(?:\{mark}[0-9]*)?$"
-    return (
-        rf"^[+-]?[0-9]{{1,3}}(?:(?:{other}[0-9]{{3}})+|(?:{signs}[0-9]{{3}})+){rest}"
-        rf"|^[+-]?[0-9]{{1,2}}(?:{other}[0-9]{{2}})+{other}[0-9]{{3}}{rest}"
-    )
+    threes = rf"^[+-]?[0-9]{{1,3}}(?:(?:{other}[0-9]{{3}})+|(?:{signs}[0-9]{{3}})+){rest}"
+    if mark == ",":
+        return threes
+    return threes + rf"|^[+-]?[0-9]{{1,2}}(?:,[0-9]{{2}})+,[0-9]{{3}}{rest}"
 
 
 def clear(array: Any, mark: str) -> Mask:
     """Tell the values that only make sense with this decimal mark."""
     other = "," if mark == "." else r"\."
     decimals = rf"^[+-]?(?:[0-9]*\{mark}(?:[0-9]{{1,2}}|[0-9]{{4,}})|(?:0[0-9]*|[0-9]{{4,}}|)\{mark}[0-9]{{3}})$"
-    both = rf"^[+-]?[0-9]{{1,3}}(?:[{other}{GAPS}][0-9]{{2,3}})*[{other}{GAPS}][0-9]{{3}}\{mark}[0-9]*$"
-    several = rf"^[+-]?[0-9]{{1,3}}(?:{other}[0-9]{{2,3}})*{other}[0-9]{{2,3}}{other}[0-9]{{3}}$"
+    least = 2 if mark == "." else 3  # Indian groups are written with commas
+    both = rf"^[+-]?[0-9]{{1,3}}(?:[{other}{GAPS}][0-9]{{{least},3}})*[{other}{GAPS}][0-9]{{3}}\{mark}[0-9]*$"
+    several = rf"^[+-]?[0-9]{{1,3}}(?:{other}[0-9]{{{least},3}})+{other}[0-9]{{3}}$"
     return matches(array, decimals) | matches(array, both) | matches(array, several)
 
 
