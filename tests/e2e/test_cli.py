@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import structlog
 
 from sftp_gateway import cli
 
@@ -51,9 +53,13 @@ class Shell:
 
 @pytest.fixture
 def shell(tmp_path, monkeypatch, capfd):
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
     made = Shell(tmp_path, monkeypatch, capfd)
     made("brand", "add", "acme")
-    return made
+    yield made
+    structlog.reset_defaults()  # a verb sets the chain for its process, which here is the tests'
+    logging.getLogger().handlers[:] = handlers
+    logging.getLogger().setLevel(level)
 
 
 def product(number: int, price: str = "10.00") -> str:

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from sftp_gateway import settings
 from sftp_gateway.brand import Brand, BrandSettings
-from sftp_gateway.catalog import run, schema
+from sftp_gateway.catalog import result, schema
 from sftp_gateway.daemon import Daemon
 from sftp_gateway.worker_turn import digest
 
@@ -55,6 +55,6 @@ async def test_the_first_signal_stops_and_the_second_hurries():
 def test_what_makes_bytes_mean_the_same_is_judged_alike_here_and_in_the_catalog_room(clock):
     rules = schema.load()
     for own in (BrandSettings(), BrandSettings(columns={"sku": "Handle"}), BrandSettings(contact="a@b.example")):
-        assert digest(rules, Brand("acme", True, clock(), own)) == run.rules(rules, own)
+        assert digest(rules, Brand("acme", True, clock(), own)) == result.rules(rules, own)
     plain, contact = BrandSettings(), BrandSettings(contact="a@b.example")
     assert digest(rules, Brand("a", True, clock(), plain)) == digest(rules, Brand("a", True, clock(), contact))
