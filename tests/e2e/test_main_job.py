@@ -1,0 +1,230 @@
+"""The whole gateway as a process, a brand with a real client: what goes in, what comes back, what never gets in."""
+
+import csv
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import paramiko
+import pytest
+
+GATEWAY = [sys.executable, "-m", "sftp_gateway"]
+HEADER = "sku,name,msrp,brand,cost,gtin,images\n"
+
+
+class Gateway:
+    """A daemon on free ports, its brand `acme`, an operator's token."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sftp_port, self.web_port = free_port(), free_port()
+        self.environ = {k: v for k, v in os.environ.items() if not k.startswith("SFTP_GATEWAY_")} | {
+            "SFTP_GATEWAY_STORAGE__ROOT": str(folder / "root"),
+            "SFTP_GATEWAY_SFTP__HOST": "127.0.0.1",
+            "SFTP_GATEWAY_SFTP__PORT": str(self.sftp_port),
+            "SFTP_GATEWAY_WEB__PORT": str(self.web_port),
+            "SFTP_GATEWAY_INTAKE__SETTLE_SECONDS": "0.2",
+        }
+        self.password = json.loads(self.verb("brand", "add", "acme", "--json"))["password"]
+        self.token = json.loads(self.verb("token", "add", "ops", "--json"))["token"]
+
+    def verb(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [*GATEWAY, *arguments], env=self.environ, capture_output=True, text=True, check=True, timeout=60
+        )
+        return done.stdout
+
+    def api(self, path: str):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.web_port}{path}", headers={"Authorization": f"Bearer {self.token}"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def connect(self) -> paramiko.SSHClient:
+        client = paramiko.SSHClient()
+        client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+        client.connect("127.0.0.1", self.sftp_port, "acme", self.password, allow_agent=False, look_for_keys=False)
+        return client
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(holds, seconds: float = 45.0):
+    deadline = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
+        time.sleep(0.02)
+    return found
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory) -> Iterator[Gateway]:
+    made = Gateway(tmp_path_factory.mktemp("gateway"))
+    with (made.folder / "log").open("wb") as log:
+        daemon = subprocess.Popen([*GATEWAY, "run"], env=made.environ, stderr=log)
+        try:
+            wait_until(lambda: answers(made.sftp_port) and answers(made.web_port))
+            yield made
+        finally:
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(timeout=40) == 0
+
+
+@pytest.fixture
+def brand(gateway) -> Iterator[paramiko.SFTPClient]:
+    with gateway.connect() as client, client.open_sftp() as sftp:
+        yield sftp
+
+
+def rows(*numbers: int, price: str = "10.00") -> str:
+    return "".join(f"A-{n},Product {n},{price},Acme,4.50,,https://img.example.com/{n}.jpg\n" for n in numbers)
+
+
+def read(sftp: paramiko.SFTPClient, path: str) -> str:
+    with sftp.open(path) as file:
+        return file.read().decode("utf-8-sig")
+
+
+def drop(sftp: paramiko.SFTPClient, path: str, text: str) -> dict:
+    """Put a file and give its receipt, found by its name in /receipts."""
+    name = path.rpartition("/")[2]
+    before = set(sftp.listdir("/receipts"))
+    sftp.putfo(io.BytesIO(text.encode()), path)
+    new = wait_until(lambda: [n for n in sftp.listdir("/receipts") if n.startswith(f"{name}.") and n not in before])
+    return json.loads(read(sftp, f"/receipts/{new[0]}"))
+
+
+def test_a_brand_drops_its_catalog_and_reads_the_result_in_the_same_place(gateway, brand):
+    broken = "A-9,,free,Acme,4.50,4006381333930,\n"
+    receipt = drop(brand, "/catalog.csv", HEADER + rows(*range(5)) + broken)
+    upload = receipt["upload"]
+    assert (receipt["state"], receipt["rows"]["accepted"], receipt["rows"]["rejected"]) == ("published", 5, 1)
+    found = set(brand.listdir("/errors"))
+    assert {f"catalog.csv.{upload}.errors.csv", f"catalog.csv.{upload}.corrections.csv"} <= found
+    errors = list(csv.DictReader(io.StringIO(read(brand, f"/errors/catalog.csv.{upload}.errors.csv"))))
+    assert {(e["row"], e["column"], e["code"]) for e in errors if e["severity"] == "error"} == {
+        ("7", "name", "FIELD_REQUIRED"), ("7", "msrp", "FIELD_TYPE"), ("7", "gtin", "FIELD_GTIN")
+    }  # fmt: skip
+    history = wait_until(
+        lambda: [r for r in csv.DictReader(io.StringIO(read(brand, "/history.csv"))) if r["upload"] == str(upload)]
+    )
+    assert history[0]["state"] == "published"
+    products = wait_until(lambda: "current.csv" in brand.listdir("/catalog") and read(brand, "/catalog/current.csv"))
+    assert len(list(csv.DictReader(io.StringIO(products)))) == 5
+    assert "sku" in read(brand, "/template.csv")
+    assert "/test" in read(brand, "/README.txt")
+
+
+def test_the_correction_file_mended_publishes_exactly_the_mended_row(brand):
+    before = drop(brand, "/base.csv", HEADER + rows(*range(5)) + "A-7,Seven,free,Acme,4.50,,\n")
+    name = f"base.csv.{before['upload']}.corrections.csv"
+    mended = read(brand, f"/errors/{name}").replace(",free,", ",7.77,")
+    receipt = drop(brand, f"/{name}", mended)
+    assert (receipt["mode"], receipt["state"], receipt["changes"]["created"]) == ("correction", "published", 1)
+    assert receipt["products"]["after"] == before["products"]["after"] + 1
+
+
+def test_partial_and_test_folders_do_what_they_say(brand):
+    base = drop(brand, "/all.csv", HEADER + rows(*range(6)))
+    dry = drop(brand, "/test/all.csv", HEADER + rows(*range(6), price="11.00"))
+    assert (dry["state"], dry["would_be"], dry["changes"]["updated"], dry["version"]) == (
+        "tested",
+        "published",
+        6,
+        None,
+    )
+    partial = drop(brand, "/partial/some.csv", "sku,msrp\nA-2,99.00\n")
+    assert (partial["changes"]["updated"], partial["changes"]["removed"], partial["products"]["after"]) == (1, 0, 6)
+    assert partial["version"] > (base["version"] or 0)
+
+
+def test_a_file_sent_twice_changes_nothing_and_the_api_says_the_same(gateway, brand):
+    text = HEADER + rows(*range(7))
+    drop(brand, "/same.csv", text)
+    receipt = drop(brand, "/same.csv", text)
+    assert (receipt["state"], receipt["version"]) == ("unchanged", None)
+    listed = gateway.api("/api/v1/brands/acme/uploads?limit=1")["uploads"][0]
+    assert (listed["upload"], listed["state"]) == (receipt["upload"], "unchanged")
+    assert gateway.api(f"/api/v1/brands/acme/uploads/{receipt['upload']}") == receipt
+
+
+def test_an_upload_stopped_in_the_middle_is_never_published(gateway, brand):
+    whole = drop(brand, "/stop.csv", HEADER + rows(*range(20)))
+    file = brand.open("/stop.csv", "w")
+    file.write((HEADER + rows(*range(15))[:-30]).encode())
+    file.close()  # a clean CLOSE in mid-row, as Ctrl-C in several clients sends it
+    wait_until(lambda: gateway.api("/api/v1/brands/acme/uploads?state=unfinished")["uploads"])
+    dropped = gateway.connect()
+    half = dropped.open_sftp().open("/drop.csv", "w")
+    half.write((HEADER + rows(*range(3))).encode())
+    half.flush()
+    dropped.get_transport().sock.close()  # no CLOSE at all
+    wait_until(lambda: len(gateway.api("/api/v1/brands/acme/uploads?state=unfinished")["uploads"]) == 2)
+    assert gateway.api("/api/v1/brands/acme/versions")["versions"][0]["version"] == whole["version"]
+    resumed = rows(*range(15))[-30:] + rows(*range(15, 20), price="12.00")
+    with brand.open("/stop.csv", "a") as more:
+        more.write(resumed.encode())
+    done = wait_until(
+        lambda: [
+            u
+            for u in gateway.api("/api/v1/brands/acme/uploads?state=published")["uploads"]
+            if u["upload"] > whole["upload"]
+        ]
+    )
+    assert (done[0]["changes"]["updated"], done[0]["changes"]["removed"]) == (5, 0)
+
+
+def test_a_short_file_withholds_its_removals_in_sight_of_the_brand(gateway, brand):
+    drop(brand, "/big.csv", HEADER + rows(*range(100)))
+    receipt = drop(brand, "/big.csv", HEADER + rows(*range(40)))
+    assert (receipt["state"], receipt["changes"]["withheld"], receipt["products"]["after"]) == ("published", 60, 100)
+    assert f"big.csv.{receipt['upload']}.withheld.csv" in brand.listdir("/errors")
+    gateway.verb("approve", str(receipt["upload"]))
+    assert gateway.api("/api/v1/brands/acme/versions")["versions"][0]["products"] == 40
+
+
+def test_every_line_of_the_log_is_one_event(gateway, brand):
+    with pytest.raises(OSError, match="control character"):
+        brand.open('/a\n{"event": "upload.published"}.csv', "w")
+    drop(brand, '/od"d {"event"} name.csv', HEADER + rows(1))
+    lines = (gateway.folder / "log").read_text().splitlines()
+    events = [json.loads(line)["event"] for line in lines]
+    assert {"gateway.started", "upload.received", "upload.processing", "transfer.closed"} <= set(events)
+    assert gateway.password not in (gateway.folder / "log").read_text()
+    assert gateway.token not in (gateway.folder / "log").read_text()
+
+
+def test_the_demo_shows_the_main_job_and_ends():
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("SFTP_GATEWAY_")}
+    done = subprocess.run(
+        [*GATEWAY, "demo", "--once"], env=environ, capture_output=True, text=True, check=False, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    for shown in (
+        "The receipt is readable",
+        "30 of 35 rows are live as version 1",
+        "/errors/catalog.csv.1.corrections.csv",
+        "The page: http://127.0.0.1:",
+    ):
+        assert shown in done.stdout
