@@ -153,11 +153,31 @@ class Worker:
                 await asyncio.to_thread(jobs.heal, self._bench.store)
 
 
-def finish(store: Store, files: Files, settings: Settings, upload: Upload, progress: Progress) -> Upload:
+@contextlib.contextmanager
+def prepared(store: Store, settings: Settings) -> Iterator[Crew | None]:
+    """Lend children that are being got ready meanwhile, or None where a worker lives and has its own."""
+    if workers.alive(store, "worker"):
+        yield None
+        return
+    with contextlib.closing(crew(settings.worker)) as children:
+        children.start()
+        yield children
+
+
+def finish(  # noqa: PLR0913 - what a verb has opened, and what it waits for
+    store: Store,
+    files: Files,
+    settings: Settings,
+    upload: Upload,
+    progress: Progress,
+    *,
+    children: Crew | None = None,
+) -> Upload:
     """Wait until nothing is to be done for an upload any more, and give it as it is then.
 
-    Where no worker lives, its brand's turn is worked off here, what is before it included. Also waits
-    for the release of its withheld removals. Raises Broken if that job failed, Unavailable.
+    Where no worker lives, its brand's turn is worked off here (by `children`, if some are `prepared`),
+    what is before it included. Also waits for the release of its withheld removals. Raises Broken if
+    that job failed, Unavailable.
     """
 
     def look() -> Upload | None:
@@ -170,7 +190,7 @@ def finish(store: Store, files: Files, settings: Settings, upload: Upload, progr
         now = uploads.get(store, upload.id)
         return now if now.state in SETTLED else None
 
-    return _work_off(store, files, settings, upload.brand, look, progress)
+    return _work_off(store, files, settings, upload.brand, look, progress, children)
 
 
 def roll_back(  # noqa: PLR0913 - what a verb has opened, and which version of whom
@@ -196,6 +216,7 @@ def _work_off(  # noqa: PLR0913, PLR0917 - what a verb has opened, and what it w
     brand: str,
     look: Callable[[], Found | None],
     progress: Progress,
+    children: Crew | None = None,
 ) -> Found:
     """Ask `look` until it finds something, doing the brand's work meanwhile if no worker lives."""
     owner, never = workers.me("verb"), threading.Event()
@@ -210,16 +231,16 @@ def _work_off(  # noqa: PLR0913, PLR0917 - what a verb has opened, and what it w
                 time.sleep(WAIT_SECONDS)
                 continue
             if bench is None:
-                bench = held.enter_context(_own_bench(store, files, settings))
+                bench = held.enter_context(_own_bench(store, files, settings, children))
             bench.work(claimed, never, progress)
         return found
 
 
 @contextlib.contextmanager
-def _own_bench(store: Store, files: Files, settings: Settings) -> Iterator[Bench]:
-    rules, children = terms(settings), crew(settings.worker)
-    with contextlib.closing(children):
-        yield Bench(store, files, children, settings.worker, lambda: rules)
+def _own_bench(store: Store, files: Files, settings: Settings, children: Crew | None) -> Iterator[Bench]:
+    rules = terms(settings)
+    with contextlib.nullcontext(children) if children else contextlib.closing(crew(settings.worker)) as mine:
+        yield Bench(store, files, mine, settings.worker, lambda: rules)
 
 
 def _report(job: jobs.Job | None, progress: Progress) -> None:

@@ -151,21 +151,29 @@ def _correct(block: Block, checked: Checked, found: pa.Table, corrections: Corre
     rejects = sorted(block.rejects, key=lambda reject: reject.finding.row or 0)
     done = 0
     rows = block.row[checked.rejected]
+    reasons = _reasons(found, rows)  # once a block: a reject may stand between any two rows
     for reject in rejects:
         upto = int(np.searchsorted(rows, reject.finding.row or 0))
-        add_rows(corrections, block, checked.rejected[done:upto], found)
+        _add(corrections, block, checked.rejected, reasons, slice(done, upto))
         corrections.add_reject(reject)
         done = upto
-    add_rows(corrections, block, checked.rejected[done:], found)
+    _add(corrections, block, checked.rejected, reasons, slice(done, len(rows)))
 
 
 def add_rows(corrections: Corrections, block: Block, indices: Indices, found: pa.Table) -> None:
     """Write rejected rows of a block for correction; `found` holds their findings, sorted by row."""
-    if len(indices) == 0:
-        return
+    _add(corrections, block, indices, _reasons(found, block.row[indices]), slice(0, len(indices)))
+
+
+def _add(corrections: Corrections, block: Block, indices: Indices, reasons: list[pa.Array], part: slice) -> None:
+    if part.start < part.stop:
+        corrections.add_rows(block, indices[part], *(texts[part] for texts in reasons))
+
+
+def _reasons(found: pa.Table, rows: Indices) -> list[pa.Array]:
+    """Give codes, errors and suggestions of these rows, each joined to one text a row."""
     severe = found.filter(pc.is_in(found["severity"], _SEVERE))
-    codes, errors, hints = (_listed(severe, name, block.row[indices]) for name in ("code", "message", "suggestion"))
-    corrections.add_rows(block, indices, codes, errors, hints)
+    return [_listed(severe, name, rows) for name in ("code", "message", "suggestion")]
 
 
 def _listed(severe: pa.Table, name: str, rows: Indices) -> pa.Array:

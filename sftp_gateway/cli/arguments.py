@@ -34,10 +34,10 @@ def _daemon(verbs: Verbs) -> None:
     run = _verb(verbs, "run", "running:run", "run the daemon, or some of its roles")
     run.add_argument("--only", metavar="ROLES", default="sftp,worker,web", help="sftp,worker,web (any of them)")
     check = _verb(
-        verbs, "check", "running:check", "say what is wrong with configuration, rules, keys, store, disk, clock"
+        verbs, "check", "showing:check", "say what is wrong with configuration, rules, keys, store, disk, clock"
     )
     check.add_argument("--quiet", action="store_true", help="print only what is wrong")
-    demo = _verb(verbs, "demo", "running:demo", "show the main job end to end on a throw-away gateway on loopback")
+    demo = _verb(verbs, "demo", "showing:demo", "show the main job end to end on a throw-away gateway on loopback")
     demo.add_argument("--once", action="store_true", help="end when the job is shown")
 
 

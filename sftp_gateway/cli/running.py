@@ -1,4 +1,4 @@
-"""`run`, `check`, `demo`."""
+"""`run`: the daemon, without what it does not need."""
 
 import argparse
 import asyncio
@@ -6,9 +6,8 @@ import os
 
 import uvloop
 
-from sftp_gateway import config, daemon, doctor, logs
-from sftp_gateway import demo as demonstration
-from sftp_gateway.cli import opening, output
+from sftp_gateway import config, daemon, logs
+from sftp_gateway.cli import opening
 from sftp_gateway.errors import NotFound
 
 ROLES = ("sftp", "worker", "web")
@@ -23,20 +22,3 @@ def run(options: argparse.Namespace) -> int:
     logs.configure(settings.log.level, settings.log.format)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(daemon.run(settings, roles, reload=lambda: config.load(options.config, os.environ)))
-
-
-def check(options: argparse.Namespace) -> int:
-    """Examine the gateway; 78 if something must be mended before it can run."""
-    found = doctor.examine(options.config, os.environ)
-    if options.json:
-        output.as_json({"ok": not any(f.bad for f in found), "checks": [f.as_dict() for f in found]})
-    else:
-        for finding in found:
-            if finding.bad or not options.quiet:
-                print(f"{'✗' if finding.bad else '✓'} {finding.what}: {output.clean(finding.says)}")
-    return 78 if any(finding.bad for finding in found) else 0
-
-
-def demo(options: argparse.Namespace) -> int:
-    """Show the main job end to end on a throw-away gateway."""
-    return demonstration.show(once=options.once)

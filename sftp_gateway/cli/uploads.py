@@ -11,6 +11,7 @@ from sftp_gateway.cli import opening, output
 from sftp_gateway.errors import NotFound, Refused
 from sftp_gateway.store import brands, uploads
 from sftp_gateway.upload import Mode, State, Upload
+from sftp_gateway.worker_crew import Crew
 
 CHUNK_BYTES = 1 << 20
 ENDED_BADLY = frozenset({State.REFUSED, State.HELD, State.FAILED, State.UNFINISHED})
@@ -23,21 +24,21 @@ def ingest(options: argparse.Namespace) -> int:
         raise NotFound(f"{path}: no such file")
     with opening.gateway(options) as opened:
         brand = brands.get(opened.store, options.brand)
-        mode = Mode(options.mode or brand.settings.mode or "full")
-        progress = output.Progress(path.name)
-        sha256, size = _take_in(path, opened, progress)
-        upload = uploads.receive(
-            opened.store,
-            brand=options.brand,
-            mode=mode,
-            path=path.name,
-            sha256=sha256,
-            bytes=size,
-            via="cli",
-            complete=True,
-            received_at=opened.store.now(),
-        )
-        return _wait(opened, upload, options, progress)
+        with worker.prepared(opened.store, opened.settings) as children:
+            progress = output.Progress(path.name)
+            sha256, size = _take_in(path, opened, progress)
+            upload = uploads.receive(
+                opened.store,
+                brand=options.brand,
+                mode=Mode(options.mode or brand.settings.mode or "full"),
+                path=path.name,
+                sha256=sha256,
+                bytes=size,
+                via="cli",
+                complete=True,
+                received_at=opened.store.now(),
+            )
+            return _wait(opened, upload, options, progress, children)
 
 
 def listing(options: argparse.Namespace) -> None:
@@ -133,9 +134,15 @@ def _take_in(path: Path, opened: opening.Opened, progress: output.Progress) -> t
     return digest.hexdigest(), taken
 
 
-def _wait(opened: opening.Opened, upload: Upload, options: argparse.Namespace, progress: output.Progress) -> int:
+def _wait(
+    opened: opening.Opened,
+    upload: Upload,
+    options: argparse.Namespace,
+    progress: output.Progress,
+    children: Crew | None = None,
+) -> int:
     try:
-        ended = worker.finish(opened.store, opened.files, opened.settings, upload, progress)
+        ended = worker.finish(opened.store, opened.files, opened.settings, upload, progress, children=children)
     finally:
         progress.done()
     _print(ended, options)

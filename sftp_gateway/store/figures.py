@@ -15,6 +15,9 @@ from sftp_gateway.upload import State
 OUTCOMES = frozenset(State) - {State.RECEIVING, State.RECEIVED, State.PROCESSING}
 """States an upload comes to rest in, for good or until somebody acts."""
 
+TAKEN_OVER = "job.taken_over"
+COUNTED = (*sorted(f"upload.{state}" for state in OUTCOMES), TAKEN_OVER)
+
 BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Upper limits, in seconds, of the histogram of stages."""
 
@@ -45,7 +48,7 @@ class Tally:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._counted: Counter[tuple[str, Labels]] = Counter()
+        self._counted: Counter[tuple[str, Labels]] = Counter({("lease_takeovers_total", ()): 0})
         self._seen: dict[int, datetime] = {}
         with store.read() as conn:
             self._floor: int = conn.execute(sa.select(sa.func.max(_events.c.id))).scalar() or 0
@@ -68,13 +71,16 @@ class Tally:
         query = (
             sa.select(_events.c.id, _events.c.at, _events.c.event, _events.c.detail)
             .add_columns(_uploads.c.via, _uploads.c.bytes, _uploads.c.receipt)
-            .join(_uploads, _uploads.c.id == _events.c.upload)
-            .where(_events.c.event.in_(sorted(f"upload.{state}" for state in OUTCOMES)), _events.c.id > after)
+            .outerjoin(_uploads, _uploads.c.id == _events.c.upload)
+            .where(_events.c.event.in_(COUNTED), _events.c.id > after)
         )
         with self._store.read() as conn:
             return list(conn.execute(query.order_by(_events.c.id).limit(BATCH)))
 
     def _count(self, row: Any) -> None:
+        if row.event == TAKEN_OVER:
+            self._counted["lease_takeovers_total", ()] += 1
+            return
         transport = ("transport", row.via)
         self._counted["uploads_total", (("outcome", row.event.removeprefix("upload.")), transport)] += 1
         if not row.receipt or (row.detail or {}).get("previous") != State.PROCESSING:

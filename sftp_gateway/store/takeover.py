@@ -50,7 +50,8 @@ def _take_over(store: Store, seen: Any) -> None:
         tx.conn.execute(ours(seen.id, seen.token).values(token=_jobs.c.token + 1, **values))
         if row.kind == Kind.PROCESS:
             journal.move(tx, row.upload, State.RECEIVED, detail={"why": "taken_over", "takeovers": takeovers})
-        tx.emit("job.taken_over", brand=row.brand, job=seen.id, owner=seen.owner, takeovers=takeovers)
+        detail = {"job": seen.id, "owner": seen.owner, "takeovers": takeovers}
+        journal.note(tx, row.brand, "job.taken_over", upload=row.upload, detail=detail)
 
 
 def held(tx: Transaction, job: int, token: int, lease_until: datetime | None = None) -> Any:

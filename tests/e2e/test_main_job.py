@@ -107,11 +107,10 @@ def read(sftp: paramiko.SFTPClient, path: str) -> str:
 
 
 def drop(sftp: paramiko.SFTPClient, path: str, text: str) -> dict:
-    """Put a file and give its receipt, found by its name in /receipts."""
-    name = path.rpartition("/")[2]
+    """Put a file and give its receipt: the one that is new in /receipts."""
     before = set(sftp.listdir("/receipts"))
     sftp.putfo(io.BytesIO(text.encode()), path)
-    new = wait_until(lambda: [n for n in sftp.listdir("/receipts") if n.startswith(f"{name}.") and n not in before])
+    new = wait_until(lambda: [name for name in sftp.listdir("/receipts") if name not in before])
     return json.loads(read(sftp, f"/receipts/{new[0]}"))
 
 
