@@ -5,6 +5,7 @@ Paths are those of a brand's home without the leading `/`, and begin with one of
 
 import fnmatch
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from sftp_gateway.upload import Mode
@@ -19,6 +20,12 @@ _DIGITS = {"sha256": 64, "md5": 32}
 def base(path: str) -> str:
     """Give the last part of a path."""
     return path.rpartition("/")[2]
+
+
+def is_plain(name: str) -> bool:
+    """Whether this may be the name of a file: 1 to 255 bytes, no path, nothing that cannot be seen."""
+    odd = any(unicodedata.category(char) in {"Cc", "Cf", "Cs"} or char in "/\\" for char in name)
+    return not odd and 0 < len(name.encode("utf-8", "replace")) <= 255 and name not in {".", ".."}
 
 
 def mode(path: str, full: str = "") -> Mode:

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sftp_gateway import receipt
-from sftp_gateway.blobs import Area, LocalFiles
+from sftp_gateway.blobs import Area, LocalFiles, safe_name
+from sftp_gateway.daemon_server import Server
 from sftp_gateway.store import brands, jobs, tokens, uploads, versions
 from sftp_gateway.store.files import NewFile
 from sftp_gateway.upload import Mode, State
-from sftp_gateway.web.app import Server, build_app
-from sftp_gateway.web.desk import Probes
+from sftp_gateway.web.app import build_app
+from sftp_gateway.web.desk import Desk
 
 CHANGES = (
     "\ufeffop,key,column,before,after\r\n"
@@ -94,7 +95,7 @@ class Scene:
     def result(self, upload, name, data):
         folder = "receipts" if name.endswith(".json") else "api" if name.endswith(".gz") else "errors"
         folder = "internal" if "accepted" in name else folder
-        blob = f"{upload.id}-x/{name}"
+        blob = f"{upload.id}-x/{safe_name(name)}"
         return NewFile(folder, name, Area.RESULTS, blob, self.keep(Area.RESULTS, blob, data))
 
     def version(self, upload, number, told):
@@ -121,17 +122,20 @@ class Scene:
         return path
 
     def app(self, **kwargs):
-        probes = Probes(lambda: self.ready["sftp"], lambda: self.ready["free"], 1000, lambda: self.figures)
-        return build_app(
+        desk = Desk(
             self.store,
             self.files,
-            probes,
             export=self.export,
             wake=lambda: self.woken.append(1),
             room=lambda brand: self.room,
             sftp_address=("sftp.example.com", 2222),
+            sftp_listening=lambda: self.ready["sftp"],
+            disk_free=lambda: self.ready["free"],
+            disk_floor_bytes=1000,
+            figures=lambda: self.figures,
             **kwargs,
         )
+        return build_app(desk)
 
     @contextlib.contextmanager
     def serve(self, **kwargs):

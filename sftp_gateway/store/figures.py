@@ -1,14 +1,16 @@
-"""What monitors read besides the queue: the last publish, and what uploads came to. Reads only."""
+"""What monitors read: the queue, the last publish, and what uploads came to. Reads only."""
 
 import threading
+import tomllib
 from bisect import bisect_left
 from collections import Counter
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from sftp_gateway.store import tables
+from sftp_gateway.store import jobs, tables
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import State
 
@@ -22,6 +24,9 @@ BATCH = 500
 OVERLAP = timedelta(seconds=60)
 """On PostgreSQL a lower id may be committed after a higher one; a transaction is never open longer than this."""
 
+METRICS: dict[str, tuple[str, str]] = tomllib.loads(Path(__file__).with_name("metrics.toml").read_text("utf-8"))
+"""Name → type and help of all that /metrics tells, in this order."""
+
 Labels = tuple[tuple[str, str], ...]
 Series = dict[tuple[str, Labels], float]
 """(metric without its prefix, labels) → value."""
@@ -33,6 +38,31 @@ def published_at(store: Store) -> datetime | None:
     """Tell when a version of any brand was last published; None before the first."""
     with store.read() as conn:
         return conn.execute(sa.select(sa.func.max(_versions.c.created_at))).scalar()
+
+
+def printed(series: Series) -> str:
+    """Print series in the text format of Prometheus, each metric with its help and type once."""
+    lines = []
+    for name, (kind, text) in METRICS.items():
+        family = [name] if kind != "histogram" else [f"{name}_bucket", f"{name}_sum", f"{name}_count"]
+        named = ((f"sftp_gateway_{one}", tags, value) for (one, tags), value in series.items())
+        rows = [f"{one}{_labels(tags)} {value}" for one, tags, value in named if one in family]
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *rows] if rows else []
+    return "\n".join(lines) + "\n"
+
+
+def _labels(tags: Labels) -> str:
+    safe = ((name, value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")) for name, value in tags)
+    return "{" + ",".join(f'{name}="{value}"' for name, value in safe) + "}" if tags else ""
+
+
+def standing(store: Store) -> Series:
+    """Tell the queue, by place, and the ages of its oldest job and of the last publish."""
+    queue, now = jobs.pending(store), store.now()
+    depth = {"queued": queue.queued, "waiting": queue.waiting, "running": queue.running}
+    series: Series = {("queue_depth", (("state", place),)): count for place, count in depth.items()}
+    ages = {"queue_oldest_age_seconds": queue.oldest_at or now, "publish_age_seconds": published_at(store)}
+    return series | {(name, ()): max(0.0, (now - at).total_seconds()) for name, at in ages.items() if at}
 
 
 class Tally:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sftp_gateway import errors
+from sftp_gateway import errors, receipt
 from sftp_gateway.store import journal, queue, tables
 from sftp_gateway.store.database import Store
 
@@ -95,6 +95,17 @@ def listing(store: Store, brand: str, *, limit: int | None = None, before: int |
         query = query.where(_versions.c.number < before)
     with store.read() as conn:
         return [_of(row) for row in conn.execute(query.limit(limit))]
+
+
+def page(store: Store, brand: str, limit: int, before: int | None = None) -> tuple[list[dict[str, Any]], int | None]:
+    """Give versions as JSON, newest first, and the cursor (`before`) of the next page."""
+    found = listing(store, brand, limit=limit + 1, before=before)
+    shown = [
+        {"version": it.number, "upload": it.upload, "origin": it.origin, "of": it.of, "products": it.products}
+        | {"created_at": receipt.moment(it.created_at), "columns": list(it.columns), "rules": it.rules}
+        for it in found[:limit]
+    ]
+    return shown, found[limit - 1].number if len(found) > limit else None
 
 
 def later_than(store: Store, brand: str, number: int) -> list[Version]:

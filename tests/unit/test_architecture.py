@@ -18,7 +18,7 @@ FLOORS: list[set[str]] = [
     {"sftp", "intake", "worker", "render", "retention", "mail", "web"},
     {"catalog", "store", "blobs", "config"},
     {"receipt", "settings", "brandset", "outcome"},
-    {"brand", "upload"},
+    {"brand", "upload", "brake"},
     {"errors", "logs", ""},
 ]
 """Rooms, top floor first. A room may import from lower floors and from itself, never sideways or up."""
