@@ -43,6 +43,7 @@ from sftp_gateway.daemon_loans import Loans, figures
 from sftp_gateway.daemon_presence import ALIVE_SECONDS, Presence
 from sftp_gateway.daemon_systemd import Systemd
 from sftp_gateway.errors import ConfigError, GatewayError, Unavailable
+from sftp_gateway.health import Health
 from sftp_gateway.settings import Settings
 from sftp_gateway.store import brands, database, workers
 from sftp_gateway.worker_crew import Crew
@@ -209,13 +210,11 @@ class Daemon:
         lent = desk.Desk(
             self.store,
             self.files,
+            Health(self.store, self._sftp_listens, loans.disk_free, self.settings.limits.disk_floor_bytes),
             export=loans.export,
             wake=lambda: _call_soon(loop, self._wake_worker),
             room=loans.room,
             sftp_address=(self.settings.sftp.public_host or socket.getfqdn(), self._sftp_port()),
-            sftp_listening=self._sftp_listens,
-            disk_free=loans.disk_free,
-            disk_floor_bytes=self.settings.limits.disk_floor_bytes,
             figures=lambda: figures(self.postman, self.listener, self.workshop),
             public_url=web.public_url,
             session_key=await asyncio.to_thread(_session_key, self.settings.storage.root / "keys" / "session.key"),

@@ -15,6 +15,7 @@ from datetime import timedelta
 from sftp_gateway import receipt
 from sftp_gateway.blobs import Area, LocalFiles, safe_name
 from sftp_gateway.daemon_server import Server
+from sftp_gateway.health import Health
 from sftp_gateway.store import brands, jobs, tokens, uploads, versions
 from sftp_gateway.store.files import NewFile
 from sftp_gateway.upload import Mode, State
@@ -116,22 +117,22 @@ class Scene:
             mode=str(upload.mode),
         )
 
+    @contextlib.contextmanager
     def export(self, brand, version, form):
         path = self.files.scratch("export-") / f"out.{form}"
         path.write_text(f"{brand} {version} {form}\n")
-        return path
+        yield path
+        path.unlink()
 
     def app(self, **kwargs):
         desk = Desk(
             self.store,
             self.files,
+            Health(self.store, lambda: self.ready["sftp"], lambda: self.ready["free"], 1000),
             export=self.export,
             wake=lambda: self.woken.append(1),
             room=lambda brand: self.room,
             sftp_address=("sftp.example.com", 2222),
-            sftp_listening=lambda: self.ready["sftp"],
-            disk_free=lambda: self.ready["free"],
-            disk_floor_bytes=1000,
             figures=lambda: self.figures,
             **kwargs,
         )

@@ -34,6 +34,12 @@ def read(stream: BinaryIO, offset: int = 0) -> Iterator[tuple[Change, int]]:
         yield dict(zip(names, (cell[1:] if ESCAPED.match(cell) else cell for cell in cells), strict=False)), place
 
 
+def page(stream: BinaryIO, size: int, limit: int, offset: int | None = None) -> tuple[list[Change], int | None]:
+    """Give changes, and the offset of the next page; `size`: bytes of the stream."""
+    found = list(islice(read(stream, offset or 0), limit))
+    return [change for change, _ in found], found[-1][1] if found and found[-1][1] < size else None
+
+
 def products(stream: BinaryIO, most: int, columns: int) -> list[tuple[str, str, list[Change]]]:
     """Give the first changed products: key, op, the first of their changes."""
     grouped = groupby((change for change, _ in read(stream)), key=lambda change: (change["key"], change["op"]))

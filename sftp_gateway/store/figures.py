@@ -1,5 +1,6 @@
 """What monitors read: the queue, the last publish, and what uploads came to. Reads only."""
 
+import dataclasses
 import threading
 import tomllib
 from bisect import bisect_left
@@ -10,7 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sftp_gateway.store import jobs, tables
+from sftp_gateway import receipt
+from sftp_gateway.store import brands, jobs, tables, workers
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import State
 
@@ -20,6 +22,7 @@ OUTCOMES = frozenset(State) - {State.RECEIVING, State.RECEIVED, State.PROCESSING
 BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Upper limits, in seconds, of the histogram of stages."""
 
+ALIVE_SECONDS = 30
 BATCH = 500
 OVERLAP = timedelta(seconds=60)
 """On PostgreSQL a lower id may be committed after a higher one; a transaction is never open longer than this."""
@@ -63,6 +66,20 @@ def standing(store: Store) -> Series:
     series: Series = {("queue_depth", (("state", place),)): count for place, count in depth.items()}
     ages = {"queue_oldest_age_seconds": queue.oldest_at or now, "publish_age_seconds": published_at(store)}
     return series | {(name, ()): max(0.0, (now - at).total_seconds()) for name, at in ages.items() if at}
+
+
+def status(store: Store, only: str | None = None) -> dict[str, Any]:
+    """Give queue, live processes and brands as JSON; `only`: what concerns one brand."""
+    queue = jobs.pending(store, only)
+    live = [] if only else workers.alive(store, within_seconds=ALIVE_SECONDS)
+    seen = [brands.get(store, only)] if only else brands.all_brands(store)
+    return {
+        "queue": dataclasses.asdict(queue) | {"oldest_at": receipt.moment(queue.oldest_at)},
+        "processes": [
+            {"host": it.host, "pid": it.pid, "roles": it.roles, "at": receipt.moment(it.beat_at)} for it in live
+        ],
+        "brands": [{"name": it.name, "enabled": it.enabled, "version": it.current_version} for it in seen],
+    }
 
 
 class Tally:

@@ -1,9 +1,9 @@
-"""The API (/api/v1): what brands' and operators' programs ask. Reads the store and streams files; computes nothing."""
+"""The API (/api/v1): what brands' and operators' programs ask. Streams files out and in; computes nothing."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from itertools import islice
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,24 +11,25 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from sftp_gateway import receipt
+from sftp_gateway import receipt, upload_name
 from sftp_gateway import upload as uploaded
-from sftp_gateway.blobs import Area
+from sftp_gateway.blobs import Area, Arrival
 from sftp_gateway.brand import Brand
 from sftp_gateway.catalog import changes_csv
-from sftp_gateway.store import brands, files, uploads, versions
+from sftp_gateway.store import brands, files, once, uploads, versions
 from sftp_gateway.store.tokens import Token
-from sftp_gateway.upload import Upload
-from sftp_gateway.web import desk, receive
+from sftp_gateway.upload import Mode, Upload
+from sftp_gateway.web import desk
 from sftp_gateway.web.desk import Desk
 from sftp_gateway.web.problem import Problem
 
 T = TypeVar("T")
 PAGE_ROWS, MOST_ROWS = 50, 500
-LARGEST = 2**31 - 1  # a version's number is a 32-bit integer on PostgreSQL
+LARGEST = 2**31 - 1  # ids and numbers are 32-bit integers on PostgreSQL
+STALL_SECONDS, LONGEST_KEY = 60, 255
 FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl", "parquet": "application/vnd.apache.parquet"}
 TYPES = FORMS | {"json": "application/json", "gz": "application/gzip"}
-VERBS = ("approve", "refuse", "retry")
+TOPS = {Mode.FULL: "inbox", Mode.PARTIAL: "partial", Mode.TEST: "test"}  # as if put into this directory of the home
 
 
 class Attachment(FileResponse):
@@ -56,15 +57,11 @@ def asked(request: Request, name: str, read: Callable[[str], T]) -> T | None:
         raise Problem("bad-request", f"{name}: {error}") from None
 
 
-def whole(least: int = 0, most: int = LARGEST) -> Callable[[str], Any]:
-    """Make a reader of whole numbers between these."""
-
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not least <= int(text[:19]) <= most:
-            raise ValueError(f"must be a whole number from {least} to {most}")
-        return int(text)
-
-    return read
+def whole(text: str, least: int = 1, most: int = LARGEST) -> int:
+    """Read a whole number; ValueError."""
+    if not text.isascii() or not text.isdigit() or not least <= int(text[:19]) <= most:
+        raise ValueError(f"must be a whole number from {least} to {most}")
+    return int(text)
 
 
 def of_brand(request: Request, *, write: bool = False) -> tuple[Desk, Token, Brand]:
@@ -78,23 +75,16 @@ def of_upload(request: Request, *, write: bool = False, form: bool = False) -> t
     """Give desk, token and the upload the path names, if this token may see it. Raises Problem, NotFound."""
     at = desk.of(request)
     token = at.gate.admit(request, write=write, form=form)
-    upload = uploads.get(at.store, numbered(request, "id"))
+    upload = uploads.get(at.store, min(request.path_params["id"], LARGEST))
     if upload.brand != request.path_params.get("brand", token.brand or upload.brand):
         raise Problem("not-found", f"no upload {upload.id}")
     return at, token, upload
 
 
-def numbered(request: Request, name: str) -> int:
-    """Give the id or version number in the path, if one may be so large. Raises Problem."""
-    if request.path_params[name] >= LARGEST:
-        raise Problem("not-found")
-    return int(request.path_params[name])
-
-
 def _paged(request: Request, read: Callable[[int, Any], tuple[list[Any], int | None]], **body: Any) -> Response:
-    """Answer with a page of a list, called by the last word of the path; `read` gives it and the next cursor."""
-    limit, cursor = asked(request, "limit", whole(1, MOST_ROWS)) or PAGE_ROWS, asked(request, "cursor", whole())
-    page, after = read(limit, cursor)
+    """Answer with a page of the list that ends the path; `read(limit, cursor)` gives it and the next cursor."""
+    limit = asked(request, "limit", partial(whole, most=MOST_ROWS)) or PAGE_ROWS
+    page, after = read(limit, asked(request, "cursor", partial(whole, least=0, most=body.pop("last", LARGEST))))
     body |= {request.url.path.rpartition("/")[2]: page, "next": after}
     link = {"Link": f'<{request.url.include_query_params(cursor=after)}>; rel="next"'}
     return JSONResponse(body, headers=link if after is not None else None)
@@ -102,23 +92,13 @@ def _paged(request: Request, read: Callable[[int, Any], tuple[list[Any], int | N
 
 async def brand_uploads(request: Request) -> Response:
     """GET …/uploads: newest first, the shape of `uploads --json`. POST: sends one."""
-    if request.method == "POST":
-        at, token, brand = await asyncio.to_thread(of_brand, request, write=True)
-        return await receive.upload(request, at, brand, token.name)
-    return await asyncio.to_thread(_history, request)
+    return await (_receive(request) if request.method == "POST" else asyncio.to_thread(_history, request))
 
 
 def _history(request: Request) -> Response:
     at, _, brand = of_brand(request)
     states, since = asked(request, "state", uploaded.states) or (), asked(request, "since", receipt.read_moment)
-
-    def page(limit: int, before: int | None) -> tuple[list[receipt.Receipt], int | None]:
-        found, after = uploads.listing(
-            at.store, brand=brand.name, states=states, since=since, limit=limit, before=before
-        )
-        return [receipt.listed(item) for item in found], after
-
-    return _paged(request, page)
+    return _paged(request, partial(uploads.page, at.store, brand=brand.name, states=states, since=since))
 
 
 def upload(request: Request) -> Response:
@@ -144,34 +124,33 @@ def act(request: Request, *, form: bool = False) -> Upload:
 def decide(request: Request) -> Response:
     """POST …/uploads/{id}/approve, refuse or retry: answers with the upload to look at."""
     acted = act(request)
-    where = {"Location": f"/api/v1/brands/{acted.brand}/uploads/{acted.id}"}
-    return JSONResponse(receipt.of(acted), 200 if acted.id == request.path_params["id"] else 201, where)
+    return _told(acted, new=acted.id != request.path_params["id"])
+
+
+def _told(item: Upload, *, new: bool) -> Response:
+    where = {"Location": f"/api/v1/brands/{item.brand}/uploads/{item.id}"}
+    return JSONResponse(receipt.of(item), 201 if new else 200, where)
 
 
 def brand_versions(request: Request) -> Response:
     """GET …/versions: newest first."""
     at, _, brand = of_brand(request)
-    return _paged(request, lambda limit, before: versions.page(at.store, brand.name, limit, before))
+    return _paged(request, partial(versions.page, at.store, brand.name))
 
 
 def changes(request: Request) -> Response:
     """GET …/versions/{number}/changes: pages of JSON, or the whole as format=csv or parquet."""
     at, _, brand = of_brand(request)
-    version = versions.get(at.store, brand.name, numbered(request, "number"))
+    version = versions.get(at.store, brand.name, min(request.path_params["number"], LARGEST))
     form = request.query_params.get("format", "json")
     blob = {"json": version.changes_csv, "csv": version.changes_csv, "parquet": version.changes}.get(form, "")
     if not blob:
         raise Problem("not-found" if blob is None else "bad-request", "the changes come as json, csv or parquet")
     if form != "json":
         return Attachment(at.files.local(Area.CATALOG, blob), f"v{version.number:06}.changes.{form}")
-
-    def page(limit: int, offset: int | None) -> tuple[list[changes_csv.Change], int | None]:
-        with at.files.open(Area.CATALOG, blob) as stream:
-            found = list(islice(changes_csv.read(stream, offset or 0), limit))
-        more = found and found[-1][1] < version.changes_csv_bytes
-        return [change for change, _ in found], found[-1][1] if more else None
-
-    return _paged(request, page, version=version.number)
+    with at.files.open(Area.CATALOG, blob) as stream:
+        read = partial(changes_csv.page, stream, version.changes_csv_bytes)
+        return _paged(request, read, version=version.number, last=version.changes_csv_bytes)
 
 
 def catalog(request: Request) -> Response:
@@ -180,20 +159,73 @@ def catalog(request: Request) -> Response:
     form = request.query_params.get("format", "csv")
     if form not in FORMS:
         raise Problem("bad-request", "format must be csv, jsonl or parquet")
-    number = asked(request, "version", whole(1)) or brand.current_version
+    number = asked(request, "version", whole) or brand.current_version
     if number == 0:
         raise Problem("not-found", f"nothing of {brand.name} is published yet")
     version = versions.get(at.store, brand.name, number)
     if not version.file:
         raise Problem("not-found", f"the bytes of version {number} were removed after their time")
-    lent = at.files.local(Area.CATALOG, version.file) if form == "parquet" else _exported(at, version, form)
+    parquet = form == "parquet"
+    lent = at.files.local(Area.CATALOG, version.file) if parquet else at.export(brand.name, number, form)
     return Attachment(lent, f"{brand.name}.v{number:06}.{form}")
 
 
-@contextmanager
-def _exported(at: Desk, version: versions.Version, form: str) -> Iterator[Path]:
-    path = at.export(version.brand, version.number, form)
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
+async def _receive(request: Request) -> Response:
+    """Take the body as a file: 201 with its receipt, or 200 when this Idempotency-Key was seen before."""
+    at, token, brand = await asyncio.to_thread(of_brand, request, write=True)
+    mode, path, key = _announced(request, brand)
+    limit = await asyncio.to_thread(_limit, request, at, brand)
+    with await asyncio.to_thread(Arrival, at.files, "http-") as arrival:
+        await _take(request, arrival, limit)
+        told = request.headers.get("x-checksum-sha256", "").strip().lower()
+        if told and told != arrival.sha256:
+            raise Problem("digest", f"announced sha256 {told}, received {arrival.sha256}")
+        await asyncio.to_thread(arrival.keep)
+    client = {"ip": request.client.host if request.client else "", "token": token.name}
+    file: dict[str, Any] = {"mode": mode, "path": path, "sha256": arrival.sha256}
+    keep = partial(once.receive, at.store, key, brand=brand.name, bytes=arrival.bytes, client=client, **file)
+    made, new = await asyncio.to_thread(keep)
+    if any(getattr(made, name) != value for name, value in file.items()):
+        raise Problem("key-reused", f"Idempotency-Key belongs to upload {made.id}, which is another file")
+    at.wake()
+    return _told(made, new=new)
+
+
+def _announced(request: Request, brand: Brand) -> tuple[Mode, str, str]:
+    """Give mode, path and Idempotency-Key, if a file may come like that. Raises Problem."""
+    query, headers = request.query_params, request.headers
+    if not brand.enabled:
+        raise Problem("not-allowed", f"brand {brand.name} is disabled")
+    if headers.get("content-type", "").startswith("multipart/"):
+        raise Problem("media-type")
+    mode = query.get("mode") or headers.get("x-upload-mode") or brand.settings.mode or "full"
+    if mode not in TOPS:
+        raise Problem("bad-request", f"mode must be one of {', '.join(TOPS)}")
+    name, key = query.get("name") or headers.get("x-upload-name") or "", headers.get("idempotency-key", "")
+    if not upload_name.is_plain(name):
+        raise Problem("bad-request", "?name= must be a file's name: 1 to 255 bytes, without / \\ or control characters")
+    if len(key) > LONGEST_KEY:
+        raise Problem("bad-request", f"Idempotency-Key may have {LONGEST_KEY} characters")
+    return Mode(mode), f"{TOPS[Mode(mode)]}/{name}", key
+
+
+def _limit(request: Request, at: Desk, brand: Brand) -> int:
+    limit, declared = at.room(brand.name), int(request.headers.get("content-length") or 0)
+    if declared > limit:
+        raise Problem("too-large", f"{declared:,} bytes are announced and {max(limit, 0):,} may come")
+    at.health.require_room(declared)
+    return limit
+
+
+async def _take(request: Request, arrival: Arrival, limit: int) -> None:
+    chunks = request.stream()
+    while True:
+        try:
+            chunk = await asyncio.wait_for(anext(chunks, None), STALL_SECONDS)
+        except TimeoutError:
+            raise Problem("stalled", f"nothing came for {STALL_SECONDS} seconds") from None
+        if chunk is None:
+            return
+        if arrival.bytes + len(chunk) > limit:
+            raise Problem("too-large", f"more than {limit:,} bytes")
+        arrival.add(chunk)

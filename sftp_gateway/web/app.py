@@ -18,6 +18,7 @@ from sftp_gateway.web.desk import Desk
 
 log = logs.get(__name__)
 
+VERBS = ("approve", "refuse", "retry")
 HERE = Path(__file__).parent
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -37,13 +38,13 @@ ROUTES = [
     Route(f"{BRAND}/uploads", api.brand_uploads, methods=["GET", "POST"]),
     Route(UPLOAD, api.upload),
     Route(UPLOAD + "/files/{name}", api.file),
-    *(Route(f"{UPLOAD}/{verb}", api.decide, methods=["POST"]) for verb in api.VERBS),
+    *(Route(f"{UPLOAD}/{verb}", api.decide, methods=["POST"]) for verb in VERBS),
     Route(f"{BRAND}/versions", api.brand_versions),
     Route(BRAND + "/versions/{number:int}/changes", api.changes),
     Route(f"{BRAND}/catalog", api.catalog),
     Route("/", pages.history),
     Route("/uploads/{id:int}", pages.detail),
-    *(Route("/uploads/{id:int}/" + verb, pages.decide, methods=["POST"]) for verb in api.VERBS),
+    *(Route("/uploads/{id:int}/" + verb, pages.decide, methods=["POST"]) for verb in VERBS),
     Route("/login", pages.sign_in, methods=["POST"]),
     Route("/logout", pages.sign_out, methods=["POST"]),
     Mount("/static", StaticFiles(directory=HERE / "static")),

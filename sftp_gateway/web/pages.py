@@ -77,12 +77,12 @@ def history(request: Request) -> Response:
     at = desk.of(request)
     token = at.gate.admit(request)
     known = brands.all_brands(at.store) if token.brand is None else [brands.get(at.store, token.brand)]
-    wanted, before = request.query_params.get("brand") or None, api.asked(request, "before", api.whole(1))
+    wanted, before = request.query_params.get("brand") or None, api.asked(request, "before", api.whole)
     brand = brands.get(at.store, name) if (name := token.brand or wanted) else None
     of, states = brand.name if brand else None, api.asked(request, "state", uploaded.states) or ()
-    found, after = uploads.listing(at.store, brand=of, states=states, limit=PAGE_UPLOADS, before=before)
+    found, after = uploads.page(at.store, PAGE_UPLOADS, before, brand=of, states=states)
     held, _ = uploads.listing(at.store, brand=of, states=(State.HELD,), limit=1)
-    here = request.url.remove_query_params("before")
+    here = request.url.remove_query_params(["before", *(["brand"] if token.brand else [])])
     return page(
         request,
         "history.html",
@@ -90,12 +90,12 @@ def history(request: Request) -> Response:
         brands=known,
         brand=brand,
         state=request.query_params.get("state", ""),
-        receipts=[receipt.listed(item) for item in found],
-        waiting=withheld.waiting(at.store, {item.brand for item in found}),
+        receipts=found,
+        waiting=withheld.waiting(at.store, {told["brand"] for told in found}),
         held=receipt.of(held[0]) if held and not before else None,
         newest=here if before else None,
         older=here.include_query_params(before=after) if after else None,
-        moving=0 if before else sum(item.state in MOVING for item in found),
+        moving=0 if before else sum(told["state"] in MOVING for told in found),
         here=here,
         address=at.sftp_address,
     )

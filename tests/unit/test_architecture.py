@@ -16,6 +16,7 @@ FLOORS: list[set[str]] = [
     {"demo", "doctor"},
     {"daemon"},
     {"sftp", "intake", "worker", "render", "retention", "mail", "web"},
+    {"health"},
     {"catalog", "store", "blobs", "config"},
     {"receipt", "settings", "brandset", "outcome"},
     {"brand", "upload", "brake"},
