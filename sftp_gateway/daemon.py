@@ -46,6 +46,7 @@ from sftp_gateway.errors import ConfigError, GatewayError, Unavailable
 from sftp_gateway.health import Health
 from sftp_gateway.settings import Settings
 from sftp_gateway.store import brands, database, workers
+from sftp_gateway.store.figures import Tally
 from sftp_gateway.worker_crew import Crew
 from sftp_gateway.worker_export import exporter
 from sftp_gateway.worker_watch import Bounds
@@ -207,17 +208,18 @@ class Daemon:
 
         web, loop = self.settings.web, asyncio.get_running_loop()
         loans = Loans(self.store, self.files, self.crew, lambda: self.settings)
+        key = await asyncio.to_thread(_session_key, self.settings.storage.root / "keys" / "session.key")
         lent = desk.Desk(
             self.store,
             self.files,
             Health(self.store, self._sftp_listens, loans.disk_free, self.settings.limits.disk_floor_bytes),
+            desk.Gate(self.store, key, web.public_url),
+            Tally(self.store),
             export=loans.export,
             wake=lambda: _call_soon(loop, self._wake_worker),
             room=loans.room,
             sftp_address=(self.settings.sftp.public_host or socket.getfqdn(), self._sftp_port()),
             figures=lambda: figures(self.postman, self.listener, self.workshop),
-            public_url=web.public_url,
-            session_key=await asyncio.to_thread(_session_key, self.settings.storage.root / "keys" / "session.key"),
         )
         try:
             self.server = Server(app.build_app(lent), web.host, web.port, web.trusted_proxies)

@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import functools
 import hashlib
+import secrets
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,10 +18,11 @@ from sftp_gateway.blobs import Area, LocalFiles, safe_name
 from sftp_gateway.daemon_server import Server
 from sftp_gateway.health import Health
 from sftp_gateway.store import brands, jobs, tokens, uploads, versions
+from sftp_gateway.store.figures import Tally
 from sftp_gateway.store.files import NewFile
 from sftp_gateway.upload import Mode, State
 from sftp_gateway.web.app import build_app
-from sftp_gateway.web.desk import Desk
+from sftp_gateway.web.desk import Desk, Gate
 
 CHANGES = (
     "\ufeffop,key,column,before,after\r\n"
@@ -124,17 +126,18 @@ class Scene:
         yield path
         path.unlink()
 
-    def app(self, **kwargs):
+    def app(self, public_url="", session_key=None):
         desk = Desk(
             self.store,
             self.files,
             Health(self.store, lambda: self.ready["sftp"], lambda: self.ready["free"], 1000),
+            Gate(self.store, session_key or secrets.token_bytes(32), public_url),
+            Tally(self.store),
             export=self.export,
             wake=lambda: self.woken.append(1),
             room=lambda brand: self.room,
             sftp_address=("sftp.example.com", 2222),
             figures=lambda: self.figures,
-            **kwargs,
         )
         return build_app(desk)
 

@@ -5,13 +5,14 @@ import threading
 import tomllib
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from sftp_gateway import receipt
+from sftp_gateway import __version__, receipt
 from sftp_gateway.store import brands, jobs, tables, workers
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import State
@@ -57,6 +58,15 @@ def printed(series: Series) -> str:
 def _labels(tags: Labels) -> str:
     safe = ((name, value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")) for name, value in tags)
     return "{" + ",".join(f'{name}="{value}"' for name, value in safe) + "}" if tags else ""
+
+
+def of_process(figures: Mapping[str, float | Mapping[str, float]]) -> Series:
+    """Make series of the numbers of this process; those of a mapping are by method."""
+    series: Series = {("build_info", (("version", __version__),)): 1}
+    for name, value in figures.items():
+        parts = value if isinstance(value, Mapping) else {"": value}
+        series |= {(name, (("method", part),) if part else ()): float(figure) for part, figure in parts.items()}
+    return series
 
 
 def standing(store: Store) -> Series:

@@ -1,4 +1,4 @@
-"""The API (/api/v1): what brands' and operators' programs ask. Streams files out and in; computes nothing."""
+"""What programs ask: health and metrics without a login, /api/v1 with a token. Streams files; computes nothing."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from sftp_gateway import receipt, upload_name
+from sftp_gateway import __version__, receipt, upload_name
 from sftp_gateway import upload as uploaded
 from sftp_gateway.blobs import Area, Arrival
 from sftp_gateway.brand import Brand
 from sftp_gateway.catalog import changes_csv
-from sftp_gateway.store import brands, files, once, uploads, versions
+from sftp_gateway.store import brands, figures, files, once, uploads, versions
 from sftp_gateway.store.tokens import Token
 from sftp_gateway.upload import Mode, Upload
 from sftp_gateway.web import desk
@@ -90,6 +90,36 @@ def _paged(request: Request, read: Callable[[int, Any], tuple[list[Any], int | N
     return JSONResponse(body, headers=link if after is not None else None)
 
 
+async def readyz(request: Request) -> Response:
+    """GET /readyz: 200 when all is ready, else 503; names what is not."""
+    found = await _readiness(desk.of(request))
+    return JSONResponse(found, 200 if found["ready"] else 503)
+
+
+async def _readiness(at: Desk) -> dict[str, object]:
+    checks = await at.health.checks()
+    return {"ready": set(checks.values()) == {"ok"}, "checks": checks}
+
+
+async def metrics(request: Request) -> Response:
+    """GET /metrics: the Prometheus text format, without brand labels."""
+    at = desk.of(request)
+    checks = await at.health.checks()
+    here = {"ready": set(checks.values()) == {"ok"}, "disk_free_bytes": at.health.disk_free()}
+    series = figures.of_process({**at.figures(), **here})
+    if checks["store"] == "ok":
+        series |= await asyncio.to_thread(lambda: at.tally.series() | figures.standing(at.store))
+    return PlainTextResponse(figures.printed(series), media_type="text/plain; version=0.0.4")
+
+
+async def status(request: Request) -> Response:
+    """GET /api/v1/status: readiness, queue, processes, and the brands this token may see."""
+    at = desk.of(request)
+    token = await asyncio.to_thread(at.gate.admit, request)
+    told = await asyncio.to_thread(figures.status, at.store, token.brand)
+    return JSONResponse({"software": __version__, **await _readiness(at), **told})
+
+
 async def brand_uploads(request: Request) -> Response:
     """GET …/uploads: newest first, the shape of `uploads --json`. POST: sends one."""
     return await (_receive(request) if request.method == "POST" else asyncio.to_thread(_history, request))
@@ -160,8 +190,6 @@ def catalog(request: Request) -> Response:
     if form not in FORMS:
         raise Problem("bad-request", "format must be csv, jsonl or parquet")
     number = asked(request, "version", whole) or brand.current_version
-    if number == 0:
-        raise Problem("not-found", f"nothing of {brand.name} is published yet")
     version = versions.get(at.store, brand.name, number)
     if not version.file:
         raise Problem("not-found", f"the bytes of version {number} were removed after their time")
@@ -174,7 +202,10 @@ async def _receive(request: Request) -> Response:
     """Take the body as a file: 201 with its receipt, or 200 when this Idempotency-Key was seen before."""
     at, token, brand = await asyncio.to_thread(of_brand, request, write=True)
     mode, path, key = _announced(request, brand)
-    limit = await asyncio.to_thread(_limit, request, at, brand)
+    limit, declared = await asyncio.to_thread(at.room, brand.name), int(request.headers.get("content-length") or 0)
+    if declared > limit:
+        raise Problem("too-large", f"{declared:,} bytes are announced and {max(limit, 0):,} may come")
+    at.health.require_room(declared)
     with await asyncio.to_thread(Arrival, at.files, "http-") as arrival:
         await _take(request, arrival, limit)
         told = request.headers.get("x-checksum-sha256", "").strip().lower()
@@ -209,19 +240,12 @@ def _announced(request: Request, brand: Brand) -> tuple[Mode, str, str]:
     return Mode(mode), f"{TOPS[Mode(mode)]}/{name}", key
 
 
-def _limit(request: Request, at: Desk, brand: Brand) -> int:
-    limit, declared = at.room(brand.name), int(request.headers.get("content-length") or 0)
-    if declared > limit:
-        raise Problem("too-large", f"{declared:,} bytes are announced and {max(limit, 0):,} may come")
-    at.health.require_room(declared)
-    return limit
-
-
 async def _take(request: Request, arrival: Arrival, limit: int) -> None:
     chunks = request.stream()
     while True:
         try:
-            chunk = await asyncio.wait_for(anext(chunks, None), STALL_SECONDS)
+            async with asyncio.timeout(STALL_SECONDS):
+                chunk = await anext(chunks, None)
         except TimeoutError:
             raise Problem("stalled", f"nothing came for {STALL_SECONDS} seconds") from None
         if chunk is None:

@@ -5,15 +5,17 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sftp_gateway import logs
-from sftp_gateway.web import api, pages, problem, status
+from sftp_gateway.errors import GatewayError
+from sftp_gateway.web import api, pages, problem
 from sftp_gateway.web.desk import Desk
 
 log = logs.get(__name__)
@@ -30,11 +32,11 @@ HEADERS = {
 }
 BRAND, UPLOAD = "/api/v1/brands/{brand}", "/api/v1/brands/{brand}/uploads/{id:int}"
 ROUTES = [
-    Route("/livez", status.livez),
-    Route("/readyz", status.readyz),
-    Route("/metrics", status.metrics),
+    Route("/livez", lambda _: PlainTextResponse("ok\n")),
+    Route("/readyz", api.readyz),
+    Route("/metrics", api.metrics),
     Route("/api/openapi.json", lambda _: FileResponse(HERE / "openapi.json")),
-    Route("/api/v1/status", status.status),
+    Route("/api/v1/status", api.status),
     Route(f"{BRAND}/uploads", api.brand_uploads, methods=["GET", "POST"]),
     Route(UPLOAD, api.upload),
     Route(UPLOAD + "/files/{name}", api.file),
@@ -53,7 +55,7 @@ ROUTES = [
 
 def build_app(desk: Desk) -> Starlette:
     """Join the routes to the desk."""
-    wrong = {Exception: _wrong, **dict.fromkeys(problem.EXPECTED, _wrong)}
+    wrong = dict.fromkeys((Exception, HTTPException, problem.Problem, GatewayError), _wrong)
     app = Starlette(routes=ROUTES, middleware=[Middleware(Headers)], exception_handlers=wrong)
     app.state.desk = desk
     return app

@@ -1,6 +1,5 @@
 """The desk: the few things an endpoint may reach, lent by the daemon, and the gate that says who may ask."""
 
-import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -103,30 +102,23 @@ class Gate:
         return ("__Host-session" if secure else "session"), secure
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Desk:
     """`export(brand, version, form)` lends a fresh file, `room(brand)` is bytes left, in any thread.
 
     `figures` gives live numbers of this process by metric; those of a mapping are by method.
-    `session_key` empty: sessions of the page end with this process.
     """
 
     store: Store
     files: Files
     health: Health
+    gate: Gate
+    tally: Tally
     export: Callable[[str, int, str], AbstractContextManager[Path]]
     wake: Callable[[], None]
     room: Callable[[str], int]
     sftp_address: tuple[str, int]
     figures: Callable[[], Mapping[str, float | Mapping[str, float]]] = field(default=dict)
-    public_url: str = ""
-    session_key: bytes = b""
-    gate: Gate = field(init=False)
-    tally: Tally = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.gate = Gate(self.store, self.session_key or secrets.token_bytes(32), self.public_url)
-        self.tally = Tally(self.store)
 
 
 def of(request: Request) -> Desk:

@@ -21,12 +21,8 @@ from sftp_gateway.web.problem import Problem
 PAGE_UPLOADS, SHOWN_PRODUCTS, SHOWN_COLUMNS = 25, 50, 60
 MOVING = (State.RECEIVED, State.PROCESSING)
 
-ENGINE = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+TEMPLATES = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+ENGINE = jinja2.Environment(loader=TEMPLATES, autoescape=True, trim_blocks=True, lstrip_blocks=True)
 ENGINE.filters |= {"size": outcome.size, "when": outcome.when, "ago": outcome.ago, "base": upload_name.base}
 ENGINE.globals |= {"outcome": outcome, "software": __version__}
 
@@ -81,46 +77,34 @@ def history(request: Request) -> Response:
     brand = brands.get(at.store, name) if (name := token.brand or wanted) else None
     of, states = brand.name if brand else None, api.asked(request, "state", uploaded.states) or ()
     found, after = uploads.page(at.store, PAGE_UPLOADS, before, brand=of, states=states)
-    held, _ = uploads.listing(at.store, brand=of, states=(State.HELD,), limit=1)
+    held, _ = uploads.page(at.store, 1, brand=of, states=(State.HELD,))
     here = request.url.remove_query_params(["before", *(["brand"] if token.brand else [])])
-    return page(
-        request,
-        "history.html",
-        token,
-        brands=known,
-        brand=brand,
-        state=request.query_params.get("state", ""),
-        receipts=found,
-        waiting=withheld.waiting(at.store, {told["brand"] for told in found}),
-        held=receipt.of(held[0]) if held and not before else None,
-        newest=here if before else None,
-        older=here.include_query_params(before=after) if after else None,
-        moving=0 if before else sum(told["state"] in MOVING for told in found),
-        here=here,
-        address=at.sftp_address,
-    )
+    shown: dict[str, Any] = {
+        "brands": known,
+        "brand": brand,
+        "state": request.query_params.get("state", ""),
+        "receipts": found,
+    }
+    shown |= {"waiting": withheld.waiting(at.store, {told["brand"] for told in found}), "address": at.sftp_address}
+    shown |= {"here": here, "newest": before and here, "older": after and here.include_query_params(before=after)}
+    if not before:
+        shown |= {"held": held[:1], "moving": sum(told["state"] in MOVING for told in found)}
+    return page(request, "history.html", token, **shown)
 
 
 def detail(request: Request) -> Response:
     """GET /uploads/{id}: what became of a file, why, and what to do."""
     at, token, item = api.of_upload(request)
-    products: list[tuple[str, str, list[changes_csv.Change]]] = []
+    shown: dict[str, Any] = {"item": item, "told": receipt.of(item), "events": uploads.events(at.store, item.id)}
+    shown |= {"files": files.results(at.store, item.id)}
+    shown |= {"removals_wait": item.id in withheld.waiting(at.store, {item.brand})}
     if item.version and (blob := versions.get(at.store, item.brand, item.version).changes_csv):
         with at.files.open(Area.CATALOG, blob) as stream:
-            products = changes_csv.products(stream, SHOWN_PRODUCTS, SHOWN_COLUMNS)
-    return page(
-        request,
-        "upload.html",
-        token,
-        item=item,
-        told=receipt.of(item),
-        events=uploads.events(at.store, item.id),
-        files=files.results(at.store, item.id),
-        products=products,
-        removals_wait=item.id in withheld.waiting(at.store, {item.brand}),
-        progress=job.progress if item.state in MOVING and (job := jobs.last_of(at.store, item.id)) else None,
-        live=item.state in MOVING and "still" not in request.query_params,
-    )
+            shown["products"] = changes_csv.products(stream, SHOWN_PRODUCTS, SHOWN_COLUMNS)
+    if item.state in MOVING:
+        job = jobs.last_of(at.store, item.id)
+        shown |= {"progress": job and job.progress, "live": "still" not in request.query_params}
+    return page(request, "upload.html", token, **shown)
 
 
 async def decide(request: Request) -> Response:

@@ -32,9 +32,6 @@ class Problem(Exception):
         self.detail = detail or self.title
 
 
-EXPECTED = (Problem, HTTPException, *OURS)
-
-
 def of(error: Exception) -> Problem:
     """Say any error as a problem."""
     if isinstance(error, Problem):
@@ -42,10 +39,9 @@ def of(error: Exception) -> Problem:
     if isinstance(error, HTTPException):
         kinds = (kind for kind, (status, *_) in KINDS.items() if status == error.status_code)
         return Problem(next(kinds, "bad-request"), str(error.detail), error.headers)
-    for known, kind in OURS.items():
-        if isinstance(error, known):
-            return Problem(kind, str(error), {"Retry-After": "5"} if kind == "unavailable" else None)
-    return Problem("broken")
+    kind = next((kind for known, kind in OURS.items() if isinstance(error, known)), "broken")
+    again = {"Retry-After": "5"} if kind == "unavailable" else None
+    return Problem(kind, "" if kind == "broken" else str(error), again)
 
 
 def answer(request: Request, problem: Problem) -> Response:
