@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sftp_gateway.errors import DiskFull, GatewayError, Unavailable
 from sftp_gateway.store.database import Store
@@ -19,10 +20,11 @@ class Health:
     disk_free: Callable[[], int]
     disk_floor_bytes: int = 0
 
-    async def checks(self) -> dict[str, str]:
-        """Ask all at once: what is asked → what is wrong, or `ok`."""
+    async def told(self) -> dict[str, Any]:
+        """Ask all at once and tell it as JSON: `ready`, and `checks` with what is wrong, or `ok`."""
         asked = {"sftp": self._sftp, "store": self.store.ping, "disk": self._disk}
-        return dict(zip(asked, await asyncio.gather(*map(_ask, asked.values())), strict=True))
+        checks = dict(zip(asked, await asyncio.gather(*map(_ask, asked.values())), strict=True))
+        return {"ready": set(checks.values()) == {"ok"}, "checks": checks}
 
     def require_room(self, size: int) -> None:
         """See that so many bytes more leave the floor free; DiskFull."""

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from sftp_gateway.errors import Refused
 from sftp_gateway.upload import Mode
 
 TOPS = ("inbox", "partial", "test")
@@ -26,6 +27,15 @@ def is_plain(name: str) -> bool:
     """Whether this may be the name of a file: 1 to 255 bytes, no path, nothing that cannot be seen."""
     odd = any(unicodedata.category(char) in {"Cc", "Cf", "Cs"} or char in "/\\" for char in name)
     return not odd and 0 < len(name.encode("utf-8", "replace")) <= 255 and name not in {".", ".."}
+
+
+def placed(name: str, mode: str) -> str:
+    """Give the path of a file that comes by another way, as if put into the directory of its mode. Refused."""
+    if mode not in ("full", *TOPS[1:]):
+        raise Refused("MODE", f"mode must be one of full, {', '.join(TOPS[1:])}")
+    if not is_plain(name):
+        raise Refused("NAME", "?name= must be a file's name: 1 to 255 bytes, without / \\ or control characters")
+    return f"{TOPS[0] if mode == 'full' else mode}/{name}"
 
 
 def mode(path: str, full: str = "") -> Mode:

@@ -1,5 +1,6 @@
 """A file that arrives in pieces: written to staging under a limit, hashed on the way, kept as a source."""
 
+import asyncio
 import hashlib
 import os
 import shutil
@@ -11,13 +12,10 @@ from sftp_gateway.blobs.place import disk_errors
 
 
 class Arrival:
-    """Use with `with`: `add` every piece, then `keep`. What was not kept is gone afterwards."""
+    """Use with `async with`: `add` every piece, then `keep`. What was not kept is gone afterwards."""
 
     def __init__(self, files: Files, prefix: str) -> None:
-        self._files, self._digest = files, hashlib.sha256()
-        self._scratch: Path = files.scratch(prefix)
-        self._path = self._scratch / "body"
-        self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        self._files, self._prefix, self._digest = files, prefix, hashlib.sha256()
         self.bytes = 0
 
     @property
@@ -37,9 +35,12 @@ class Arrival:
         """Take the whole file in as a source, durably; DiskFull, Unavailable."""
         self._files.keep(Area.SOURCES, self.sha256, self._path)
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
+        self._path: Path = (await asyncio.to_thread(self._files.scratch, self._prefix)) / "body"
+        with disk_errors(self._path):
+            self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    async def __aexit__(self, *_: object) -> None:
         os.close(self._fd)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, self._path.parent, ignore_errors=True)

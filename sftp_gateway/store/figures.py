@@ -65,7 +65,7 @@ def of_process(figures: Mapping[str, float | Mapping[str, float]]) -> Series:
     series: Series = {("build_info", (("version", __version__),)): 1}
     for name, value in figures.items():
         parts = value if isinstance(value, Mapping) else {"": value}
-        series |= {(name, (("method", part),) if part else ()): float(figure) for part, figure in parts.items()}
+        series |= {(name, (("method", part),) if part else ()): figure for part, figure in parts.items()}
     return series
 
 

@@ -88,6 +88,16 @@ def get(store: Store, brand: str, number: int) -> Version:
     return _of(row)
 
 
+def kept(store: Store, brand: str, number: int | None = None) -> Version:
+    """Give a version whose bytes are there, the current one by default; NotFound."""
+    found = current(store, brand) if number is None else get(store, brand, number)
+    if found is None:
+        raise errors.NotFound(f"nothing of {brand} is published yet")
+    if not found.file:
+        raise errors.NotFound(f"the bytes of version {found.number} were removed after their time")
+    return found
+
+
 def listing(store: Store, brand: str, *, limit: int | None = None, before: int | None = None) -> list[Version]:
     """List versions, newest first; `before`: only lower numbers."""
     query = sa.select(_versions).where(_versions.c.brand == brand).order_by(_versions.c.number.desc())

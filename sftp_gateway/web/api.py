@@ -12,13 +12,13 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.types import Receive, Scope, Send
 
 from sftp_gateway import __version__, receipt, upload_name
-from sftp_gateway import upload as uploaded
 from sftp_gateway.blobs import Area, Arrival
 from sftp_gateway.brand import Brand
 from sftp_gateway.catalog import changes_csv
 from sftp_gateway.store import brands, figures, files, once, uploads, versions
 from sftp_gateway.store.tokens import Token
 from sftp_gateway.upload import Mode, Upload
+from sftp_gateway.upload import states as states_of
 from sftp_gateway.web import desk
 from sftp_gateway.web.desk import Desk
 from sftp_gateway.web.problem import Problem
@@ -29,7 +29,6 @@ LARGEST = 2**31 - 1  # ids and numbers are 32-bit integers on PostgreSQL
 STALL_SECONDS, LONGEST_KEY = 60, 255
 FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl", "parquet": "application/vnd.apache.parquet"}
 TYPES = FORMS | {"json": "application/json", "gz": "application/gzip"}
-TOPS = {Mode.FULL: "inbox", Mode.PARTIAL: "partial", Mode.TEST: "test"}  # as if put into this directory of the home
 
 
 class Attachment(FileResponse):
@@ -92,22 +91,17 @@ def _paged(request: Request, read: Callable[[int, Any], tuple[list[Any], int | N
 
 async def readyz(request: Request) -> Response:
     """GET /readyz: 200 when all is ready, else 503; names what is not."""
-    found = await _readiness(desk.of(request))
+    found = await desk.of(request).health.told()
     return JSONResponse(found, 200 if found["ready"] else 503)
-
-
-async def _readiness(at: Desk) -> dict[str, object]:
-    checks = await at.health.checks()
-    return {"ready": set(checks.values()) == {"ok"}, "checks": checks}
 
 
 async def metrics(request: Request) -> Response:
     """GET /metrics: the Prometheus text format, without brand labels."""
     at = desk.of(request)
-    checks = await at.health.checks()
-    here = {"ready": set(checks.values()) == {"ok"}, "disk_free_bytes": at.health.disk_free()}
+    health = await at.health.told()
+    here = {"ready": int(health["ready"]), "disk_free_bytes": at.health.disk_free()}
     series = figures.of_process({**at.figures(), **here})
-    if checks["store"] == "ok":
+    if health["checks"]["store"] == "ok":
         series |= await asyncio.to_thread(lambda: at.tally.series() | figures.standing(at.store))
     return PlainTextResponse(figures.printed(series), media_type="text/plain; version=0.0.4")
 
@@ -117,7 +111,7 @@ async def status(request: Request) -> Response:
     at = desk.of(request)
     token = await asyncio.to_thread(at.gate.admit, request)
     told = await asyncio.to_thread(figures.status, at.store, token.brand)
-    return JSONResponse({"software": __version__, **await _readiness(at), **told})
+    return JSONResponse({"software": __version__, **await at.health.told(), **told})
 
 
 async def brand_uploads(request: Request) -> Response:
@@ -127,7 +121,7 @@ async def brand_uploads(request: Request) -> Response:
 
 def _history(request: Request) -> Response:
     at, _, brand = of_brand(request)
-    states, since = asked(request, "state", uploaded.states) or (), asked(request, "since", receipt.read_moment)
+    states, since = asked(request, "state", states_of) or (), asked(request, "since", receipt.read_moment)
     return _paged(request, partial(uploads.page, at.store, brand=brand.name, states=states, since=since))
 
 
@@ -189,13 +183,10 @@ def catalog(request: Request) -> Response:
     form = request.query_params.get("format", "csv")
     if form not in FORMS:
         raise Problem("bad-request", "format must be csv, jsonl or parquet")
-    number = asked(request, "version", whole) or brand.current_version
-    version = versions.get(at.store, brand.name, number)
-    if not version.file:
-        raise Problem("not-found", f"the bytes of version {number} were removed after their time")
+    version = versions.kept(at.store, brand.name, asked(request, "version", whole))
     parquet = form == "parquet"
-    lent = at.files.local(Area.CATALOG, version.file) if parquet else at.export(brand.name, number, form)
-    return Attachment(lent, f"{brand.name}.v{number:06}.{form}")
+    lent = at.files.local(Area.CATALOG, version.file) if parquet else at.export(brand.name, version.number, form)
+    return Attachment(lent, f"{brand.name}.v{version.number:06}.{form}")
 
 
 async def _receive(request: Request) -> Response:
@@ -205,8 +196,8 @@ async def _receive(request: Request) -> Response:
     limit, declared = await asyncio.to_thread(at.room, brand.name), int(request.headers.get("content-length") or 0)
     if declared > limit:
         raise Problem("too-large", f"{declared:,} bytes are announced and {max(limit, 0):,} may come")
-    at.health.require_room(declared)
-    with await asyncio.to_thread(Arrival, at.files, "http-") as arrival:
+    await asyncio.to_thread(at.health.require_room, declared)
+    async with Arrival(at.files, "http-") as arrival:
         await _take(request, arrival, limit)
         told = request.headers.get("x-checksum-sha256", "").strip().lower()
         if told and told != arrival.sha256:
@@ -230,14 +221,11 @@ def _announced(request: Request, brand: Brand) -> tuple[Mode, str, str]:
     if headers.get("content-type", "").startswith("multipart/"):
         raise Problem("media-type")
     mode = query.get("mode") or headers.get("x-upload-mode") or brand.settings.mode or "full"
-    if mode not in TOPS:
-        raise Problem("bad-request", f"mode must be one of {', '.join(TOPS)}")
-    name, key = query.get("name") or headers.get("x-upload-name") or "", headers.get("idempotency-key", "")
-    if not upload_name.is_plain(name):
-        raise Problem("bad-request", "?name= must be a file's name: 1 to 255 bytes, without / \\ or control characters")
+    path = upload_name.placed(query.get("name") or headers.get("x-upload-name") or "", mode)
+    key = headers.get("idempotency-key", "")
     if len(key) > LONGEST_KEY:
         raise Problem("bad-request", f"Idempotency-Key may have {LONGEST_KEY} characters")
-    return Mode(mode), f"{TOPS[Mode(mode)]}/{name}", key
+    return Mode(mode), path, key
 
 
 async def _take(request: Request, arrival: Arrival, limit: int) -> None:

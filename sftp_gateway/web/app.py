@@ -56,7 +56,7 @@ ROUTES = [
 def build_app(desk: Desk) -> Starlette:
     """Join the routes to the desk."""
     wrong = dict.fromkeys((Exception, HTTPException, problem.Problem, GatewayError), _wrong)
-    app = Starlette(routes=ROUTES, middleware=[Middleware(Headers)], exception_handlers=wrong)
+    app = Starlette(routes=ROUTES, middleware=[Middleware(calm)], exception_handlers=wrong)
     app.state.desk = desk
     return app
 
@@ -72,14 +72,10 @@ async def _wrong(request: Request, error: Exception) -> Response:
     return await asyncio.to_thread(pages.problem if people else problem.answer, request, found)
 
 
-class Headers:
-    """Puts the headers on every answer that keep a browser from doing more than it should."""
+def calm(app: ASGIApp) -> ASGIApp:
+    """Put the headers on every answer that keep a browser from doing more than it should."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; add what the answer does not say itself."""
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         wanted = HEADERS | {"cache-control": "max-age=3600" if scope["path"].startswith("/static/") else "no-store"}
         if scope["scheme"] == "https":
             wanted["strict-transport-security"] = "max-age=31536000"
@@ -91,4 +87,6 @@ class Headers:
                     headers.setdefault(name, value)
             await send(message)
 
-        await self.app(scope, receive, add)
+        await app(scope, receive, add)
+
+    return answer

@@ -27,10 +27,7 @@ REALM = {"WWW-Authenticate": 'Bearer realm="sftp-gateway"'}
 
 
 class Gate:
-    """Admits requests: by bearer token, or by the page's cookie. Never a password, never a script.
-
-    `key` signs sessions: the same on every host that serves the page.
-    """
+    """Admits requests, by bearer token or by the page's cookie; `key` signs it, the same on every host."""
 
     def __init__(self, store: Store, key: bytes, public_url: str = "") -> None:
         self.store, self.public_url = store, public_url

@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from sftp_gateway import __version__, outcome, receipt, upload_name
-from sftp_gateway import upload as uploaded
 from sftp_gateway.blobs import Area
 from sftp_gateway.catalog import changes_csv
 from sftp_gateway.store import brands, files, jobs, uploads, versions, withheld
 from sftp_gateway.store.tokens import Token
 from sftp_gateway.upload import State
+from sftp_gateway.upload import states as states_of
 from sftp_gateway.web import api, desk
 from sftp_gateway.web.problem import Problem
 
@@ -36,25 +36,20 @@ def page(request: Request, name: str, token: Token | None, code: int = 200, **va
 
 def problem(request: Request, error: Problem) -> Response:
     """Answer an error on a page: by the way in if a sign-in would help."""
-    name = "login.html" if error.status == 401 else "error.html"
-    onward = str(request.url.replace(scheme="", netloc="")) if request.method == "GET" else "/"
-    answer = page(request, name, None, error.status, error=error, onward=onward)
+    name, asks = ("login.html" if error.status == 401 else "error.html"), request.method == "GET"
+    onward = str(request.url.replace(scheme="", netloc="")) if asks else request.query_params.get("onward", "/")
+    answer = page(request, name, None, error.status, error=error, onward=onward, refused=not asks)
     answer.headers.update(error.headers)
     return answer
 
 
 async def sign_in(request: Request) -> Response:
-    """POST /login: a token becomes a session."""
-    gate = desk.of(request).gate
+    """POST /login?onward=: a token becomes a session."""
+    gate, onward = desk.of(request).gate, request.query_params.get("onward", "/")
     fields = await gate.form(request, signed=False)
-    onward = fields.get("onward", "/")
-    if not onward.startswith("/") or onward[1:2] in ("/", "\\"):
-        onward = "/"  # never to another host
-    try:
-        token = await asyncio.to_thread(gate.verify, fields.get("token", "").strip(), request)
-    except Problem as refused:
-        return page(request, "login.html", None, refused.status, error=refused, onward=onward, refused=True)
-    answer = RedirectResponse(onward, 303)
+    token = await asyncio.to_thread(gate.verify, fields.get("token", "").strip(), request)
+    inside = onward.startswith("/") and onward[1:2] not in ("/", "\\")  # never to another host
+    answer = RedirectResponse(onward if inside else "/", 303)
     gate.set_session(request, answer, token)
     return answer
 
@@ -75,7 +70,7 @@ def history(request: Request) -> Response:
     known = brands.all_brands(at.store) if token.brand is None else [brands.get(at.store, token.brand)]
     wanted, before = request.query_params.get("brand") or None, api.asked(request, "before", api.whole)
     brand = brands.get(at.store, name) if (name := token.brand or wanted) else None
-    of, states = brand.name if brand else None, api.asked(request, "state", uploaded.states) or ()
+    of, states = brand.name if brand else None, api.asked(request, "state", states_of) or ()
     found, after = uploads.page(at.store, PAGE_UPLOADS, before, brand=of, states=states)
     held, _ = uploads.page(at.store, 1, brand=of, states=(State.HELD,))
     here = request.url.remove_query_params(["before", *(["brand"] if token.brand else [])])
