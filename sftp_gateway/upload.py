@@ -47,7 +47,7 @@ class Mode(enum.StrEnum):
     CORRECTION = "correction"
 
 
-def states(text: str) -> tuple[State, ...]:
+def read_states(text: str) -> tuple[State, ...]:
     """Read `held,refused`; ValueError for a state that is none."""
     wanted = [part for part in text.split(",") if part]
     for name in wanted:

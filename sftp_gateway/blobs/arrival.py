@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +13,7 @@ from sftp_gateway.blobs.place import disk_errors
 
 
 class Arrival:
-    """Use with `async with`: `add` every piece, then `keep`. What was not kept is gone afterwards."""
+    """Use with `async with`: `fill` it or `add` every piece, then `keep`. What was not kept is gone afterwards."""
 
     def __init__(self, files: Files, prefix: str) -> None:
         self._files, self._prefix, self._digest = files, prefix, hashlib.sha256()
@@ -22,6 +23,15 @@ class Arrival:
     def sha256(self) -> str:
         """Give the hash of what has come, in hex."""
         return self._digest.hexdigest()
+
+    async def fill(self, pieces: AsyncIterator[bytes], most: int, stall_seconds: float) -> None:
+        """Take all pieces, or until `bytes` is more than `most`; TimeoutError when no more come in that time."""
+        while self.bytes <= most:
+            async with asyncio.timeout(stall_seconds):
+                piece = await anext(pieces, None)
+            if piece is None:
+                return
+            self.add(piece)
 
     def add(self, piece: bytes) -> None:
         """Write one piece; DiskFull, Unavailable. Syncing is `keep`'s."""

@@ -10,7 +10,7 @@ from sftp_gateway import blobs, receipt, worker
 from sftp_gateway.cli import opening, output
 from sftp_gateway.errors import NotFound, Refused
 from sftp_gateway.store import brands, uploads
-from sftp_gateway.upload import Mode, State, Upload, states
+from sftp_gateway.upload import Mode, State, Upload, read_states
 
 CHUNK_BYTES = 1 << 20
 ENDED_BADLY = frozenset({State.REFUSED, State.HELD, State.FAILED, State.UNFINISHED})
@@ -43,7 +43,7 @@ def ingest(options: argparse.Namespace) -> int:
 def listing(options: argparse.Namespace) -> None:
     """List uploads, newest first; `next` is the cursor of the next page."""
     try:
-        wanted = states(",".join(options.state))
+        wanted = read_states(",".join(options.state))
     except ValueError as error:
         raise NotFound(str(error)) from None
     with opening.gateway(options) as opened:

@@ -17,8 +17,7 @@ from sftp_gateway.brand import Brand
 from sftp_gateway.catalog import changes_csv
 from sftp_gateway.store import brands, figures, files, once, uploads, versions
 from sftp_gateway.store.tokens import Token
-from sftp_gateway.upload import Mode, Upload
-from sftp_gateway.upload import states as states_of
+from sftp_gateway.upload import Mode, Upload, read_states
 from sftp_gateway.web import desk
 from sftp_gateway.web.desk import Desk
 from sftp_gateway.web.problem import Problem
@@ -121,7 +120,7 @@ async def brand_uploads(request: Request) -> Response:
 
 def _history(request: Request) -> Response:
     at, _, brand = of_brand(request)
-    states, since = asked(request, "state", states_of) or (), asked(request, "since", receipt.read_moment)
+    states, since = asked(request, "state", read_states) or (), asked(request, "since", receipt.read_moment)
     return _paged(request, partial(uploads.page, at.store, brand=brand.name, states=states, since=since))
 
 
@@ -198,15 +197,19 @@ async def _receive(request: Request) -> Response:
         raise Problem("too-large", f"{declared:,} bytes are announced and {max(limit, 0):,} may come")
     await asyncio.to_thread(at.health.require_room, declared)
     async with Arrival(at.files, "http-") as arrival:
-        await _take(request, arrival, limit)
+        try:
+            await arrival.fill(request.stream(), limit, STALL_SECONDS)
+        except TimeoutError:
+            raise Problem("stalled", f"nothing came for {STALL_SECONDS} seconds") from None
+        if arrival.bytes > limit:
+            raise Problem("too-large", f"more than {limit:,} bytes")
         told = request.headers.get("x-checksum-sha256", "").strip().lower()
         if told and told != arrival.sha256:
             raise Problem("digest", f"announced sha256 {told}, received {arrival.sha256}")
         await asyncio.to_thread(arrival.keep)
     client = {"ip": request.client.host if request.client else "", "token": token.name}
-    file: dict[str, Any] = {"mode": mode, "path": path, "sha256": arrival.sha256}
-    keep = partial(once.receive, at.store, key, brand=brand.name, bytes=arrival.bytes, client=client, **file)
-    made, new = await asyncio.to_thread(keep)
+    file: dict[str, Any] = {"mode": mode, "path": path, "sha256": arrival.sha256, "bytes": arrival.bytes}
+    made, new = await asyncio.to_thread(once.receive, at.store, key, brand=brand.name, client=client, **file)
     if any(getattr(made, name) != value for name, value in file.items()):
         raise Problem("key-reused", f"Idempotency-Key belongs to upload {made.id}, which is another file")
     at.wake()
@@ -226,18 +229,3 @@ def _announced(request: Request, brand: Brand) -> tuple[Mode, str, str]:
     if len(key) > LONGEST_KEY:
         raise Problem("bad-request", f"Idempotency-Key may have {LONGEST_KEY} characters")
     return Mode(mode), path, key
-
-
-async def _take(request: Request, arrival: Arrival, limit: int) -> None:
-    chunks = request.stream()
-    while True:
-        try:
-            async with asyncio.timeout(STALL_SECONDS):
-                chunk = await anext(chunks, None)
-        except TimeoutError:
-            raise Problem("stalled", f"nothing came for {STALL_SECONDS} seconds") from None
-        if chunk is None:
-            return
-        if arrival.bytes + len(chunk) > limit:
-            raise Problem("too-large", f"more than {limit:,} bytes")
-        arrival.add(chunk)

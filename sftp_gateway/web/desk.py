@@ -34,11 +34,7 @@ class Gate:
         self.sessions, self.brake = sessions.Sessions(store, key), Brake()
 
     def admit(self, request: Request, *, write: bool = False, form: bool = False) -> Token:
-        """Give the token of this request, by bearer or by session; see that it may.
-
-        A session writes only by a `form` of the page. A brand in the path that is not the token's own
-        does not exist. Raises Problem.
-        """
+        """Give the token of this request; see that it may. A session writes only by a `form`. Raises Problem."""
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             token: Token | None = self.verify(secret.strip(), request)
@@ -49,7 +45,7 @@ class Gate:
         if write and token.read_only:
             raise Problem("not-allowed", f"the token {token.name} is read-only")
         brand = request.path_params.get("brand", token.brand)
-        if token.brand not in (None, brand) or not NAME.fullmatch(brand or "any"):
+        if token.brand not in (None, brand) or not NAME.fullmatch(brand or "any"):  # another's does not exist
             raise Problem("not-found", f"no brand {brand}")
         return token
 

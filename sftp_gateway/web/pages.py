@@ -13,8 +13,7 @@ from sftp_gateway.blobs import Area
 from sftp_gateway.catalog import changes_csv
 from sftp_gateway.store import brands, files, jobs, uploads, versions, withheld
 from sftp_gateway.store.tokens import Token
-from sftp_gateway.upload import State
-from sftp_gateway.upload import states as states_of
+from sftp_gateway.upload import State, read_states
 from sftp_gateway.web import api, desk
 from sftp_gateway.web.problem import Problem
 
@@ -70,20 +69,16 @@ def history(request: Request) -> Response:
     known = brands.all_brands(at.store) if token.brand is None else [brands.get(at.store, token.brand)]
     wanted, before = request.query_params.get("brand") or None, api.asked(request, "before", api.whole)
     brand = brands.get(at.store, name) if (name := token.brand or wanted) else None
-    of, states = brand.name if brand else None, api.asked(request, "state", states_of) or ()
+    of, states = brand.name if brand else None, api.asked(request, "state", read_states) or ()
     found, after = uploads.page(at.store, PAGE_UPLOADS, before, brand=of, states=states)
     held, _ = uploads.page(at.store, 1, brand=of, states=(State.HELD,))
     here = request.url.remove_query_params(["before", *(["brand"] if token.brand else [])])
-    shown: dict[str, Any] = {
-        "brands": known,
-        "brand": brand,
-        "state": request.query_params.get("state", ""),
-        "receipts": found,
-    }
-    shown |= {"waiting": withheld.waiting(at.store, {told["brand"] for told in found}), "address": at.sftp_address}
+    waiting = withheld.waiting(at.store, {told["brand"] for told in found})
+    shown: dict[str, Any] = {"brands": known, "brand": brand, "receipts": found, "waiting": waiting}
     shown |= {"here": here, "newest": before and here, "older": after and here.include_query_params(before=after)}
+    shown |= {"state": request.query_params.get("state", ""), "address": at.sftp_address}
     if not before:
-        shown |= {"held": held[:1], "moving": sum(told["state"] in MOVING for told in found)}
+        shown |= {"held": held, "moving": sum(told["state"] in MOVING for told in found)}
     return page(request, "history.html", token, **shown)
 
 
@@ -91,8 +86,8 @@ def detail(request: Request) -> Response:
     """GET /uploads/{id}: what became of a file, why, and what to do."""
     at, token, item = api.of_upload(request)
     shown: dict[str, Any] = {"item": item, "told": receipt.of(item), "events": uploads.events(at.store, item.id)}
-    shown |= {"files": files.results(at.store, item.id)}
-    shown |= {"removals_wait": item.id in withheld.waiting(at.store, {item.brand})}
+    waits = item.id in withheld.waiting(at.store, {item.brand})
+    shown |= {"files": files.results(at.store, item.id), "removals_wait": waits}
     if item.version and (blob := versions.get(at.store, item.brand, item.version).changes_csv):
         with at.files.open(Area.CATALOG, blob) as stream:
             shown["products"] = changes_csv.products(stream, SHOWN_PRODUCTS, SHOWN_COLUMNS)
