@@ -43,18 +43,20 @@ from sftp_gateway.daemon_loans import Loans, figures
 from sftp_gateway.daemon_presence import ALIVE_SECONDS, Presence
 from sftp_gateway.daemon_systemd import Systemd
 from sftp_gateway.errors import ConfigError, GatewayError, Unavailable
+from sftp_gateway.health import Health
 from sftp_gateway.settings import Settings
 from sftp_gateway.store import brands, database, workers
+from sftp_gateway.store.figures import Tally
 from sftp_gateway.worker_crew import Crew
 from sftp_gateway.worker_export import exporter
 from sftp_gateway.worker_watch import Bounds
 
 if TYPE_CHECKING:
+    from sftp_gateway.daemon_server import Server
     from sftp_gateway.daemon_workshop import Workshop
     from sftp_gateway.intake.claim import Intake
     from sftp_gateway.sftp.home import Doors
     from sftp_gateway.sftp.listener import Listener
-    from sftp_gateway.web.app import Server
 
 log = logs.get(__name__)
 
@@ -201,30 +203,26 @@ class Daemon:
 
     async def _open_web(self, held: contextlib.AsyncExitStack) -> None:
         # Not imported where this role does not run.
-        from sftp_gateway.web import app  # noqa: PLC0415 - see above
-        from sftp_gateway.web.desk import Probes  # noqa: PLC0415 - see above
+        from sftp_gateway.daemon_server import Server  # noqa: PLC0415 - see above
+        from sftp_gateway.web import app, desk  # noqa: PLC0415 - see above
 
         web, loop = self.settings.web, asyncio.get_running_loop()
         loans = Loans(self.store, self.files, self.crew, lambda: self.settings)
-        probes = Probes(
-            sftp_listening=self._sftp_listens,
-            disk_free=loans.disk_free,
-            disk_floor_bytes=self.settings.limits.disk_floor_bytes,
-            figures=lambda: figures(self.postman, self.listener, self.workshop),
-        )
-        built = app.build_app(
+        key = await asyncio.to_thread(_session_key, self.settings.storage.root / "keys" / "session.key")
+        lent = desk.Desk(
             self.store,
             self.files,
-            probes,
+            Health(self.store, self._sftp_listens, loans.disk_free, self.settings.limits.disk_floor_bytes),
+            desk.Gate(self.store, key, web.public_url),
+            Tally(self.store),
             export=loans.export,
             wake=lambda: _call_soon(loop, self._wake_worker),
             room=loans.room,
             sftp_address=(self.settings.sftp.public_host or socket.getfqdn(), self._sftp_port()),
-            public_url=web.public_url,
-            session_key=await asyncio.to_thread(_session_key, self.settings.storage.root / "keys" / "session.key"),
+            figures=lambda: figures(self.postman, self.listener, self.workshop),
         )
         try:
-            self.server = app.Server(built, web.host, web.port, web.trusted_proxies)
+            self.server = Server(app.build_app(lent), web.host, web.port, web.trusted_proxies)
         except OSError as error:
             raise Unavailable(f"cannot listen on {web.host} port {web.port}: {error.strerror}") from None
         await held.enter_async_context(self.server)

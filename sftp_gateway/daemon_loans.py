@@ -2,7 +2,8 @@
 
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,18 +43,18 @@ class Loans:
         used = sum(entry.bytes for entry in entries if entry.place is not Place.DIRECTORY)
         return min(limits.quota_bytes - used, limits.max_file_bytes)
 
-    def export(self, brand: str, number: int, form: str) -> Path:
-        """Write a version in one of the forms to a fresh file, which the caller removes; NotFound."""
+    @contextmanager
+    def export(self, brand: str, number: int, form: str) -> Iterator[Path]:
+        """Lend a fresh file with a version in one of the forms; NotFound."""
         version = versions.get(self.store, brand, number)
         out = self.files.staging / f"export-{secrets.token_hex(12)}.{form}"
         write = exporter(self.crew, lambda: self.live().catalog.rules)
         try:
             with self.files.local(Area.CATALOG, version.file) as parquet:
                 write(parquet, form, out, version.file_bytes < self.live().worker.small_bytes)
-        except BaseException:
+            yield out
+        finally:
             out.unlink(missing_ok=True)
-            raise
-        return out
 
 
 def figures(postman: mail.Postman, listener: "Listener | None", workshop: "Workshop | None") -> Mapping[str, float]:

@@ -20,6 +20,12 @@ def moment(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def read_moment(text: str) -> datetime:
+    """Read an ISO 8601 moment as UTC, which it is without an offset; ValueError, OverflowError."""
+    at = datetime.fromisoformat(text)
+    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+
+
 def blank(upload: Upload) -> Receipt:
     """Give the receipt of an upload nothing is known of yet but its bytes."""
     return {

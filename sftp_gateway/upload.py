@@ -47,6 +47,15 @@ class Mode(enum.StrEnum):
     CORRECTION = "correction"
 
 
+def read_states(text: str) -> tuple[State, ...]:
+    """Read `held,refused`; ValueError for a state that is none."""
+    wanted = [part for part in text.split(",") if part]
+    for name in wanted:
+        if name not in set(State):
+            raise ValueError(f"{name}: no such state; known: {', '.join(State)}")
+    return tuple(State(name) for name in wanted)
+
+
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.RECEIVING: frozenset({State.UNFINISHED, State.RECEIVED}),
     State.UNFINISHED: frozenset({State.RECEIVING, State.REFUSED}),

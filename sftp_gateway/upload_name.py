@@ -5,8 +5,10 @@ Paths are those of a brand's home without the leading `/`, and begin with one of
 
 import fnmatch
 import re
+import unicodedata
 from dataclasses import dataclass
 
+from sftp_gateway.errors import Refused
 from sftp_gateway.upload import Mode
 
 TOPS = ("inbox", "partial", "test")
@@ -19,6 +21,21 @@ _DIGITS = {"sha256": 64, "md5": 32}
 def base(path: str) -> str:
     """Give the last part of a path."""
     return path.rpartition("/")[2]
+
+
+def is_plain(name: str) -> bool:
+    """Whether this may be the name of a file: 1 to 255 bytes, no path, nothing that cannot be seen."""
+    odd = any(unicodedata.category(char) in {"Cc", "Cf", "Cs"} or char in "/\\" for char in name)
+    return not odd and 0 < len(name.encode("utf-8", "replace")) <= 255 and name not in {".", ".."}
+
+
+def placed(name: str, mode: str) -> str:
+    """Give the path of a file that comes by another way, as if put into the directory of its mode. Refused."""
+    if mode not in ("full", *TOPS[1:]):
+        raise Refused("MODE", f"mode must be one of full, {', '.join(TOPS[1:])}")
+    if not is_plain(name):
+        raise Refused("NAME", "?name= must be a file's name: 1 to 255 bytes, without / \\ or control characters")
+    return f"{TOPS[0] if mode == 'full' else mode}/{name}"
 
 
 def mode(path: str, full: str = "") -> Mode:

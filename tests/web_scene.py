@@ -8,17 +8,21 @@ import atexit
 import contextlib
 import functools
 import hashlib
+import secrets
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sftp_gateway import receipt
-from sftp_gateway.blobs import Area, LocalFiles
+from sftp_gateway.blobs import Area, LocalFiles, safe_name
+from sftp_gateway.daemon_server import Server
+from sftp_gateway.health import Health
 from sftp_gateway.store import brands, jobs, tokens, uploads, versions
+from sftp_gateway.store.figures import Tally
 from sftp_gateway.store.files import NewFile
 from sftp_gateway.upload import Mode, State
-from sftp_gateway.web.app import Server, build_app
-from sftp_gateway.web.desk import Probes
+from sftp_gateway.web.app import build_app
+from sftp_gateway.web.desk import Desk, Gate
 
 CHANGES = (
     "\ufeffop,key,column,before,after\r\n"
@@ -94,7 +98,7 @@ class Scene:
     def result(self, upload, name, data):
         folder = "receipts" if name.endswith(".json") else "api" if name.endswith(".gz") else "errors"
         folder = "internal" if "accepted" in name else folder
-        blob = f"{upload.id}-x/{name}"
+        blob = f"{upload.id}-x/{safe_name(name)}"
         return NewFile(folder, name, Area.RESULTS, blob, self.keep(Area.RESULTS, blob, data))
 
     def version(self, upload, number, told):
@@ -115,23 +119,27 @@ class Scene:
             mode=str(upload.mode),
         )
 
+    @contextlib.contextmanager
     def export(self, brand, version, form):
         path = self.files.scratch("export-") / f"out.{form}"
         path.write_text(f"{brand} {version} {form}\n")
-        return path
+        yield path
+        path.unlink()
 
-    def app(self, **kwargs):
-        probes = Probes(lambda: self.ready["sftp"], lambda: self.ready["free"], 1000, lambda: self.figures)
-        return build_app(
+    def app(self, public_url="", session_key=None):
+        desk = Desk(
             self.store,
             self.files,
-            probes,
+            Health(self.store, lambda: self.ready["sftp"], lambda: self.ready["free"], 1000),
+            Gate(self.store, session_key or secrets.token_bytes(32), public_url),
+            Tally(self.store),
             export=self.export,
             wake=lambda: self.woken.append(1),
             room=lambda brand: self.room,
             sftp_address=("sftp.example.com", 2222),
-            **kwargs,
+            figures=lambda: self.figures,
         )
+        return build_app(desk)
 
     @contextlib.contextmanager
     def serve(self, **kwargs):

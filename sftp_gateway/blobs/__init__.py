@@ -6,12 +6,14 @@ store's rows say what a blob is for, and retention removes what no row refers to
 
 from sftp_gateway import settings
 from sftp_gateway.blobs.area import Area, Blob, Files, safe_name
+from sftp_gateway.blobs.arrival import Arrival
 from sftp_gateway.blobs.local import LocalFiles
 from sftp_gateway.blobs.place import place, place_secret, sync_directory, sync_file
 from sftp_gateway.errors import ConfigError
 
 __all__ = [
     "Area",
+    "Arrival",
     "Blob",
     "Files",
     "LocalFiles",

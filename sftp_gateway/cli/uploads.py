@@ -10,7 +10,7 @@ from sftp_gateway import blobs, receipt, worker
 from sftp_gateway.cli import opening, output
 from sftp_gateway.errors import NotFound, Refused
 from sftp_gateway.store import brands, uploads
-from sftp_gateway.upload import Mode, State, Upload
+from sftp_gateway.upload import Mode, State, Upload, read_states
 from sftp_gateway.worker_crew import Crew
 
 CHUNK_BYTES = 1 << 20
@@ -43,18 +43,17 @@ def ingest(options: argparse.Namespace) -> int:
 
 def listing(options: argparse.Namespace) -> None:
     """List uploads, newest first; `next` is the cursor of the next page."""
-    states = []
-    for name in (part for option in options.state for part in option.split(",")):
-        if name not in set(State):
-            raise NotFound(f"{name}: no such state; known: {', '.join(State)}")
-        states.append(State(name))
+    try:
+        wanted = read_states(",".join(options.state))
+    except ValueError as error:
+        raise NotFound(str(error)) from None
     with opening.gateway(options) as opened:
         if options.brand:
             brands.get(opened.store, options.brand)
         found, cursor = uploads.listing(
             opened.store,
             brand=options.brand,
-            states=tuple(states),
+            states=wanted,
             since=opening.moment(options.since, "--since"),
             limit=options.limit,
             before=options.cursor,

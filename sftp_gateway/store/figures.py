@@ -1,14 +1,19 @@
-"""What monitors read besides the queue: the last publish, and what uploads came to. Reads only."""
+"""What monitors read: the queue, the last publish, and what uploads came to. Reads only."""
 
+import dataclasses
 import threading
+import tomllib
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from sftp_gateway.store import tables
+from sftp_gateway import __version__, receipt
+from sftp_gateway.store import brands, jobs, tables, workers
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import State
 
@@ -21,9 +26,13 @@ COUNTED = (*sorted(f"upload.{state}" for state in OUTCOMES), TAKEN_OVER)
 BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Upper limits, in seconds, of the histogram of stages."""
 
+ALIVE_SECONDS = 30
 BATCH = 500
 OVERLAP = timedelta(seconds=60)
 """On PostgreSQL a lower id may be committed after a higher one; a transaction is never open longer than this."""
+
+METRICS: dict[str, tuple[str, str]] = tomllib.loads(Path(__file__).with_name("metrics.toml").read_text("utf-8"))
+"""Name → type and help of all that /metrics tells, in this order."""
 
 Labels = tuple[tuple[str, str], ...]
 Series = dict[tuple[str, Labels], float]
@@ -36,6 +45,54 @@ def published_at(store: Store) -> datetime | None:
     """Tell when a version of any brand was last published; None before the first."""
     with store.read() as conn:
         return conn.execute(sa.select(sa.func.max(_versions.c.created_at))).scalar()
+
+
+def printed(series: Series) -> str:
+    """Print series in the text format of Prometheus, each metric with its help and type once."""
+    lines = []
+    for name, (kind, text) in METRICS.items():
+        family = [name] if kind != "histogram" else [f"{name}_bucket", f"{name}_sum", f"{name}_count"]
+        named = ((f"sftp_gateway_{one}", tags, value) for (one, tags), value in series.items())
+        rows = [f"{one}{_labels(tags)} {value}" for one, tags, value in named if one in family]
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *rows] if rows else []
+    return "\n".join(lines) + "\n"
+
+
+def _labels(tags: Labels) -> str:
+    safe = ((name, value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")) for name, value in tags)
+    return "{" + ",".join(f'{name}="{value}"' for name, value in safe) + "}" if tags else ""
+
+
+def of_process(figures: Mapping[str, float | Mapping[str, float]]) -> Series:
+    """Make series of the numbers of this process; those of a mapping are by method."""
+    series: Series = {("build_info", (("version", __version__),)): 1}
+    for name, value in figures.items():
+        parts = value if isinstance(value, Mapping) else {"": value}
+        series |= {(name, (("method", part),) if part else ()): figure for part, figure in parts.items()}
+    return series
+
+
+def standing(store: Store) -> Series:
+    """Tell the queue, by place, and the ages of its oldest job and of the last publish."""
+    queue, now = jobs.pending(store), store.now()
+    depth = {"queued": queue.queued, "waiting": queue.waiting, "running": queue.running}
+    series: Series = {("queue_depth", (("state", place),)): count for place, count in depth.items()}
+    ages = {"queue_oldest_age_seconds": queue.oldest_at or now, "publish_age_seconds": published_at(store)}
+    return series | {(name, ()): max(0.0, (now - at).total_seconds()) for name, at in ages.items() if at}
+
+
+def status(store: Store, only: str | None = None) -> dict[str, Any]:
+    """Give queue, live processes and brands as JSON; `only`: what concerns one brand."""
+    queue = jobs.pending(store, only)
+    live = [] if only else workers.alive(store, within_seconds=ALIVE_SECONDS)
+    seen = [brands.get(store, only)] if only else brands.all_brands(store)
+    return {
+        "queue": dataclasses.asdict(queue) | {"oldest_at": receipt.moment(queue.oldest_at)},
+        "processes": [
+            {"host": it.host, "pid": it.pid, "roles": it.roles, "at": receipt.moment(it.beat_at)} for it in live
+        ],
+        "brands": [{"name": it.name, "enabled": it.enabled, "version": it.current_version} for it in seen],
+    }
 
 
 class Tally:

@@ -75,6 +75,19 @@ def of_upload(store: Store, upload: int) -> list[File]:
         return [_of(row) for row in conn.execute(query)]
 
 
+def result(store: Store, upload: int, name: str) -> File:
+    """Give a file that an upload made and people may have; NotFound."""
+    for found in results(store, upload):
+        if found.name == name:
+            return found
+    raise errors.NotFound(f"upload {upload} has no file {name}")
+
+
+def results(store: Store, upload: int) -> list[File]:
+    """List the files an upload made that people may have."""
+    return [found for found in of_upload(store, upload) if found.folder != Folder.INTERNAL]
+
+
 def replace(tx: Transaction, brand: str, new: NewFile, upload: int | None = None) -> File | None:
     """List a file, in place of the one of that name; gives the earlier one, whose blob is free now.
 

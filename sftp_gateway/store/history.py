@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sftp_gateway import errors
+from sftp_gateway import errors, receipt
 from sftp_gateway.store import tables
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import Mode, State, Upload
@@ -98,6 +98,12 @@ def listing(  # noqa: PLR0913 - the filters of a list
         rows = conn.execute(_page(where, states and sorted(shown), limit + 1)).all()
     found = [of_row(row) for row in rows[:limit]]
     return found, found[-1].id if len(rows) > limit else None
+
+
+def page(store: Store, limit: int, before: int | None = None, **where: Any) -> tuple[list[Any], int | None]:
+    """Give uploads as JSON, newest first, and the cursor (`before`) of the next page; `where`: as for `listing`."""
+    found, after = listing(store, limit=limit, before=before, **where)
+    return [receipt.listed(upload) for upload in found], after
 
 
 def _page(where: list[Any], states: Any, limit: int) -> sa.Select[Any]:

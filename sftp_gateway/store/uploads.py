@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from sftp_gateway import errors
 from sftp_gateway.store import journal, queue, tables
 from sftp_gateway.store.database import Store, Transaction
-from sftp_gateway.store.history import Event, counts, events, find, get, listing, of_row
+from sftp_gateway.store.history import Event, counts, events, find, get, listing, of_row, page
 from sftp_gateway.store.journal import move
 from sftp_gateway.upload import Mode, State, Upload
 
 __all__ = [
-    "Event", "approve", "counts", "events", "find", "get", "insert", "listing", "move", "of_row", "receive", "refuse", "retry",
+    "Event", "approve", "counts", "decide", "events", "find", "get", "insert", "listing", "move", "of_row", "page", "receive", "refuse", "retry",
 ]  # fmt: skip
 
 _uploads = tables.upload
@@ -174,6 +174,14 @@ def retry(store: Store, upload: int, by: str) -> Upload:
             by=by,
         )
         return find(tx.conn, again)
+
+
+def decide(store: Store, verb: str, upload: int, by: str) -> Upload:
+    """Do what a verb says, approve, refuse or retry; gives the upload to look at then. As the verbs, raises."""
+    if verb == "retry":
+        return retry(store, upload, by)
+    (approve if verb == "approve" else refuse)(store, upload, by)
+    return get(store, upload)
 
 
 def _locked(tx: Transaction, upload: int) -> Upload:

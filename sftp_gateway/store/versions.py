@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sftp_gateway import errors
+from sftp_gateway import errors, receipt
 from sftp_gateway.store import journal, queue, tables
 from sftp_gateway.store.database import Store
 
@@ -88,6 +88,16 @@ def get(store: Store, brand: str, number: int) -> Version:
     return _of(row)
 
 
+def kept(store: Store, brand: str, number: int | None = None) -> Version:
+    """Give a version whose bytes are there, the current one by default; NotFound."""
+    found = current(store, brand) if number is None else get(store, brand, number)
+    if found is None:
+        raise errors.NotFound(f"nothing of {brand} is published yet")
+    if not found.file:
+        raise errors.NotFound(f"the bytes of version {found.number} were removed after their time")
+    return found
+
+
 def listing(store: Store, brand: str, *, limit: int | None = None, before: int | None = None) -> list[Version]:
     """List versions, newest first; `before`: only lower numbers."""
     query = sa.select(_versions).where(_versions.c.brand == brand).order_by(_versions.c.number.desc())
@@ -95,6 +105,17 @@ def listing(store: Store, brand: str, *, limit: int | None = None, before: int |
         query = query.where(_versions.c.number < before)
     with store.read() as conn:
         return [_of(row) for row in conn.execute(query.limit(limit))]
+
+
+def page(store: Store, brand: str, limit: int, before: int | None = None) -> tuple[list[dict[str, Any]], int | None]:
+    """Give versions as JSON, newest first, and the cursor (`before`) of the next page."""
+    found = listing(store, brand, limit=limit + 1, before=before)
+    shown = [
+        {"version": it.number, "upload": it.upload, "origin": it.origin, "of": it.of, "products": it.products}
+        | {"created_at": receipt.moment(it.created_at), "columns": list(it.columns), "rules": it.rules}
+        for it in found[:limit]
+    ]
+    return shown, found[limit - 1].number if len(found) > limit else None
 
 
 def later_than(store: Store, brand: str, number: int) -> list[Version]:

@@ -1,42 +1,117 @@
-"""The desk: the few things an endpoint may reach, lent by the daemon. Every callable may run in any thread."""
+"""The desk: the few things an endpoint may reach, lent by the daemon, and the gate that says who may ask."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
+from starlette.responses import Response
 
+from sftp_gateway import logs
 from sftp_gateway.blobs import Files
+from sftp_gateway.brake import Brake
+from sftp_gateway.brand import NAME
+from sftp_gateway.health import Health
+from sftp_gateway.store import sessions, tokens
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.figures import Tally
-from sftp_gateway.web.auth import Gate
+from sftp_gateway.store.tokens import Token
+from sftp_gateway.web.problem import Problem
 
-Figures = Mapping[str, float | Mapping[str, float]]
+log = logs.get(__name__)
+
+FORM_BYTES = 16 * 1024
+REALM = {"WWW-Authenticate": 'Bearer realm="sftp-gateway"'}
 
 
-@dataclass(frozen=True, slots=True)
-class Probes:
-    """What health and metrics ask. `figures` gives live numbers by name (`status.LIVE`), of this process."""
+class Gate:
+    """Admits requests, by bearer token or by the page's cookie; `key` signs it, the same on every host."""
 
-    sftp_listening: Callable[[], bool]
-    disk_free: Callable[[], int]
-    disk_floor_bytes: int = 0
-    figures: Callable[[], Figures] = field(default=dict)
+    def __init__(self, store: Store, key: bytes, public_url: str = "") -> None:
+        self.store, self.public_url = store, public_url
+        self.sessions, self.brake = sessions.Sessions(store, key), Brake()
+
+    def admit(self, request: Request, *, write: bool = False, form: bool = False) -> Token:
+        """Give the token of this request; see that it may. A session writes only by a `form`. Raises Problem."""
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            token: Token | None = self.verify(secret.strip(), request)
+        else:
+            token = self.sessions.token(self._session(request)) if form or not write else None
+        if token is None:
+            raise Problem("unauthorized", headers=REALM)
+        if write and token.read_only:
+            raise Problem("not-allowed", f"the token {token.name} is read-only")
+        brand = request.path_params.get("brand", token.brand)
+        if token.brand not in (None, brand) or not NAME.fullmatch(brand or "any"):  # another's does not exist
+            raise Problem("not-found", f"no brand {brand}")
+        return token
+
+    def verify(self, secret: str, request: Request) -> Token:
+        """Give the token of this secret; a wrong one is counted against its source. Raises Problem."""
+        source = request.client.host if request.client else ""
+        if seconds := self.brake.waits(source):
+            raise Problem("slow-down", headers={"Retry-After": str(seconds)})
+        token = tokens.verify(self.store, secret)
+        if token is None:
+            self.brake.refused(source)
+            log.warning("web.token_refused", source_ip=source, path=request.url.path)
+            raise Problem("unauthorized", "this token is unknown or has expired", REALM)
+        return token
+
+    def set_session(self, request: Request, response: Response, token: Token | None) -> None:
+        """Set the cookie that carries the session of `token`; None: take it away."""
+        name, secure = self._cookie(request)
+        value, seconds = (self.sessions.begin(token), sessions.LONGEST_SECONDS) if token else ("", 0)
+        response.set_cookie(name, value, seconds, httponly=True, samesite="strict", secure=secure)
+
+    def form_token(self, request: Request) -> str:
+        """Give the value that forms of this session must bring back."""
+        return self.sessions.sign("form:" + self._session(request))
+
+    async def form(self, request: Request, *, signed: bool = True) -> dict[str, str]:
+        """Give the fields of a form that came from our own page; `signed` forms carry `form_token`. Raises Problem."""
+        origin, site = request.headers.get("origin", ""), request.headers.get("sec-fetch-site", "")
+        ours = {request.url.netloc, urlsplit(self.public_url).netloc} - {""}
+        if not (site == "same-origin" if site else urlsplit(origin).netloc in ours):
+            raise Problem("not-allowed", "this form does not come from our page")
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > FORM_BYTES:
+                raise Problem("too-large", "this is more than a form holds")
+        fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        if signed and not self.sessions.signed("form:" + self._session(request), fields.get("form_token", "")):
+            raise Problem("not-allowed", "this form is too old: load the page again")
+        return fields
+
+    def _session(self, request: Request) -> str:
+        return request.cookies.get(self._cookie(request)[0], "")
+
+    def _cookie(self, request: Request) -> tuple[str, bool]:
+        secure = request.url.scheme == "https" or self.public_url.startswith("https:")
+        return ("__Host-session" if secure else "session"), secure
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`export(brand, version, form)` writes a fresh file that the caller removes; `room(brand)` is bytes left."""
+    """`export(brand, version, form)` lends a fresh file, `room(brand)` is bytes left, in any thread.
+
+    `figures` gives live numbers of this process by metric; those of a mapping are by method.
+    """
 
     store: Store
     files: Files
+    health: Health
     gate: Gate
     tally: Tally
-    probes: Probes
-    export: Callable[[str, int, str], Path]
+    export: Callable[[str, int, str], AbstractContextManager[Path]]
     wake: Callable[[], None]
     room: Callable[[str], int]
     sftp_address: tuple[str, int]
+    figures: Callable[[], Mapping[str, float | Mapping[str, float]]] = field(default=dict)
 
 
 def of(request: Request) -> Desk:

@@ -16,9 +16,10 @@ FLOORS: list[set[str]] = [
     {"demo", "doctor"},
     {"daemon"},
     {"sftp", "intake", "worker", "render", "retention", "mail", "web"},
+    {"health"},
     {"catalog", "store", "blobs", "config"},
     {"receipt", "settings", "brandset", "outcome"},
-    {"brand", "upload"},
+    {"brand", "upload", "brake"},
     {"errors", "logs", ""},
 ]
 """Rooms, top floor first. A room may import from lower floors and from itself, never sideways or up."""

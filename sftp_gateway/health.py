@@ -1,0 +1,51 @@
+"""Whether a process is ready: the SFTP socket listens, the store answers, the disk is above its floor."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sftp_gateway.errors import DiskFull, GatewayError, Unavailable
+from sftp_gateway.store.database import Store
+
+ANSWER_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is asked, on the store and by calls that may run in any thread."""
+
+    store: Store
+    sftp_listening: Callable[[], bool]
+    disk_free: Callable[[], int]
+    disk_floor_bytes: int = 0
+
+    async def told(self) -> dict[str, Any]:
+        """Ask all at once and tell it as JSON: `ready`, and `checks` with what is wrong, or `ok`."""
+        asked = {"sftp": self._sftp, "store": self.store.ping, "disk": self._disk}
+        checks = dict(zip(asked, await asyncio.gather(*map(_ask, asked.values())), strict=True))
+        return {"ready": set(checks.values()) == {"ok"}, "checks": checks}
+
+    def require_room(self, size: int) -> None:
+        """See that so many bytes more leave the floor free; DiskFull."""
+        if self.disk_free() - size < self.disk_floor_bytes:
+            raise DiskFull("the disk is nearly full")
+
+    def _sftp(self) -> None:
+        if not self.sftp_listening():
+            raise Unavailable("the SFTP socket does not listen")
+
+    def _disk(self) -> None:
+        free = self.disk_free()
+        if free < self.disk_floor_bytes:
+            raise DiskFull(f"{free:,} bytes free, the floor is {self.disk_floor_bytes:,}")
+
+
+async def _ask(check: Callable[[], None]) -> str:
+    try:
+        await asyncio.wait_for(asyncio.to_thread(check), ANSWER_SECONDS)
+    except TimeoutError:
+        return f"no answer within {ANSWER_SECONDS:g} s"
+    except (GatewayError, OSError) as error:
+        return str(error)
+    return "ok"
