@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ HEADER = "sku,name,msrp,brand,cost,gtin,images\n"
 
 
 class Gateway:
-    """A daemon on free ports, its brand `acme`, an operator's token."""
+    """A daemon on free ports, an operator's token, and the brand of the running test."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -33,7 +34,7 @@ class Gateway:
             "SFTP_GATEWAY_WEB__PORT": str(self.web_port),
             "SFTP_GATEWAY_INTAKE__SETTLE_SECONDS": "0.2",
         }
-        self.password = json.loads(self.verb("brand", "add", "acme", "--json"))["password"]
+        self.brand, self.password = "", ""
         self.token = json.loads(self.verb("token", "add", "ops", "--json"))["token"]
 
     def verb(self, *arguments: str) -> str:
@@ -49,10 +50,13 @@ class Gateway:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
+    def enter(self, brand: str) -> None:
+        self.brand, self.password = brand, json.loads(self.verb("brand", "add", brand, "--json"))["password"]
+
     def connect(self) -> paramiko.SSHClient:
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
-        client.connect("127.0.0.1", self.sftp_port, "acme", self.password, allow_agent=False, look_for_keys=False)
+        client.connect("127.0.0.1", self.sftp_port, self.brand, self.password, allow_agent=False, look_for_keys=False)
         return client
 
 
@@ -92,7 +96,9 @@ def gateway(tmp_path_factory) -> Iterator[Gateway]:
 
 
 @pytest.fixture
-def brand(gateway) -> Iterator[paramiko.SFTPClient]:
+def brand(gateway, request) -> Iterator[paramiko.SFTPClient]:
+    """A session of a brand of the test's own: its catalog begins empty, in whatever order tests run."""
+    gateway.enter(f"b{zlib.crc32(request.node.name.encode()):08x}")
     with gateway.connect() as client, client.open_sftp() as sftp:
         yield sftp
 
@@ -163,9 +169,9 @@ def test_a_file_sent_twice_changes_nothing_and_the_api_says_the_same(gateway, br
     drop(brand, "/same.csv", text)
     receipt = drop(brand, "/same.csv", text)
     assert (receipt["state"], receipt["version"]) == ("unchanged", None)
-    listed = gateway.api("/api/v1/brands/acme/uploads?limit=1")["uploads"][0]
+    listed = gateway.api(f"/api/v1/brands/{gateway.brand}/uploads?limit=1")["uploads"][0]
     assert (listed["upload"], listed["state"]) == (receipt["upload"], "unchanged")
-    assert gateway.api(f"/api/v1/brands/acme/uploads/{receipt['upload']}") == receipt
+    assert gateway.api(f"/api/v1/brands/{gateway.brand}/uploads/{receipt['upload']}") == receipt
 
 
 def test_an_upload_stopped_in_the_middle_is_never_published(gateway, brand):
@@ -173,21 +179,21 @@ def test_an_upload_stopped_in_the_middle_is_never_published(gateway, brand):
     file = brand.open("/stop.csv", "w")
     file.write((HEADER + rows(*range(15))[:-30]).encode())
     file.close()  # a clean CLOSE in mid-row, as Ctrl-C in several clients sends it
-    wait_until(lambda: gateway.api("/api/v1/brands/acme/uploads?state=unfinished")["uploads"])
+    wait_until(lambda: gateway.api(f"/api/v1/brands/{gateway.brand}/uploads?state=unfinished")["uploads"])
     dropped = gateway.connect()
     half = dropped.open_sftp().open("/drop.csv", "w")
     half.write((HEADER + rows(*range(3))).encode())
     half.flush()
     dropped.get_transport().sock.close()  # no CLOSE at all
-    wait_until(lambda: len(gateway.api("/api/v1/brands/acme/uploads?state=unfinished")["uploads"]) == 2)
-    assert gateway.api("/api/v1/brands/acme/versions")["versions"][0]["version"] == whole["version"]
+    wait_until(lambda: len(gateway.api(f"/api/v1/brands/{gateway.brand}/uploads?state=unfinished")["uploads"]) == 2)
+    assert gateway.api(f"/api/v1/brands/{gateway.brand}/versions")["versions"][0]["version"] == whole["version"]
     resumed = rows(*range(15))[-30:] + rows(*range(15, 20), price="12.00")
     with brand.open("/stop.csv", "a") as more:
         more.write(resumed.encode())
     done = wait_until(
         lambda: [
             u
-            for u in gateway.api("/api/v1/brands/acme/uploads?state=published")["uploads"]
+            for u in gateway.api(f"/api/v1/brands/{gateway.brand}/uploads?state=published")["uploads"]
             if u["upload"] > whole["upload"]
         ]
     )
@@ -200,7 +206,7 @@ def test_a_short_file_withholds_its_removals_in_sight_of_the_brand(gateway, bran
     assert (receipt["state"], receipt["changes"]["withheld"], receipt["products"]["after"]) == ("published", 60, 100)
     assert f"big.csv.{receipt['upload']}.withheld.csv" in brand.listdir("/errors")
     gateway.verb("approve", str(receipt["upload"]))
-    assert gateway.api("/api/v1/brands/acme/versions")["versions"][0]["products"] == 40
+    assert gateway.api(f"/api/v1/brands/{gateway.brand}/versions")["versions"][0]["products"] == 40
 
 
 def test_every_line_of_the_log_is_one_event(gateway, brand):

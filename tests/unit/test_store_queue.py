@@ -113,7 +113,7 @@ def test_a_lapsed_lease_is_taken_over_and_the_late_owner_changes_nothing(store, 
     end(store, taken)
     assert uploads.get(store, upload).state is State.UNCHANGED
     assert [event.event for event in uploads.events(store, upload)] == [
-        "upload.received", "upload.processing", "upload.received", "upload.processing", "upload.unchanged",
+        "upload.received", "upload.processing", "upload.received", "job.taken_over", "upload.processing", "upload.unchanged",
     ]  # fmt: skip
 
 
