@@ -1,7 +1,7 @@
 """Write → fsync → rename → fsync of the directory: the only code that makes a file durable.
 
 A file renamed without the directory's fsync came back under its old name after a power cut, one not
-synced came back empty (anchors/reliability.md §1). After a failed fsync Linux calls the page clean,
+synced came back empty (measured). After a failed fsync Linux calls the page clean,
 so a second one lies: what could not be synced is thrown away, never tried again.
 """
 

@@ -1,7 +1,7 @@
 """Is this file finished? All the ways in which a file can lie about it, and what we believe instead.
 
 Nothing in SFTP says "the file is complete". What a server sees is a name, some WRITEs and a CLOSE,
-and every one of them has been seen to lie (measured, or read in the threads of anchors/sftp.md):
+and every one of them has been seen to lie (measured, or read in bug reports):
 
 1.  **CLOSE lies.** Ctrl-C in OpenSSH's sftp ends a transfer in mid-file by an orderly CLOSE, and so
     does a `put` of paramiko that an exception stops. So CLOSE is a hint: the file settles, and then

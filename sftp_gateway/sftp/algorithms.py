@@ -1,6 +1,6 @@
 """Which SSH algorithms the front door speaks: `default`, `strict` or `legacy` (`[sftp] algorithms`).
 
-`default` is the hardened list of anchors/sftp_speed.md §8: no SHA-1, no NIST or group-exchange key
+`default` is the hardened list that ssh-audit finds no fault with: no SHA-1, no NIST or group-exchange key
 exchange, no CBC; chacha20 is left out because it costs twice the CPU of AES-GCM. Plain
 hmac-sha2-256/512 stand last: curl on Debian 12 (libssh2 < 1.11) and old SSH.NET know no other.
 `strict` has nothing that ssh-audit warns about. `legacy` adds what old EDI boxes need.

@@ -2,7 +2,7 @@
 
 A write is one synchronous `os.pwrite` in the hook, on purpose: measured, a thread costs 20 % of the
 speed, and with an awaiting hook a client that ignores acknowledgements grows the server's memory,
-while here TCP holds it back (anchors/sftp_speed.md §5, §7). Syncing waits for the disk and is done
+while here TCP holds it back (measured). Syncing waits for the disk and is done
 in a thread, by the caller.
 """
 

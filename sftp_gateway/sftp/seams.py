@@ -2,7 +2,7 @@
 
 Written against asyncssh 2.24: `check_version` refuses another line, and tests/unit/test_seams.py is
 the canary that fails when a release moves what is overridden here. What each class mends was
-measured in anchors/sftp.md §0 and anchors/sftp_speed.md §7.
+measured with real clients.
 
 * `Handler`: tells a CLOSE packet from a dropped connection, takes rclone's padded WRITE, bounds
   handles and READs, waits for a client that does not read, offers no links and no copy-data.

@@ -1,7 +1,7 @@
 """The order of work of each brand: one head (`queued` or `running`), the rest `waiting`.
 
 Only the head can be claimed, so no claim ever looks at a backlog, and a partial unique index makes a
-second head impossible (anchors/reliability.md §3, design B).
+second head impossible.
 """
 
 import enum

@@ -142,7 +142,7 @@ event = sa.Table(
 sa.Index("event_of_upload", event.c.upload, event.c.id)
 sa.Index("event_of_brand", event.c.brand, event.c.id)
 
-# The queue (anchors/reliability.md §3, design B): only a brand's head is `queued` or `running`, the
+# The queue: only a brand's head is `queued` or `running`, the
 # rest are `waiting`; finishing the head promotes the next.
 job = sa.Table(
     "job",

@@ -199,7 +199,7 @@ class Asyncssh:
 
 
 class Winscp(Asyncssh):
-    """WinSCP, by replay of the packets its source sends (anchors/sftp.md §2.2)."""
+    """WinSCP, by replay of the packets its source sends."""
 
     name = "WinSCP (replayed)"
     _FLAGS = (0x1A).to_bytes(4, "big")

@@ -386,7 +386,7 @@ async def test_a_client_stopped_in_mid_file_leaves_no_whole_upload(gateway, loca
 
 
 async def test_an_exception_in_a_paramiko_callback_leaves_no_whole_upload(gateway, local):
-    """`put` closes the file in good order on its way out (anchors/sftp.md §0.1)."""
+    """`put` closes the file in good order on its way out."""
 
     class Stopped(Exception):
         pass
