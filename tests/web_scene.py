@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from sftp_gateway import receipt
 from sftp_gateway.blobs import Area, LocalFiles, safe_name
-from sftp_gateway.daemon_server import Server
+from sftp_gateway.daemon.server import Server
 from sftp_gateway.health import Health
 from sftp_gateway.store import brands, jobs, tokens, uploads, versions
 from sftp_gateway.store.figures import Tally

@@ -5,11 +5,12 @@ import shutil
 import sys
 from pathlib import Path
 
-from sftp_gateway import blobs, receipt, worker
+from sftp_gateway import blobs, receipt
 from sftp_gateway.catalog import export, schema
 from sftp_gateway.cli import opening, output
 from sftp_gateway.errors import NotFound
 from sftp_gateway.store import brands, versions
+from sftp_gateway.worker import errand
 
 
 def catalog(options: argparse.Namespace) -> None:
@@ -82,7 +83,7 @@ def versions_of(options: argparse.Namespace) -> None:
 def rollback(options: argparse.Namespace) -> None:
     """Publish an old version again, as a new one, and wait until it is live."""
     with opening.gateway(options) as opened:
-        made = worker.roll_back(opened.store, opened.files, opened.settings, options.brand, options.number)
+        made = errand.roll_back(opened.store, opened.files, opened.settings, options.brand, options.number)
     if options.json:
         output.as_json(
             {"brand": options.brand, "version": made.number, "equals": options.number, "products": made.products}

@@ -6,8 +6,9 @@ import os
 
 import uvloop
 
-from sftp_gateway import config, daemon, logs
+from sftp_gateway import config, logs
 from sftp_gateway.cli import opening
+from sftp_gateway.daemon import gateway
 from sftp_gateway.errors import NotFound
 
 ROLES = ("sftp", "worker", "web")
@@ -21,4 +22,4 @@ def run(options: argparse.Namespace) -> int:
     settings = opening.settings(options)
     logs.configure(settings.log.level, settings.log.format)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(daemon.run(settings, roles, reload=lambda: config.load(options.config, os.environ)))
+        return runner.run(gateway.run(settings, roles, reload=lambda: config.load(options.config, os.environ)))

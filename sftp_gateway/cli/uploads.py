@@ -6,12 +6,13 @@ import os
 import uuid
 from pathlib import Path
 
-from sftp_gateway import blobs, receipt, worker
+from sftp_gateway import blobs, receipt
 from sftp_gateway.cli import opening, output
 from sftp_gateway.errors import NotFound, Refused
 from sftp_gateway.store import brands, uploads
 from sftp_gateway.upload import Mode, State, Upload, read_states
-from sftp_gateway.worker_crew import Crew
+from sftp_gateway.worker import errand
+from sftp_gateway.worker.crew import Crew
 
 CHUNK_BYTES = 1 << 20
 ENDED_BADLY = frozenset({State.REFUSED, State.HELD, State.FAILED, State.UNFINISHED})
@@ -24,7 +25,7 @@ def ingest(options: argparse.Namespace) -> int:
         raise NotFound(f"{path}: no such file")
     with opening.gateway(options) as opened:
         brand = brands.get(opened.store, options.brand)
-        with worker.prepared(opened.store, opened.settings) as children:
+        with errand.prepared(opened.store, opened.settings) as children:
             progress = output.Progress(path.name)
             sha256, size = _take_in(path, opened, progress)
             upload = uploads.receive(
@@ -141,7 +142,7 @@ def _wait(
     children: Crew | None = None,
 ) -> int:
     try:
-        ended = worker.finish(opened.store, opened.files, opened.settings, upload, progress, children=children)
+        ended = errand.finish(opened.store, opened.files, opened.settings, upload, progress, children=children)
     finally:
         progress.done()
     _print(ended, options)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,8 @@ async def start(place: Place, *command: str | Path) -> asyncio.subprocess.Proces
         env=environment(place),
         cwd=place.scratch,
         start_new_session=True,
+        # Whoever runs the tests in the background may ignore Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -210,9 +210,9 @@ def test_a_short_file_withholds_its_removals_in_sight_of_the_brand(gateway, bran
 
 
 def test_every_line_of_the_log_is_one_event(gateway, brand):
+    drop(brand, '/od"d {"event"} name.csv', HEADER + rows(1))
     with pytest.raises(OSError, match="control character"):
         brand.open('/a\n{"event": "upload.published"}.csv', "w")
-    drop(brand, '/od"d {"event"} name.csv', HEADER + rows(1))
     lines = (gateway.folder / "log").read_text().splitlines()
     events = [json.loads(line)["event"] for line in lines]
     assert {"gateway.started", "upload.received", "upload.processing", "transfer.closed"} <= set(events)

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from sftp_gateway import settings, worker
+from sftp_gateway import settings
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import Guards
 from sftp_gateway.catalog import schema
 from sftp_gateway.store import brands, uploads
 from sftp_gateway.upload import Mode, State
-from sftp_gateway.worker_bench import Bench
-from sftp_gateway.worker_crew import Crew
-from sftp_gateway.worker_turn import Terms
-from sftp_gateway.worker_watch import Bounds
+from sftp_gateway.worker import slots
+from sftp_gateway.worker.bench import Bench
+from sftp_gateway.worker.crew import Crew
+from sftp_gateway.worker.turn import Terms
+from sftp_gateway.worker.watch import Bounds
 
 STANDINS = Path(__file__).parents[1] / "integration"
 SETTINGS = settings.Worker(processes=3, tries=2, backoff_seconds=0.05)
@@ -56,7 +57,7 @@ async def longest_pause(stop):
 
 async def test_poisoned_files_fail_alone_while_everything_else_goes_on(live_store, files, crew, eventually_async):
     terms = Terms(schema.load(), Guards(), 1 << 30, 400 << 20, 2, SETTINGS.small_bytes, process="standin:process")
-    part = worker.Worker(Bench(live_store, files, crew, SETTINGS, lambda: terms))
+    part = slots.Worker(Bench(live_store, files, crew, SETTINGS, lambda: terms))
     poisoned, later, neighbours = {}, {}, []
     for word in POISONS:
         brands.create(live_store, word)

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from sftp_gateway import settings, worker
+from sftp_gateway import settings
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.catalog import schema
 from sftp_gateway.errors import Broken
 from sftp_gateway.store import brands, files, jobs, uploads, versions, withheld, workers
 from sftp_gateway.upload import Mode, State
-from sftp_gateway.worker_bench import Bench
-from sftp_gateway.worker_crew import Crew
-from sftp_gateway.worker_turn import Terms
-from sftp_gateway.worker_watch import Bounds
+from sftp_gateway.worker import errand, slots
+from sftp_gateway.worker.bench import Bench
+from sftp_gateway.worker.crew import Crew
+from sftp_gateway.worker.turn import Terms
+from sftp_gateway.worker.watch import Bounds
 
 HERE = Path(__file__).parent
 SETTINGS = settings.Worker(processes=2, tries=2, backoff_seconds=0.05, lease_seconds=4, small_bytes=4096)
@@ -232,7 +233,7 @@ async def test_the_worker_takes_what_comes_and_keeps_a_slot_for_small_files(gate
     brands.create(gateway.store, "third")
     mark = tmp_path / "mark"
     done = []
-    part = worker.Worker(gateway.bench, lambda: done.append(1))
+    part = slots.Worker(gateway.bench, lambda: done.append(1))
     async with part:
         running = asyncio.create_task(part.run())
         big = gateway.receive(f"sleep\n{mark}\n" + "x" * SETTINGS.small_bytes)
@@ -254,7 +255,7 @@ async def test_the_worker_takes_what_comes_and_keeps_a_slot_for_small_files(gate
 
 async def test_a_drain_waits_for_what_is_nearly_done(gateway, eventually_async):
     upload = gateway.receive("publish\na\n")
-    part = worker.Worker(gateway.bench)
+    part = slots.Worker(gateway.bench)
     async with part:
         running = asyncio.create_task(part.run())
         await eventually_async(lambda: gateway.state(upload) is not State.RECEIVED)
@@ -273,7 +274,7 @@ async def test_a_long_upload_keeps_its_lease_and_tells_how_far_it_is(gateway, tm
         gateway.bench.terms,
     )
     upload = gateway.receive(f"sleep\n{tmp_path / 'mark'}\n")
-    part = worker.Worker(slow)
+    part = slots.Worker(slow)
     async with part:
         running = asyncio.create_task(part.run())
         await eventually_async(lambda: (jobs.last_of(gateway.store, upload).progress or {}).get("stage") == "read")
@@ -289,11 +290,11 @@ def test_a_verb_works_off_its_brand_where_no_worker_lives(gateway, tmp_path):
     catalog = "sku,name,msrp\nA-1,Chair,10\nA-2,Table,20\n"
     before, upload = gateway.receive(catalog), gateway.receive(catalog.replace("20", "25"))
     told = []
-    found = worker.finish(
+    found = errand.finish(
         gateway.store, gateway.blobs, config, uploads.get(gateway.store, upload), lambda *what: told.append(what)
     )
     assert (gateway.state(before), found.state, found.version) == (State.PUBLISHED, State.PUBLISHED, 2)
-    made = worker.roll_back(gateway.store, gateway.blobs, config, "acme", 1)
+    made = errand.roll_back(gateway.store, gateway.blobs, config, "acme", 1)
     assert (made.number, made.of, made.products) == (3, 1, 2)
     assert told
 
@@ -305,4 +306,4 @@ def test_a_rollback_that_cannot_be_made_says_why(gateway, tmp_path):
         storage=settings.Storage(root=tmp_path), worker=settings.Worker(tries=1, backoff_seconds=0.01)
     )
     with pytest.raises(Broken, match="the rollback of acme could not be made"):
-        worker.roll_back(gateway.store, gateway.blobs, config, "acme", 1)
+        errand.roll_back(gateway.store, gateway.blobs, config, "acme", 1)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from sftp_gateway.errors import Broken, DiskFull, LeaseLost, Refused
-from sftp_gateway.worker_message import Task
-from sftp_gateway.worker_nursery import Nursery
-from sftp_gateway.worker_watch import Bounds, Child, Ears
+from sftp_gateway.worker.message import Task
+from sftp_gateway.worker.nursery import Nursery
+from sftp_gateway.worker.watch import Bounds, Child, Ears
 
 HERE = Path(__file__).parent
 ROOMY = Bounds(memory_bytes=1 << 30, seconds=60)
@@ -151,9 +151,9 @@ def test_a_dead_nursery_is_started_again_and_its_children_died_with_it(nursery):
 def test_children_die_with_a_killed_parent(tmp_path):
     program = """
 import sys
-from sftp_gateway.worker_message import Task
-from sftp_gateway.worker_nursery import Nursery
-from sftp_gateway.worker_watch import Bounds, Child, Ears
+from sftp_gateway.worker.message import Task
+from sftp_gateway.worker.nursery import Nursery
+from sftp_gateway.worker.watch import Bounds, Child, Ears
 nursery = Nursery(("standin",))
 child = Child(nursery.birth())
 child.run(Task("standin:leave_mark_and_wait", (sys.argv[1],)), Bounds(1 << 30, 60), Ears(print, print, int))

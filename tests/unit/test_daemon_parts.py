@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 from sftp_gateway import settings
 from sftp_gateway.brand import Brand, BrandSettings
 from sftp_gateway.catalog import result, schema
-from sftp_gateway.daemon import Daemon
-from sftp_gateway.worker_turn import digest
+from sftp_gateway.daemon.gateway import Daemon
+from sftp_gateway.worker.turn import digest
 
 
 def daemon():

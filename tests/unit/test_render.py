@@ -8,13 +8,14 @@ import re
 
 import pytest
 
-from sftp_gateway import receipt, render_text
+from sftp_gateway import receipt
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog import schema
-from sftp_gateway.render import Renderer
-from sftp_gateway.render_home import Painter
-from sftp_gateway.render_text import Front
+from sftp_gateway.render import text
+from sftp_gateway.render.home import Painter
+from sftp_gateway.render.renderer import Renderer
+from sftp_gateway.render.text import Front
 from sftp_gateway.store import brands, files, homes, jobs, uploads, versions, workers
 from sftp_gateway.upload import Mode, State
 
@@ -109,7 +110,7 @@ def test_a_new_brand_finds_its_instructions_its_header_and_an_empty_history(home
     for rule in SCHEMA.rules:
         assert rule.message in readme
     assert home.read("", "template.csv").startswith("sku,name,msrp")
-    assert home.read("", "history.csv").strip() == ",".join(render_text.HISTORY)
+    assert home.read("", "history.csv").strip() == ",".join(text.HISTORY)
     assert not homes.dirty(home.store)
 
 
@@ -251,7 +252,7 @@ async def test_the_renderer_paints_by_itself_and_outlives_a_home_that_cannot_be_
     ],
 )
 def test_a_cell_that_a_spreadsheet_would_execute_is_escaped(value, printed):
-    assert render_text.cell(value) == printed
+    assert text.cell(value) == printed
 
 
 def test_names_from_outside_cannot_start_a_line_of_the_history(home):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from sftp_gateway.daemon_systemd import Systemd
+from sftp_gateway.daemon.systemd import Systemd
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -52,7 +52,7 @@ def test_a_listening_socket_is_taken_over_by_its_name(names, wanted):
     program = """
 import os, sys
 os.environ["LISTEN_PID"] = str(os.getpid())
-from sftp_gateway.daemon_systemd import Systemd
+from sftp_gateway.daemon.systemd import Systemd
 print(Systemd(os.environ).socket("sftp").getsockname()[1])
 print(Systemd({**os.environ, "LISTEN_PID": "1"}).socket("sftp"))
 """

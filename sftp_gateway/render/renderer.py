@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from sftp_gateway import logs
 from sftp_gateway.errors import Unavailable
-from sftp_gateway.render_home import Painter
+from sftp_gateway.render.home import Painter
 from sftp_gateway.store import homes
 
 log = logs.get(__name__)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sftp_gateway import receipt, worker_keep
+from sftp_gateway import receipt
 from sftp_gateway.blobs import Area, Files
 from sftp_gateway.brand import Brand, Guards
 from sftp_gateway.catalog.job import Base, Corrected, Job, Outcome, Remade, Withheld
@@ -25,10 +25,11 @@ from sftp_gateway.store import files as listed
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.files import Folder
 from sftp_gateway.upload import Mode, State, Upload
-from sftp_gateway.worker_crew import Crew
-from sftp_gateway.worker_keep import Keeping
-from sftp_gateway.worker_message import Task
-from sftp_gateway.worker_watch import Ears
+from sftp_gateway.worker import keep
+from sftp_gateway.worker.crew import Crew
+from sftp_gateway.worker.keep import Keeping
+from sftp_gateway.worker.message import Task
+from sftp_gateway.worker.watch import Ears
 
 PROCESS = "sftp_gateway.catalog.run:process"
 RELEASE = "sftp_gateway.catalog.remake:release"
@@ -170,7 +171,7 @@ class Turn:
 
     def _kept(self, upload: Upload, job: Job, found: Outcome, rules: str) -> jobs.Finish:
         """Take in what the child made, every file in its area, and say what is to become true."""
-        kept = Keeping(self.files, upload.brand, worker_keep.checked(found.made, job.out))
+        kept = Keeping(self.files, upload.brand, keep.checked(found.made, job.out))
         new = kept.results(upload.id)
         version = None
         if found.version is not None:
@@ -181,7 +182,7 @@ class Turn:
                 sha256=upload.sha256,
                 mode=str(found.mode),
             )
-            new += worker_keep.catalog_files(version)
+            new += keep.catalog_files(version)
         held_back = None
         if not found.keeps_withheld and found.withheld_since is not None:
             held_back = jobs.NewWithheld(
@@ -225,7 +226,7 @@ class Turn:
             found = self._run(task, small=now.file_bytes < self.terms.small_bytes)
             if not isinstance(found, Remade):
                 raise Broken(f"the catalog step gave a {type(found).__name__}, not a Remade")
-            kept = Keeping(self.files, brand, worker_keep.checked(found.made, out))
+            kept = Keeping(self.files, brand, keep.checked(found.made, out))
             version = dataclasses.replace(
                 kept.version(found.number, found.products, found.columns, found.changes),
                 # A release goes on from what the current version stands for; a rollback from the old one.
@@ -237,7 +238,7 @@ class Turn:
             )
         return jobs.Finish(
             state=None,
-            files=tuple(worker_keep.catalog_files(version)),
+            files=tuple(keep.catalog_files(version)),
             version=version,
             keeps_withheld=not release,
             result={"version": version.number},

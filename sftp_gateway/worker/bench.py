@@ -13,8 +13,8 @@ from sftp_gateway.errors import GatewayError, LeaseLost, Unavailable
 from sftp_gateway.settings import Worker as WorkerSettings
 from sftp_gateway.store import jobs
 from sftp_gateway.store.database import Store
-from sftp_gateway.worker_crew import Crew
-from sftp_gateway.worker_turn import Terms, Turn
+from sftp_gateway.worker.crew import Crew
+from sftp_gateway.worker.turn import Terms, Turn
 
 log = logs.get(__name__)
 

@@ -19,9 +19,9 @@ import sys
 import threading
 from types import FrameType
 
-from sftp_gateway import worker_child
 from sftp_gateway.errors import Broken
-from sftp_gateway.worker_watch import Newborn
+from sftp_gateway.worker import child
+from sftp_gateway.worker.watch import Newborn
 
 START_SECONDS = 30.0
 PR_SET_PDEATHSIG = 1
@@ -87,7 +87,7 @@ class Nursery:
         environ |= QUIET_LIBRARIES | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", "sftp_gateway.worker_nursery", str(theirs.fileno()), *self._preload],
+                [sys.executable, "-P", "-m", "sftp_gateway.worker.nursery", str(theirs.fileno()), *self._preload],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=environ,
@@ -171,7 +171,7 @@ def _live(wire: int, fate: int) -> None:
             os._exit(code)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        worker_child.live(socket.socket(fileno=wire), fate)
+        child.live(socket.socket(fileno=wire), fate)
         code = 0
     finally:
         os._exit(code)

@@ -1,40 +1,32 @@
-"""Takes the next upload, has a child work on it, makes the end true, hands back what it cannot do.
+"""The part that lives in the daemon: some slots, each with one job at a time, one of them kept for small files.
 
-`Worker` is the part that lives in the daemon: some slots, each with one job at a time, one slot kept
-for small files. `finish` and `roll_back` do the same for a verb of the command line where no worker
-runs. Nothing here runs on the event loop but waiting: each turn has a thread that watches its child.
+Nothing here runs on the event loop but waiting: each turn has a thread that watches its child.
 """
 
 import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self, TypeVar
+from typing import Self
 
 from sftp_gateway import logs
-from sftp_gateway.blobs import Files
 from sftp_gateway.catalog import schema
-from sftp_gateway.errors import Broken, Unavailable
+from sftp_gateway.errors import Unavailable
 from sftp_gateway.settings import Settings
 from sftp_gateway.settings import Worker as WorkerSettings
-from sftp_gateway.store import jobs, uploads, versions, workers
-from sftp_gateway.store.database import Store
-from sftp_gateway.upload import SETTLED, Upload
-from sftp_gateway.worker_bench import Bench, Progress
-from sftp_gateway.worker_crew import Crew
-from sftp_gateway.worker_turn import Terms
-from sftp_gateway.worker_watch import Bounds
+from sftp_gateway.store import jobs, workers
+from sftp_gateway.worker.bench import Bench
+from sftp_gateway.worker.crew import Crew
+from sftp_gateway.worker.turn import Terms
+from sftp_gateway.worker.watch import Bounds
 
 log = logs.get(__name__)
 
 POLL_SECONDS = 0.25
-WAIT_SECONDS = 0.1
 HEAL_SECONDS = 60.0
 UNREACHABLE_SECONDS = 1.0
-
-Found = TypeVar("Found")
 
 
 def terms(settings: Settings) -> Terms:
@@ -151,105 +143,3 @@ class Worker:
             await asyncio.sleep(HEAL_SECONDS)
             with contextlib.suppress(Unavailable):
                 await asyncio.to_thread(jobs.heal, self._bench.store)
-
-
-@contextlib.contextmanager
-def prepared(store: Store, settings: Settings) -> Iterator[Crew | None]:
-    """Lend children that are being got ready meanwhile, or None where a worker lives and has its own."""
-    if workers.alive(store, "worker"):
-        yield None
-        return
-    with contextlib.closing(crew(settings.worker)) as children:
-        children.start()
-        yield children
-
-
-def finish(  # noqa: PLR0913 - what a verb has opened, and what it waits for
-    store: Store,
-    files: Files,
-    settings: Settings,
-    upload: Upload,
-    progress: Progress,
-    *,
-    children: Crew | None = None,
-) -> Upload:
-    """Wait until nothing is to be done for an upload any more, and give it as it is then.
-
-    Where no worker lives, its brand's turn is worked off here (by `children`, if some are `prepared`),
-    what is before it included. Also waits for the release of its withheld removals. Raises Broken if
-    that job failed, Unavailable.
-    """
-
-    def look() -> Upload | None:
-        job = jobs.last_of(store, upload.id)
-        _report(job, progress)
-        if job is not None and job.is_open:
-            return None
-        if job is not None and job.kind is not jobs.Kind.PROCESS:
-            _raise_failed(job)
-        now = uploads.get(store, upload.id)
-        return now if now.state in SETTLED else None
-
-    return _work_off(store, files, settings, upload.brand, look, progress, children)
-
-
-def roll_back(  # noqa: PLR0913 - what a verb has opened, and which version of whom
-    store: Store, files: Files, settings: Settings, brand: str, number: int, *, by: str = "cli"
-) -> versions.Version:
-    """Publish an old version again as a new one, in the brand's turn; raises NotFound, WrongState, Broken."""
-    asked = versions.roll_back(store, brand, number, by)
-
-    def look() -> versions.Version | None:
-        job = jobs.get(store, asked)
-        if job.is_open:
-            return None
-        _raise_failed(job)
-        return versions.get(store, brand, int((job.result or {})["version"]))
-
-    return _work_off(store, files, settings, brand, look, lambda *_: None)
-
-
-def _work_off(  # noqa: PLR0913, PLR0917 - what a verb has opened, and what it waits for
-    store: Store,
-    files: Files,
-    settings: Settings,
-    brand: str,
-    look: Callable[[], Found | None],
-    progress: Progress,
-    children: Crew | None = None,
-) -> Found:
-    """Ask `look` until it finds something, doing the brand's work meanwhile if no worker lives."""
-    owner, never = workers.me("verb"), threading.Event()
-    with contextlib.ExitStack() as held:
-        bench: Bench | None = None
-        while (found := look()) is None:
-            if workers.alive(store, "worker"):
-                time.sleep(WAIT_SECONDS)
-                continue
-            claimed = jobs.claim(store, owner=owner, lease_seconds=settings.worker.lease_seconds, brand=brand)
-            if claimed is None:  # another verb works on it, or it waits after a fault
-                time.sleep(WAIT_SECONDS)
-                continue
-            if bench is None:
-                bench = held.enter_context(_own_bench(store, files, settings, children))
-            bench.work(claimed, never, progress)
-        return found
-
-
-@contextlib.contextmanager
-def _own_bench(store: Store, files: Files, settings: Settings, children: Crew | None) -> Iterator[Bench]:
-    rules = terms(settings)
-    with contextlib.nullcontext(children) if children else contextlib.closing(crew(settings.worker)) as mine:
-        yield Bench(store, files, mine, settings.worker, lambda: rules)
-
-
-def _report(job: jobs.Job | None, progress: Progress) -> None:
-    if job is not None and job.is_open:
-        told = job.progress or {"stage": "waiting for its turn", "share": 0.0}
-        progress(str(told["stage"]), float(told["share"]))
-
-
-def _raise_failed(job: jobs.Job) -> None:
-    """Raise Broken for a release or rollback that was given up: it is done and has no result."""
-    if job.result is None:
-        raise Broken(f"the {job.kind} of {job.brand} could not be made: {job.error or 'it was given up'}")

@@ -14,11 +14,11 @@ from sftp_gateway.settings import Settings
 from sftp_gateway.store import drafts, versions
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.drafts import Place
-from sftp_gateway.worker_crew import Crew
-from sftp_gateway.worker_export import exporter
+from sftp_gateway.worker.crew import Crew
+from sftp_gateway.worker.export import exporter
 
 if TYPE_CHECKING:
-    from sftp_gateway.daemon_workshop import Workshop
+    from sftp_gateway.daemon.workshop import Workshop
     from sftp_gateway.sftp.listener import Listener
 
 

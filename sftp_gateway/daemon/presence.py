@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Self
 
 from sftp_gateway import logs
-from sftp_gateway.daemon_systemd import Systemd
+from sftp_gateway.daemon.systemd import Systemd
 from sftp_gateway.errors import Unavailable
 from sftp_gateway.store import workers
 from sftp_gateway.store.database import Store

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sftp_gateway import render_text
 from sftp_gateway.blobs import Area, Files, safe_name
 from sftp_gateway.brand import Brand
 from sftp_gateway.catalog.schema import Schema
 from sftp_gateway.errors import NotFound, Unavailable
-from sftp_gateway.render_text import Front
+from sftp_gateway.render import text
+from sftp_gateway.render.text import Front
 from sftp_gateway.store import brands, homes, uploads, versions
 from sftp_gateway.store import files as listed
 from sftp_gateway.store.database import Store
@@ -109,11 +109,11 @@ class Painter:
 
     def _top(self, brand: Brand, known: Sequence[Upload]) -> Iterator[NewFile]:
         yield from self._new_readme(brand)
-        yield from self._changed(brand.name, "template.csv", render_text.template(brand, self.schema()))
-        yield from self._changed(brand.name, "history.csv", render_text.history(known))
+        yield from self._changed(brand.name, "template.csv", text.template(brand, self.schema()))
+        yield from self._changed(brand.name, "history.csv", text.history(known))
 
     def _new_readme(self, brand: Brand) -> Iterator[NewFile]:
-        return self._changed(brand.name, "README.txt", render_text.readme(brand, self.schema(), self.front()))
+        return self._changed(brand.name, "README.txt", text.readme(brand, self.schema(), self.front()))
 
     def _changed(self, brand: str, name: str, text: bytes) -> Iterator[NewFile]:
         """Keep a file of the home's top if it is not what is listed."""
@@ -135,8 +135,8 @@ class Painter:
             name = f"{safe_name(upload.name)}.{upload.id}.json"
             stem = f"{upload.id}/{name}.{_standing(upload)}."
             if not shown.get(name, "").startswith(stem):
-                text = render_text.printed_receipt(uploads.get(self.store, upload.id))
-                yield upload, self._kept(Folder.RECEIPTS, name, stem, text)
+                printed = text.printed_receipt(uploads.get(self.store, upload.id))
+                yield upload, self._kept(Folder.RECEIPTS, name, stem, printed)
 
     def _kept(self, folder: Folder, name: str, stem: str, text: bytes) -> NewFile:
         # A random end: two workers that paint one home at a time never write one name.

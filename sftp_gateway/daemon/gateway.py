@@ -39,21 +39,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sftp_gateway import __version__, blobs, config, logs, mail, retention
-from sftp_gateway.daemon_loans import Loans, figures
-from sftp_gateway.daemon_presence import ALIVE_SECONDS, Presence
-from sftp_gateway.daemon_systemd import Systemd
+from sftp_gateway.daemon.loans import Loans, figures
+from sftp_gateway.daemon.presence import ALIVE_SECONDS, Presence
+from sftp_gateway.daemon.systemd import Systemd
 from sftp_gateway.errors import ConfigError, GatewayError, Unavailable
 from sftp_gateway.health import Health
 from sftp_gateway.settings import Settings
 from sftp_gateway.store import brands, database, workers
 from sftp_gateway.store.figures import Tally
-from sftp_gateway.worker_crew import Crew
-from sftp_gateway.worker_export import exporter
-from sftp_gateway.worker_watch import Bounds
+from sftp_gateway.worker.crew import Crew
+from sftp_gateway.worker.export import exporter
+from sftp_gateway.worker.watch import Bounds
 
 if TYPE_CHECKING:
-    from sftp_gateway.daemon_server import Server
-    from sftp_gateway.daemon_workshop import Workshop
+    from sftp_gateway.daemon.server import Server
+    from sftp_gateway.daemon.workshop import Workshop
     from sftp_gateway.intake.claim import Intake
     from sftp_gateway.sftp.home import Doors
     from sftp_gateway.sftp.listener import Listener
@@ -153,7 +153,7 @@ class Daemon:
 
     async def _open_workshop(self, held: contextlib.AsyncExitStack) -> None:
         # Not imported where this role does not run: the front door does without the catalog's libraries.
-        from sftp_gateway.daemon_workshop import Workshop  # noqa: PLC0415 - see above
+        from sftp_gateway.daemon.workshop import Workshop  # noqa: PLC0415 - see above
 
         rules = lambda: self.settings.catalog.rules  # noqa: E731 - the rules as they are then
         self.workshop = Workshop(
@@ -203,7 +203,7 @@ class Daemon:
 
     async def _open_web(self, held: contextlib.AsyncExitStack) -> None:
         # Not imported where this role does not run.
-        from sftp_gateway.daemon_server import Server  # noqa: PLC0415 - see above
+        from sftp_gateway.daemon.server import Server  # noqa: PLC0415 - see above
         from sftp_gateway.web import app, desk  # noqa: PLC0415 - see above
 
         web, loop = self.settings.web, asyncio.get_running_loop()

@@ -3,19 +3,20 @@
 import socket
 from collections.abc import Callable, Sequence
 
-from sftp_gateway import mail, worker
+from sftp_gateway import mail
 from sftp_gateway.blobs import Files
 from sftp_gateway.brand import Brand
-from sftp_gateway.render import Renderer
-from sftp_gateway.render_home import Painter
-from sftp_gateway.render_text import Front
+from sftp_gateway.render.home import Painter
+from sftp_gateway.render.renderer import Renderer
+from sftp_gateway.render.text import Front
 from sftp_gateway.settings import Settings
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import Upload
-from sftp_gateway.worker_bench import Bench
-from sftp_gateway.worker_crew import Crew
-from sftp_gateway.worker_export import Exporter
-from sftp_gateway.worker_turn import Terms
+from sftp_gateway.worker import slots
+from sftp_gateway.worker.bench import Bench
+from sftp_gateway.worker.crew import Crew
+from sftp_gateway.worker.export import Exporter
+from sftp_gateway.worker.turn import Terms
 
 
 class Workshop:
@@ -33,7 +34,7 @@ class Workshop:
     ) -> None:
         settings = live()
         self._store, self._live, self._door = store, live, door
-        self.terms = worker.terms(settings)
+        self.terms = slots.terms(settings)
         self.bench = Bench(store, files, crew, settings.worker, lambda: self.terms)
         painter = Painter(
             store,
@@ -45,11 +46,11 @@ class Workshop:
             painted=self._painted,
         )
         self.renderer = Renderer(painter)
-        self.worker = worker.Worker(self.bench, done=self.renderer.wake)
+        self.worker = slots.Worker(self.bench, done=self.renderer.wake)
 
     def read_terms(self, settings: Settings) -> Terms:
         """Load the rules that these settings mean; ConfigError."""
-        return worker.terms(settings)
+        return slots.terms(settings)
 
     def _front(self) -> Front:
         sftp, (port, fingerprints) = self._live().sftp, self._door()

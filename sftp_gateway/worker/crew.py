@@ -2,9 +2,9 @@
 
 import threading
 
-from sftp_gateway.worker_message import Task
-from sftp_gateway.worker_nursery import Nursery
-from sftp_gateway.worker_watch import Bounds, Child, Ears, resident_bytes
+from sftp_gateway.worker.message import Task
+from sftp_gateway.worker.nursery import Nursery
+from sftp_gateway.worker.watch import Bounds, Child, Ears, resident_bytes
 
 PRELOAD = ("sftp_gateway.catalog.run",)
 TASKS_PER_CHILD = 200

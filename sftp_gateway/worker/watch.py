@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sftp_gateway.errors import Broken, GatewayError
-from sftp_gateway.worker_message import Task, framed, next_of
+from sftp_gateway.worker.message import Task, framed, next_of
 
 CHUNK_BYTES = 1 << 20
 WATCH_SECONDS = 0.05

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from sftp_gateway.worker_crew import Crew
-from sftp_gateway.worker_message import Task
+from sftp_gateway.worker.crew import Crew
+from sftp_gateway.worker.message import Task
 
-STEP = "sftp_gateway.worker_export:write"
+STEP = "sftp_gateway.worker.export:write"
 Exporter = Callable[[Path, str, Path, bool], None]
 """(a version's Parquet file, form, where to, whether it is small) → the file is there."""
 

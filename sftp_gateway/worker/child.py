@@ -1,7 +1,7 @@
 """What a child process does: run the catalog steps it is told to, one after another, as the weaker one.
 
 It parses strangers' files. It never touches the store or the network; what it must ask goes through
-the wire to its parent (worker_watch.py), which believes it little.
+the wire to its parent (watch.py), which believes it little.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sftp_gateway.errors import Broken, DiskFull, GatewayError
-from sftp_gateway.worker_message import HEAD, Task, framed
+from sftp_gateway.worker.message import HEAD, Task, framed
 
 CHUNK_BYTES = 1 << 20
 PROGRESS_SECONDS = 0.1

@@ -1,0 +1,123 @@
+"""What a verb of the command line has worked off: by the worker that lives, else here, in the brand's turn."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from sftp_gateway.blobs import Files
+from sftp_gateway.errors import Broken
+from sftp_gateway.settings import Settings
+from sftp_gateway.store import jobs, uploads, versions, workers
+from sftp_gateway.store.database import Store
+from sftp_gateway.upload import SETTLED, Upload
+from sftp_gateway.worker.bench import Bench, Progress
+from sftp_gateway.worker.crew import Crew
+from sftp_gateway.worker.slots import crew, terms
+
+WAIT_SECONDS = 0.1
+
+Found = TypeVar("Found")
+
+
+@contextlib.contextmanager
+def prepared(store: Store, settings: Settings) -> Iterator[Crew | None]:
+    """Lend children that are being got ready meanwhile, or None where a worker lives and has its own."""
+    if workers.alive(store, "worker"):
+        yield None
+        return
+    with contextlib.closing(crew(settings.worker)) as children:
+        children.start()
+        yield children
+
+
+def finish(  # noqa: PLR0913 - what a verb has opened, and what it waits for
+    store: Store,
+    files: Files,
+    settings: Settings,
+    upload: Upload,
+    progress: Progress,
+    *,
+    children: Crew | None = None,
+) -> Upload:
+    """Wait until nothing is to be done for an upload any more, and give it as it is then.
+
+    Where no worker lives, its brand's turn is worked off here (by `children`, if some are `prepared`),
+    what is before it included. Also waits for the release of its withheld removals. Raises Broken if
+    that job failed, Unavailable.
+    """
+
+    def look() -> Upload | None:
+        job = jobs.last_of(store, upload.id)
+        _report(job, progress)
+        if job is not None and job.is_open:
+            return None
+        if job is not None and job.kind is not jobs.Kind.PROCESS:
+            _raise_failed(job)
+        now = uploads.get(store, upload.id)
+        return now if now.state in SETTLED else None
+
+    return _work_off(store, files, settings, upload.brand, look, progress, children)
+
+
+def roll_back(  # noqa: PLR0913 - what a verb has opened, and which version of whom
+    store: Store, files: Files, settings: Settings, brand: str, number: int, *, by: str = "cli"
+) -> versions.Version:
+    """Publish an old version again as a new one, in the brand's turn; raises NotFound, WrongState, Broken."""
+    asked = versions.roll_back(store, brand, number, by)
+
+    def look() -> versions.Version | None:
+        job = jobs.get(store, asked)
+        if job.is_open:
+            return None
+        _raise_failed(job)
+        return versions.get(store, brand, int((job.result or {})["version"]))
+
+    return _work_off(store, files, settings, brand, look, lambda *_: None)
+
+
+def _work_off(  # noqa: PLR0913, PLR0917 - what a verb has opened, and what it waits for
+    store: Store,
+    files: Files,
+    settings: Settings,
+    brand: str,
+    look: Callable[[], Found | None],
+    progress: Progress,
+    children: Crew | None = None,
+) -> Found:
+    """Ask `look` until it finds something, doing the brand's work meanwhile if no worker lives."""
+    owner, never = workers.me("verb"), threading.Event()
+    with contextlib.ExitStack() as held:
+        bench: Bench | None = None
+        while (found := look()) is None:
+            if workers.alive(store, "worker"):
+                time.sleep(WAIT_SECONDS)
+                continue
+            claimed = jobs.claim(store, owner=owner, lease_seconds=settings.worker.lease_seconds, brand=brand)
+            if claimed is None:  # another verb works on it, or it waits after a fault
+                time.sleep(WAIT_SECONDS)
+                continue
+            if bench is None:
+                bench = held.enter_context(_own_bench(store, files, settings, children))
+            bench.work(claimed, never, progress)
+        return found
+
+
+@contextlib.contextmanager
+def _own_bench(store: Store, files: Files, settings: Settings, children: Crew | None) -> Iterator[Bench]:
+    rules = terms(settings)
+    with contextlib.nullcontext(children) if children else contextlib.closing(crew(settings.worker)) as mine:
+        yield Bench(store, files, mine, settings.worker, lambda: rules)
+
+
+def _report(job: jobs.Job | None, progress: Progress) -> None:
+    if job is not None and job.is_open:
+        told = job.progress or {"stage": "waiting for its turn", "share": 0.0}
+        progress(str(told["stage"]), float(told["share"]))
+
+
+def _raise_failed(job: jobs.Job) -> None:
+    """Raise Broken for a release or rollback that was given up: it is done and has no result."""
+    if job.result is None:
+        raise Broken(f"the {job.kind} of {job.brand} could not be made: {job.error or 'it was given up'}")
