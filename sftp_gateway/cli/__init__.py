@@ -4,27 +4,32 @@ Each verb lives in a module of its own noun and is loaded when it is called, so 
 `sftp-gateway --version` does not wait for a database driver.
 """
 
+import argparse
 import importlib
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
 from sftp_gateway import errors, logs
 from sftp_gateway.cli import arguments
 
+READER_LEFT = 141
+"""What a shell reports of a program that wrote into a pipe that nobody reads any more."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and give its exit code: 0 ok, 1 refused, 2 usage, 69, 70, 77, 78 (spec §9)."""
     options = arguments.parser().parse_args(argv)
-    if hasattr(signal, "SIGPIPE") and options.verb != "run":
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `… | head` ends quietly, as other tools do
-    module, _, function = options.call.partition(":")
     try:
         if options.verb != "run":
             logs.configure("warning", "text")
-        return int(getattr(importlib.import_module(f"sftp_gateway.cli.{module}"), function)(options) or 0)
+        return _call(options)
+    except BrokenPipeError:
+        # `… | head` ends quietly, as other tools do. Not by SIGPIPE's default, which a child process
+        # that dies or a connection that drops would send us, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_LEFT
     except errors.GatewayError as error:
         return _complain(str(error), error.exit_code, as_json=options.json)
     except PermissionError as error:
@@ -39,6 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         text = f"unexpected {type(error).__name__}: {error} (SFTP_GATEWAY_TRACEBACK=1 shows where)"
         return _complain(" ".join(text.split()), 70, as_json=options.json)
+
+
+def _call(options: argparse.Namespace) -> int:
+    module, _, function = options.call.partition(":")
+    code = int(getattr(importlib.import_module(f"sftp_gateway.cli.{module}"), function)(options) or 0)
+    sys.stdout.flush()  # here, where somebody hears that nobody reads it
+    return code
 
 
 def _complain(text: str, code: int, *, as_json: bool) -> int:

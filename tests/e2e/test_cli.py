@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -273,3 +274,22 @@ def test_an_unexpected_fault_is_one_line_too(shell, tmp_path):
     (tmp_path / "root" / "gateway.db-wal").unlink(missing_ok=True)
     text = shell("uploads", ends=69)
     assert text.count("\n") == 1
+
+
+def test_a_reader_that_leaves_early_ends_a_verb_quietly(shell):
+    shell.ingest(
+        shell.file("big.csv", [f"A-{n},Chair {n},10.00,Acme,4.50,,https://x.example/1.jpg" for n in range(9000)])
+    )
+    verb = subprocess.Popen(
+        [*GATEWAY, "catalog", "--brand", "acme"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert verb.stdout.readline().startswith("sku,")
+    verb.stdout.close()
+    assert (verb.stderr.read(), verb.wait(timeout=30)) == ("", 141)
+    verb.stderr.close()
+
+
+def test_no_verb_lets_a_broken_pipe_kill_its_process(shell):
+    """A child process that dies or a connection that drops is an error to tell, not a signal to die of."""
+    shell("brand", "list")
+    assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
