@@ -2,17 +2,15 @@
 
 import dataclasses
 import threading
-import tomllib
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from sftp_gateway import __version__, receipt
+from sftp_gateway import receipt
+from sftp_gateway.metrics import Labels, Series
 from sftp_gateway.store import brands, jobs, tables, workers
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import State
@@ -31,13 +29,6 @@ BATCH = 500
 OVERLAP = timedelta(seconds=60)
 """On PostgreSQL a lower id may be committed after a higher one; a transaction is never open longer than this."""
 
-METRICS: dict[str, tuple[str, str]] = tomllib.loads(Path(__file__).with_name("metrics.toml").read_text("utf-8"))
-"""Name → type and help of all that /metrics tells, in this order."""
-
-Labels = tuple[tuple[str, str], ...]
-Series = dict[tuple[str, Labels], float]
-"""(metric without its prefix, labels) → value."""
-
 _events, _uploads, _versions = tables.event, tables.upload, tables.version
 
 
@@ -45,31 +36,6 @@ def published_at(store: Store) -> datetime | None:
     """Tell when a version of any brand was last published; None before the first."""
     with store.read() as conn:
         return conn.execute(sa.select(sa.func.max(_versions.c.created_at))).scalar()
-
-
-def printed(series: Series) -> str:
-    """Print series in the text format of Prometheus, each metric with its help and type once."""
-    lines = []
-    for name, (kind, text) in METRICS.items():
-        family = [name] if kind != "histogram" else [f"{name}_bucket", f"{name}_sum", f"{name}_count"]
-        named = ((f"sftp_gateway_{one}", tags, value) for (one, tags), value in series.items())
-        rows = [f"{one}{_labels(tags)} {value}" for one, tags, value in named if one in family]
-        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *rows] if rows else []
-    return "\n".join(lines) + "\n"
-
-
-def _labels(tags: Labels) -> str:
-    safe = ((name, value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")) for name, value in tags)
-    return "{" + ",".join(f'{name}="{value}"' for name, value in safe) + "}" if tags else ""
-
-
-def of_process(figures: Mapping[str, float | Mapping[str, float]]) -> Series:
-    """Make series of the numbers of this process; those of a mapping are by method."""
-    series: Series = {("build_info", (("version", __version__),)): 1}
-    for name, value in figures.items():
-        parts = value if isinstance(value, Mapping) else {"": value}
-        series |= {(name, (("method", part),) if part else ()): figure for part, figure in parts.items()}
-    return series
 
 
 def standing(store: Store) -> Series:

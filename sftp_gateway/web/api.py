@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from sftp_gateway import __version__, receipt, upload_name
+from sftp_gateway import __version__, metrics, receipt, upload_name
 from sftp_gateway.blobs import Area, Arrival
 from sftp_gateway.brand import Brand
 from sftp_gateway.catalog import changes_csv
@@ -94,15 +94,15 @@ async def readyz(request: Request) -> Response:
     return JSONResponse(found, 200 if found["ready"] else 503)
 
 
-async def metrics(request: Request) -> Response:
+async def prometheus(request: Request) -> Response:
     """GET /metrics: the Prometheus text format, without brand labels."""
     at = desk.of(request)
     health = await at.health.told()
     here = {"ready": int(health["ready"]), "disk_free_bytes": at.health.disk_free()}
-    series = figures.of_process({**at.figures(), **here})
+    series = metrics.of_process({**at.figures(), **here})
     if health["checks"]["store"] == "ok":
         series |= await asyncio.to_thread(lambda: at.tally.series() | figures.standing(at.store))
-    return PlainTextResponse(figures.printed(series), media_type="text/plain; version=0.0.4")
+    return PlainTextResponse(metrics.printed(series), media_type="text/plain; version=0.0.4")
 
 
 async def status(request: Request) -> Response:

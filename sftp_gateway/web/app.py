@@ -34,7 +34,7 @@ BRAND, UPLOAD = "/api/v1/brands/{brand}", "/api/v1/brands/{brand}/uploads/{id:in
 ROUTES = [
     Route("/livez", lambda _: PlainTextResponse("ok\n")),
     Route("/readyz", api.readyz),
-    Route("/metrics", api.metrics),
+    Route("/metrics", api.prometheus),
     Route("/api/openapi.json", lambda _: FileResponse(HERE / "openapi.json")),
     Route("/api/v1/status", api.status),
     Route(f"{BRAND}/uploads", api.brand_uploads, methods=["GET", "POST"]),

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sftp_gateway.metrics import METRICS
 from sftp_gateway.store import uploads
-from sftp_gateway.store.figures import METRICS
 from sftp_gateway.upload import State
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -18,7 +18,7 @@ FLOORS: list[set[str]] = [
     {"sftp", "intake", "worker", "render", "retention", "mail", "web"},
     {"health"},
     {"catalog", "store", "blobs", "config"},
-    {"receipt", "settings", "brandset", "outcome"},
+    {"receipt", "settings", "brandset", "outcome", "metrics"},
     {"brand", "upload", "brake"},
     {"errors", "logs", ""},
 ]

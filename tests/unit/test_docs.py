@@ -59,7 +59,7 @@ def test_every_log_event_is_documented_and_no_other():
 
 
 def test_every_metric_is_documented_and_no_other():
-    texts = [*SOURCES.values(), (ROOT / "sftp_gateway/store/metrics.toml").read_text()]
+    texts = [*SOURCES.values(), (ROOT / "sftp_gateway/metrics.toml").read_text()]
     known = {name for text in texts for name in re.findall(r"\bsftp_gateway_[a-z_]+\b", text)}
     assert documented("Metrics") == known - {"sftp_gateway_"}
 
