@@ -43,6 +43,8 @@ FILES = {
     ".errors.csv": ("Errors", "every finding, one per line"),
     ".withheld.csv": ("Withheld removals", "the products this file would remove"),
     ".errors.jsonl.gz": ("Errors for machines", "JSON Lines, compressed"),
+    ".changes.csv": ("Changes", "what this version changed, field by field"),
+    "current.parquet": ("Catalog", "all products of this version"),
     ".json": ("Receipt", "the result as JSON"),
 }
 
