@@ -28,8 +28,10 @@ check: $(STAMP) ## lint, format and types
 test: $(STAMP) ## the tests (at most 10 minutes on two cores)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not full and not bench" $(ARGS)
 
-test-all: $(STAMP) ## everything: full client matrix, fuzz, faults, browser (at most 60 minutes)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not bench" --timeout 1800 $(ARGS)
+test-all: $(STAMP) ## everything: full client matrix, fuzz, faults, browser (at most 60 minutes), writes docs/test-results.md
+	mkdir -p .cache
+	$(BIN)/python -m pytest -n 2 -m "not bench" --timeout 1800 --junitxml .cache/test-all.xml $(ARGS); \
+	  ended=$$?; $(BIN)/python -m tests.bench.results .cache/test-all.xml; exit $$ended
 
 demo: $(STAMP) ## the main job end to end on loopback; ARGS=--once ends by itself
 	@$(BIN)/sftp-gateway demo $(ARGS)
