@@ -29,7 +29,7 @@ store = database.open_store(sys.argv[1])
 owner = workers.me("0")
 print("ready", flush=True)
 while True:
-    claimed = jobs.claim(store, owner=owner, lease_seconds=1.0)
+    claimed = jobs.claim(store, owner=owner, lease_seconds=2.0)
     if claimed is None:
         time.sleep(0.01)
         continue
@@ -98,10 +98,10 @@ def storm(url: str, each: int, kills: int, stops: int, seed: int) -> None:
             else:
                 # Past its lease, then back: what it tries to finish must be refused.
                 os.kill(crew[victim].child.pid, signal.SIGSTOP)
-                time.sleep(1.3)
+                time.sleep(2.3)
                 os.kill(crew[victim].child.pid, signal.SIGCONT)
         receiver.kill()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while jobs.pending(store).total:
             assert time.monotonic() < deadline, jobs.pending(store)
             time.sleep(0.02)
@@ -163,7 +163,7 @@ def check(store, given, told):
         assert by_brand[brand] == list(enumerate(ids, start=1)), "no gap, no repeat, in order of arrival"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_fault_21_racing_workers_killed_at_random_lose_nothing_and_repeat_nothing(store_url):
     storm(store_url, each=10, kills=4, stops=1, seed=1)
 
