@@ -7,6 +7,8 @@ SAMPLE_BYTES = 1024**2
 """What dialect and header are found out from."""
 
 SAMPLE_RECORDS = 1000
+WHOLE_RECORDS = 20_000
+"""Looked through for tables where the sample is the whole file."""
 
 PREAMBLE_RECORDS = 10
 FOOTER_RECORDS = 10

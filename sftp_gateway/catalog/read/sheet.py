@@ -11,7 +11,7 @@ import python_calamine
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, sniff, table, texts, unpack, workbook
+from sftp_gateway.catalog.read import bounds, heading, table, texts, unpack, workbook
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 
 _BLOCK_ROWS = 16384
@@ -69,7 +69,7 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     except _UNREADABLE as error:
         raise unpack.damaged(kind.upper(), error) from error
     rows = [[texts.of(value).encode() for value in frame.iloc[place]] for place in range(min(len(frame), 50))]
-    place, _ = sniff.find_header(rows, _usual_width(rows), hints)
+    place, _ = heading.find_header(rows, _usual_width(rows), hints)
     width = _width(frame, place)
     headers = tuple(texts.of(value) for value in frame.iloc[place, :width])
     titles = sum(any(cell.strip() for cell in row) for row in rows[:place])
