@@ -26,7 +26,8 @@ _VALUE = re.compile(
     re.VERBOSE,
 )
 _DIGIT = re.compile(rb"\d")
-_POSITION = re.compile(r"#\d{1,4}")
+BY_POSITION = re.compile(r"#[1-9]\d{0,3}")
+"""A column by its number, where a brand's files have no header."""
 _UNIT = re.compile(r"\(?\s*(kg|g|lb|lbs|oz|mm|cm|m|in|inch|inches|ft|ml|l)\s*\)?", re.IGNORECASE)
 _BODY_ROWS = 60
 _MORE_ROWS = 2
@@ -62,8 +63,12 @@ def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
     if _is_absent(rows, first, hints):
         return Heading(first, first - 1, tuple(f"#{number + 1}" for number in range(width)), 0, above)
     top, last = first, first
-    while last - first < _MORE_ROWS and _goes_on(rows, last + 1, len(rows[first])):
-        last += 1
+    for more in range(_MORE_ROWS, 0, -1):
+        if all(
+            _goes_on(rows, place, first + more + 1, len(rows[first])) for place in range(first + 1, first + more + 1)
+        ):
+            last = first + more
+            break
     if last == first and first > 0 and _names_groups(rows[first - 1], rows[first]):
         top = first - 1
     names = _joined([_texts(rows[place]) for place in range(top, last + 1)], hints)
@@ -198,7 +203,7 @@ def _is_absent(rows: Rows, first: int, hints: Hints) -> bool:
     if known_names(cells, hints) > 1:
         return False
     body = _body(rows, first + 1, len(cells))
-    if any(_POSITION.fullmatch(name) for name in hints.known_headers):
+    if any(BY_POSITION.fullmatch(name) for name in hints.known_headers):
         return not contrasts(cells, body) or not begins_table(cells)
     return hints.lenient and looks_like_row(cells, body)
 
@@ -209,13 +214,12 @@ def looks_like_row(cells: Cells, body: Rows) -> bool:
     return bool(columns) and sum(is_value(cells[place]) for place in columns) * 2 > len(columns)
 
 
-def _goes_on(rows: Rows, place: int, width: int) -> bool:
-    """Whether a record under the header is more of it; a product that looks so would be one without any value."""
-    if place + 1 >= len(rows) or len(rows[place]) != width or not _filled(rows[place]) or _has_digit(rows[place]):
+def _goes_on(rows: Rows, place: int, start: int, width: int) -> bool:
+    """Whether a record under the header is more of it, by the rows from `start` on: a product so would have no value."""
+    if start >= len(rows) or len(rows[place]) != width or not _filled(rows[place]) or _has_digit(rows[place]):
         return False
     cells = rows[place]
-    body = _body(rows, place + 1, width)
-    return contrasts(cells, body, least=1 if not cells[0].strip() else 2)
+    return contrasts(cells, _body(rows, start, width), least=1 if not cells[0].strip() else 2)
 
 
 def _names_groups(above: Cells, header: Cells) -> bool:

@@ -14,7 +14,7 @@ def mend(record: bytes, dialect: Dialect, width: int, spare: int) -> tuple[tuple
     """
     cells = dialect.cells(record)
     if cells is None:
-        return None
+        return _otherwise(record, dialect, width)
     if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
         return tuple(cells[:width]), f"The row ends with {_delimiters(len(cells) - width)} too many; left out."
     if width - spare <= len(cells) < width:

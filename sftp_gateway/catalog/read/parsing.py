@@ -33,7 +33,7 @@ def parse(stretch: Stretch) -> bool:
         if _has_line_end(stretch.bytes_of(index)) and _tell_apart_anew(stretch, index):
             return False
     for index in lost.tolist():
-        stretch.mend(index)
+        stretch.judge_width(index)
     stretch.parsed = np.delete(clean, np.searchsorted(clean, lost)) if len(lost) else clean
     stretch.columns = [
         column.combine_chunks() if column.num_chunks != 1 else column.chunk(0) for column in table.columns
@@ -104,7 +104,7 @@ def _parse_slowly(stretch: Stretch, clean: npt.NDArray[np.int64]) -> bool:
     for index in clean.tolist():
         cells = stretch.text.dialect.cells(stretch.bytes_of(index))
         if cells is None or len(cells) != stretch.text.width:
-            stretch.mend(index)
+            stretch.judge_width(index)
         else:
             rows.append([cell.decode() for cell in cells])
             kept.append(index)

@@ -49,8 +49,8 @@ def _classify(stretch: Stretch) -> None:
         if found.code == "ROW_QUOTE_REPAIRED":
             stretch.repair(index, found.cells or (), _QUOTE_REPAIRED)
         elif found.code == "ROW_COLUMNS":
-            stretch.mend(index)
-        elif stretch.kinds[index] == CLEAN:
+            stretch.judge_width(index)
+        elif stretch.kinds[index] == CLEAN and not stretch.mend(index):
             stretch.give_up(index, found.code, found.message, "Double every quote inside a quoted cell.")
     for index in np.flatnonzero(sizes > bounds.RECORD_BYTES).tolist():
         _too_large(stretch, index)

@@ -75,17 +75,23 @@ class Stretch:
         self.kinds[index] = REPAIRED
         self.why[index] = Finding("ROW_QUOTE_REPAIRED", message, "Double every quote inside a quoted cell.")
 
-    def mend(self, index: int) -> None:
-        """Keep a record of the wrong width if one reading only gives the header's columns, else reject it."""
+    def mend(self, index: int) -> bool:
+        """Keep a record if one reading only gives the header's columns; False if there is none."""
+        found = mending.mend(self.bytes_of(index), self.text.dialect, self.text.width, self.spare)
+        if found is None:
+            return False
+        self.repair(index, *found)
+        if self.kinds[index] == REPAIRED:
+            self.why[index] = replace(self.why[index], suggestion="Separate every row as the header is.")
+            self.reshaped.add(index)
+        return True
+
+    def judge_width(self, index: int) -> None:
+        """Tell what a record of the wrong width is: blank, to be mended, or rejected."""
         raw = self.bytes_of(index)
         if not raw.strip():
             self.kinds[index] = BLANK
-        elif (found := mending.mend(raw, self.text.dialect, self.text.width, self.spare)) is not None:
-            self.repair(index, *found)
-            if self.kinds[index] == REPAIRED:
-                self.why[index] = replace(self.why[index], suggestion="Separate every row as the header is.")
-                self.reshaped.add(index)
-        else:
+        elif not self.mend(index):
             self._reject_width(index, raw)
 
     def _reject_width(self, index: int, raw: bytes) -> None:

@@ -1,7 +1,8 @@
 """What stands behind the products of a delimited file: footers, and tables of something else.
 
 A row that is skipped is lost to its sender, so another table is believed only if a header of words
-alone stands after a blank line, with rows of its own width or values below it.
+alone stands after a blank line, with rows of its own width below it; one as wide as the products
+must have words in two columns where they have values.
 """
 
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def _heads(stretch: Stretch, at: int) -> bool:
     place = int(np.searchsorted(clean, at))
     sides = clean[max(0, place - _BODY_ROWS) : place], clean[place + 1 : place + 1 + _BODY_ROWS]
     before, after = ([[cell.encode() for cell in _cells(stretch, index)] for index in side.tolist()] for side in sides)
-    return heading.contrasts(cells, before) and heading.contrasts(cells, after)
+    return heading.contrasts(cells, before, least=2) and heading.contrasts(cells, after)
 
 
 def _is_ragged(stretch: Stretch, index: int) -> bool:
