@@ -93,7 +93,7 @@ def _source(
         ),
         headers=headers,
         header_raw=sample.raw[start:end] if as_sent else b"",
-        findings=(*encoded.findings, *_said(found, titles, headers)),
+        findings=(*encoded.findings, *head.said(_titles(found, titles))),
         correction_of="_correction_of" in (name.strip() for name in headers),
         tally=Tally(total_bytes=encoded.total_bytes),
         header=tuple(header),
@@ -103,19 +103,13 @@ def _source(
     )
 
 
-def _said(found: sniff.Layout, titles: int, headers: tuple[str, ...]) -> Iterator[Finding]:
-    """Say what was made of the records above the rows."""
-    head = found.heading
-    if titles:
-        named = ", ".join(head.above) or found.records[0].cells[0].decode(errors="replace")
-        what = f"line{'s' * (titles > 1)}, a smaller table" if head.above else f"line{'s' * (titles > 1)}"
-        yield Finding("FILE_PREAMBLE", f"{titles} {what} above the header skipped ({named[:80]}).")
-    if head.last > head.first:
-        yield Finding(
-            "FILE_PREAMBLE", f"The header takes {head.last - head.first + 1} rows; read as {', '.join(headers)[:160]}."
-        )
-    if head.absent:
-        yield Finding("FILE_PREAMBLE", f"The file has no header; its columns are mapped as #1 to #{len(headers)}.")
+def _titles(found: sniff.Layout, titles: int) -> str:
+    """Say what stands above the header."""
+    if not titles:
+        return ""
+    named = ", ".join(found.heading.above) or found.records[0].cells[0].decode(errors="replace")
+    what = f"line{'s' * (titles > 1)}" + ", a smaller table," * bool(found.heading.above)
+    return f"{titles} {what} above the header skipped ({named[:80]})."
 
 
 def _last_line(text: bytes) -> int:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.source import Hints
@@ -50,6 +51,15 @@ class Heading:
     def absent(self) -> bool:
         """Whether the file has no header, so that `names` are `#1`, `#2` and so on."""
         return self.last < self.first
+
+    def said(self, titles: str) -> tuple[Finding, ...]:
+        """Say what was made of the first records; `titles` tells of those above the header, if there are any."""
+        told = [titles] if titles else []
+        if self.last > self.first:
+            told.append(f"The header takes {self.last - self.first + 1} rows; read as {', '.join(self.names)[:160]}.")
+        if self.absent:
+            told.append(f"The file has no header; its columns are mapped as #1 to #{len(self.names)}.")
+        return tuple(Finding("FILE_PREAMBLE", text) for text in told)
 
 
 def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
