@@ -22,7 +22,7 @@ _VALUE = re.compile(
       [-+(]?\s*(?:[$\xa3]|\xe2\x82\xac|\xc2\xa3|[A-Z]{3}\s)?\s*[-+]?[\d.,]*\d[\d.,'\s]*(?:[eE][+-]?\d+)?\s*\)?
         (?:%|[A-Za-z]{1,3}|\xe2\x82\xac)?
     | \d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[T\s]+\d.*)? | \d{1,2}:\d\d(?::\d\d)?(?:\s?[APap][Mm])?
-    | https?://\S+ | (?i:true|false|yes|no)
+    | https?://\S+ | (?i:true|false|yes|no|nan|[-+]?inf|null|none|n/?a)
     )\s*""",
     re.VERBOSE,
 )
@@ -73,8 +73,9 @@ def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
     if _is_absent(rows, first, hints):
         return Heading(first, first - 1, tuple(f"#{number + 1}" for number in range(width)), 0, above)
     top, last = first, first
+    named = not any(map(is_value, rows[first]))
     for more in range(_MORE_ROWS, 0, -1):
-        if all(
+        if named and all(
             _goes_on(rows, place, first + more + 1, len(rows[first])) for place in range(first + 1, first + more + 1)
         ):
             last = first + more

@@ -89,6 +89,8 @@ def _assemble(stretch: Stretch, tally: Tally) -> Block:
             pc.take(pa.concat_arrays([column, pa.array(cells, pa.string())]), pa.array(order))
             for column, cells in zip(columns, extra, strict=True)
         ]
+    if stretch.text.dialect.padded:
+        columns = [*columns[:1], *map(_unpadded, columns[1:])]
     offset = stretch.recoded.raw_positions(records.start) + place.offset
     end = stretch.recoded.raw_positions(records.end) + place.offset
     stop = stretch.recoded.raw_positions(records.stop) + place.offset
@@ -122,6 +124,10 @@ def _assemble(stretch: Stretch, tally: Tally) -> Block:
         notes=tuple(finding(index) for index in noted),
         reshaped=frozenset(np.searchsorted(readable, sorted(stretch.reshaped)).tolist()),
     )
+
+
+def _unpadded(column: pa.Array) -> pa.Array:
+    return pc.if_else(pc.starts_with(column, " "), pc.utf8_slice_codeunits(column, 1), column)
 
 
 def _tell_repeated_header(stretch: Stretch, tally: Tally) -> None:

@@ -6,7 +6,7 @@ we know; a title line above the header, or one odd row, does not change the verd
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds, careful, heading
@@ -59,7 +59,11 @@ def layout(sample: bytes, hints: Hints, *, whole: bool = False) -> Layout:
             if best is None or score > best[0]:
                 best = score, dialect
     assert best is not None  # a comma is always tried
-    records = records_of(sample, best[1], bounds.WHOLE_RECORDS if whole else bounds.SAMPLE_RECORDS)
+    dialect = best[1] if hints.delimiter else _by_spaces(sample, best[1], hints)
+    records = records_of(sample, dialect, bounds.WHOLE_RECORDS if whole else bounds.SAMPLE_RECORDS)
+    if _is_padded(records):
+        dialect = replace(dialect, padded=True)
+        records = tuple(replace(record, cells=_unpadded(record.cells)) for record in records)
     found = heading.find([record.cells for record in records], hints, whole=whole)
     if len(found.names) == 1 and not (found.known or hints.delimiter or hints.lenient):
         raise errors.Refused(
@@ -67,7 +71,29 @@ def layout(sample: bytes, hints: Hints, *, whole: bool = False) -> Layout:
             "No delimiter was found: with comma, semicolon, tab and pipe alike, the rows have one column.",
             "Separate the columns with commas, or set `delimiter` for this brand.",
         )
-    return Layout(best[1], records, found)
+    return Layout(dialect, records, found)
+
+
+def _by_spaces(sample: bytes, dialect: Dialect, hints: Hints) -> Dialect:
+    """Give the dialect, or spaces where it hardly fits and they give each record the same columns, known ones."""
+    fitting = [record.strict and len(record.cells) > 1 for record in records_of(sample, dialect) if not record.blank]
+    if sum(fitting) * 2 > len(fitting):
+        return dialect
+    spaced = replace(dialect, delimiter=" ")
+    records = [record for record in records_of(sample, spaced) if not record.blank]
+    widths = {len(record.cells) for record in records}
+    fits = len(records) > 1 and len(widths) == 1 and min(widths) > 1 and all(record.strict for record in records)
+    return spaced if fits and (hints.lenient or heading.known_names(records[0].cells, hints) > 1) else dialect
+
+
+def _is_padded(records: Sequence[Record]) -> bool:
+    """Whether a space stands behind every delimiter."""
+    cells = [cell for record in records if record.strict for cell in record.cells[1:]]
+    return bool(cells) and len(records) > 1 and all(cell.startswith(b" ") for cell in cells)
+
+
+def _unpadded(cells: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    return (cells[0], *(cell.removeprefix(b" ") for cell in cells[1:]))
 
 
 def _candidates(pinned: str, every: Sequence[str]) -> Sequence[str]:

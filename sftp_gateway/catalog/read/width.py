@@ -27,10 +27,10 @@ def settle(found: Layout, hints: Hints, *, whole: bool) -> tuple[str, ...]:
         return (*names, *[""] * (columns - len(names)))
     if len(names) > columns and not any(name.strip() for name in names[columns:]):
         return names[:columns]
+    if (hints.lenient or not whole) and count < 0.9 * len(rows):
+        return names
     if hints.lenient:
         return (*names, *[""] * (columns - len(names)))[:columns]
-    if not whole and count < 0.9 * len(rows):
-        return names
     raise errors.Refused(
         "FILE_HEADER_COLUMNS",
         f"The header has {len(names)} columns, but the rows have {columns}.{_place(names, columns, found.dialect, hints)}",
