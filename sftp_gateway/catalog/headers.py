@@ -9,6 +9,7 @@ from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.column import Column
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.folding import fold
+from sftp_gateway.catalog.read.heading import BY_POSITION, is_value
 from sftp_gateway.catalog.schema import Schema
 from sftp_gateway.catalog.types import units
 from sftp_gateway.errors import Refused
@@ -59,6 +60,7 @@ def known(schema: Schema, settings: BrandSettings) -> frozenset[str]:
 def match(headers: Sequence[str], schema: Schema, settings: BrandSettings, mode: Mode) -> Mapping:
     """Map a file's headers to columns; Refused FILE_HEADER_DUPLICATE, _MISSING or (unknown_columns=refuse) _UNKNOWN."""
     matcher = _Matcher(headers, schema, settings)
+    matcher.refuse_row()
     matcher.refuse_duplicates()
     matcher.take_ours()
     matcher.take_overrides()
@@ -67,6 +69,11 @@ def match(headers: Sequence[str], schema: Schema, settings: BrandSettings, mode:
     matcher.refuse_missing(mode)
     matcher.judge_unknown()
     return matcher.mapping()
+
+
+def _counted(header: str) -> int | None:
+    """Give the place, from 0, of a column that a brand maps by its number (`#1`)."""
+    return int(header[1:]) - 1 if BY_POSITION.fullmatch(header) else None
 
 
 class _Matcher:
@@ -84,6 +91,18 @@ class _Matcher:
         self.ours: dict[str, int] = {}
         self.units: dict[int, str] = {}
         self.findings: list[Finding] = []
+
+    def refuse_row(self) -> None:
+        """Say that there is no header where none of its names is known and one is a number, a date or a link."""
+        names = known(self.schema, self.settings)
+        if any(name in names or name.partition(":")[0] in names for name in self.folded if name):
+            return
+        if values := [name for name in self.headers if name and is_value(name.encode())]:
+            raise Refused(
+                "FILE_HEADER_MISSING",
+                f"the file has no header: {values[0]!r} in its first row is no name of a column",
+                "put a header above the first row, or set which column is which by its place (`columns.sku=#1`)",
+            )
 
     def refuse_duplicates(self) -> None:
         seen: dict[str, int] = {}
@@ -109,7 +128,7 @@ class _Matcher:
         """Let the brand's own mapping beat everything; its column listens to that header only."""
         positions = {self.folded[position]: position for position in self.left}
         for name, header in self.settings.columns.items():
-            position = positions.get(fold(header))
+            position = positions.get(fold(header), _counted(header))
             if position is None or position not in self.left:
                 continue
             map_name, colon, entry = name.partition(":")

@@ -121,6 +121,7 @@ def test_blank_rows_are_counted_and_cost_nothing(tmp_path):
         (b'X,5" pipe,1', ("X", '5" pipe', "1")),
         (b'X,Monitor 24",1', ("X", 'Monitor 24"', "1")),
         (b'X,"12" monitor",1', ("X", '12" monitor', "1")),
+        (b'X,"a "big" one",1', ("X", 'a "big" one', "1")),
         (b'X,"12"" monitor, 5"",1', ("X", '12" monitor, 5"', "1")),
         (rb'X,"say \"hi\", you",1', ("X", 'say "hi", you', "1")),
         (b'X, "a, b" ,1', ("X", "a, b", "1")),
@@ -138,6 +139,7 @@ def test_a_quote_with_one_reading_only_is_repaired_and_said(tmp_path, row, readi
     ("row", "code"),
     [
         (b'X,"C" x,1', "ROW_QUOTE"),
+        (b'X,"Lamp" with "Shade",1', "ROW_QUOTE"),
         (b'X,"open,1', "ROW_QUOTE"),
         (b"X,1", "ROW_COLUMNS"),
         (b"X,a,b,1", "ROW_COLUMNS"),

@@ -7,6 +7,8 @@ SAMPLE_BYTES = 1024**2
 """What dialect and header are found out from."""
 
 SAMPLE_RECORDS = 1000
+WHOLE_RECORDS = 20_000
+"""Looked through for tables where the sample is the whole file."""
 
 PREAMBLE_RECORDS = 10
 FOOTER_RECORDS = 10
@@ -31,3 +33,6 @@ SHEET_CELLS = 4_000_000
 """Cells of the rectangle that a sheet spans: a workbook is held in memory as a whole."""
 SHEET_BYTES = 1024**3
 """Unpacked bytes of a workbook."""
+
+SHEET_TEXT_BYTES = 256 * 1024**2
+"""Bytes of a sheet's texts once each cell has its own copy."""

@@ -191,6 +191,8 @@ def _read(record: bytes, dialect: Dialect, backslash: bool, even_closes: bool) -
             if closed is None:
                 return None
             content, position = closed
+            if _names_twice(content, quote, delimiter):
+                return None
             cells.append(_unescape(content, quote, backslash))
         else:
             end = record.find(delimiter, position)
@@ -203,6 +205,14 @@ def _read(record: bytes, dialect: Dialect, backslash: bool, even_closes: bool) -
         if position >= size:
             return cells
         position += 1
+
+
+def _names_twice(content: bytes, quote: bytes, delimiter: bytes) -> bool:
+    """Whether a cell like `"A" and "B"` may as well be text that begins and ends with a quoted word."""
+    parts = content.split(quote)
+    if len(parts) < 3 or len(parts) % 2 == 0 or delimiter in content or b"\n" in content or b"\r" in content:
+        return False
+    return parts[0][-1:].strip() != b"" and parts[1][:1] == b" " and parts[-2][-1:] == b" " and parts[-1][:1] != b" "
 
 
 def _close(record: bytes, start: int, dialect: Dialect, backslash: bool, even_closes: bool) -> tuple[bytes, int] | None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, encoding, escaping, records, rows, sniff, truncation, unpack
+from sftp_gateway.catalog.read import bounds, encoding, escaping, records, rows, sniff, tail, truncation, unpack, width
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.dialect import Dialect
 from sftp_gateway.catalog.read.encoding import Encoding, Recoded
-from sftp_gateway.catalog.read.rows import Place, Stretch
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Reject, Tally
+from sftp_gateway.catalog.read.stretch import Place, Stretch, first_line_end
 from sftp_gateway.catalog.read.unpack import Packed, Readable
 
 
@@ -27,8 +27,8 @@ class DelimitedSource:
     findings: tuple[Finding, ...]
     correction_of: bool
     tally: Tally
-    header: bytes
-    """The header record in UTF-8."""
+    header: tuple[bytes, ...]
+    """The records of the header in UTF-8."""
     before: Place
     """Where the records after the header begin; its offset counts the BOM."""
     skipped: int
@@ -63,28 +63,21 @@ def open_delimited(packed: Packed, encoded: Encoding, hints: Hints) -> Delimited
     text = sample.text if whole else sample.text[: _last_line(sample.text)]
     if not text.strip():
         raise errors.Refused("FILE_EMPTY", "The file is empty.", "Send a file with a header and products.")
-    found = sniff.layout(text, hints)
-    if not hints.lenient:
-        sniff.check_width(found, hints, whole=whole)
-    return _source(packed, encoded, hints, sample, found)
+    found = sniff.layout(text, hints, whole=whole)
+    return _source(packed, encoded, sample, found, width.settle(found, hints, whole=whole))
 
 
-def _source(packed: Packed, encoded: Encoding, hints: Hints, sample: Recoded, found: sniff.Layout) -> DelimitedSource:
-    header = found.records[found.header]
-    ends = records.split(Text(sample.text[: header.stop], found.dialect, 0, final=True)).line_ends
-    start, end, stop = (
-        int(place) for place in sample.raw_positions(encoding.positions(header.start, header.end, header.stop))
-    )
-    titles = sum(not record.blank for record in found.records[: found.header])
-    findings = encoded.findings
-    if titles:
-        named = found.records[0].cells[0].decode(errors="replace")[:80]
-        message = f"{titles} line{'s' * (titles > 1)} above the header skipped ({named})."
-        findings = (*findings, Finding("FILE_PREAMBLE", message))
-    headers = tuple(_header(cell) for cell in header.cells)
-    if hints.lenient:
-        width = sniff.usual_width(found)
-        headers = (*headers, *[""] * (width - len(headers)))[:width]
+def _source(
+    packed: Packed, encoded: Encoding, sample: Recoded, found: sniff.Layout, headers: tuple[str, ...]
+) -> DelimitedSource:
+    head = found.heading
+    first = found.records[head.first]
+    begin = found.records[head.last].stop if head.last >= 0 else 0
+    ends = records.split(Text(sample.text[:begin], found.dialect, 0, final=True)).line_ends
+    start, end, stop = (int(place) for place in sample.raw_positions(encoding.positions(first.start, first.end, begin)))
+    titles = sum(not record.blank for record in found.records[: head.first])
+    as_sent = head.first == head.last and len(headers) == len(first.cells)
+    header = [sample.text[record.start : record.end] for record in found.records[head.first : head.last + 1]]
     return DelimitedSource(
         packed=packed,
         encoding=encoded,
@@ -99,19 +92,24 @@ def _source(packed: Packed, encoded: Encoding, hints: Hints, sample: Recoded, fo
             encoded.ends_with_newline,
         ),
         headers=headers,
-        header_raw=sample.raw[start:end],
-        findings=findings,
+        header_raw=sample.raw[start:end] if as_sent else b"",
+        findings=(*encoded.findings, *head.said(_titles(found, titles))),
         correction_of="_correction_of" in (name.strip() for name in headers),
         tally=Tally(total_bytes=encoded.total_bytes),
-        header=sample.text[header.start : header.end],
-        before=Place(found.header + 1, len(ends), encoded.bom + stop),
+        header=tuple(header),
+        before=Place(head.last + 1, len(ends), encoded.bom + stop),
         skipped=titles,
-        line_end=sample.text[header.end : header.stop].decode() or "\n",
+        line_end=sample.text[first.end : first.stop].decode() or "\n",
     )
 
 
-def _header(cell: bytes) -> str:
-    return cell.decode(errors="replace").strip("\ufeff")
+def _titles(found: sniff.Layout, titles: int) -> str:
+    """Say what stands above the header."""
+    if not titles:
+        return ""
+    named = ", ".join(found.heading.above) or found.records[0].cells[0].decode(errors="replace")
+    what = f"line{'s' * (titles > 1)}" + ", a smaller table," * bool(found.heading.above)
+    return f"{titles} {what} above the header skipped ({named[:80]})."
 
 
 def _last_line(text: bytes) -> int:
@@ -124,7 +122,10 @@ class _Reading:
     def __init__(self, source: DelimitedSource, file: Readable) -> None:
         self.source, self.file = source, file
         self.place = replace(source.before)
+        named = [place for place, name in enumerate(source.headers, 1) if name.strip()]
+        self.spare = len(source.headers) - max(named, default=0)
         self.carry = b""
+        self.other = tail.Other()
         self.oversize = 0
         """Bytes so far of a line beyond the limit."""
         self.oversize_raw = b""
@@ -165,17 +166,18 @@ class _Reading:
             self.carry = cut_character
 
     def _told(self, text: Text, recoded: Recoded, found: records.Records) -> Block:
-        self._check_end(text, found)
         stretch = Stretch(
             text,
             recoded,
             found,
             self.place,
             self.source.header,
+            spare=self.spare,
             clean=self.source.encoding.clean,
             ours=sum(name.strip() in escaping.OURS for name in self.source.headers) * self.source.correction_of,
         )
-        block = rows.block(stretch, self.source.tally, final=text.final)
+        block = rows.block(stretch, self.source.tally, self.other, final=text.final)
+        self._check_end(text, found)
         cut = encoding.positions(found.cut)
         used = int(recoded.raw_positions(cut)[0])
         self.carry = recoded.raw[used:]
@@ -187,7 +189,7 @@ class _Reading:
 
     def _drop(self, recoded: Recoded, *, final: bool) -> tuple[Block, bytes] | None:
         """Leave out a line beyond the limit; at its end gives the block that rejects it, and what follows it."""
-        end = rows.first_line_end(recoded.text)
+        end = first_line_end(recoded.text)
         if end is None and not final:
             self.oversize += len(recoded.raw)
             self.oversize_raw = self.oversize_raw or recoded.raw[: bounds.RECORD_BYTES]
@@ -222,7 +224,7 @@ class _Reading:
             raise truncation.cut_off("its last row has not all columns", hints)
 
     def _has_all_columns(self, text: Text, found: records.Records, last: int) -> bool:
-        if last in found.odd:
+        if last in found.odd and not self.other.width:
             return found.odd[last].code == "ROW_QUOTE_REPAIRED"
         record = text.data[int(found.start[last]) : int(found.end[last])]
-        return len(text.dialect.cells(record) or ()) >= text.width
+        return len(text.dialect.cells(record) or ()) >= (self.other.width or text.width - self.spare)

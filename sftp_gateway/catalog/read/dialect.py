@@ -10,10 +10,14 @@ QUOTES = ('"', "'")
 
 @dataclass(frozen=True)
 class Dialect:
-    """Delimiter and quote, one ASCII character each; an empty quote: cells are never quoted."""
+    """Delimiter and quote, one ASCII character each; an empty quote: cells are never quoted.
+
+    `padded`: one space after each delimiter belongs to it.
+    """
 
     delimiter: str
     quote: str = '"'
+    padded: bool = False
 
     @cached_property
     def delimiter_byte(self) -> int:

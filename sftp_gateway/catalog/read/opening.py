@@ -71,8 +71,8 @@ def _sample(packed: Packed, encoded: encoding.Encoding) -> bytes:
 def _refuse_other_text(sample: bytes, start: bytes) -> None:
     if start.startswith((b"<?xml", b"<!doctype", b"<html", b"<table", b"<rss")):
         raise errors.Refused("FILE_FORMAT", "The file is XML or HTML, no catalog.", _WANTED)
-    controls = sum(sample.count(code) for code in range(32) if code not in (9, 10, 12, 13, 27))
-    if controls > 0.05 * len(sample):
+    controls = sum(sample.count(code) for code in range(32) if code not in (9, 10, 11, 12, 13, 27))
+    if controls > max(8, 0.05 * len(sample)):
         raise errors.Refused("FILE_FORMAT", "The file is no text.", _WANTED)
 
 

@@ -11,10 +11,11 @@ import python_calamine
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, sniff, table, texts, unpack, workbook
+from sftp_gateway.catalog.read import bounds, heading, table, texts, unpack, workbook
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 
 _BLOCK_ROWS = 16384
+_SAMPLE_ROWS = 200
 _UNREADABLE = (
     python_calamine.CalamineError,
     zipfile.BadZipFile,
@@ -39,6 +40,7 @@ class SheetSource:
     tally: Tally
     frame: pd.DataFrame
     first: int
+    header: list[tuple[str, ...]]
     titles: int
     line_end: str = "\n"
     bom: bytes = b""
@@ -55,7 +57,7 @@ class SheetSource:
                 for place in range(part.shape[1])
             ]
             final = start + _BLOCK_ROWS >= len(body)
-            yield table.block(columns, self.first + start, self.tally, final=final)
+            yield table.block(columns, self.first + start, self.tally, self.header, final=final)
         if not self.tally.readable:
             raise errors.Refused("FILE_EMPTY", "The sheet has a header but no rows.", "Send a file with products.")
 
@@ -68,12 +70,12 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
             name, frame = _sheet(book, hints)
     except _UNREADABLE as error:
         raise unpack.damaged(kind.upper(), error) from error
-    rows = [[texts.of(value).encode() for value in frame.iloc[place]] for place in range(min(len(frame), 50))]
-    place, _ = sniff.find_header(rows, _usual_width(rows), hints)
-    width = _width(frame, place)
-    headers = tuple(texts.of(value) for value in frame.iloc[place, :width])
-    titles = sum(any(cell.strip() for cell in row) for row in rows[:place])
-    findings = (Finding("FILE_PREAMBLE", f"{titles} rows above the header were skipped."),) if titles else ()
+    sample = frame.iloc[:_SAMPLE_ROWS].to_numpy()
+    rows = [[texts.of(value)[: bounds.RECORD_BYTES].encode() for value in row] for row in sample]
+    head = heading.find(rows, hints, whole=True)
+    headers = head.names[: _width(frame, max(head.last, 0))]
+    titles = sum(any(cell.strip() for cell in row) for row in rows[: head.first])
+    findings = head.said(f"{titles} rows above the header were skipped." if titles else "")
     return SheetSource(
         format=Format(kind, sheet=name),
         headers=headers,
@@ -82,7 +84,8 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
         correction_of="_correction_of" in (header.strip() for header in headers),
         tally=Tally(total_bytes=path.stat().st_size),
         frame=frame,
-        first=place + 2,
+        first=head.last + 2,
+        header=[tuple(cell.decode() for cell in rows[place]) for place in range(head.first, head.last + 1)],
         titles=titles,
     )
 
@@ -100,10 +103,6 @@ def _sheet(book: pd.ExcelFile, hints: Hints) -> tuple[str, pd.DataFrame]:
         if frame.size and any(texts.of(value).strip() for value in frame.to_numpy().ravel()[:100_000]):
             return name, frame
     raise errors.Refused("FILE_EMPTY", "No sheet of the workbook has a filled cell.", "Send a sheet with products.")
-
-
-def _usual_width(rows: list[list[bytes]]) -> int:
-    return len(rows[0]) if rows else 0
 
 
 def _width(frame: pd.DataFrame, header: int) -> int:

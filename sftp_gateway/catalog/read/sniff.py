@@ -6,12 +6,12 @@ we know; a title line above the header, or one odd row, does not change the verd
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.folding import fold
-from sftp_gateway.catalog.read import bounds, careful, footer
+from sftp_gateway.catalog.read import bounds, careful, heading
 from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
+from sftp_gateway.catalog.read.heading import Heading
 from sftp_gateway.catalog.read.source import Hints
 
 _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "none": ""}
@@ -35,41 +35,65 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a delimited text begins: its dialect, its records up to the sample's end, which one is the header."""
+    """How a delimited text begins: its dialect, its records up to the sample's end, its header."""
 
     dialect: Dialect
     records: tuple[Record, ...]
-    header: int
-    known: int
-    """How many of the header's cells we know."""
-
-    @property
-    def headers(self) -> tuple[str, ...]:
-        """The header's cells."""
-        return tuple(cell.decode(errors="replace") for cell in self.records[self.header].cells)
+    heading: Heading
 
 
-def layout(sample: bytes, hints: Hints) -> Layout:
-    """Find dialect and header of a text's first bytes; Refused FILE_DELIMITER where no delimiter fits."""
-    best: tuple[float, Layout] | None = None
+def layout(sample: bytes, hints: Hints, *, whole: bool = False) -> Layout:
+    """Find dialect and header of a text's first bytes; Refused FILE_DELIMITER where no delimiter fits.
+
+    `whole`: the sample is the whole file.
+    """
+    best: tuple[float, Dialect] | None = None
     for quote in _candidates(hints.quote, QUOTES):
         for delimiter in _candidates(hints.delimiter, DELIMITERS):
             if delimiter.encode() not in sample and not hints.delimiter and delimiter != ",":
                 continue
             if quote == "'" and not hints.quote and not _quotes_cells(sample, delimiter, quote):
                 continue
-            scored = _judge(sample, Dialect(delimiter, quote), hints)
-            if best is None or scored[0] > best[0]:
-                best = scored
+            dialect = Dialect(delimiter, quote)
+            score = _judge(records_of(sample, dialect), hints)
+            if best is None or score > best[0]:
+                best = score, dialect
     assert best is not None  # a comma is always tried
-    found = best[1]
-    if len(found.headers) == 1 and not (found.known or hints.delimiter or hints.lenient):
+    dialect = best[1] if hints.delimiter else _by_spaces(sample, best[1], hints)
+    records = records_of(sample, dialect, bounds.WHOLE_RECORDS if whole else bounds.SAMPLE_RECORDS)
+    if _is_padded(records):
+        dialect = replace(dialect, padded=True)
+        records = tuple(replace(record, cells=_unpadded(record.cells)) for record in records)
+    found = heading.find([record.cells for record in records], hints, whole=whole)
+    if len(found.names) == 1 and not (found.known or hints.delimiter or hints.lenient):
         raise errors.Refused(
             "FILE_DELIMITER",
             "No delimiter was found: with comma, semicolon, tab and pipe alike, the rows have one column.",
             "Separate the columns with commas, or set `delimiter` for this brand.",
         )
-    return found
+    return Layout(dialect, records, found)
+
+
+def _by_spaces(sample: bytes, dialect: Dialect, hints: Hints) -> Dialect:
+    """Give the dialect, or spaces where it hardly fits and they give each record the same columns, known ones."""
+    fitting = [record.strict and len(record.cells) > 1 for record in records_of(sample, dialect) if not record.blank]
+    if sum(fitting) * 2 > len(fitting):
+        return dialect
+    spaced = replace(dialect, delimiter=" ")
+    records = [record for record in records_of(sample, spaced) if not record.blank]
+    widths = {len(record.cells) for record in records}
+    fits = len(records) > 1 and len(widths) == 1 and min(widths) > 1 and all(record.strict for record in records)
+    return spaced if fits and (hints.lenient or heading.known_names(records[0].cells, hints) > 1) else dialect
+
+
+def _is_padded(records: Sequence[Record]) -> bool:
+    """Whether a space stands behind every delimiter."""
+    cells = [cell for record in records if record.strict for cell in record.cells[1:]]
+    return bool(cells) and len(records) > 1 and all(cell.startswith(b" ") for cell in cells)
+
+
+def _unpadded(cells: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    return (cells[0], *(cell.removeprefix(b" ") for cell in cells[1:]))
 
 
 def _candidates(pinned: str, every: Sequence[str]) -> Sequence[str]:
@@ -86,11 +110,11 @@ def _quotes_cells(sample: bytes, delimiter: str, quote: str) -> bool:
     )
 
 
-def records_of(sample: bytes, dialect: Dialect) -> tuple[Record, ...]:
+def records_of(sample: bytes, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:
     """Give the first records of a text; one that is not strict is read leniently, on its line."""
     found: list[Record] = []
     position = 0
-    while position < len(sample) and len(found) < bounds.SAMPLE_RECORDS:
+    while position < len(sample) and len(found) < most:
         match = dialect.record.match(sample, position)
         if match is not None:
             record = sample[position : match.end()]
@@ -121,106 +145,14 @@ def _next_line(sample: bytes, position: int) -> int:
     return feed + 1 if feed >= 0 else len(sample)
 
 
-def _judge(sample: bytes, dialect: Dialect, hints: Hints) -> tuple[float, Layout]:
-    records = records_of(sample, dialect)
+def _judge(records: Sequence[Record], hints: Hints) -> float:
+    """Score a dialect by the records that it gives."""
     filled = [record for record in records if not record.blank]
     widths = Counter(len(record.cells) for record in filled)
     width = max(widths, key=lambda columns: (widths[columns] * (columns > 1), columns)) if widths else 1
     share = widths[width] / max(1, len(filled)) if width > 1 else 0.0
     strict = sum(record.strict for record in filled) / max(1, len(filled))
-    header, known = find_header([record.cells for record in records[:200]], width, hints)
+    header, known = heading.find_header([record.cells for record in records[:200]], width, hints)
     names = len(records[header].cells) if records else 1
     # Cells that end up quoted tell that the quote is one; a tie goes to the earlier candidate.
-    score = share * (1 - 1 / width) * (0.5 + 0.5 * strict) + 2 * known / max(1, names) * (names > 1) + 0.001 * known
-    return score, Layout(dialect, records, header, known)
-
-
-def find_header(rows: Sequence[Sequence[bytes]], width: int, hints: Hints) -> tuple[int, int]:
-    """Which row is the header, and how many of its names we know; `width`: the usual number of cells."""
-    first = [number for number, cells in enumerate(rows) if any(cell.strip() for cell in cells)]
-    first = first[: bounds.PREAMBLE_RECORDS + 1]
-    if not first:
-        return 0, 0
-    scores = {number: known_names(rows[number], hints) for number in first}
-    best = max(first, key=lambda number: scores[number])
-    if scores[best] >= 2 or (scores[best] == 1 and len(rows[best]) == 1):
-        return best, scores[best]
-    for number in first:
-        if len(rows[number]) > 1 and sum(bool(cell.strip()) for cell in rows[number]) * 2 > width:
-            return number, scores[number]
-    return first[0], scores[first[0]]
-
-
-def known_names(cells: Sequence[bytes], hints: Hints) -> int:
-    """How many of the cells are names of columns."""
-    count = 0
-    for cell in cells:
-        if len(cell) < 256 and cell.strip():
-            text = cell.decode(errors="replace")
-            count += is_known(text, hints)
-    return count
-
-
-def is_known(header: str, hints: Hints) -> bool:
-    """Whether a header is one that a catalog column goes by; `variation:Width` is, if `variation` is."""
-    name = fold(header)
-    return name in hints.known_headers or (":" in name and name.partition(":")[0] in hints.known_headers)
-
-
-def check_width(found: Layout, hints: Hints, *, whole: bool) -> None:
-    """Refused FILE_HEADER_COLUMNS where no row has as many cells as the header; `whole`: the sample is the file."""
-    header = found.records[found.header]
-    width = len(header.cells)
-    rows = [record for record in found.records[found.header + 1 :] if not record.blank]
-    if rows and whole and not hints.complete and rows[-1].end == rows[-1].stop and len(rows[-1].cells) < width:
-        rows.pop()  # cut off: the reader says so
-    rows = [
-        row
-        for row in rows
-        if not footer.is_footer(
-            [cell.decode(errors="replace") for cell in row.cells], width, ragged=len(row.cells) != width
-        )
-    ]
-    if not rows or any(len(row.cells) == width for row in rows):
-        return
-    columns, count = Counter(len(row.cells) for row in rows).most_common(1)[0]
-    if not whole and count < 0.9 * len(rows):
-        return
-    raise errors.Refused(
-        "FILE_HEADER_COLUMNS",
-        f"The header has {width} columns, but the rows have {columns}.{_place(found.headers, columns, found.dialect, hints)}",
-        "Mend the header row so that it has one name for each column, and send the file again.",
-    )
-
-
-def usual_width(found: Layout) -> int:
-    """How many cells the rows have: the header's number, unless no row of the sample has it (`lenient` reading)."""
-    width = len(found.records[found.header].cells)
-    widths = Counter(len(row.cells) for row in found.records[found.header + 1 :] if not row.blank)
-    return width if not widths or width in widths else widths.most_common(1)[0][0]
-
-
-def _place(headers: Sequence[str], columns: int, dialect: Dialect, hints: Hints) -> str:
-    if len(headers) > columns:
-        empty = [str(number) for number, header in enumerate(headers, 1) if not header.strip()]
-        return f" Column {', '.join(empty)} of the header has no name." if empty else ""
-    for number, header in enumerate(headers, 1):
-        parts = _two_headers(header, hints)
-        if parts:
-            name = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "pipe"}.get(dialect.delimiter, "delimiter")
-            return (
-                f" Column {number}, `{header}`, looks like two headers: is the {name} missing "
-                f"between `{parts[0]}` and `{parts[1]}`?"
-            )
-    return ""
-
-
-def _two_headers(header: str, hints: Hints) -> tuple[str, str] | None:
-    words = header.split()
-    if is_known(header, hints):
-        return None
-    for cut in range(1, len(words)):
-        one, two = " ".join(words[:cut]), " ".join(words[cut:])
-        if is_known(one, hints) and is_known(two, hints):
-            return one, two
-    return None
+    return share * (1 - 1 / width) * (0.5 + 0.5 * strict) + 2 * known / max(1, names) * (names > 1) + 0.001 * known

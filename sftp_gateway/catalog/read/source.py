@@ -80,13 +80,15 @@ class Block:
     rejects: tuple[Reject, ...] = ()
     notes: tuple[Finding, ...] = ()
     """Findings about rows kept or blank: ROW_QUOTE_REPAIRED, ROW_BLANK."""
+    reshaped: frozenset[int] = frozenset()
+    """Rows that were not separated as the header is: their bytes cannot be put under it again."""
 
     def __len__(self) -> int:
         return len(self.row)
 
     def raw(self, index: int) -> bytes:
-        """Record `index` of this block as sent, without its line end."""
-        if self.offset is None or self.end is None:
+        """Record `index` of this block as sent, without its line end; b'' if it would not fit the header."""
+        if self.offset is None or self.end is None or index in self.reshaped:
             return b""
         return self.data[int(self.offset[index]) - self.data_offset : int(self.end[index]) - self.data_offset]
 
@@ -103,7 +105,7 @@ class Tally:
     rejected_bytes: int = 0
     blank_bytes: int = 0
     skipped_bytes: int = 0
-    """Title lines, header, footer."""
+    """Title lines, header, footer, other tables."""
     total_bytes: int = 0
     late: list[Finding] = field(default_factory=list)
     """Whole-file findings known only at the end (FILE_FOOTER …)."""

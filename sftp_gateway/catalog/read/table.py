@@ -12,13 +12,27 @@ from sftp_gateway.catalog.read import bounds, footer
 from sftp_gateway.catalog.read.source import Block, Tally
 
 
-def block(columns: Sequence[pa.Array], first_row: int, tally: Tally, *, final: bool = False) -> Block:
-    """Make a block of whole columns of text whose first row has number `first_row`; footers go if `final`."""
+def block(
+    columns: Sequence[pa.Array],
+    first_row: int,
+    tally: Tally,
+    header: Sequence[tuple[str, ...]] = (),
+    *,
+    final: bool = False,
+) -> Block:
+    """Make a block of whole columns of text whose first row has number `first_row`; footers go if `final`.
+
+    `header`: the rows of the header; one met again is skipped.
+    """
     count = len(columns[0]) if columns else 0
     filled = np.zeros(count, np.bool_)
     for column in columns:
         filled |= _has_text(column)
-    keep = np.flatnonzero(filled)
+    again = _again(columns, header)
+    for place in np.flatnonzero(again).tolist():
+        tally.skipped += 1
+        tally.late.append(Finding("FILE_PREAMBLE", f"Row {first_row + place} is the header again; it was skipped."))
+    keep = np.flatnonzero(filled & ~again)
     if final:
         skipped = _footer(columns, filled)
         if skipped:
@@ -32,6 +46,19 @@ def block(columns: Sequence[pa.Array], first_row: int, tally: Tally, *, final: b
     chosen = columns if len(keep) == count else [pc.take(column, pa.array(keep)) for column in columns]
     notes = tuple(Finding("ROW_BLANK", "The row is blank.", row=first_row + int(place)) for place in blank)
     return Block(cells=tuple(chosen), row=keep.astype(np.int64) + first_row, notes=notes)
+
+
+def _again(columns: Sequence[pa.Array], header: Sequence[tuple[str, ...]]) -> npt.NDArray[np.bool_]:
+    """Which rows are a row of the header once more."""
+    found = np.zeros(len(columns[0]) if columns else 0, np.bool_)
+    for row in header:
+        same = np.ones(len(found), np.bool_)
+        for column, cell in zip(columns, row, strict=False):
+            if not same.any():
+                break
+            same &= np.asarray(pc.equal(column, cell))
+        found |= same & any(row)
+    return found
 
 
 def _has_text(column: pa.Array) -> npt.NDArray[np.bool_]:

@@ -3,7 +3,6 @@
 Real sizes are counted by inflating every part; nothing is built from what is read here.
 """
 
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,16 +12,10 @@ from typing import BinaryIO
 from isal import isal_zlib
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import biff, bounds, unpack
+from sftp_gateway.catalog.read import biff, bounds, extent, sharedtexts, unpack
 from sftp_gateway.catalog.read.source import Hints
 
 _CHUNK = 1024**2
-_CELL = re.compile(rb'\br="([A-Z]{0,3})(\d{1,7})"')
-_ODS_TAG = re.compile(rb"<(/?)table:(table-row|table-cell|covered-table-cell|table)\b([^>]*?)(/?)>")
-_REPEATED = {
-    "row": re.compile(rb'number-rows-repeated="(\d{1,9})"'),
-    "cell": re.compile(rb'number-columns-repeated="(\d{1,9})"'),
-}
 
 
 def check(path: Path, kind: str, hints: Hints) -> None:
@@ -33,9 +26,12 @@ def check(path: Path, kind: str, hints: Hints) -> None:
     with unpack.zip_names(path, hints) as archive, path.open("rb") as file:
         entries = archive.infolist()
         _check_declared(entries, path.stat().st_size, hints)
-        total = 0
+        total, texts = 0, sharedtexts.Shared()
         for entry in entries:
-            total += _check_part(file, entry, hints, path.stat().st_size, total)
+            total += _check_part(file, entry, hints, path.stat().st_size, total, texts)
+        if texts.may_exceed():
+            for entry in entries:
+                texts.read(entry.filename, _inflate(file, entry))
 
 
 def _check_declared(entries: list[zipfile.ZipInfo], packed: int, hints: Hints) -> None:
@@ -50,10 +46,12 @@ def _check_declared(entries: list[zipfile.ZipInfo], packed: int, hints: Hints) -
         raise errors.Refused("FILE_FORMAT", "XLSB workbooks are not read.", "Save it as XLSX or CSV.")
 
 
-def _check_part(file: BinaryIO, entry: zipfile.ZipInfo, hints: Hints, packed: int, before: int) -> int:
+def _check_part(  # noqa: PLR0913, PLR0917 - what was seen of the parts before
+    file: BinaryIO, entry: zipfile.ZipInfo, hints: Hints, packed: int, before: int, texts: sharedtexts.Shared
+) -> int:
     """Inflate one part and look at its cells; gives its real size."""
     limit = max(bounds.RATIO_AFTER_BYTES, packed * bounds.RATIO)
-    extent = _extent_of(entry.filename)
+    seen = extent.of(entry.filename)
     size, carry = 0, b""
     for chunk in _inflate(file, entry):
         if not size and entry.filename.endswith((".xml", ".rels")) and b"<!" in chunk[:4096].replace(b"<!--", b""):
@@ -63,9 +61,12 @@ def _check_part(file: BinaryIO, entry: zipfile.ZipInfo, hints: Hints, packed: in
             raise unpack.bomb(f"more than {bounds.RATIO} times as large unpacked as packed")
         if before + size > min(hints.max_file_bytes, bounds.SHEET_BYTES):
             raise _too_large("its real size unpacked is above the limit")
-        if extent is not None:
-            carry = extent.see(carry + chunk)
-            _check_area(extent.rows, extent.columns)
+        texts.see(entry.filename, chunk)
+        if seen is not None:
+            carry = seen.see(carry + chunk)
+            _check_area(seen.rows, seen.columns)
+            if seen.text_bytes > bounds.SHEET_TEXT_BYTES:
+                raise unpack.bomb("a text that is repeated too often")
     return size
 
 
@@ -91,74 +92,6 @@ def _inflate(file: BinaryIO, entry: zipfile.ZipInfo) -> Iterator[bytes]:
             except unpack.DAMAGED as error:
                 raise unpack.damaged("workbook", error) from error
             chunk = inflater.unconsumed_tail
-
-
-def _extent_of(name: str) -> "_XlsxExtent | _OdsExtent | None":
-    if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-        return _XlsxExtent()
-    return _OdsExtent() if name == "content.xml" else None
-
-
-class _XlsxExtent:
-    """The rectangle that a sheet's cell references span."""
-
-    def __init__(self) -> None:
-        self.rows = self.columns = 0
-
-    def see(self, text: bytes) -> bytes:
-        cut = text.rfind(b">") + 1
-        found = _CELL.findall(text, 0, cut)
-        if found:
-            self.rows = max(self.rows, *(int(row) for row in {row for _, row in found}))
-            self.columns = max(self.columns, *(_column(letters) for letters in {letters for letters, _ in found}))
-        return text[cut:][-65536:]
-
-
-class _OdsExtent:
-    """The rectangle of filled cells of an ODS sheet, where rows and cells are repeated by a number."""
-
-    def __init__(self) -> None:
-        self.rows = self.columns = 0
-        self._row = self._column = 0
-        self._repeat = 1
-
-    def see(self, text: bytes) -> bytes:
-        cut = text.rfind(b">") + 1
-        for end, kind, attributes, alone in _ODS_TAG.findall(text, 0, cut):
-            if kind == b"table":
-                self._row = 0
-            elif kind == b"table-row":
-                self._begin_row(attributes) if not end else self._end_row()
-                if alone:
-                    self._end_row()
-            elif not end:
-                self._cell(attributes, filled=not alone)
-        return text[cut:][-65536:]
-
-    def _begin_row(self, attributes: bytes) -> None:
-        self._column, self._repeat = 0, _repeated("row", attributes)
-
-    def _end_row(self) -> None:
-        self._row += self._repeat
-
-    def _cell(self, attributes: bytes, *, filled: bool) -> None:
-        self._column += _repeated("cell", attributes)
-        if filled:
-            self.columns = max(self.columns, self._column)
-            self.rows = max(self.rows, self._row + self._repeat)
-
-
-def _repeated(kind: str, attributes: bytes) -> int:
-    match = _REPEATED[kind].search(attributes)
-    return int(match.group(1)) if match else 1
-
-
-def _column(letters: bytes) -> int:
-    """Count a column: `A` is 1, `XFD` 16,384."""
-    place = 0
-    for letter in letters:
-        place = place * 26 + letter - 64
-    return place
 
 
 def _check_area(rows: int, columns: int) -> None:

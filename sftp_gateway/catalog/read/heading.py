@@ -1,0 +1,275 @@
+"""Which record of a file names its columns: below titles, over several records, of the larger of two tables, or nowhere.
+
+Judged on the cells of the first records. A record is taken for more header only if it cannot be a
+product: it has no digit, and where the rows have numbers, dates or links it has words.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.folding import fold
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.source import Hints
+
+Cells = Sequence[bytes]
+Rows = Sequence[Cells]
+
+_VALUE = re.compile(
+    rb"""\s*(?:
+      [-+(]?\s*(?:[$\xa3]|\xe2\x82\xac|\xc2\xa3|[A-Z]{3}\s)?\s*[-+]?[\d.,]*\d[\d.,'\s]*(?:[eE][+-]?\d+)?\s*\)?
+        (?:%|[A-Za-z]{1,3}|\xe2\x82\xac)?
+    | \d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[T\s]+\d.*)? | \d{1,2}:\d\d(?::\d\d)?(?:\s?[APap][Mm])?
+    | https?://\S+ | (?i:true|false|yes|no|nan|[-+]?inf|null|none|n/?a)
+    )\s*""",
+    re.VERBOSE,
+)
+_DIGIT = re.compile(rb"\d")
+BY_POSITION = re.compile(r"#[1-9]\d{0,3}")
+"""A column by its number, where a brand's files have no header."""
+_UNIT = re.compile(r"\(?\s*(kg|g|lb|lbs|oz|mm|cm|m|in|inch|inches|ft|ml|l)\s*\)?", re.IGNORECASE)
+_BODY_ROWS = 60
+_MORE_ROWS = 2
+"""How many records a header may have beside its first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Records `first` to `last` are the header; rows begin behind `last`. Without a header `last` is `first - 1`."""
+
+    first: int
+    last: int
+    names: tuple[str, ...]
+    known: int
+    """How many of the names we know."""
+    above: tuple[str, ...] = ()
+    """The header of a smaller table above, which is skipped."""
+
+    @property
+    def absent(self) -> bool:
+        """Whether the file has no header, so that `names` are `#1`, `#2` and so on."""
+        return self.last < self.first
+
+    def said(self, titles: str) -> tuple[Finding, ...]:
+        """Say what was made of the first records; `titles` tells of those above the header, if there are any."""
+        told = [titles] if titles else []
+        if self.last > self.first:
+            told.append(f"The header takes {self.last - self.first + 1} rows; read as {', '.join(self.names)[:160]}.")
+        if self.absent:
+            told.append(f"The file has no header; its columns are mapped as #1 to #{len(self.names)}.")
+        return tuple(Finding("FILE_PREAMBLE", text) for text in told)
+
+
+def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
+    """Find the header of the table to read; `whole`: the rows are the whole file, else the last table goes on."""
+    base, _ = find_header(rows[:200], _usual_width(rows), hints)
+    if not rows:
+        return Heading(0, 0, (), 0)
+    first = _largest(rows, base, hints, whole=whole)
+    above = _texts(rows[base]) if first != base else ()
+    width = _width_below(rows, first)
+    if _is_absent(rows, first, hints):
+        return Heading(first, first - 1, tuple(f"#{number + 1}" for number in range(width)), 0, above)
+    top, last = first, first
+    named = not any(map(is_value, rows[first]))
+    for more in range(_MORE_ROWS, 0, -1):
+        if named and all(
+            _goes_on(rows, place, first + more + 1, len(rows[first])) for place in range(first + 1, first + more + 1)
+        ):
+            last = first + more
+            break
+    if last == first and first > 0 and _names_groups(rows[first - 1], rows[first]):
+        top = first - 1
+    names = _joined([_texts(rows[place]) for place in range(top, last + 1)], hints)
+    return Heading(top, last, names, sum(is_known(name, hints) for name in names if name.strip()), above)
+
+
+def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
+    """Which of the first records is the header, and how many of its names we know; `width`: the usual number of cells."""
+    first = [number for number, cells in enumerate(rows) if _filled(cells)]
+    first = first[: bounds.PREAMBLE_RECORDS + 1]
+    if not first:
+        return 0, 0
+    scores = {number: known_names(rows[number], hints) for number in first}
+    best = max(first, key=lambda number: scores[number])
+    if scores[best] >= 2 or (scores[best] == 1 and len(rows[best]) == 1):
+        return best, scores[best]
+    for number in first:
+        if len(rows[number]) > 1 and _filled(rows[number]) * 2 > width:
+            return number, scores[number]
+    return first[0], scores[first[0]]
+
+
+def known_names(cells: Cells, hints: Hints) -> int:
+    """How many of the cells are names of columns."""
+    count = 0
+    for cell in cells:
+        if len(cell) < 256 and cell.strip():
+            count += is_known(cell.decode(errors="replace"), hints)
+    return count
+
+
+def is_known(header: str, hints: Hints) -> bool:
+    """Whether a header is one that a catalog column goes by; `variation:Width` is, if `variation` is."""
+    name = fold(header)
+    return name in hints.known_headers or (":" in name and name.partition(":")[0] in hints.known_headers)
+
+
+def begins_table(cells: Cells) -> bool:
+    """Whether a record can be the header of a table: two names or more, all different, none with a digit."""
+    names = {cell.strip().lower() for cell in cells}
+    return len(cells) > 1 and len(names) == len(cells) and b"" not in names and not _has_digit(cells)
+
+
+def contrasts(cells: Cells, body: Rows, *, least: int = 1) -> bool:
+    """Whether a record has words in every column where the rows have numbers, dates or links, `least` of them."""
+    columns = _value_columns(body, len(cells))
+    filled = [cells[place] for place in columns if cells[place].strip()]
+    return len(filled) >= least and not any(map(is_value, filled))
+
+
+def is_value(cell: bytes) -> bool:
+    """Whether a cell is a number, an amount, a date, a link or a boolean."""
+    return len(cell) < 1024 and _VALUE.fullmatch(cell) is not None
+
+
+def _has_digit(cells: Cells) -> bool:
+    return any(_DIGIT.search(cell) for cell in cells)
+
+
+def _filled(cells: Cells) -> int:
+    return sum(bool(cell.strip()) for cell in cells)
+
+
+def _texts(cells: Cells) -> tuple[str, ...]:
+    return tuple(cell.decode(errors="replace").strip("\ufeff") for cell in cells)
+
+
+def _usual_width(rows: Rows) -> int:
+    widths = Counter(len(cells) for cells in rows if _filled(cells))
+    return max(widths, key=lambda columns: (widths[columns] * (columns > 1), columns)) if widths else 1
+
+
+def _width_below(rows: Rows, first: int) -> int:
+    return _usual_width(rows[first : first + 1000])
+
+
+def _body(rows: Rows, start: int, width: int) -> Rows:
+    return [cells for cells in rows[start : start + _BODY_ROWS] if len(cells) == width and _filled(cells)]
+
+
+def _value_columns(body: Rows, width: int) -> list[int]:
+    """Columns of which nine in ten filled cells are values."""
+    found = []
+    for place in range(width):
+        filled = [cells[place] for cells in body if cells[place].strip()]
+        if filled and sum(map(is_value, filled)) >= 0.9 * len(filled):
+            found.append(place)
+    return found
+
+
+def _largest(rows: Rows, base: int, hints: Hints, *, whole: bool) -> int:
+    """Which record is the first of the largest table whose header we know; of the largest if we know none."""
+    starts = [base, *_starts(rows, base, hints)]
+    if len(starts) == 1:
+        return base
+    sizes = {}
+    for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+        same = sum(len(cells) == len(rows[start]) for cells in rows[start + 1 : end])
+        sizes[start] = float("inf") if end == len(rows) and not whole and same else same
+    matching = [start for start in starts if known_names(rows[start], hints) >= 2] or starts
+    return max(matching, key=lambda start: (sizes[start], -start))
+
+
+def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:
+    """Where further tables begin."""
+    found = []
+    header = rows[base]
+    for place in range(base + 2, len(rows) - 1):
+        cells = rows[place]
+        if len(cells) < 2 or not begins_table(cells) or cells == header:
+            continue
+        known = known_names(cells, hints)
+        if (known >= 2 and known * 2 >= len(cells)) or _stands_apart(rows, place, len(header)):
+            found.append(place)
+    return found
+
+
+def _stands_apart(rows: Rows, place: int, width: int) -> bool:
+    """Whether a header stands after a blank line (and a title) with rows of its own width below it."""
+    before = rows[place - 1]
+    if len(before) == 1 and before[0].strip() and place > 1:
+        before = rows[place - 2]
+    if _filled(before) or len(rows[place + 1]) != len(rows[place]):
+        return False
+    body = _body(rows, place + 1, len(rows[place]))
+    return len(rows[place]) != width or contrasts(rows[place], body)
+
+
+def _is_absent(rows: Rows, first: int, hints: Hints) -> bool:
+    """Whether the first record is a product already: only believed where the brand maps by position, or of `inspect`."""
+    cells = rows[first]
+    if known_names(cells, hints) > 1:
+        return False
+    body = _body(rows, first + 1, len(cells))
+    if any(BY_POSITION.fullmatch(name) for name in hints.known_headers):
+        return not contrasts(cells, body) or not begins_table(cells)
+    return hints.lenient and looks_like_row(cells, body)
+
+
+def looks_like_row(cells: Cells, body: Rows) -> bool:
+    """Whether a first record holds values where the rows below it do."""
+    columns = [place for place in _value_columns(body, len(cells)) if cells[place].strip()]
+    return bool(columns) and sum(is_value(cells[place]) for place in columns) * 2 > len(columns)
+
+
+def _goes_on(rows: Rows, place: int, start: int, width: int) -> bool:
+    """Whether a record under the header is more of it, by the rows from `start` on: a product so would have no value."""
+    if start >= len(rows) or len(rows[place]) != width or not _filled(rows[place]) or _has_digit(rows[place]):
+        return False
+    cells = rows[place]
+    return contrasts(cells, _body(rows, start, width), least=1 if not cells[0].strip() else 2)
+
+
+def _names_groups(above: Cells, header: Cells) -> bool:
+    """Whether a record over the header names groups of columns, and the header needs them to be told apart."""
+    if len(above) != len(header) or _filled(above) < 2 or _has_digit(above):
+        return False
+    names = [cell.strip().lower() for cell in header]
+    needs = [place for place, name in enumerate(names) if not name or names.count(name) > 1]
+    return any(above[place].strip() for place in needs)
+
+
+def _joined(rows: list[tuple[str, ...]], hints: Hints) -> tuple[str, ...]:
+    """Give one name for each column of a header over several records."""
+    if len(rows) == 1:
+        return rows[0]
+    spread = [_spread(upper, rows[number + 1 :]) for number, upper in enumerate(rows[:-1])] + [rows[-1]]
+    columns = [
+        list(dict.fromkeys(part.strip() for part in column if part.strip())) for column in zip(*spread, strict=True)
+    ]
+    once = Counter(fold(part) for column in columns for part in column)
+    return tuple(_name(column, once, hints) for column in columns)
+
+
+def _spread(upper: tuple[str, ...], lower: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """Let a name stand for the columns to its right, too, that have one only below."""
+    found, last = [], ""
+    for place, name in enumerate(upper):
+        last = name if name.strip() else last if any(row[place].strip() for row in lower) else ""
+        found.append(last)
+    return tuple(found)
+
+
+def _name(parts: list[str], once: Counter[str], hints: Hints) -> str:
+    if len(parts) < 2:
+        return parts[0] if parts else ""
+    if len(parts) == 2 and (unit := _UNIT.fullmatch(parts[1])):
+        return f"{parts[0]} ({unit[1]})"
+    alone = [part for part in reversed(parts) if once[fold(part)] == 1]
+    for name in (" ".join(parts), " ".join(reversed(parts)), *alone):
+        if is_known(name, hints):
+            return name
+    return " ".join(parts)

@@ -1,0 +1,138 @@
+"""A stretch of text on its way to a block: its records, what became of each, and what is said of it."""
+
+import re
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.read import bounds, mending
+from sftp_gateway.catalog.read.careful import Text
+from sftp_gateway.catalog.read.encoding import Recoded
+from sftp_gateway.catalog.read.records import Records
+
+CLEAN, REPAIRED, REJECT, BLANK, SKIPPED = range(5)
+Kinds = npt.NDArray[np.int8]
+
+
+@dataclass(slots=True)
+class Place:
+    """Where in the file a stretch begins: records, physical lines and source bytes before it."""
+
+    row: int = 0
+    line: int = 0
+    offset: int = 0
+
+
+@dataclass(slots=True)
+class Stretch:
+    """One stretch of text on its way to a block."""
+
+    text: Text
+    recoded: Recoded
+    records: Records
+    place: Place
+    header: tuple[bytes, ...]
+    """The records of the header: one met again is skipped."""
+    spare: int = 0
+    """How many of the last columns have no name: a row may lack them."""
+    clean: bool = False
+    """Known to be UTF-8 throughout."""
+    ours: int = 0
+    """How many of the last columns are ours, in a correction file: people do not count them."""
+    kinds: Kinds = field(default_factory=lambda: np.zeros(0, np.int8))
+    why: dict[int, Finding] = field(default_factory=dict)
+    """What is said of a record that is rejected or repaired."""
+    cells: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """What could be told apart of a record that is rejected, and the whole row of a repaired one."""
+    columns: list[pa.Array] = field(default_factory=list)
+    parsed: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Which records `columns` hold, in order."""
+
+    reshaped: set[int] = field(default_factory=set)
+    """Repaired records whose bytes do not have the header's columns."""
+
+    def bytes_of(self, index: int) -> bytes:
+        """Record `index` in UTF-8, without its line end."""
+        return self.text.data[int(self.records.start[index]) : int(self.records.end[index])]
+
+    def give_up(self, index: int, code: str, message: str, suggestion: str = "") -> None:
+        """Reject a record."""
+        self.kinds[index] = REJECT
+        self.why[index] = Finding(code, message, suggestion)
+        cells = cells_of(self.bytes_of(index), self.text)
+        self.cells[index] = cells[: -self.ours] if self.ours and len(cells) > self.ours else cells
+
+    def repair(self, index: int, cells: tuple[bytes, ...], message: str) -> None:
+        """Keep a record in its only reading."""
+        try:
+            self.cells[index] = tuple(cell.decode() for cell in cells)
+        except UnicodeDecodeError:
+            self.give_up(index, *UNDECODABLE)
+            return
+        self.kinds[index] = REPAIRED
+        self.why[index] = Finding("ROW_QUOTE_REPAIRED", message, "Double every quote inside a quoted cell.")
+
+    def mend(self, index: int) -> bool:
+        """Keep a record if one reading only gives the header's columns; False if there is none."""
+        found = mending.mend(self.bytes_of(index), self.text.dialect, self.text.width, self.spare)
+        if found is None:
+            return False
+        self.repair(index, *found)
+        if self.kinds[index] == REPAIRED:
+            self.why[index] = replace(self.why[index], suggestion="Separate every row as the header is.")
+            self.reshaped.add(index)
+        return True
+
+    def judge_width(self, index: int) -> None:
+        """Tell what a record of the wrong width is: blank, to be mended, or rejected."""
+        raw = self.bytes_of(index)
+        if not raw.strip():
+            self.kinds[index] = BLANK
+        elif not self.mend(index):
+            self._reject_width(index, raw)
+
+    def _reject_width(self, index: int, raw: bytes) -> None:
+        told = self.text.dialect.cells(raw) or []
+        if self.ours and len(told) > self.ours:
+            told = told[: -self.ours]
+        width, columns = self.text.width - self.ours, len(told)
+        cells = f"{columns} cell" + "s" * (columns != 1)
+        more = "missing" if columns < width else "too many, or one that has the delimiter in it is not quoted"
+        self.kinds[index] = REJECT
+        message = f"The row has {cells}, the header {width}."
+        self.why[index] = Finding("ROW_COLUMNS", message, f"Look for {abs(width - columns)} {more}.")
+        self.cells[index] = tuple(cell.decode(errors="replace") for cell in told[: bounds.MAX_COLUMNS])
+
+    def skip(self, index: int) -> None:
+        """Leave a record out: it is no product."""
+        self.kinds[index] = SKIPPED
+        self.why.pop(index, None)
+        self.cells.pop(index, None)
+        self.reshaped.discard(index)
+
+    def forget(self) -> None:
+        """Begin anew with other records."""
+        self.kinds = self.kinds[:0]
+        self.why.clear()
+        self.cells.clear()
+        self.reshaped.clear()
+
+
+UNDECODABLE = ("ROW_ENCODING", "The row has bytes that are no text in the file's encoding.", "Send the file as UTF-8.")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+def first_line_end(text: bytes) -> tuple[int, int] | None:
+    """(position of the first line end, position behind it), None if there is none."""
+    match = _LINE_END.search(text)
+    return None if match is None else match.span()
+
+
+def cells_of(record: bytes, text: Text) -> tuple[str, ...]:
+    """Give what can be told of a record that is given up."""
+    first = record[:65536]
+    cells = text.dialect.cells(first) or first.split(bytes([text.dialect.delimiter_byte]))
+    return tuple(cell.decode(errors="replace") for cell in cells[: bounds.MAX_COLUMNS])

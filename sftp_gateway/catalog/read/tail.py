@@ -1,0 +1,147 @@
+"""What stands behind the products of a delimited file: footers, and tables of something else.
+
+A row that is skipped is lost to its sender, so another table is believed only if a header of words
+alone stands after a blank line, with rows of its own width below it; one as wide as the products
+must have words in two columns where they have values.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.read import bounds, footer, heading
+from sftp_gateway.catalog.read.source import Tally
+from sftp_gateway.catalog.read.stretch import BLANK, CLEAN, REJECT, REPAIRED, SKIPPED, Stretch, cells_of
+
+_BODY_ROWS = 20
+
+
+@dataclass(slots=True)
+class Other:
+    """Where a pass over the file is: among products (`width` 0), or among the rows of another table.
+
+    `same`: that table has as many columns as the products have, so only their header ends it.
+    """
+
+    width: int = 0
+    same: bool = False
+    after_blank: bool = False
+    """Whether the last record seen was blank, or a title under a blank one."""
+
+
+def skip_tables(stretch: Stretch, tally: Tally, other: Other) -> None:
+    """Skip the rows of other tables; nothing is looked at where no blank record and no ragged row is."""
+    kinds = stretch.kinds
+    count = len(kinds)
+    if not count:
+        return
+    place = _leave(stretch, other, 0) if other.width else 0
+    while place < count:
+        start = _next_start(stretch, place, other)
+        if start is None:
+            break
+        cells = _cells(stretch, start)
+        text = ", ".join(cells)[:80]
+        row = stretch.place.row + start + 1
+        other.width, other.same = len(cells), kinds[start] == CLEAN
+        tally.late.append(Finding("FILE_FOOTER", f"Another table, from row {row} on ({text}), was skipped."))
+        place = _leave(stretch, other, start)
+    other.after_blank = _stands_free(stretch, count, other)
+    _drop_skipped(stretch)
+
+
+def _next_start(stretch: Stretch, place: int, other: Other) -> int | None:
+    """Find the next record that heads another table."""
+    kinds = stretch.kinds
+    free = np.flatnonzero(kinds[place:-1] == BLANK) + place + 1
+    starts = [*([place] if place == 0 and other.after_blank else []), *free.tolist()]
+    for start in starts:
+        for at in (start, start + 1):  # a title may stand over the header
+            if at == start + 1 and not (_is_ragged(stretch, start) and len(_cells(stretch, start)) == 1):
+                break
+            if at + 1 < len(kinds) and _heads(stretch, at):
+                return at
+    return None
+
+
+def _heads(stretch: Stretch, at: int) -> bool:
+    """Whether record `at` heads a table that is not ours."""
+    cells = [cell.encode() for cell in _cells(stretch, at)]
+    if stretch.kinds[at] not in (CLEAN, REJECT) or not heading.begins_table(cells):
+        return False
+    if _is_ragged(stretch, at):
+        return _is_ragged(stretch, at + 1) and len(_cells(stretch, at + 1)) == len(cells)
+    if stretch.kinds[at] != CLEAN:
+        return False
+    clean = np.flatnonzero(stretch.kinds == CLEAN)
+    place = int(np.searchsorted(clean, at))
+    sides = clean[max(0, place - _BODY_ROWS) : place], clean[place + 1 : place + 1 + _BODY_ROWS]
+    before, after = ([[cell.encode() for cell in _cells(stretch, index)] for index in side.tolist()] for side in sides)
+    return heading.contrasts(cells, before, least=2) and heading.contrasts(cells, after)
+
+
+def _is_ragged(stretch: Stretch, index: int) -> bool:
+    return bool(stretch.kinds[index] == REJECT) and stretch.why[index].code == "ROW_COLUMNS"
+
+
+def _cells(stretch: Stretch, index: int) -> tuple[str, ...]:
+    return stretch.cells[index] if index in stretch.cells else cells_of(stretch.bytes_of(index), stretch.text)
+
+
+def _leave(stretch: Stretch, other: Other, place: int) -> int:
+    """Skip the rows of another table from `place` on; gives the first record that is none of them."""
+    kinds = stretch.kinds
+    while place < len(kinds):
+        ours = kinds[place] == SKIPPED if other.same else kinds[place] in (CLEAN, REPAIRED, SKIPPED)
+        if ours:
+            other.width, other.same = 0, False
+            return place
+        if kinds[place] != BLANK:
+            stretch.skip(place)
+        place += 1
+    return place
+
+
+def _stands_free(stretch: Stretch, count: int, other: Other) -> bool:
+    last = stretch.kinds[count - 1]
+    if last == BLANK:
+        return True
+    if not _is_ragged(stretch, count - 1) or len(_cells(stretch, count - 1)) != 1:
+        return False
+    return bool(stretch.kinds[count - 2] == BLANK) if count > 1 else other.after_blank
+
+
+def skip_footer(stretch: Stretch, tally: Tally) -> None:
+    """Take footer records off the end."""
+    kinds, skipped = stretch.kinds, 0
+    last = len(kinds) - 1
+    while last >= 0 and skipped < bounds.FOOTER_RECORDS:
+        if kinds[last] == BLANK:
+            last -= 1
+            continue
+        ragged = kinds[last] == REJECT and stretch.why[last].code == "ROW_COLUMNS"
+        if not ragged and kinds[last] not in (CLEAN, REPAIRED):
+            break
+        cells = stretch.cells[last] if kinds[last] != CLEAN else cells_of(stretch.bytes_of(last), stretch.text)
+        before = last > 0 and kinds[last - 1] == BLANK
+        if not footer.is_footer(cells, stretch.text.width, after_blank=before, ragged=ragged):
+            break
+        stretch.skip(last)
+        skipped += 1
+        first, last = last, last - 1
+    if skipped:
+        _drop_skipped(stretch)
+        text = stretch.bytes_of(first)[:80].decode(errors="replace")
+        row = stretch.place.row + first + 1
+        tally.late.append(Finding("FILE_FOOTER", f"Skipped after the last product: row {row} on ({text})."))
+
+
+def _drop_skipped(stretch: Stretch) -> None:
+    """Take the cells of skipped records out of what was parsed."""
+    keep = stretch.kinds[stretch.parsed] != SKIPPED
+    if keep.all():
+        return
+    stretch.parsed = stretch.parsed[keep]
+    stretch.columns = [column.filter(pa.array(keep)) for column in stretch.columns]

@@ -1,0 +1,77 @@
+"""How many columns a delimited file has: its header's, unless a delimiter too many ends either all rows or the header."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sftp_gateway import errors
+from sftp_gateway.catalog.read import footer
+from sftp_gateway.catalog.read.dialect import Dialect
+from sftp_gateway.catalog.read.heading import is_known
+from sftp_gateway.catalog.read.sniff import Layout, Record
+from sftp_gateway.catalog.read.source import Hints
+
+
+def settle(found: Layout, hints: Hints, *, whole: bool) -> tuple[str, ...]:
+    """Give the header, of the rows' width; Refused FILE_HEADER_COLUMNS where no row has it. `whole`: the sample is the file.
+
+    Columns that only the rows have are named '' if they are empty throughout. A correction file
+    is never refused for its width: each of its rows is told what it lacks.
+    """
+    names = found.heading.names
+    rows = _rows(found, hints, whole=whole)
+    widths = Counter(len(row.cells) for row in rows)
+    if not rows or len(names) in widths or any(name.strip() == "_correction_of" for name in names):
+        return names
+    columns, count = widths.most_common(1)[0]
+    if len(names) < columns and not any(cell.strip() for row in rows for cell in row.cells[len(names) :]):
+        return (*names, *[""] * (columns - len(names)))
+    if len(names) > columns and not any(name.strip() for name in names[columns:]):
+        return names[:columns]
+    if (hints.lenient or not whole) and count < 0.9 * len(rows):
+        return names
+    if hints.lenient:
+        return (*names, *[""] * (columns - len(names)))[:columns]
+    raise errors.Refused(
+        "FILE_HEADER_COLUMNS",
+        f"The header has {len(names)} columns, but the rows have {columns}.{_place(names, columns, found.dialect, hints)}",
+        "Mend the header row so that it has one name for each column, and send the file again.",
+    )
+
+
+def _rows(found: Layout, hints: Hints, *, whole: bool) -> list[Record]:
+    """Give the sample's rows of products."""
+    width = len(found.heading.names)
+    rows = [record for record in found.records[found.heading.last + 1 :] if not record.blank]
+    if rows and whole and not hints.complete and rows[-1].end == rows[-1].stop and len(rows[-1].cells) < width:
+        rows.pop()  # cut off: the reader says so
+    return [row for row in rows if not footer.is_footer(_texts(row), width, ragged=len(row.cells) != width)]
+
+
+def _texts(row: Record) -> list[str]:
+    return [cell.decode(errors="replace") for cell in row.cells]
+
+
+def _place(headers: Sequence[str], columns: int, dialect: Dialect, hints: Hints) -> str:
+    if len(headers) > columns:
+        empty = [str(number) for number, header in enumerate(headers, 1) if not header.strip()]
+        return f" Column {', '.join(empty)} of the header has no name." if empty else ""
+    for number, header in enumerate(headers, 1):
+        parts = _two_headers(header, hints)
+        if parts:
+            name = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "pipe"}.get(dialect.delimiter, "delimiter")
+            return (
+                f" Column {number}, `{header}`, looks like two headers: is the {name} missing "
+                f"between `{parts[0]}` and `{parts[1]}`?"
+            )
+    return ""
+
+
+def _two_headers(header: str, hints: Hints) -> tuple[str, str] | None:
+    words = header.split()
+    if is_known(header, hints):
+        return None
+    for cut in range(1, len(words)):
+        one, two = " ".join(words[:cut]), " ".join(words[cut:])
+        if is_known(one, hints) and is_known(two, hints):
+            return one, two
+    return None

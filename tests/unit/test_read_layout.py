@@ -1,0 +1,163 @@
+"""Where the products are in a delimited file: several tables, headers over several rows or none, odd delimiters."""
+
+import pytest
+
+from sftp_gateway import errors
+from sftp_gateway.brand import BrandSettings
+from sftp_gateway.catalog import headers, schema
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.upload import Mode
+from tests.unit.reading import read
+
+HEADER = b"sku,name,msrp\n"
+ROWS = b"".join(b"S%d,name %d,%d.50\n" % (n, n, n) for n in range(8))
+WIDE = b"sku,msrp,cost\n" + b"".join(b"S%d,%d.50,%d\n" % (n, n, n) for n in range(8))
+STORES = b"Store,City\nNorth,Berlin\nSouth,Paris\n"
+PEOPLE = b"Person,Town,Age\nAnn,Berlin,40\nBob,Paris,50\n"
+
+
+def late(found):
+    return [finding.code for finding in found.source.tally.late]
+
+
+def said(found):
+    return [finding.code for finding in found.source.findings]
+
+
+@pytest.mark.parametrize("other", [STORES, PEOPLE, b"Our people\n" + STORES])
+@pytest.mark.parametrize("block", [60, 4 * 1024**2])  # as wide as the products, it is told by the rows around it
+def test_a_table_of_something_else_behind_the_products_is_skipped_and_said(tmp_path, monkeypatch, other, block):
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", block if other is not PEOPLE else 4 * 1024**2)
+    found = read(tmp_path, (WIDE if other is PEOPLE else HEADER + ROWS) + b"\n" + other)
+    assert [row[0] for row in found.rows] == [f"S{n}" for n in range(8)]
+    assert [item.finding.code for item in found.rejects] in ([], ["ROW_COLUMNS"])  # the title, if a block ends there
+    assert "FILE_FOOTER" in late(found)
+    assert found.source.tally.skipped + found.source.tally.rejected == other.count(b"\n")
+
+
+@pytest.mark.parametrize("other", [STORES, PEOPLE, PEOPLE * 1 + b"Cid,Rome,60\n" * 2])
+def test_a_smaller_table_above_the_products_is_skipped_and_said(tmp_path, other):
+    found = read(tmp_path, other + b"\n" + HEADER + ROWS)
+    assert found.source.headers == ("sku", "name", "msrp")
+    assert len(found.rows) == 8
+    assert found.numbers[0] == other.count(b"\n") + 3
+    assert said(found) == ["FILE_PREAMBLE"]
+    assert found.source.tally.skipped == other.count(b"\n")
+
+
+def test_of_two_tables_with_known_headers_the_larger_is_read(tmp_path):
+    small, large = b"sku,cost\nA,1\nB,2\n", HEADER + ROWS
+    assert len(read(tmp_path, small + b"\n" + large).rows) == 8
+    found = read(tmp_path, large + b"\n" + small)
+    assert len(found.rows) == 8
+    assert found.source.tally.skipped == 3
+
+
+def test_products_go_on_behind_another_table(tmp_path):
+    found = read(tmp_path, HEADER + ROWS + b"\n" + STORES + HEADER + b"Z,z,9\n")
+    assert found.rows[-1] == ("Z", "z", "9")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        b"\nA-1,Runner\nA-2,Boots\n",  # short products behind a blank line: each is told, none is skipped
+        b"\nRed,Runner,call us\nBlue,Boots,7\n",
+        b"\nZ,z,9\n\nY,y,8\n",
+    ],
+)
+def test_products_are_never_taken_for_another_table(tmp_path, rows):
+    found = read(tmp_path, HEADER + ROWS + rows)
+    assert found.source.tally.skipped == 0
+    assert len(found.rows) + len(found.rejects) == 8 + rows.replace(b"\n\n", b"\n").count(b"\n") - 1
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        (b"sku,name,msrp,cost\n,,retail,wholesale\n", ("sku", "name", "msrp", "cost")),
+        (b"sku,name,Price,\n,,retail,wholesale\n", ("sku", "name", "Price retail", "Price wholesale")),
+        (b"Product,,Price,\nsku,name,msrp,cost\n", ("sku", "name", "msrp", "cost")),
+        (b"sku,name,msrp,Weight\ntext,text,number,kg\n", ("sku", "name", "msrp", "Weight (kg)")),
+        (b"sku,name,msrp,cost\ntext,text,money,money\nkey,any,EUR,EUR\n", ("sku", "name", "msrp", "cost")),
+    ],
+)
+def test_a_header_over_several_rows_is_read_as_one(tmp_path, header, names):
+    rows = b"".join(b"S%d,name,%d.50,%d\n" % (n, n, n) for n in range(5))
+    found = read(tmp_path, header + rows)
+    assert found.source.headers == names
+    assert len(found.rows) == 5
+    assert "FILE_PREAMBLE" in said(found)
+
+
+@pytest.mark.parametrize("first", [b"Runner,Red,free\n", b"Runner,Red,\n", b"A1,Red,call us\n"])
+def test_a_first_product_without_a_number_is_no_header(tmp_path, first):
+    found = read(tmp_path, HEADER + first + ROWS)
+    assert len(found.rows) == 9
+
+
+def test_without_a_header_the_brand_maps_by_position(tmp_path):
+    settings = BrandSettings(columns={"sku": "#1", "name": "#2", "msrp": "#3"})
+    rules = schema.load()
+    found = read(tmp_path, ROWS, known_headers=headers.known(rules, settings))
+    assert found.source.headers == ("#1", "#2", "#3")
+    assert found.numbers == list(range(1, 9))
+    mapping = headers.match(found.source.headers, rules, settings, Mode.FULL)
+    assert (mapping.columns["sku"], mapping.columns["msrp"]) == ((0,), (2,))
+    named = read(tmp_path, HEADER + ROWS, known_headers=headers.known(rules, settings))
+    assert named.source.headers == ("sku", "name", "msrp")
+    assert headers.match(named.source.headers, rules, settings, Mode.FULL).columns["name"] == (1,)
+
+
+def test_without_a_header_and_a_mapping_the_refusal_says_both_ways_out(tmp_path):
+    found = read(tmp_path, ROWS)
+    with pytest.raises(errors.Refused, match="no header") as refused:
+        headers.match(found.source.headers, schema.load(), BrandSettings(), Mode.FULL)
+    assert refused.value.code == "FILE_HEADER_MISSING"
+    assert "columns.sku=#1" in refused.value.suggestion
+
+
+@pytest.mark.parametrize("end", [b",", b",,", b", "])
+def test_delimiters_too_many_behind_every_row_or_the_header_cost_nothing(tmp_path, end):
+    found = read(tmp_path, HEADER + ROWS.replace(b"\n", end + b"\n"))
+    assert found.source.headers == ("sku", "name", "msrp", *[""] * end.count(b","))
+    assert [row[:3] for row in found.rows] == read(tmp_path, HEADER + ROWS).rows
+    assert not found.notes
+    found = read(tmp_path, HEADER.replace(b"\n", end + b"\n") + ROWS)
+    assert found.source.headers == ("sku", "name", "msrp")
+    assert len(found.rows) == 8
+
+
+@pytest.mark.parametrize(
+    ("row", "reading"),
+    [
+        (b"X,x,1,", ("X", "x", "1")),
+        (b'X,"x, y",1,,', ("X", "x, y", "1")),
+        (b"X;x;1", ("X", "x", "1")),
+        (b"X\tx, y\t1", ("X", "x, y", "1")),
+        (b'X|"x, y|z"|1', ("X", "x, y|z", "1")),
+        (b"X;x|1", None),
+        (b"X,x;1", None),
+        (b"X,x,1,y", None),
+    ],
+)
+def test_a_row_with_other_delimiters_is_kept_where_it_has_one_reading_only(tmp_path, row, reading):
+    found = read(tmp_path, HEADER + ROWS + row + b"\nZ,z,9\n")
+    kept = [cells for cells in found.rows if cells[0].startswith("X")]
+    if reading is None:
+        assert found.codes == ["ROW_COLUMNS"]
+        return
+    assert kept == [reading]
+    assert [note.code for note in found.notes] == ["ROW_QUOTE_REPAIRED"]
+    assert found.raws[8] == b""  # as it was sent it would not fit under the header of a correction file
+
+
+def test_rows_may_lack_columns_without_a_name(tmp_path):
+    found = read(tmp_path, b"sku,name,msrp,\nA,a,1,\nB,b,2\n")
+    assert found.rows == [("A", "a", "1", ""), ("B", "b", "2", "")]
+    assert [note.row for note in found.notes] == [3]
+
+
+def test_every_row_of_a_correction_file_that_is_too_short_is_told_of_itself(tmp_path):
+    found = read(tmp_path, b"sku,name,msrp,_row,_codes,_correction_of\nA,a\nB,b\n")
+    assert found.codes == ["ROW_COLUMNS", "ROW_COLUMNS"]
