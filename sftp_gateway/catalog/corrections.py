@@ -5,6 +5,7 @@ byte where a spreadsheet would execute nothing in them. What is escaped here is 
 when a file names the upload it corrects (spec §8).
 """
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -168,13 +169,12 @@ class _JsonLines:
         self._file: BinaryIO = path.open("wb")
         self._file.write(source.bom)
 
-    def row(self, cells: Sequence[str], raw: bytes, ours: Sequence[str]) -> None:
+    def row(self, cells: Sequence[str], raw: bytes, ours: Sequence[str]) -> None:  # noqa: ARG002  # raw says all
         """Write a product with its own values, our keys after them."""
         text = self._decoded(raw).rstrip()
         own = ", ".join(f"{_json(name)}: {_json(value)}" for name, value in zip(OURS, ours, strict=True))
         if any(name in OURS for name in self._names):
-            kept = {name: cell for name, cell in zip(self._names, cells, strict=True) if name not in OURS and cell}
-            text = _json(kept)
+            text = _json({name: value for name, value in _parsed(text).items() if name not in OURS})
         body = text[1:-1].strip()
         body = re.sub(r"[\r\n]+", " ", body)
         self._line("{" + body + (", " if body else "") + own + "}")
@@ -197,6 +197,13 @@ class _JsonLines:
 
 def _json(value: object) -> str:
     return orjson.dumps(value).decode()
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """Read a product, its numbers as they are written: `1.50` stays `1.50`, a long number loses no digit."""
+    as_written = orjson.Fragment
+    found = json.loads(text, parse_float=as_written, parse_int=as_written, parse_constant=as_written)
+    return dict(found)
 
 
 class _Sheet:

@@ -143,3 +143,10 @@ def test_no_cell_of_a_correction_file_would_be_executed(tmp_path):
         cell for row in csv.reader(io.StringIO(correct(tmp_path, BAD).read_text(errors="replace"))) for cell in row
     ]
     assert not [cell for cell in cells if cell[:1] in "=@\t\r" and cell]
+
+
+def test_a_json_correction_of_a_correction_keeps_the_values_as_they_were_too(tmp_path):
+    sent = b'[{"sku":"a","name":"","msrp":1.50,"images":["x"],"gtin":12345678901234567890123}]'
+    again = correct(tmp_path, correct(tmp_path, sent, "c.json").read_bytes(), "d.jsonl").read_bytes()
+    assert again.startswith(b'{"sku":"a","name":"","msrp":1.50,"images":["x"],"gtin":12345678901234567890123, "_row"')
+    assert again.count(b'"_row"') == 1
