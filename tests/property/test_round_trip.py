@@ -4,6 +4,7 @@ Every dialect, encoding and format, with cells that spreadsheets and CSV readers
 """
 
 import csv
+import dataclasses
 import gzip
 import io
 import shutil
@@ -234,3 +235,52 @@ def test_a_correction_file_goes_and_comes_back(dialect):
 @pytest.mark.parametrize("dialect", ALL, ids=named)
 def test_a_correction_file_goes_and_comes_back_in_every_dialect(dialect):
     round_trips(dialect, 12)
+
+
+# What only the whole of the first file tells is asked of that file, through every correction of a correction.
+
+
+def again_and_again(
+    dialect: Dialect, rows: list[tuple[str, ...]], folder: Path, settings: BrandSettings | None = None
+) -> Shop:
+    shop = Shop(folder, settings=settings, guards=OPEN)
+    first = outcome = shop.put(dialect.write(rows))
+    for _ in range(3):
+        outcome = shop.put(correction(outcome))
+        assert outcome.receipt["file"]["encoding"] == first.receipt["file"]["encoding"]
+        assert said(shop, outcome) == [item for item in said(shop, first) if not item[0].startswith("G")]
+    return shop
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("koi8-r", "Красный деревянный стул"),
+        ("cp932", "赤い椅子と机の部屋"),
+        ("cp1252", "Café crème brûlée für Müller"),
+    ],
+)
+def test_a_correction_is_read_in_the_encoding_that_its_original_was_guessed_to_have(tmp_path, encoding, text):
+    rows = [(f"G{at}", text, "1", "", "") for at in range(50)]
+    shop = again_and_again(Dialect("csv", encoding=encoding), [*rows, ("B1", text[:7], "x", "", "")], tmp_path)
+    mended = f"sku,name,msrp,_correction_of\nB1,{text[:7]},7,1\n".encode(encoding)
+    assert shop.put(mended).state is State.PUBLISHED
+    assert shop.products()["B1"]["name"] == text[:7]
+
+
+def test_a_correction_writes_numbers_as_its_original_does(tmp_path):
+    rows = [(f"G{at}", "n", "12,50", "", "") for at in range(50)]
+    bad = [("B1", "", "1,234", "", ""), ("B2", "x", "1,234", "4006381333930", "")]
+    shop = again_and_again(Dialect("csv", ";"), [*rows, *bad], tmp_path)
+    assert shop.put("sku;name;msrp;_correction_of\nB1;x;1,234;1\n").state is State.PUBLISHED
+    assert shop.products()["B1"]["msrp"] == "1.234"
+
+
+def test_where_the_original_is_gone_a_correction_speaks_for_itself(tmp_path):
+    shop = Shop(tmp_path, guards=OPEN)
+    rows = [(f"G{at}", "n", "12,50", "", "") for at in range(5)]
+    shop.put(Dialect("csv", ";").write([*rows, ("B1", "", "1,234", "", "")]))
+    shop.past[1].job.source.unlink()
+    shop.past[1].job = dataclasses.replace(shop.past[1].job, source=None)
+    told = said(shop, shop.put("sku;name;msrp;_correction_of\nB1;x;1,234;1\n"))
+    assert [(item[1], item[3]) for item in told] == [("msrp", "FIELD_AMBIGUOUS")]
