@@ -28,10 +28,8 @@ def correct(folder, data, name="catalog.csv"):
     source = open_source(path, Hints(known_headers=KNOWN, complete=True))
     writer = corrections.CorrectionWriter(source, 17, folder, name)
     for block in source.blocks():
-        for reject in block.rejects:
-            writer.add_reject(reject)
         told = [pa.array([text] * len(block)) for text in ("FIELD_TYPE", 'it, is "bad"; é', "=fix")]
-        writer.add_rows(block, np.arange(len(block)), *told)
+        writer.add(block, np.arange(len(block)), told, block.rejects)
     return writer.finish()
 
 
