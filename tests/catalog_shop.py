@@ -156,6 +156,7 @@ class Shop:
             changes=tuple(self.changes[before:]),
             accepted=accepted if past.state is State.HELD else None,
             mode=Mode.PARTIAL if past.job.mode is Mode.PARTIAL else Mode.FULL,
+            sent=past.job.source,
         )
 
     def _take(self, job: Job, outcome: Outcome) -> Outcome:

@@ -5,30 +5,31 @@ byte where a spreadsheet would execute nothing in them. What is escaped here is 
 when a file names the upload it corrects (spec §8).
 """
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-import numpy as np
-import numpy.typing as npt
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from sftp_gateway.catalog import xlsx
+from sftp_gateway.catalog import corrections_csv, xlsx
+from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import escaping
-from sftp_gateway.catalog.read.source import Block, Reject, Source
+from sftp_gateway.catalog.read.source import Block, Reject, Rows, Source
+from sftp_gateway.catalog.rejected import Ours, Rejected
 
 OURS = escaping.OURS
 _TEXT_ENDINGS = {"csv", "tsv", "tab", "txt", "psv", "dat"}
 _PACKED_ENDINGS = (".gz", ".gzip", ".zst", ".zstd", ".zip")
-_FORBIDDEN = re.compile(r"[\r\n\"']+")
 
 
 class _Form(Protocol):
-    """A way to write rows: `cells` and `ours` are texts, `raw` the record as sent (b'' where there is none)."""
+    """A way to write rejected records."""
 
-    def row(self, cells: Sequence[str], raw: bytes, ours: Sequence[str]) -> None: ...
-    def unreadable(self, reject: Reject, ours: Sequence[str]) -> None: ...
+    def add(self, rejected: Rejected) -> None: ...
     def close(self) -> None: ...
 
 
@@ -41,19 +42,18 @@ class CorrectionWriter:
         self._path = out / f"{base_name}.{upload}.corrections.{ending}"
         self._form: _Form | None = None
 
-    def add_rows(self, block: Block, indices: npt.NDArray[np.int64], codes: Any, errors: Any, suggestions: Any) -> None:
-        """Append rejected rows of a block with their reasons, three string arrays as long as `indices`."""
-        form = self._open()
-        columns = [column.take(indices).to_pylist() for column in block.cells]
-        told = zip(codes.to_pylist(), errors.to_pylist(), suggestions.to_pylist(), strict=True)
-        for place, (index, reasons) in enumerate(zip(indices.tolist(), told, strict=True)):
-            cells = [column[place] for column in columns]
-            form.row(cells, block.raw(index), self._ours(int(block.row[index]), *reasons))
+    def add(self, block: Block, indices: Rows, reasons: Sequence[Any], broken: Sequence[Reject] = ()) -> None:
+        """Append rejected rows of a block, and records that could not be read as rows, in their order in the file.
 
-    def add_reject(self, reject: Reject) -> None:
-        """Append a record that could not be read as a row."""
-        finding = reject.finding
-        self._open().unreadable(reject, self._ours(finding.row or 0, finding.code, finding.message, finding.suggestion))
+        `reasons`: codes, errors and suggestions of the rows, three string arrays as long as `indices`.
+        """
+        if not len(indices) and not broken:
+            return
+        rows = pc.cast(pa.array(block.row[indices]), pa.string())
+        texts = [pc.fill_null(column, "") for column in reasons]
+        ours = (rows, *texts, pa.repeat(str(self._upload), len(indices)))
+        told = tuple(self._told(reject.finding) for reject in broken)
+        self._open().add(Rejected(block, indices, ours, tuple(broken), told))
 
     def finish(self) -> Path | None:
         """Close the file; its path, or None if no row was rejected."""
@@ -62,8 +62,8 @@ class CorrectionWriter:
         self._form.close()
         return self._path
 
-    def _ours(self, row: int, codes: str | None, errors: str | None, suggestions: str | None) -> tuple[str, ...]:
-        return (str(row), codes or "", errors or "", suggestions or "", str(self._upload))
+    def _told(self, finding: Finding) -> Ours:
+        return (str(finding.row or 0), finding.code, finding.message, finding.suggestion, str(self._upload))
 
     def _open(self) -> _Form:
         if self._form is None:
@@ -73,7 +73,7 @@ class CorrectionWriter:
             elif kind in ("xlsx", "xls", "ods"):
                 self._form = _Sheet(self._path, self._source)
             else:
-                self._form = _Delimited(self._path, self._source)
+                self._form = corrections_csv.Delimited(self._path, self._source)
         return self._form
 
 
@@ -90,75 +90,6 @@ def _ending(source: Source, base_name: str) -> str:
     return ending if kind == "csv" and ending in _TEXT_ENDINGS else "csv"
 
 
-def _own(source: Source) -> list[int]:
-    """Positions of the sender's columns: those a correction file had from us are made anew."""
-    return [place for place, name in enumerate(source.headers) if name.strip() not in OURS]
-
-
-class _Delimited:
-    """CSV in the sender's dialect, encoding and line ends."""
-
-    def __init__(self, path: Path, source: Source) -> None:
-        form = source.format
-        self._delimiter, self._quote = form.delimiter or ",", form.quote or '"'
-        self._encoding = form.encoding or "utf-8"
-        self._own = _own(source)
-        self._all = len(self._own) == len(source.headers)
-        self._strip = 0 if self._all else len(source.headers) - len(self._own)
-        self._end = source.line_end if form.format == "csv" else "\r\n"
-        self._needs_quotes = re.compile(f"[{re.escape(self._delimiter + self._quote)}\r\n]|^\\s|\\s$")
-        self._file: BinaryIO = path.open("wb")
-        self._file.write(source.bom)
-        if source.header_raw and self._all:
-            self._file.write(source.header_raw + self._bytes(self._delimiter + self._joined(OURS) + self._end))
-        else:
-            names = [source.headers[place] for place in self._own]
-            self._line([*names, *OURS])
-
-    def row(self, cells: Sequence[str], raw: bytes, ours: Sequence[str]) -> None:
-        """Write a row: as it was sent, unless a spreadsheet would execute a cell of it."""
-        dangerous = any(map(escaping.is_dangerous, cells))
-        if raw and self._all and not dangerous:
-            self._file.write(raw + self._bytes(self._delimiter + self._joined(map(escaping.escape, ours)) + self._end))
-            return
-        mine = [cells[place] for place in self._own]
-        self._line(map(escaping.escape, [*mine, *ours]))
-
-    def unreadable(self, reject: Reject, ours: Sequence[str]) -> None:
-        """Write a damaged record as it was sent; our texts lose what could be taken for its quotes."""
-        if reject.finding.code == "ROW_COLUMNS" and reject.cells:
-            self._line(map(escaping.escape, [*reject.cells, *ours]))
-            return
-        raw = reject.raw if self._all else _without(reject.raw, self._bytes(self._delimiter), self._strip)
-        if self._encoding in ("utf-8", "cp1252"):
-            raw = escaping.escape_raw(raw, self._delimiter, self._quote)
-        plain = [_FORBIDDEN.sub(" ", text).replace(self._delimiter, " ") for text in map(escaping.escape_plain, ours)]
-        self._file.write(raw + self._bytes(self._delimiter + self._delimiter.join(plain) + self._end))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def _line(self, cells: Iterable[str]) -> None:
-        self._file.write(self._bytes(self._joined(cells) + self._end))
-
-    def _joined(self, cells: Iterable[str]) -> str:
-        return self._delimiter.join(map(self._quoted, cells))
-
-    def _quoted(self, cell: str) -> str:
-        if not self._needs_quotes.search(cell):
-            return cell
-        return self._quote + cell.replace(self._quote, self._quote * 2) + self._quote
-
-    def _bytes(self, text: str) -> bytes:
-        return text.encode(self._encoding, "replace")
-
-
-def _without(raw: bytes, delimiter: bytes, count: int) -> bytes:
-    """Give a damaged record of a correction file without our columns at its end."""
-    return delimiter.join(raw.split(delimiter)[:-count]) if count else raw
-
-
 class _JsonLines:
     """JSON Lines; a product that is no JSON comes back as text under `_raw`."""
 
@@ -168,21 +99,27 @@ class _JsonLines:
         self._file: BinaryIO = path.open("wb")
         self._file.write(source.bom)
 
-    def row(self, cells: Sequence[str], raw: bytes, ours: Sequence[str]) -> None:
-        """Write a product with its own values, our keys after them."""
+    def add(self, rejected: Rejected) -> None:
+        """Append products, each with its own values and our keys after them."""
+        for sent, raw, ours in rejected.in_order():
+            if isinstance(sent, Reject):
+                self._unreadable(raw, ours)
+            else:
+                self._product(raw, ours)
+
+    def _product(self, raw: bytes, ours: Ours) -> None:
         text = self._decoded(raw).rstrip()
         own = ", ".join(f"{_json(name)}: {_json(value)}" for name, value in zip(OURS, ours, strict=True))
         if any(name in OURS for name in self._names):
-            kept = {name: cell for name, cell in zip(self._names, cells, strict=True) if name not in OURS and cell}
-            text = _json(kept)
+            text = _json({name: value for name, value in _parsed(text).items() if name not in OURS})
         body = text[1:-1].strip()
         body = re.sub(r"[\r\n]+", " ", body)
         self._line("{" + body + (", " if body else "") + own + "}")
 
-    def unreadable(self, reject: Reject, ours: Sequence[str]) -> None:
+    def _unreadable(self, raw: bytes, ours: Ours) -> None:
         """Write what was sent as a text under `_raw`."""
         own = dict(zip(OURS, ours, strict=True))
-        self._line(_json({"_raw": self._decoded(reject.raw), **own}))
+        self._line(_json({"_raw": self._decoded(raw), **own}))
 
     def close(self) -> None:
         """Close the file."""
@@ -199,22 +136,29 @@ def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
+def _parsed(text: str) -> dict[str, Any]:
+    """Read a product, its numbers as they are written: `1.50` stays `1.50`, a long number loses no digit."""
+    as_written = orjson.Fragment
+    found = json.loads(text, parse_float=as_written, parse_int=as_written, parse_constant=as_written)
+    return dict(found)
+
+
 class _Sheet:
     """XLSX, every cell a text."""
 
     def __init__(self, path: Path, source: Source) -> None:
-        self._own = _own(source)
+        self._own = [place for place, name in enumerate(source.headers) if name.strip() not in OURS]
         self._book = xlsx.Writer(path)
         self._book.row([*(source.headers[place] for place in self._own), *OURS])
 
-    def row(self, cells: Sequence[str], raw: bytes, ours: Sequence[str]) -> None:  # noqa: ARG002  # cells say all
-        """Write a row."""
-        self._book.row([*(cells[place] for place in self._own), *ours])
-
-    def unreadable(self, reject: Reject, ours: Sequence[str]) -> None:
-        """Write what could be told of a record; sheets have none that cannot be read."""
-        cells = [*reject.cells, *([""] * len(self._own))][: len(self._own)]
-        self._book.row([*cells, *ours])
+    def add(self, rejected: Rejected) -> None:
+        """Append rows; of a record that cannot be read, what could be told of it (sheets have none)."""
+        for sent, _, ours in rejected.in_order():
+            if isinstance(sent, Reject):
+                cells = [*sent.cells, *([""] * len(self._own))][: len(self._own)]
+            else:
+                cells = [sent[place] for place in self._own]
+            self._book.row([*cells, *ours])
 
     def close(self) -> None:
         """Finish the workbook."""

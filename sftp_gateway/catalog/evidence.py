@@ -25,6 +25,10 @@ class Evidence:
     decimal: dict[str, str] = field(default_factory=dict)
     order: dict[str, str] = field(default_factory=dict)
 
+    def before(self, other: "Evidence") -> "Evidence":
+        """Give both, this one first: of a column that it has, the other tells only what it does not."""
+        return Evidence(_first(self.decimal, other.decimal), _first(self.order, other.order))
+
 
 def survey(
     source: Source,
@@ -69,6 +73,11 @@ def _proofs(cells: Cells, kind: str) -> tuple[bool, bool]:
     part = {"money": money.number_part, "measure": measure.number_part}.get(kind)
     values = part(cells) if part else cells.trimmed.nulled
     return bool(numbers.clear(values, ".").any()), bool(numbers.clear(values, ",").any())
+
+
+def _first(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
+    told = {name: mark for name, mark in one.items() if mark != UNDECIDED}
+    return other | told
 
 
 def _decided(proofs: list[bool], first: str, second: str) -> str:

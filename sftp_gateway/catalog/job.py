@@ -54,6 +54,8 @@ class Corrected:
     mode: Mode = Mode.FULL
     """What a row of that upload meant: FULL (the whole product) or PARTIAL (merged with it). Of a
     correction's correction: that of the upload at the start of the chain."""
+    sent: Path | None = None
+    """Its bytes; None where they are kept no more."""
 
 
 Lookup = Callable[[int], Corrected | None]

@@ -75,7 +75,8 @@ class Judgement:
             key = column.name in self.terms.schema.key
             if self.live is not None and not key:
                 blank &= self.live
-            for fault in limits.absent(column, blank, partial=self.terms.partial and not key):
+            cleared, created = (None, None) if key else (self.rows.cleared.get(column.name), self._created())
+            for fault in limits.absent(column, blank, cleared=cleared, created=created):
                 self._blame(column.name, fault, self.terms.severity(column.name))
         for fault in limits.broken(column, values):
             severity = self.terms.severity(column.name)
@@ -85,6 +86,12 @@ class Judgement:
                 keep[fault.rows] = False
                 values = with_nulls(values, keep)
         self.columns[column.name] = values
+
+    def _created(self) -> Mask | None:
+        """Rows of a partial file whose product is new: all of them while no merge has told; None: a full file."""
+        if not self.terms.partial:
+            return None
+        return self.rows.created if self.rows.created is not None else np.ones(len(self.rows), dtype=np.bool_)
 
     def _with_default(self, column: Column, values: Any, given: Mask | None) -> Any:
         default = self.terms.default(column)

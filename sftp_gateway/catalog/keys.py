@@ -1,6 +1,5 @@
 """The readable key of a product, and what can be read of it in a record that is no row."""
 
-import dataclasses
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog import cells, diff
-from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.headers import Mapping
-from sftp_gateway.catalog.read.source import Reject
 
 
 def texts(table: pa.Table, key: Sequence[str]) -> pa.Array:
@@ -34,12 +31,6 @@ class Reader:
     @staticmethod
     def _first_filled(cells_of_row: Sequence[str], positions: Sequence[int]) -> str:
         for position in positions:
-            if position < len(cells_of_row) and cells_of_row[position].strip():
-                return unicodedata.normalize("NFC", cells_of_row[position].strip())
+            if position < len(cells_of_row) and (cell := cells_of_row[position].strip()):
+                return cell if cell.isascii() else unicodedata.normalize("NFC", cell)
         return ""
-
-    def named(self, reject: Reject) -> Finding:
-        """Give a reject's finding with its key where it can be read."""
-        if reject.finding.key:
-            return reject.finding
-        return dataclasses.replace(reject.finding, key=self.of(reject.cells))

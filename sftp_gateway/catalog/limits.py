@@ -27,12 +27,27 @@ def broken(column: Column, values: Any) -> list[Fault]:
     return faults
 
 
-def absent(column: Column, rows: Mask, *, partial: bool) -> list[Fault]:
-    """Say that a required cell is blank."""
-    if not rows.any():
-        return []
-    why = "a new product needs it" if partial else "every product needs it"
-    return [Fault("FIELD_REQUIRED", np.flatnonzero(rows), f"{column.name} is blank; {why}", f"fill in {column.name}")]
+def absent(column: Column, rows: Mask, *, cleared: Mask | None, created: Mask | None) -> list[Fault]:
+    r"""Say that a required cell is blank, and why it has to be filled.
+
+    `cleared`: rows that say `\N`; `created`: rows of a partial file whose product is new, None: a row is the whole
+    product.
+    """
+    faults = []
+    name = column.name
+    if cleared is not None and (wiped := rows & cleared).any():
+        hint = f"write a value, or leave the cell blank to keep the {name} of now"
+        message = f"\\N would clear {name}, but every product needs it"
+        faults.append(Fault("FIELD_REQUIRED", np.flatnonzero(wiped), message, hint))
+        rows = rows & ~cleared
+    if created is not None and (new := rows & created).any():
+        message = f"{name} is blank; a new product needs it"
+        faults.append(Fault("FIELD_REQUIRED", np.flatnonzero(new), message, f"fill in {name}"))
+        rows = rows & ~created
+    if rows.any():
+        message = f"{name} is blank; every product needs it"
+        faults.append(Fault("FIELD_REQUIRED", np.flatnonzero(rows), message, f"fill in {name}"))
+    return faults
 
 
 def _range(column: Column, values: Any) -> list[Fault]:

@@ -67,7 +67,7 @@ def of(job: Job, source: Source, lookup: Lookup) -> Plan:
 
 
 def _corrected(source: Source, lookup: Lookup) -> Corrected:
-    number = _number(source)
+    number = named(source)
     corrected = lookup(number)
     if corrected is None:
         raise Refused(
@@ -78,21 +78,21 @@ def _corrected(source: Source, lookup: Lookup) -> Corrected:
     return corrected
 
 
-def _number(source: Source) -> int:
-    """Read the one upload that the marker column names; the whole column is looked at."""
+def named(source: Source) -> int:
+    """Read the one upload that the marker column names, looking at the whole column; Refused FILE_CORRECTION."""
     position = next(p for p, header in enumerate(source.headers) if fold(header) == fold(MARKER))
     found: set[str] = set()
     for block in source.blocks():
         found.update(value.strip() for value in pc.unique(block.cells[position]).to_pylist())
-    named = sorted(value for value in found if value)
-    if len(named) != 1 or not named[0].isascii() or not named[0].isdigit():
-        said = ", ".join(repr(value[:40]) for value in named[:3]) or "nothing"
+    values = sorted(value for value in found if value)
+    if len(values) != 1 or not values[0].isascii() or not values[0].isdigit():
+        said = ", ".join(repr(value[:40]) for value in values[:3]) or "nothing"
         raise Refused(
             "FILE_CORRECTION",
             f"the {MARKER} column must name one upload, and it says {said}",
             "keep that column as it was in the correction file",
         )
-    return int(named[0])
+    return int(values[0])
 
 
 def _stale(corrected: Corrected) -> pa.Array:

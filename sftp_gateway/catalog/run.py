@@ -24,6 +24,7 @@ from sftp_gateway.catalog import (
     headers,
     keys,
     merge,
+    original,
     plan,
     publish,
     report,
@@ -83,8 +84,9 @@ class _Run:
         self.progress("read", 0.0)
         begun = time.perf_counter()
         self.source = source = opening.open_source(self.job.source, self._hints())
-        self.whole += source.findings
         self.plan = plan.of(self.job, source, self.lookup)
+        self.source = source = original.reopened(source, self.job, self.plan, self.lookup, self._hints())
+        self.whole += source.findings
         mapping = headers.match(source.headers, self.job.schema, self.job.settings, self.plan.rows)
         self.whole += mapping.findings
         self.clock.seconds["read"] += time.perf_counter() - begun
@@ -122,7 +124,8 @@ class _Run:
             except check.NeedsEvidence:
                 assert self.writer is not None
                 self.writer.finish()
-                evidence = check.survey(source, mapping, self.job.schema, self.job.settings)
+                found = check.survey(source, mapping, self.job.schema, self.job.settings)
+                evidence = original.completed(found, self.job, self.plan, self.lookup, self._hints())
                 self.sifted.close()
                 self.sifted = sift.start(self.scratch)
                 continue

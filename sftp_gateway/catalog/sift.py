@@ -6,7 +6,7 @@ Reading, checking and writing run in three threads over a bounded number of bloc
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,11 +31,8 @@ Indices = npt.NDArray[np.int64]
 class Corrections(Protocol):
     """Where rejected rows go: `corrections.CorrectionWriter`."""
 
-    def add_rows(self, block: Block, indices: Indices, codes: Any, errors: Any, suggestions: Any) -> None:
-        """Append rejected rows of a block with their reasons, three string arrays."""
-
-    def add_reject(self, reject: Reject) -> None:
-        """Append a record that could not be read as a row."""
+    def add(self, block: Block, indices: Indices, reasons: Sequence[Any], broken: Sequence[Reject] = ()) -> None:
+        """Append rejected rows of a block with their reasons, and records that could not be read as rows."""
 
 
 @dataclass(slots=True)
@@ -112,28 +109,32 @@ def _take(sifted: Sifted, block: Block, checked: Checked, key_of: keys.Reader, c
         None if block.line is None else block.line[kept],
         None if block.offset is None else block.offset[kept],
     )
-    found = _findings(block, checked, key_of)
+    broken = [key_of.of(reject.cells) for reject in block.rejects]
+    found = _findings(block, checked, broken)
     sifted.findings.add(found)
-    _count(sifted, block, checked, key_of)
+    _count(sifted, block, checked, [key for key in broken if key])
     if len(checked.rejected) or block.rejects:
-        _correct(block, checked, found, corrections)
+        reasons = _reasons(found, block.row[checked.rejected])
+        corrections.add(block, checked.rejected, reasons, block.rejects)
 
 
-def _findings(block: Block, checked: Checked, key_of: keys.Reader) -> pa.Table:
-    """Give all findings of a block by row; a record that cannot be read may still show its key."""
+def _findings(block: Block, checked: Checked, broken: list[str]) -> pa.Table:
+    """Give all findings of a block by row; a record that cannot be read may still show its key, in `broken`."""
     if not block.rejects and not block.notes:
         return checked.findings
-    read = [key_of.named(reject) for reject in block.rejects]
-    table = pa.concat_tables([findings.table([*block.notes, *read]), checked.findings])
-    return _by_row(table)
+    read = findings.table([*block.notes, *(reject.finding for reject in block.rejects)])
+    shown = [*(note.key for note in block.notes), *broken]
+    read = read.set_column(
+        findings.SCHEMA.get_field_index("key"), findings.SCHEMA.field("key"), pa.array(shown, pa.string())
+    )
+    return _by_row(pa.concat_tables([read, checked.findings]))
 
 
 def _by_row(table: pa.Table) -> pa.Table:
     return table.take(pa.array(np.argsort(table["row"].to_numpy(), kind="stable")))
 
 
-def _count(sifted: Sifted, block: Block, checked: Checked, key_of: keys.Reader) -> None:
-    readable = [key for reject in block.rejects if (key := key_of.of(reject.cells))]
+def _count(sifted: Sifted, block: Block, checked: Checked, readable: list[str]) -> None:
     sifted.read += len(block) + len(block.rejects)
     sifted.rejected += len(checked.rejected) + len(block.rejects)
     room = NAMED_ROWS - len(sifted.rejected_rows)
@@ -146,28 +147,9 @@ def _count(sifted: Sifted, block: Block, checked: Checked, key_of: keys.Reader) 
         sifted.rejected_keys.add(pa.table([pa.array(known, pa.string())], schema=KEYS))
 
 
-def _correct(block: Block, checked: Checked, found: pa.Table, corrections: Corrections) -> None:
-    """Hand rejected records on in their order in the file, each with its reasons."""
-    rejects = sorted(block.rejects, key=lambda reject: reject.finding.row or 0)
-    done = 0
-    rows = block.row[checked.rejected]
-    reasons = _reasons(found, rows)  # once a block: a reject may stand between any two rows
-    for reject in rejects:
-        upto = int(np.searchsorted(rows, reject.finding.row or 0))
-        _add(corrections, block, checked.rejected, reasons, slice(done, upto))
-        corrections.add_reject(reject)
-        done = upto
-    _add(corrections, block, checked.rejected, reasons, slice(done, len(rows)))
-
-
 def add_rows(corrections: Corrections, block: Block, indices: Indices, found: pa.Table) -> None:
     """Write rejected rows of a block for correction; `found` holds their findings, sorted by row."""
-    _add(corrections, block, indices, _reasons(found, block.row[indices]), slice(0, len(indices)))
-
-
-def _add(corrections: Corrections, block: Block, indices: Indices, reasons: list[pa.Array], part: slice) -> None:
-    if part.start < part.stop:
-        corrections.add_rows(block, indices[part], *(texts[part] for texts in reasons))
+    corrections.add(block, indices, _reasons(found, block.row[indices]))
 
 
 def _reasons(found: pa.Table, rows: Indices) -> list[pa.Array]:

@@ -57,6 +57,12 @@ def _brands(verbs: Verbs) -> None:
     put = _verb(below, "set", "brands:change", "change settings of a brand; an empty VALUE goes back to the default")
     put.add_argument("name")
     put.add_argument("pairs", nargs="+", metavar="KEY=VALUE")
+    mapping = _verb(
+        below, "map", "mapping:propose_columns", "propose which header of a file fills which column, and save it on yes"
+    )
+    mapping.add_argument("name")
+    mapping.add_argument("--from", dest="file", required=True, metavar="FILE", help="a file as the brand sends it")
+    mapping.add_argument("--yes", action="store_true", help="save what is new without asking")
     key = below.add_parser("key", help="public keys of a brand")
     keys = key.add_subparsers(dest="key_verb", metavar="VERB", required=True)
     key_add = _verb(keys, "add", "brands:key_add", "let a brand log in with one more public key")

@@ -34,6 +34,7 @@ from sftp_gateway.worker.watch import Ears
 PROCESS = "sftp_gateway.catalog.run:process"
 RELEASE = "sftp_gateway.catalog.remake:release"
 ROLLBACK = "sftp_gateway.catalog.remake:rollback"
+LENT_BYTES = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,17 @@ class Turn:
             if accepted is not None and upload.state is State.HELD
             else None,
             mode=self._meaning(upload),
+            sent=self._sent(upload, held),
         )
+
+    def _sent(self, upload: Upload, held: contextlib.ExitStack) -> Path | None:
+        """Lend the bytes of a corrected upload; what is large is not fetched for the sake of a few rows."""
+        if upload.bytes > LENT_BYTES:
+            return None
+        try:
+            return held.enter_context(self.files.local(Area.SOURCES, upload.sha256))
+        except NotFound:
+            return None
 
     def _meaning(self, upload: Upload) -> Mode:
         """Tell what a row of an upload meant, that of a correction by the directory it was sent to."""

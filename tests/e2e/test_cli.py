@@ -192,6 +192,44 @@ def test_brands_are_added_shown_changed_and_erased(shell, tmp_path):
     assert "no" in shell("brand", "show", "bolt", ends=2)
 
 
+STRANGE = [
+    "AB-1;Rode houten stoel;12,50;4006381333931",
+    "AB-2;Blauwe houten tafel;99,00;0036000291452",
+    "AB-3;Gele stoel;5,00;",
+]
+
+
+def test_a_column_mapping_is_proposed_from_a_file_and_saved_on_yes(shell):
+    file = shell.file("feed.csv", STRANGE, "Ref;Omschrijving;Adviesprijs;Streepjes\n")
+    want = {"sku": "Ref", "name": "Omschrijving", "msrp": "Adviesprijs", "gtin": "Streepjes"}
+    assert shell.ingest(file, ends=1)["state"] == "refused"
+
+    proposed = shell.json("brand", "map", "acme", "--from", file)
+    assert {item["column"]: item["header"] for item in proposed["columns"]} == want
+    assert proposed["saved"] is False
+    for answer in ("no\n", "\n", ""):
+        said = shell("brand", "map", "acme", "--from", file, ends=77, typed=answer)
+        assert "4006381333931, 0036000291452" in said
+        assert "100% are numbers with the check digit of a GTIN" in said
+    assert shell.json("brand", "show", "acme")["settings"] == {}, "nothing was written without a yes"
+
+    assert "Saved for acme" in shell("brand", "map", "acme", "--from", file, typed="y\n")
+    assert shell.json("brand", "show", "acme")["settings"] == {"columns": want}
+    assert shell.ingest(file)["rows"]["accepted"] == 3
+    again = shell.json("brand", "map", "acme", "--from", file, "--yes")
+    assert (again["set"], again["saved"]) == ([], False)
+    assert "Nothing to save" in shell("brand", "map", "acme", "--from", file)
+
+
+def test_a_script_saves_a_mapping_without_being_asked(shell):
+    file = shell.file("feed.csv", STRANGE, "Ref;Omschrijving;Adviesprijs;Streepjes\n")
+    assert shell.json("brand", "map", "acme", "--from", file, "--yes")["saved"] is True
+    assert shell.json("brand", "show", "acme")["settings"]["columns"]["sku"] == "Ref"
+    shell("brand", "map", "nobody", "--from", file, ends=2)
+    assert "no such file" in shell("brand", "map", "acme", "--from", file + "x", ends=2)
+    assert "FILE_EMPTY" in shell("brand", "map", "acme", "--from", shell.file("none.csv", [], ""), ends=2)
+
+
 def test_tokens_are_shown_once_and_revoked(shell):
     made = shell.json("token", "add", "ops", "--read-only")
     assert set(made) == {"name", "token", "brand", "expires_at"}

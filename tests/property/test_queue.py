@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from sftp_gateway.errors import LeaseLost, WrongState
-from sftp_gateway.store import brands, database, jobs, tables, uploads
+from sftp_gateway.store import brands, database, jobs, tables, takeover, uploads
 from sftp_gateway.store.jobs import Finish
 from sftp_gateway.store.versions import NewVersion
 from sftp_gateway.upload import Mode, State
@@ -51,19 +51,26 @@ class Model:
     queued: dict[int, int] = field(default_factory=dict)
     arrived: list[int] = field(default_factory=list)
     published: dict[str, list[int]] = field(default_factory=lambda: {brand: [] for brand in BRANDS})
+    takeovers: dict[int, int] = field(default_factory=dict)
     count: int = 0
 
     def enqueue(self, upload: int, now: datetime) -> None:
         self.lines[self.brand[upload]].append(upload)
         self.states[upload], self.due[upload], self.failures[upload] = State.RECEIVED, now, 0
+        self.takeovers[upload] = 0
         self.count += 1
         self.queued[upload] = self.count
 
     def next(self, now: datetime) -> int | None:
         for upload, (_, lease) in list(self.running.items()):
-            if lease < now:
-                del self.running[upload]
-                self.states[upload] = State.RECEIVED
+            if lease >= now:
+                continue
+            self.takeovers[upload] += 1
+            if self.takeovers[upload] > takeover.TAKEOVERS_LIMIT:
+                self.leave(upload, State.FAILED)  # a file that takes its workers with it must not hold up its brand
+                continue
+            del self.running[upload]
+            self.states[upload] = State.RECEIVED
         heads = [line[0] for line in self.lines.values() if line]
         ready = [upload for upload in heads if upload not in self.running and self.due[upload] <= now]
         return min(ready, key=self.queued.__getitem__, default=None)

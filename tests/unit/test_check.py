@@ -350,6 +350,21 @@ def test_a_new_product_in_a_partial_file_needs_what_every_product_needs():
     ]
 
 
+def test_a_known_product_is_told_that_it_cannot_lose_what_every_product_needs():
+    checker, rows = typed("sku,name,msrp\nA,\\N,1\nB,,1\nC,\\N,1\nD,,1\n")
+    created = np.array([False, False, True, True])
+    checked = checker.judge(dataclasses.replace(rows, created=created))
+    assert [(item["row"], item["message"]) for item in checked.findings.to_pylist()] == [
+        (2, "\\N would clear name, but every product needs it"),
+        (3, "name is blank; every product needs it"),  # the rules want it since the product was published
+        (4, "\\N would clear name, but every product needs it"),
+        (5, "name is blank; a new product needs it"),
+    ]
+    assert checked.findings["suggestion"][0].as_py() == "write a value, or leave the cell blank to keep the name of now"
+    full = run("sku,name,msrp\nA,,1\n")
+    assert full.found[0]["message"] == "name is blank; every product needs it"
+
+
 def test_rows_that_delete_need_only_their_key():
     checker, rows = typed("sku,_op,msrp,name\nA,delete,x,\nB,,1,n\n,delete,,\nD,drop,1,n\n")
     assert rows.deleted.tolist() == [True, False, True, False]

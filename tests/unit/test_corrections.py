@@ -28,10 +28,8 @@ def correct(folder, data, name="catalog.csv"):
     source = open_source(path, Hints(known_headers=KNOWN, complete=True))
     writer = corrections.CorrectionWriter(source, 17, folder, name)
     for block in source.blocks():
-        for reject in block.rejects:
-            writer.add_reject(reject)
         told = [pa.array([text] * len(block)) for text in ("FIELD_TYPE", 'it, is "bad"; é', "=fix")]
-        writer.add_rows(block, np.arange(len(block)), *told)
+        writer.add(block, np.arange(len(block)), told, block.rejects)
     return writer.finish()
 
 
@@ -143,3 +141,10 @@ def test_no_cell_of_a_correction_file_would_be_executed(tmp_path):
         cell for row in csv.reader(io.StringIO(correct(tmp_path, BAD).read_text(errors="replace"))) for cell in row
     ]
     assert not [cell for cell in cells if cell[:1] in "=@\t\r" and cell]
+
+
+def test_a_json_correction_of_a_correction_keeps_the_values_as_they_were_too(tmp_path):
+    sent = b'[{"sku":"a","name":"","msrp":1.50,"images":["x"],"gtin":12345678901234567890123}]'
+    again = correct(tmp_path, correct(tmp_path, sent, "c.json").read_bytes(), "d.jsonl").read_bytes()
+    assert again.startswith(b'{"sku":"a","name":"","msrp":1.50,"images":["x"],"gtin":12345678901234567890123, "_row"')
+    assert again.count(b'"_row"') == 1

@@ -1,0 +1,156 @@
+"""Correction files as CSV in the sender's dialect, encoding and line ends, a block at a time.
+
+A record is written byte for byte as it was sent, ours behind it, unless a spreadsheet would execute a cell of it.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog import cells
+from sftp_gateway.catalog.read import escaping
+from sftp_gateway.catalog.read.source import Block, Reject, Rows, Source
+from sftp_gateway.catalog.rejected import Ours, Rejected
+from sftp_gateway.catalog.types.cells import Cells
+
+_FORBIDDEN = re.compile(r"[\r\n\"']+")
+_BEGINS = np.zeros(256, dtype=np.bool_)
+_BEGINS[list(b"'=+-@\t\r")] = True
+_NOTHING = pa.scalar(b"", pa.binary())
+
+
+class Delimited:
+    """A CSV correction file being written to `path`; of a correction, our columns are made anew."""
+
+    def __init__(self, path: Path, source: Source) -> None:
+        form = source.format
+        self._delimiter, self._quote = form.delimiter or ",", form.quote or '"'
+        self._encoding = form.encoding or "utf-8"
+        self._own = [place for place, name in enumerate(source.headers) if name.strip() not in escaping.OURS]
+        self._strip = len(source.headers) - len(self._own)
+        self._end = source.line_end if form.format == "csv" else "\r\n"
+        special = re.escape(self._delimiter + self._quote)
+        self._needs_quotes = rf"[{special}\r\n]|^[\s\p{{Z}}\x0b\x1c-\x1f]|[\s\p{{Z}}\x0b\x1c-\x1f]$"
+        self._file: BinaryIO = path.open("wb")
+        self._file.write(source.bom)
+        ours = self._delimiter + self._delimiter.join(escaping.OURS) + self._end
+        if source.header_raw and not self._strip:
+            self._file.write(source.header_raw + self._bytes(ours))
+        else:
+            names = [pa.array([source.headers[place]], pa.string()) for place in self._own]
+            self._file.write(self._bytes(self._joined(names)[0].as_py() + ours))
+
+    def add(self, rejected: Rejected) -> None:
+        """Append rejected records in their order in the file."""
+        anew = self._must_be_made(rejected.block, rejected.indices)
+        kept, made = np.flatnonzero(~anew), np.flatnonzero(anew)
+        broken = np.arange(len(rejected.broken)) + len(anew)
+        numbers = rejected.numbers[np.concatenate([kept, made, broken])]
+        lines = pa.concat_arrays(
+            [self._as_sent(rejected, kept), self._made(rejected, made), self._broken(rejected.broken, rejected.told)]
+        )
+        lines = lines.take(pa.array(np.argsort(numbers, kind="stable")))
+        offsets = np.frombuffer(lines.buffers()[1], dtype=np.int32)[lines.offset :]
+        self._file.write(lines.buffers()[2][int(offsets[0]) : int(offsets[len(lines)])])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _must_be_made(self, block: Block, indices: Rows) -> npt.NDArray[np.bool_]:
+        """Tell the rows that cannot go back as they were sent: the first sign of a cell might be executed."""
+        if self._strip or block.offset is None or block.end is None:
+            return np.ones(len(indices), dtype=np.bool_)
+        dangerous = np.zeros(len(indices), dtype=np.bool_)
+        for place in self._own:
+            sent = Cells(block.cells[place].take(pa.array(indices)))
+            some = np.flatnonzero(sent.lengths)
+            risky = some[_BEGINS[sent.data[sent.offsets[some]]]]
+            if risky.size:
+                risk = sent.array.take(pa.array(risky))
+                dangerous[risky] |= np.asarray(pc.not_equal(cells.safe(risk), risk))
+        return dangerous
+
+    def _as_sent(self, rejected: Rejected, places: Rows) -> Any:
+        if not places.size:
+            return pa.array([], pa.binary())
+        ours = self._ended([column.take(pa.array(places)) for column in rejected.ours])
+        after = pc.binary_join_element_wise(self._delimiter, ours, "")
+        return pc.binary_join_element_wise(
+            _raw(rejected.block, rejected.indices[places]), self._encoded(after), _NOTHING
+        )
+
+    def _made(self, rejected: Rejected, places: Rows) -> Any:
+        take = pa.array(rejected.indices[places])
+        sent = [rejected.block.cells[place].take(take) for place in self._own]
+        return self._encoded(self._ended([*sent, *(column.take(pa.array(places)) for column in rejected.ours)]))
+
+    def _broken(self, rejects: Sequence[Reject], told: Sequence[Ours]) -> Any:
+        """Write damaged records as they were sent, ragged ones by their cells."""
+        ragged = [
+            place for place, reject in enumerate(rejects) if reject.finding.code == "ROW_COLUMNS" and reject.cells
+        ]
+        others = sorted(set(range(len(rejects))) - set(ragged))
+        lines = pa.concat_arrays(
+            [
+                self._ragged([rejects[place].cells for place in ragged], [told[place] for place in ragged]),
+                pa.array([self._damaged(rejects[place], told[place]) for place in others], pa.binary()),
+            ]
+        )
+        return lines.take(pa.array(np.argsort(np.array([*ragged, *others], dtype=np.int64))))
+
+    def _ragged(self, rows: Sequence[Sequence[str]], told: Sequence[Ours]) -> Any:
+        if not rows:
+            return pa.array([], pa.binary())
+        flat = self._quoted(cells.safe(pa.array([cell for row in rows for cell in row], pa.string())))
+        offsets = np.concatenate(([0], np.cumsum([len(row) for row in rows]))).astype(np.int32)
+        sent = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), flat), self._delimiter)
+        ours = self._ended([pa.array(column, pa.string()) for column in zip(*told, strict=True)])
+        return self._encoded(pc.binary_join_element_wise(sent, ours, self._delimiter))
+
+    def _damaged(self, reject: Reject, ours: Ours) -> bytes:
+        """Give a damaged record; our texts lose what could be taken for its quotes."""
+        mark = self._bytes(self._delimiter)
+        raw = mark.join(reject.raw.split(mark)[: -self._strip]) if self._strip else reject.raw
+        if self._encoding in ("utf-8", "cp1252"):
+            raw = escaping.escape_raw(raw, self._delimiter, self._quote)
+        plain = [_FORBIDDEN.sub(" ", text).replace(self._delimiter, " ") for text in map(escaping.escape_plain, ours)]
+        return raw + self._bytes(self._delimiter + self._delimiter.join(plain) + self._end)
+
+    def _ended(self, columns: Iterable[Any]) -> Any:
+        return pc.binary_join_element_wise(self._joined(columns), self._end, "")
+
+    def _joined(self, columns: Iterable[Any]) -> Any:
+        return pc.binary_join_element_wise(*(self._quoted(cells.safe(c)) for c in columns), self._delimiter)
+
+    def _quoted(self, column: Any) -> Any:
+        special = pc.match_substring_regex(column, self._needs_quotes)
+        if not pc.any(special).as_py():
+            return column
+        doubled = pc.replace_substring(column, self._quote, self._quote * 2)
+        return pc.if_else(special, pc.binary_join_element_wise(self._quote, doubled, self._quote, ""), column)
+
+    def _encoded(self, texts: Any) -> Any:
+        if self._encoding == "utf-8":
+            return pc.cast(texts, pa.binary())
+        return pa.array([self._bytes(text) for text in texts.to_pylist()], pa.binary())
+
+    def _bytes(self, text: str) -> bytes:
+        return text.encode(self._encoding, "replace")
+
+
+def _raw(block: Block, indices: Rows) -> Any:
+    """Give records as sent, without their line ends: their bytes are taken out of the block's."""
+    assert block.offset is not None
+    assert block.end is not None
+    edges = np.stack([block.offset[indices], block.end[indices]], axis=1).ravel()[:-1] - block.data_offset
+    ends = np.append(edges, int(block.end[indices[-1]]) - block.data_offset).astype(np.int32)
+    # every second piece is what lies between two of the records
+    pieces = pa.Array.from_buffers(pa.binary(), len(ends) - 1, [None, pa.py_buffer(ends), pa.py_buffer(block.data)])
+    return pieces.take(pa.array(np.arange(0, len(ends) - 1, 2)))

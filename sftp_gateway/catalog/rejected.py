@@ -1,0 +1,46 @@
+"""The rejected records of a block on their way to the correction file."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sftp_gateway.catalog.read.source import Block, Reject, Rows
+
+Ours = tuple[str, ...]
+"""What stands in our five columns beside one record: row, codes, errors, suggestions, upload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Rows of a block by `indices` (ascending), and its records that are no rows.
+
+    `ours` holds our five columns as string arrays, for the rows; `told` the same for each of `broken`.
+    """
+
+    block: Block
+    indices: Rows
+    ours: tuple[Any, ...]
+    broken: tuple[Reject, ...]
+    told: tuple[Ours, ...]
+
+    @property
+    def numbers(self) -> Rows:
+        """Row numbers: those of the rows, then those of the broken records."""
+        broken = np.array([reject.finding.row or 0 for reject in self.broken], dtype=np.int64)
+        return np.concatenate([self.block.row[self.indices], broken])
+
+    def in_order(self) -> Iterator[tuple[Sequence[str] | Reject, bytes, Ours]]:
+        """Give them one by one as they stand in the file: cells or broken record, bytes as sent, ours."""
+        take = pa.array(self.indices)
+        columns = [column.take(take).to_pylist() for column in self.block.cells]
+        ours = list(zip(*(column.to_pylist() for column in self.ours), strict=True))
+        rows = len(self.indices)
+        for place in np.argsort(self.numbers, kind="stable").tolist():
+            if place >= rows:
+                reject = self.broken[place - rows]
+                yield reject, reject.raw, self.told[place - rows]
+            else:
+                yield [column[place] for column in columns], self.block.raw(int(self.indices[place])), ours[place]

@@ -1,0 +1,90 @@
+"""A column mapping proposed from a file: what headers and values tell, and what they do not."""
+
+import pytest
+
+from sftp_gateway.brand import BrandSettings
+from sftp_gateway.catalog import headers, propose, schema
+from sftp_gateway.catalog.read.opening import open_source
+from sftp_gateway.catalog.read.source import Hints
+
+SCHEMA = schema.load()
+COLORS = ("rood", "blauw", "geel")
+MADE = {
+    "sku": lambda at: f"AB-{at:04}",
+    "gtin": lambda at: with_check_digit(f"40063813{at:04}"),
+    "currency": lambda _: "EUR",
+    "images": lambda at: f"https://cdn.example.com/{at}.jpg",
+    "product_url": lambda at: f"https://example.com/p/{at}",
+    "updated_at": lambda at: f"{at % 27 + 1:02}-03-2026",
+    "is_visible": lambda at: ("ja", "nee")[at % 2],
+    "name": lambda at: f"{COLORS[at % 3].title()} houten stoel nummer {at}",
+    "description": lambda at: (
+        f"Een mooi meubel, nummer {at} dat jaren meegaat en goed past bij ieder interieur en binnen of buiten."
+    ),
+    "categories": lambda at: f"Meubels > Stoelen > {COLORS[at % 3]}",
+}
+
+
+def with_check_digit(start: str) -> str:
+    total = sum(int(digit) * (3 if at % 2 else 1) for at, digit in enumerate(start))
+    return start + str(-total % 10)
+
+
+def looked(folder, columns, rows=40, settings=None):
+    """Propose for a file whose columns are header → function of the row number."""
+    lines = [list(columns), *([make(at) for make in columns.values()] for at in range(rows))]
+    path = folder / "feed.csv"
+    path.write_text("".join(";".join(line) + "\n" for line in lines))
+    settings = settings or BrandSettings()
+    source = open_source(path, Hints(known_headers=headers.known(SCHEMA, settings), complete=True, lenient=True))
+    return propose.look(source, SCHEMA, settings)
+
+
+@pytest.mark.parametrize("column", MADE)
+def test_values_tell_what_a_strange_header_means(tmp_path, column):
+    found = looked(tmp_path, {"Xq": MADE[column], "Zq": lambda at: str(at % 5)})
+    assert found.pairs() == [f"columns.{column}=Xq"]
+    [new] = [item for item in found.columns if item.source == "new"]
+    assert new.why.startswith("100% are ")
+    assert new.samples[0] == MADE[column](0)[:40] + "…" * (len(MADE[column](0)) > 40)
+    assert [item.header for item in found.unused] == ["Zq"]
+
+
+def test_a_known_header_is_not_saved_again_and_a_near_one_is_proposed(tmp_path):
+    found = looked(tmp_path, {"vendorSku": MADE["sku"], "product nam": lambda _: "x", "Kleur": lambda _: "x"})
+    assert [(item.column, item.source) for item in found.columns] == [("sku", "header"), ("name", "new")]
+    assert found.pairs() == ["columns.name=product nam"]
+    assert found.missing == ("msrp",)
+
+
+def test_what_is_set_for_the_brand_stands(tmp_path):
+    settings = BrandSettings(columns={"gtin": "Xq", "sku": "Gone"})
+    found = looked(tmp_path, {"Xq": MADE["gtin"], "Yq": MADE["gtin"], "sku": MADE["sku"]}, settings=settings)
+    assert [(item.column, item.header, item.source) for item in found.columns] == [
+        ("sku", "sku", "header"),
+        ("gtin", "Xq", "set"),
+    ]
+
+
+def price(share):
+    return lambda at: f"{(10 + at) * share:.2f}".replace(".", ",")
+
+
+def test_of_two_columns_of_amounts_the_lower_one_is_the_cost(tmp_path):
+    sku = {"sku": MADE["sku"]}
+    for columns in ({"Aq": price(1), "Bq": price(0.6)}, {"Bq": price(0.6), "Aq": price(1)}):
+        assert looked(tmp_path, sku | columns).pairs() == ["columns.msrp=Aq", "columns.cost=Bq"]
+    assert looked(tmp_path, sku | {"msrp": price(1), "Bq": price(1.2)}).pairs() == []
+    assert looked(tmp_path, sku | {"msrp": price(1), "Bq": price(0.7)}).pairs() == ["columns.cost=Bq"]
+    assert looked(tmp_path, sku | {"Aq": price(1)}).pairs() == ["columns.msrp=Aq"]
+
+
+def test_digits_that_fail_their_check_are_no_gtins(tmp_path):
+    wrong = [str(4006381300000 + at * 7) for at in range(40)]
+    assert "gtin" not in {item.column for item in looked(tmp_path, {"Xq": lambda at: wrong[at]}).columns}
+
+
+def test_an_empty_column_is_never_proposed(tmp_path):
+    found = looked(tmp_path, {"sku": MADE["sku"], "descriptions": lambda _: ""})
+    assert found.pairs() == []
+    assert found.unused[0].samples == ()
