@@ -7,7 +7,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 ARGS ?=
 
-.PHONY: help setup check test test-all demo run bench lock clean
+.PHONY: help setup check test test-all demo run bench clients lock clean
 
 help: ## print the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ run: $(STAMP) ## the daemon, with SFTP_GATEWAY_CONFIG or /etc/sftp-gateway/gatew
 
 bench: $(STAMP) ## measure beside peers, write docs/benchmarks.md
 	$(BIN)/python -m tests.bench $(ARGS)
+
+clients: $(STAMP) ## run the client matrix, write docs/clients.md
+	SFTP_GATEWAY_CLIENTS_PAGE=docs/clients.md $(BIN)/python -m pytest -q -n 0 tests/e2e/test_clients.py -m cell
 
 lock: $(STAMP) ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url \

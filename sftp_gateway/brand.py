@@ -49,6 +49,8 @@ class BrandSettings:
     name_pattern: str = ""
     marker: str = ""
     """Ending of a marker file this brand always sends (`.done`); empty: none needed."""
+    allow_from: str = ""
+    """Networks, separated by commas, that this brand may log in from; empty: from anywhere."""
     contact: str = ""
     expect_every: str = ""
     guards: dict[str, float] = field(default_factory=dict)

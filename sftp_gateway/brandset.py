@@ -3,6 +3,7 @@
 import codecs
 import dataclasses
 import difflib
+import ipaddress
 import re
 import zoneinfo
 from collections.abc import Callable, Iterable
@@ -135,6 +136,13 @@ def _marker(key: str, value: str) -> str:
     return value
 
 
+def _networks(key: str, value: str) -> str:
+    try:
+        return ",".join(str(ipaddress.ip_network(part.strip(), strict=False)) for part in value.split(","))
+    except ValueError as error:
+        raise NotFound(f"{key}: {error}; give networks such as 192.0.2.7,10.0.0.0/8") from None
+
+
 _CHECKS: dict[str, Callable[[str, str], str]] = {
     "encoding": _encoding,
     "delimiter": _delimiter,
@@ -149,6 +157,7 @@ _CHECKS: dict[str, Callable[[str, str], str]] = {
     "unknown_columns": _one_of("ignore", "refuse", "keep"),
     "name_pattern": _pattern,
     "marker": _marker,
+    "allow_from": _networks,
     "contact": _contact,
     "expect_every": _interval,
 }

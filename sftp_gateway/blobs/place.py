@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from sftp_gateway import disk
 from sftp_gateway.errors import DiskFull, Unavailable
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -21,13 +22,13 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 def sync_file(path: Path) -> None:
     """Bring the bytes of a file to the disk; DiskFull, Unavailable: then the file is worthless."""
     with disk_errors(path), _opened(path, os.O_RDONLY) as fd:
-        os.fsync(fd)
+        disk.sync(fd)
 
 
 def sync_directory(path: Path) -> None:
     """Bring the entries of a directory to the disk; DiskFull, Unavailable."""
     with disk_errors(path), _opened(path, os.O_RDONLY | os.O_DIRECTORY) as fd:
-        os.fsync(fd)
+        disk.sync(fd)
 
 
 def place(tmp: Path, final: Path) -> None:
@@ -61,7 +62,7 @@ def place_secret(path: Path, data: bytes) -> None:
             with os.fdopen(fd, "wb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                disk.sync(file.fileno())
             with contextlib.suppress(FileExistsError):
                 path.hardlink_to(temporary)
         finally:

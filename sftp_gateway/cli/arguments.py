@@ -19,6 +19,7 @@ def parser() -> argparse.ArgumentParser:
     _uploads(verbs)
     _catalogs(verbs)
     _tokens(verbs)
+    _bans(verbs)
     return top
 
 
@@ -130,3 +131,11 @@ def _tokens(verbs: Verbs) -> None:
     add.add_argument("--expires", metavar="DATE", help="ISO date or moment")
     _verb(below, "list", "tokens:listing", "list the tokens")
     _verb(below, "remove", "tokens:remove", "revoke a token").add_argument("name")
+
+
+def _bans(verbs: Verbs) -> None:
+    bans = verbs.add_parser("bans", help="sources that stay out after failed logins")
+    below = bans.add_subparsers(dest="bans_verb", metavar="VERB", required=True)
+    _verb(below, "list", "bans:listing", "list who is kept out now, and until when")
+    clear = _verb(below, "clear", "bans:clear", "let a source in again, or all")
+    clear.add_argument("source", nargs="?", metavar="SOURCE", help="an address; without one: everybody")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sftp_gateway import mail
+from sftp_gateway import disk, mail
 from sftp_gateway.blobs import Area, Files
 from sftp_gateway.settings import Settings
 from sftp_gateway.store import drafts, versions
@@ -59,7 +59,7 @@ class Loans:
 
 def figures(postman: mail.Postman, listener: "Listener | None", workshop: "Workshop | None") -> Mapping[str, float]:
     """Give the numbers of this process that are metrics."""
-    found: dict[str, float] = {"brands_overdue": postman.snapshot()["overdue"]}
+    found: dict[str, float] = {"brands_overdue": postman.snapshot()["overdue"], "fsync_errors_total": disk.failures()}
     if listener is not None:
         door = listener.snapshot()
         found |= {"sessions_active": door["channels"], "auth_failures_total": door["failed_logins_total"]}

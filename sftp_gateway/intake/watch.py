@@ -186,7 +186,7 @@ class Drop:
                 if directory is None:
                     return True
                 if look.bytes > self.max_file_bytes:
-                    log.warning("drop.too_large", brand=found.brand, path=found.path, bytes=look.bytes)
+                    self._refuse_large(found, look)
                     self._done[found] = look
                     return True
                 sha256 = folder.copied(directory, found.name, look, copy)
@@ -205,22 +205,35 @@ class Drop:
         return True
 
     def _receive(self, found: Found, look: Look, copy: Path, sha256: str, reason: dict[str, Any] | None) -> None:
-        facts = {"inode": look.inode, "modified_ns": look.modified_ns}
-        if self._was_received(found, sha256, facts):
+        values = self._values(found, look, sha256)
+        if self._was_received(found, sha256, values["client"]):
             return
         self.files.keep(Area.SOURCES, sha256, copy)
-        own = brands.get(self.store, found.brand).settings
-        values: dict[str, Any] = {
-            "brand": found.brand, "mode": upload_name.mode(found.path, own.mode), "path": found.path,
-            "sha256": sha256, "bytes": look.bytes, "via": "drop", "complete": True,
-            "received_at": datetime.now(UTC), "client": facts,
-        }  # fmt: skip
         if reason is None:
             uploads.receive(self.store, **values)
         else:
             self._refuse(values, reason)
         log.info("drop.taken", brand=found.brand, path=found.path, bytes=look.bytes, sha256=sha256)
         self.wake_worker()
+
+    def _values(self, found: Found, look: Look, sha256: str) -> dict[str, Any]:
+        own = brands.get(self.store, found.brand).settings
+        return {
+            "brand": found.brand, "mode": upload_name.mode(found.path, own.mode), "path": found.path,
+            "sha256": sha256, "bytes": look.bytes, "via": "drop", "complete": True,
+            "received_at": datetime.now(UTC), "client": {"inode": look.inode, "modified_ns": look.modified_ns},
+        }  # fmt: skip
+
+    def _refuse_large(self, found: Found, look: Look) -> None:
+        """Refuse a file that is over the limit, once; it stays where it is, for whoever put it there."""
+        values = self._values(found, look, "")
+        if self._was_received(found, "", values["client"]):
+            return
+        log.warning("drop.too_large", brand=found.brand, path=found.path, bytes=look.bytes)
+        text = f"The file has {look.bytes:,} bytes; at most {self.max_file_bytes:,} are taken in one file"
+        self._refuse(
+            values, {"code": "FILE_TOO_LARGE", "text": text, "suggestion": "Split it, or ask for a higher limit"}
+        )
 
     def _refuse(self, values: dict[str, Any], reason: dict[str, Any]) -> None:
         with self.store.write() as tx:

@@ -19,7 +19,7 @@ import asyncssh
 
 from sftp_gateway import brand as brands
 from sftp_gateway import errors
-from sftp_gateway.sftp import algorithms, hostkeys
+from sftp_gateway.sftp import algorithms, hostkeys, limits
 
 T = TypeVar("T")
 
@@ -35,13 +35,15 @@ COMMENT = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """How the listener asks the store; both are called in a thread.
+    """How the listener asks the store; all are called in a thread.
 
-    `keys` gives None for a brand that is unknown or disabled; `password_hash` None where none is set.
+    `keys` gives None for a brand that is unknown or disabled; `password_hash` None where none is set;
+    `allowed_from` the networks a brand may come from, separated by commas, empty for anywhere.
     """
 
     keys: Callable[[str], Sequence[brands.Key] | None]
     password_hash: Callable[[str], str | None]
+    allowed_from: Callable[[str], str] = lambda _brand: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +113,29 @@ class Authenticator:
         line = line_of(key)
         return any(known.line == line for known in await self._live_keys(brand) or ())
 
-    async def check_password(self, brand: str, password: str, source: str) -> Proof | None:
-        """Give the proof if the brand is enabled and this is its password, else None after the same time."""
+    async def may_come_from(self, brand: str, address: str) -> bool:
+        """Whether the brand's allow-list, if it has one, has this address; true for unknown brands."""
+        if not brands.NAME.fullmatch(brand):
+            return True
+        texts = [text for text in (await self._ask(self._lookup.allowed_from, brand)).split(",") if text]
+        return not texts or limits.is_in(address, limits.networks(texts, f"allow_from of {brand}"))
+
+    async def check_password(self, brand: str, password: str, source: str, *, welcome: bool = True) -> Proof | None:
+        """Give the proof if the brand is enabled and this is its password, else None after the same time.
+
+        One that is not `welcome` gets None whatever the password: its hash is not even looked at.
+        """
         known = None
-        if await self._live_keys(brand) is not None:
+        if await self._live_keys(brand) is not None and welcome:
             known = await self._ask(self._lookup.password_hash, brand)
         async with self._turn(source):
             matches = await asyncio.get_running_loop().run_in_executor(self._hashing, _verify, known or DUMMY, password)
         return Proof("password", password_hash=known) if matches and known else None
 
-    async def still_valid(self, brand: str, proof: Proof) -> bool:
-        """Whether a proof that let a client in would let it in now."""
+    async def still_valid(self, brand: str, proof: Proof, address: str) -> bool:
+        """Whether a proof that let a client in would let it in now, from this address."""
         keys = await self._live_keys(brand)
-        if keys is None:
+        if keys is None or not await self.may_come_from(brand, address):
             return False
         if proof.method == "publickey":
             return any(known.fingerprint == proof.fingerprint for known in keys)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from sftp_gateway import errors
+from sftp_gateway import disk, errors
 from sftp_gateway.store.drafts import Entry
 
 COPY_BYTES = 1 << 20
@@ -194,11 +194,11 @@ class Draft:
         An error is final: after a failed fsync the kernel calls the lost pages clean, so a second
         one would lie. The caller throws the draft away.
         """
-        os.fsync(self._fd)
+        disk.sync(self._fd)
         if not self._synced_name:
             directory = os.open(self.file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                os.fsync(directory)
+                disk.sync(directory)
             finally:
                 os.close(directory)
             self._synced_name = True

@@ -7,7 +7,7 @@ IPv4 address or an IPv6 /64 network, because that is what one host can change at
 import ipaddress
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -51,10 +51,11 @@ def is_in(address: str, nets: Sequence[Network]) -> bool:
 
 @dataclass(slots=True)
 class Record:
-    """What a source has to its name: offences so far, and until when it stays out."""
+    """What a source has to its name: offences so far, until when it stays out, the brand it tried last."""
 
     level: int
     until: float
+    brand: str = ""
 
 
 class Penalties:
@@ -77,13 +78,14 @@ class Penalties:
         self._clock = clock
         self._first, self._longest, self._most = first_seconds, longest_seconds, most_sources
         self._records: OrderedDict[str, Record] = OrderedDict()
+        self._changed: set[str] = set()
 
     def remaining(self, source: str) -> float:
         """Give the seconds that the source still has to stay out; 0 if it may come."""
         record = self._records.get(source)
         return max(0.0, record.until - self._clock()) if record else 0.0
 
-    def offend(self, source: str) -> float:
+    def offend(self, source: str, brand: str = "") -> float:
         """Note a failed login; give the seconds of a penalty that begins now, 0 if one runs already."""
         now = self._clock()
         record = self._records.pop(source, None) or Record(0, now)
@@ -96,21 +98,37 @@ class Penalties:
         # The exponent is capped: an attacker's thousandth offence must not overflow a float.
         seconds = min(self._longest, self._first * 2.0 ** min(record.level - 1, 30))
         record.level = min(record.level, 1 + math.ceil(math.log2(self._longest / self._first)))
-        record.until = now + seconds
+        record.until, record.brand = now + seconds, brand
+        self._changed.add(source)
         return seconds
 
     def forgive(self, source: str) -> None:
         """Note a login that succeeded."""
         record = self._records.pop(source, None)
-        if record and record.level > 1:
-            self._records[source] = Record(record.level // 2, self._clock())
+        if record is None:
+            return
+        self._changed.add(source)
+        if record.level > 1:
+            self._records[source] = Record(record.level // 2, self._clock(), record.brand)
 
-    def clear(self, source: str | None = None) -> int:
-        """Forget one source, or all; give how many were forgotten."""
-        gone = list(self._records) if source is None else [s for s in (source,) if s in self._records]
-        for name in gone:
-            del self._records[name]
-        return len(gone)
+    def changes(self) -> dict[str, Record | None]:
+        """Give what changed since the last call; None for a source that has nothing to its name any more."""
+        changed, self._changed = self._changed, set()
+        return {source: self._records.get(source) for source in changed}
+
+    def again(self, sources: Iterable[str]) -> None:
+        """Give these among the next changes too: they could not be told."""
+        self._changed.update(sources)
+
+    def agree(self, known: Mapping[str, Record]) -> int:
+        """Take over what everybody knows, but for what changed here meanwhile; give how many were lifted."""
+        lifted = [source for source in self._records if source not in known and source not in self._changed]
+        for source in lifted:
+            del self._records[source]
+        for source, record in known.items():
+            if source not in self._changed:
+                self._records[source] = record
+        return len(lifted)
 
     def running(self) -> dict[str, float]:
         """List the sources that are out now, with the seconds left."""

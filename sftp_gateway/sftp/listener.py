@@ -34,7 +34,7 @@ class Listener:
     """The SFTP listener.
 
     `host_keys` come from `hostkeys.load`, `lookup` asks the store about keys and passwords, `home`
-    makes a brand's home for a channel. `sock` is a listening socket from systemd or an old process;
+    makes a brand's home for a channel, `penalties` are shared with other processes. `sock` is a listening socket from systemd or an old process;
     without it one is opened at `rules.host`:`rules.port`.
     """
 
@@ -45,6 +45,7 @@ class Listener:
         *,
         lookup: auth.Lookup,
         home: conversation.Home,
+        penalties: limits.Penalties | None = None,
         sock: socket.socket | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -57,7 +58,7 @@ class Listener:
             clock=clock,
             authenticator=auth.Authenticator(lookup, now=now),
             home=home,
-            penalties=limits.Penalties(clock),
+            penalties=penalties or limits.Penalties(clock),
             lobby=limits.Lobby(rules.unauthenticated, rules.unauthenticated_per_source),
             seats=limits.Seats(rules.sessions, rules.sessions_per_brand),
             exempt=limits.networks(rules.penalty_exempt, "sftp.penalty_exempt"),
@@ -169,10 +170,6 @@ class Listener:
             "ended_total": dict(counts.ended),
         }
 
-    def lift_penalties(self, source: str | None = None) -> int:
-        """Lift the penalty of one source, or all; give how many were lifted."""
-        return self._door.penalties.clear(source)
-
     def _bind(self) -> socket.socket:
         host, port = self._rules.host, self._rules.port
         try:
@@ -229,7 +226,7 @@ class Listener:
             if guest.proof is None:
                 continue
             try:
-                valid = await self._door.authenticator.still_valid(guest.brand, guest.proof)
+                valid = await self._door.authenticator.still_valid(guest.brand, guest.proof, guest.address)
             except errors.Unavailable:
                 return
             if not valid:

@@ -76,6 +76,7 @@ class Visitor(asyncssh.SSHServer):
         self._door = door
         self._connection: seams.Connection | None = None
         self._conversations: list[conversation.Conversation] = []
+        self._elsewhere = False
         self._channels = self._offers = self._tries = self._passwords = 0
         self._moved_bytes = self._left_bytes = 0
 
@@ -122,7 +123,13 @@ class Visitor(asyncssh.SSHServer):
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Whether the brand has this key; whether the client has, asyncssh checks by the signature."""
         with _store_needed():
-            return await self._door.authenticator.key_is_good(username, key)
+            good = await self._door.authenticator.key_is_good(username, key)
+            welcome = await self._is_welcome(username)
+        if good and not welcome and not self._elsewhere:
+            # Nothing will be signed, so nothing else would tell of it; once a connection is enough.
+            self._elsewhere = True
+            self._refused(username, "publickey", key.get_fingerprint(), reason="source_not_allowed", seconds=0.0)
+        return good and welcome
 
     def key_checked(self, username: str, fingerprint: str, *, signed: bool, good: bool) -> None:
         """Count an offer or a try of a key; send the client away when it was one too many."""
@@ -143,18 +150,22 @@ class Visitor(asyncssh.SSHServer):
             # A new request cancels the one before: without this count each would cost a hash and no try.
             raise _no_more("Too many failed logins")
         with _store_needed():
-            proof = await self._door.authenticator.check_password(username, password, self.source)
+            welcome = await self._is_welcome(username)
+            proof = await self._door.authenticator.check_password(username, password, self.source, welcome=welcome)
         if proof is None:
-            self._failed(username, "password", None)
+            self._failed(username, "password", None, reason="not_accepted" if welcome else "source_not_allowed")
             return False
         self.brand, self.proof = username, proof
         return True
 
-    def _failed(self, username: str, method: str, fingerprint: str | None) -> None:
+    async def _is_welcome(self, username: str) -> bool:
+        return await self._door.authenticator.may_come_from(username, self.address)
+
+    def _failed(self, username: str, method: str, fingerprint: str | None, reason: str = "not_accepted") -> None:
         self._tries += 1
         self._door.counts.failed_logins += 1
-        seconds = 0.0 if self.exempt else self._door.penalties.offend(self.source)
-        self._refused(username, method, fingerprint, reason="not_accepted", seconds=seconds)
+        seconds = 0.0 if self.exempt else self._door.penalties.offend(self.source, username[:NAME_LENGTH])
+        self._refused(username, method, fingerprint, reason=reason, seconds=seconds)
         if self._tries >= self._door.rules.login_tries:
             raise _no_more("Too many failed logins")
 

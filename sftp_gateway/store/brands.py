@@ -13,7 +13,7 @@ from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.erasing import erase
 
 __all__ = [
-    "add_key", "all_brands", "create", "ends_with_newline", "erase", "get", "keys", "login_keys", "password_hash",
+    "add_key", "all_brands", "allowed_from", "create", "ends_with_newline", "erase", "get", "keys", "login_keys", "password_hash",
     "remove_key", "save_settings", "set_enabled", "set_password_hash",
 ]  # fmt: skip
 
@@ -121,6 +121,13 @@ def login_keys(store: Store, brand: str) -> list[Key] | None:
             return None
     now = store.now()
     return [key for key in keys(store, brand) if key.expires_at is None or key.expires_at > now]
+
+
+def allowed_from(store: Store, brand: str) -> str:
+    """Give the networks a brand may log in from, separated by commas; empty: from anywhere, or unknown."""
+    query = sa.select(_brands.c.settings).where(_brands.c.name == brand)
+    with store.read() as conn:
+        return str((conn.execute(query).scalar() or {}).get("allow_from", ""))
 
 
 def ends_with_newline(store: Store, brand: str) -> bool:

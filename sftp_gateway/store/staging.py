@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sftp_gateway import disk
+
 AREA_DIGITS = 8
 
 
@@ -33,7 +35,7 @@ class Staging:
         with draft.open("w") as out:
             out.write(secrets.token_hex(AREA_DIGITS // 2))
             out.flush()
-            os.fsync(out.fileno())
+            disk.sync(out.fileno())
         try:
             with contextlib.suppress(FileExistsError):
                 os.link(draft, file)
@@ -103,6 +105,6 @@ class Owner:
 def _sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        disk.sync(descriptor)
     finally:
         os.close(descriptor)

@@ -258,6 +258,18 @@ process = sa.Table(
     sa.Column("beat_at", Moment, nullable=False),
 )
 
+# Sources that failed to log in, and until when they stay out; shared by every front door.
+penalty = sa.Table(
+    "penalty",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    # The brand that was tried last, as the client wrote it: none of ours, maybe.
+    sa.Column("tried", sa.Text, nullable=False),
+    sa.Column("level", sa.Integer, nullable=False),
+    sa.Column("until", Moment, nullable=False),
+)
+sa.Index("penalty_until", penalty.c.until)
+
 # Mails to brands, sent by whichever process has a network. `occasion` makes each one happen once.
 mail = sa.Table(
     "mail",

@@ -30,6 +30,8 @@ class Curl:
     async def put_by_rename(self, local: Path, remote: str) -> None:
         await self.call("-T", local, self.url(remote + ".tmp"), "-Q", f"-rename {remote}.tmp {remote}")
 
+    put_over_by_rename = put_by_rename
+
     async def put_after_removing(self, local: Path, remote: str) -> None:
         await self.call(
             "-T", local, self.url(remote + ".tmp"), "-Q", f"-rm {remote}", "-Q", f"-rename {remote}.tmp {remote}"

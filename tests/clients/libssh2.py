@@ -22,6 +22,8 @@ class Libssh2:
         try:
             self.session_module = importlib.import_module("ssh2.session")
             self.names_of = importlib.import_module("ssh2.sftp")
+            self.handles = importlib.import_module("ssh2.sftp_handle")
+            self.errors = importlib.import_module("ssh2.exceptions")
         except ImportError:
             raise place.NotInstalled("pip install ssh2-python") from None
 
@@ -69,6 +71,8 @@ class Libssh2:
 
         await self.do(work)
 
+    put_over_by_rename = put_by_rename
+
     async def put_after_removing(self, local: Path, remote: str) -> None:
         data = place.content(local)
 
@@ -87,6 +91,50 @@ class Libssh2:
             self.write(sftp, data, remote, int(self.names_of.LIBSSH2_FXF_WRITE), there)
 
         await self.do(work)
+
+    async def put_preserving(self, local: Path, remote: str) -> None:
+        data = place.content(local)
+
+        def work(sftp: Any) -> None:
+            self.write(sftp, data, remote, self.create)
+            self.set_attributes(sftp, remote, int(local.stat().st_mtime))
+
+        await self.do(work)
+
+    async def change_attributes(self, remote: str) -> None:
+        def work(sftp: Any) -> None:
+            self.set_attributes(sftp, remote, 1_767_600_000)
+            assert sftp.stat(remote).mtime == 1_767_600_000
+
+        await self.do(work)
+
+    def set_attributes(self, sftp: Any, remote: str, seconds: int) -> None:
+        names = self.names_of
+        attributes = self.handles.SFTPAttributes()
+        attributes.flags = names.LIBSSH2_SFTP_ATTR_PERMISSIONS | names.LIBSSH2_SFTP_ATTR_ACMODTIME
+        attributes.permissions = MODE
+        attributes.atime = attributes.mtime = seconds
+        sftp.setstat(remote, attributes)
+
+    async def put_tree(self, folder: Path, remote: str) -> None:
+        def work(sftp: Any) -> None:
+            for each in [folder, *sorted(folder.rglob("*"))] * 2:
+                target = f"{remote}/{each.relative_to(folder.parent)}"
+                if each.is_file():
+                    self.write(sftp, place.content(each), target, self.create)
+                    continue
+                with contextlib.suppress(self.errors.SFTPProtocolError):
+                    sftp.mkdir(target, 0o755)
+
+        await self.do(work)
+
+    async def get(self, remote: str, local: Path) -> None:
+        def work(sftp: Any) -> bytes:
+            with sftp.open(remote, self.names_of.LIBSSH2_FXF_READ, MODE) as handle:
+                return b"".join(data for _, data in handle)
+
+        data = await self.do(work)
+        await asyncio.to_thread(local.write_bytes, data)
 
     async def names(self, folder: str) -> set[str]:
         def work(sftp: Any) -> set[str]:

@@ -54,6 +54,16 @@ class Sshfs:
             await asyncio.to_thread(Path(f"{point}{remote}").unlink)
             await asyncio.to_thread(Path(f"{point}{remote}.tmp").replace, f"{point}{remote}")
 
+    async def append(self, local: Path, remote: str) -> None:
+        def more(point: Path) -> None:
+            target = Path(f"{point}{remote}")
+            data = content(local)[target.stat().st_size :]
+            with target.open("ab") as file:
+                file.write(data)
+
+        async with self.mounted() as point:
+            await asyncio.to_thread(more, point)
+
     async def put_preserving(self, local: Path, remote: str) -> None:
         async with self.mounted() as point:
             await asyncio.to_thread(shutil.copy2, local, f"{point}{remote}")

@@ -14,6 +14,11 @@ await client.connect({
 });
 try {
   for (const [name, ...rest] of job.calls) {
+    if (name === "size") {
+      console.log((await client.stat(rest[0])).size);
+      continue;
+    }
+    if (name === "append") rest[0] = readFileSync(rest[0]);
     const result = await client[name](...rest);
     if (name === "list") console.log(JSON.stringify(result.map((each) => each.name)));
   }

@@ -40,6 +40,12 @@ class NodeClient:
             ("put", local, remote + ".tmp"), ("delete", remote), ("rename", remote + ".tmp", remote), ("stat", remote)
         )
 
+    async def append(self, local: Path, remote: str) -> None:
+        rest = self.here.scratch / "rest"
+        size = int(await self.calls(("size", remote)))
+        rest.write_bytes(place.content(local)[size:])
+        await self.calls(("append", rest, remote))
+
     async def change_attributes(self, remote: str) -> None:
         await self.calls(("chmod", remote, "600"), ("stat", remote))
 

@@ -48,6 +48,16 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(each for each in folder.rglob("*") if each.is_file())
 
 
+def tree_of(folder: Path) -> list[tuple[Path, bool]]:
+    """List the folder and all below it, parents first; and whether each is a file."""
+    return [(each, each.is_file()) for each in [folder, *sorted(folder.rglob("*"))]]
+
+
+def seconds(path: Path) -> int:
+    """Give the time of a file of the test."""
+    return int(path.stat().st_mtime)
+
+
 def environment(place: Place) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(place.scratch), "LC_ALL": "C.UTF-8", "TERM": "dumb"}
 

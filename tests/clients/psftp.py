@@ -32,6 +32,8 @@ class Psftp:
     async def put_by_rename(self, local: Path, remote: str) -> None:
         await self.script(f"put {local} {remote}.tmp", f"mv {remote}.tmp {remote}")
 
+    put_over_by_rename = put_by_rename
+
     async def put_after_removing(self, local: Path, remote: str) -> None:
         await self.script(f"put {local} {remote}.tmp", f"rm {remote}", f"mv {remote}.tmp {remote}")
 

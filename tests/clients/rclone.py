@@ -31,6 +31,8 @@ class Rclone:
         await self.call("copyto", local, self.at(remote + ".tmp"))
         await self.call("moveto", self.at(remote + ".tmp"), self.at(remote))
 
+    put_over_by_rename = put_by_rename
+
     async def put_after_removing(self, local: Path, remote: str) -> None:
         await self.call("copyto", local, self.at(remote + ".tmp"))
         await self.call("deletefile", self.at(remote))

@@ -9,7 +9,6 @@ import hashlib
 import os
 import shutil
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import asyncssh
 import pytest
+from clients import curl, lftp, libraries, matrix, openssh, place, rclone
 
 from sftp_gateway import blobs, settings
 from sftp_gateway.intake import claim
@@ -24,26 +24,6 @@ from sftp_gateway.sftp import auth, home, hostkeys, listener
 from sftp_gateway.store import brands, database, files, uploads
 from sftp_gateway.upload import State, Upload
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the drivers are a package beside the test folders
-
-from clients import curl, lftp, libraries, libssh2, mounted, node, openssh, place, psftp, rclone
-
-CLIENTS = [
-    openssh.Sftp,
-    openssh.Scp,
-    lftp.Lftp,
-    curl.Curl,
-    psftp.Psftp,
-    rclone.Rclone,
-    libraries.Paramiko,
-    libraries.Asyncssh,
-    libraries.Winscp,
-    libssh2.Libssh2,
-    mounted.Sshfs,
-    node.NodeClient,
-]
-EXTRA = {libraries.Winscp, libssh2.Libssh2, mounted.Sshfs, node.NodeClient}
-FIRST = {"put_by_rename", "resume"}
 SETTLE_SECONDS = 0.15
 PASSWORD = "correct horse"
 HEADER = b"sku,name,msrp\n"
@@ -131,19 +111,23 @@ def foundation(tmp_path_factory) -> Callable[[Path], None]:
     brands.set_password_hash(store, "acme", auth.hash_password(PASSWORD))
     store.close()
     hostkeys.ensure(folder / "keys")
+    asyncssh.generate_private_key("ssh-rsa", key_size=2048).write_private_key(folder / "keys" / "rsa")
+    (folder / "keys" / "rsa").chmod(0o600)
     return lambda target: shutil.copytree(folder, target)
 
 
 @pytest.fixture
-async def gateway(tmp_path, foundation) -> AsyncIterator[Gateway]:
+async def gateway(tmp_path, foundation, request) -> AsyncIterator[Gateway]:
     root = tmp_path / "root"
     foundation(root)
-    async with running(root, tmp_path) as it:
+    asked = getattr(request.node, "callspec", None)
+    algorithms = getattr(asked and asked.params.get("kind"), "algorithms", "default")
+    async with running(root, tmp_path, algorithms) as it:
         yield it
 
 
 @contextlib.asynccontextmanager
-async def running(root: Path, scratch: Path) -> AsyncIterator[Gateway]:
+async def running(root: Path, scratch: Path, algorithms: str = "default") -> AsyncIterator[Gateway]:
     store = database.open_store(f"sqlite:///{root}/gateway.db")
     kept = blobs.open_files(settings.Storage(root=root))
     rules = settings.Intake(settle_seconds=SETTLE_SECONDS)
@@ -160,7 +144,15 @@ async def running(root: Path, scratch: Path) -> AsyncIterator[Gateway]:
         keys=lambda name: brands.login_keys(store, name), password_hash=lambda name: brands.password_hash(store, name)
     )
     door = listener.Listener(
-        settings.Sftp(host="127.0.0.1", port=0), hostkeys.load([], root / "keys"), lookup=lookup, home=doors
+        settings.Sftp(host="127.0.0.1", port=0, algorithms=algorithms),
+        # Old clients know no ed25519 key: the operator who lets them in gives them an RSA one beside it.
+        hostkeys.load(
+            [root / "keys" / name for name in (hostkeys.NAME, "rsa")] if algorithms == "legacy" else [],
+            root / "keys",
+            algorithms,
+        ),
+        lookup=lookup,
+        home=doors,
     )
     part = claim.Intake(store, kept, rules, told=doors.learn, wake_worker=lambda: None)
     public = asyncssh.read_private_key(root / "keys" / hostkeys.NAME).export_public_key().decode()
@@ -186,21 +178,17 @@ def driver(kind: type, here: place.Place) -> Any:
         pytest.skip(f"{kind.name}: {missing}")
 
 
-def those_that_can(*methods: str) -> Any:
-    """Every client and way it has; those of EXTRA only in the full run, but for the first thing each does."""
-    pairs = [(kind, way) for way in methods for kind in CLIENTS if callable(getattr(kind, way, None))]
-    return pytest.mark.parametrize(
-        ("kind", "way"),
-        [
-            pytest.param(
-                kind,
-                way,
-                marks=[pytest.mark.full] if kind in EXTRA and way not in FIRST else [],
-                id=f"{kind.name} {way}",
-            )
-            for kind, way in pairs
-        ],
-    )
+def cells(scenario: matrix.Scenario) -> Any:
+    """Every client that can do it, and each way it has; some only in the full run."""
+    pairs = [(kind, way) for kind in matrix.CLIENTS for way in scenario.methods if callable(getattr(kind, way, None))]
+
+    def param(kind: Any, way: str) -> Any:
+        marks = [pytest.mark.cell(scenario.name, kind.name)]
+        if kind not in matrix.EVERY_TIME and way not in matrix.FIRST:
+            marks.append(pytest.mark.full)
+        return pytest.param(kind, way, marks=marks, id=f"{kind.name} {way}")
+
+    return pytest.mark.parametrize(("kind", "way"), [param(*pair) for pair in pairs])
 
 
 @pytest.fixture
@@ -218,7 +206,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-@those_that_can("put")
+@cells(matrix.PUT)
 async def test_a_plain_put_is_received_once_and_stays_visible(gateway, local, kind, way):
     await getattr(driver(kind, gateway.place), way)(local(BIG), "/inbox/catalog.csv")
     [upload] = await gateway.received(1)
@@ -226,7 +214,7 @@ async def test_a_plain_put_is_received_once_and_stays_visible(gateway, local, ki
     await gateway.has("/inbox/catalog.csv", BIG)
 
 
-@those_that_can("put")
+@cells(matrix.OVERWRITE)
 async def test_a_shorter_file_over_an_accepted_one_leaves_no_tail(gateway, local, kind, way):
     client = driver(kind, gateway.place)
     await client.put(local(BIG), "/inbox/catalog.csv")
@@ -237,14 +225,14 @@ async def test_a_shorter_file_over_an_accepted_one_leaves_no_tail(gateway, local
     await gateway.has("/inbox/catalog.csv", SMALL)
 
 
-@those_that_can("put_by_rename")
+@cells(matrix.TEMPORARY)
 async def test_a_temporary_name_is_no_upload_and_its_rename_is_one(gateway, local, kind, way):
     await getattr(driver(kind, gateway.place), way)(local(BIG), "/inbox/catalog.csv")
     [upload] = await gateway.received(1)
     assert (upload.path, upload.sha256) == ("inbox/catalog.csv", digest(BIG))
 
 
-@those_that_can("put_over_by_rename")
+@cells(matrix.RENAME_OVER)
 async def test_a_rename_over_an_accepted_name_is_a_new_upload(gateway, local, kind, way):
     client = driver(kind, gateway.place)
     await client.put(local(BIG), "/inbox/catalog.csv")
@@ -255,7 +243,7 @@ async def test_a_rename_over_an_accepted_name_is_a_new_upload(gateway, local, ki
     await gateway.has("/inbox/catalog.csv", SMALL)
 
 
-@those_that_can("put_after_removing")
+@cells(matrix.REMOVE_FIRST)
 async def test_removing_an_accepted_name_before_the_rename_costs_nothing(gateway, local, kind, way):
     client = driver(kind, gateway.place)
     await client.put(local(BIG), "/inbox/catalog.csv")
@@ -265,7 +253,7 @@ async def test_removing_an_accepted_name_before_the_rename_costs_nothing(gateway
     assert (first.sha256, second.sha256) == (digest(BIG), digest(SMALL))
 
 
-@those_that_can("resume", "append")
+@cells(matrix.RESUME)
 async def test_what_a_lost_connection_left_is_resumed_under_its_id(gateway, local, kind, way):
     client = driver(kind, gateway.place)
     await gateway.drop_partial("/inbox/catalog.csv", BIG[:100_000])
@@ -276,7 +264,7 @@ async def test_what_a_lost_connection_left_is_resumed_under_its_id(gateway, loca
     assert (whole.id, whole.sha256) == (left.id, digest(BIG))
 
 
-@those_that_can("put_preserving")
+@cells(matrix.PRESERVE)
 async def test_a_preserved_time_is_shown(gateway, local, kind, way):
     await getattr(driver(kind, gateway.place), way)(local(SMALL), "/inbox/catalog.csv")
     await gateway.received(1)
@@ -284,7 +272,7 @@ async def test_a_preserved_time_is_shown(gateway, local, kind, way):
         assert (await sftp.stat("/inbox/catalog.csv")).mtime == 1_767_600_000
 
 
-@those_that_can("change_attributes")
+@cells(matrix.ATTRIBUTES)
 async def test_attributes_may_be_changed_after_acceptance(gateway, local, kind, way):
     client = driver(kind, gateway.place)
     await client.put(local(SMALL), "/inbox/catalog.csv")
@@ -294,7 +282,7 @@ async def test_attributes_may_be_changed_after_acceptance(gateway, local, kind, 
     await gateway.has("/inbox/catalog.csv", SMALL)
 
 
-@those_that_can("put_tree")
+@cells(matrix.TREE)
 async def test_a_folder_goes_up_although_its_directories_exist(gateway, tmp_path, kind, way):
     tree = tmp_path / "season"
     for name in ("spring.csv", "deep/summer.csv"):
@@ -319,17 +307,16 @@ def give_receipt(gateway: Gateway, content: bytes) -> None:
         )
 
 
-@those_that_can("names")
-async def test_results_are_listed(gateway, kind, way):
-    give_receipt(gateway, b"{}")
-    assert await getattr(driver(kind, gateway.place), way)("/receipts") == {"catalog.csv.1.json"}
-
-
-@those_that_can("get")
-async def test_results_are_fetched_whole(gateway, tmp_path, kind, way):
-    give_receipt(gateway, BIG)
-    await getattr(driver(kind, gateway.place), way)("/receipts/catalog.csv.1.json", tmp_path / "got.json")
-    assert (tmp_path / "got.json").read_bytes() == BIG
+@cells(matrix.RESULTS)
+async def test_results_are_listed_and_fetched_whole(gateway, tmp_path, kind, way):
+    client = driver(kind, gateway.place)
+    if way == "names":
+        give_receipt(gateway, b"{}")
+        assert await client.names("/receipts") == {"catalog.csv.1.json"}
+    else:
+        give_receipt(gateway, BIG)
+        await client.get("/receipts/catalog.csv.1.json", tmp_path / "got.json")
+        assert (tmp_path / "got.json").read_bytes() == BIG
 
 
 SLOW_BYTES = 300_000
@@ -413,3 +400,11 @@ async def test_an_upload_through_three_sessions_is_one(gateway):
         await sftp.rename("/inbox/temp/catalog.csv.part", "/inbox/catalog.csv")
     [upload] = await gateway.received(1)
     assert (upload.path, upload.sha256) == ("inbox/catalog.csv", digest(BIG))
+
+
+def test_the_page_of_clients_names_what_the_matrix_has_and_nothing_failed():
+    page = (Path(__file__).parents[2] / "docs/clients.md").read_text()
+    everything = {(each.name, kind.name): True for each in matrix.SCENARIOS for kind in matrix.CLIENTS}
+    assert page == matrix.page(everything), "run `make clients`"
+    assert len(matrix.CLIENTS) >= 14
+    assert len(matrix.SCENARIOS) >= 10

@@ -1,15 +1,21 @@
 """The daemon as a process: it starts, says so, takes a file in, reloads, drains, stops; and says what died."""
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 import signal
 import socket
 import time
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncssh
 import pytest
+
+from sftp_gateway.sftp import auth
+from sftp_gateway.store import brands, penalties
 
 spec = importlib.util.spec_from_file_location("whole", Path(__file__).parent / "whole.py")
 whole = importlib.util.module_from_spec(spec)
@@ -162,3 +168,36 @@ async def test_a_drain_lets_a_transfer_end_and_a_second_signal_ends_the_drain(ga
         assert await asyncio.to_thread(gateway.running.wait, 30) == 0
         assert time.monotonic() - began < 15
     gateway.running = None
+
+
+async def knock(gateway, password):
+    async with asyncssh.connect("127.0.0.1", gateway.port, username="acme", password=password, client_keys=None,
+                                known_hosts=None, config=None, agent_path=None):  # fmt: skip
+        return True
+
+
+async def test_a_ban_is_lifted_from_the_shell_while_the_daemon_runs(gateway):
+    gateway.start()
+    with gateway.store() as store:
+        brands.set_password_hash(store, "acme", auth.hash_password("right"))
+    with pytest.raises(asyncssh.PermissionDenied):
+        await knock(gateway, "wrong")
+    until = time.monotonic() + 4
+    while not (found := gateway.verb("bans", "list")["bans"]):
+        assert time.monotonic() < until
+    assert (found[0]["source"], found[0]["tried"], found[0]["level"]) == ("127.0.0.1", "acme", 1)
+    # Long enough that only the verb can end it.
+    far = penalties.Penalty("127.0.0.1", "acme", 8, datetime.now(UTC) + timedelta(seconds=600))
+    with gateway.store() as store:
+        penalties.save(store, [far], [])
+    with pytest.raises((asyncssh.Error, OSError)):
+        await knock(gateway, "right")
+    assert gateway.verb("bans", "clear", "127.0.0.1") == {"cleared": 1}
+    cleared, entered = time.monotonic(), False
+    while not entered:
+        assert time.monotonic() < cleared + 3
+        with contextlib.suppress(asyncssh.Error, OSError):
+            entered = await knock(gateway, "right")
+    assert gateway.verb("bans", "list") == {"bans": []}
+    assert gateway.stop() == 0
+    assert gateway.verb("bans", "clear") == {"cleared": 0}

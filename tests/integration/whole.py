@@ -84,6 +84,11 @@ class Whole:
         self.running = None
         return code
 
+    def verb(self, *arguments):
+        """Run a verb beside the daemon, in a process of its own; gives what it says as JSON."""
+        command = [sys.executable, "-m", "sftp_gateway", *arguments, "--json"]
+        return json.loads(subprocess.run(command, env=self.environ, cwd=ROOT, check=True, capture_output=True).stdout)
+
     def kill(self):
         """Kill -9 everything: the daemon; the nursery and its children must follow by themselves."""
         with contextlib.suppress(ProcessLookupError):

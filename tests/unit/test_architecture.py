@@ -19,7 +19,7 @@ FLOORS: list[set[str]] = [
     {"health"},
     {"catalog", "store", "blobs", "config"},
     {"receipt", "settings", "brandset", "outcome", "metrics"},
-    {"brand", "upload", "brake"},
+    {"brand", "upload", "brake", "disk"},
     {"errors", "logs", ""},
 ]
 """Rooms, top floor first. A room may import from lower floors and from itself, never sideways or up."""

@@ -19,11 +19,12 @@ def test_every_documented_key_is_understood():
     settings = put(
         "columns.sku=Handle", "encoding=latin1", "delimiter=tab", "quote='", "decimal=,", "date_order=DMY",
         "timezone=Europe/Amsterdam", "sheet=Products", "currency=eur", "mode=partial", "duplicates=refuse",
-        "unknown_columns=keep", r"name_pattern=feed-(?P<date>\d{8})\.csv", "marker=.done", "contact=a@b.example",
+        "unknown_columns=keep", r"name_pattern=feed-(?P<date>\d{8})\.csv", "marker=.done", "allow_from=10.0.0.0/8, 192.0.2.7", "contact=a@b.example",
         "expect_every=24 h", "guards.removal_share=0.4", "guards.removal_products=10",
     )  # fmt: skip
     assert settings.columns == {"sku": "Handle"}
     assert (settings.encoding, settings.delimiter, settings.quote) == ("iso8859-1", "\t", "'")
+    assert settings.allow_from == "10.0.0.0/8,192.0.2.7/32"
     assert (settings.currency, settings.date_order, settings.mode) == ("EUR", "dmy", "partial")
     limits = settings.guard_limits(Guards())
     assert (limits.removal_share, limits.removal_products, limits.reject_share) == (0.4, 10, 0.1)

@@ -60,7 +60,7 @@ def test_a_success_lifts_the_penalty_and_halves_the_level(penalties, clock):
 def test_a_slip_before_a_success_is_forgotten(penalties):
     penalties.offend("192.0.2.1")
     penalties.forgive("192.0.2.1")
-    assert penalties.clear() == 0
+    assert penalties.changes() == {"192.0.2.1": None}
 
 
 def test_quiet_time_takes_levels_away(penalties, clock):
@@ -70,14 +70,20 @@ def test_quiet_time_takes_levels_away(penalties, clock):
     assert penalties.offend("192.0.2.1") == 10
 
 
-def test_others_are_not_touched_and_clearing_is_counted(penalties):
-    penalties.offend("192.0.2.1")
-    penalties.offend("192.0.2.2")
+def test_what_is_agreed_elsewhere_holds_here_but_for_what_changed_meanwhile(penalties):
+    penalties.offend("192.0.2.1", "acme")
+    penalties.offend("192.0.2.2", "acme")
+    told = penalties.changes()
     assert penalties.remaining("192.0.2.3") == 0
-    assert set(penalties.running()) == {"192.0.2.1", "192.0.2.2"}
-    assert penalties.clear("192.0.2.1") == 1
-    assert penalties.clear("192.0.2.1") == 0
-    assert penalties.clear() == 1
+    assert set(penalties.running()) == set(told) == {"192.0.2.1", "192.0.2.2"}
+    penalties.offend("192.0.2.4", "bolt")
+    elsewhere = limits.Record(2, told["192.0.2.2"].until + 100, "acme")
+    assert penalties.agree({"192.0.2.2": told["192.0.2.2"], "192.0.2.3": elsewhere}) == 1
+    assert set(penalties.running()) == {"192.0.2.2", "192.0.2.3", "192.0.2.4"}
+    assert set(penalties.changes()) == {"192.0.2.4"}
+    penalties.again(["192.0.2.4"])
+    assert penalties.agree({}) == 2
+    assert set(penalties.running()) == {"192.0.2.4"}
 
 
 def test_memory_of_sources_is_bounded(clock):

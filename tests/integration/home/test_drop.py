@@ -91,8 +91,16 @@ async def test_a_checksum_beside_a_dropped_file_is_compared(house, drop, right):
     await house.until(lambda: not list(inbox.iterdir()))
 
 
-async def test_a_file_too_large_stays_where_it_is(house, drop, log_lines):
+async def test_a_file_too_large_stays_where_it_is_and_is_refused_once_in_the_history(house, drop, log_lines):
     file = drop.folder / "acme" / "inbox" / "a.csv"
     file.write_bytes(b"x" * 1001)
-    await house.until(lambda: [line for line in log_lines if line["event"] == "drop.too_large"])
-    assert file.exists() and not house.history()
+    upload = await house.state(State.REFUSED)
+    assert (upload.path, upload.bytes, upload.via) == ("inbox/a.csv", 1001, "drop")
+    assert [(reason["code"], reason["text"]) for reason in upload.reasons] == [
+        ("FILE_TOO_LARGE", "The file has 1,001 bytes; at most 1,000 are taken in one file")
+    ]
+    drop._done.clear()  # as after a restart
+    await asyncio.to_thread(drop.look)
+    await asyncio.to_thread(drop.look)
+    assert file.exists() and len(house.history()) == 1
+    assert [line["bytes"] for line in log_lines if line["event"] == "drop.too_large"] == [1001]

@@ -5,7 +5,7 @@ import os
 import asyncssh
 import pytest
 
-from sftp_gateway import blobs, errors
+from sftp_gateway import blobs, disk, errors
 from sftp_gateway.store import brands, drafts, uploads
 from sftp_gateway.store.drafts import Place
 from sftp_gateway.upload import State
@@ -174,7 +174,7 @@ async def test_a_claim_that_died_in_the_middle_is_made_once(open_house):
 
 
 async def test_fsync_that_fails_refuses_the_upload_and_is_not_tried_again(house, monkeypatch):
-    calls = []
+    calls, before = [], disk.failures()
 
     def failing(_descriptor):
         calls.append(1)
@@ -191,6 +191,7 @@ async def test_fsync_that_fails_refuses_the_upload_and_is_not_tried_again(house,
         assert not await client.exists("/a.csv")
     refused = await house.state(State.REFUSED)
     assert refused.reasons[0]["code"] == "disk_failed" and house.staged() == []
+    assert disk.failures() == before + 1
 
 
 async def test_a_disk_that_fills_up_fails_every_write_and_the_partial_file_is_resumed(house, monkeypatch):

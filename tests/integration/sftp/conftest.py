@@ -52,9 +52,12 @@ class Brands:
 
     keys: dict[str, list[Any]] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
+    networks: dict[str, str] = field(default_factory=dict)
 
     def lookup(self) -> auth.Lookup:
-        return auth.Lookup(keys=self.keys.get, password_hash=self.hashes.get)
+        return auth.Lookup(
+            keys=self.keys.get, password_hash=self.hashes.get, allowed_from=lambda name: self.networks.get(name, "")
+        )
 
 
 @dataclass

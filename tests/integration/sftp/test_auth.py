@@ -130,8 +130,6 @@ async def test_a_failed_login_keeps_its_source_out_and_others_not(front, log_lin
     assert b"Not allowed at this time: too many failed logins. Try again in" in await reader.read()
     writer.close()
     await enter(by_password(door))
-    assert door.listener.lift_penalties("127.0.0.2") == 1
-    await enter(by_password(door, local_addr=("127.0.0.2", 0)))
     refusals = [line for line in log_lines if line["event"] == "connection.refused"]
     assert [(line["source"], line["reason"]) for line in refusals] == [("127.0.0.2", "penalised")]
 
@@ -265,3 +263,42 @@ class Balancer:
         while data := await reader.read(65536):
             writer.write(data)
         writer.close()
+
+
+async def test_a_brand_comes_from_its_networks_only_and_nobody_can_tell(front, log_lines):
+    door = await front(penalty_exempt=["127.0.0.0/8"])
+    door.brands.networks["acme"] = "127.0.0.2/32,192.0.2.0/24"
+    answers = set()
+    for connecting in (by_password(door), by_password(door, password="wrong"), door.connect()):
+        with pytest.raises(asyncssh.PermissionDenied) as caught:
+            await enter(connecting)
+        answers.add(caught.value.reason)
+    assert len(answers) == 1
+    refused = [line for line in log_lines if line["event"] == "login.refused"]
+    assert {(line["brand"], line["source"], line["reason"]) for line in refused} == {
+        ("acme", "127.0.0.1", "source_not_allowed")
+    }
+    assert [line["method"] for line in refused] == ["password", "password", "publickey"]
+    await enter(by_password(door, local_addr=("127.0.0.2", 0)))
+    await enter(door.connect(local_addr=("127.0.0.2", 0)))
+
+
+async def test_a_refused_network_takes_as_long_as_a_wrong_password(front):
+    door = await front(penalty_exempt=["127.0.0.0/8"], login_tries=100)
+    took = {"": [], "192.0.2.0/24": []}
+    for _ in range(12):
+        for networks, seconds in took.items():
+            door.brands.networks["acme"] = networks
+            began = time.perf_counter()
+            with pytest.raises(asyncssh.PermissionDenied):
+                await enter(by_password(door, password="wrong" if not networks else PASSWORD))
+            seconds.append(time.perf_counter() - began)
+    open_door, shut = (statistics.median(seconds) for seconds in took.values())
+    assert 0.5 < shut / open_door < 2
+
+
+async def test_a_network_that_is_withdrawn_ends_the_session(front, until):
+    door = await front()
+    async with door.connect() as connection, connection.start_sftp_client():
+        door.brands.networks["acme"] = "192.0.2.0/24"
+        await until(lambda: not door.listener.snapshot()["connections"])

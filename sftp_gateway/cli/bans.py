@@ -1,0 +1,42 @@
+"""`bans …`: who stays out after failed logins, and letting them in again."""
+
+import argparse
+
+from sftp_gateway import receipt
+from sftp_gateway.cli import opening, output
+from sftp_gateway.errors import NotFound
+from sftp_gateway.sftp import limits
+from sftp_gateway.store import penalties
+
+
+def listing(options: argparse.Namespace) -> None:
+    """List the sources that are kept out now."""
+    with opening.gateway(options) as opened:
+        found = penalties.listing(opened.store, running=True)
+    items = [
+        {"source": each.source, "tried": each.tried, "level": each.level, "until": receipt.moment(each.until)}
+        for each in found
+    ]
+    if options.json:
+        output.as_json({"bans": items})
+        return
+    rows = [(each["source"], each["tried"], each["level"], each["until"]) for each in items]
+    output.table(("SOURCE", "TRIED", "LEVEL", "UNTIL"), rows, "Nobody is kept out.")
+
+
+def clear(options: argparse.Namespace) -> None:
+    """Let one source in again, or all; a running daemon knows within a second."""
+    source = options.source
+    if source is not None:
+        address = source.partition("/")[0]
+        if limits.plain_address(address) is None:
+            raise NotFound(f"{source!r} is no address; give one of `bans list`")
+        source = limits.source_of(address)
+    with opening.gateway(options) as opened:
+        cleared = penalties.clear(opened.store, source)
+    if options.json:
+        output.as_json({"cleared": cleared})
+    elif cleared:
+        print(f"{source or 'Everybody'} may come again ({cleared} forgotten).")
+    else:
+        print("Nobody was kept out." if source is None else f"{source} was not kept out.")

@@ -1,0 +1,58 @@
+"""Sources that stay out after failed logins: kept over restarts, shared by every front door, lifted by `bans clear`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from sftp_gateway.store import tables
+from sftp_gateway.store.database import Store
+
+MOST_SOURCES = 10_000
+REMEMBERED = timedelta(hours=2)
+"""So long after its end a penalty still makes the next one longer; then its level has run out anyhow."""
+
+_penalties = tables.penalty
+
+
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """One source: `level` is how often it offended, `until` when it may come again, `tried` the brand it wanted."""
+
+    source: str
+    tried: str
+    level: int
+    until: datetime
+
+
+def save(store: Store, changed: Iterable[Penalty], gone: Iterable[str]) -> None:
+    """Write what changed, forget who is gone and what ended long ago."""
+    kept = list(changed)
+    forgotten = [*gone, *(each.source for each in kept)]
+    with store.write() as tx:
+        for start in range(0, len(forgotten), 500):
+            some = forgotten[start : start + 500]
+            tx.conn.execute(sa.delete(_penalties).where(_penalties.c.source.in_(some)))
+        tx.conn.execute(sa.delete(_penalties).where(_penalties.c.until < tx.now - REMEMBERED))
+        if kept:
+            rows = [{"source": p.source, "tried": p.tried, "level": p.level, "until": p.until} for p in kept]
+            tx.conn.execute(sa.insert(_penalties), rows)
+
+
+def listing(store: Store, *, running: bool = False) -> list[Penalty]:
+    """List the sources that are remembered, or only those that are out now; who stays out longest first."""
+    query = sa.select(_penalties).order_by(_penalties.c.until.desc(), _penalties.c.source).limit(MOST_SOURCES)
+    if running:
+        query = query.where(_penalties.c.until > store.now())
+    with store.read() as conn:
+        return [Penalty(row.source, row.tried, row.level, row.until) for row in conn.execute(query)]
+
+
+def clear(store: Store, source: str | None = None) -> int:
+    """Forget one source, or all; give how many were forgotten. Front doors see it within a second."""
+    query = sa.delete(_penalties)
+    with store.write() as tx:
+        gone = tx.conn.execute(query if source is None else query.where(_penalties.c.source == source)).rowcount
+        tx.emit("bans.cleared", source=source or "all", count=gone)
+    return gone
