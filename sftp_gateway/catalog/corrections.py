@@ -6,6 +6,7 @@ when a file names the upload it corrects (spec §8).
 """
 
 import re
+from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -41,14 +42,30 @@ class CorrectionWriter:
         self._path = out / f"{base_name}.{upload}.corrections.{ending}"
         self._form: _Form | None = None
 
-    def add_rows(self, block: Block, indices: npt.NDArray[np.int64], codes: Any, errors: Any, suggestions: Any) -> None:
-        """Append rejected rows of a block with their reasons, three string arrays as long as `indices`."""
+    def add_rows(  # noqa: PLR0913, PLR0917 - rows and their three reasons
+        self,
+        block: Block,
+        indices: npt.NDArray[np.int64],
+        codes: Any,
+        errors: Any,
+        suggestions: Any,
+        rejects: Sequence[Reject] = (),
+    ) -> None:
+        """Append rejected rows of a block with their reasons, three string arrays as long as `indices`.
+
+        `rejects`: records between them that could not be read as rows; both come in the order of the file.
+        """
         form = self._open()
+        waiting = deque(rejects)
         columns = [column.take(indices).to_pylist() for column in block.cells]
         told = zip(codes.to_pylist(), errors.to_pylist(), suggestions.to_pylist(), strict=True)
         for place, (index, reasons) in enumerate(zip(indices.tolist(), told, strict=True)):
+            while waiting and (waiting[0].finding.row or 0) < block.row[index]:
+                self.add_reject(waiting.popleft())
             cells = [column[place] for column in columns]
             form.row(cells, block.raw(index), self._ours(int(block.row[index]), *reasons))
+        for reject in waiting:
+            self.add_reject(reject)
 
     def add_reject(self, reject: Reject) -> None:
         """Append a record that could not be read as a row."""

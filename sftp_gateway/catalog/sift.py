@@ -6,7 +6,7 @@ Reading, checking and writing run in three threads over a bounded number of bloc
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog import findings, keys, lane, spool, stage, versionfile
+from sftp_gateway.catalog import findings, keys, lane, reuse, spool, stage, versionfile
 from sftp_gateway.catalog.read.source import Block, Reject, Source
 from sftp_gateway.catalog.typed import ROW, Checked
 
@@ -31,11 +31,16 @@ Indices = npt.NDArray[np.int64]
 class Corrections(Protocol):
     """Where rejected rows go: `corrections.CorrectionWriter`."""
 
-    def add_rows(self, block: Block, indices: Indices, codes: Any, errors: Any, suggestions: Any) -> None:
-        """Append rejected rows of a block with their reasons, three string arrays."""
-
-    def add_reject(self, reject: Reject) -> None:
-        """Append a record that could not be read as a row."""
+    def add_rows(  # noqa: PLR0913, PLR0917 - rows and their three reasons
+        self,
+        block: Block,
+        indices: Indices,
+        codes: Any,
+        errors: Any,
+        suggestions: Any,
+        rejects: Sequence[Reject] = (),
+    ) -> None:
+        """Append rejected rows of a block with their reasons, three string arrays, and records between them."""
 
 
 @dataclass(slots=True)
@@ -50,10 +55,14 @@ class Sifted:
     unkeyed: int = 0
     rejected_rows: list[int] = field(default_factory=list)
     """Numbers of the first rejected rows, for people."""
+    carry: reuse.Carry | None = None
+    """Known rows on their way from the current version, where the file's bytes can tell them."""
     seconds: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "check": 0.0})
 
     def close(self) -> None:
         """Delete what is left on disk."""
+        if self.carry is not None:
+            self.carry.close()
         self.stage.close()
         self.findings.remove()
         self.rejected_keys.remove()
@@ -75,23 +84,46 @@ def file(
 
     Raises errors.Refused or Incomplete when the reader finds that the file cannot be used.
     """
-    with contextlib.closing(_checked(sifted, source, check)) as stream:
-        for block, checked in stream:
-            _take(sifted, block, checked, key_of, corrections)
-            yield block
+    with contextlib.closing(_judged(sifted, source, check, key_of)) as stream:
+        for done in stream:
+            _take(sifted, done, key_of, corrections)
+            yield done.block
 
 
-def _checked(sifted: Sifted, source: Source, check: Check) -> Generator[tuple[Block, Checked], None, None]:
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A block checked: all findings of it, and its accepted rows in the order of the file."""
+
+    block: Block
+    checked: Checked
+    found: pa.Table
+    rows: stage.Staged
+
+
+def _judged(sifted: Sifted, source: Source, check: Check, key_of: keys.Reader) -> Generator[_Done, None, None]:
     """Check blocks in one thread while another reads; `read` and `check` seconds are time at work."""
 
-    def pairs() -> Iterator[tuple[Block, Checked]]:
-        for block in lane.ahead(_timed(source.blocks(), sifted.seconds)):
+    def done() -> Iterator[_Done]:
+        for block in lane.ahead(_timed((sifted.carry or source).blocks(), sifted.seconds)):
             begun = time.perf_counter()
             checked = check(block)
+            found = _findings(block, checked, key_of)
+            one = _Done(block, checked, found, _staged(sifted, block, checked, found))
             sifted.seconds["check"] += time.perf_counter() - begun
-            yield block, checked
+            yield one
 
-    return lane.ahead(pairs())
+    return lane.ahead(done())
+
+
+def _staged(sifted: Sifted, block: Block, checked: Checked, found: pa.Table) -> stage.Staged:
+    kept = checked.accepted
+    rows = stage.Staged(
+        checked.good.drop_columns([ROW]),
+        block.row[kept],
+        None if block.line is None else block.line[kept],
+        None if block.offset is None else block.offset[kept],
+    )
+    return rows if sifted.carry is None else sifted.carry.joined(block, rows, found)
 
 
 def _timed(blocks: Iterator[Block], seconds: dict[str, float]) -> Iterator[Block]:
@@ -104,19 +136,13 @@ def _timed(blocks: Iterator[Block], seconds: dict[str, float]) -> Iterator[Block
         yield block
 
 
-def _take(sifted: Sifted, block: Block, checked: Checked, key_of: keys.Reader, corrections: Corrections) -> None:
-    kept = checked.accepted
-    sifted.stage.add(
-        checked.good.drop_columns([ROW]),
-        block.row[kept],
-        None if block.line is None else block.line[kept],
-        None if block.offset is None else block.offset[kept],
-    )
-    found = _findings(block, checked, key_of)
-    sifted.findings.add(found)
+def _take(sifted: Sifted, done: _Done, key_of: keys.Reader, corrections: Corrections) -> None:
+    block, checked = done.block, done.checked
+    sifted.stage.add(done.rows)
+    sifted.findings.add(done.found)
     _count(sifted, block, checked, key_of)
     if len(checked.rejected) or block.rejects:
-        _correct(block, checked, found, corrections)
+        _correct(block, checked, done.found, corrections)
 
 
 def _findings(block: Block, checked: Checked, key_of: keys.Reader) -> pa.Table:
@@ -134,7 +160,7 @@ def _by_row(table: pa.Table) -> pa.Table:
 
 def _count(sifted: Sifted, block: Block, checked: Checked, key_of: keys.Reader) -> None:
     readable = [key for reject in block.rejects if (key := key_of.of(reject.cells))]
-    sifted.read += len(block) + len(block.rejects)
+    sifted.read += len(block) + len(block.rejects) + (0 if block.known is None else len(block.known))
     sifted.rejected += len(checked.rejected) + len(block.rejects)
     room = NAMED_ROWS - len(sifted.rejected_rows)
     if room > 0:
@@ -149,25 +175,14 @@ def _count(sifted: Sifted, block: Block, checked: Checked, key_of: keys.Reader) 
 def _correct(block: Block, checked: Checked, found: pa.Table, corrections: Corrections) -> None:
     """Hand rejected records on in their order in the file, each with its reasons."""
     rejects = sorted(block.rejects, key=lambda reject: reject.finding.row or 0)
-    done = 0
-    rows = block.row[checked.rejected]
-    reasons = _reasons(found, rows)  # once a block: a reject may stand between any two rows
-    for reject in rejects:
-        upto = int(np.searchsorted(rows, reject.finding.row or 0))
-        _add(corrections, block, checked.rejected, reasons, slice(done, upto))
-        corrections.add_reject(reject)
-        done = upto
-    _add(corrections, block, checked.rejected, reasons, slice(done, len(rows)))
+    codes, errors, suggestions = _reasons(found, block.row[checked.rejected])
+    corrections.add_rows(block, checked.rejected, codes, errors, suggestions, rejects)
 
 
 def add_rows(corrections: Corrections, block: Block, indices: Indices, found: pa.Table) -> None:
     """Write rejected rows of a block for correction; `found` holds their findings, sorted by row."""
-    _add(corrections, block, indices, _reasons(found, block.row[indices]), slice(0, len(indices)))
-
-
-def _add(corrections: Corrections, block: Block, indices: Indices, reasons: list[pa.Array], part: slice) -> None:
-    if part.start < part.stop:
-        corrections.add_rows(block, indices[part], *(texts[part] for texts in reasons))
+    if len(indices):
+        corrections.add_rows(block, indices, *_reasons(found, block.row[indices]))
 
 
 def _reasons(found: pa.Table, rows: Indices) -> list[pa.Array]:
@@ -237,5 +252,5 @@ def join(sifted: Sifted, path: Path, schema: pa.Schema) -> None:
     """Put the accepted rows of a held upload before those of this file; they have no place in it."""
     for table in versionfile.tables(path):
         nowhere = np.zeros(table.num_rows, dtype=np.int64)
-        sifted.stage.add(versionfile.shaped(table, schema), nowhere, None, None)
+        sifted.stage.add(stage.Staged(versionfile.shaped(table, schema), nowhere))
         sifted.read += table.num_rows

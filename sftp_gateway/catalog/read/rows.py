@@ -19,9 +19,9 @@ from sftp_gateway.catalog.read import bounds, careful, encoding, footer
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.encoding import Recoded
 from sftp_gateway.catalog.read.records import Records
-from sftp_gateway.catalog.read.source import Block, Reject, Tally
+from sftp_gateway.catalog.read.source import Block, Known, Marks, Reject, Sieve, Tally
 
-_CLEAN, _REPAIRED, _REJECT, _BLANK, _SKIPPED = range(5)
+_CLEAN, _REPAIRED, _REJECT, _BLANK, _SKIPPED, _KNOWN = range(6)
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 Kinds = npt.NDArray[np.int8]
 
@@ -49,6 +49,11 @@ class Stretch:
     """Known to be UTF-8 throughout."""
     ours: int = 0
     """How many of the last columns are ours, in a correction file: people do not count them."""
+    sieve: Sieve | None = None
+    marks: Marks | None = None
+    """Of every record, if there is a sieve."""
+    places: npt.NDArray[np.int64] | None = None
+    """Where the rows of records are known, -1 where they are not."""
     kinds: Kinds = field(default_factory=lambda: np.zeros(0, np.int8))
     why: dict[int, Finding] = field(default_factory=dict)
     """What is said of a record that is rejected or repaired."""
@@ -73,11 +78,23 @@ class Stretch:
 def block(stretch: Stretch, tally: Tally, *, final: bool) -> Block:
     """Read the cells of a stretch, count it and make its block; `final`: footers at its end are skipped."""
     _classify(stretch)
+    if stretch.sieve is not None:
+        _sieve(stretch, stretch.sieve, final=final)
     while not _parse(stretch):
         pass
     if final:
         _skip_footer(stretch, tally)
     return _assemble(stretch, tally)
+
+
+def _sieve(stretch: Stretch, sieve: Sieve, *, final: bool) -> None:
+    """Keep back the clean records whose rows are known; at the end of a file all are read, for a footer is looked for."""
+    records = stretch.records
+    stretch.marks = sieve.marks(stretch.text.data, records.start, records.stop)
+    if final:
+        return
+    stretch.places = sieve.places(stretch.marks)
+    stretch.kinds[(stretch.places >= 0) & (stretch.kinds == _CLEAN)] = _KNOWN
 
 
 def _classify(stretch: Stretch) -> None:
@@ -295,7 +312,9 @@ def _tell_apart_anew(stretch: Stretch, index: int) -> bool:
     stretch.records = records.replaced(index, anew)
     stretch.why.clear()
     stretch.cells.clear()
-    _classify(stretch)
+    _classify(stretch)  # all are read now: `places` is of the records as they were told apart before
+    if stretch.sieve is not None:
+        stretch.marks = stretch.sieve.marks(stretch.text.data, stretch.records.start, stretch.records.stop)
     return True
 
 
@@ -374,7 +393,16 @@ def _assemble(stretch: Stretch, tally: Tally) -> Block:
         data_offset=place.offset,
         rejects=rejects,
         notes=tuple(finding(index) for index in noted),
+        marks=None if stretch.marks is None else stretch.marks[readable],
+        known=_known(stretch, line, offset),
     )
+
+
+def _known(stretch: Stretch, line: npt.NDArray[np.int64], offset: npt.NDArray[np.int64]) -> Known | None:
+    index = np.flatnonzero(stretch.kinds == _KNOWN)
+    if stretch.places is None or not len(index):
+        return None
+    return Known(index + stretch.place.row + 1, line[index], offset[index], stretch.places[index])
 
 
 def _tell_repeated_header(stretch: Stretch, tally: Tally) -> None:
@@ -386,13 +414,13 @@ def _tell_repeated_header(stretch: Stretch, tally: Tally) -> None:
 
 def _count(stretch: Stretch, tally: Tally, sizes: npt.NDArray[np.int64]) -> None:
     kinds = stretch.kinds
-    counts = np.bincount(kinds, minlength=5)
-    totals = np.bincount(kinds, weights=sizes, minlength=5).astype(np.int64).tolist()
-    tally.readable += int(counts[_CLEAN] + counts[_REPAIRED])
+    counts = np.bincount(kinds, minlength=6)
+    totals = np.bincount(kinds, weights=sizes, minlength=6).astype(np.int64).tolist()
+    tally.readable += int(counts[_CLEAN] + counts[_REPAIRED] + counts[_KNOWN])
     tally.rejected += int(counts[_REJECT])
     tally.blank += int(counts[_BLANK])
     tally.skipped += int(counts[_SKIPPED])
-    tally.readable_bytes += totals[_CLEAN] + totals[_REPAIRED]
+    tally.readable_bytes += totals[_CLEAN] + totals[_REPAIRED] + totals[_KNOWN]
     tally.rejected_bytes += totals[_REJECT]
     tally.blank_bytes += totals[_BLANK]
     tally.skipped_bytes += totals[_SKIPPED]
