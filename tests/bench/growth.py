@@ -11,7 +11,6 @@ from tests.bench import measure, rows
 from tests.bench.jobs import Gateway
 
 CHUNK_BYTES = 1 << 20
-TOLERANT = ("guards.reject_share=1",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def _variants(count: int) -> list[Variant]:
     return [
         Variant("1 % bad", first(), following()),
         Variant("none bad", first(0), following(0)),
-        Variant("all bad", first(0), following(1), settings=TOLERANT),
+        Variant("all bad", first(0), following(1)),
         Variant("shuffled", first(), following(), shuffle=True),
         Variant("40 columns", first(), following(), wide=True, settings=("unknown_columns=keep",)),
     ]

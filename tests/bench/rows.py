@@ -103,7 +103,7 @@ def write(path: Path, rows: Iterator[str], *, shuffle: bool = False, wide: bool 
     with path.open("w", encoding="utf-8", newline="") as out:
         more = [f"note_{number:02d}" for number in range(MORE)] if wide else []
         out.write(",".join([HEADER, *more]) + "\n")
-        for number, line in enumerate(lines):
+        for line in lines:
             out.write(line + (_notes(zlib.crc32(line[:13].encode())) if wide else "") + "\n")
 
 
