@@ -62,16 +62,16 @@ class Writer:
 def fetch(connection: Connection, new: pa.Schema, base: pa.Schema, *, keep: str) -> None:
     """Copy the rows that are needed whole, in the columns of `new` and `base`, to `fresh` and `old`.
 
-    `fresh`: those of `live` that update a product. `old`: those of `base_rows` that are updated or deleted,
+    `fresh`: those of `open_live` that update a product. `old`: those of `open_base` that are updated or deleted,
     or that stay although they are absent, as `keep` (SQL over `kept`) says.
     """
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {_listed(new)} FROM live WHERE _pos IN "  # noqa: S608 - names are quoted
+        f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {_listed(new)} FROM open_live WHERE _pos IN "  # noqa: S608 - names are quoted
         "(SELECT pos FROM pairs WHERE pos IS NOT NULL AND bpos IS NOT NULL AND NOT removes)"
     )
     connection.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE old AS SELECT {_listed(base)} FROM base_rows WHERE _pos IN (
+        CREATE OR REPLACE TEMP TABLE old AS SELECT {_listed(base)} FROM open_base WHERE _pos IN (
             SELECT bpos FROM pairs WHERE pos IS NOT NULL AND bpos IS NOT NULL
             UNION ALL SELECT bpos FROM kept WHERE {keep})
         """  # noqa: S608 - the condition is ours

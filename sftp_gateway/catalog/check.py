@@ -5,6 +5,7 @@ figures that `finish` reports on are shared. Serves run (full files) and merge (
 """
 
 import threading
+from collections.abc import Collection
 
 import numpy as np
 
@@ -86,6 +87,16 @@ class Checker:
             for name, count in checked.filled.items():
                 self._filled[name] += count
         return checked
+
+    def add_known(self, rows: int, filled: Collection[str]) -> None:
+        """Count rows that were known and so not checked, and the columns that are filled in in some of them."""
+        self._rows += rows
+        for name in filled:
+            self._filled[name] += 1
+
+    def is_filled(self, name: str) -> bool:
+        """Whether a column was filled in in any row so far."""
+        return self._filled[name] > 0
 
     def finish(self) -> list[Finding]:
         """Say what only the whole file shows: expected columns that were blank in every row."""

@@ -52,6 +52,8 @@ class Sides:
     new: pa.Schema
     base: pa.Schema
     full: bool
+    gone: Positions
+    """Staged rows that do not count, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +159,12 @@ def _first(sides: Sides, writer: changes.Writer) -> Decision:
 def _next(sides: Sides, base: Base, writer: changes.Writer, judge_rejects: bool) -> Decision:
     sides = _slim(sides, base)
     job, connection = sides.job, sides.connection
+    carry = sides.sifted.carry
+    narrowed = carry is not None and sides.full and carry.narrow(connection, sides.gone)
     rejected = sides.sifted.rejected > 0
-    found = diff.compare(connection, sides.new, sides.base, job.schema.key, full=sides.full, rejected=rejected)
+    found = diff.compare(
+        connection, sides.new, sides.base, job.schema.key, full=sides.full, rejected=rejected, narrowed=narrowed
+    )
     removals, withheld, since = _judge_removals(sides, found) if sides.full else (None, 0, None)
     moves = _tell(sides, writer, withhold=bool(withheld))
     difference = dataclasses.replace(found, removed=0 if withheld else found.removed)

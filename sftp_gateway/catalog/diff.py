@@ -4,6 +4,7 @@ Products pair by key, then by a 64-bit hash of the typed values that are compare
 different hashes are looked at column by column (`changes`). The hash lives for one comparison: DuckDB
 does not promise it stable between releases. A changed row is missed with chance 2**-64.
 
+Looks at `open_live` and `open_base` only: `live` and `base_rows` without rows known to be equal, if some are.
 Leaves in the connection: `pairs(pos, bpos, k)` of products that differ (one side null: new or absent;
 `removes` true: `_op` = delete), `kept(bpos, k, retained)` of absent ones in full mode.
 """
@@ -111,13 +112,23 @@ def fingerprint(columns: Sequence[str | None]) -> str:
 
 
 def compare(  # noqa: PLR0913 - two sides and how to pair them
-    connection: Connection, new: pa.Schema, base: pa.Schema, key: Sequence[str], *, full: bool, rejected: bool
+    connection: Connection,
+    new: pa.Schema,
+    base: pa.Schema,
+    key: Sequence[str],
+    *,
+    full: bool,
+    rejected: bool,
+    narrowed: bool = False,
 ) -> Difference:
     """Compare `live` with `base_rows`; `rejected(key)` holds keys of rejected rows where `rejected`.
 
     `full`: products absent from `live` are removed or retained; else left alone, and rows of `live`
-    whose `_deleted` is true delete theirs.
+    whose `_deleted` is true delete theirs. `narrowed`: `open_live` and `open_base` are made already.
     """
+    if not narrowed:
+        connection.execute("CREATE OR REPLACE TEMP VIEW open_live AS SELECT * FROM live")
+        connection.execute("CREATE OR REPLACE TEMP VIEW open_base AS SELECT * FROM base_rows")
     _pair(connection, new, base, key, full=full)
     created, updated, deleted, absent = engine.one(
         connection,
@@ -146,10 +157,10 @@ def _pair(  # noqa: PLR0913 - two sides and how to pair them
         CREATE OR REPLACE TEMP TABLE differing AS
         SELECT n.pos, b.pos AS bpos, coalesce(n.removes, false) AS removes
         FROM (SELECT {new_key if exact else f"hash({new_key})"} AS hk, n._pos AS pos, {deleted} AS removes,
-                     {fingerprint([c.new for c in columns])} AS h FROM live n) n
+                     {fingerprint([c.new for c in columns])} AS h FROM open_live n) n
         {"FULL" if full else "LEFT"} JOIN
              (SELECT {base_key if exact else f"hash({base_key})"} AS hk, b._pos AS pos,
-                     {fingerprint([c.base for c in columns])} AS h FROM base_rows b) b
+                     {fingerprint([c.base for c in columns])} AS h FROM open_base b) b
         ON n.hk = b.hk
         WHERE n.h IS DISTINCT FROM b.h OR (n.removes AND b.pos IS NOT NULL)
         """  # noqa: S608 - names are quoted by `identifier`
@@ -159,7 +170,7 @@ def _pair(  # noqa: PLR0913 - two sides and how to pair them
         CREATE OR REPLACE TEMP TABLE pairs AS
         SELECT d.pos, d.bpos, CASE WHEN d.pos IS NULL THEN {base_key} ELSE {new_key} END AS k, d.removes,
                d.pos IS NOT NULL AND d.bpos IS NOT NULL AND {new_key} <> {base_key} AS collides
-        FROM differing d LEFT JOIN live n ON n._pos = d.pos LEFT JOIN base_rows b ON b._pos = d.bpos
+        FROM differing d LEFT JOIN open_live n ON n._pos = d.pos LEFT JOIN open_base b ON b._pos = d.bpos
         """  # noqa: S608 - names are quoted by `identifier`
     )
     if not exact and engine.one(connection, "SELECT count(*) FROM pairs WHERE collides") != (0,):

@@ -63,6 +63,14 @@ def open_large(readable: Sequence[Path], scratch: Path, *, memory_bytes: int, th
         connection.close()
 
 
+def open_hashing() -> Connection:
+    """Give a connection that only computes: one thread, no file, no memory to speak of."""
+    connection = duckdb.connect(":memory:", config={**_FENCE, "memory_limit": "64MB", "threads": 1})
+    connection.execute("SET temp_directory = ''")
+    connection.execute("SET enable_external_access = false")
+    return connection
+
+
 def give_back_memory() -> None:
     """Hand memory that reading and checking no longer need back to the system, before DuckDB takes its share.
 

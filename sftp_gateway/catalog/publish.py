@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sftp_gateway.catalog import diff, engine, report, stage, versionfile
+from sftp_gateway.catalog import diff, engine, met, report, stage, versionfile
 from sftp_gateway.catalog.engine import Connection, identifier
 from sftp_gateway.catalog.job import Made
 from sftp_gateway.catalog.stage import Positions
@@ -44,9 +44,10 @@ def version_schema(new: pa.Schema, base: pa.Schema, *, full: bool) -> pa.Schema:
     """Give the columns of the version: the file's, and in modes that leave products alone theirs too."""
     fields = [field for field in new if field.name not in ("_deleted", "_pos")]
     if not full:
-        fields += [field for field in base if field.name not in new.names]
+        fields += [field for field in base if field.name not in new.names and field.name != met.RAW]
     shown = [field for field in fields if not field.name.startswith(diff.HIDDEN)]
-    return pa.schema(shown + [field for field in fields if field.name.startswith(diff.HIDDEN)])
+    hidden = [field for field in fields if field.name.startswith(diff.HIDDEN)]
+    return pa.schema(shown + hidden, new.metadata if full else None)
 
 
 def write_full(
@@ -81,7 +82,10 @@ def withheld(connection: Connection, schema: pa.Schema) -> Iterator[pa.Table]:
 def _old(connection: Connection, condition: str, schema: pa.Schema) -> Iterator[pa.Table]:
     query = f"SELECT old.* FROM old JOIN kept ON old._pos = kept.bpos WHERE {condition} ORDER BY old._pos"  # noqa: S608 - ours
     for batch in engine.reader(connection, query):
-        yield versionfile.shaped(pa.Table.from_batches([batch]), schema)
+        table = pa.Table.from_batches([batch])
+        if met.RAW in table.column_names:  # under today's terms its bytes may mean something else
+            table = table.drop_columns([met.RAW])
+        yield versionfile.shaped(table, schema)
 
 
 def write_merged(

@@ -9,7 +9,7 @@ receipt and error file. Writes into `job.out` only; the parent makes true what i
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pyarrow as pa
@@ -29,13 +29,16 @@ from sftp_gateway.catalog import (
     publish,
     report,
     result,
+    reuse,
     sift,
 )
 from sftp_gateway.catalog.decide import Decision, Rows
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.job import Job, Lookup, Made, Outcome, Progress
+from sftp_gateway.catalog.judgement import CURRENCY
 from sftp_gateway.catalog.plan import Plan
 from sftp_gateway.catalog.read import opening
+from sftp_gateway.catalog.read.delimited import DelimitedSource
 from sftp_gateway.catalog.read.source import Block, Hints, Source
 from sftp_gateway.errors import Incomplete, Refused
 from sftp_gateway.upload import Mode, State
@@ -115,35 +118,60 @@ class _Run:
         )
 
     def _pass(self, source: Source, mapping: headers.Mapping) -> check.Checker:
-        """Run all blocks; once more with evidence from the whole file if a value needs it."""
+        """Run all blocks; once more with evidence from the whole file if a value needs it, or if known rows leave a doubt."""
         evidence: Any = None
+        reuses = True
         while True:
             checker = self._checker(mapping, evidence)
             try:
-                self._pass_once(source, mapping, checker)
+                self._pass_once(source, mapping, checker, evidence, reuses=reuses)
             except check.NeedsEvidence:
-                assert self.writer is not None
-                self.writer.finish()
                 found = check.survey(source, mapping, self.job.schema, self.job.settings)
                 evidence = original.completed(found, self.job, self.plan, self.lookup, self._hints())
-                self.sifted.close()
-                self.sifted = sift.start(self.scratch)
-                continue
-            return checker
+            else:
+                if self._counts_known(checker, mapping):
+                    return checker
+                reuses = False
+            assert self.writer is not None
+            self.writer.finish()
+            self.sifted.close()
+            self.sifted = sift.start(self.scratch)
+
+    def _counts_known(self, checker: check.Checker, mapping: headers.Mapping) -> bool:
+        """Count the rows that were not checked; False if it cannot be told whether an expected column is blank in all."""
+        carry, filled = self.sifted.carry, self.sifted.stage.filled
+        if carry is None or not carry.known:
+            return True
+        expected = [column for column in self.job.schema.columns if column.expected and column.name in mapping.columns]
+        # These may be filled in by us, so that the row does not tell whether the sender did.
+        ours = [c for c in expected if checker.terms.default(c) is not None or c.name == CURRENCY]
+        checker.add_known(carry.known, [c.name for c in expected if c not in ours and filled.get(c.name)])
+        return all(checker.is_filled(column.name) for column in ours)
 
     def _checker(self, mapping: headers.Mapping, evidence: Any) -> check.Checker:
         job = self.job
         return check.Checker(job.schema, job.settings, mapping, self.plan.rows, job.brand, evidence)
 
-    def _pass_once(self, source: Source, mapping: headers.Mapping, checker: check.Checker) -> None:
+    def _pass_once(
+        self, source: Source, mapping: headers.Mapping, checker: check.Checker, evidence: Any, *, reuses: bool
+    ) -> None:
         self.writer = writer = corrections.CorrectionWriter(source, self.job.upload, self.job.out, self.base_name)
         key = self.job.schema.key
         with merge.opened(self.job, self.plan, source, checker, self.scratch) as judge:
             if self.plan.joins is not None:
                 sift.join(self.sifted, self.plan.joins, judge.schema())
+            elif reuses and self._tells_bytes(source):
+                own = result.rules(self.job.schema, self.job.settings)
+                marked = reuse.terms(self.job, own, source, evidence)
+                self.sifted.carry = reuse.opened(self.job, marked, source, judge.schema(), self.scratch)
             check_block = self._stale(judge.check, key)
             for block in sift.file(self.sifted, source, check_block, keys.Reader(mapping, key), writer):
                 self._tell(block)
+
+    def _tells_bytes(self, source: Source) -> TypeGuard[DelimitedSource]:
+        """Whether a record's bytes alone make its row, in a file that is large enough for that to be worth knowing."""
+        whole = self.plan.rows is Mode.FULL and not self.plan.is_correction and not source.correction_of
+        return whole and isinstance(source, DelimitedSource) and source.encoding.total_bytes >= reuse.LEAST_BYTES
 
     def _stale(
         self, check_block: Callable[[Block], check.Checked], key: tuple[str, ...]
@@ -177,7 +205,7 @@ class _Run:
             paths = publish.Paths((job.base.number if job.base else 0) + 1, job.out)
             with changes.Writer(paths.changes, paths.changes_csv) as writer:
                 full = self.plan.absent_goes
-                sides = decide.Sides(connection, job, self.sifted, staged.schema, base_schema, full)
+                sides = decide.Sides(connection, job, self.sifted, staged.schema, base_schema, full, self.rows.gone)
                 decision = decide.decide(sides, writer, judge_rejects=full or not self.plan.is_correction)
             self.clock.seconds["diff"] += time.perf_counter() - begun
             return self._publish(connection, decision, paths, base_schema)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog import findings, keys, lane, spool, stage, versionfile
+from sftp_gateway.catalog import findings, keys, lane, reuse, spool, stage, versionfile
 from sftp_gateway.catalog.read.source import Block, Reject, Source
 from sftp_gateway.catalog.typed import ROW, Checked
 
@@ -47,10 +47,14 @@ class Sifted:
     unkeyed: int = 0
     rejected_rows: list[int] = field(default_factory=list)
     """Numbers of the first rejected rows, for people."""
+    carry: reuse.Carry | None = None
+    """Known rows on their way from the current version, where the file's bytes can tell them."""
     seconds: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "check": 0.0})
 
     def close(self) -> None:
         """Delete what is left on disk."""
+        if self.carry is not None:
+            self.carry.close()
         self.stage.close()
         self.findings.remove()
         self.rejected_keys.remove()
@@ -72,23 +76,49 @@ def file(
 
     Raises errors.Refused or Incomplete when the reader finds that the file cannot be used.
     """
-    with contextlib.closing(_checked(sifted, source, check)) as stream:
-        for block, checked in stream:
-            _take(sifted, block, checked, key_of, corrections)
-            yield block
+    with contextlib.closing(_judged(sifted, source, check, key_of)) as stream:
+        for done in stream:
+            _take(sifted, done, corrections)
+            yield done.block
 
 
-def _checked(sifted: Sifted, source: Source, check: Check) -> Generator[tuple[Block, Checked], None, None]:
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A block checked: all findings of it, and its accepted rows in the order of the file."""
+
+    block: Block
+    checked: Checked
+    broken: list[str]
+    """The keys of its records that cannot be read, blank where there is none."""
+    found: pa.Table
+    rows: stage.Staged
+
+
+def _judged(sifted: Sifted, source: Source, check: Check, key_of: keys.Reader) -> Generator[_Done, None, None]:
     """Check blocks in one thread while another reads; `read` and `check` seconds are time at work."""
 
-    def pairs() -> Iterator[tuple[Block, Checked]]:
-        for block in lane.ahead(_timed(source.blocks(), sifted.seconds)):
+    def done() -> Iterator[_Done]:
+        for block in lane.ahead(_timed((sifted.carry or source).blocks(), sifted.seconds)):
             begun = time.perf_counter()
             checked = check(block)
+            broken = [key_of.of(reject.cells) for reject in block.rejects]
+            found = _findings(block, checked, broken)
+            one = _Done(block, checked, broken, found, _staged(sifted, block, checked, found))
             sifted.seconds["check"] += time.perf_counter() - begun
-            yield block, checked
+            yield one
 
-    return lane.ahead(pairs())
+    return lane.ahead(done())
+
+
+def _staged(sifted: Sifted, block: Block, checked: Checked, found: pa.Table) -> stage.Staged:
+    kept = checked.accepted
+    rows = stage.Staged(
+        checked.good.drop_columns([ROW]),
+        block.row[kept],
+        None if block.line is None else block.line[kept],
+        None if block.offset is None else block.offset[kept],
+    )
+    return rows if sifted.carry is None else sifted.carry.joined(block, rows, found)
 
 
 def _timed(blocks: Iterator[Block], seconds: dict[str, float]) -> Iterator[Block]:
@@ -101,20 +131,13 @@ def _timed(blocks: Iterator[Block], seconds: dict[str, float]) -> Iterator[Block
         yield block
 
 
-def _take(sifted: Sifted, block: Block, checked: Checked, key_of: keys.Reader, corrections: Corrections) -> None:
-    kept = checked.accepted
-    sifted.stage.add(
-        checked.good.drop_columns([ROW]),
-        block.row[kept],
-        None if block.line is None else block.line[kept],
-        None if block.offset is None else block.offset[kept],
-    )
-    broken = [key_of.of(reject.cells) for reject in block.rejects]
-    found = _findings(block, checked, broken)
-    sifted.findings.add(found)
-    _count(sifted, block, checked, [key for key in broken if key])
+def _take(sifted: Sifted, done: _Done, corrections: Corrections) -> None:
+    block, checked = done.block, done.checked
+    sifted.stage.add(done.rows)
+    sifted.findings.add(done.found)
+    _count(sifted, block, checked, [key for key in done.broken if key])
     if len(checked.rejected) or block.rejects:
-        reasons = _reasons(found, block.row[checked.rejected])
+        reasons = _reasons(done.found, block.row[checked.rejected])
         corrections.add(block, checked.rejected, reasons, block.rejects)
 
 
@@ -135,7 +158,7 @@ def _by_row(table: pa.Table) -> pa.Table:
 
 
 def _count(sifted: Sifted, block: Block, checked: Checked, readable: list[str]) -> None:
-    sifted.read += len(block) + len(block.rejects)
+    sifted.read += len(block) + len(block.rejects) + (0 if block.known is None else len(block.known))
     sifted.rejected += len(checked.rejected) + len(block.rejects)
     room = NAMED_ROWS - len(sifted.rejected_rows)
     if room > 0:
@@ -219,5 +242,5 @@ def join(sifted: Sifted, path: Path, schema: pa.Schema) -> None:
     """Put the accepted rows of a held upload before those of this file; they have no place in it."""
     for table in versionfile.tables(path):
         nowhere = np.zeros(table.num_rows, dtype=np.int64)
-        sifted.stage.add(versionfile.shaped(table, schema), nowhere, None, None)
+        sifted.stage.add(stage.Staged(versionfile.shaped(table, schema), nowhere))
         sifted.read += table.num_rows

@@ -5,6 +5,7 @@ the version, so that in the usual case no row is written twice. Serves run, uniq
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,16 @@ class Places:
         self.path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Accepted rows of a block, in order, and where they stand in the file."""
+
+    table: pa.Table
+    row: Positions
+    line: Positions | None = None
+    offset: Positions | None = None
+
+
 class Stage:
     """Accepted rows in file order. `add` all, then `finish`, then read."""
 
@@ -58,12 +69,13 @@ class Stage:
         self._held_bytes = 0
         self._writer: versionfile.Writer | None = None
 
-    def add(self, table: pa.Table, row: Positions, line: Positions | None, offset: Positions | None) -> None:
-        """Append rows with their places; all tables have one schema."""
+    def add(self, rows: Staged) -> None:
+        """Append rows; all tables have one schema."""
+        table = rows.table
         if not self._held and self._writer is None:
             self.schema = table.schema
         self.rows += table.num_rows
-        self.places.add(row, line, offset)
+        self.places.add(rows.row, rows.line, rows.offset)
         for name, column in zip(table.column_names, table.columns, strict=True):
             self.filled[name] = self.filled.get(name, 0) + table.num_rows - column.null_count
         if self._writer is not None:

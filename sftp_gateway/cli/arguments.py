@@ -80,7 +80,7 @@ def _brands(verbs: Verbs) -> None:
 
 
 def _uploads(verbs: Verbs) -> None:
-    ingest = _verb(verbs, "ingest", "uploads:ingest", "take a file as an upload of a brand, wait, print the receipt")
+    ingest = _verb(verbs, "ingest", "ingesting:ingest", "take a file as an upload of a brand, wait, print the receipt")
     ingest.add_argument("--brand", required=True, metavar="NAME")
     ingest.add_argument("--mode", choices=("full", "partial", "test"))
     ingest.add_argument("file", metavar="FILE")

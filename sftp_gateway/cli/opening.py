@@ -1,14 +1,14 @@
-"""What every verb opens: settings, store, files; as the owner of storage.root, never as root."""
+"""What every verb opens: settings, store, files; as the owner of storage.root (owner.py)."""
 
 import argparse
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sftp_gateway import blobs, config
-from sftp_gateway.errors import NotAllowed, NotFound
+from sftp_gateway.cli import owner
+from sftp_gateway.errors import NotFound
 from sftp_gateway.settings import Settings
 from sftp_gateway.store import database
 
@@ -22,20 +22,12 @@ class Opened:
     files: blobs.Files
 
 
-def settings(options: argparse.Namespace) -> Settings:
-    """Read the settings this call means, and become the owner of storage.root."""
-    loaded = config.load(options.config, os.environ)
-    _drop_root(loaded)
-    return loaded
-
-
 @contextlib.contextmanager
-def gateway(options: argparse.Namespace) -> Iterator[Opened]:
-    """Open store and files; the store is made if absent."""
-    loaded = settings(options)
-    loaded.storage.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not os.access(loaded.storage.root, os.W_OK | os.X_OK):
-        raise NotAllowed(f"{loaded.storage.root} belongs to another user; run this as its owner or as root")
+def gateway(options: argparse.Namespace, loaded: Settings | None = None) -> Iterator[Opened]:
+    """Open store and files; the store is made if absent. `loaded`: the settings, if they are known already."""
+    if loaded is None:
+        loaded = owner.settings(options)
+        owner.root(loaded)
     store = database.open_store(config.store_url(loaded))
     try:
         yield Opened(loaded, store, blobs.open_files(loaded.storage))
@@ -52,14 +44,3 @@ def moment(text: str | None, option: str) -> datetime | None:
     except ValueError:
         raise NotFound(f"{option}: {text!r} is no date; give 2026-01-31 or 2026-01-31T12:00:00Z") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _drop_root(loaded: Settings) -> None:
-    """Files must belong to the daemon's user, so a verb run as root becomes the owner of the root."""
-    if os.geteuid() != 0 or not loaded.storage.root.exists():
-        return
-    owner = loaded.storage.root.stat()
-    if owner.st_uid != 0:
-        os.setgroups([owner.st_gid])
-        os.setgid(owner.st_gid)
-        os.setuid(owner.st_uid)

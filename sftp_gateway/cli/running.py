@@ -7,7 +7,7 @@ import os
 import uvloop
 
 from sftp_gateway import config, logs
-from sftp_gateway.cli import opening
+from sftp_gateway.cli import owner
 from sftp_gateway.daemon import gateway
 from sftp_gateway.errors import NotFound
 
@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     roles = frozenset(role.strip() for role in options.only.split(",") if role.strip())
     if not roles or roles - frozenset(ROLES):
         raise NotFound(f"--only {options.only}: give some of {','.join(ROLES)}")
-    settings = opening.settings(options)
+    settings = owner.settings(options)
     logs.configure(settings.log.level, settings.log.format)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(gateway.run(settings, roles, reload=lambda: config.load(options.config, os.environ)))

@@ -1,45 +1,41 @@
-"""`ingest`, `uploads`, `upload`, `approve`, `refuse`, `retry`: uploads from the shell."""
+"""`uploads`, `upload`, `approve`, `refuse`, `retry`: uploads from the shell."""
 
 import argparse
-import hashlib
 import os
-import uuid
 from pathlib import Path
 
-from sftp_gateway import blobs, receipt
+from sftp_gateway import receipt
 from sftp_gateway.cli import opening, output
-from sftp_gateway.errors import NotFound, Refused
-from sftp_gateway.store import brands, uploads
+from sftp_gateway.cli.copying import Copy
+from sftp_gateway.errors import NotFound
+from sftp_gateway.settings import Settings
+from sftp_gateway.store import brands, uploads, workers
 from sftp_gateway.upload import Mode, State, Upload, read_states
 from sftp_gateway.worker import errand
 from sftp_gateway.worker.crew import Crew
 
-CHUNK_BYTES = 1 << 20
 ENDED_BADLY = frozenset({State.REFUSED, State.HELD, State.FAILED, State.UNFINISHED})
 
 
-def ingest(options: argparse.Namespace) -> int:
-    """Take a file in, wait for its turn, print the receipt. 1 if it did not get through."""
-    path = Path(options.file)
-    if not path.is_file():
-        raise NotFound(f"{path}: no such file")
-    with opening.gateway(options) as opened:
+def take(options: argparse.Namespace, settings: Settings, copy: Copy, children: Crew, progress: output.Progress) -> int:
+    """Make a copied file an upload, wait for its turn (worked off by `children` if no worker lives), print the receipt."""
+    with opening.gateway(options, settings) as opened:
         brand = brands.get(opened.store, options.brand)
-        with errand.prepared(opened.store, opened.settings) as children:
-            progress = output.Progress(path.name)
-            sha256, size = _take_in(path, opened, progress)
-            upload = uploads.receive(
-                opened.store,
-                brand=options.brand,
-                mode=Mode(options.mode or brand.settings.mode or "full"),
-                path=path.name,
-                sha256=sha256,
-                bytes=size,
-                via="cli",
-                complete=True,
-                received_at=opened.store.now(),
-            )
-            return _wait(opened, upload, options, progress, children)
+        if workers.alive(opened.store, "worker"):
+            children.close()
+        copy.keep()
+        upload = uploads.receive(
+            opened.store,
+            brand=options.brand,
+            mode=Mode(options.mode or brand.settings.mode or "full"),
+            path=Path(options.file).name,
+            sha256=copy.sha256,
+            bytes=copy.bytes,
+            via="cli",
+            complete=True,
+            received_at=opened.store.now(),
+        )
+        return _wait(opened, upload, options, progress, children)
 
 
 def listing(options: argparse.Namespace) -> None:
@@ -110,28 +106,6 @@ def retry(options: argparse.Namespace) -> int:
     with opening.gateway(options) as opened:
         upload = uploads.retry(opened.store, options.id, _who())
         return _wait(opened, upload, options, output.Progress(f"upload {upload.id}"))
-
-
-def _take_in(path: Path, opened: opening.Opened, progress: output.Progress) -> tuple[str, int]:
-    """Copy a file into the blobs, hashing it on the way; (sha256, bytes)."""
-    limit = opened.settings.limits.max_file_bytes
-    size = path.stat().st_size
-    if size > limit:
-        raise Refused("FILE_TOO_LARGE", f"{path.name} has {size:,} bytes; at most {limit:,} are taken")
-    digest = hashlib.sha256()
-    staged = opened.files.staging / f"ingest-{uuid.uuid4().hex}"
-    taken = 0
-    try:
-        with path.open("rb") as source, staged.open("xb") as target:
-            while chunk := source.read(CHUNK_BYTES):
-                digest.update(chunk)
-                target.write(chunk)
-                taken += len(chunk)
-                progress("taking in", taken / max(size, 1))
-        opened.files.keep(blobs.Area.SOURCES, digest.hexdigest(), staged)
-    finally:
-        staged.unlink(missing_ok=True)
-    return digest.hexdigest(), taken
 
 
 def _wait(

@@ -2,6 +2,7 @@
 
 import threading
 
+from sftp_gateway.settings import Worker as WorkerSettings
 from sftp_gateway.worker.message import Task
 from sftp_gateway.worker.nursery import Nursery
 from sftp_gateway.worker.watch import Bounds, Child, Ears, resident_bytes
@@ -11,6 +12,11 @@ TASKS_PER_CHILD = 200
 WARM_BYTES = 384 << 20
 """A child that kept more than that after its work is not kept warm."""
 DEAF = Ears(lookup=lambda _: None, progress=lambda *_: None, beat=lambda: None)
+
+
+def of(settings: WorkerSettings) -> "Crew":
+    """Make the children's side of this process; nothing is started before it is needed."""
+    return Crew(Bounds(settings.memory_bytes, settings.time_limit_seconds), warm=settings.processes)
 
 
 class Crew:

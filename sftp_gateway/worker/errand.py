@@ -12,24 +12,14 @@ from sftp_gateway.settings import Settings
 from sftp_gateway.store import jobs, uploads, versions, workers
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import SETTLED, Upload
+from sftp_gateway.worker import crew
 from sftp_gateway.worker.bench import Bench, Progress
 from sftp_gateway.worker.crew import Crew
-from sftp_gateway.worker.slots import crew, terms
+from sftp_gateway.worker.slots import terms
 
 WAIT_SECONDS = 0.1
 
 Found = TypeVar("Found")
-
-
-@contextlib.contextmanager
-def prepared(store: Store, settings: Settings) -> Iterator[Crew | None]:
-    """Lend children that are being got ready meanwhile, or None where a worker lives and has its own."""
-    if workers.alive(store, "worker"):
-        yield None
-        return
-    with contextlib.closing(crew(settings.worker)) as children:
-        children.start()
-        yield children
 
 
 def finish(  # noqa: PLR0913 - what a verb has opened, and what it waits for
@@ -43,7 +33,7 @@ def finish(  # noqa: PLR0913 - what a verb has opened, and what it waits for
 ) -> Upload:
     """Wait until nothing is to be done for an upload any more, and give it as it is then.
 
-    Where no worker lives, its brand's turn is worked off here (by `children`, if some are `prepared`),
+    Where no worker lives, its brand's turn is worked off here (by `children`, if some are given),
     what is before it included. Also waits for the release of its withheld removals. Raises Broken if
     that job failed, Unavailable.
     """
@@ -107,7 +97,7 @@ def _work_off(  # noqa: PLR0913, PLR0917 - what a verb has opened, and what it w
 @contextlib.contextmanager
 def _own_bench(store: Store, files: Files, settings: Settings, children: Crew | None) -> Iterator[Bench]:
     rules = terms(settings)
-    with contextlib.nullcontext(children) if children else contextlib.closing(crew(settings.worker)) as mine:
+    with contextlib.nullcontext(children) if children else contextlib.closing(crew.of(settings.worker)) as mine:
         yield Bench(store, files, mine, settings.worker, lambda: rules)
 
 

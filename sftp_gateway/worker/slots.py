@@ -15,12 +15,9 @@ from sftp_gateway import logs
 from sftp_gateway.catalog import schema
 from sftp_gateway.errors import Unavailable
 from sftp_gateway.settings import Settings
-from sftp_gateway.settings import Worker as WorkerSettings
 from sftp_gateway.store import jobs, workers
 from sftp_gateway.worker.bench import Bench
-from sftp_gateway.worker.crew import Crew
 from sftp_gateway.worker.turn import Terms
-from sftp_gateway.worker.watch import Bounds
 
 log = logs.get(__name__)
 
@@ -39,11 +36,6 @@ def terms(settings: Settings) -> Terms:
         threads=settings.worker.threads,
         small_bytes=settings.worker.small_bytes,
     )
-
-
-def crew(settings: WorkerSettings) -> Crew:
-    """Make the children's side of this process; nothing is started before it is needed."""
-    return Crew(Bounds(settings.memory_bytes, settings.time_limit_seconds), warm=settings.processes)
 
 
 class Worker:

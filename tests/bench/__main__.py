@@ -6,7 +6,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import jobs, latency, measure
+from tests.bench import growth, jobs, latency, measure
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
@@ -17,6 +17,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--files", type=int, default=40)
+    parser.add_argument("--growth", action="store_true", help="also bad rows, another order, more columns")
+    parser.add_argument("--large", type=int, metavar="ROWS", help="also a catalog of this size, once")
     options = parser.parse_args()
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
@@ -31,6 +33,10 @@ def main() -> None:
     ]
     with tempfile.TemporaryDirectory(prefix="sftp-gateway-bench-") as folder:
         parts += ["", "## The whole job", "", *jobs.whole_job(Path(folder), options.rows, options.rounds)]
+        if options.growth:
+            parts += ["", "## Growth", "", *growth.growth(Path(folder), options.rows, options.rounds)]
+        if options.large:
+            parts += ["", "## A large catalog", "", *growth.large(Path(folder), options.large)]
     parts += ["", "## A small file", "", *latency.small_files(options.files)]
     text = "\n".join(parts) + "\n"
     PAGE.write_text(text)

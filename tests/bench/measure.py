@@ -25,8 +25,8 @@ class Run:
     peak_bytes: int
 
 
-def run(command: Sequence[str], environ: Mapping[str, str] | None = None) -> Run:
-    """Run to the end; raises CalledProcessError with what it said when it fails."""
+def run(command: Sequence[str], environ: Mapping[str, str] | None = None, *, may_fail: bool = False) -> Run:
+    """Run to the end; raises CalledProcessError with what it said when it fails; `may_fail`: 1 is no failure."""
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ) as process:
         peak = _Peak(process.pid)
@@ -34,7 +34,7 @@ def run(command: Sequence[str], environ: Mapping[str, str] | None = None) -> Run
         said = process.communicate()[0]
         seconds = time.perf_counter() - began
         peak.stop()
-    if process.returncode:
+    if process.returncode and not (may_fail and process.returncode == 1):
         raise subprocess.CalledProcessError(process.returncode, command, said)
     return Run(seconds, peak.bytes)
 

@@ -7,6 +7,7 @@ Usage: python -m tests.bench.rows ROWS FIRST.csv NEXT.csv [--bad 0.01] [--shuffl
 
 import argparse
 import random
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ ACCENTED = ("Café Crème Tasse", "Señorita Größe", "運動靴 クラシッ�
 COLORS = ("Blue", "Graphite", "Ochre", "Forest", "White", "Night Black")
 SIZES = ("S", "M", "L", "XL", "42", "43.5")
 CATEGORIES = ("Outdoor > Shoes > Trail", "Clothing > Jackets > Rain", "Accessories > Hats", "Sports > Running")
+MORE = 26
 BAD = ("price", "digit", "blank", "quantity", "ragged")
 
 
@@ -88,16 +90,21 @@ def next_day(rows: int, bad: float) -> Iterator[str]:
         yield row(number, revision=0, bad=bad)
 
 
-def write(path: Path, rows: Iterator[str], *, shuffle: bool = False) -> None:
-    """Write a file of these rows under the header, LF at line ends."""
+def _notes(number: int) -> str:
+    return "".join(f",note {number % (97 + place)}" for place in range(MORE))
+
+
+def write(path: Path, rows: Iterator[str], *, shuffle: bool = False, wide: bool = False) -> None:
+    """Write a file of these rows under the header, LF at line ends; `wide`: with 26 more columns that no rule knows."""
     lines: Iterator[str] | list[str] = rows
     if shuffle:
         lines = list(rows)
         random.Random(1).shuffle(lines)
     with path.open("w", encoding="utf-8", newline="") as out:
-        out.write(HEADER + "\n")
+        more = [f"note_{number:02d}" for number in range(MORE)] if wide else []
+        out.write(",".join([HEADER, *more]) + "\n")
         for line in lines:
-            out.write(line + "\n")
+            out.write(line + (_notes(zlib.crc32(line[:13].encode())) if wide else "") + "\n")
 
 
 def main() -> None:

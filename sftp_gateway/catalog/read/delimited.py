@@ -9,7 +9,7 @@ from sftp_gateway.catalog.read import bounds, encoding, escaping, records, rows,
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.dialect import Dialect
 from sftp_gateway.catalog.read.encoding import Encoding, Recoded
-from sftp_gateway.catalog.read.source import Block, Format, Hints, Reject, Tally
+from sftp_gateway.catalog.read.source import Block, Format, Hints, Reject, Sieve, Tally
 from sftp_gateway.catalog.read.stretch import Place, Stretch, first_line_end
 from sftp_gateway.catalog.read.unpack import Packed, Readable
 
@@ -40,14 +40,17 @@ class DelimitedSource:
         """The byte order mark."""
         return self.encoding.mark
 
-    def blocks(self) -> Iterator[Block]:
-        """Read the records; Incomplete where the file ends inside quotes or in a short last row."""
+    def blocks(self, sieve: Sieve | None = None) -> Iterator[Block]:
+        """Read the records; Incomplete where the file ends inside quotes or in a short last row.
+
+        With a sieve, those whose rows are known are told of, not read.
+        """
         self.tally = Tally(
             skipped=self.skipped, skipped_bytes=self.before.offset, total_bytes=self.encoding.total_bytes
         )
         with self.packed.open() as file:
             unpack.skip(file, self.before.offset)
-            blocks = _Reading(self, file).blocks()
+            blocks = _Reading(self, file, sieve).blocks()
             yield from map(escaping.unescaped, blocks) if self.correction_of else blocks
         if self.tally.readable + self.tally.rejected == 0:
             raise errors.Refused("FILE_EMPTY", "The file has a header but no rows.", "Send a file with products.")
@@ -119,8 +122,8 @@ def _last_line(text: bytes) -> int:
 class _Reading:
     """One pass over the records of a file."""
 
-    def __init__(self, source: DelimitedSource, file: Readable) -> None:
-        self.source, self.file = source, file
+    def __init__(self, source: DelimitedSource, file: Readable, sieve: Sieve | None) -> None:
+        self.source, self.file, self.sieve = source, file, sieve
         self.place = replace(source.before)
         named = [place for place, name in enumerate(source.headers, 1) if name.strip()]
         self.spare = len(source.headers) - max(named, default=0)
@@ -175,6 +178,7 @@ class _Reading:
             spare=self.spare,
             clean=self.source.encoding.clean,
             ours=sum(name.strip() in escaping.OURS for name in self.source.headers) * self.source.correction_of,
+            sieve=self.sieve,
         )
         block = rows.block(stretch, self.source.tally, self.other, final=text.final)
         self._check_end(text, found)

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds, parsing, tail
-from sftp_gateway.catalog.read.source import Block, Reject, Tally
-from sftp_gateway.catalog.read.stretch import BLANK, CLEAN, REJECT, REPAIRED, SKIPPED, Stretch
+from sftp_gateway.catalog.read.source import Block, Known, Reject, Sieve, Tally
+from sftp_gateway.catalog.read.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch
 
 _QUOTE_REPAIRED = "A quote stands where none may; only one reading gives the header's columns, and it was taken."
 
@@ -25,13 +25,27 @@ def block(stretch: Stretch, tally: Tally, other: tail.Other, *, final: bool) -> 
     `other` remembers from stretch to stretch whether the rows are those of another table.
     """
     _classify(stretch)
+    if stretch.sieve is not None:
+        _sieve(stretch, stretch.sieve, final=final)
     while not parsing.parse(stretch):
-        if not len(stretch.kinds):  # the records are others now
+        if not len(stretch.kinds):  # the records are others now, and all are read
             _classify(stretch)
+            if stretch.sieve is not None:
+                stretch.marks = stretch.sieve.marks(stretch.text.data, stretch.records.start, stretch.records.stop)
     tail.skip_tables(stretch, tally, other)
     if final:
         tail.skip_footer(stretch, tally)
     return _assemble(stretch, tally)
+
+
+def _sieve(stretch: Stretch, sieve: Sieve, *, final: bool) -> None:
+    """Keep back the clean records whose rows are known; at the end of a file all are read, for a footer is looked for."""
+    records = stretch.records
+    stretch.marks = sieve.marks(stretch.text.data, records.start, records.stop)
+    if final:
+        return
+    stretch.places = sieve.places(stretch.marks)
+    stretch.kinds[(stretch.places >= 0) & (stretch.kinds == CLEAN)] = KNOWN
 
 
 def _classify(stretch: Stretch) -> None:
@@ -123,7 +137,16 @@ def _assemble(stretch: Stretch, tally: Tally) -> Block:
         rejects=rejects,
         notes=tuple(finding(index) for index in noted),
         reshaped=frozenset(np.searchsorted(readable, sorted(stretch.reshaped)).tolist()),
+        marks=None if stretch.marks is None else stretch.marks[readable],
+        known=_known(stretch, line, offset),
     )
+
+
+def _known(stretch: Stretch, line: npt.NDArray[np.int64], offset: npt.NDArray[np.int64]) -> Known | None:
+    index = np.flatnonzero(stretch.kinds == KNOWN)
+    if stretch.places is None or not len(index):
+        return None
+    return Known(index + stretch.place.row + 1, line[index], offset[index], stretch.places[index])
 
 
 def _unpadded(column: pa.Array) -> pa.Array:
@@ -139,13 +162,13 @@ def _tell_repeated_header(stretch: Stretch, tally: Tally) -> None:
 
 def _count(stretch: Stretch, tally: Tally, sizes: npt.NDArray[np.int64]) -> None:
     kinds = stretch.kinds
-    counts = np.bincount(kinds, minlength=5)
-    totals = np.bincount(kinds, weights=sizes, minlength=5).astype(np.int64).tolist()
-    tally.readable += int(counts[CLEAN] + counts[REPAIRED])
+    counts = np.bincount(kinds, minlength=6)
+    totals = np.bincount(kinds, weights=sizes, minlength=6).astype(np.int64).tolist()
+    tally.readable += int(counts[CLEAN] + counts[REPAIRED] + counts[KNOWN])
     tally.rejected += int(counts[REJECT])
     tally.blank += int(counts[BLANK])
     tally.skipped += int(counts[SKIPPED])
-    tally.readable_bytes += totals[CLEAN] + totals[REPAIRED]
+    tally.readable_bytes += totals[CLEAN] + totals[REPAIRED] + totals[KNOWN]
     tally.rejected_bytes += totals[REJECT]
     tally.blank_bytes += totals[BLANK]
     tally.skipped_bytes += totals[SKIPPED]

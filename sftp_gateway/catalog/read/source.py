@@ -59,6 +59,35 @@ class Reject:
     cells: tuple[str, ...] = ()
 
 
+Marks = npt.NDArray[np.uint64]
+"""A hash of each record's bytes, line end included."""
+
+
+class Sieve(Protocol):
+    """Tells which records need not be read because their rows are known (`catalog.reuse`)."""
+
+    def marks(self, data: bytes, start: Rows, stop: Rows) -> Marks:
+        """Hash records that follow one another, each [start, stop)."""
+        ...
+
+    def places(self, marks: Marks) -> Rows:
+        """Give where the row of each record is known, -1 where it is not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Records of a block that were not read: where they stand, and `place`: where their rows are known."""
+
+    row: Rows
+    line: Rows
+    offset: Rows
+    place: Rows
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """Consecutive records of a file, in order.
@@ -82,6 +111,10 @@ class Block:
     """Findings about rows kept or blank: ROW_QUOTE_REPAIRED, ROW_BLANK."""
     reshaped: frozenset[int] = frozenset()
     """Rows that were not separated as the header is: their bytes cannot be put under it again."""
+    marks: Marks | None = None
+    """Of each row, where a sieve asked for them."""
+    known: Known | None = None
+    """Records that a sieve kept back: they are none of the block's rows."""
 
     def __len__(self) -> int:
         return len(self.row)

@@ -12,8 +12,10 @@ from sftp_gateway.catalog.read import bounds, mending
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.encoding import Recoded
 from sftp_gateway.catalog.read.records import Records
+from sftp_gateway.catalog.read.source import Marks, Sieve
 
-CLEAN, REPAIRED, REJECT, BLANK, SKIPPED = range(5)
+CLEAN, REPAIRED, REJECT, BLANK, SKIPPED, KNOWN = range(6)
+"""`KNOWN`: clean, and kept back by the sieve."""
 Kinds = npt.NDArray[np.int8]
 
 
@@ -42,6 +44,11 @@ class Stretch:
     """Known to be UTF-8 throughout."""
     ours: int = 0
     """How many of the last columns are ours, in a correction file: people do not count them."""
+    sieve: Sieve | None = None
+    marks: Marks | None = None
+    """Of every record, if there is a sieve."""
+    places: npt.NDArray[np.int64] | None = None
+    """Where the rows of records are known, -1 where they are not."""
     kinds: Kinds = field(default_factory=lambda: np.zeros(0, np.int8))
     why: dict[int, Finding] = field(default_factory=dict)
     """What is said of a record that is rejected or repaired."""
@@ -116,6 +123,7 @@ class Stretch:
     def forget(self) -> None:
         """Begin anew with other records."""
         self.kinds = self.kinds[:0]
+        self.marks = self.places = None
         self.why.clear()
         self.cells.clear()
         self.reshaped.clear()

@@ -13,9 +13,11 @@ import pyarrow as pa
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds, footer, heading
 from sftp_gateway.catalog.read.source import Tally
-from sftp_gateway.catalog.read.stretch import BLANK, CLEAN, REJECT, REPAIRED, SKIPPED, Stretch, cells_of
+from sftp_gateway.catalog.read.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch, cells_of
 
 _BODY_ROWS = 20
+_FITS = (CLEAN, KNOWN)
+"""Kinds of records that have the header's columns as they are."""
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ def skip_tables(stretch: Stretch, tally: Tally, other: Other) -> None:
         cells = _cells(stretch, start)
         text = ", ".join(cells)[:80]
         row = stretch.place.row + start + 1
-        other.width, other.same = len(cells), kinds[start] == CLEAN
+        other.width, other.same = len(cells), kinds[start] in _FITS
         tally.late.append(Finding("FILE_FOOTER", f"Another table, from row {row} on ({text}), was skipped."))
         place = _leave(stretch, other, start)
     other.after_blank = _stands_free(stretch, count, other)
@@ -69,13 +71,13 @@ def _next_start(stretch: Stretch, place: int, other: Other) -> int | None:
 def _heads(stretch: Stretch, at: int) -> bool:
     """Whether record `at` heads a table that is not ours."""
     cells = [cell.encode() for cell in _cells(stretch, at)]
-    if stretch.kinds[at] not in (CLEAN, REJECT) or not heading.begins_table(cells):
+    if stretch.kinds[at] not in (*_FITS, REJECT) or not heading.begins_table(cells):
         return False
     if _is_ragged(stretch, at):
         return _is_ragged(stretch, at + 1) and len(_cells(stretch, at + 1)) == len(cells)
-    if stretch.kinds[at] != CLEAN:
+    if stretch.kinds[at] not in _FITS:
         return False
-    clean = np.flatnonzero(stretch.kinds == CLEAN)
+    clean = np.flatnonzero(np.isin(stretch.kinds, _FITS))
     place = int(np.searchsorted(clean, at))
     sides = clean[max(0, place - _BODY_ROWS) : place], clean[place + 1 : place + 1 + _BODY_ROWS]
     before, after = ([[cell.encode() for cell in _cells(stretch, index)] for index in side.tolist()] for side in sides)
@@ -94,7 +96,7 @@ def _leave(stretch: Stretch, other: Other, place: int) -> int:
     """Skip the rows of another table from `place` on; gives the first record that is none of them."""
     kinds = stretch.kinds
     while place < len(kinds):
-        ours = kinds[place] == SKIPPED if other.same else kinds[place] in (CLEAN, REPAIRED, SKIPPED)
+        ours = kinds[place] == SKIPPED if other.same else kinds[place] in (*_FITS, REPAIRED, SKIPPED)
         if ours:
             other.width, other.same = 0, False
             return place
@@ -122,9 +124,9 @@ def skip_footer(stretch: Stretch, tally: Tally) -> None:
             last -= 1
             continue
         ragged = kinds[last] == REJECT and stretch.why[last].code == "ROW_COLUMNS"
-        if not ragged and kinds[last] not in (CLEAN, REPAIRED):
+        if not ragged and kinds[last] not in (*_FITS, REPAIRED):
             break
-        cells = stretch.cells[last] if kinds[last] != CLEAN else cells_of(stretch.bytes_of(last), stretch.text)
+        cells = stretch.cells[last] if kinds[last] not in _FITS else cells_of(stretch.bytes_of(last), stretch.text)
         before = last > 0 and kinds[last - 1] == BLANK
         if not footer.is_footer(cells, stretch.text.width, after_blank=before, ragged=ragged):
             break

@@ -1,0 +1,33 @@
+"""Becomes the owner of storage.root, never root itself. Light: what waits for a database is not imported here."""
+
+import argparse
+import os
+
+from sftp_gateway import config
+from sftp_gateway.errors import NotAllowed
+from sftp_gateway.settings import Settings
+
+
+def settings(options: argparse.Namespace) -> Settings:
+    """Read the settings this call means, and become the owner of storage.root."""
+    loaded = config.load(options.config, os.environ)
+    _drop_root(loaded)
+    return loaded
+
+
+def root(loaded: Settings) -> None:
+    """Make storage.root if it is absent; NotAllowed if it is another user's."""
+    loaded.storage.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not os.access(loaded.storage.root, os.W_OK | os.X_OK):
+        raise NotAllowed(f"{loaded.storage.root} belongs to another user; run this as its owner or as root")
+
+
+def _drop_root(loaded: Settings) -> None:
+    """Files must belong to the daemon's user, so a verb run as root becomes the owner of the root."""
+    if os.geteuid() != 0 or not loaded.storage.root.exists():
+        return
+    owner = loaded.storage.root.stat()
+    if owner.st_uid != 0:
+        os.setgroups([owner.st_gid])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
