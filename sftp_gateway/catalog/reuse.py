@@ -39,12 +39,11 @@ _POS = pa.field("_pos", pa.int64())
 
 def terms(job: Job, rules: str, source: DelimitedSource, evidence: Evidence | None) -> bytes:
     """Give a digest of all that decides what a record's bytes mean, besides themselves."""
-    form = source.format
     parts = [
         rules,
         job.brand,
         source.headers,
-        (form.encoding, form.delimiter, form.quote),
+        (source.format.encoding, asdict(source.dialect)),
         asdict(evidence or Evidence()),
         (__version__, duckdb.__version__),  # DuckDB does not promise its hash stable between releases
     ]
