@@ -3,7 +3,6 @@
 import csv
 import io
 import random
-import time
 
 import duckdb
 import pyarrow.csv
@@ -11,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
-from tests.unit.reading import KNOWN, read
+from tests.property import fuzzing
+from tests.unit.reading import read
 
 HEADER = ["sku", "name", "msrp", "description"]
 ALPHABET = "ab1 .,;|\t\"'\r\né漢=-"
@@ -78,69 +77,18 @@ def test_csv_arrow_and_duckdb_agree_with_us_on_regular_files(tmp_path, seed):
     assert found.rows == duck.fetchall()
 
 
-def mutated(chance, data):
-    data = bytearray(data)
-    for _ in range(chance.randrange(4)):
-        place = chance.randrange(len(data))
-        kind = chance.randrange(4)
-        if kind == 0:
-            data[place:place] = chance.choice([b'"', b",", b"\n", b"\xff", b"\0", b"\r", b"'", b'\\"', b'""'])
-        elif kind == 1:
-            del data[place : place + chance.choice([1, 1, 5])]
-        elif kind == 2:
-            data[place] = chance.randrange(256)
-        else:
-            data[place:place] = data[chance.randrange(len(data)) :][:20]
-        data = data or bytearray(b"x")
-    return bytes(data)
-
-
-def seeds(kind, chance):
-    """A well-formed file of a kind."""
-    rows = [
-        (f"S{n}", *(chance.choice(["a", "b c", 'q "x", y', "l\nm", "é", ""]) for _ in range(3))) for n in range(1, 25)
-    ]
-    if kind == "csv":
-        data = written(rows, chance.choice(",;\t|"), chance.choice(["\n", "\r\n", "\r"]), csv.QUOTE_MINIMAL)
-        return data.decode().encode(chance.choice(["utf-8", "utf-8", "utf-16", "cp1252"]))
-    items = ['{"sku":"' + row[0] + '","name":"a\\"]}","msrp":1.5}' for row in rows]
-    return (("[" + ",\n".join(items) + "]") if kind == "array" else "\n".join(items) + "\n").encode()
-
-
-def fuzz(folder, kind, seconds, first_seed):
-    """Mutate and read until the time is over; the number of files."""
-    end, seed = time.monotonic() + seconds, first_seed
-    while time.monotonic() < end:
-        chance = random.Random(f"{kind}{seed}")
-        data = mutated(chance, seeds(kind, chance))
-        try:
-            found = read(folder, data, complete=True, known_headers=KNOWN)
-        except errors.Refused:
-            pass
-        except Exception as error:
-            error.add_note(f"{kind}, seed {seed}: {data!r}")
-            raise
-        else:
-            numbers = [*found.numbers, *(item.finding.row for item in found.rejects)]
-            assert len(set(numbers)) == len(numbers), f"{kind}, seed {seed}"
-            for raw in (*found.raws, *(item.raw for item in found.rejects)):
-                assert raw in data, f"{kind}, seed {seed}"
-        seed += 1
-    return seed - first_seed
-
-
-@pytest.mark.parametrize("kind", ["csv", "array", "lines"])
+@pytest.mark.parametrize("kind", fuzzing.KINDS)
 @pytest.mark.parametrize("block", [300, 4 * 1024**2])
 def test_no_mutation_crashes_hangs_or_drops_a_byte(tmp_path, monkeypatch, kind, block):
     monkeypatch.setattr(bounds, "BLOCK_BYTES", block)
-    assert fuzz(tmp_path, kind, 1.5, 0) > 10
+    assert fuzzing.run(tmp_path, [kind], 0, executions=60) == 60
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("kind", ["csv", "array", "lines"])
-def test_no_mutation_crashes_for_longer(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr(bounds, "BLOCK_BYTES", 300)
-    assert fuzz(tmp_path, kind, 90, 1_000_000) > 1000
+@pytest.mark.parametrize("block", [300, 4 * 1024**2])
+def test_no_mutation_crashes_for_longer(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", block)
+    assert fuzzing.run(tmp_path, fuzzing.KINDS, 1_000_000, seconds=150) > 1000
 
 
 @settings(derandomize=True, max_examples=100, deadline=None)

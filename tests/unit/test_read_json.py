@@ -81,3 +81,32 @@ def test_broken_json_is_refused_with_its_reason(tmp_path, data, code):
     with pytest.raises(errors.Refused) as refused:
         read(tmp_path, data.encode())
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize("number", ["1.50", "-0.10", "12345678901234567890", "1e3", "-1.5E-7", "0.1"])
+@pytest.mark.parametrize("gap", ["", " ", "\t"])
+def test_a_number_keeps_its_digits_wherever_it_stands(tmp_path, number, gap):
+    for text in (
+        f'{{"sku":"A","name":"a","msrp":{gap}{number}}}',
+        f'{{"msrp":{gap}{number}{gap},"sku":"A","name":"a"}}',
+        f'{{"sku":"A","name":"a","msrp":{gap}{number},"x":["b"]}}',
+        f'{{"sku":"A","name":"a","msrp":{gap}{number},"x":{{"y":1}}}}',
+        f'{{"sku":"A","name":"say \\":9.5,","msrp":{gap}{number}}}',
+    ):
+        found = read(tmp_path, text.encode() + b"\n")
+        row = dict(zip(found.source.headers, found.rows[0], strict=True))
+        assert row["msrp"] == number
+        assert row["name"] in ("a", 'say ":9.5,')
+
+
+@pytest.mark.parametrize("number", ["01.5", "1.", ".5", "1.5.5", "+1.5", "1.5x", "--1.5", "1.5e", "NaN"])
+def test_what_is_no_number_is_no_product(tmp_path, number):
+    found = read(tmp_path, f'{{"sku":"A","msrp":1.5}}\n{{"sku":"B","msrp":{number},"cost":1.5}}\n'.encode())
+    assert found.codes == ["ROW_JSON"]
+
+
+def test_a_text_that_looks_like_a_field_is_left_alone(tmp_path):
+    text = '{"sku":"A","name":"x: 1.5, y","msrp":1.50,"description":"z:2.5"}\n'
+    found = read(tmp_path, text.encode())
+    assert found.rows == [("A", "x: 1.5, y", "1.50", "z:2.5")]
+    assert read(tmp_path, b'{"sku":"A","msrp":1.5,"msrp":2.5}\n{"sku":"B"}\n').codes == ["ROW_JSON"]

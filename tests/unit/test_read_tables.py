@@ -1,6 +1,7 @@
 import datetime as dt
 import decimal
 import io
+import struct
 
 import openpyxl
 import pandas as pd
@@ -138,3 +139,25 @@ def test_a_damaged_parquet_file_is_refused(tmp_path):
     with pytest.raises(errors.Refused) as refused:
         read(tmp_path, bytes(data))
     assert refused.value.code == "FILE_FORMAT"
+
+
+def test_a_workbook_whose_sectors_form_a_loop_is_refused_before_it_is_opened(tmp_path):
+    data = bytearray(sheet("xls", ROWS))
+    fat = (struct.unpack_from("<I", data, 76)[0] + 1) * 512
+    directory = struct.unpack_from("<I", data, 48)[0]
+    struct.pack_into("<I", data, fat + 4 * directory, directory)
+    with pytest.raises(errors.Refused, match="no end"):
+        read(tmp_path, bytes(data))
+
+
+def test_a_header_met_again_in_a_sheet_is_no_product(tmp_path):
+    found = read(tmp_path, sheet("xlsx", [*ROWS, ROWS[0], ["z", "z", 1]]))
+    assert found.rows == [*TEXTS, ("z", "z", "1")]
+    assert found.source.tally.skipped == 1
+
+
+def test_a_header_over_two_rows_of_a_sheet_is_read_as_one(tmp_path):
+    rows = [["sku", "name", "Price", ""], ["", "", "retail", "wholesale"], ["A", "a", 1.5, 1], ["B", "b", 2.5, 2]]
+    found = read(tmp_path, sheet("xlsx", rows))
+    assert found.source.headers == ("sku", "name", "Price retail", "Price wholesale")
+    assert found.numbers == [3, 4]

@@ -6,7 +6,8 @@ calamine holds the whole rectangle, so one cell in the far corner of a tiny file
 import struct
 from pathlib import Path
 
-from sftp_gateway.catalog.read import truncation
+from sftp_gateway import errors
+from sftp_gateway.catalog.read import truncation, unpack
 from sftp_gateway.catalog.read.source import Hints
 
 MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -38,8 +39,13 @@ def _workbook(data: bytes, hints: Hints) -> bytes:
     if len(data) < 512:
         raise truncation.cut_off("its header is not whole", hints)
     sector = 1 << min(struct.unpack_from("<H", data, 30)[0], 12)
+    if sector < 512:  # [MS-CFB] 2.2: it is 512 or 4,096
+        raise unpack.damaged("XLS", ValueError("its sectors are too small"))
     fat = _fat(data, sector, hints)
-    directory = _chain(data, fat, struct.unpack_from("<I", data, 48)[0], sector, hints)
+    directory_start, small, mini_start = struct.unpack_from("<I4xII", data, 48)
+    _refuse_loops(fat, [directory_start, mini_start])
+    directory = _chain(data, fat, directory_start, sector, hints)
+    _refuse_stream_loops(directory, fat, _table(_chain(data, fat, mini_start, sector, hints)), small)
     root_start, mini = 0, b""
     for place in range(0, len(directory) - 127, 128):
         entry = directory[place : place + 128]
@@ -48,7 +54,7 @@ def _workbook(data: bytes, hints: Hints) -> bytes:
         if entry[66] == 5:
             root_start = start
         elif name in ("workbook", "book") and entry[66] == 2:
-            if size >= struct.unpack_from("<I", data, 56)[0]:
+            if size >= small:
                 return _chain(data, fat, start, sector, hints)[:size]
             return mini or _chain(data, fat, root_start, sector, hints)
     return b""
@@ -62,9 +68,36 @@ def _fat(data: bytes, sector: int, hints: Hints) -> list[int]:
         *found, more = struct.unpack(f"<{sector // 4}I", block)
         places += [place for place in found if place < _FREE]
         seen += 1
-    return [
-        entry for place in places for entry in struct.unpack(f"<{sector // 4}I", _sector(data, place, sector, hints))
-    ]
+    if more < _FREE:
+        raise _endless()
+    return [entry for place in places for entry in _table(_sector(data, place, sector, hints))]
+
+
+def _table(sectors: bytes) -> list[int]:
+    return list(struct.unpack(f"<{len(sectors) // 4}I", sectors))
+
+
+def _refuse_stream_loops(directory: bytes, fat: list[int], mini: list[int], small: int) -> None:
+    """Refuse a file with a stream that never ends; streams below `small` bytes lie in mini sectors."""
+    streams = [struct.unpack_from("<II", directory, place + 116) for place in range(0, len(directory) - 127, 128)]
+    _refuse_loops(fat, [start for start, size in streams])
+    _refuse_loops(mini, [start for start, size in streams if size < small])
+
+
+def _refuse_loops(fat: list[int], starts: list[int]) -> None:
+    """Refuse a file whose chain of sectors comes back to itself: calamine would follow it until memory ends."""
+    known = [0] * len(fat)
+    for path, start in enumerate(starts, 1):
+        place = start
+        while place < len(fat) and not known[place]:
+            known[place] = path
+            place = fat[place]
+        if place < len(fat) and known[place] == path:
+            raise _endless()
+
+
+def _endless() -> errors.Refused:
+    return unpack.damaged("XLS", ValueError("a part of it has no end"))
 
 
 def _chain(data: bytes, fat: list[int], start: int, sector: int, hints: Hints) -> bytes:

@@ -5,43 +5,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import orjson
 import pyarrow as pa
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds, elements, encoding, product, truncation, unpack
 from sftp_gateway.catalog.read.encoding import Encoding, Positions, Recoded
+from sftp_gateway.catalog.read.jsonrecords import SPACE, Shape, Stretch, loads, stretches
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Reject, Tally
-from sftp_gateway.catalog.read.unpack import Packed, Readable
+from sftp_gateway.catalog.read.unpack import Packed
 
 _ARRAY_OF_OBJECTS = re.compile(rb'"((?:[^"\\]|\\.)*+)"\s*:\s*\[\s*[\]{]')
 _WRAPPERS = {b"products", b"items", b"data", b"catalog", b"rows", b"records", b"results"}
-_SPACE = b" \t\r\n"
 _CHECK = "Check this product with a JSON validator."
-_PRODUCT_BYTES = 4 * bounds.RECORD_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """`lines`, or an array whose first element comes `skip` bytes of text (`skip_raw` of the source) on."""
-
-    lines: bool
-    skip: int = 0
-    skip_raw: int = 0
-    prelude: bytes = b""
-
-
-@dataclass(slots=True)
-class _Stretch:
-    """Records [start, end) of a stretch of text; the next begins at `stop`."""
-
-    recoded: Recoded
-    spans: list[tuple[int, int]]
-    stops: list[int]
-    offset: int
-    line: int
-    row: int
 
 
 @dataclass(slots=True)
@@ -50,7 +26,7 @@ class JsonSource:
 
     packed: Packed
     encoding: Encoding
-    shape: _Shape
+    shape: Shape
     format: Format
     headers: tuple[str, ...]
     header_raw: bytes
@@ -68,14 +44,14 @@ class JsonSource:
         """Read the products; Incomplete or FILE_TRUNCATED where the file stops in the middle, FILE_FORMAT if it is broken."""
         skipped = self.encoding.bom + self.shape.skip_raw
         self.tally = Tally(skipped_bytes=skipped, total_bytes=self.encoding.total_bytes)
-        for stretch in _stretches(self.packed, self.encoding, self.shape, self.tally):
+        for stretch in stretches(self.packed, self.encoding, self.shape, self.tally):
             block = self._block(stretch)
             if len(block) or block.rejects or block.notes:
                 yield block
         if self.tally.readable + self.tally.rejected == 0:
             raise errors.Refused("FILE_EMPTY", "The file holds no products.", "Send a file with products.")
 
-    def _block(self, stretch: _Stretch) -> Block:
+    def _block(self, stretch: Stretch) -> Block:
         text, recoded = stretch.recoded.text, stretch.recoded
         spans = recoded.raw_anywhere(np.array(stretch.spans, np.int64).reshape(-1))
         starts, ends = spans[0::2], spans[1::2]
@@ -167,7 +143,7 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
     if shape is None:
         return None
     headers: dict[str, None] = {}
-    for stretch in _stretches(packed, encoded, shape, Tally()):
+    for stretch in stretches(packed, encoded, shape, Tally()):
         for start, end in stretch.spans:
             headers.update(dict.fromkeys(product.keys(stretch.recoded.text[start:end])))
         if len(headers) > bounds.MAX_COLUMNS:
@@ -194,25 +170,25 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
     )
 
 
-def _shape(sample: Recoded) -> _Shape | None:
+def _shape(sample: Recoded) -> Shape | None:
     text = sample.text
-    begin = len(text) - len(text.lstrip(_SPACE))
+    begin = len(text) - len(text.lstrip(SPACE))
     if text[begin : begin + 1] == b"[":
         return _array(sample, begin + 1, b"")
     if text[begin : begin + 1] != b"{":
         return None
     line = text[begin:].split(b"\n", 1)[0].strip()
-    complete = _loads(line)
+    complete = loads(line)
     wrapped = _wrapped(text, begin)
-    if isinstance(complete, dict) and (wrapped is None or b"\n" in text[begin:].strip(_SPACE)):
-        return _Shape(lines=True)
+    if isinstance(complete, dict) and (wrapped is None or b"\n" in text[begin:].strip(SPACE)):
+        return Shape(lines=True)
     if wrapped is not None:
         return _array(sample, wrapped, text[:wrapped])
-    return _Shape(lines=True) if b":" in line else None
+    return Shape(lines=True) if b":" in line else None
 
 
-def _array(sample: Recoded, skip: int, prelude: bytes) -> _Shape:
-    return _Shape(False, skip, int(sample.raw_anywhere(encoding.positions(skip))[0]), prelude)
+def _array(sample: Recoded, skip: int, prelude: bytes) -> Shape:
+    return Shape(False, skip, int(sample.raw_anywhere(encoding.positions(skip))[0]), prelude)
 
 
 def _wrapped(text: bytes, begin: int) -> int | None:
@@ -226,124 +202,3 @@ def _wrapped(text: bytes, begin: int) -> int | None:
                 return place
             found = found or place
     return found
-
-
-def _loads(text: bytes) -> object:
-    try:
-        return orjson.loads(text)
-    except ValueError:
-        return None
-
-
-def _stretches(packed: Packed, encoded: Encoding, shape: _Shape, tally: Tally) -> Iterator[_Stretch]:
-    with packed.open() as file:
-        unpack.skip(file, encoded.bom + shape.skip_raw)
-        reading = _Reading(packed.hints, encoded, shape, file, tally)
-        yield from reading.lines() if shape.lines else reading.array()
-
-
-class _Reading:
-    """One pass over a JSON file."""
-
-    def __init__(self, hints: Hints, encoded: Encoding, shape: _Shape, file: Readable, tally: Tally) -> None:
-        self.hints, self.encoded, self.shape, self.file, self.tally = hints, encoded, shape, file, tally
-        self.offset = encoded.bom + shape.skip_raw
-        self.line = shape.prelude.count(b"\n")
-        self.row = 0
-        self.carry = b""
-
-    def _texts(self) -> Iterator[tuple[Recoded, bool]]:
-        """Stretches of text with what was left over of the one before; (text, whether the file ends)."""
-        ahead = unpack.fill(self.file, bounds.BLOCK_BYTES)
-        while True:
-            raw, ahead = self.carry + ahead, unpack.fill(self.file, bounds.BLOCK_BYTES)
-            recoded, rest = encoding.recode(raw, self.encoded, final=not ahead)
-            self.carry = b""
-            yield recoded, not ahead
-            self.carry += rest
-            if not ahead:
-                return
-
-    def _stretch(self, recoded: Recoded, spans: list[tuple[int, int]], stops: list[int]) -> _Stretch:
-        """Take the records out of a text and leave what follows them for the next."""
-        stretch = _Stretch(recoded, spans, stops, self.offset, self.line, self.row)
-        cut = stops[-1] if stops else 0
-        used = int(recoded.raw_anywhere(encoding.positions(cut))[0])
-        self.row += len(spans)
-        self.offset += used
-        self.line += recoded.text.count(b"\n", 0, cut)
-        self.carry = recoded.raw[used:]
-        return stretch
-
-    def lines(self) -> Iterator[_Stretch]:
-        """Give the records of JSON Lines: a broken last line without its end is a file cut off."""
-        for recoded, final in self._texts():
-            text = recoded.text
-            stops = (np.flatnonzero(np.frombuffer(text, np.uint8) == 10) + 1).tolist()
-            last = stops[-1] if stops else 0
-            if final and last < len(text):
-                if not isinstance(_loads(text[last:]), dict):
-                    raise truncation.cut_off("its last line is no whole JSON object", self.hints)
-                stops.append(len(text))
-            elif len(text) - last > _PRODUCT_BYTES:
-                raise errors.Refused("FILE_FORMAT", f"Row {self.row + len(stops) + 1} is too large.", "Split it.")
-            spans = []
-            start = 0
-            for stop in stops:
-                stripped = text[start:stop].strip(_SPACE)
-                begin = start + text[start:stop].find(stripped[:1]) if stripped else start
-                spans.append((begin, begin + len(stripped)))
-                start = stop
-            yield self._stretch(recoded, spans, stops)
-
-    def array(self) -> Iterator[_Stretch]:
-        """Elements of the array; what stands between them must be commas, what follows it must close the file."""
-        first, tail, closed, unfinished = True, b"", False, 0
-        for recoded, final in self._texts():
-            text = recoded.text
-            if closed:
-                tail += text
-                self.tally.skipped_bytes += len(recoded.raw)
-                continue
-            if unfinished > bounds.RECORD_BYTES // 2 and elements.depth_of(text[:65536]) > bounds.NESTING:
-                raise unpack.bomb(f"product {self.row + 1} is nested deeper than {bounds.NESTING} levels")
-            found = elements.find(text)
-            spans = list(zip(found.start.tolist(), found.end.tolist(), strict=True))
-            self._check_gaps(text, spans, first=first)
-            first = first and not spans
-            closed = found.closed >= 0
-            if closed:
-                self._check_gaps(text, [(spans[-1][1] if spans else 0, 0)], first=True, until=found.closed - 1)
-                tail = text[found.closed :]
-                yield self._stretch(recoded, spans, [end for _, end in spans])
-                self.tally.skipped_bytes += len(self.carry)
-                self.carry = b""
-                continue
-            unfinished = len(text) - (spans[-1][1] if spans else 0)
-            if unfinished > _PRODUCT_BYTES:
-                raise unpack.bomb(f"product {self.row + len(spans) + 1} does not end within {_PRODUCT_BYTES:,} bytes")
-            if final:
-                raise truncation.cut_off("its JSON array is not closed", self.hints)
-            yield self._stretch(recoded, spans, [end for _, end in spans])
-        self._check_tail(tail)
-
-    def _check_gaps(self, text: bytes, spans: list[tuple[int, int]], *, first: bool, until: int | None = None) -> None:
-        before = 0 if until is None else spans[0][0]
-        for number, (start, end) in enumerate(spans):
-            gap = text[before : start if until is None else until].strip(_SPACE)
-            wanted = b"" if first and number == 0 else b","
-            if gap != wanted and not (until is not None and gap == b""):
-                place = gap[:40].decode(errors="replace") or "no comma"
-                raise errors.Refused(
-                    "FILE_FORMAT",
-                    f"The JSON array is broken before product {self.row + number + 1}: {place!r}.",
-                    "Check the file with a JSON validator.",
-                )
-            before = end
-
-    def _check_tail(self, tail: bytes) -> None:
-        """Check what follows the array: nothing, or the rest of the object around it."""
-        if len(tail) > bounds.SAMPLE_BYTES or (not self.shape.prelude and tail.strip(_SPACE)):
-            raise errors.Refused("FILE_FORMAT", "Something follows the JSON array.", "Send one array of products.")
-        if self.shape.prelude and _loads(self.shape.prelude + b"]" + tail) is None:
-            raise truncation.cut_off("the JSON object around the products is not closed", self.hints)

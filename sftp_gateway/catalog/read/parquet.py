@@ -18,6 +18,8 @@ _BATCH_ROWS = 16384
 _BATCH_BYTES = 64 * 1024**2
 """A batch that would be larger as text is read in smaller ones, down to single rows."""
 
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
+
 
 @dataclass(slots=True)
 class ParquetSource:
@@ -52,7 +54,7 @@ class ParquetSource:
                     for part in _bounded(batch):
                         yield table.block(_columns(part, self.maps), row, self.tally)
                         row += len(part)
-        except (pa.ArrowException, OSError) as error:
+        except _UNREADABLE as error:
             raise unpack.damaged("Parquet", error) from error
         if not self.tally.readable:
             raise errors.Refused("FILE_EMPTY", "The file holds no products.", "Send a file with products.")
@@ -68,7 +70,7 @@ def open_parquet(path: Path, hints: Hints) -> ParquetSource:
     try:
         with _open(path) as file:
             metadata, schema = file.metadata, file.schema_arrow
-    except (pa.ArrowException, OSError) as error:
+    except _UNREADABLE as error:
         raise unpack.damaged("Parquet", error) from error
     sizes = [metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups)]
     if sum(sizes) > hints.max_file_bytes:

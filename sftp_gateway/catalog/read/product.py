@@ -22,18 +22,31 @@ class NotAProductError(ValueError):
 def parse(text: bytes) -> dict[str, Any]:
     """Parse one product; raises NotAProductError."""
     try:
-        if text.count(b"{") + text.count(b"[") > bounds.NESTING and elements.depth_of(text) > bounds.NESTING:
+        if text.count(b"[") + text.count(b"{") > bounds.NESTING and elements.depth_of(text) > bounds.NESTING:
             raise NotAProductError(f"It is nested deeper than {bounds.NESTING} levels.")
-        if (_INEXACT_IN_LISTS if b"[" in text or b'" :' in text else _INEXACT).search(text):
+        flat = b"[" not in text and b"\\" not in text and b'" :' not in text and text.find(b"{", 1) < 0
+        if not flat and (_INEXACT_IN_LISTS if b"[" in text or b'" :' in text else _INEXACT).search(text):
             return _exactly(text)
         parsed = orjson.loads(text)
         if isinstance(parsed, dict) and text.count(b'":') != len(parsed):
             return _exactly(text)  # nested, or a key that comes twice
+        if flat and isinstance(parsed, dict) and float in map(type, parsed.values()):
+            _restore(parsed, text)
     except (ValueError, RecursionError) as error:
         if isinstance(error, NotAProductError):
             raise
         raise NotAProductError(f"It is no JSON: {str(error).split(': line')[0]}.") from error
     return _checked(parsed)
+
+
+def _restore(parsed: dict[str, Any], text: bytes) -> None:
+    """Give fractions their digits back: without escapes, a key and `":` stand in the text once."""
+    for key, value in parsed.items():
+        if type(value) is float:
+            name = b'"%b":' % key.encode()
+            begin = text.index(name) + len(name)
+            end = text.find(b",", begin)
+            parsed[key] = text[begin : end if end >= 0 else text.rindex(b"}")].strip().decode()
 
 
 def keys(text: bytes) -> list[str]:

@@ -70,6 +70,10 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
             name, frame = _sheet(book, hints)
     except _UNREADABLE as error:
         raise unpack.damaged(kind.upper(), error) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of no module that could be imported; no Exception, either
+            raise
+        raise unpack.damaged(kind.upper(), ValueError(str(error))) from error
     sample = frame.iloc[:_SAMPLE_ROWS].to_numpy()
     rows = [[texts.of(value)[: bounds.RECORD_BYTES].encode() for value in row] for row in sample]
     head = heading.find(rows, hints, whole=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import IO, BinaryIO, Protocol, cast
 
 import zstandard
 from isal import igzip
@@ -56,8 +56,14 @@ class Packed:
                 file.seek(0)
                 yield _Counted(cast("BinaryIO", _zstd(file)), self)
             else:
-                with zipfile.ZipFile(file) as archive, archive.open(self.member) as unpacked:
+                with zipfile.ZipFile(file) as archive, self._open_member(archive) as unpacked:
                     yield _Counted(cast("BinaryIO", unpacked), self)
+
+    def _open_member(self, archive: zipfile.ZipFile) -> IO[bytes]:
+        try:
+            return archive.open(self.member)
+        except DAMAGED as error:
+            raise damaged("zip", error) from error
 
     def blocks(self, size: int = bounds.BLOCK_BYTES) -> Iterator[bytes]:
         """Give the unpacked bytes, `size` at a time."""

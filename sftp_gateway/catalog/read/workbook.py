@@ -72,9 +72,9 @@ def _check_part(  # noqa: PLR0913, PLR0917 - what was seen of the parts before
 
 def _inflate(file: BinaryIO, entry: zipfile.ZipInfo) -> Iterator[bytes]:
     """Give the real bytes of a part, whatever the directory says of their number (APPNOTE 4.3.7)."""
-    file.seek(entry.header_offset)
+    file.seek(max(entry.header_offset, 0))
     header = file.read(30)
-    if len(header) < 30 or header[:4] != unpack.ZIP:
+    if entry.header_offset < 0 or len(header) < 30 or header[:4] != unpack.ZIP:
         raise unpack.damaged("workbook", ValueError(f"{entry.filename} is not where its directory says"))
     file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), 1)
     left = entry.compress_size
