@@ -22,6 +22,8 @@ from sftp_gateway.catalog.typed import ROW, Checked
 
 KEYS = pa.schema([("key", pa.string())])
 NAMED_ROWS = 30
+PART_ROWS = 32_768
+"""Rows checked at a time: of a file with few columns a block holds many rows, and their findings much memory."""
 _SEVERE = pa.array(["error", "fatal"])
 
 Check = Callable[[Block], Checked]
@@ -82,7 +84,8 @@ def _checked(sifted: Sifted, source: Source, check: Check) -> Generator[tuple[Bl
     """Check blocks in one thread while another reads; `read` and `check` seconds are time at work."""
 
     def pairs() -> Iterator[tuple[Block, Checked]]:
-        for block in lane.ahead(_timed(source.blocks(), sifted.seconds)):
+        blocks = lane.ahead(_timed(source.blocks(), sifted.seconds))
+        for block in (part for whole in blocks for part in whole.parts(PART_ROWS)):
             begun = time.perf_counter()
             checked = check(block)
             sifted.seconds["check"] += time.perf_counter() - begun
