@@ -78,7 +78,7 @@ class Shop:
         self.changes: list[Path] = []
         self.sources: list[tuple[int, str]] = []
         self.now = EPOCH
-        self.memory_bytes = 1024**3
+        self.memory_bytes = self.max_file_bytes = 1024**3
 
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -113,7 +113,7 @@ class Shop:
             withheld=self.withheld,
             older=tuple(self.sources[:-1]),
             out=out,
-            max_file_bytes=1024**3,
+            max_file_bytes=self.max_file_bytes,
             memory_bytes=self.memory_bytes,
         )
         return self._take(job, run.process(job, self.lookup, lambda _stage, _share: None))

@@ -22,6 +22,8 @@ from sftp_gateway.catalog.typed import ROW, Checked
 
 KEYS = pa.schema([("key", pa.string())])
 NAMED_ROWS = 30
+PART_ROWS = 32_768
+"""Rows checked at a time: of a file with few columns a block holds many rows, and their findings much memory."""
 _SEVERE = pa.array(["error", "fatal"])
 
 Check = Callable[[Block], Checked]
@@ -98,7 +100,8 @@ def _judged(sifted: Sifted, source: Source, check: Check, key_of: keys.Reader) -
     """Check blocks in one thread while another reads; `read` and `check` seconds are time at work."""
 
     def done() -> Iterator[_Done]:
-        for block in lane.ahead(_timed((sifted.carry or source).blocks(), sifted.seconds)):
+        blocks = lane.ahead(_timed((sifted.carry or source).blocks(), sifted.seconds))
+        for block in (part for whole in blocks for part in whole.parts(PART_ROWS)):
             begun = time.perf_counter()
             checked = check(block)
             broken = [key_of.of(reject.cells) for reject in block.rejects]

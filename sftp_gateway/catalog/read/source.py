@@ -1,7 +1,7 @@
 """What reading gives: a `Source` with its headers, and `Block`s of consecutive records."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -87,6 +87,12 @@ class Known:
     def __len__(self) -> int:
         return len(self.row)
 
+    def between(self, least: int, below: int | None) -> "Known | None":
+        """Give those from row `least` on, up to `below`; None if there is none."""
+        start, stop = np.searchsorted(self.row, [least, self.row[-1] + 1 if below is None else below])
+        part = slice(int(start), int(stop))
+        return Known(self.row[part], self.line[part], self.offset[part], self.place[part]) if start < stop else None
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -119,11 +125,36 @@ class Block:
     def __len__(self) -> int:
         return len(self.row)
 
+    def parts(self, rows: int) -> Iterator["Block"]:
+        """Give the block in parts of at most so many rows; what is no row goes with the rows before it."""
+        for start in range(0, max(len(self), 1), rows):
+            part = slice(start, start + rows)
+            least = int(self.row[start]) if start else 0
+            below = int(self.row[part.stop]) if part.stop < len(self) else None
+            yield replace(
+                self,
+                cells=tuple(column[part] for column in self.cells),
+                row=self.row[part],
+                line=None if self.line is None else self.line[part],
+                offset=None if self.offset is None else self.offset[part],
+                end=None if self.end is None else self.end[part],
+                rejects=tuple(item for item in self.rejects if _within(item.finding, least, below)),
+                notes=tuple(note for note in self.notes if _within(note, least, below)),
+                reshaped=frozenset(index - start for index in self.reshaped if start <= index < part.stop),
+                marks=None if self.marks is None else self.marks[part],
+                known=None if self.known is None else self.known.between(least, below),
+            )
+
     def raw(self, index: int) -> bytes:
         """Record `index` of this block as sent, without its line end; b'' if it would not fit the header."""
         if self.offset is None or self.end is None or index in self.reshaped:
             return b""
         return self.data[int(self.offset[index]) - self.data_offset : int(self.end[index]) - self.data_offset]
+
+
+def _within(finding: Finding, least: int, below: int | None) -> bool:
+    row = finding.row or 0
+    return row >= least and (below is None or row < below)
 
 
 @dataclass(slots=True)
