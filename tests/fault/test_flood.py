@@ -66,7 +66,7 @@ async def enter(gateway, **by):
 
 
 @pytest.mark.full
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 async def test_a_brand_is_in_within_two_seconds_under_ten_thousand_guesses(tmp_path):
     asyncio.get_running_loop().set_debug(False)  # the time that is measured is the gateway's
     gateway = whole.Whole(tmp_path)

@@ -90,6 +90,6 @@ async def test_any_path_stays_in_its_home(house, path, other):
 @pytest.mark.full
 @pytest.mark.timeout(300)
 @given(path=PATH, other=PATH)
-@settings(max_examples=600, deadline=None, suppress_health_check=SHARED)
+@settings(max_examples=150, deadline=None, suppress_health_check=SHARED)
 async def test_any_of_many_paths_stays_in_its_home(house, path, other):
     await any_path_is_contained(house, path, other)
