@@ -23,7 +23,11 @@ from sftp_gateway.store.drafts import UNDER_WAY, Entry, Place
 from sftp_gateway.upload import State
 
 NOTE_AFTER_SECONDS = 0.05
-"""A draft that lives longer gets its row before it is closed; a small file needs one commit, not two."""
+"""A draft that lives longer gets its row before it is closed; a small file needs one commit, not two.
+
+So a draft that is younger than this when the gateway is killed leaves no trace in the history: nothing of it was
+acknowledged, its client saw the connection end in mid-file, and there is nothing worth resuming.
+"""
 CLAIM_PATIENCE_SECONDS = 60.0
 CLAIM_LOOK_SECONDS = 0.01
 

@@ -411,6 +411,38 @@ async def test_a_full_disk_refuses_new_files_and_says_so_once_in_the_history(ope
     assert refused.reasons[0]["code"] == "disk_full"
 
 
+async def test_a_disk_below_its_floor_lets_running_files_end(open_house):
+    house = await open_house()
+    async with house.sftp() as client:
+        file = await client.open("/running.csv", "wb")
+        await file.write(BODY[:10])
+        house.doors.homes.limit(settings.Limits(disk_floor_bytes=1 << 60))
+        with pytest.raises(asyncssh.SFTPFailure, match="no room on its disk"):
+            await client.open("/new.csv", "wb")
+        await file.write(BODY[10:], 10)
+        await file.close()
+        await house.until(lambda: {u.path: u.state for u in house.history()}.get("running.csv") is State.RECEIVED)
+
+
+async def test_a_write_of_four_mebibytes_arrives_in_one_packet(house):
+    body = os.urandom(4 << 20)
+    async with house.sftp() as client:
+        file = await client.open("/a.bin", "wb")
+        handle = file._handle
+        packet = len(handle).to_bytes(4, "big") + handle + bytes(8) + len(body).to_bytes(4, "big") + body
+        await client._handler._make_request(6, packet)
+        await file.close()
+        (upload,) = await house.received(1)
+    assert house.bytes_of(upload) == body
+
+
+async def test_an_absent_name_is_no_such_file(house):
+    async with house.sftp() as client:
+        for request in (client.stat("/a.csv"), client.lstat("/inbox/a.csv"), client.open("/a.csv", "rb")):
+            with pytest.raises(asyncssh.SFTPNoSuchFile):
+                await request
+
+
 async def test_the_number_of_files_has_a_limit_too(open_house):
     house = await open_house(limits=settings.Limits(disk_floor_bytes=0, quota_files=3))
     async with house.sftp() as client:

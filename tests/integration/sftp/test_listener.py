@@ -375,3 +375,10 @@ async def test_the_snapshot_counts_what_goes_on(front):
     assert figures["brands"] == {"acme": 1}
     assert figures["received_bytes_total"] >= 1000
     assert figures["logins_total"] == figures["sessions_total"] == 1
+
+
+async def test_the_keepalive_of_a_client_is_answered(front):
+    door = await front()
+    async with door.connect() as connection:
+        code, _ = await asyncio.wait_for(connection._make_global_request(b"keepalive@openssh.com"), 5)
+    assert code in {81, 82}  # RFC 4254 §4: any answer will do
