@@ -91,6 +91,12 @@ def csv(columns: Sequence[pa.Array], *, escape: bool) -> pa.Buffer:
     return _joined(cells, ",", "\r\n")
 
 
+def csv_around(before: str, values: pa.Array, after: str) -> pa.Buffer:
+    """Give a line for each text, escaped, between two that need neither quotes nor escaping."""
+    shown = _quoted(safe(pc.fill_null(values, "")))
+    return _joined([pc.binary_join_element_wise(before, shown, after, "")], "", "\r\n")
+
+
 def csv_header(names: Sequence[str], *, escape: bool) -> bytes:
     """Give a header line as `csv` would write it."""
     return bytes(csv([pa.array([name], pa.string()) for name in names], escape=escape).to_pybytes())

@@ -50,6 +50,16 @@ class Writer:
         if self._csv is not None:
             self._csv.write(cells.csv([column.combine_chunks() for column in table.columns], escape=True))
 
+    def add_whole(self, op: str, keys: pa.Array) -> None:
+        """Append a line for each of these products, which came or went whole; there may be millions."""
+        if len(keys) == 0:
+            return
+        if self._parquet is not None:
+            blank = pa.repeat("", len(keys))
+            self._parquet.write_table(pa.table([pa.repeat(op, len(keys)), keys, blank, blank, blank], schema=SCHEMA))
+        if self._csv is not None:
+            self._csv.write(cells.csv_around(f"{op},", keys, ",,,"))
+
     def __enter__(self) -> Self:
         return self
 
@@ -179,6 +189,4 @@ def tell_removed(connection: Connection, writer: Writer) -> None:
 
 def _tell_whole(connection: Connection, writer: Writer, op: str, query: str) -> None:
     for batch in engine.reader(connection, query):
-        blank = pa.array([""] * batch.num_rows, pa.string())
-        columns = [pa.array([op] * batch.num_rows, pa.string()), batch["k"], blank, blank, blank]
-        writer.add(pa.table(columns, schema=SCHEMA))
+        writer.add_whole(op, batch["k"])

@@ -1,14 +1,17 @@
-"""One step of a stream in a thread of its own, a few items ahead: memory stays bounded, order stays.
+"""Steps of a stream beside each other, a few items ahead: memory stays bounded, order stays.
 
 Reading, checking and writing overlap because Arrow, numpy and zstd let go of the interpreter's lock.
 """
 
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor, Future, wait
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 _END = object()
 _TICK_SECONDS = 0.05
 
@@ -35,6 +38,22 @@ def ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item, None, None]:
     finally:
         stop.set()
         thread.join()
+
+
+def each(work: Callable[[Item], Result], items: Iterable[Item], pool: Executor, depth: int) -> Iterator[Result]:
+    """Give the result for each item in order, while up to `depth` more are worked on by the pool."""
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > depth:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+        wait(waiting)
 
 
 def _work(items: Iterator[Any], ready: "queue.Queue[Any]", stop: threading.Event) -> None:

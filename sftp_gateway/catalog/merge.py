@@ -32,6 +32,8 @@ class Judge:
 
     check: Callable[[Block], Checked]
     schema: Callable[[], pa.Schema]
+    in_order: bool = False
+    """Blocks must come one after the other."""
 
 
 @contextlib.contextmanager
@@ -50,7 +52,7 @@ def opened(job: Job, plan: Plan, source: Source, checker: check.Checker, scratch
             nothing = current.schema.append(pa.field(ROW, pa.int64())).empty_table()
             return checker.judge(merge(checker.type(block), nothing, current.schema, _maps(checker)))
 
-        yield Judge(judge_merged, lambda: _schema(source, judge_nothing))
+        yield Judge(judge_merged, lambda: _schema(source, judge_nothing), in_order=True)
 
 
 def _on_nothing(checker: check.Checker) -> Callable[[Block], Checked]:

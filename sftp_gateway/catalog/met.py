@@ -16,6 +16,9 @@ RAW = "_raw"
 REACH = 8_192
 """Rows before and behind the expected place in which a row is looked for."""
 
+PATIENCE = 8
+"""After so many blocks in a row without a known row, one in so many is looked up."""
+
 
 class Current:
     """The rows of the current version, met in their order.
@@ -29,7 +32,7 @@ class Current:
         marks = self._file.read(columns=[RAW], use_threads=False)[RAW]
         self._marks = pc.fill_null(marks, 0).combine_chunks()
         self._sorted: tuple[Marks, npt.NDArray[np.int32]] | None = None
-        self._next = 0
+        self._next = self._misses = 0
         groups = [self._file.metadata.row_group(number).num_rows for number in range(self._file.num_row_groups)]
         self._starts = np.concatenate([[0], np.cumsum(groups)])
         self._columns = [name for name, filled in versionfile.filled(path).items() if filled]
@@ -43,11 +46,19 @@ class Current:
 
     def find(self, marks: Marks) -> Rows:
         """Give the place of each mark near where the last ones were found, -1 where it is not there."""
+        if self._misses >= PATIENCE and self._misses % PATIENCE:  # the order is another: look now and then only
+            self._misses += 1
+            return np.full(len(marks), -1, np.int64)
         places = self._near(marks)
         if np.count_nonzero(places >= 0) * 2 < len(marks):
             places = self._anywhere(marks, places)
-        if (places >= 0).any():
-            self._next = int(places.max()) + 1
+        met = places[places >= 0]
+        if len(met):
+            # Never back: `rows` lets go of what lies more than twice REACH before.
+            self._next = max(self._next, int(np.median(met)) + len(marks) // 2)
+            self._misses = 0
+        else:
+            self._misses += 1
         return places
 
     def _near(self, marks: Marks) -> Rows:
@@ -77,10 +88,11 @@ class Current:
     def rows(self, places: Rows) -> pa.Table:
         """Give the rows at places that `find` gave, as a table whose first row is at `places.min()`."""
         first, last = int(places.min()), int(places.max())
-        self._drop(max(first - 2 * REACH, 0))
+        self._drop(first - 2 * REACH)
         while self._window_start + self._window.num_rows <= last:
             self._window = pa.concat_tables([self._window, self._read(self._group)])
             self._group += 1
+            self._drop(first - 2 * REACH)
         self._met[places] = True
         return self._window.slice(first - self._window_start, last - first + 1)
 
@@ -90,16 +102,12 @@ class Current:
 
     def _drop(self, upto: int) -> None:
         """Let go of whole row groups before a place; what was not met of them is left."""
-        while self._group and (end := int(self._starts[self._first() + 1])) <= upto:
-            if self._first() >= self._group:
-                return
+        first = int(np.searchsorted(self._starts, self._window_start, "right")) - 1
+        while first < self._group and (end := int(self._starts[first + 1])) <= upto:
             size = end - self._window_start
             self._leave(self._window.slice(0, size), self._window_start)
-            self._window = self._window.slice(size)
-            self._window_start = end
-
-    def _first(self) -> int:
-        return int(np.searchsorted(self._starts, self._window_start, "right")) - 1
+            self._window, self._window_start = self._window.slice(size), end
+            first += 1
 
     def _leave(self, table: pa.Table, start: int) -> None:
         left = np.flatnonzero(~self._met[start : start + table.num_rows])
@@ -114,6 +122,7 @@ class Current:
             if self.tells_apart:
                 self._leave(self._read(group), int(self._starts[group]))
         self._group = self._file.num_row_groups
+        self._marks, self._sorted = self._marks.slice(0, 0), None  # 20 bytes a row that the comparison can use
         return self._left
 
     def close(self) -> None:

@@ -133,7 +133,7 @@ class Carry:
             return
         if self._fresh is None:
             self._fresh = spool.Spool(self._fresh_path, fresh.schema.append(_POS))
-        self._places.append(place)
+        self._places.append(place.astype(np.int32))
         self._fresh.add(fresh.append_column(_POS, pa.array(index + self.rows)))
         if self._fresh.rows > max(FEW, self.known):
             self._current.tells_apart = False

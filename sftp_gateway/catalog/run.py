@@ -6,8 +6,10 @@ Never raises for bad data: what the sender must mend is an Outcome `refused` or 
 receipt and error file. Writes into `job.out` only; the parent makes true what is there.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, TypeGuard
 
@@ -47,16 +49,22 @@ DIFF_SHARE = 0.4
 """How much of the child's memory DuckDB may use; it passes its limit by up to a third."""
 
 
-def process(job: Job, lookup: Lookup, progress: Progress) -> Outcome:
-    """Take one upload from its bytes to an Outcome. Raises only what is our fault (OSError, Broken)."""
-    return _Run(job, lookup, progress).outcome()
+def process(job: Job, lookup: Lookup, progress: Progress, pool: Executor | None = None) -> Outcome:
+    """Take one upload from its bytes to an Outcome. Raises only what is our fault (OSError, Broken).
+
+    `pool`: checks the blocks of the file; None: as many threads as the job says.
+    """
+    with contextlib.ExitStack() as held:
+        if pool is None:
+            pool = held.enter_context(ThreadPoolExecutor(job.threads, thread_name_prefix="check"))
+        return _Run(job, lookup, progress, pool).outcome()
 
 
 class _Run:
     """One upload on its way; each method is a step."""
 
-    def __init__(self, job: Job, lookup: Lookup, progress: Progress) -> None:
-        self.job, self.lookup, self.progress = job, lookup, progress
+    def __init__(self, job: Job, lookup: Lookup, progress: Progress, pool: Executor) -> None:
+        self.job, self.lookup, self.progress, self.pool = job, lookup, progress, pool
         self.clock = result.Clock()
         self.scratch = job.out / "work"
         self.scratch.mkdir(exist_ok=True)
@@ -165,7 +173,8 @@ class _Run:
                 marked = reuse.terms(self.job, own, source, evidence)
                 self.sifted.carry = reuse.opened(self.job, marked, source, judge.schema(), self.scratch)
             check_block = self._stale(judge.check, key)
-            for block in sift.file(self.sifted, source, check_block, keys.Reader(mapping, key), writer):
+            pool = None if judge.in_order else self.pool
+            for block in sift.file(self.sifted, source, check_block, keys.Reader(mapping, key), writer, pool):
                 self._tell(block)
 
     def _tells_bytes(self, source: Source) -> TypeGuard[DelimitedSource]:

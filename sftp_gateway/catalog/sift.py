@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +25,8 @@ KEYS = pa.schema([("key", pa.string())])
 NAMED_ROWS = 30
 PART_ROWS = 32_768
 """Rows checked at a time: of a file with few columns a block holds many rows, and their findings much memory."""
+AHEAD = 1
+"""Blocks that wait for the pool beside the one whose turn it is."""
 _SEVERE = pa.array(["error", "fatal"])
 
 Check = Callable[[Block], Checked]
@@ -71,14 +74,21 @@ def start(scratch: Path) -> Sifted:
     )
 
 
-def file(
-    sifted: Sifted, source: Source, check: Check, key_of: keys.Reader, corrections: Corrections
+def file(  # noqa: PLR0913, PLR0917 - where blocks come from, go through, and go to
+    sifted: Sifted,
+    source: Source,
+    check: Check,
+    key_of: keys.Reader,
+    corrections: Corrections,
+    pool: Executor | None = None,
 ) -> Iterator[Block]:
     """Run every block of the source through `check` and put what comes out in its place; gives each block done.
 
+    `pool` checks several blocks at once; None: `check` wants them in order.
+
     Raises errors.Refused or Incomplete when the reader finds that the file cannot be used.
     """
-    with contextlib.closing(_judged(sifted, source, check, key_of)) as stream:
+    with contextlib.closing(_judged(sifted, source, check, key_of, pool)) as stream:
         for done in stream:
             _take(sifted, done, corrections)
             yield done.block
@@ -96,19 +106,26 @@ class _Done:
     rows: stage.Staged
 
 
-def _judged(sifted: Sifted, source: Source, check: Check, key_of: keys.Reader) -> Generator[_Done, None, None]:
-    """Check blocks in one thread while another reads; `read` and `check` seconds are time at work."""
+def _judged(
+    sifted: Sifted, source: Source, check: Check, key_of: keys.Reader, pool: Executor | None
+) -> Generator[_Done, None, None]:
+    """Check blocks in the pool while one thread reads and another puts them in order; `read` and `check` seconds are time at work."""
+
+    def one(block: Block) -> tuple[Block, Checked, list[str], pa.Table]:
+        begun = time.perf_counter()
+        checked = check(block)
+        broken = [key_of.of(reject.cells) for reject in block.rejects]
+        found = _findings(block, checked, broken)
+        sifted.seconds["check"] += time.perf_counter() - begun
+        return block, checked, broken, found
 
     def done() -> Iterator[_Done]:
         blocks = lane.ahead(_timed((sifted.carry or source).blocks(), sifted.seconds))
-        for block in (part for whole in blocks for part in whole.parts(PART_ROWS)):
-            begun = time.perf_counter()
-            checked = check(block)
-            broken = [key_of.of(reject.cells) for reject in block.rejects]
-            found = _findings(block, checked, broken)
-            one = _Done(block, checked, broken, found, _staged(sifted, block, checked, found))
-            sifted.seconds["check"] += time.perf_counter() - begun
-            yield one
+        with contextlib.closing(blocks):
+            parts = (part for whole in blocks for part in whole.parts(PART_ROWS))
+            checks = map(one, parts) if pool is None else lane.each(one, parts, pool, AHEAD)
+            for block, checked, broken, found in checks:
+                yield _Done(block, checked, broken, found, _staged(sifted, block, checked, found))
 
     return lane.ahead(done())
 

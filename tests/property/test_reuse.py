@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from catalog_shop import Shop
 
 from sftp_gateway.brand import BrandSettings, Guards
-from sftp_gateway.catalog import engine, met, reuse, stage
+from sftp_gateway.catalog import engine, met, reuse, stage, versionfile
 from sftp_gateway.catalog.read import bounds
 
 HEADER = "sku,name,msrp,gtin,quantity,description,shipping_weight,currency,brand"
@@ -116,6 +116,7 @@ def life(folder: Path, seed: int, monkeypatch) -> tuple[int, int]:
     monkeypatch.setattr(bounds, "BLOCK_BYTES", dice.choice((3_000, 20_000)))
     monkeypatch.setattr(stage, "MEMORY_BYTES", dice.choice((-1, 16 * 1024**2)))
     monkeypatch.setattr(engine, "SMALL_BYTES", dice.choice((-1, 16 * 1024**2)))
+    monkeypatch.setattr(versionfile, "GROUP_ROWS", dice.choice((40, 100_000)))
     monkeypatch.setattr(met, "REACH", dice.choice((20, 500)))
     monkeypatch.setattr(reuse, "FEW", dice.choice((10, 50_000)))
     lines = [row(dice, number) for number in range(700)]
@@ -145,7 +146,7 @@ def test_most_rows_of_a_usual_day_are_known(tmp_path, monkeypatch):
 
 @pytest.mark.full
 def test_nobody_can_tell_in_many_lives(tmp_path, monkeypatch):
-    for seed in range(100, 220):
+    for seed in range(100, 160):
         (tmp_path / str(seed)).mkdir()
         with monkeypatch.context() as patched:
             life(tmp_path / str(seed), seed, patched)

@@ -1,4 +1,5 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -63,3 +64,21 @@ def test_a_caller_that_stops_ends_the_thread_and_closes_the_source():
     stream.close()
     assert closed.wait(5)
     assert threading.active_count() < before
+
+
+def test_work_in_a_pool_comes_back_in_order():
+    with ThreadPoolExecutor(3) as pool:
+        assert list(lane.each(lambda number: number * 2, range(50), pool, 2)) == [number * 2 for number in range(50)]
+
+
+def test_what_work_in_a_pool_raises_is_raised_where_it_is_asked_for():
+    def work(number):
+        if number == 3:
+            raise ValueError(number)
+        return number
+
+    with ThreadPoolExecutor(2) as pool:
+        results = lane.each(work, range(9), pool, 1)
+        assert [next(results) for _ in range(3)] == [0, 1, 2]
+        with pytest.raises(ValueError, match="3"):
+            next(results)

@@ -11,6 +11,8 @@ from sftp_gateway.catalog.read.source import Block
 OURS = ("_row", "_codes", "_errors", "_suggestions", "_correction_of")
 """The columns a correction file has beside the sender's, in this order, last."""
 
+_FIRST = frozenset("'=+-@\t\r")
+"""Few cells begin so: the rest needs no pattern."""
 _DANGEROUS = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+\-]?(?:\d+[.,]?\d*|[.,]\d+)")
 _ESCAPED = re.compile(r"'+[=+\-@\t\r]")
@@ -19,7 +21,7 @@ _ESCAPED_ARROW = r"^'+[=+\-@\t\r]"
 
 def is_dangerous(cell: str) -> bool:
     """Whether a spreadsheet would execute a cell, or take our escape for its own: no plain number is."""
-    return _DANGEROUS.match(cell) is not None and _NUMBER.fullmatch(cell) is None
+    return cell[:1] in _FIRST and _DANGEROUS.match(cell) is not None and _NUMBER.fullmatch(cell) is None
 
 
 def escape(cell: str) -> str:
