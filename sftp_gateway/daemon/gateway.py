@@ -185,8 +185,15 @@ class Daemon:
             wake=self._wake_intake,
         )
         held.push_async_callback(self.doors.aclose)
+        homes = self.doors.homes
         self.intake = Intake(
-            self.store, self.files, self.settings.intake, told=self.doors.learn, wake_worker=self._wake_worker
+            self.store,
+            self.files,
+            self.settings.intake,
+            told=self.doors.learn,
+            wake_worker=self._wake_worker,
+            busy=lambda: homes.busy,
+            replay=homes.replay,
         )
         await held.enter_async_context(self.intake)
         self._spawn("intake", self.intake.run())
