@@ -6,7 +6,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import jobs, latency, measure
+from tests.bench import door, jobs, latency, measure
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
@@ -17,7 +17,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--files", type=int, default=40)
+    parser.add_argument(
+        "only", nargs="?", choices=["door"], help="measure and print this alone; the page stays as it is"
+    )
     options = parser.parse_args()
+    if options.only == "door":
+        with tempfile.TemporaryDirectory(prefix="sftp-gateway-bench-") as folder:
+            print("\n".join([measure.machine(), "", *door.table(Path(folder), door.Sizes(), options.rounds)]))
+        return
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -32,6 +39,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sftp-gateway-bench-") as folder:
         parts += ["", "## The whole job", "", *jobs.whole_job(Path(folder), options.rows, options.rounds)]
     parts += ["", "## A small file", "", *latency.small_files(options.files)]
+    with tempfile.TemporaryDirectory(prefix="sftp-gateway-bench-") as folder:
+        parts += ["", "## The front door beside OpenSSH", "", *door.table(Path(folder), door.Sizes(), options.rounds)]
     text = "\n".join(parts) + "\n"
     PAGE.write_text(text)
     print(text)

@@ -6,6 +6,7 @@ import asyncssh
 import pytest
 
 from sftp_gateway import blobs, errors
+from sftp_gateway.intake import sweep
 from sftp_gateway.store import brands, drafts, uploads
 from sftp_gateway.store.drafts import Place
 from sftp_gateway.upload import State
@@ -319,3 +320,13 @@ async def test_a_file_is_received_when_its_rest_ends_and_not_at_the_next_look(ho
         for n in range(3):
             await put(client, f"/{n}.csv", b"%d" % n)
             await house.received(n + 1)
+
+
+async def test_a_file_that_is_claimed_while_the_sweep_looks_kills_nothing(house, monkeypatch):
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+    (upload,) = await house.received(1)
+    gone = house.root / "staging" / "drafts" / "claimed-just-now"
+    monkeypatch.setattr(type(gone), "iterdir", lambda _folder: iter([gone]))  # listed, then taken
+    sweep.sweep(house.intake._desk, house.store.now())
+    assert house.bytes_of(upload) == BODY
