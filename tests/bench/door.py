@@ -87,7 +87,9 @@ def _timed(door: Door, run: Callable[[], object]) -> Took:
     return Took(seconds, door.cpu_seconds() - cpu)
 
 
-def _line(name: str, took: list[list[Took]], amount: float, unit: str, per: float, cpu_unit: str) -> str:
+def _line(  # noqa: PLR0917 - a line of the table
+    name: str, took: list[list[Took]], amount: float, unit: str, per: float, cpu_unit: str
+) -> str:
     theirs, ours = (amount / statistics.median(one.seconds for one in side) for side in took)
     cpu = [statistics.median(one.cpu_seconds for one in side) / per for side in took]
     return f"| {name} | {theirs:,.0f} {unit} | {ours:,.0f} | {ours / theirs:.2f} | {cpu[0]:.2f} {cpu_unit} | {cpu[1]:.2f} |"
@@ -160,10 +162,12 @@ async def _crowd(door: Door, sizes: Sizes) -> list[str]:
     waits.sort()
     p99 = waits[int(len(waits) * 0.99)] if waits else float("nan")
     return [
-        f"{sizes.senders} sessions × {sizes.uploads_each} uploads of {sizes.upload_bytes:,} bytes: {len(waits):,} acknowledged, "
-        f"{len(errors)} sessions with errors, {len(waits) / seconds:.0f}/s, p50 {statistics.median(waits) * 1000:.0f} ms, "
-        f"p99 {p99 * 1000:.0f} ms from OPEN to the answer of CLOSE, {(door.cpu_seconds() - cpu):.1f} s of CPU, "
-        f"{door.memory_bytes() / 2**20:.0f} MiB at the end.",
+        (
+            f"{sizes.senders} sessions × {sizes.uploads_each} uploads of {sizes.upload_bytes:,} bytes: {len(waits):,} acknowledged, "
+            f"{len(errors)} sessions with errors, {len(waits) / seconds:.0f}/s, p50 {statistics.median(waits) * 1000:.0f} ms, "
+            f"p99 {p99 * 1000:.0f} ms from OPEN to the answer of CLOSE, {(door.cpu_seconds() - cpu):.1f} s of CPU, "
+            f"{door.memory_bytes() / 2**20:.0f} MiB at the end."
+        ),
         "",
     ]
 

@@ -72,7 +72,7 @@ def packet(kind, id_, payload):
 def holding():
     """Resident bytes and open descriptors of this process, which is the gateway too."""
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
-    return resident, len(os.listdir("/proc/self/fd"))
+    return resident, sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 @pytest.fixture
@@ -211,6 +211,13 @@ async def test_packets_nobody_sane_sends_do_no_harm(house, log_lines, unexpected
 
 async def test_streams_nobody_sane_sends_do_no_harm(house, log_lines, unexpected):
     await fuzz_streams(house, 400, 2, log_lines, unexpected)
+
+
+async def test_a_read_beyond_every_offset_is_the_end_of_the_file(house):
+    async with house.sftp() as client, client.open("/inbox/a.csv", "wb+") as file:
+        await file.write(b"sku")
+        for offset in (3, 2**63 - 1, 2**63, 2**64 - 1):
+            assert await file.read(10, offset) == b""
 
 
 @pytest.mark.full
