@@ -34,6 +34,9 @@ def _verb(verbs: Verbs, name: str, call: str, says: str) -> argparse.ArgumentPar
 def _daemon(verbs: Verbs) -> None:
     run = _verb(verbs, "run", "running:run", "run the daemon, or some of its roles")
     run.add_argument("--only", metavar="ROLES", default="sftp,worker,web", help="sftp,worker,web (any of them)")
+    run.add_argument(
+        "--take-over", action="store_true", help="get the sockets of the gateway that runs here; it drains and ends"
+    )
     check = _verb(
         verbs, "check", "showing:check", "say what is wrong with configuration, rules, keys, store, disk, clock"
     )

@@ -22,4 +22,6 @@ def run(options: argparse.Namespace) -> int:
     settings = owner.settings(options)
     logs.configure(settings.log.level, settings.log.format)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(gateway.run(settings, roles, reload=lambda: config.load(options.config, os.environ)))
+        return runner.run(
+            gateway.run(settings, roles, lambda: config.load(options.config, os.environ), take_over=options.take_over)
+        )

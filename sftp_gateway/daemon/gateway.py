@@ -19,6 +19,9 @@ they know, the process leaves the list, the store is closed; exit 0. A second si
 Nothing is safe because of this order: `kill -9` at any point loses nothing that was acknowledged, as
 the store is the only memory. It only makes a stop quick and polite.
 
+**Upgrade.** `run --take-over` gets the listening sockets of the process that runs (handover.py); when the new
+one is ready the old one stops as by SIGTERM. Both accept for a moment, so nobody is refused.
+
 **Reload** (SIGHUP). Rules, guards, limits, mail and log level are taken over at once, by whatever
 begins then; every other changed setting is named as needing a restart. A mistake leaves all as it was.
 
@@ -39,6 +42,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sftp_gateway import __version__, blobs, config, logs, mail, retention
+from sftp_gateway.daemon import handover
 from sftp_gateway.daemon.loans import Loans, figures
 from sftp_gateway.daemon.presence import ALIVE_SECONDS, Presence
 from sftp_gateway.daemon.systemd import Systemd
@@ -66,19 +70,25 @@ RELOADED = frozenset({"guards", "limits", "mail", "log.level", "catalog.rules"})
 """Sections and settings that SIGHUP takes over."""
 
 
-async def run(settings: Settings, roles: frozenset[str], reload: Callable[[], Settings]) -> int:
+async def run(
+    settings: Settings, roles: frozenset[str], reload: Callable[[], Settings], *, take_over: bool = False
+) -> int:
     """Run these roles until SIGTERM or SIGINT; 0 then, 70 if a part died.
 
-    `reload` reads the settings again. Raises ConfigError, Unavailable when the gateway cannot start.
+    `reload` reads the settings again; `take_over`: with the sockets of the process that runs here, which then ends.
+    Raises ConfigError, Unavailable when the gateway cannot start.
     """
-    return await Daemon(settings, roles, reload).run()
+    return await Daemon(settings, roles, reload, take_over=take_over).run()
 
 
 class Daemon:
     """One process of the gateway."""
 
-    def __init__(self, settings: Settings, roles: frozenset[str], reload: Callable[[], Settings]) -> None:
-        self.settings, self.roles, self._read = settings, roles, reload
+    def __init__(
+        self, settings: Settings, roles: frozenset[str], reload: Callable[[], Settings], *, take_over: bool
+    ) -> None:
+        self.settings, self.roles, self._read, self._take_over = settings, roles, reload, take_over
+        self._taken = handover.Taken({})
         self.systemd = Systemd(os.environ)
         self._stopping, self._hurry = asyncio.Event(), asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -98,6 +108,7 @@ class Daemon:
             await self._start(held)
             self._listen_to_signals()
             self.systemd.ready()
+            self._taken.ready()
             log.info(
                 "gateway.started",
                 version=__version__,
@@ -123,6 +134,9 @@ class Daemon:
         held.callback(self.crew.close)
         presence = await held.enter_async_context(Presence(self.store, self.roles, self.systemd))
         held.push_async_callback(self._cancel)
+        if self._take_over:
+            self._taken = await asyncio.to_thread(handover.take, self.settings.storage.root)
+            held.callback(self._taken.close)
         self.postman = mail.Postman(self.store, lambda: self.settings.mail)
         if self.roles & {"sftp", "worker"}:
             await self._load_host_keys()
@@ -137,6 +151,10 @@ class Daemon:
         if "sftp" in self.roles:
             await self._open_listener(held)
         self._spawn("presence", presence.run())
+        if self.roles & {"sftp", "web"}:
+            giving = handover.Handover(self.settings.storage.root, self._listening, self._handed_over)
+            await held.enter_async_context(giving)
+            self._spawn("handover", giving.run())
 
     async def _load_host_keys(self) -> None:
         # Not imported where nobody needs it: the status endpoint alone does without the front door's libraries.
@@ -185,8 +203,15 @@ class Daemon:
             wake=self._wake_intake,
         )
         held.push_async_callback(self.doors.aclose)
+        homes = self.doors.homes
         self.intake = Intake(
-            self.store, self.files, self.settings.intake, told=self.doors.learn, wake_worker=self._wake_worker
+            self.store,
+            self.files,
+            self.settings.intake,
+            told=self.doors.learn,
+            wake_worker=self._wake_worker,
+            busy=lambda: homes.busy,
+            replay=homes.replay,
         )
         await held.enter_async_context(self.intake)
         self._spawn("intake", self.intake.run())
@@ -222,7 +247,9 @@ class Daemon:
             figures=lambda: figures(self.postman, self.listener, self.workshop),
         )
         try:
-            self.server = Server(app.build_app(lent), web.host, web.port, web.trusted_proxies)
+            self.server = Server(
+                app.build_app(lent), web.host, web.port, web.trusted_proxies, self._taken.socket("web", web.port)
+            )
         except OSError as error:
             raise Unavailable(f"cannot listen on {web.host} port {web.port}: {error.strerror}") from None
         await held.enter_async_context(self.server)
@@ -247,7 +274,7 @@ class Daemon:
             lookup=lookup,
             home=self.doors,
             penalties=banned.penalties,
-            sock=self.systemd.socket("sftp"),
+            sock=self.systemd.socket("sftp") or self._taken.socket("sftp", self.settings.sftp.port),
         )
         await held.enter_async_context(self.listener)
         self._spawn("listener", self.listener.run())
@@ -280,6 +307,20 @@ class Daemon:
     def _asked_to_stop(self, number: int) -> None:
         (self._hurry if self._stopping.is_set() else self._stopping).set()
         log.info("gateway.stopping", signal=signal.Signals(number).name, at_once=self._hurry.is_set())
+
+    def _handed_over(self) -> None:
+        log.info("gateway.handed_over")
+        self._stopping.set()
+
+    def _listening(self) -> dict[str, socket.socket]:
+        """Give the sockets that a new process may have; none once this one is on its way out."""
+        if self._stopping.is_set():
+            return {}
+        ours: dict[str, socket.socket | None] = {
+            "sftp": self.listener.listening if self.listener else None,
+            "web": self.server.socket if self.server else None,
+        }
+        return {name: one for name, one in ours.items() if one is not None}
 
     def _asked_to_reload(self) -> None:
         if self._reloading is None or self._reloading.done():

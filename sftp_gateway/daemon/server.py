@@ -15,8 +15,16 @@ log = logs.get(__name__)
 class Server:
     """The application on a socket, as a part of the daemon: `async with`, then `run()`. Signals stay the daemon's."""
 
-    def __init__(self, app: Any, host: str, port: int, trusted_proxies: tuple[str, ...] = ()) -> None:
-        self.socket = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    def __init__(
+        self,
+        app: Any,
+        host: str,
+        port: int,
+        trusted_proxies: tuple[str, ...] = (),
+        sock: socket.socket | None = None,
+    ) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.socket = sock or socket.create_server((host, port), family=family)
         self.port: int = self.socket.getsockname()[1]
         quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "lifespan": "off"}
         proxies: dict[str, Any] = {"proxy_headers": bool(trusted_proxies), "forwarded_allow_ips": list(trusted_proxies)}

@@ -32,6 +32,9 @@ LOOK_SECONDS = 0.25
 SWEEP_SECONDS = 30.0
 BACKOFF_SECONDS = 1.0
 SIDE_BY_SIDE = 4
+PAUSE_SECONDS = 0.1
+PATIENCE_SECONDS = 3.0
+"""A burst of files that lasts longer is no burst: claims go on beside it."""
 
 
 @dataclass
@@ -47,6 +50,10 @@ class Intake:
     rules: settings.Intake
     told: Callable[[str, Iterable[Entry], Iterable[str]], None]
     wake_worker: Callable[[], None]
+    busy: Callable[[], bool] = bool
+    """Whether the front door takes small files in at full speed: they are claimed a little later then."""
+    replay: Callable[[], object] = int
+    """Brings in what doors that died had acknowledged (the homes' `replay`)."""
     received: int = 0
     unfinished: int = 0
     refused: int = 0
@@ -56,13 +63,14 @@ class Intake:
     _not_before: dict[str, float] = field(init=False, default_factory=dict)
     _woken: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _looks: deque[float] = field(init=False, default_factory=deque)
+    _gave_way_at: float = field(init=False, default=float("-inf"))
     _swept_at: float = field(init=False, default=float("-inf"))
 
     async def __aenter__(self) -> Self:
         """Take up what a process that died left behind."""
         self._desk = Desk(self.store, self.files, self.rules)
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE + 2, thread_name_prefix="intake")
-        await self._in_thread(recover.recover, self._desk)
+        await self._in_thread(recover.recover, self._desk, self.replay)
         return self
 
     async def __aexit__(
@@ -117,6 +125,8 @@ class Intake:
         except errors.Unavailable as error:
             log.warning("intake.postponed", reason=str(error))
             return BACKOFF_SECONDS
+        if found and self._gives_way():
+            return PAUSE_SECONDS
         for brand, rows in _by_brand(found).items():
             if brand not in self._busy and self._not_before.get(brand, 0.0) <= time.monotonic():
                 self._busy[brand] = group.create_task(self._brand(brand, rows), name=f"claim {brand}")
@@ -125,6 +135,13 @@ class Intake:
             self._swept_at = time.monotonic()
             self._busy[""] = group.create_task(self._sweep(), name="sweep")
         return min(LOOK_SECONDS, _until(later, self.store.now()))
+
+    def _gives_way(self) -> bool:
+        """Whether to let a burst pass: claims compete with the loop for the interpreter, and the worker is slower."""
+        now = time.monotonic()
+        if not self.busy():
+            self._gave_way_at = now
+        return now - self._gave_way_at < PATIENCE_SECONDS and self.busy()
 
     async def _brand(self, brand: str, rows: list[Entry]) -> None:
         try:
@@ -139,6 +156,7 @@ class Intake:
 
     async def _sweep(self) -> None:
         try:
+            await self._in_thread(recover.recover, self._desk, self.replay)
             self._hear(await self._in_thread(sweep.sweep, self._desk, self.store.now()))
         except errors.Unavailable as error:
             log.warning("intake.postponed", reason=str(error))

@@ -1,9 +1,10 @@
-"""After a start: what processes that died had in hand. Blocks; runs before the first settling.
+"""After a start, and now and then: what processes that died had in hand. Blocks; runs before the first settling.
 
 What was open was closed by nobody: it is `dropped`, and rests from now on. What was being claimed is
 claimed once more: every step of it may be done twice.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from sftp_gateway import logs
@@ -15,12 +16,16 @@ from sftp_gateway.store.drafts import Place
 log = logs.get(__name__)
 
 
-def recover(desk: Desk) -> int:
-    """Free the drafts of dead processes; gives how many there were."""
+def recover(desk: Desk, replay: Callable[[], object]) -> int:
+    """Free the drafts of dead processes; gives how many there were.
+
+    `replay` brings in what they had closed and not yet told the store: after it is known who is dead,
+    so that what was closed is never taken for open.
+    """
     freed = 0
-    for row in drafts.in_hand(desk.store, desk.area):
-        if not desk.staging.is_gone(row.owner):
-            continue
+    left = [row for row in drafts.in_hand(desk.store, desk.area) if desk.staging.is_gone(row.owner)]
+    replay()
+    for row in left:
         file = desk.staging.file(row.id)
         size = file.stat().st_size if file.exists() else row.bytes
         with desk.store.write() as tx:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sftp_gateway.blobs import Area
@@ -106,10 +107,17 @@ def _expire(desk: Desk, now: datetime) -> list[Told]:
 def _orphans(desk: Desk) -> None:
     """Remove staging files that no row speaks of: of an erased brand, or of a draft that died at once."""
     before = time.time() - ORPHAN_SECONDS
-    old = [file for file in desk.staging.folder.iterdir() if file.stat().st_mtime < before]
+    old = [file for file in desk.staging.folder.iterdir() if _is_older(file, before)]
     if not old:
         return
     known = drafts.known(desk.store, {file.name.partition(".")[0] for file in old})
     for file in old:
         if file.name.partition(".")[0] not in known:
             file.unlink(missing_ok=True)
+
+
+def _is_older(file: Path, before: float) -> bool:
+    try:
+        return file.stat().st_mtime < before
+    except FileNotFoundError:
+        return False  # claimed just now

@@ -106,8 +106,6 @@ class Arrival(asyncio.Protocol):
             connection.data_received(first)
 
     def _refusal(self, guest: visitor.Visitor) -> tuple[str, str] | None:
-        if self._door.draining:
-            return "draining", "The gateway is being restarted; connect again"
         seconds = 0.0 if guest.exempt else self._door.penalties.remaining(guest.source)
         if seconds:
             return "penalised", f"Not allowed at this time: too many failed logins. Try again in {seconds:.0f} s"

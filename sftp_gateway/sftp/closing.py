@@ -45,6 +45,9 @@ async def finish(homes: Homes, view: View, handle: Writing, session: Session, *,
     if handle not in draft.handles:
         return
     draft.dropped |= not clean
+    if _is_for_journal(homes, draft):
+        await _put_down(homes, view, handle, session)
+        return
     await _sync(draft)
     draft.handles.discard(handle)
     if draft.handles:
@@ -62,6 +65,36 @@ async def finish(homes: Homes, view: View, handle: Writing, session: Session, *,
     homes.wake()
     if clean and draft.refusal is not None:
         raise asyncssh.SFTPFailure(str(draft.refusal))
+
+
+def _is_for_journal(homes: Homes, draft: Draft) -> bool:
+    """Whether this is the usual end of a small file: its only handle is closed, nothing is wrong with it."""
+    odd = draft.dropped or draft.refusal or draft.removed or not draft.wrote or len(draft.handles) > 1
+    return not odd and homes.journal.takes(draft.size)
+
+
+async def _put_down(homes: Homes, view: View, handle: Writing, session: Session) -> None:
+    """Close a small file: row and bytes go into the journal, the row into the store soon after."""
+    draft = handle.draft
+    draft.handles.discard(handle)
+    entry = _as_it_is(homes, draft)
+    entry = replace(
+        entry, place=Place.CLOSED, owner="", due_at=entry.changed_at + timedelta(seconds=homes.intake.settle_seconds)
+    )
+    try:
+        data = draft.read(0, draft.size)
+        draft.close()
+        view.release(entry.id)
+        view.put(entry)
+        draft.entry = entry
+        homes.owe(homes.journal.put(entry, data), entry)
+        _audit(session, handle, entry, clean=True)
+        await homes.journal.sync()
+    except OSError as error:
+        log.exception("journal.unsynced", reason=str(error))
+        _lost(homes, view, entry)
+        raise asyncssh.SFTPFailure("The gateway could not store the file safely; please send it again") from error
+    homes.wake()
 
 
 async def sync(handle: Writing) -> None:

@@ -103,7 +103,6 @@ class Draft:
         """Open the staging file again; its bytes are accounted for already."""
         self._fd = os.open(self.file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         self.size = os.fstat(self._fd).st_size
-        self._synced_name = True
 
     @property
     def is_open(self) -> bool:

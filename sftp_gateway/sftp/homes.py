@@ -7,13 +7,16 @@ and tells it through `learn` what the intake did.
 import asyncio
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
 from sftp_gateway import errors, settings, upload_name
 from sftp_gateway.blobs import Files
+from sftp_gateway.sftp import replay
 from sftp_gateway.sftp.draft import Allowance, in_units
+from sftp_gateway.sftp.journal import Journal
 from sftp_gateway.sftp.ledger import Ledger
 from sftp_gateway.sftp.view import View
 from sftp_gateway.store import drafts
@@ -25,6 +28,9 @@ T = TypeVar("T")
 
 DISK_LOOK_SECONDS = 0.25
 RELOADS = 3
+BURST_FILES, BURST_SECONDS = 20, 0.2
+GOODBYE_SECONDS = 10.0
+"""A store that does not answer for so long keeps nobody: the journal has what is owed to it."""
 REPEATED_REFUSAL_SECONDS = 900.0
 MOST_REFUSALS = 10_000
 
@@ -49,9 +55,11 @@ class Homes:
         self._owner = self.staging.join()
         self.owner = self._owner.token
         self.ledger = Ledger(store)
+        self.journal = Journal(self.staging, self.owner, self._stored)
         self.temporary = upload_name.Temporary(
             intake.temporary_prefixes, intake.temporary_suffixes, intake.temporary_patterns
         )
+        self._closed: deque[float] = deque(maxlen=BURST_FILES)
         self._limits = limits
         self._views: dict[str, View] = {}
         self._free: tuple[float, int] = (float("-inf"), 0)
@@ -124,6 +132,34 @@ class Homes:
         """Post the writing of a row."""
         return self.commit(view, lambda tx: drafts.save(tx, entry))
 
+    @property
+    def busy(self) -> bool:
+        """Whether small files come so fast that whatever else takes the interpreter makes clients wait."""
+        closed = self._closed
+        return len(closed) == BURST_FILES and time.monotonic() - closed[0] < BURST_SECONDS
+
+    def owe(self, number: int, entry: Entry) -> None:
+        """Have a row written soon that is in the journal as record `number`."""
+        self._closed.append(time.monotonic())
+        future = self.ledger.owe(self.journal.name, number, entry)
+        if future is not None:
+            future.add_done_callback(self._counted)
+
+    async def _stored(self) -> bool:
+        """Wait until all that was owed so far is in the store; False: it does not answer."""
+        try:
+            await self.ledger.post(lambda _tx: None)
+        except errors.GatewayError:
+            return False
+        return True
+
+    def _counted(self, done: "asyncio.Future[list[str]]") -> None:
+        if not (done.cancelled() or done.exception()):
+            for brand in done.result():
+                if (view := self._views.get(brand)) is not None:
+                    view.counted()
+            self.wake()  # the look that was asked for at the CLOSE may have been too early for the row
+
     def check_disk(self, more: int = 0) -> None:
         """Raise Refused if the disk has no room for a new file; running ones are never asked."""
         looked_at, free = self._free
@@ -143,6 +179,10 @@ class Homes:
         self._refusals[key] = now
         return True
 
+    def replay(self) -> int:
+        """Bring in what a process of this host that died had acknowledged; blocks, for a thread."""
+        return replay.replay(self.store, self.staging)
+
     def snapshot(self) -> dict[str, Any]:
         """Tell the status page what is open here."""
         return {
@@ -156,5 +196,6 @@ class Homes:
 
     async def aclose(self) -> None:
         """Wait until everything is written; the sessions are gone by then."""
-        await self.ledger.flush()
+        await self.ledger.flush(GOODBYE_SECONDS)
+        await self.journal.aclose()
         self._owner.close()

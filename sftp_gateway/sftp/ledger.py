@@ -3,26 +3,65 @@
 A client waits for its CLOSE, and a commit costs a sync of the disk; while one commit runs, what the
 other sessions have to say gathers and goes into the next. In order means: what was posted first is
 committed first, so memory and store cannot disagree about who came first.
+
+Rows that the journal holds already are *owed*: nobody waits for them, so they gather for a moment,
+and while the store does not answer they are tried again before anything that was posted later.
 """
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sftp_gateway import logs
+from sftp_gateway import errors, logs
+from sftp_gateway.store import drafts
 from sftp_gateway.store.database import Store, Transaction
+from sftp_gateway.store.drafts import Entry
 
 log = logs.get(__name__)
 T = TypeVar("T")
 Operation = Callable[[Transaction], T]
 MOST = 64
+MOST_OWED = 1024
+OWED_SECONDS = 0.05
+BACKOFF_SECONDS = 0.5
 
 
 @dataclass(slots=True)
 class _Waiting(Generic[T]):
     do: Operation[T]
     answer: asyncio.Future[T]
+
+
+class _Owed:
+    """Rows of different ids and paths that are in the journal up to `number`; an operation."""
+
+    def __init__(self, journal: str) -> None:
+        self.number = 0
+        self.entries: list[Entry] = []
+        self._journal = journal
+        self._keys: set[str | None] = set()
+
+    def add(self, number: int, entry: Entry) -> bool:
+        """Take a row more, unless it is one of a name or draft that is here already, or they are many."""
+        keys = {entry.id, *([f"{entry.brand}/{entry.path}"] if entry.path else [])}
+        if keys & self._keys or len(self.entries) >= MOST_OWED:
+            return False
+        self._keys |= keys
+        self.entries.append(entry)
+        self.number = number
+        return True
+
+    def __call__(self, tx: Transaction) -> list[str]:
+        """Write them; gives the brands that had a change counted."""
+        drafts.save_all(tx, self.entries)
+        drafts.set_journaled(tx, self._journal, self.number)
+        brands = sorted(drafts.living(tx, {entry.brand for entry in self.entries}))
+        for brand in brands:
+            drafts.touch(tx, brand)
+        return brands
 
 
 class Ledger:
@@ -32,6 +71,7 @@ class Ledger:
         self._store = store
         self._waiting: list[_Waiting[Any]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._urgent = asyncio.Event()
         self.commits = 0
         self.operations = 0
 
@@ -41,21 +81,67 @@ class Ledger:
         # An error nobody waits for must not be silent, and must not warn from the garbage collector.
         answer.add_done_callback(_heard)
         self._waiting.append(_Waiting(do, answer))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write(), name="ledger")
+        self._urgent.set()
+        self._start()
         return answer
 
-    async def flush(self) -> None:
-        """Wait until everything posted so far is written (or has failed)."""
-        while self._writer is not None and not self._writer.done():
-            await asyncio.wait([self._writer])
+    def owe(self, journal: str, number: int, entry: Entry) -> "asyncio.Future[list[str]] | None":
+        """Queue a row that is in the journal, as record `number`; nobody has to wait for it.
+
+        Gives a future for the brands that had a change counted, or None: it goes with the row before it.
+        """
+        last = self._waiting[-1] if self._waiting else None
+        if last is not None and isinstance(last.do, _Owed) and last.do.add(number, entry):
+            return None
+        owed = _Owed(journal)
+        owed.add(number, entry)
+        answer: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(_heard)
+        self._waiting.append(_Waiting(owed, answer))
+        self._start()
+        return answer
+
+    async def flush(self, seconds: float = float("inf")) -> None:
+        """Wait until everything posted so far is written (or has failed), or for that time."""
+        until = time.monotonic() + seconds
+        while self._writer is not None and not self._writer.done() and (left := until - time.monotonic()) > 0:
+            self._urgent.set()
+            await asyncio.wait([self._writer], timeout=None if left == float("inf") else left)
+
+    def _start(self) -> None:
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write(), name="ledger")
+
+    async def _gather(self) -> None:
+        """Let more rows come while nobody waits for those that are here."""
+        self._urgent.clear()
+        if all(isinstance(item.do, _Owed) for item in self._waiting) and len(self._waiting) == 1:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(OWED_SECONDS):
+                    await self._urgent.wait()
+
+    def _postpone(self, batch: list[_Waiting[Any]], error: Exception) -> bool:
+        """Keep what is owed while the store does not answer; gives whether something is."""
+        owed = [item for item in batch if isinstance(item.do, _Owed)]
+        if owed and isinstance(error, errors.Unavailable):
+            self._waiting[:0] = owed
+            for item in batch:
+                if item not in owed:
+                    _fail(item.answer, error)
+            return True
+        return False
 
     async def _write(self) -> None:
         while self._waiting:
+            await self._gather()
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             try:
                 results = await asyncio.to_thread(self._commit, [item.do for item in batch])
             except Exception as error:  # noqa: BLE001 - goes to whoever waits, each by itself
+                if self._postpone(batch, error):
+                    log.warning("ledger.postponed", reason=str(error))
+                    await asyncio.sleep(BACKOFF_SECONDS)
+                    continue
                 await self._one_by_one(batch, error)
                 continue
             for item, result in zip(batch, results, strict=True):

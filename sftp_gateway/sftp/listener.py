@@ -24,8 +24,10 @@ log = logs.get(__name__)
 BACKLOG = 512
 WATCH_SECONDS = 1.0
 REVOKE_SECONDS = 2.0
-QUIET_SECONDS = 1.0
+QUIET_SECONDS = 2.0
 """A session without open files is left alone for so long while draining: clients pause between files."""
+LOBBY_SECONDS = 5.0
+"""For so long a drain waits for those who are just logging in."""
 GOODBYE_SECONDS = 5.0
 DRAINED = "The gateway is being restarted; connect again"
 
@@ -118,15 +120,18 @@ class Listener:
     async def drain(self, seconds: float) -> None:
         """Stop accepting; let running transfers go on for at most `seconds`, then close.
 
-        Connections without an open file go as soon as they are quiet for a second, so that a client
+        Those whose connection was accepted already still log in and send: nobody is turned away by a restart.
+
+        Connections without an open file go as soon as they are quiet for two seconds, so that a client
         between two files of one command is not cut.
         """
         self._door.draining = True
         await self._stop_accepting()
-        for guest in self._door.lobby.waiting():
-            guest.send_away("drained", DRAINED)
-        deadline = self._door.clock() + seconds
-        while self._door.inside and self._door.clock() < deadline:
+        began = self._door.clock()
+        deadline, patience = began + seconds, began + min(seconds, LOBBY_SECONDS)
+        while self._door.inside or (len(self._door.lobby) and self._door.clock() < patience):
+            if self._door.clock() >= deadline:
+                break
             for guest in list(self._door.inside):
                 if not guest.open_files and guest.quiet_seconds() >= QUIET_SECONDS:
                     guest.send_away("drained", DRAINED)
@@ -139,6 +144,11 @@ class Listener:
     def port(self) -> int:
         """The port that is listened on: the real one where the setting says 0."""
         return int(self._sock.getsockname()[1]) if self._sock and self._sock.fileno() >= 0 else self._rules.port
+
+    @property
+    def listening(self) -> socket.socket | None:
+        """The listening socket, for the process that takes over."""
+        return self._sock if self.is_listening else None
 
     @property
     def is_listening(self) -> bool:

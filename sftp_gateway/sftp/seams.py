@@ -35,6 +35,8 @@ KIB, MIB = 1024, 1024**2
 
 VERSION = "2.24"
 READ_BYTES = 256 * KIB
+LARGEST_OFFSET = 2**63 - 1 - READ_BYTES
+"""Beyond it the kernel takes no offset, and Python no number for one."""
 # What OpenSSH's own server announces: its clients then write 255 KiB at a time.
 ANNOUNCED = SFTPLimits(256 * KIB, 255 * KIB, 255 * KIB, 0)
 CHANNEL_BUFFER_BYTES = 1 * MIB
@@ -188,6 +190,8 @@ class Handler(SFTPServerHandler):
         file = self._file_handles.get(handle)
         if not file:
             raise asyncssh.SFTPFailure("Invalid file handle")
+        if offset > LARGEST_OFFSET:
+            raise asyncssh.SFTPEOFError
         # A shorter answer than was asked for is allowed (draft-ietf-secsh-filexfer-02 §6.4).
         result: Any = self._server.read(file, offset, min(length, READ_BYTES))
         data: bytes = await result if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future) else result

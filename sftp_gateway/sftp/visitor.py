@@ -29,7 +29,7 @@ class Counts:
     received_bytes: int = 0
     sent_bytes: int = 0
     refused: Counter[str] = field(default_factory=Counter)
-    """Connections turned away before login, by reason: penalised, source_full, evicted, draining."""
+    """Connections turned away before login, by reason: penalised, source_full, evicted."""
     ended: Counter[str] = field(default_factory=Counter)
     """Connections that the gateway ended after login, by reason: idle, stalled, drained, revoked, full."""
 
@@ -207,8 +207,6 @@ class Visitor(asyncssh.SSHServer):
             self._door.counts.ended["full"] += 1
             log.warning("login.full", brand=self.brand, source=self.address, connection=self.id, reason=full)
             self.send_away("full", full)
-        elif self._door.draining:
-            self.send_away("drained", "The gateway is being restarted; connect again")
 
     def session_requested(self) -> tuple[seams.Channel, seams.Stream]:
         """Open a channel, if the client has not too many."""

@@ -5,12 +5,14 @@ accepted; with truncation or without. Serves home.py.
 """
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, replace
 
 import asyncssh
 
 from sftp_gateway import upload_name
+from sftp_gateway.blobs import sync_file
 from sftp_gateway.sftp import closing, names, reading
 from sftp_gateway.sftp.closing import Writing
 from sftp_gateway.sftp.draft import Draft
@@ -160,6 +162,9 @@ async def _reopen(homes: Homes, view: View, entry: Entry, session: Session) -> D
             uploads.move(tx, row.upload, State.RECEIVING)
         return row
 
+    # Its bytes may be in the journal only, which speaks for them no longer from here on.
+    with contextlib.suppress(FileNotFoundError):
+        await asyncio.to_thread(sync_file, homes.staging.file(entry.id))
     row = await homes.commit(view, do)
     if row is None:
         await homes.refresh(view, force=True)

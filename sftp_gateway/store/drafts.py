@@ -6,12 +6,14 @@ changes rows calls `touch` once for each brand and operation. Serves sftp (the v
 """
 
 import enum
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from sftp_gateway.store import journal, tables, uploads
 from sftp_gateway.store.database import Store, Transaction, utc_now
@@ -73,6 +75,17 @@ class Entry:
 _NAMES = [field.name for field in fields(Entry)]
 _COLUMNS = [table.c[name] for name in _NAMES]
 _PLACE = _NAMES.index("place")
+_journal = tables.journal
+_EVICT = sa.delete(table).where(
+    table.c.brand == sa.bindparam("b"), table.c.path == sa.bindparam("p"), table.c.id != sa.bindparam("i")
+)
+
+
+@functools.cache
+def _upsert(dialect: str) -> Any:
+    made: Any = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    changed = {name: made.excluded[name] for name in _NAMES if name != "id"}
+    return made.on_conflict_do_update(index_elements=[table.c.id], set_=changed)
 
 
 def load(conn: sa.Connection, brand: str) -> tuple[int, list[Entry]]:
@@ -124,6 +137,41 @@ def save(tx: Transaction, item: Entry) -> None:
     if updated.rowcount == 0:
         _evict(tx, item.brand, item.path, item.id)
         tx.conn.execute(sa.insert(table).values(values))
+
+
+def save_all(tx: Transaction, items: Sequence[Entry]) -> None:
+    """Write rows of different ids and paths; as `save`, but those of brands that are erased are left out."""
+    here = living(tx, {item.brand for item in items})
+    rows = [{name: getattr(item, name) for name in _NAMES} for item in items if item.brand in here]
+    if not rows:
+        return
+    named = [{"b": row["brand"], "p": row["path"], "i": row["id"]} for row in rows if row["path"] is not None]
+    if named:
+        tx.conn.execute(_EVICT, named)
+    tx.conn.execute(_upsert(tx.conn.dialect.name), rows)
+
+
+def living(tx: Transaction, brands: Iterable[str]) -> set[str]:
+    """Give those of the brands that are not erased."""
+    name = tables.brand.c.name
+    return set(tx.conn.execute(sa.select(name).where(name.in_(list(brands)))).scalars())
+
+
+def journaled(conn: sa.Connection, name: str) -> int:
+    """Give the number of the last record of a journal that is in the store; 0: none."""
+    return conn.execute(sa.select(_journal.c.number).where(_journal.c.name == name)).scalar() or 0
+
+
+def set_journaled(tx: Transaction, name: str, number: int) -> None:
+    """Note, in the transaction that wrote their rows, that all records up to this number are in the store."""
+    found = tx.conn.execute(sa.update(_journal).where(_journal.c.name == name).values(number=number))
+    if found.rowcount == 0:
+        tx.conn.execute(sa.insert(_journal).values(name=name, number=number))
+
+
+def forget_journal(tx: Transaction, name: str) -> None:
+    """Forget a journal that is no more."""
+    tx.conn.execute(sa.delete(_journal).where(_journal.c.name == name))
 
 
 def move(

@@ -336,3 +336,11 @@ view = sa.Table(
     _brand(primary_key=True),
     sa.Column("seq", sa.BigInteger, nullable=False),
 )
+
+# How far the store has what a process put into its journal of small closed drafts (sftp/journal.py).
+journal = sa.Table(
+    "journal",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+)

@@ -6,7 +6,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import growth, jobs, latency, measure
+from tests.bench import door, growth, jobs, latency, measure
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
@@ -19,7 +19,14 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=40)
     parser.add_argument("--growth", action="store_true", help="also bad rows, another order, more columns")
     parser.add_argument("--large", type=int, metavar="ROWS", help="also a catalog of this size, once")
+    parser.add_argument(
+        "only", nargs="?", choices=["door"], help="measure and print this alone; the page stays as it is"
+    )
     options = parser.parse_args()
+    if options.only == "door":
+        with tempfile.TemporaryDirectory(prefix="sftp-gateway-bench-") as folder:
+            print("\n".join([measure.machine(), "", *door.table(Path(folder), door.Sizes(), options.rounds)]))
+        return
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -38,6 +45,8 @@ def main() -> None:
         if options.large:
             parts += ["", "## A large catalog", "", *growth.large(Path(folder), options.large)]
     parts += ["", "## A small file", "", *latency.small_files(options.files)]
+    with tempfile.TemporaryDirectory(prefix="sftp-gateway-bench-") as folder:
+        parts += ["", "## The front door beside OpenSSH", "", *door.table(Path(folder), door.Sizes(), options.rounds)]
     text = "\n".join(parts) + "\n"
     PAGE.write_text(text)
     print(text)

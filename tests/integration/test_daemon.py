@@ -88,7 +88,7 @@ async def test_the_roles_may_be_processes_of_their_own(gateway):
     assert worker.wait(timeout=30) == 0
 
 
-def test_systemd_is_told_each_stage_and_hands_over_the_socket(gateway, tmp_path):
+def test_systemd_is_told_each_stage(gateway, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(30)

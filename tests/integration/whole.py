@@ -57,8 +57,9 @@ class Whole:
         finally:
             opened.close()
 
-    def start(self, *only, wait=True, **environ):
+    def start(self, *only, wait=True, take_over=False, **environ):
         arguments = ["--only", ",".join(only)] if only else []
+        arguments += ["--take-over"] if take_over else []
         with self.log.open("ab") as log:
             self.running = subprocess.Popen(
                 [sys.executable, "-m", "sftp_gateway", "run", *arguments],

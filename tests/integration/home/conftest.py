@@ -178,7 +178,9 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
                 wake=lambda: house.intake.wake(),  # noqa: PLW0108 - there is no intake yet
             )
             mine.push_async_callback(house.doors.aclose)
-            house.intake = claim.Intake(store, stored, wishes, told=house.doors.learn, wake_worker=count_job)
+            house.intake = claim.Intake(
+                store, stored, wishes, house.doors.learn, count_job, replay=house.doors.homes.replay
+            )
             await mine.enter_async_context(house.intake)
             house.settling = asyncio.create_task(house.intake.run())
             mine.push_async_callback(_end, house.settling)

@@ -6,11 +6,14 @@ import asyncssh
 import pytest
 
 from sftp_gateway import blobs, disk, errors
+from sftp_gateway.intake import sweep
 from sftp_gateway.store import brands, drafts, uploads
 from sftp_gateway.store.drafts import Place
 from sftp_gateway.upload import State
 
 BODY = b"sku,name\n1,one\n" * 1000
+BIG = BODY * 10
+"""Too large for the journal: synced where it lies, its row committed before CLOSE is answered."""
 
 
 async def put(client, path, body=BODY):
@@ -126,6 +129,7 @@ async def test_a_temporary_name_is_forgotten_in_the_end(open_house):
     house = await open_house(abandoned_after=0.3, incomplete_after=1)
     async with house.sftp() as client:
         await put(client, "/a.tmp")
+        await house.until(house.rows)
         async with asyncio.timeout(10):
             # An open session's view learns it just after the commit.
             while await client.exists("/a.tmp"):  # noqa: ASYNC110 - asks a server that signals nothing here
@@ -160,7 +164,7 @@ async def test_a_claim_that_died_in_the_middle_is_made_once(open_house):
     house = await open_house(settle_seconds=30)
     async with house.sftp() as client:
         await put(client, "/a.csv")
-    (row,) = house.rows()
+    (row,) = await house.until(house.rows)
     file = house.root / "staging" / "drafts" / row.id
     os.link(file, file.with_suffix(".claim"))
     house.files.keep(blobs.Area.SOURCES, row.sha256, file.with_suffix(".claim"))
@@ -182,7 +186,7 @@ async def test_fsync_that_fails_refuses_the_upload_and_is_not_tried_again(house,
 
     async with house.sftp() as client:
         file = await client.open("/a.csv", "wb")
-        await file.write(BODY)
+        await file.write(BIG)
         with monkeypatch.context() as patched:
             patched.setattr("sftp_gateway.sftp.draft.os.fsync", failing)
             with pytest.raises(asyncssh.SFTPFailure, match="send it again"):
@@ -229,14 +233,33 @@ async def test_a_store_that_is_away_fails_the_close_and_loses_nothing_that_was_a
     async with house.sftp() as client:
         await put(client, "/kept.csv")
         file = await client.open("/a.csv", "wb")
-        await file.write(BODY)
+        await file.write(BIG)
+        small = await client.open("/small.csv", "wb")
+        await small.write(BODY)
         with monkeypatch.context() as patched:
             patched.setattr(house.doors.homes.ledger, "_commit", away)
+            await small.close()  # its row is in the journal: the store may answer later
             with pytest.raises(asyncssh.SFTPFailure, match="could not record"):
                 await file.close()
         await put(client, "/a.csv", b"again")
-        found = await house.received(2)
-    assert {upload.path for upload in found} == {"kept.csv", "a.csv"}
+        found = await house.received(3)
+    assert {upload.path for upload in found} == {"kept.csv", "small.csv", "a.csv"}
+
+
+async def test_a_journal_that_cannot_be_synced_fails_the_close_and_is_used_no_more(house, monkeypatch):
+    def failing(_descriptor):
+        raise OSError(errno.EIO, "disk on fire")
+
+    async with house.sftp() as client:
+        with monkeypatch.context() as patched:
+            patched.setattr("sftp_gateway.sftp.journal.os.fdatasync", failing)
+            with pytest.raises(asyncssh.SFTPFailure, match="send it again"):
+                await put(client, "/a.csv")
+        assert (await house.state(State.UNFINISHED)).path == "a.csv"
+        number = house.doors.homes.journal.number
+        await put(client, "/a.csv", b"again")
+        await house.state(State.RECEIVED)
+        assert house.doors.homes.journal.number == number
 
 
 async def test_a_full_disk_at_the_claim_loses_nothing(house, monkeypatch):
@@ -260,7 +283,8 @@ async def test_bytes_that_vanished_are_told_and_stop_nothing(open_house, log_lin
     house = await open_house(settle_seconds=0.3)
     async with house.sftp() as client:
         await put(client, "/a.csv")
-        (house.root / "staging" / "drafts" / house.rows()[0].id).unlink()
+        (row,) = await house.until(house.rows)
+        (house.root / "staging" / "drafts" / row.id).unlink()
         await put(client, "/b.csv")
         await house.received(2)
         await house.until(lambda: {u.state for u in house.history()} == {State.REFUSED, State.RECEIVED})
@@ -297,3 +321,13 @@ async def test_a_file_is_received_when_its_rest_ends_and_not_at_the_next_look(ho
         for n in range(3):
             await put(client, f"/{n}.csv", b"%d" % n)
             await house.received(n + 1)
+
+
+async def test_a_file_that_is_claimed_while_the_sweep_looks_kills_nothing(house, monkeypatch):
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+    (upload,) = await house.received(1)
+    gone = house.root / "staging" / "drafts" / "claimed-just-now"
+    monkeypatch.setattr(type(gone), "iterdir", lambda _folder: iter([gone]))  # listed, then taken
+    sweep.sweep(house.intake._desk, house.store.now())
+    assert house.bytes_of(upload) == BODY

@@ -1,0 +1,144 @@
+"""The listening sockets go from the old process to the new one: nobody is refused between the two.
+
+The process that runs listens on a socket file in storage.root that only its owner may open. `run --take-over`
+asks there, gets the sockets themselves (SCM_RIGHTS), and says when it is ready; only then the old one stops
+to accept and drains. If the new one dies before, the old one just goes on.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Self
+
+from sftp_gateway import logs
+
+log = logs.get(__name__)
+
+NAME = "handover"
+ANSWER_SECONDS = 10.0
+READY = b"R"
+MOST_SOCKETS = 8
+
+
+class Taken:
+    """What the new process got; without an old one: nothing."""
+
+    def __init__(self, sockets: Mapping[str, socket.socket], wire: socket.socket | None = None) -> None:
+        self._sockets, self._wire = dict(sockets), wire
+
+    def socket(self, name: str, port: int) -> socket.socket | None:
+        """Give the socket of that name, if it is at the port that is wanted now (0: whatever it is at)."""
+        found = self._sockets.get(name)
+        if found is None or port not in {0, found.getsockname()[1]}:
+            return None
+        return self._sockets.pop(name)
+
+    def ready(self) -> None:
+        """Let the old process go."""
+        if self._wire is not None:
+            with contextlib.suppress(OSError):
+                self._wire.sendall(READY)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what nobody wanted; without `ready` before, the old process goes on."""
+        for left in self._sockets.values():
+            left.close()
+        self._sockets = {}
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
+
+
+def take(folder: Path) -> Taken:
+    """Ask the process that runs on this storage.root for its sockets; blocks for at most 10 s."""
+    wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    wire.settimeout(ANSWER_SECONDS)
+    try:
+        with _near(folder) as near:
+            wire.connect(f"{near}/{NAME}")
+        message, descriptors, _, _ = socket.recv_fds(wire, 4096, MOST_SOCKETS)
+        names = json.loads(message)
+    except (OSError, ValueError) as error:
+        wire.close()
+        log.info("handover.absent", reason=str(error))
+        return Taken({})
+    found = {name: socket.socket(fileno=number) for name, number in zip(names, descriptors, strict=True)}
+    for one in found.values():
+        os.set_inheritable(one.fileno(), False)
+    return Taken(found, wire)
+
+
+class Handover:
+    """The part that gives the sockets away, once. `handed` is called when the new process is ready."""
+
+    def __init__(
+        self, folder: Path, sockets: Callable[[], Mapping[str, socket.socket]], handed: Callable[[], None]
+    ) -> None:
+        self._folder, self._sockets, self._handed = folder, sockets, handed
+        self._is_handed = False
+
+    async def __aenter__(self) -> Self:
+        """Listen, in place of whoever did before."""
+        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listening.setblocking(False)
+        fresh = f"{NAME}.{os.getpid()}"
+        with _near(self._folder) as near:
+            (self._folder / fresh).unlink(missing_ok=True)
+            self._listening.bind(f"{near}/{fresh}")
+            (self._folder / fresh).chmod(0o600)
+            self._listening.listen(1)
+            (self._folder / fresh).replace(self._folder / NAME)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Listen no more; the file is the new process's if there is one."""
+        self._listening.close()
+        if not self._is_handed:
+            (self._folder / NAME).unlink(missing_ok=True)
+
+    async def run(self) -> None:
+        """Answer until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            wire, _ = await loop.sock_accept(self._listening)
+            with wire:
+                await self._give(wire)
+
+    async def _give(self, wire: socket.socket) -> None:
+        if _peer(wire) not in {os.geteuid(), 0}:
+            return
+        sockets = self._sockets()
+        wire.setblocking(False)
+        try:
+            socket.send_fds(wire, [json.dumps(list(sockets)).encode()], [one.fileno() for one in sockets.values()])
+            word = await asyncio.get_running_loop().sock_recv(wire, 1)
+        except OSError as error:
+            log.warning("handover.failed", reason=str(error))
+            return
+        if word == READY and not self._is_handed:
+            self._is_handed = True
+            self._handed()
+        elif word != READY:
+            log.warning("handover.failed", reason="the new process ended before it was ready")
+
+
+@contextlib.contextmanager
+def _near(folder: Path) -> Iterator[str]:
+    """Lend a short name for a directory: the address of a socket holds 107 bytes."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+def _peer(wire: socket.socket) -> int:
+    """Tell the user id of the process at the other end."""
+    _, user, _ = struct.unpack("3i", wire.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return int(user)

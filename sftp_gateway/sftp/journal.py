@@ -1,0 +1,271 @@
+"""Small files that were closed, bytes and row together, in one file that is only written on: one sync each CLOSE.
+
+A CLOSE may be answered when bytes, directory entry and row are on disk. Done one by one that is an fsync of
+the file, one of its directory and a commit, each in a thread: 2.5 ms. Here all three are one record and one
+`fdatasync`; the row follows into the store with others in one commit (ledger.py), the bytes lie in the
+staging file already and are synced when the journal's file is full. What a death leaves behind, replay.py
+brings into the store. Nobody but the next process of this host ever reads a journal.
+
+Two segments take turns: while one fills, the other's staging files are synced. A segment is written from its
+start again under a new generation; records of an older one behind it are not its own.
+"""
+
+import asyncio
+import errno
+import fcntl
+import os
+import secrets
+import struct
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+
+from sftp_gateway import errors, logs
+from sftp_gateway.blobs import sync_directory, sync_file
+from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.store.staging import Staging
+
+log = logs.get(__name__)
+
+SMALL_BYTES = 128 * 1024
+"""Larger files are synced where they are: writing their bytes twice costs more than it saves."""
+SEGMENT_BYTES = 32 * 1024 * 1024
+ROW_BYTES = 64 * 1024
+"""More than any row needs: names, facts of a session, all of bounded length."""
+AHEAD = bytes(2 * 1024 * 1024)
+"""Written before records need the room: a sync of blocks that are there already changes no metadata, so it does
+not commit the file system's own journal, for which every other file that is made just then would wait."""
+QUICK_SECONDS = 0.002
+"""A disk that syncs within that is not worth waking a thread for, which takes about as long."""
+HEADER = struct.Struct(">4s8sQIII")
+"""Mark, generation, number of the record, lengths of row and bytes, CRC-32 of all but itself."""
+MARK = b"SGJ1"
+MOMENTS = ("modified_at", "opened_at", "changed_at", "due_at", "expires_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A closed draft: `number` rises through both segments of a process's journal."""
+
+    number: int
+    entry: Entry
+    data: bytes
+
+
+@dataclass(slots=True)
+class _Segment:
+    fd: int
+    path: Path
+    at: int = 0
+    ready: int = 0
+    """Bytes of the file that are there, zeros or an older generation."""
+    generation: bytes = b""
+    ids: list[str] = field(default_factory=list)
+    """Drafts of which only this file is on the disk for certain."""
+
+
+class Journal:
+    """The journal of this process; used on the event loop only.
+
+    `stored` waits until every row that was put here is in the store, and says whether it is.
+    """
+
+    def __init__(self, staging: Staging, name: str, stored: Callable[[], Awaitable[bool]]) -> None:
+        self.name, self.number = name, 0
+        self._staging, self._stored = staging, stored
+        self._folder = folder_of(staging)
+        self._segments: list[_Segment] = []
+        self._seconds = 0.0
+        self._waiting: list[asyncio.Future[None]] = []
+        self._syncing: asyncio.Task[None] | None = None
+        self._cleaning: asyncio.Task[None] | None = None
+        self._unsynced: set[int] = set()
+        self._broken = False
+
+    def takes(self, size: int) -> bool:
+        """Whether a draft of that size can be put here now; OSError if there cannot be a journal."""
+        if size > SMALL_BYTES or self._broken:
+            return False
+        if not self._segments:
+            self._segments.append(self._new_segment(0))
+        return self._segments[0].at + HEADER.size + ROW_BYTES + size <= SEGMENT_BYTES or self._turn()
+
+    def put(self, entry: Entry, data: bytes) -> int:
+        """Write a record, which is durable after `sync`; gives its number. OSError: nothing more is taken."""
+        segment, number = self._segments[0], self.number + 1
+        record = _packed(segment.generation, number, entry, data)
+        try:
+            while segment.ready < segment.at + len(record):
+                segment.ready += os.pwrite(segment.fd, AHEAD, segment.ready)
+            written = os.pwrite(segment.fd, record, segment.at)
+        except OSError:
+            self._broken = True
+            raise
+        if written != len(record):
+            self._broken = True
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        segment.at += len(record)
+        segment.ids.append(entry.id)
+        self._unsynced.add(segment.fd)
+        self.number = number
+        return number
+
+    def sync(self) -> "asyncio.Future[None]":
+        """Bring to the disk what was put so far; OSError is final: nothing more is taken after it."""
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(waiting)
+        if self._syncing is None and len(self._waiting) == 1:
+            if self._seconds < QUICK_SECONDS:
+                # Those whose CLOSE came in the same turn of the loop share it.
+                loop.call_soon(self._sync_here)
+            else:
+                self._syncing = asyncio.create_task(self._sync_in_turn(), name="journal")
+        return waiting
+
+    async def aclose(self) -> None:
+        """Leave nothing behind, if every row is stored and every staging file synced; else all for the next start."""
+        if self._cleaning is not None:
+            await self._cleaning
+        if not self._segments:
+            return
+        whole = await self._stored() and not self._broken
+        for segment in self._segments:
+            if whole and segment.ids:
+                whole = await asyncio.to_thread(self._sync_drafts, segment.ids)
+        for segment in self._segments:
+            if whole:
+                segment.path.unlink()
+            os.close(segment.fd)
+        self._segments = []
+
+    def _take(self) -> set[int]:
+        taken, self._unsynced = self._unsynced, set()
+        return taken
+
+    def _sync(self, descriptors: set[int]) -> None:
+        began = time.perf_counter()
+        try:
+            for descriptor in descriptors:
+                os.fdatasync(descriptor)
+        except OSError:
+            self._broken = True
+            raise
+        # Of the last five or so: one slow sync is weather, several are the climate.
+        self._seconds += 0.2 * (time.perf_counter() - began - self._seconds)
+
+    def _sync_here(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        try:
+            self._sync(self._take())
+        except OSError as error:
+            _answer(waiting, error)
+        else:
+            _answer(waiting)
+
+    async def _sync_in_turn(self) -> None:
+        """While one sync runs in a thread, those who come share the next."""
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            try:
+                await asyncio.to_thread(self._sync, self._take())
+            except OSError as error:
+                _answer(waiting, error)
+            else:
+                _answer(waiting)
+        self._syncing = None
+
+    def _turn(self) -> bool:
+        """Go on in the other segment, if its drafts are synced."""
+        if self._cleaning is not None and not self._cleaning.done():
+            return False
+        if len(self._segments) == 1:
+            self._segments.append(self._new_segment(1))
+        full, other = self._segments
+        if other.ids:  # the store or the disk did not answer the last time
+            self._cleaning = asyncio.create_task(self._clean(other), name="journal.clean")
+            return False
+        other.at, other.generation = 0, secrets.token_bytes(8)
+        self._segments = [other, full]
+        self._cleaning = asyncio.create_task(self._clean(full), name="journal.clean")
+        return True
+
+    async def _clean(self, segment: _Segment) -> None:
+        if await self._stored() and await asyncio.to_thread(self._sync_drafts, list(segment.ids)):
+            segment.ids = []
+
+    def _sync_drafts(self, ids: list[str]) -> bool:
+        """Sync the staging files that are still there; the intake syncs what it takes."""
+        try:
+            for id_ in ids:
+                try:
+                    sync_file(self._staging.file(id_))
+                except FileNotFoundError:
+                    continue
+            sync_directory(self._staging.folder)
+        except (OSError, errors.Unavailable) as error:
+            # Their bytes are safe in the journal, where the next start finds them.
+            log.error("journal.unsynced", reason=str(error))  # noqa: TRY400 - the world's fault, not ours
+            self._broken = True
+            return False
+        return True
+
+    def _new_segment(self, number: int) -> _Segment:
+        path = self._folder / f"{self.name}.{number}"
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        # As long as it is locked its process lives, and nobody else reads it.
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        sync_directory(self._folder)
+        return _Segment(fd, path, generation=secrets.token_bytes(8))
+
+
+def folder_of(staging: Staging) -> Path:
+    """Give the directory of the journals, made if absent."""
+    folder = staging.folder.parent / "journal"
+    folder.mkdir(mode=0o750, exist_ok=True)
+    return folder
+
+
+def read(segment: bytes) -> Iterator[Record]:
+    """Give the records of a segment up to the first that is not whole, or of an older generation."""
+    at, generation = 0, segment[4:12]
+    while at + HEADER.size <= len(segment):
+        mark, own, number, row_bytes, data_bytes, crc = HEADER.unpack_from(segment, at)
+        start = at + HEADER.size
+        end = start + row_bytes + data_bytes
+        if mark != MARK or own != generation or end > len(segment):
+            return
+        if zlib.crc32(segment[start:end], zlib.crc32(segment[at : start - 4])) != crc:
+            return
+        yield Record(number, _entry(segment[start : start + row_bytes]), segment[start + row_bytes : end])
+        at = end
+
+
+def _answer(waiting: list["asyncio.Future[None]"], error: OSError | None = None) -> None:
+    for future in waiting:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+
+
+def _packed(generation: bytes, number: int, entry: Entry, data: bytes) -> bytes:
+    row = orjson.dumps(entry)
+    head = HEADER.pack(MARK, generation, number, len(row), len(data), 0)[:-4]
+    crc = zlib.crc32(data, zlib.crc32(row, zlib.crc32(head)))
+    return b"".join((head, crc.to_bytes(4, "big"), row, data))
+
+
+def _entry(row: bytes) -> Entry:
+    values = orjson.loads(row)
+    for name in MOMENTS:
+        if values[name] is not None:
+            values[name] = datetime.fromisoformat(values[name])
+    return Entry(**values | {"place": Place(values["place"])})

@@ -1,0 +1,98 @@
+"""What the journals of dead processes say is brought into the store, at a start and now and then. Blocks.
+
+A record whose number is above the one in the store never became a row: it becomes one. Of every record
+the bytes are compared with the staging file, as long as the row still means those bytes: after a power cut
+the file may be shorter, or not there. All of it may be done twice, so a death in the middle is one more start.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from sftp_gateway import logs
+from sftp_gateway.blobs import sync_directory
+from sftp_gateway.sftp import journal
+from sftp_gateway.sftp.journal import Record
+from sftp_gateway.store import drafts
+from sftp_gateway.store.database import Store, Transaction
+from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.store.staging import Staging
+
+log = logs.get(__name__)
+
+
+def replay(store: Store, staging: Staging) -> int:
+    """Bring in what dead processes of this host left; gives how many records became rows. Unavailable, DiskFull."""
+    folder = journal.folder_of(staging)
+    names = {path.name.partition(".")[0] for path in folder.iterdir()}
+    return sum(_replay_one(store, staging, name, sorted(folder.glob(f"{name}.*"))) for name in sorted(names))
+
+
+def _replay_one(store: Store, staging: Staging, name: str, paths: list[Path]) -> int:
+    descriptors = [os.open(path, os.O_RDWR | os.O_CLOEXEC) for path in paths if path.exists()]
+    try:
+        for descriptor in descriptors:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        records = [record for path in paths if path.exists() for record in journal.read(path.read_bytes())]
+        brought = _bring_in(store, staging, name, sorted(records, key=lambda record: record.number))
+        for path in paths:
+            path.unlink(missing_ok=True)
+        sync_directory(journal.folder_of(staging))
+        with store.write() as tx:
+            drafts.forget_journal(tx, name)
+    except BlockingIOError:
+        return 0  # its process lives, or another one is at it
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+    return brought
+
+
+def _bring_in(store: Store, staging: Staging, name: str, records: list[Record]) -> int:
+    with store.read() as conn:
+        seen = drafts.journaled(conn, name)
+        rows = {record.entry.id: drafts.get(conn, record.entry.id) for record in records}
+    latest = {record.entry.id: record for record in records}
+    # Bytes before rows: whoever sees a row finds them.
+    for id_, record in latest.items():
+        if record.number > seen or _still_means(rows[id_], record.entry):
+            _restore(staging.file(id_), record.data)
+    sync_directory(staging.folder)
+    missing = [record for record in records if record.number > seen]
+    if missing:
+        with store.write() as tx:
+            _save(tx, (record.entry for record in missing))
+            drafts.set_journaled(tx, name, missing[-1].number)
+        log.warning("journal.replayed", journal=name, drafts=len(missing))
+    return len(missing)
+
+
+def _save(tx: Transaction, entries: Iterable[Entry]) -> None:
+    brands = set()
+    for entry in entries:
+        drafts.save_all(tx, [entry])  # one by one: a name may have been closed twice
+        brands.add(entry.brand)
+    for brand in drafts.living(tx, brands):
+        drafts.touch(tx, brand)
+
+
+def _still_means(row: Entry | None, entry: Entry) -> bool:
+    return (
+        row is not None
+        and row.place in {Place.CLOSED, Place.CLAIMED}
+        and (row.changed_at, row.bytes, row.sha256) == (entry.changed_at, entry.bytes, entry.sha256)
+    )
+
+
+def _restore(file: Path, data: bytes) -> None:
+    """Have exactly these bytes in a staging file, on the disk."""
+    whole = file.exists() and file.read_bytes() == data
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        if not whole:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, data, 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

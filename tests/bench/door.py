@@ -1,0 +1,179 @@
+"""The front door beside OpenSSH's sshd with internal-sftp: same client, same files, same disk, in turn.
+
+Our side hashes, syncs and commits before CLOSE is answered; OpenSSH does none of it. An OpenSSH client's start
+and login are measured by an empty session and taken off. CPU is that of the whole server, the intake included.
+"""
+
+import asyncio
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+
+from tests.bench import doors
+from tests.bench.doors import Door
+
+GCM = "aes128-gcm@openssh.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much of everything: the defaults are those of the promise."""
+
+    large_bytes: int = 512 * 1024**2
+    small_files: int = 2000
+    small_bytes: int = 10 * 1024
+    logins: int = 320
+    sessions: int = 500
+    senders: int = 200
+    uploads_each: int = 50
+    upload_bytes: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Wall and server CPU seconds of one run."""
+
+    seconds: float
+    cpu_seconds: float
+
+
+def table(folder: Path, sizes: Sizes, rounds: int) -> list[str]:
+    """Measure all and give the lines of a Markdown section."""
+    large, small = folder / "large.csv", folder / "small"
+    _write(large, sizes.large_bytes)
+    small.mkdir()
+    for number in range(sizes.small_files):
+        _write(small / f"{number:05}.csv", sizes.small_bytes)
+    lines = ["| | OpenSSH | gateway | ratio | CPU: OpenSSH | gateway |", "| --- | --- | --- | --- | --- | --- |"]
+    with doors.both(folder) as pair:
+        ours = pair[1]
+        resting = ours.memory_bytes()
+        for name, cipher, get in (("upload, AES-GCM", GCM, False), ("upload", "", False), ("download", "", True)):
+            took = _in_turn(pair, rounds, _large(folder, large, cipher, get=get))
+            lines.append(_line(name, took, sizes.large_bytes / 2**20, "MiB/s", sizes.large_bytes / 2**30, "s/GiB"))
+        took = _in_turn(pair, rounds, _small(folder, small))
+        lines.append(
+            _line("small files in a session", took, sizes.small_files, "files/s", sizes.small_files / 1e6, "µs a file")
+        )
+        took = _in_turn(pair, rounds, lambda door, _: asyncio.run(_logins(door, sizes.logins)))
+        lines.append(_line("logins, 16 at once", took, sizes.logins, "per s", sizes.logins / 1e3, "ms each"))
+        facts = asyncio.run(_sessions(ours, sizes.sessions))
+        facts += asyncio.run(_crowd(ours, sizes))
+        facts.append(f"Resting gateway (`--only sftp,web`): {resting / 2**20:.0f} MiB.")
+    return [*lines, "", *facts]
+
+
+def _in_turn(pair: tuple[Door, Door], rounds: int, run: Callable[[Door, int], object]) -> list[list[Took]]:
+    took: list[list[Took]] = [[], []]
+    for number in range(rounds):
+        for side, door in enumerate(pair):
+            empty = _timed(door, lambda door=door: _batch(door, "")).seconds  # type: ignore[misc]
+            one = _timed(door, lambda door=door, number=number: run(door, number))  # type: ignore[misc]
+            ours = 0.0 if run.__name__ == "<lambda>" else empty
+            took[side].append(Took(one.seconds - ours, one.cpu_seconds))
+    return took
+
+
+def _timed(door: Door, run: Callable[[], object]) -> Took:
+    cpu, began = door.cpu_seconds(), time.perf_counter()
+    run()
+    seconds = time.perf_counter() - began
+    time.sleep(0.3)  # OpenSSH's processes end a moment after their client
+    return Took(seconds, door.cpu_seconds() - cpu)
+
+
+def _line(  # noqa: PLR0917 - a line of the table
+    name: str, took: list[list[Took]], amount: float, unit: str, per: float, cpu_unit: str
+) -> str:
+    theirs, ours = (amount / statistics.median(one.seconds for one in side) for side in took)
+    cpu = [statistics.median(one.cpu_seconds for one in side) / per for side in took]
+    return f"| {name} | {theirs:,.0f} {unit} | {ours:,.0f} | {ours / theirs:.2f} | {cpu[0]:.2f} {cpu_unit} | {cpu[1]:.2f} |"
+
+
+def _large(folder: Path, large: Path, cipher: str, *, get: bool) -> Callable[[Door, int], object]:
+    def run(door: Door, _: int) -> None:
+        line = f"get {door.inbox}/large.csv {folder}/back" if get else f"put {large} {door.inbox}/large.csv"
+        _batch(door, line, cipher)
+
+    return run
+
+
+def _small(folder: Path, small: Path) -> Callable[[Door, int], object]:
+    def run(door: Door, number: int) -> None:
+        _batch(door, f"mkdir {door.inbox}/s{number}\ncd {door.inbox}/s{number}\nmput {small}/*")
+
+    return run
+
+
+def _batch(door: Door, lines: str, cipher: str = "") -> None:
+    command = ["sftp", "-q", *door.options(cipher), "-b", "-", "127.0.0.1"]
+    subprocess.run(command, input=f"{lines}\n", text=True, check=True, stdout=subprocess.DEVNULL)
+
+
+def _connect(door: Door) -> "asyncssh.connection._ACMWrapper[asyncssh.SSHClientConnection]":
+    return asyncssh.connect(
+        "127.0.0.1", door.port, username=door.user, client_keys=[str(door.key)], known_hosts=None, config=None,
+        agent_path=None,
+    )  # fmt: skip
+
+
+async def _logins(door: Door, count: int) -> None:
+    turns = asyncio.Semaphore(16)
+
+    async def one() -> None:
+        async with turns, _connect(door) as connection, connection.start_sftp_client():
+            pass
+
+    await asyncio.gather(*(one() for _ in range(count)))
+
+
+async def _sessions(door: Door, count: int) -> list[str]:
+    before, began = door.memory_bytes(), time.perf_counter()
+    connections = await asyncio.gather(*(_connect(door) for _ in range(count)))
+    clients = await asyncio.gather(*(connection.start_sftp_client() for connection in connections))
+    seconds = time.perf_counter() - began
+    each = (door.memory_bytes() - before) / count
+    await asyncio.gather(*(client.stat("/inbox") for client in clients))
+    for connection in connections:
+        connection.abort()
+    return [f"{count} sessions at once: all inside after {seconds:.1f} s, {each / 1024:.0f} KiB each.", ""]
+
+
+async def _crowd(door: Door, sizes: Sizes) -> list[str]:
+    waits: list[float] = []
+    body = b"x" * sizes.upload_bytes
+
+    async def one(number: int) -> None:
+        async with _connect(door) as connection, connection.start_sftp_client() as client:
+            for upload in range(sizes.uploads_each):
+                began = time.perf_counter()
+                async with client.open(f"/inbox/crowd-{number}-{upload}.csv", "wb") as file:
+                    await file.write(body)
+                waits.append(time.perf_counter() - began)
+
+    cpu, began = door.cpu_seconds(), time.perf_counter()
+    ended = await asyncio.gather(*(one(number) for number in range(sizes.senders)), return_exceptions=True)
+    seconds, errors = time.perf_counter() - began, [end for end in ended if end is not None]
+    waits.sort()
+    p99 = waits[int(len(waits) * 0.99)] if waits else float("nan")
+    return [
+        (
+            f"{sizes.senders} sessions × {sizes.uploads_each} uploads of {sizes.upload_bytes:,} bytes: {len(waits):,} acknowledged, "
+            f"{len(errors)} sessions with errors, {len(waits) / seconds:.0f}/s, p50 {statistics.median(waits) * 1000:.0f} ms, "
+            f"p99 {p99 * 1000:.0f} ms from OPEN to the answer of CLOSE, {(door.cpu_seconds() - cpu):.1f} s of CPU, "
+            f"{door.memory_bytes() / 2**20:.0f} MiB at the end."
+        ),
+        "",
+    ]
+
+
+def _write(path: Path, size: int) -> None:
+    piece = b"sku,name,msrp\n" * 75_000
+    with path.open("wb") as file:
+        while size > 0:
+            size -= file.write(piece[:size])

@@ -1,0 +1,150 @@
+"""The journal of small files: what is read back, what a start brings in, and when a segment is used again."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from sftp_gateway.sftp import journal, replay
+from sftp_gateway.sftp.journal import Journal
+from sftp_gateway.store import brands, drafts
+from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.store.staging import Staging
+
+AT = datetime(2026, 1, 5, 12, 0, 0, 1, tzinfo=UTC)
+
+
+async def yes():
+    return True
+
+
+@pytest.fixture
+def staging(tmp_path):
+    return Staging(tmp_path / "staging")
+
+
+def closed(staging, name="a.csv", body=b"sku\n1\n", brand="acme"):
+    id_ = staging.new_id()
+    staging.file(id_).write_bytes(body)
+    return Entry(
+        id=id_, brand=brand, path=f"inbox/{name}", sent=name, place=Place.CLOSED, bytes=len(body), modified_at=AT,
+        opened_at=AT, changed_at=AT, sha256="00", client={"session": "x"}, due_at=AT,
+    )  # fmt: skip
+
+
+async def write(writer, *pairs):
+    for entry, body in pairs:
+        assert writer.takes(len(body))
+        writer.put(entry, body)
+        await writer.sync()
+
+
+def die(writer):
+    """Close without a word, as the kernel does for a process that is killed."""
+    import os
+
+    for segment in writer._segments:
+        os.close(segment.fd)
+
+
+def segment_of(staging):
+    (path,) = journal.folder_of(staging).iterdir()
+    return path
+
+
+async def test_what_was_put_is_read_back_and_a_torn_record_ends_it(staging):
+    writer = Journal(staging, "j", yes)
+    one, two = closed(staging), closed(staging, "ü\n.csv")
+    await write(writer, (one, b"first"), (two, b"second"))
+    raw = segment_of(staging).read_bytes()
+    assert [(record.entry, record.data) for record in journal.read(raw)] == [(one, b"first"), (two, b"second")]
+    end = raw.index(b"second")
+    for torn in (raw[:end], raw[:end] + b"sEcond", raw[:end] + bytes(20)):
+        assert [record.data for record in journal.read(torn)] == [b"first"]
+    assert [*journal.read(b"")] == [*journal.read(bytes(4096))] == []
+    die(writer)
+
+
+async def test_a_start_brings_in_what_a_dead_process_acknowledged_once(staging, sqlite_store):
+    brands.create(sqlite_store, "acme")
+    writer = Journal(staging, "j", yes)
+    stored, owed, erased = closed(staging, "a.csv"), closed(staging, "b.csv"), closed(staging, "c.csv", brand="gone")
+    await write(writer, (stored, b"a"), (owed, b"b"), (erased, b"c"))
+    with sqlite_store.write() as tx:
+        drafts.save_all(tx, [stored])
+        drafts.set_journaled(tx, "j", 1)
+        drafts.remove(tx, stored.id)  # the brand took it away: nothing may bring it back
+    assert replay.replay(sqlite_store, staging) == 0, "its process lives"
+    die(writer)
+    staging.file(owed.id).write_bytes(b"")  # as after a power cut
+    assert replay.replay(sqlite_store, staging) == 2
+    with sqlite_store.read() as conn:
+        assert drafts.load(conn, "acme")[1] == [owed]
+        assert drafts.journaled(conn, "j") == 0
+    assert staging.file(owed.id).read_bytes() == b"b"
+    assert replay.replay(sqlite_store, staging) == 0
+    assert not [*journal.folder_of(staging).iterdir()]
+
+
+@pytest.mark.parametrize("changed", [False, True])
+async def test_bytes_come_back_only_while_the_row_means_them(staging, sqlite_store, changed):
+    brands.create(sqlite_store, "acme")
+    writer = Journal(staging, "j", yes)
+    entry = closed(staging, body=b"sku")
+    await write(writer, (entry, b"sku"))
+    row = replace(entry, place=Place.OPEN, bytes=5) if changed else entry
+    with sqlite_store.write() as tx:
+        drafts.save_all(tx, [row])
+        drafts.set_journaled(tx, "j", 1)
+    staging.file(entry.id).write_bytes(b"other")
+    die(writer)
+    replay.replay(sqlite_store, staging)
+    assert staging.file(entry.id).read_bytes() == (b"other" if changed else b"sku")
+
+
+async def test_a_full_segment_gives_way_to_the_other_and_a_start_reads_both(staging, sqlite_store, monkeypatch):
+    brands.create(sqlite_store, "acme")
+    monkeypatch.setattr(journal, "SEGMENT_BYTES", journal.ROW_BYTES + 100_000)
+    monkeypatch.setattr(journal, "AHEAD", bytes(50_000))
+    writer = Journal(staging, "j", yes)
+    entries = [closed(staging, f"{n}.csv") for n in range(40)]
+    put = []
+    for entry in entries:
+        while not writer.takes(10_000):  # noqa: ASYNC110 - the other one is being synced
+            await asyncio.sleep(0.001)
+        writer.put(entry, entry.path.encode() * 500)
+        await writer.sync()
+        put.append(entry)
+    assert len([*journal.folder_of(staging).iterdir()]) == 2
+    assert sum(path.stat().st_size for path in journal.folder_of(staging).iterdir()) < 400_000
+    die(writer)
+    with sqlite_store.write() as tx:
+        drafts.set_journaled(tx, "j", 38)
+    assert replay.replay(sqlite_store, staging) == 2
+    with sqlite_store.read() as conn:
+        assert {row.id for row in drafts.load(conn, "acme")[1]} == {entry.id for entry in put[38:]}
+
+
+async def test_an_orderly_end_leaves_nothing_and_a_store_that_does_not_answer_everything(staging):
+    async def no():
+        return False
+
+    for answer, left in ((yes, 0), (no, 1)):
+        writer = Journal(staging, f"j{left}", answer)
+        await write(writer, (closed(staging), b"x"))
+        await writer.aclose()
+        assert len([*journal.folder_of(staging).iterdir()]) == left
+
+
+async def test_those_who_close_at_once_share_a_sync(staging, monkeypatch):
+    writer, syncs = Journal(staging, "j", yes), []
+    monkeypatch.setattr("sftp_gateway.sftp.journal.os.fdatasync", syncs.append)
+    for seconds in (0.0, 1.0):  # in the loop, and in a thread
+        writer._seconds = seconds
+        for n in range(20):
+            assert writer.takes(10)
+            writer.put(closed(staging, f"{n}.csv"), b"x")
+        await asyncio.gather(*(writer.sync() for _ in range(20)))
+    assert len(syncs) <= 4
+    die(writer)
