@@ -161,3 +161,13 @@ def test_rows_may_lack_columns_without_a_name(tmp_path):
 def test_every_row_of_a_correction_file_that_is_too_short_is_told_of_itself(tmp_path):
     found = read(tmp_path, b"sku,name,msrp,_row,_codes,_correction_of\nA,a\nB,b\n")
     assert found.codes == ["ROW_COLUMNS", "ROW_COLUMNS"]
+
+
+def test_the_correction_file_of_a_brand_without_headers_is_read_by_its_own(tmp_path):
+    rules, settings = schema.load(), BrandSettings(columns={"sku": "#1", "name": "#2", "msrp": "#3"})
+    data = b"#1,#2,#3,_row,_codes,_errors,_suggestions,_correction_of\nA,a,1,1,,,,7\n"
+    found = read(tmp_path, data, known_headers=headers.known(rules, settings))
+    assert found.source.correction_of
+    mapping = headers.match(found.source.headers, rules, settings, Mode.CORRECTION)
+    assert mapping.columns["sku"] == (0,)
+    assert mapping.ours["_correction_of"] == 7

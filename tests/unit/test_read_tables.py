@@ -161,3 +161,12 @@ def test_a_header_over_two_rows_of_a_sheet_is_read_as_one(tmp_path):
     found = read(tmp_path, sheet("xlsx", rows))
     assert found.source.headers == ("sku", "name", "Price retail", "Price wholesale")
     assert found.numbers == [3, 4]
+
+
+def test_a_parquet_file_whose_texts_are_none_is_refused(tmp_path):
+    texts = pa.array([b"A", b"\x8a\xff"]).view(pa.string())
+    out = io.BytesIO()
+    pa.parquet.write_table(pa.table({"sku": texts}), out)
+    with pytest.raises(errors.Refused) as refused:
+        read(tmp_path, out.getvalue())
+    assert refused.value.code == "FILE_FORMAT"
