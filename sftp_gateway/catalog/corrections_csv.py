@@ -64,10 +64,10 @@ class Delimited:
         self._file.close()
 
     def _must_be_made(self, block: Block, indices: Rows) -> npt.NDArray[np.bool_]:
-        """Tell the rows that cannot go back as they were sent: the first sign of a cell might be executed."""
+        """Tell the rows that cannot go back as they were sent: executable, or not separated as the header is."""
         if self._strip or block.offset is None or block.end is None:
             return np.ones(len(indices), dtype=np.bool_)
-        dangerous = np.zeros(len(indices), dtype=np.bool_)
+        dangerous = np.isin(indices, list(block.reshaped))
         for place in self._own:
             sent = Cells(block.cells[place].take(pa.array(indices)))
             some = np.flatnonzero(sent.lengths)

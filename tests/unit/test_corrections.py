@@ -45,6 +45,12 @@ def same_again(folder, data, name="catalog.csv"):
     return after
 
 
+def test_rows_that_are_not_separated_as_the_header_is_come_back_so(tmp_path):
+    rows = b"A,a,1\nX;x;2\nY,y,3,\nB,b,4\n"
+    after = same_again(tmp_path, b"sku,name,msrp\n" + rows)
+    assert not after.notes
+
+
 def test_rows_come_back_byte_for_byte_with_our_columns_behind_them(tmp_path):
     path = correct(tmp_path, b'sku,name,msrp\r\n3,"x",+4\r\n', "catalog.csv")
     assert path.name == "catalog.csv.17.corrections.csv"
