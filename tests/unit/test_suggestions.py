@@ -23,7 +23,7 @@ GOOD = "A1,Chair,1.50"
         (
             "updated_at",
             "03/04/2026",
-            "write it as year-month-day, like 2026-01-31, or ask for your date order to be set",
+            "write 2026-04-03 or 2026-03-04, or ask for your date order to be set",
         ),
         ("updated_at", "31.13.2026", "write it as year-month-day, like 2026-01-31"),
         ("currency", "EURO", "write EUR"),
