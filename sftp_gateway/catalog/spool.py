@@ -54,7 +54,8 @@ class Spool:
                 self._flush()
                 self._writer.close()
                 self._writer = None
-            with pa.ipc.open_stream(str(self.path)) as stream:
+            # read, not mapped: mapped pages would count as this process's memory
+            with pa.OSFile(str(self.path)) as file, pa.ipc.open_stream(file) as stream:
                 yield from stream
         else:
             for table in self._held:

@@ -103,6 +103,7 @@ class _Found:
         self.micros: Ints = np.zeros(size, dtype=np.int64)
         self.good, self.timed, self.zoned = (np.zeros(size, dtype=np.bool_) for _ in range(3))
         self.ambiguous: Mask = np.zeros(size, dtype=np.bool_)
+        self.meant: dict[int, str] = {}
         self.impossible: Mask = np.zeros(size, dtype=np.bool_)
         self.order = dialect.order
         self._take_certain(certain, kind)
@@ -155,6 +156,8 @@ class _Found:
             raise Undecided
         self.ambiguous[rows[open_]] = True
         year = np.where(short, year + np.where(year < 70, 2000, 1900), year)
+        for row, y, a, b in zip(*(column[open_].tolist() for column in (rows, year, first, middle)), strict=True):
+            self.meant[row] = f"{y:04}-{b:02}-{a:02} or {y:04}-{a:02}-{b:02}"
         return year, month, day, ~open_
 
     def faults(self, what: str) -> list[Fault]:
@@ -162,8 +165,9 @@ class _Found:
         faults = []
         if self.ambiguous.any():
             text = "can be day first or month first, and the other values of this column do not tell which"
-            hint = "write it as year-month-day, like 2026-01-31, or ask for your date order to be set"
-            faults.append(Fault("FIELD_AMBIGUOUS", np.flatnonzero(self.ambiguous), text, hint))
+            rows = np.flatnonzero(self.ambiguous)
+            hints = [f"write {self.meant[row]}, or ask for your date order to be set" for row in rows.tolist()]
+            faults.append(Fault("FIELD_AMBIGUOUS", rows, text, pa.array(hints, pa.string())))
         if self.impossible.any():
             text = "is a day or time that does not exist" + (
                 f" in the order {self.order}" if self.order in ("dmy", "mdy", "ymd") else ""

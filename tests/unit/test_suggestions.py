@@ -1,0 +1,63 @@
+"""What the sender reads beside a wrong value: the way out, in the error file, word for word."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from catalog_shop import SMALL, Shop
+
+from sftp_gateway.catalog import schema
+
+ENUM = schema.parse(SMALL + '[column.state]\ntype = "enum"\nvalues = ["new", "used", "refurbished"]\n')
+GOOD = "A1,Chair,1.50"
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "said"),
+    [
+        ("gtin", "4006381333930", "if the other digits are right, the last one is 1, not 0"),
+        ("gtin", "4.00638E+12", "format the column as text in the spreadsheet, enter the value again and export again"),
+        ("cost", '"1,234"', "write 1234 or 1.2340, or ask for your decimal mark to be set"),
+        (
+            "updated_at",
+            "03/04/2026",
+            "write 2026-04-03 or 2026-03-04, or ask for your date order to be set",
+        ),
+        ("updated_at", "31.13.2026", "write it as year-month-day, like 2026-01-31"),
+        ("currency", "EURO", "write EUR"),
+        ("quantity", "1.5", "write a whole number, like 1"),
+        ("is_visible", "perhaps", "write true or false"),
+        ("product_url", "www.example.com", "write https://www.example.com"),
+        ("quantity", "many", "write digits, like 12.50"),
+        ("shipping_weight", "5 stones", "write a number and a unit, like 11.02 lb, 5 kg"),
+    ],
+)
+def test_a_wrong_value_comes_with_its_way_out(tmp_path, header, cell, said):
+    shop = Shop(tmp_path)
+    outcome = shop.put(f"sku,name,msrp,{header}\n{GOOD},\nB1,Chair,1.50,{cell}\n")
+    told = [line["suggestion"] for line in shop.errors(outcome) if line["column"] == header and line["row"]]
+    assert told == [said]
+
+
+def test_a_wrong_word_of_a_list_comes_with_the_nearest_allowed_one(tmp_path):
+    shop = Shop(tmp_path, rules=ENUM)
+    outcome = shop.put("sku,state\nA1,new\nB1,refurbishd\nB2,Used\nB3,xyz\n")
+    told = [line["suggestion"] for line in shop.errors(outcome) if line["column"] == "state" and line["row"]]
+    assert told == ["did you mean refurbished?", "did you mean used?", ""]
+
+
+def test_an_unknown_header_comes_with_the_column_that_was_meant(tmp_path):
+    shop = Shop(tmp_path)
+    told = shop.errors(shop.put("sku,name,msrp,colr,zzz\nA1,Chair,1.50,red,1\n"))
+    assert [(line["value"], line["suggestion"]) for line in told if line["code"] == "FILE_HEADER_UNKNOWN"] == [
+        ("colr", "did you mean color?"),
+        ("zzz", ""),
+    ]
+
+
+def test_a_missing_column_comes_with_the_header_that_was_meant(tmp_path):
+    shop = Shop(tmp_path)
+    [told] = [line for line in shop.errors(shop.put("sku,nam,msrp\nA1,Chair,1.50\n")) if line["severity"] == "fatal"]
+    assert (told["code"], told["suggestion"]) == ("FILE_HEADER_MISSING", "name: is it 'nam'?")
