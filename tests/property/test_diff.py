@@ -31,6 +31,9 @@ class Lines(changes.Writer):
     def add(self, table):
         self.lines += [tuple(row.values()) for row in table.to_pylist()]
 
+    def add_whole(self, op, keys):
+        self.lines += [(op, key, "", "", "") for key in keys.to_pylist()]
+
 
 def as_table(catalog) -> pa.Table:
     rows = [(key, *values) for key, values in catalog.items()]

@@ -76,3 +76,11 @@ def test_long_values_are_cut_once():
     once = cells.cut(given).to_pylist()
     assert once == ["é" * 256, "é" * 256 + "…", "short"]
     assert cells.cut(pa.array(once)).to_pylist() == once
+
+
+def test_lines_around_a_text_are_those_of_whole_columns():
+    keys = pa.array(["a", 'say "x"', "=1+1", "", "two\nlines", "b,c", None])
+    around = cells.csv_around("created,", keys, ",,,")
+    blank = pa.array([""] * len(keys))
+    whole = cells.csv([pa.array(["created"] * len(keys)), keys, blank, blank, blank], escape=True)
+    assert around.to_pybytes() == whole.to_pybytes()

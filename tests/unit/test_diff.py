@@ -28,6 +28,9 @@ class Kept(changes.Writer):
     def add(self, table):
         self.lines += [tuple(row.values()) for row in table.to_pylist()]
 
+    def add_whole(self, op, keys):
+        self.lines += [(op, key, "", "", "") for key in keys.to_pylist()]
+
 
 def compare(new: pa.Table, base: pa.Table, *, full=True, rejected=(), key=("sku",)):
     with engine.open_small() as connection:
