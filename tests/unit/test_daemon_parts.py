@@ -13,7 +13,7 @@ from sftp_gateway.worker.turn import digest
 
 
 def daemon():
-    return Daemon(settings.Settings(), frozenset({"web"}), settings.Settings)
+    return Daemon(settings.Settings(), frozenset({"web"}), settings.Settings, take_over=False)
 
 
 async def test_a_part_that_dies_is_named_with_its_reason_and_ends_the_daemon():
