@@ -119,6 +119,11 @@ def test_a_finding_names_row_line_offset_key_column_and_value():
     assert result.blocks[0].rejected_keys == ["B"]
 
 
+def test_where_whole_numbers_are_wanted_the_words_say_so():
+    [finding] = run("sku,name,msrp,quantity\nA,n,1,many\n").found
+    assert (finding["message"], finding["suggestion"]) == ("is not a whole number", "write digits, like 12")
+
+
 def test_findings_are_in_the_order_of_rows_and_every_bad_cell_has_one():
     result = run("sku,name,msrp,cost,qty\nA,,x,0,y\nB,n,1,,\nC,,1,,-1\n")
     assert result.codes == [

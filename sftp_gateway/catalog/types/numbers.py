@@ -17,6 +17,7 @@ from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
 _DOT_BYTES, _COMMA_BYTES, _DIGIT_BYTES = table(b"0123456789.+-"), table(b"0123456789,+-"), table(b"0123456789-")
 GAPS = r"'’ \x{a0}\x{202f}\x{2009}"
 """Signs that only ever group digits."""
+NO_NUMBER, EXAMPLE = "is not a number", "like 12.50"
 _NUMBER = rf"^[+-]?[0-9{GAPS}.,]*[0-9][0-9{GAPS}.,]*$"
 _AMBIGUOUS_COMMA = r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$"
 _AMBIGUOUS_DOT = r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"
@@ -202,7 +203,7 @@ def _not_numbers(values: Any, rows: Mask) -> list[Fault]:
         faults.append(scientific_fault(np.flatnonzero(scientific)))
     index = np.flatnonzero(rows & ~scientific)
     if index.size:
-        faults.append(Fault("FIELD_TYPE", index, "is not a number", suggested(values.take(pa.array(index)))))
+        faults.append(Fault("FIELD_TYPE", index, NO_NUMBER, suggested(values.take(pa.array(index)))))
     return faults
 
 
@@ -219,7 +220,7 @@ def scientific_fault(rows: Any, what: str = "number") -> Fault:
 def suggested(values: Any) -> Any:
     """Offer the number that stands in a text, if there is exactly one."""
     found = pc.struct_field(pc.extract_regex(values, r"^[^0-9]*?(?P<n>-?[0-9]+(?:\.[0-9]+)?)[^0-9]*$"), "n")
-    return pc.fill_null(pc.binary_join_element_wise("write ", found, ""), "write digits, like 12.50")
+    return pc.fill_null(pc.binary_join_element_wise("write ", found, ""), f"write digits, {EXAMPLE}")
 
 
 def whole(reading: Reading, texts: Any) -> Reading:
@@ -263,5 +264,12 @@ def read_integer(cells: Cells, dialect: Dialect) -> Reading:
     found = whole(read(odd, dialect, 10), odd.array)
     where = np.zeros(len(cells), dtype=np.bool_)
     where[rest] = True
-    faults = [dataclasses.replace(fault, rows=rest[fault.rows]) for fault in found.faults]
+    faults = [_of_whole(dataclasses.replace(fault, rows=rest[fault.rows])) for fault in found.faults]
     return Reading(pc.replace_with_mask(values, pa.array(where), found.values), faults)
+
+
+def _of_whole(fault: Fault) -> Fault:
+    if fault.message != NO_NUMBER:
+        return fault
+    like = pc.replace_substring(fault.suggestion, EXAMPLE, "like 12")
+    return dataclasses.replace(fault, message="is not a whole number", suggestion=like)
