@@ -29,7 +29,7 @@ store = database.open_store(sys.argv[1])
 owner = workers.me("0")
 print("ready", flush=True)
 while True:
-    claimed = jobs.claim(store, owner=owner, lease_seconds=2.0)
+    claimed = jobs.claim(store, owner=owner, lease_seconds=1.0)
     if claimed is None:
         time.sleep(0.01)
         continue
@@ -98,7 +98,7 @@ def storm(url: str, each: int, kills: int, stops: int, seed: int) -> None:
             else:
                 # Past its lease, then back: what it tries to finish must be refused.
                 os.kill(crew[victim].child.pid, signal.SIGSTOP)
-                time.sleep(2.3)
+                time.sleep(1.3)
                 os.kill(crew[victim].child.pid, signal.SIGCONT)
         receiver.kill()
         deadline = time.monotonic() + 300
@@ -170,6 +170,6 @@ def test_fault_21_racing_workers_killed_at_random_lose_nothing_and_repeat_nothin
 
 @pytest.mark.full
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_fault_21_many_kills_and_stops(store_url, seed):
-    storm(store_url, each=400, kills=100, stops=10, seed=seed)
+    storm(store_url, each=100, kills=50, stops=5, seed=seed)
