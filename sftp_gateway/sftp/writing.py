@@ -51,6 +51,7 @@ async def start(homes: Homes, view: View, place: names.Place, way: Way, session:
     while True:
         async with view.lock:
             await homes.refresh(view)
+            view.allowance.check(0, way.declared or 0)  # also where it goes on with what is there
             draft = await _draft(homes, view, place, way, session)
             if draft is not None:
                 handle = Writing(draft, place, way.append)

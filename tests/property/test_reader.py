@@ -84,6 +84,10 @@ def test_no_mutation_crashes_hangs_or_drops_a_byte(tmp_path, monkeypatch, kind, 
     assert fuzzing.run(tmp_path, [kind], 0, executions=60) == 60
 
 
+def test_a_workbook_cut_in_a_cell_is_no_crash(tmp_path):
+    fuzzing.once(tmp_path, fuzzing.Corpus(), "xls", 1_000_143)
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("block", [300, 4 * 1024**2])
 def test_no_mutation_crashes_for_longer(tmp_path, monkeypatch, block):

@@ -25,7 +25,7 @@ def extent(path: Path, hints: Hints) -> tuple[int, int]:
     stream = _workbook(data, hints)
     while position + 4 <= len(stream):
         kind, size = struct.unpack_from("<HH", stream, position)
-        if size >= 6 and kind in _CELLS | _RUNS:
+        if size >= 6 and kind in _CELLS | _RUNS and position + 8 <= len(stream):
             row, column = struct.unpack_from("<HH", stream, position + 4)
             if kind in _RUNS and position + 4 + size <= len(stream):
                 (column,) = struct.unpack_from("<H", stream, position + 2 + size)

@@ -202,6 +202,18 @@ async def test_exclusive_creation_fails_on_a_name_under_way_and_starts_anew_on_a
     assert house.bytes_of(second) == b"2"
 
 
+async def test_a_size_that_no_file_may_have_is_refused_also_where_a_file_goes_on(house):
+    async with house.sftp() as client:
+        async with client.open("/a.csv", "wb") as file:
+            await file.write(b"x")
+        flags = asyncssh.FXF_WRITE | asyncssh.FXF_APPEND
+        with pytest.raises(asyncssh.SFTPError, match="larger"):
+            await client.open("/a.csv", flags, asyncssh.SFTPAttrs(size=2**63), encoding=None)
+        found = await house.received(2)
+    # The refusal stands in the history, and harms nothing.
+    assert [upload.bytes for upload in found if upload.state is State.RECEIVED] == [1]
+
+
 async def test_a_declared_size_that_is_not_reached_is_unfinished(house):
     async with house.sftp() as client:
         async with client.open("/a.csv", "wb", asyncssh.SFTPAttrs(size=1000)) as file:
