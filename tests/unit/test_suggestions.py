@@ -30,7 +30,7 @@ GOOD = "A1,Chair,1.50"
         ("quantity", "1.5", "write a whole number, like 1"),
         ("is_visible", "perhaps", "write true or false"),
         ("product_url", "www.example.com", "write https://www.example.com"),
-        ("quantity", "many", "write digits, like 12.50"),
+        ("quantity", "many", "write digits, like 12"),
         ("shipping_weight", "5 stones", "write a number and a unit, like 11.02 lb, 5 kg"),
     ],
 )
