@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import sys
 import threading
 from datetime import timedelta
@@ -56,7 +57,9 @@ def pages(api, url):
 
 
 def staging(scene):
-    return list((scene.root / "staging").rglob("http-*"))
+    # os.walk, because a directory may vanish while it is listed.
+    walk = os.walk(scene.root / "staging")
+    return [name for _, folders, files in walk for name in (*folders, *files) if name.startswith("http-")]
 
 
 # Who may
