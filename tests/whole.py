@@ -15,7 +15,7 @@ import asyncssh
 from sftp_gateway.sftp import auth
 from sftp_gateway.store import brands, database
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 60.0
 
 

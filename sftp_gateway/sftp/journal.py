@@ -25,7 +25,7 @@ from pathlib import Path
 
 import orjson
 
-from sftp_gateway import errors, logs
+from sftp_gateway import disk, errors, logs
 from sftp_gateway.blobs import sync_directory, sync_file
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.store.staging import Staging
@@ -152,7 +152,7 @@ class Journal:
         began = time.perf_counter()
         try:
             for descriptor in descriptors:
-                os.fdatasync(descriptor)
+                disk.sync(descriptor, data_only=True)
         except OSError:
             self._broken = True
             raise

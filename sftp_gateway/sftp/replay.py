@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from sftp_gateway import logs
+from sftp_gateway import disk, logs
 from sftp_gateway.blobs import sync_directory
 from sftp_gateway.sftp import journal
 from sftp_gateway.sftp.journal import Record
@@ -93,6 +93,6 @@ def _restore(file: Path, data: bytes) -> None:
         if not whole:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, data, 0)
-        os.fsync(descriptor)
+        disk.sync(descriptor)
     finally:
         os.close(descriptor)

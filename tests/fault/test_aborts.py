@@ -1,7 +1,6 @@
 """Uploads that stop in the middle, in every way a client knows: none is published, nothing is removed, each is told."""
 
 import asyncio
-import importlib.util
 import sys
 import time
 from pathlib import Path
@@ -15,9 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import aborts
 
-spec = importlib.util.spec_from_file_location("whole", Path(__file__).parents[1] / "integration" / "whole.py")
-whole = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(whole)
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import whole
 
 ALWAYS_FOUND_OUT = {"gzip", "json", "xlsx", "parquet"}
 """Formats whose end is known; rows of a delimited file that end with their line are a smaller file to everybody."""

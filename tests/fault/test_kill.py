@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import hashlib
-import importlib.util
 import random
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,9 +15,8 @@ import pytest
 from sftp_gateway.store import jobs, uploads, versions
 from sftp_gateway.upload import State
 
-spec = importlib.util.spec_from_file_location("whole", Path(__file__).parents[1] / "integration" / "whole.py")
-whole = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(whole)
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import whole
 
 BRANDS = ("acme", "globex")
 LIVES_SECONDS = (0.0, 1.5)

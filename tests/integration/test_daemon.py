@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-import importlib.util
 import json
 import signal
 import socket
+import sys
 import time
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -17,18 +17,8 @@ import pytest
 from sftp_gateway.sftp import auth
 from sftp_gateway.store import brands, penalties
 
-spec = importlib.util.spec_from_file_location("whole", Path(__file__).parent / "whole.py")
-whole = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(whole)
-
-
-@pytest.fixture
-def gateway(tmp_path):
-    gateway = whole.Whole(tmp_path)
-    gateway.add_brand()
-    yield gateway
-    if gateway.running is not None:
-        gateway.kill()
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import whole
 
 
 async def put(gateway, name, text):

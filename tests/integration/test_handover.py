@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import importlib.util
 import os
 import socket
 import subprocess
@@ -13,20 +12,10 @@ import pytest
 
 from sftp_gateway.daemon import handover
 
-spec = importlib.util.spec_from_file_location("whole", Path(__file__).parent / "whole.py")
-whole = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(whole)
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import whole
 
 CLIENTS = 3
-
-
-@pytest.fixture
-def gateway(tmp_path):
-    gateway = whole.Whole(tmp_path)
-    gateway.add_brand()
-    yield gateway
-    if gateway.running is not None:
-        gateway.kill()
 
 
 async def keep_sending(gateway, number, over, done):

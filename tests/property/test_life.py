@@ -313,12 +313,11 @@ def test_the_catalog_is_what_the_model_says(seed):
 
 
 @pytest.mark.full
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("seeds", range(100, 200, 10))
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seeds", range(100, 200, 50))
 def test_the_catalog_is_what_the_model_says_in_many_lives(seeds):
-    acts = {act for seed in range(seeds, seeds + 10) for act in life(seed, 14).done}
-    # A release needs a withheld set that repeats: not every ten lives have one.
-    assert acts | {"release"} == {
+    acts = {act for seed in range(seeds, seeds + 50) for act in life(seed, 14).done}
+    assert acts == {
         "send_full",
         "send_partial",
         "correct",

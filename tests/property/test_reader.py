@@ -92,7 +92,7 @@ def test_a_workbook_cut_in_a_cell_is_no_crash(tmp_path):
 @pytest.mark.parametrize("block", [300, 4 * 1024**2])
 def test_no_mutation_crashes_for_longer(tmp_path, monkeypatch, block):
     monkeypatch.setattr(bounds, "BLOCK_BYTES", block)
-    assert fuzzing.run(tmp_path, fuzzing.KINDS, 1_000_000, seconds=150) > 1000
+    assert fuzzing.run(tmp_path, fuzzing.KINDS, 1_000_000, seconds=300) > 1000
 
 
 @settings(derandomize=True, max_examples=100, deadline=None)

@@ -139,7 +139,7 @@ async def test_an_orderly_end_leaves_nothing_and_a_store_that_does_not_answer_ev
 
 async def test_those_who_close_at_once_share_a_sync(staging, monkeypatch):
     writer, syncs = Journal(staging, "j", yes), []
-    monkeypatch.setattr("sftp_gateway.sftp.journal.os.fdatasync", syncs.append)
+    monkeypatch.setattr("os.fdatasync", syncs.append)
     for seconds in (0.0, 1.0):  # in the loop, and in a thread
         writer._seconds = seconds
         for n in range(20):

@@ -252,7 +252,7 @@ async def test_a_journal_that_cannot_be_synced_fails_the_close_and_is_used_no_mo
 
     async with house.sftp() as client:
         with monkeypatch.context() as patched:
-            patched.setattr("sftp_gateway.sftp.journal.os.fdatasync", failing)
+            patched.setattr("os.fdatasync", failing)
             with pytest.raises(asyncssh.SFTPFailure, match="send it again"):
                 await put(client, "/a.csv")
         assert (await house.state(State.UNFINISHED)).path == "a.csv"

@@ -1,0 +1,19 @@
+"""A whole gateway for the tests of this folder that want one; those with another `gateway` make their own."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import whole
+
+
+@pytest.fixture
+def gateway(tmp_path):
+    """A gateway with one brand, not started; killed at the end if it runs."""
+    made = whole.Whole(tmp_path)
+    made.add_brand()
+    yield made
+    if made.running is not None:
+        made.kill()
