@@ -84,8 +84,15 @@ def test_no_mutation_crashes_hangs_or_drops_a_byte(tmp_path, monkeypatch, kind, 
     assert fuzzing.run(tmp_path, [kind], 0, executions=60) == 60
 
 
-def test_a_workbook_cut_in_a_cell_is_no_crash(tmp_path):
-    fuzzing.once(tmp_path, fuzzing.Corpus(), "xls", 1_000_143)
+@pytest.mark.parametrize("seed", [1_000_143, 1_000_162, 1_000_175])
+def test_a_workbook_cut_anywhere_is_no_crash_and_stays_closed(tmp_path, seed):
+    fuzzing.once(tmp_path, fuzzing.Corpus(), "xls", seed)
+
+
+@pytest.mark.parametrize("block", [300, 4 * 1024**2])
+def test_json_lines_in_characters_of_several_bytes_lose_no_byte(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", block)
+    fuzzing.once(tmp_path, fuzzing.Corpus(), "lines", 1_003_487)
 
 
 @pytest.mark.full

@@ -220,14 +220,24 @@ class Recoded:
         return np.where(positions >= len(self.text), len(self.raw), mapped).astype(np.int64)
 
     def raw_anywhere(self, positions: Positions) -> Positions:
-        """Map any character positions in `text`; exact where every character has one code unit, or two in UTF-16."""
+        """Map any character positions in `text`, by counting characters from the nearer end of their line.
+
+        Exact where every character has one code unit, or two in UTF-16; else where only ASCII stands between.
+        """
         if self.raw is self.text:
             return positions
-        codes = np.frombuffer(self.text, np.uint8)
+        codes, size = np.frombuffer(self.text, np.uint8), self.unit.itemsize
         units = ((codes & 0xC0) != 0x80).astype(np.int64)
-        if self.unit.itemsize == 2:
+        if size == 2:
             units += codes >= 0xF0
-        return np.concatenate([[0], np.cumsum(units)])[positions] * self.unit.itemsize
+        count = np.concatenate([[0], np.cumsum(units)]) * size
+        ours, theirs = _line_ends(self.text, _BYTE), _line_ends(self.raw, self.unit)
+        line = np.searchsorted(ours, positions)
+        start, end = np.append(0, ours + 1)[line], np.append(ours, len(self.text))[line]
+        ahead = np.append(0, theirs + size)[line] + count[positions] - count[start]
+        back = np.append(theirs, len(self.raw))[line] - (count[end] - count[positions])
+        found: Positions = np.where(positions - start <= end - positions, ahead, back)
+        return found
 
 
 def positions(*places: int) -> Positions:

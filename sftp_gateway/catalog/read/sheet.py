@@ -66,7 +66,8 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     """Open a workbook (`kind` xlsx, xls or ods): its first sheet that is not empty, or the one the brand names."""
     workbook.check(path, kind, hints)
     try:
-        with pd.ExcelFile(path, engine="calamine") as book:
+        # Opened here: pandas does not close what it opened when its reader panics.
+        with path.open("rb") as file, pd.ExcelFile(file, engine="calamine") as book:
             name, frame = _sheet(book, hints)
     except _UNREADABLE as error:
         raise unpack.damaged(kind.upper(), error) from error
