@@ -14,7 +14,8 @@ from sftp_gateway.sftp import names
 
 SECRET = b"sku,name,msrp\nB-1,Secret of bolt,1.00\n"
 MINE = b"sku,name,msrp\nA-1,Chair,1.00\n"
-STAGED = re.compile(r"[0-9a-f]+")
+STAGED = re.compile(r"[0-9a-f]{32}(\.copy|\.claim)?")
+"""An id, or what a claim has beside it while it runs: names of the gateway, never of a client."""
 
 HOSTILE = st.sampled_from([
     b"..", b".", b"", b"\0", b"a\0b", b"a\r\nb", b"\n", b"\x1b[2J", b"\x7f", "a\u202egpj.csv".encode(), "\u2066a".encode(),
