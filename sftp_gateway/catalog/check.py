@@ -48,7 +48,7 @@ class Checker:
         self.terms = Terms(schema, settings, mapping, brand, evidence or Evidence(), mode is Mode.PARTIAL)
         self._whole = mode in (Mode.FULL, Mode.TEST)
         kinds = {column.name: column.type for column in schema.columns}
-        self._rules = [(rule, expression.compile_rule(rule.expression, kinds)) for rule in schema.rules]
+        self._rules = [(rule, expression.parse(rule.expression, kinds)) for rule in schema.rules]
         self._filled = dict.fromkeys(kinds, 0)
         self._rows = 0
         self._lock = threading.Lock()
@@ -79,8 +79,8 @@ class Checker:
         judgement.fill_currency()
         for column in self.schema.columns:
             judgement.hold(column)
-        for rule, compiled in self._rules:
-            judgement.apply(rule, compiled)
+        for rule, told in self._rules:
+            judgement.apply(rule, told)
         checked = judgement.checked(deletes=self.terms.partial and "_op" in self.terms.mapping.ours)
         with self._lock:
             self._rows += len(rows)

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from sftp_gateway.errors import ConfigError
 
 TYPES = (
@@ -157,6 +154,10 @@ def _pattern(value: str | None, where: str) -> None:
     """Refuse what RE2 cannot compile."""
     if value is None:
         return
+    # Here and not above: rules are read by every verb, few of which need Arrow, which takes 0.15 s.
+    import pyarrow as pa  # noqa: PLC0415 - see above
+    import pyarrow.compute as pc  # noqa: PLC0415 - see above
+
     try:
         pc.match_substring_regex(pa.array([""]), value)
     except pa.ArrowInvalid as error:

@@ -1,4 +1,4 @@
-"""The language of cross-column rules (spec §5): parsed here, compiled to pyarrow.compute, nothing else reachable.
+"""The language of cross-column rules (spec §5): text → a tree, which evaluate.py works out over whole columns.
 
     truth   := truth or truth | truth and truth | not truth | value (= != < <= > >=) value
              | value [not] in (literal, …) | value is [not] null | column of type boolean | true | false
@@ -11,22 +11,11 @@ quotient is rounded to 12 places and a division by zero is blank. A measure coun
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from sftp_gateway.catalog import arithmetic
-
-Mask = npt.NDArray[np.bool_]
-Columns = Callable[[str], Any]
-"""Gives the typed array of a column by name; `_base.NAME` for a measure's amount."""
 
 
 class Malformed(ValueError):
@@ -34,35 +23,35 @@ class Malformed(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
-    """A piece of an expression: its kind (number text truth date moment list map) and how to work it out."""
+class Node:
+    """A piece of an expression: its kind (number text truth date moment list map) and how to work it out.
+
+    `does`: `column` or `amount` (of a measure) with the name in `value`, `constant` with its value, else
+    the operation on `parts`: or and not = != < <= > >= valid null + - * / negate length items lower.
+    """
 
     kind: str
-    run: Callable[[Columns], Any]
-    literal: Any = None
+    does: str
+    parts: tuple["Node", ...] = ()
+    value: Any = None
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
-    """A rule ready to run; `columns` are the catalog columns it names."""
+class Expression:
+    """A rule that was understood; `columns` are the catalog columns it names."""
 
     columns: tuple[str, ...]
-    node: _Node
-
-    def violated(self, columns: Columns) -> Mask:
-        """Tell the rows for which the rule is false (not merely open)."""
-        held = self.node.run(columns)
-        return np.asarray(pc.fill_null(pc.invert(held), False).to_numpy(zero_copy_only=False), dtype=np.bool_)
+    node: Node
 
 
-def compile_rule(text: str, kinds: Mapping[str, str]) -> Compiled:
-    """Compile a rule over columns of these types (name → type of catalog.toml); raises Malformed."""
+def parse(text: str, kinds: Mapping[str, str]) -> Expression:
+    """Understand a rule over columns of these types (name → type of catalog.toml); raises Malformed."""
     parser = _Parser(text, kinds)
     node = parser.truth()
     parser.expect_end()
     if not parser.used:
         raise Malformed("names no column")
-    return Compiled(tuple(parser.used), node)
+    return Expression(tuple(parser.used), node)
 
 
 _TOKEN = re.compile(
@@ -81,16 +70,7 @@ _KINDS = {
     "list": "list",
     "map": "map",
 }
-_COMPARE: dict[str, Callable[..., Any]] = {
-    "=": pc.equal,
-    "==": pc.equal,
-    "!=": pc.not_equal,
-    "<>": pc.not_equal,
-    "<": pc.less,
-    "<=": pc.less_equal,
-    ">": pc.greater,
-    ">=": pc.greater_equal,
-}
+_COMPARE = {sign: {"==": "=", "<>": "!="}.get(sign, sign) for sign in ("=", "==", "!=", "<>", "<", "<=", ">", ">=")}
 _WORDS = frozenset({"and", "or", "not", "in", "is", "null", "true", "false"})
 _DEEPEST = 50
 
@@ -144,37 +124,37 @@ class _Parser:
         if self.peek()[0] != "end":
             raise Malformed(f"did not expect {self.peek()[1]!r}")
 
-    def truth(self) -> _Node:
+    def truth(self) -> Node:
         node = self.any_of()
         _must(node, "truth", "a rule must be true or false; this is only a value")
         return node
 
-    def any_of(self) -> _Node:
+    def any_of(self) -> Node:
         self.depth += 1
         if self.depth > _DEEPEST:
             raise Malformed("is nested too deeply")
         node = self.all_of()
         while self.take("or"):
-            node = _logic(pc.or_kleene, node, self.all_of(), "or")
+            node = _logic("or", node, self.all_of())
         self.depth -= 1
         return node
 
-    def all_of(self) -> _Node:
+    def all_of(self) -> Node:
         node = self.negated()
         while self.take("and"):
-            node = _logic(pc.and_kleene, node, self.negated(), "and")
+            node = _logic("and", node, self.negated())
         return node
 
-    def negated(self) -> _Node:
+    def negated(self) -> Node:
         times = 0
         while self.take("not"):
             times += 1
         node = self.comparison()
         if times:
             _must(node, "truth", "'not' needs something true or false")
-        return node if times % 2 == 0 else _Node("truth", lambda columns: pc.invert(node.run(columns)))
+        return node if times % 2 == 0 else Node("truth", "not", (node,))
 
-    def comparison(self) -> _Node:
+    def comparison(self) -> Node:
         left = self.sum()
         if sign := self.take(*_COMPARE):
             right = self.sum()
@@ -184,8 +164,7 @@ class _Parser:
         if self.take("is"):
             inverted = bool(self.take("not"))
             self.expect("null")
-            test = pc.is_valid if inverted else pc.is_null
-            return _Node("truth", lambda columns: test(left.run(columns)))
+            return Node("truth", "valid" if inverted else "null", (left,))
         inverted = bool(self.take("not"))
         if self.take("in"):
             return _among(left, self.literals(), inverted=inverted)
@@ -193,29 +172,29 @@ class _Parser:
             raise Malformed(f"expected 'in' {self.here()}")
         return left
 
-    def literals(self) -> list[_Node]:
+    def literals(self) -> list[Node]:
         self.expect("(")
         found = [self.unary()]
         while self.take(","):
             found.append(self.unary())
         self.expect(")")
-        if any(node.literal is None for node in found):
+        if any(node.does != "constant" for node in found):
             raise Malformed("'in' takes a list of plain values")
         return found
 
-    def sum(self) -> _Node:
+    def sum(self) -> Node:
         node = self.product()
         while sign := self.take("+", "-"):
             node = _reckoned(sign, node, self.product())
         return node
 
-    def product(self) -> _Node:
+    def product(self) -> Node:
         node = self.unary()
         while sign := self.take("*", "/"):
             node = _reckoned(sign, node, self.unary())
         return node
 
-    def unary(self) -> _Node:
+    def unary(self) -> Node:
         negative = False
         while self.take("-"):
             negative = not negative
@@ -223,11 +202,11 @@ class _Parser:
         if not negative:
             return node
         _must(node, "number", "'-' needs a number")
-        if node.literal is not None:
-            return _constant("number", -node.literal)
-        return _Node("number", lambda columns: pc.negate(node.run(columns)))
+        if node.does == "constant":
+            return _constant("number", -node.value)
+        return Node("number", "negate", (node,))
 
-    def atom(self) -> _Node:
+    def atom(self) -> Node:
         kind, word = self.peek()
         self.at += 1
         if kind == "number":
@@ -245,7 +224,7 @@ class _Parser:
         self.at -= 1
         raise Malformed(f"expected a column or a value {self.here()}")
 
-    def call(self, name: str) -> _Node:
+    def call(self, name: str) -> Node:
         function = {"length": _length, "lower": _lower}.get(name)
         if function is None:
             raise Malformed(f"there is no function {name!r}; there are length(x) and lower(x)")
@@ -253,82 +232,74 @@ class _Parser:
         self.expect(")")
         return node
 
-    def column(self, name: str) -> _Node:
+    def column(self, name: str) -> Node:
         if name not in self.kinds:
             near = difflib.get_close_matches(name, list(self.kinds), n=1)
             raise Malformed(f"there is no column {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
         self.used[name] = None
         if self.kinds[name] == "measure":
-            return _Node("number", lambda columns: _amount(columns(f"_base.{name}")))
-        return _Node(_KINDS.get(self.kinds[name], "text"), lambda columns: columns(name))
+            return Node("number", "amount", value=name)
+        return Node(_KINDS.get(self.kinds[name], "text"), "column", value=name)
 
 
-def _must(node: _Node, kind: str, message: str) -> None:
+def _must(node: Node, kind: str, message: str) -> None:
     if node.kind != kind:
         raise Malformed(message)
 
 
-def _constant(kind: str, value: Any) -> _Node:
-    scalar = pa.scalar(value)
-    return _Node(kind, lambda _columns: scalar, value)
+def _constant(kind: str, value: Any) -> Node:
+    return Node(kind, "constant", value=value)
 
 
-def _logic(function: Callable[..., Any], left: _Node, right: _Node, word: str) -> _Node:
+def _logic(word: str, left: Node, right: Node) -> Node:
     for side in (left, right):
         _must(side, "truth", f"both sides of {word!r} must be true or false")
-    return _Node("truth", lambda columns: function(left.run(columns), right.run(columns)))
+    return Node("truth", word, (left, right))
 
 
-def _compared(sign: str, left: _Node, right: _Node) -> _Node:
+def _compared(sign: str, left: Node, right: Node) -> Node:
     left, right = _as_moment(left, right.kind), _as_moment(right, left.kind)
     if left.kind != right.kind or left.kind in ("list", "map"):
         raise Malformed(f"cannot compare {left.kind} with {right.kind}")
     if left.kind == "truth" and sign not in ("=", "==", "!=", "<>"):
         raise Malformed("true and false have no order")
-    compare = _COMPARE[sign]
-    return _Node("truth", lambda columns: compare(left.run(columns), right.run(columns)))
+    return Node("truth", _COMPARE[sign], (left, right))
 
 
-def _as_moment(node: _Node, kind: str) -> _Node:
+def _as_moment(node: Node, kind: str) -> Node:
     """Read a text literal beside a date as ISO 8601."""
-    if kind not in ("date", "moment") or node.kind != "text" or node.literal is None:
+    if kind not in ("date", "moment") or node.kind != "text" or node.does != "constant":
         return node
     try:
         if kind == "date":
-            return _constant("date", date.fromisoformat(node.literal))
-        moment = datetime.fromisoformat(node.literal)
+            return _constant("date", date.fromisoformat(node.value))
+        moment = datetime.fromisoformat(node.value)
     except ValueError as error:
-        raise Malformed(f"{node.literal!r} is no ISO 8601 {kind}") from error
+        raise Malformed(f"{node.value!r} is no ISO 8601 {kind}") from error
     return _constant("moment", moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-def _among(left: _Node, values: list[_Node], *, inverted: bool) -> _Node:
+def _among(left: Node, values: list[Node], *, inverted: bool) -> Node:
     """`x in (a, b)` is `x = a or x = b`, so blanks stay open."""
     node = _compared("=", left, values[0])
     for value in values[1:]:
-        node = _logic(pc.or_kleene, node, _compared("=", left, value), "or")
-    return _Node("truth", lambda columns: pc.invert(node.run(columns))) if inverted else node
+        node = _logic("or", node, _compared("=", left, value))
+    return Node("truth", "not", (node,)) if inverted else node
 
 
-def _length(node: _Node) -> _Node:
+def _length(node: Node) -> Node:
     if node.kind == "list":
-        return _Node("number", lambda columns: pc.add(pc.count_substring(node.run(columns), "|"), 1))
+        return Node("number", "items", (node,))
     _must(node, "text", "length(x) needs a text or a list")
-    return _Node("number", lambda columns: pc.utf8_length(node.run(columns)))
+    return Node("number", "length", (node,))
 
 
-def _lower(node: _Node) -> _Node:
+def _lower(node: Node) -> Node:
     _must(node, "text", "lower(x) needs a text")
-    return _Node("text", lambda columns: pc.utf8_lower(node.run(columns)))
+    return Node("text", "lower", (node,))
 
 
-def _amount(base: Any) -> Any:
-    """Give the number in a measure's base text (`0.762 m`)."""
-    number = pc.replace_substring_regex(base, r" .*$", "")
-    return pc.cast(number, pa.decimal128(38, 12))
-
-
-def _reckoned(sign: str, left: _Node, right: _Node) -> _Node:
+def _reckoned(sign: str, left: Node, right: Node) -> Node:
     for side in (left, right):
         _must(side, "number", f"{sign!r} needs numbers on both sides")
-    return _Node("number", lambda columns: arithmetic.reckon(sign, left.run(columns), right.run(columns)))
+    return Node("number", sign, (left, right))

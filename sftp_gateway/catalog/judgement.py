@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog import expression, limits, problems, typed
+from sftp_gateway.catalog import evaluate, limits, problems, typed
 from sftp_gateway.catalog.column import Column
+from sftp_gateway.catalog.expression import Expression
 from sftp_gateway.catalog.problems import Problem
 from sftp_gateway.catalog.schema import Rule
 from sftp_gateway.catalog.terms import Terms
@@ -112,12 +113,12 @@ class Judgement:
             return pa.repeat(scalar, len(values))
         return pc.if_else(pa.array(free), scalar, values) if free.any() else values
 
-    def apply(self, rule: Rule, compiled: expression.Compiled) -> None:
+    def apply(self, rule: Rule, told: Expression) -> None:
         """Hold a rule over the rows whose columns it names are not themselves bad."""
-        broken = compiled.violated(self.columns.__getitem__)
+        broken = evaluate.violated(told, self.columns.__getitem__)
         if not broken.any():
             return
-        for name in compiled.columns:
+        for name in told.columns:
             given = self.rows.given.get(name)
             if given is not None:
                 broken &= ~(given & mask(pc.is_null(self.columns[name])))
@@ -125,7 +126,7 @@ class Judgement:
             broken &= self.live
         index = np.flatnonzero(broken)
         if index.size:
-            shown = self._shown(compiled.columns, index)
+            shown = self._shown(told.columns, index)
             self._add(
                 Problem(rule.name, "FIELD_RULE", rule.severity, index, rule.message, f"rule: {rule.expression}", shown)
             )

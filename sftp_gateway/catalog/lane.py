@@ -3,11 +3,12 @@
 Reading, checking and writing overlap because Arrow, numpy and zstd let go of the interpreter's lock.
 """
 
+import contextlib
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -54,6 +55,13 @@ def each(work: Callable[[Item], Result], items: Iterable[Item], pool: Executor, 
         for future in waiting:
             future.cancel()
         wait(waiting)
+
+
+@contextlib.contextmanager
+def beside(work: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
+    """Do one thing in a thread while the block runs; gives what waits for its result, or raises what it raised."""
+    with ThreadPoolExecutor(1, thread_name_prefix="beside") as thread:
+        yield thread.submit(work).result
 
 
 def _work(items: Iterator[Any], ready: "queue.Queue[Any]", stop: threading.Event) -> None:

@@ -124,7 +124,7 @@ def _rule(name: str, values: dict[str, Any], kinds: Mapping[str, str], where: st
         raise ConfigError(f"{where}.expression: is missing")
     column.choice(values, "severity", ("error", "warning"), where)
     try:
-        expression.compile_rule(values["expression"], kinds)
+        expression.parse(values["expression"], kinds)
     except expression.Malformed as error:
         raise ConfigError(f"{where}.expression: {error}") from error
     message = values.get("message") or f"the rule {name} does not hold: {values['expression']}"

@@ -1,0 +1,143 @@
+"""The file of an upload: read, checked and staged, in one pass or in more where the file itself asks for it. Serves run."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, TypeGuard
+
+from sftp_gateway.catalog import check, corrections, headers, keys, merge, original, plan, report, result, reuse, sift
+from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.job import Job, Lookup, Progress
+from sftp_gateway.catalog.judgement import CURRENCY
+from sftp_gateway.catalog.plan import Plan
+from sftp_gateway.catalog.read import opening
+from sftp_gateway.catalog.read.delimited import DelimitedSource
+from sftp_gateway.catalog.read.source import Block, Hints, Source
+from sftp_gateway.errors import Refused
+from sftp_gateway.upload import Mode
+
+
+class File:
+    """What a file came to so far: `sifted` its rows and findings, `whole` what is said of it as a whole.
+
+    `source` is None until it is opened, `writer` until the first pass; `plan` is a guess until then.
+    """
+
+    def __init__(self, job: Job, lookup: Lookup, progress: Progress, pool: Executor, clock: result.Clock) -> None:
+        self.job, self.lookup, self.progress, self.pool, self.clock = job, lookup, progress, pool, clock
+        self.scratch = job.out / "work"
+        self.scratch.mkdir(exist_ok=True)
+        self.base_name = report.safe_name(job.name)
+        self.source: Source | None = None
+        self.plan = Plan(job.mode, Mode.FULL, absent_goes=False)
+        self.sifted = sift.start(self.scratch)
+        self.whole: list[Finding] = []
+        self.writer: corrections.CorrectionWriter | None = None
+
+    def close(self) -> None:
+        """Delete what is left on disk."""
+        self.sifted.close()
+
+    def read(self) -> None:
+        """Do it; raises Refused or Incomplete where the file cannot be used."""
+        self.progress("read", 0.0)
+        begun = time.perf_counter()
+        self.source = source = opening.open_source(self.job.source, self._hints())
+        self.plan = plan.of(self.job, source, self.lookup)
+        self.source = source = original.reopened(source, self.job, self.plan, self.lookup, self._hints())
+        self.whole += source.findings
+        mapping = headers.match(source.headers, self.job.schema, self.job.settings, self.plan.rows)
+        self.whole += mapping.findings
+        self.clock.seconds["read"] += time.perf_counter() - begun
+        checker = self._pass(source, mapping)
+        self.whole += [*source.tally.late, *checker.finish()]
+        for name in ("read", "check"):
+            self.clock.seconds[name] += self.sifted.seconds[name]
+        if self.sifted.read == 0:
+            raise Refused(
+                "FILE_EMPTY",
+                "the file has no rows; the catalog stays as it is",
+                "send the whole catalog; to take products away, send the file without them",
+            )
+
+    def _hints(self) -> Hints:
+        settings = self.job.settings
+        return Hints(
+            encoding=settings.encoding,
+            delimiter=settings.delimiter,
+            quote=settings.quote,
+            sheet=settings.sheet,
+            known_headers=headers.known(self.job.schema, settings),
+            max_file_bytes=self.job.max_file_bytes,
+            must_end_with_newline=self.job.must_end_with_newline,
+            complete=self.job.complete,
+        )
+
+    def _pass(self, source: Source, mapping: headers.Mapping) -> check.Checker:
+        """Run all blocks; once more with evidence from the whole file if a value needs it, or if known rows leave a doubt."""
+        evidence: Any = None
+        reuses = True
+        while True:
+            checker = self._checker(mapping, evidence)
+            try:
+                self._pass_once(source, mapping, checker, evidence, reuses=reuses)
+            except check.NeedsEvidence:
+                found = check.survey(source, mapping, self.job.schema, self.job.settings)
+                evidence = original.completed(found, self.job, self.plan, self.lookup, self._hints())
+            else:
+                if self._counts_known(checker, mapping):
+                    return checker
+                reuses = False
+            assert self.writer is not None
+            self.writer.finish()
+            self.sifted.close()
+            self.sifted = sift.start(self.scratch)
+
+    def _counts_known(self, checker: check.Checker, mapping: headers.Mapping) -> bool:
+        """Count the rows that were not checked; False if it cannot be told whether an expected column is blank in all."""
+        carry, filled = self.sifted.carry, self.sifted.stage.filled
+        if carry is None or not carry.known:
+            return True
+        expected = [column for column in self.job.schema.columns if column.expected and column.name in mapping.columns]
+        # These may be filled in by us, so that the row does not tell whether the sender did.
+        ours = [c for c in expected if checker.terms.default(c) is not None or c.name == CURRENCY]
+        checker.add_known(carry.known, [c.name for c in expected if c not in ours and filled.get(c.name)])
+        return all(checker.is_filled(column.name) for column in ours)
+
+    def _checker(self, mapping: headers.Mapping, evidence: Any) -> check.Checker:
+        job = self.job
+        return check.Checker(job.schema, job.settings, mapping, self.plan.rows, job.brand, evidence)
+
+    def _pass_once(
+        self, source: Source, mapping: headers.Mapping, checker: check.Checker, evidence: Any, *, reuses: bool
+    ) -> None:
+        self.writer = writer = corrections.CorrectionWriter(source, self.job.upload, self.job.out, self.base_name)
+        key = self.job.schema.key
+        with merge.opened(self.job, self.plan, source, checker, self.scratch) as judge:
+            if self.plan.joins is not None:
+                sift.join(self.sifted, self.plan.joins, judge.schema())
+            elif reuses and self._tells_bytes(source):
+                own = result.rules(self.job.schema, self.job.settings)
+                marked = reuse.terms(self.job, own, source, evidence)
+                self.sifted.carry = reuse.opened(self.job, marked, source, judge.schema(), self.scratch)
+            check_block = self._stale(judge.check, key)
+            pool = None if judge.in_order else self.pool
+            for block in sift.file(self.sifted, source, check_block, keys.Reader(mapping, key), writer, pool):
+                self._tell(block)
+
+    def _tells_bytes(self, source: Source) -> TypeGuard[DelimitedSource]:
+        """Whether a record's bytes alone make its row, in a file that is large enough for that to be worth knowing."""
+        whole = self.plan.rows is Mode.FULL and not self.plan.is_correction and not source.correction_of
+        return whole and isinstance(source, DelimitedSource) and source.encoding.total_bytes >= reuse.LEAST_BYTES
+
+    def _stale(
+        self, check_block: Callable[[Block], check.Checked], key: tuple[str, ...]
+    ) -> Callable[[Block], check.Checked]:
+        stale = self.plan.stale
+        if stale is None or len(stale) == 0:
+            return check_block
+        return lambda block: sift.reject_stale(block, check_block(block), stale, key)
+
+    def _tell(self, block: Block) -> None:
+        done = block.data_offset + len(block.data)
+        self.progress("check", min(done / max(self.job.bytes, 1), 1.0))
