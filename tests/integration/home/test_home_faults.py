@@ -107,7 +107,7 @@ async def test_a_temporary_name_that_was_dropped_is_no_upload_and_waits_for_its_
 
 
 async def test_the_unfinished_get_a_receipt_in_time_and_are_refused_in_the_end(open_house):
-    house = await open_house(incomplete_after=0.4, abandoned_after=1.2)
+    house = await open_house(incomplete_after=1, abandoned_after=60)
     await drop(house, "/a.csv")
     upload = await house.state(State.UNFINISHED)
     assert upload.receipt is None
@@ -115,6 +115,8 @@ async def test_the_unfinished_get_a_receipt_in_time_and_are_refused_in_the_end(o
     assert reminded.state is State.UNFINISHED
     assert reminded.receipt["findings"][0]["code"] == "FILE_INCOMPLETE"
     assert [file["name"] for file in reminded.receipt["files"]] == [f"a.csv.{upload.id}.errors.csv"]
+    await house.stack.aclose()
+    house = await open_house(incomplete_after=0.4, abandoned_after=0.9)  # more than that has passed
     refused = await house.state(State.REFUSED)
     assert house.bytes_of(refused) == BODY
     assert refused.receipt["state"] == "refused" and refused.finished_at

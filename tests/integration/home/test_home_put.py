@@ -466,4 +466,5 @@ async def test_the_number_of_files_has_a_limit_too(open_house):
         with pytest.raises(asyncssh.SFTPFailure, match="Quota"):
             await client.mkdir("/e")
         await house.received(3)  # the refused one is in the history too
+        await house.quiet()
         await put(client, "/a.csv", b"over a name that counts already")
