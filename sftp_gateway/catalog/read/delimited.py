@@ -1,4 +1,4 @@
-"""CSV and its kin as a `Source`: blocks of about 4 MiB, cut where a record ends, each told apart exactly."""
+"""CSV and its kin as a `Source`: blocks of about 6 MiB, cut where a record ends, each told apart exactly."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

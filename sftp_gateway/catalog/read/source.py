@@ -202,5 +202,5 @@ class Source(Protocol):
         ...
 
     def blocks(self) -> Iterator[Block]:
-        """Read the records, about 4 MiB at a time."""
+        """Read the records, about 6 MiB at a time."""
         ...
