@@ -1,14 +1,22 @@
 """Mutates files of every format and reads them: no exception but a refusal, every byte counted, every row's bytes the sender's.
 
-`python -m tests.property.fuzzing EXECUTIONS [FIRST_SEED]` runs for as long as it takes and prints its rate; a failure names
-kind and seed, which make the same file again.
+`python -m tests.property.fuzzing EXECUTIONS [FIRST_SEED [BLOCK_BYTES]]` prints its rate. A failure names kind and
+seed, which make the same file again. Run `apart`, it is a process with little memory and little time for each file,
+so that one which ends the process, or never ends, is named as well.
 """
 
 import csv
 import gzip
 import io
 import json
+import mmap
+import os
 import random
+import re
+import resource
+import signal
+import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,11 +31,22 @@ import xlwt
 import zstandard
 
 from sftp_gateway import errors
+from sftp_gateway.catalog.read import bounds
+from tests.unit import workbooks
 from tests.unit.reading import KNOWN, read
 
 HEADER = ["sku", "name", "msrp", "description"]
 TEXT = ("csv", "array", "object", "lines")
 KINDS = (*TEXT, "packed", "xlsx", "xlsx parts", "xls", "ods", "parquet")
+MIX = ("csv", "csv", "lines", "array", "object", "packed", "csv", "csv", "lines", "array", "object", "parquet") * 4
+MIX += ("xlsx", "xlsx parts", "xls", "ods")
+"""One round of a long run: most of what is our own code, less of what others wrote and what costs more."""
+EXTRA_BYTES = 2 << 30
+"""What the process that runs apart may have beyond what it begins with."""
+CPU_SECONDS = 20
+"""For one file."""
+CELLS = 100_000
+"""Of a sheet in a long run, which is to be about files, not about filling memory."""
 PIECES = [
     b'"',
     b",",
@@ -50,7 +69,10 @@ PIECES = [
 
 def rows(chance):
     cells = ["a", "b c", 'q "x", y', "l\nm", "é", "", "1.50", "7", "2026-01-01"]
-    return [[f"S{n}", *(chance.choice(cells) for _ in range(3))] for n in range(1, chance.choice([3, 25]))]
+    return [
+        [f"S{n}", *(chance.choice(cells) for _ in range(3))]
+        for n in range(1, chance.choice([2, 3, 3, 4, 4] * 4 + [24]))
+    ]
 
 
 def written(table, delimiter=",", end="\n", quoting=csv.QUOTE_MINIMAL):
@@ -87,14 +109,31 @@ def workbook(kind, chance):
             for place, cell in enumerate(row):
                 sheet.write(number, place, cell)
         book.save(out)
-    elif kind == "ods":
+        return out.getvalue()
+    if kind == "ods":
         pd.DataFrame(table).to_excel(out, engine="odf", header=False, index=False)
     else:
         book = openpyxl.Workbook()
         for row in table:
             book.active.append(row)
         book.save(out)
+    return undated(out.getvalue())
+
+
+def undated(data):
+    """The same workbook whenever it was made, so that a seed means the same file for ever."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as book, zipfile.ZipFile(out, "w") as other:
+        for name in book.namelist():
+            part = re.sub(rb"20\d\d-\d\d-\d\dT[\d:.]+", b"2026-01-01T00:00:00", book.read(name))
+            other.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), part, zipfile.ZIP_DEFLATED)
     return out.getvalue()
+
+
+def shared(chance):
+    """A workbook whose texts are shared, and whose cells partly do not say where they stand."""
+    cells = "".join(f'<c t="s"><v>{chance.randrange(2)}</v></c>' for _ in range(3))
+    return undated(workbooks.xlsx(f'<row r="2"><c r="A2" t="s"><v>0</v></c>{cells}</row><row>{cells}</row>', unique=2))
 
 
 def parquet(chance):
@@ -105,25 +144,26 @@ def parquet(chance):
 
 def packed(data, chance):
     if (kind := chance.randrange(3)) < 2:
-        return [gzip.compress, zstandard.compress][kind](data)
+        return gzip.compress(data, mtime=0) if kind else zstandard.compress(data)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("catalog", data)
+        archive.writestr(zipfile.ZipInfo("catalog", (2026, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 
 class Corpus:
-    """A few well-formed files of each kind; making them takes longer than reading them."""
+    """Some well-formed files of each kind, made once: making one takes longer than reading it."""
 
     def __init__(self):
         chance = random.Random("corpus")
         self.files = {
-            "csv": [separated(chance) for _ in range(60)],
-            "packed": [packed(separated(chance), chance) for _ in range(20)],
-            "parquet": [parquet(chance) for _ in range(5)],
-            **{kind: [jsons(kind, chance) for _ in range(10)] for kind in ("array", "object", "lines")},
-            **{kind: [workbook(kind, chance) for _ in range(3)] for kind in ("xlsx", "xls", "ods")},
+            "csv": [separated(chance) for _ in range(300)],
+            "packed": [packed(separated(chance), chance) for _ in range(100)],
+            "parquet": [parquet(chance) for _ in range(10)],
+            **{kind: [jsons(kind, chance) for _ in range(40)] for kind in ("array", "object", "lines")},
+            **{kind: [workbook(kind, chance) for _ in range(5)] for kind in ("xlsx", "xls", "ods")},
         }
+        self.files["xlsx"] += [shared(chance) for _ in range(3)]
 
     def file(self, kind, chance):
         """A mutated file."""
@@ -176,18 +216,52 @@ def once(folder, corpus, kind, seed):
             assert raw in data, f"{kind}, seed {seed}"
 
 
-def run(folder, kinds, first_seed, *, seconds=float("inf"), executions=sys.maxsize):
-    """Read mutated files of the kinds in turn until time or number is reached; the number of files read."""
-    corpus, end, count = Corpus(), time.monotonic() + seconds, 0
-    while count < executions and time.monotonic() < end:
-        once(folder, corpus, kinds[count % len(kinds)], first_seed + count // len(kinds))
-        count += 1
-    return count
+def run(folder, kinds, first_seed, executions, begin=lambda kind, seed: None):
+    """Read that many mutated files, the kinds in turn; `begin` is told of each before it is read."""
+    corpus = Corpus()
+    for seed in range(first_seed, first_seed + executions):
+        kind = kinds[seed % len(kinds)]
+        begin(kind, seed)
+        once(folder, corpus, kind, seed)
+
+
+def apart(first_seed, executions, block, *, seconds, place):
+    """Do a long run in another process; fails with the kind and seed at which that died, or what it said."""
+    place.write_bytes(bytes(64))
+    words = [str(executions), str(first_seed), str(block), str(place)]
+    ran = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-m", "tests.property.fuzzing", *words],
+        capture_output=True, text=True, timeout=seconds, check=False,
+        env=os.environ | {"RUST_BACKTRACE": "0"},  # a panic is a refusal, of which there are thousands
+    )  # fmt: skip
+    (seed,) = struct.unpack_from("<q", place.read_bytes())
+    ended = signal.Signals(-ran.returncode).name if ran.returncode < 0 else f"exit code {ran.returncode}"
+    assert ran.returncode == 0, f"{ended} at kind {MIX[seed % len(MIX)]}, seed {seed}\n{ran.stderr[-5000:]}"
+    return int(ran.stdout.split()[0])
+
+
+def limited(place):
+    """Limit this process, and give what notes a file before it is read."""
+    mapped = mmap.mmap(os.open(place, os.O_RDWR), 64)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * mmap.PAGESIZE + EXTRA_BYTES,) * 2)
+
+    def begin(kind, seed):
+        struct.pack_into("<q", mapped, 0, seed)
+        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)  # nobody handles its signal, which ends the process
+
+    return begin
+
+
+def main(executions, first_seed=0, block=bounds.BLOCK_BYTES, place=None):
+    """Do a long run here."""
+    bounds.BLOCK_BYTES, bounds.SHEET_CELLS = int(block), CELLS
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+        begin = limited(place) if place else lambda kind, seed: None
+        run(Path(folder), MIX, int(first_seed), int(executions), begin)
+    sys.stdout.write(f"{executions} executions, {int(executions) / (time.monotonic() - begun):.0f} a second\n")
 
 
 if __name__ == "__main__":
-    first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        count = run(Path(folder), KINDS, first, executions=int(sys.argv[1]))
-    sys.stdout.write(f"{count} executions, {count / (time.monotonic() - begun):.0f} a second\n")
+    main(*sys.argv[1:])

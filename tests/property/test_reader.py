@@ -1,7 +1,9 @@
 """The reader's promises over generated and mutated files: bytes add up, nothing is dropped, all engines agree where they must."""
 
+import contextlib
 import csv
 import io
+import json
 import random
 
 import duckdb
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
 from tests.property import fuzzing
 from tests.unit.reading import read
@@ -81,25 +84,38 @@ def test_csv_arrow_and_duckdb_agree_with_us_on_regular_files(tmp_path, seed):
 @pytest.mark.parametrize("block", [300, 4 * 1024**2])
 def test_no_mutation_crashes_hangs_or_drops_a_byte(tmp_path, monkeypatch, kind, block):
     monkeypatch.setattr(bounds, "BLOCK_BYTES", block)
-    assert fuzzing.run(tmp_path, [kind], 0, executions=60) == 60
+    monkeypatch.setattr(bounds, "SHEET_CELLS", fuzzing.CELLS)
+    fuzzing.run(tmp_path, [kind], 0, 60)
 
 
-@pytest.mark.parametrize("seed", [1_000_143, 1_000_162, 1_000_175])
-def test_a_workbook_cut_anywhere_is_no_crash_and_stays_closed(tmp_path, seed):
-    fuzzing.once(tmp_path, fuzzing.Corpus(), "xls", seed)
+SEVERAL = [300, 4 * 1024**2]
 
 
-@pytest.mark.parametrize("block", [300, 4 * 1024**2])
+@pytest.mark.parametrize("cut", [*range(1, 5632, 331), 4608, 5627, 5631])
+def test_a_workbook_cut_anywhere_is_no_crash_and_stays_closed(tmp_path, cut):
+    data = fuzzing.workbook("xls", random.Random(0))
+    with contextlib.suppress(errors.Refused):
+        read(tmp_path, data[: len(data) - cut], complete=True)
+
+
+@pytest.mark.parametrize("block", SEVERAL)
 def test_json_lines_in_characters_of_several_bytes_lose_no_byte(tmp_path, monkeypatch, block):
     monkeypatch.setattr(bounds, "BLOCK_BYTES", block)
-    fuzzing.once(tmp_path, fuzzing.Corpus(), "lines", 1_003_487)
+    items = [json.dumps({"sku": f"S{n}", "name": "表ソ能é"}, ensure_ascii=False) for n in range(25)]
+    data = "\n".join(items).encode("cp932", "ignore").replace(b"S5", b"S\x845").replace(b"S6", b"S6\xa1")
+    found = read(tmp_path, data, encoding="cp932", complete=True)
+    assert len(found.rows) + len(found.rejects) == 25
+
+
+@pytest.mark.parametrize("block", SEVERAL)
+def test_no_mutation_ends_the_process_that_reads_it(tmp_path, block):
+    assert fuzzing.apart(0, 5_000, block, seconds=110, place=tmp_path / "seed") == 5_000
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("block", [300, 4 * 1024**2])
-def test_no_mutation_crashes_for_longer(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(bounds, "BLOCK_BYTES", block)
-    assert fuzzing.run(tmp_path, fuzzing.KINDS, 1_000_000, seconds=300) > 1000
+@pytest.mark.parametrize("block", SEVERAL)
+def test_no_mutation_of_half_a_million_does(tmp_path, block):
+    assert fuzzing.apart(1_000_000, 500_000, block, seconds=1700, place=tmp_path / "seed") == 500_000
 
 
 @settings(derandomize=True, max_examples=100, deadline=None)

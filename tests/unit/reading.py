@@ -32,7 +32,8 @@ def read(folder: Path, data: bytes, *, name: str = "file", **hints) -> Read:
     hints.setdefault("known_headers", KNOWN)
     result = Read(open_source(path, Hints(**hints)))
     for block in result.source.blocks():
-        result.rows += zip(*(column.to_pylist() for column in block.cells), strict=True)
+        columns = [column.to_pylist() for column in block.cells]
+        result.rows += zip(*columns, strict=True) if columns else [()] * len(block)
         result.numbers += block.row.tolist()
         result.raws += [block.raw(index) for index in range(len(block))]
         if block.line is not None:

@@ -110,3 +110,38 @@ def test_a_text_that_looks_like_a_field_is_left_alone(tmp_path):
     found = read(tmp_path, text.encode())
     assert found.rows == [("A", "x: 1.5, y", "1.50", "z:2.5")]
     assert read(tmp_path, b'{"sku":"A","msrp":1.5,"msrp":2.5}\n{"sku":"B"}\n').codes == ["ROW_JSON"]
+
+
+DAMAGED = '{{"sku": "S{n}", "name": "{name}", "cost": 1.5}}'
+
+
+@pytest.mark.parametrize("block", [300, 4 * 1024**2])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("letters", ["", "漢字", "é"])
+def test_damaged_bytes_cost_their_products_only_and_make_no_other_encoding(
+    tmp_path, monkeypatch, shape, letters, block
+):
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", block)
+    names = ["plain", "\udcc3", "c\udcc2", "plain", "\udc83\udc9c\udcf3\udc81\udcfe\udc81\udcfe\udc82 ", letters]
+    items = [DAMAGED.format(n=n, name=names[n % 6]) for n in range(30)]
+    data = SHAPES[shape](items).encode("utf-8", "surrogateescape")
+    found = read(tmp_path, data)
+    assert [row[0] for row in found.rows] == [f"S{n}" for n in range(30) if n % 6 in (0, 3, 5)]
+    assert [item.finding.row for item in found.rejects] == [n + 1 for n in range(30) if n % 6 not in (0, 3, 5)]
+    assert {item.finding.message for item in found.rejects} == {
+        "The product cannot be read. It has bytes that are no text in UTF-8."
+    }
+    assert found.source.format.encoding == "utf-8"
+    assert not found.source.findings
+
+
+def test_json_in_the_encoding_that_the_brand_set_is_read(tmp_path):
+    data = '[{"sku": "S1", "name": "表ソ"}]'.encode("cp932")
+    assert read(tmp_path, data, encoding="cp932").rows == [("S1", "表ソ")]
+
+
+def test_a_file_in_another_encoding_that_only_looks_like_json_is_read_as_what_it_is(tmp_path):
+    data = "{sku},name\nS1,ä ö ü ß é è à ç\nS2,b\n".encode("cp1252")
+    found = read(tmp_path, data, known_headers=frozenset({"{sku}", "name"}))
+    assert found.rows == [("S1", "ä ö ü ß é è à ç"), ("S2", "b")]
+    assert found.source.format.encoding == "cp1252"

@@ -1,6 +1,8 @@
 """How far the cells of an old XLS workbook reach, from its BIFF records ([MS-XLS] §2.4, [MS-CFB]); reads no values.
 
-calamine holds the whole rectangle, so one cell in the far corner of a tiny file would cost half a gigabyte.
+calamine holds the whole rectangle, so one cell in the far corner of a tiny file would cost half a gigabyte. It also
+makes room for as many cells as a sheet says it has, before it reads one: where that room is not to be had, the whole
+process is aborted.
 """
 
 import struct
@@ -15,6 +17,10 @@ _CELLS = {0x0006, 0x0201, 0x0203, 0x0204, 0x0205, 0x00FD, 0x027E, 0x00D6}
 """FORMULA BLANK NUMBER LABEL BOOLERR LABELSST RK RSTRING: row and column come first."""
 _RUNS = {0x00BD, 0x00BE}
 """MULRK MULBLANK: the last column comes last."""
+_DIMENSIONS = 0x0200
+"""First row, the row after the last, first column, the column after the last (§2.4.90)."""
+_MOST_CELLS = 65536 * 256
+"""Of a sheet of this format."""
 _FREE = 0xFFFFFFFA
 
 
@@ -30,8 +36,20 @@ def extent(path: Path, hints: Hints) -> tuple[int, int]:
             if kind in _RUNS and position + 4 + size <= len(stream):
                 (column,) = struct.unpack_from("<H", stream, position + 2 + size)
             rows, columns = max(rows, row + 1), max(columns, column + 1)
+        elif kind == _DIMENSIONS:
+            _refuse_absurd(stream[position + 4 : position + 4 + size])
         position += 4 + size
     return rows, columns
+
+
+def _refuse_absurd(dimensions: bytes) -> None:
+    """Refuse a sheet that says it ends before it begins, or is larger than a sheet can be; it need not be true."""
+    if len(dimensions) not in (10, 14):  # of BIFF5, of BIFF8; others calamine does not read
+        return
+    begin, end, left, right = struct.unpack_from("<IIHH" if len(dimensions) == 14 else "<HHHH", dimensions)
+    rows, columns = end - begin, right - left
+    if end and right and (rows < 0 or columns < 0 or rows * columns > _MOST_CELLS):
+        raise unpack.damaged("XLS", ValueError("a sheet of it says that it has a size which no sheet can have"))
 
 
 def _workbook(data: bytes, hints: Hints) -> bytes:

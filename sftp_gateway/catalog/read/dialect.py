@@ -53,7 +53,7 @@ class Dialect:
     def cells(self, record: bytes) -> list[bytes] | None:
         """Take a strict record apart (without its line end); None if it is none."""
         if (not self.quote or self._single not in record) and b"\n" not in record and b"\r" not in record:
-            return record.split(self.delimiter.encode())
+            return record.split(self._separator)
         found: list[bytes] = []
         position = 0
         while True:
@@ -68,6 +68,10 @@ class Dialect:
             if record[position] != self.delimiter_byte:
                 return None
             position += 1
+
+    @cached_property
+    def _separator(self) -> bytes:
+        return self.delimiter.encode()
 
     @cached_property
     def _single(self) -> bytes:

@@ -6,7 +6,7 @@ the k-th one in our UTF-8 is the k-th in the source: that is the whole map betwe
 """
 
 import codecs
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,11 @@ def detect(packed: Packed, hints: Hints) -> Encoding:
     encoding = Encoding(name, bom, findings, survey.total)
     newline = survey.tail[-encoding.unit.itemsize :] in {"\n".encode(name), "\r".encode(name)}
     return Encoding(name, bom, findings, survey.total, newline, clean=name == "utf-8" and not survey.broken)
+
+
+def unguessed(encoding: Encoding) -> Encoding:
+    """Give UTF-8 with damage where an encoding is only a guess, else the encoding itself."""
+    return replace(encoding, name="utf-8", findings=()) if encoding.findings else encoding
 
 
 def _decide(survey: _Survey, hints: Hints) -> tuple[str, int, tuple[Finding, ...]]:

@@ -115,7 +115,7 @@ def _cells(text: bytes) -> dict[str, str] | str:
             product.parse(parsed["_raw"].encode())
         cells = product.cells(parsed)
     except product.NotAProductError as error:
-        return str(error)
+        return str(error) if encoding.is_utf8(text) else "It has bytes that are no text in UTF-8."
     # Only an escape can make one, and the names of columns can hold it too.
     if b"\\u" in text and not all(map(_is_text, (*cells, *cells.values()))):
         return "It has a lone surrogate, which is no character."

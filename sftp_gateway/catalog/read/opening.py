@@ -55,8 +55,11 @@ def _open_packed(packed: Packed, head: bytes, hints: Hints) -> Source:
         raise errors.Refused("FILE_EMPTY", "The file is empty.", "Send a file with a header and products.")
     sample = _sample(packed, encoded)
     start = sample.lstrip()[:64]
-    if start.startswith((b"{", b"[")) and (found := jsonfile.open_json(packed, encoded, hints)) is not None:
-        return found
+    if start.startswith((b"{", b"[")):
+        # JSON is Unicode (RFC 8259 §8.1): what is not, is damage, and a guess from it may swallow quotes.
+        found = jsonfile.open_json(packed, encoding.unguessed(encoded), hints)
+        if found is not None:
+            return found
     _refuse_other_text(sample, start.lower())
     return delimited.open_delimited(packed, encoded, hints)
 

@@ -62,11 +62,12 @@ def _check_part(  # noqa: PLR0913, PLR0917 - what was seen of the parts before
         if before + size > min(hints.max_file_bytes, bounds.SHEET_BYTES):
             raise _too_large("its real size unpacked is above the limit")
         texts.see(entry.filename, chunk)
-        if seen is not None:
-            carry = seen.see(carry + chunk)
-            _check_area(seen.rows, seen.columns)
-            if seen.text_bytes > bounds.SHEET_TEXT_BYTES:
-                raise unpack.bomb("a text that is repeated too often")
+        carry = seen.see(carry + chunk)
+        _check_area(seen.rows, seen.columns)
+        if seen.texts > bounds.SHEET_CELLS:
+            raise unpack.damaged("workbook", ValueError(f"it says that it has {seen.texts:,} different texts"))
+        if seen.text_bytes > bounds.SHEET_TEXT_BYTES:
+            raise unpack.bomb("a text that is repeated too often")
     return size
 
 

@@ -1,0 +1,63 @@
+"""Workbooks made by hand, so that they can say of themselves what no library writes."""
+
+import io
+import struct
+import zipfile
+
+import xlwt
+
+
+def xls(*dimensions):
+    """A workbook whose sheet says it reaches over (first row, row after the last, first column, column after the last)."""
+    out, book = io.BytesIO(), xlwt.Workbook()
+    place = book.add_sheet("Products")
+    for number, row in enumerate([["sku", "name"], ["A", "a"]]):
+        for column, value in enumerate(row):
+            place.write(number, column, value)
+    book.save(out)
+    data = bytearray(out.getvalue())
+    record = data.index(b"\x00\x02\x0e\x00" + struct.pack("<IIHH", 0, 2, 0, 2)) + 4
+    struct.pack_into("<IIHH", data, record, *dimensions)
+    return bytes(data)
+
+
+def xlsx(rows, *, part="xl/worksheets/sheet1.xml", unique=1):
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    book = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="xml" '
+        f'ContentType="application/xml"/><Override PartName="/xl/workbook.xml" ContentType="{book}"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="a" '
+        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
+        '<sheet name="S" sheetId="1" r:id="a"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">'
+        f'<Relationship Id="a" Type="{office}/worksheet" Target="/{part}"/>'
+        f'<Relationship Id="b" Type="{office}/sharedStrings" Target="sharedStrings.xml"/></Relationships>',
+        "xl/sharedStrings.xml": f'<sst xmlns="{main}" uniqueCount="{unique}"><si><t>sku</t></si></sst>',
+        part: f'<worksheet xmlns="{main}" xmlns:x="{main}"><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c>'
+        '<c r="B1" t="str"><v>name</v></c></row>'
+        f"{rows}</sheetData></worksheet>",
+    }
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, '<?xml version="1.0" encoding="UTF-8"?>' + text)
+    return out.getvalue()
+
+
+def ods(row):
+    names = 'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
+    names += 'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
+    names += 'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
+    cell = '<table:table-cell office:value-type="string"><text:p>sku</text:p></table:table-cell>'
+    content = f"<office:document-content {names}><office:body><office:spreadsheet><table:table table:name='S'>"
+    content += f"<table:table-row>{cell}</table:table-row>{row}</table:table>"
+    content += "</office:spreadsheet></office:body></office:document-content>"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", '<?xml version="1.0" encoding="UTF-8"?>' + content)
+    return out.getvalue()
