@@ -18,6 +18,7 @@ from sftp_gateway.sftp import replay
 from sftp_gateway.sftp.draft import Allowance, in_units
 from sftp_gateway.sftp.journal import Journal
 from sftp_gateway.sftp.ledger import Ledger
+from sftp_gateway.sftp.unwritten import Unwritten
 from sftp_gateway.sftp.view import View
 from sftp_gateway.store import drafts
 from sftp_gateway.store.database import Store, Transaction
@@ -54,7 +55,8 @@ class Homes:
         self.staging = Staging(files.staging)
         self._owner = self.staging.join()
         self.owner = self._owner.token
-        self.ledger = Ledger(store)
+        self.unwritten = Unwritten(self.staging)
+        self.ledger = Ledger(store, self.unwritten.put_down)
         self.journal = Journal(self.staging, self.owner, self._stored)
         self.temporary = upload_name.Temporary(
             intake.temporary_prefixes, intake.temporary_suffixes, intake.temporary_patterns
