@@ -119,14 +119,14 @@ class Intake:
 
     async def _round(self, group: asyncio.TaskGroup) -> float:
         """Start what is due; give the seconds until something else is."""
+        if self._gives_way():
+            return PAUSE_SECONDS
         now = self.store.now()
         try:
             found, later = await self._in_thread(self._desk.due, now, tuple(self._busy))
         except errors.Unavailable as error:
             log.warning("intake.postponed", reason=str(error))
             return BACKOFF_SECONDS
-        if found and self._gives_way():
-            return PAUSE_SECONDS
         for brand, rows in _by_brand(found).items():
             if brand not in self._busy and self._not_before.get(brand, 0.0) <= time.monotonic():
                 self._busy[brand] = group.create_task(self._brand(brand, rows), name=f"claim {brand}")

@@ -4,6 +4,7 @@ Also refusals at OPEN, which stand in the history as well. Serves home.py and wr
 """
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ import asyncssh
 
 from sftp_gateway import errors, logs
 from sftp_gateway.sftp import names
-from sftp_gateway.sftp.draft import Draft
+from sftp_gateway.sftp.draft import Draft, disk_refusal
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.session import Session
 from sftp_gateway.sftp.view import View
@@ -82,7 +83,11 @@ async def _put_down(homes: Homes, view: View, handle: Writing, session: Session)
         entry, place=Place.CLOSED, owner="", due_at=entry.changed_at + timedelta(seconds=homes.intake.settle_seconds)
     )
     try:
-        data = draft.read(0, draft.size)
+        data = draft.take()
+        if data is None:
+            data = draft.read(0, draft.size)
+        else:
+            homes.unwritten.keep(entry.id, data)
         draft.close()
         view.release(entry.id)
         view.put(entry)
@@ -92,6 +97,8 @@ async def _put_down(homes: Homes, view: View, handle: Writing, session: Session)
         await homes.journal.sync()
     except OSError as error:
         log.exception("journal.unsynced", reason=str(error))
+        with contextlib.suppress(errors.Unavailable):
+            homes.unwritten.put_down(entry.id)
         _lost(homes, view, entry)
         raise asyncssh.SFTPFailure("The gateway could not store the file safely; please send it again") from error
     homes.wake()
@@ -105,7 +112,16 @@ async def sync(handle: Writing) -> None:
 
 
 async def _sync(draft: Draft) -> None:
-    if draft.refusal is not None or (not draft.wrote and draft.size):
+    if draft.refusal is not None:
+        with contextlib.suppress(OSError):
+            draft.put_down()
+        return
+    if not draft.wrote and draft.size:
+        return
+    try:
+        draft.put_down()
+    except OSError as error:
+        draft.refusal = disk_refusal(error)
         return
     try:
         await asyncio.to_thread(draft.sync)
@@ -145,7 +161,8 @@ def _end(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
     place = Place.DROPPED if draft.dropped else Place.CLOSED
     if draft.refusal is not None:
         reason = {"code": draft.refusal.code, "text": draft.refusal.message, "suggestion": draft.refusal.suggestion}
-        place = Place.DROPPED if draft.refusal.code == "disk_full" else Place.REFUSED
+        resumable = draft.refusal.code == "disk_full" and draft.file.exists()
+        place = Place.DROPPED if resumable else Place.REFUSED
     entry = replace(entry, place=place, owner="", due_at=due, reason=reason)
     if place is Place.REFUSED:
         entry = replace(entry, path=None, due_at=entry.changed_at)

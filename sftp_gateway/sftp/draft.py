@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sftp_gateway import disk, errors
+from sftp_gateway.sftp.unwritten import SMALL_BYTES, Unwritten, create
 from sftp_gateway.store.drafts import Entry
 
 COPY_BYTES = 1 << 20
@@ -63,14 +64,14 @@ class Allowance:
 
 
 class Draft:
-    """The staging file of an entry, open for writing.
+    """The staging file of an entry, open for writing; a small one has its bytes in `memory`, and no file, at first.
 
     `entry` is the row as this process knows it; the size that counts is `size`. `handles` are the
     open write handles. `dropped`: one of them ended without CLOSE. `refusal`: why no more bytes
     are taken; once set it stays, because what comes after a refused WRITE would leave a hole.
     """
 
-    def __init__(self, entry: Entry, file: Path, allowance: Allowance) -> None:
+    def __init__(self, entry: Entry, file: Path, allowance: Allowance, memory: Unwritten | None = None) -> None:
         self.entry = entry
         self.file = file
         self.handles: set[object] = set()
@@ -86,17 +87,21 @@ class Draft:
         """The accepted entry whose name and bytes it began with: it comes back if nothing is written."""
         self.size = 0
         self._fd = -1
+        self._held: bytearray | None = None
+        self._memory = memory
         self._allowance = allowance
         self._hash: hashlib._Hash | None = None
         self._hashed = 0
         self._synced_name = False
 
     def create(self) -> None:
-        """Make an empty staging file; Refused if the disk does not let us."""
-        try:
-            self._fd = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
-            raise _disk_refusal(error) from error
+        """Begin, empty; Refused if the disk does not let us."""
+        self._held = bytearray()
+        if self._memory is None:
+            try:
+                self.put_down()
+            except OSError as error:
+                raise disk_refusal(error) from error
         self._hash, self._hashed = hashlib.sha256(), 0
 
     def reopen(self) -> None:
@@ -104,10 +109,31 @@ class Draft:
         self._fd = os.open(self.file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         self.size = os.fstat(self._fd).st_size
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the staging file is open here."""
-        return self._fd >= 0
+    def put_down(self) -> None:
+        """Have a staging file, if the bytes are in memory only (blocks, shortly). OSError: they stay there."""
+        if self._held is not None:
+            self._fd = create(self.file, self._held)
+            self._let_go()
+
+    def take(self) -> bytes | None:
+        """Take the bytes out of memory, and the room they have there; None if there is a file."""
+        if self._held is None:
+            return None
+        data, self._held = bytes(self._held), None
+        return data
+
+    def _let_go(self) -> None:
+        if self._held is not None and self._memory is not None:
+            self._memory.give_back(len(self._held))
+        self._held = None
+
+    def _holds(self, size: int) -> bool:
+        """Whether the draft may go on in memory with that size; if so, the room is taken."""
+        held, memory = self._held, self._memory
+        if held is None or memory is None or size > SMALL_BYTES or not memory.takes(max(0, size - len(held))):
+            return False
+        held.extend(bytes(max(0, size - len(held))))
+        return True
 
     def write(self, offset: int, data: bytes) -> int:
         """Write at `offset`; give the bytes written. Refused (and for ever after) without room."""
@@ -124,14 +150,23 @@ class Draft:
                 raise
             self.size = end
         try:
-            written = os.pwrite(self._fd, data, offset)
-            while written < len(data):  # a short write: the disk is full, or a signal came
-                written += os.pwrite(self._fd, memoryview(data)[written:], offset + written)
+            written = self._put(offset, data, end)
         except OSError as error:
             self._measure()
-            self.refusal = _disk_refusal(error)
+            self.refusal = disk_refusal(error)
             raise self.refusal from error
         self._wrote(offset, data)
+        return written
+
+    def _put(self, offset: int, data: bytes, end: int) -> int:
+        if self._holds(end):
+            assert self._held is not None
+            self._held[offset:end] = data
+            return len(data)
+        self.put_down()
+        written = os.pwrite(self._fd, data, offset)
+        while written < len(data):  # a short write: the disk is full, or a signal came
+            written += os.pwrite(self._fd, memoryview(data)[written:], offset + written)
         return written
 
     def append(self, data: bytes) -> int:
@@ -154,21 +189,31 @@ class Draft:
             return
         self._allowance.resize(self.size, size)
         try:
-            os.ftruncate(self._fd, size)
+            self._cut(size)
         except OSError as error:
             self._allowance.resize(size, self.size)
-            raise _disk_refusal(error) from error
+            raise disk_refusal(error) from error
         self.size, self.wrote, self.wrote_at = size, True, time.time()
         if size == 0:
             self._hash, self._hashed = hashlib.sha256(), 0
         elif size < self._hashed:
             self._hash = None
 
+    def _cut(self, size: int) -> None:
+        if self._held is not None and size < len(self._held):
+            if self._memory is not None:
+                self._memory.give_back(len(self._held) - size)
+            del self._held[size:]
+        elif not self._holds(size):
+            self.put_down()
+            os.ftruncate(self._fd, size)
+
     def fill_from(self, source: BinaryIO, size: int) -> None:
         """Put a copy of an open file's `size` bytes into its place (blocks: for a thread).
 
         The hash stays that of what is written: a client may write it all anew, in order (scp does).
         """
+        self.put_down()
         offset = 0
         while offset < size:
             piece = source.read(min(COPY_BYTES, size - offset))
@@ -179,6 +224,8 @@ class Draft:
 
     def read(self, offset: int, size: int) -> bytes:
         """Read back what was written so far."""
+        if self._held is not None:
+            return bytes(self._held[offset : offset + size])
         return os.pread(self._fd, size, offset)
 
     @property
@@ -188,7 +235,7 @@ class Draft:
         return self._hash.hexdigest() if whole and self._hash else ""
 
     def sync(self) -> None:
-        """Put the bytes and their directory entry on disk (blocks: for a thread).
+        """Put the bytes and their directory entry on disk, after `put_down` (blocks: for a thread).
 
         An error is final: after a failed fsync the kernel calls the lost pages clean, so a second
         one would lie. The caller throws the draft away.
@@ -203,7 +250,8 @@ class Draft:
             self._synced_name = True
 
     def close(self) -> None:
-        """Let go of the file; the bytes stay."""
+        """Let go of the file; the bytes stay, unless they were in memory only."""
+        self._let_go()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -214,12 +262,13 @@ class Draft:
         self.file.unlink(missing_ok=True)
 
     def _measure(self) -> None:
-        size = os.fstat(self._fd).st_size
+        size = os.fstat(self._fd).st_size if self._held is None else len(self._held)
         self._allowance.resize(self.size, size)
         self.size = size
 
 
-def _disk_refusal(error: OSError) -> errors.Refused:
+def disk_refusal(error: OSError) -> errors.Refused:
+    """Say what the disk said, in words for the sender."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return errors.Refused("disk_full", "The gateway has no room on its disk now; please try again later")
     if error.errno == errno.EFBIG:

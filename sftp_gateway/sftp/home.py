@@ -118,6 +118,8 @@ class Home(asyncssh.SFTPServer):
             raise asyncssh.SFTPFailure("This is a directory")
         attrs = self._attributes(entry)
         try:
+            if (draft := self._view.live.get(entry.id)) is not None:
+                draft.put_down()
             file = reading.open_bytes(self._homes, entry)
         except FileNotFoundError:
             await self._homes.refresh(self._view, force=True)  # claimed since: its bytes are a blob now

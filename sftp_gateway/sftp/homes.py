@@ -18,6 +18,7 @@ from sftp_gateway.sftp import replay
 from sftp_gateway.sftp.draft import Allowance, in_units
 from sftp_gateway.sftp.journal import Journal
 from sftp_gateway.sftp.ledger import Ledger
+from sftp_gateway.sftp.unwritten import Unwritten
 from sftp_gateway.sftp.view import View
 from sftp_gateway.store import drafts
 from sftp_gateway.store.database import Store, Transaction
@@ -54,7 +55,8 @@ class Homes:
         self.staging = Staging(files.staging)
         self._owner = self.staging.join()
         self.owner = self._owner.token
-        self.ledger = Ledger(store)
+        self.unwritten = Unwritten(self.staging)
+        self.ledger = Ledger(store, self.unwritten.put_down)
         self.journal = Journal(self.staging, self.owner, self._stored)
         self.temporary = upload_name.Temporary(
             intake.temporary_prefixes, intake.temporary_suffixes, intake.temporary_patterns
@@ -102,12 +104,23 @@ class Homes:
 
     async def refresh(self, view: View, *, force: bool = False) -> None:
         """Bring the picture up to date if another process may have changed what it shows."""
-        if not force and not view.is_stale():
-            return
-        if view.loaded and not force:
+        if force:
+            await self._load(view)
+        elif view.is_stale():
+            # Hundreds of sessions of a brand want it in the same second; reading thousands of rows for each
+            # would take minutes and hundreds of megabytes. What is under way is fresh enough for all of them.
+            if view.looking is None or view.looking.done():
+                view.looking = asyncio.create_task(self._look(view), name=f"look {view.brand}")
+            await asyncio.shield(view.looking)
+
+    async def _look(self, view: View) -> None:
+        if view.loaded:
             seq = await self.ledger.post(lambda tx: drafts.changes(tx.conn, view.brand))
             if view.agrees(seq):
                 return
+        await self._load(view)
+
+    async def _load(self, view: View) -> None:
         for _ in range(RELOADS):
             before = view.version
             seq, entries = await self.ledger.post(lambda tx: drafts.load(tx.conn, view.brand))

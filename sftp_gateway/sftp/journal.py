@@ -2,8 +2,8 @@
 
 A CLOSE may be answered when bytes, directory entry and row are on disk. Done one by one that is an fsync of
 the file, one of its directory and a commit, each in a thread: 2.5 ms. Here all three are one record and one
-`fdatasync`; the row follows into the store with others in one commit (ledger.py), the bytes lie in the
-staging file already and are synced when the journal's file is full. What a death leaves behind, replay.py
+`fdatasync`; the row follows into the store with others in one commit (ledger.py), the staging file is made just
+before that and synced when the journal's file is full. What a death leaves behind, replay.py
 brings into the store. Nobody but the next process of this host ever reads a journal.
 
 Two segments take turns: while one fills, the other's staging files are synced. A segment is written from its
@@ -27,13 +27,12 @@ import orjson
 
 from sftp_gateway import disk, errors, logs
 from sftp_gateway.blobs import sync_directory, sync_file
+from sftp_gateway.sftp.unwritten import SMALL_BYTES
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.store.staging import Staging
 
 log = logs.get(__name__)
 
-SMALL_BYTES = 128 * 1024
-"""Larger files are synced where they are: writing their bytes twice costs more than it saves."""
 SEGMENT_BYTES = 32 * 1024 * 1024
 ROW_BYTES = 64 * 1024
 """More than any row needs: names, facts of a session, all of bounded length."""
@@ -93,15 +92,26 @@ class Journal:
             return False
         if not self._segments:
             self._segments.append(self._new_segment(0))
-        return self._segments[0].at + HEADER.size + ROW_BYTES + size <= SEGMENT_BYTES or self._turn()
+        most = HEADER.size + ROW_BYTES + size
+        return (self._segments[0].at + most <= SEGMENT_BYTES or self._turn()) and self._is_ready(most)
+
+    def _is_ready(self, more: int) -> bool:
+        """Whether the blocks of the file are there already; a full disk breaks nothing, what is put goes elsewhere."""
+        segment = self._segments[0]
+        try:
+            while segment.ready < segment.at + more:
+                segment.ready += os.pwrite(segment.fd, AHEAD[: SEGMENT_BYTES - segment.ready], segment.ready)
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            return False
+        return True
 
     def put(self, entry: Entry, data: bytes) -> int:
         """Write a record, which is durable after `sync`; gives its number. OSError: nothing more is taken."""
         segment, number = self._segments[0], self.number + 1
         record = _packed(segment.generation, number, entry, data)
         try:
-            while segment.ready < segment.at + len(record):
-                segment.ready += os.pwrite(segment.fd, AHEAD, segment.ready)
             written = os.pwrite(segment.fd, record, segment.at)
         except OSError:
             self._broken = True

@@ -67,8 +67,10 @@ class _Owed:
 class Ledger:
     """Takes operations (plain functions of a transaction, which may be run twice) and answers when they are durable."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, put_down: Callable[[str], None] = lambda _id: None) -> None:
         self._store = store
+        self._put_down = put_down
+        """Has the staging file of a draft there, before its row that is owed can be seen."""
         self._waiting: list[_Waiting[Any]] = []
         self._writer: asyncio.Task[None] | None = None
         self._urgent = asyncio.Event()
@@ -161,6 +163,10 @@ class Ledger:
                 _answer(item.answer, result)
 
     def _commit(self, operations: list[Operation[Any]]) -> list[Any]:
+        for operation in operations:
+            if isinstance(operation, _Owed):
+                for entry in operation.entries:
+                    self._put_down(entry.id)
         with self._store.write() as tx:
             results = [do(tx) for do in operations]
         self.commits += 1

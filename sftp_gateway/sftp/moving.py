@@ -82,6 +82,7 @@ async def _displace(homes: Homes, view: View, target: Entry, source: Entry) -> E
         return row.upload
 
     if source.id in view.live:  # its row may not be written yet
+        view.live[source.id].put_down()
         await homes.commit(view, lambda tx: drafts.save(tx, source))
     upload = await homes.commit(view, do)
     homes.staging.file(target.id).unlink(missing_ok=True)
@@ -93,6 +94,7 @@ async def _renamed(homes: Homes, view: View, moves: list[tuple[Entry, str, str]]
     now = homes.now()
     live = [(view.live[item.id], path, sent) for item, path, sent in moves if item.id in view.live]
     for draft, path, sent in live:
+        draft.put_down()  # the row is written now, and means bytes in a file
         draft.entry = view.put(replace(draft.entry, path=path, sent=sent))
     ahead = [draft.entry for draft, _, _ in live]
     rest = [(item.id, path, sent) for item, path, sent in moves if item.id not in view.live]

@@ -52,6 +52,7 @@ class Reading:
 
 def open_bytes(homes: Homes, entry: Entry) -> BinaryIO:
     """Open what an entry holds: its staging file, or once that was claimed the blob (blocks)."""
+    homes.unwritten.put_down(entry.id)
     try:
         descriptor = os.open(homes.staging.file(entry.id), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         return os.fdopen(descriptor, "rb")

@@ -29,6 +29,8 @@ class View:
         self.brand = brand
         self.allowance = allowance
         self.lock = asyncio.Lock()
+        self.looking: asyncio.Task[None] | None = None
+        """Reads the store for all who want the picture now."""
         self.live: dict[str, Draft] = {}
         self.sessions = 0
         self.loaded = False

@@ -103,7 +103,7 @@ def begin(  # noqa: PLR0913, PLR0917 - whose, where, by whom, how much, instead 
         modified_at=now, opened_at=now, changed_at=now, declared_bytes=declared, owner=homes.owner,
         client=session.facts(),
     )  # fmt: skip
-    draft = Draft(entry, homes.staging.file(entry.id), view.allowance)
+    draft = Draft(entry, homes.staging.file(entry.id), view.allowance, homes.unwritten)
     draft.create()
     view.live[entry.id] = draft
     view.put(entry)
@@ -114,6 +114,8 @@ def begin(  # noqa: PLR0913, PLR0917 - whose, where, by whom, how much, instead 
 def _note(homes: Homes, view: View, draft: Draft) -> None:
     """Write the row of a draft that is still open, so that a restart knows of its bytes."""
     if view.live.get(draft.entry.id) is draft:
+        with contextlib.suppress(OSError):  # the next WRITE meets it, too
+            draft.put_down()
         homes.save(view, draft.entry)
 
 
@@ -164,6 +166,7 @@ async def _reopen(homes: Homes, view: View, entry: Entry, session: Session) -> D
         return row
 
     # Its bytes may be in the journal only, which speaks for them no longer from here on.
+    homes.unwritten.put_down(entry.id)
     with contextlib.suppress(FileNotFoundError):
         await asyncio.to_thread(sync_file, homes.staging.file(entry.id))
     row = await homes.commit(view, do)
@@ -194,6 +197,7 @@ async def _anew(  # noqa: PLR0913, PLR0917 - as `_draft`, and what is there
             draft.truncate(entry.bytes)
             draft.wrote = False
             try:
+                draft.put_down()
                 await asyncio.to_thread(draft.fill_from, source, entry.bytes)
             except BaseException:
                 closing.put_back(homes, view, draft)

@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -37,6 +38,15 @@ class Door:
     user: str
     key: Path
     inbox: str
+    database: Path | None = None
+
+    def is_quiet(self) -> bool:
+        """Whether it has done all that was asked of it: no process of a session is left, no file waits for the intake."""
+        if self.database is None:
+            return not psutil.Process(self.pid).children()
+        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as asking:
+            (waiting,) = asking.execute("SELECT count(*) FROM entry WHERE place IN ('closed', 'claimed')").fetchone()
+        return int(waiting) == 0
 
     def cpu_seconds(self) -> float:
         """Tell what the server used so far, its processes that are gone included."""
@@ -102,6 +112,7 @@ def gateway(folder: Path, key: Path, environ: Mapping[str, str] | None = None) -
         "SFTP_GATEWAY_SFTP__SESSIONS": "2000",
         "SFTP_GATEWAY_SFTP__SESSIONS_PER_BRAND": "2000",
         "SFTP_GATEWAY_LIMITS__QUOTA_BYTES": "100 GiB",
+        "SFTP_GATEWAY_LIMITS__QUOTA_FILES": "100000",
     } | dict(environ or {})
     store = database.open_store(f"sqlite:///{root / 'gateway.db'}")
     brands.create(store, BRAND)
@@ -112,7 +123,7 @@ def gateway(folder: Path, key: Path, environ: Mapping[str, str] | None = None) -
     with subprocess.Popen(command, env=told, stderr=(folder / "log").open("wb")) as process:
         try:
             _wait_for(port, process)
-            yield Door("gateway", process.pid, port, BRAND, key, "/inbox")
+            yield Door("gateway", process.pid, port, BRAND, key, "/inbox", root / "gateway.db")
         finally:
             process.send_signal(signal.SIGTERM)
 

@@ -211,6 +211,7 @@ async def test_a_disk_that_fills_up_fails_every_write_and_the_partial_file_is_re
     async with house.sftp() as client:
         file = await client.open("/a.csv", "wb")
         await file.write(BODY[:1000])
+        await file.fsync()  # so it has a file
         with monkeypatch.context() as patched:
             patched.setattr("sftp_gateway.sftp.draft.os.pwrite", full)
             with pytest.raises(asyncssh.SFTPFailure, match="no room"):
@@ -226,6 +227,24 @@ async def test_a_disk_that_fills_up_fails_every_write_and_the_partial_file_is_re
             await file.write(BODY[1000:], 1000)
         resumed = await house.state(State.RECEIVED)
     assert house.bytes_of(resumed) == BODY
+
+
+async def test_a_small_file_that_finds_a_full_disk_fails_its_close_and_the_next_one_is_taken(house, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "full")
+
+    async with house.sftp() as client:
+        file = await client.open("/a.csv", "wb")
+        await file.write(BODY)
+        with monkeypatch.context() as patched:
+            patched.setattr("os.pwrite", full)
+            with pytest.raises(asyncssh.SFTPFailure, match="no room"):
+                await file.close()
+        refused = await house.state(State.REFUSED)
+        assert refused.reasons[0]["code"] == "disk_full" and house.staged() == []
+        await put(client, "/a.csv")
+        assert house.doors.homes.journal.number == 1  # and by the short way
+        await house.received(2)
 
 
 async def test_a_store_that_is_away_fails_the_close_and_loses_nothing_that_was_acknowledged(house, monkeypatch):
