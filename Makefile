@@ -39,7 +39,13 @@ demo: $(STAMP) ## the main job end to end on loopback; ARGS=--once ends by itsel
 run: $(STAMP) ## the daemon, with SFTP_GATEWAY_CONFIG or /etc/sftp-gateway/gateway.toml
 	$(BIN)/sftp-gateway run $(ARGS)
 
-bench: $(STAMP) ## measure beside peers, write docs/benchmarks.md
+PEERS := .cache/peers
+$(PEERS)/.installed: tests/bench/peers.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/bench/peers.txt
+	touch $@
+
+bench: $(STAMP) $(PEERS)/.installed ## measure beside peers, write docs/benchmarks.md
 	$(BIN)/python -m tests.bench $(ARGS)
 
 clients: $(STAMP) ## run the client matrix, write docs/clients.md

@@ -3,12 +3,16 @@
 import argparse
 import subprocess
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import door, growth, jobs, latency, measure
+from tests.bench import beside, checks, door, growth, jobs, latency, measure, sheets
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+
+
+Part = Callable[[Path], list[str]]
 
 
 def main() -> None:
@@ -19,37 +23,48 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=40)
     parser.add_argument("--growth", action="store_true", help="also bad rows, another order, more columns")
     parser.add_argument("--large", type=int, metavar="ROWS", help="also a catalog of this size, once")
+    known = parts(parser.parse_args([]))
     parser.add_argument(
-        "only", nargs="?", choices=["door"], help="measure and print this alone; the page stays as it is"
+        "only", nargs="*", metavar="PART", help=f"print these alone; the page stays: {', '.join(known)}"
     )
     options = parser.parse_args()
-    if options.only == "door":
-        with tempfile.TemporaryDirectory(prefix="sftp-gateway-bench-") as folder:
-            print("\n".join([measure.machine(), "", *door.table(Path(folder), door.Sizes(), options.rounds)]))
-        return
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    parts = [
+    if unknown := set(options.only) - set(known):
+        parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(known)}")
+    wanted = {name: part for name, part in parts(options).items() if not options.only or name in options.only}
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    lines = [
         "# Benchmarks",
         "",
         "Written by `make bench`. Machines are noisy: read the ratios, each measured beside its peer in the same run, in turn.",
         "Peak memory is the summed proportional set size of all processes.",
         "",
-        f"Machine: {measure.machine()}. Commit {commit}, {datetime.now(UTC):%Y-%m-%d}.",
+        f"Machine: {measure.machine()}. Commit {commit.stdout.strip()}, {datetime.now(UTC):%Y-%m-%d}.",
     ]
-    with tempfile.TemporaryDirectory(prefix="sftp-gateway-bench-") as folder:
-        parts += ["", "## The whole job", "", *jobs.whole_job(Path(folder), options.rows, options.rounds)]
-        if options.growth:
-            parts += ["", "## Growth", "", *growth.growth(Path(folder), options.rows, options.rounds)]
-        if options.large:
-            parts += ["", "## A large catalog", "", *growth.large(Path(folder), options.large)]
-    parts += ["", "## A small file", "", *latency.small_files(options.files)]
-    with tempfile.TemporaryDirectory(prefix="sftp-gateway-bench-") as folder:
-        parts += ["", "## The front door beside OpenSSH", "", *door.table(Path(folder), door.Sizes(), options.rounds)]
-    text = "\n".join(parts) + "\n"
-    PAGE.write_text(text)
+    for title, part in wanted.values():
+        with tempfile.TemporaryDirectory(prefix="sftp-gateway-bench-") as folder:
+            lines += ["", f"## {title}", "", *part(Path(folder))]
+    text = "\n".join(lines) + "\n"
+    if not options.only:
+        PAGE.write_text(text)
     print(text)
+
+
+def parts(options: argparse.Namespace) -> dict[str, tuple[str, Part]]:
+    """Give what can be measured, by name: the title, and what measures in an empty directory."""
+    count, rounds, large = options.rows, options.rounds, options.large
+    found: dict[str, tuple[str, Part]] = {
+        "job": ("The whole job", lambda folder: jobs.whole_job(folder, count, rounds)),
+        "checks": ("Only checking", lambda folder: checks.checked_only(folder, count // 10, rounds)),
+        "sheets": ("A workbook", lambda folder: sheets.workbook(folder, count // 10, rounds)),
+        "small": ("A small file", lambda _: latency.small_files(options.files)),
+        "beside": ("Beside a large catalog", lambda folder: beside.while_large(folder, large or 5 * count)),
+        "door": ("The front door beside OpenSSH", lambda folder: door.table(folder, door.Sizes(), rounds)),
+    }
+    if options.growth:
+        found["growth"] = ("Growth", lambda folder: growth.growth(folder, count, rounds))
+    if large:
+        found["large"] = ("A large catalog", lambda folder: growth.large(folder, large))
+    return found
 
 
 if __name__ == "__main__":

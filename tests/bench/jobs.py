@@ -48,9 +48,10 @@ class Gateway:
     def _call(self, *words: str) -> None:
         subprocess.run([*GATEWAY, *words], env=self._environ, check=True, stdout=subprocess.DEVNULL)
 
-    def ingest(self, file: Path) -> measure.Run:
+    def ingest(self, file: Path, *words: str) -> measure.Run:
         """Take a file in; also a file that is refused or held is measured."""
-        return measure.run([*GATEWAY, "ingest", "--brand", "acme", str(file)], self._environ, may_fail=True)
+        command = [*GATEWAY, "ingest", "--brand", "acme", *words, str(file)]
+        return measure.run(command, self._environ, may_fail=True)
 
     def close(self) -> None:
         """Delete it."""

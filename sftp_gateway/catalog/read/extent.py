@@ -35,8 +35,8 @@ class Xlsx:
 
     @property
     def rows(self) -> int:
-        """The last row that may have a cell."""
-        return self._row + self._bare_rows
+        """The last row that may have a cell; cells outside any row are in one, too."""
+        return max(self._row + self._bare_rows, int(self._longest > 0))
 
     @property
     def columns(self) -> int:

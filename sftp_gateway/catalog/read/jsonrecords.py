@@ -66,9 +66,10 @@ class _Reading:
 
     def _texts(self) -> Iterator[tuple[Recoded, bool]]:
         """Stretches of text with what was left over of the one before; (text, whether the file ends)."""
-        ahead = unpack.fill(self.file, bounds.BLOCK_BYTES)
+        size = min(bounds.BLOCK_BYTES, bounds.JSON_BYTES)
+        ahead = unpack.fill(self.file, size)
         while True:
-            raw, ahead = self.carry + ahead, unpack.fill(self.file, bounds.BLOCK_BYTES)
+            raw, ahead = self.carry + ahead, unpack.fill(self.file, size)
             recoded, rest = encoding.recode(raw, self.encoded, final=not ahead)
             self.carry = b""
             yield recoded, not ahead
