@@ -196,6 +196,7 @@ async def test_exclusive_creation_fails_on_a_name_under_way_and_starts_anew_on_a
         with pytest.raises(asyncssh.SFTPFailure, match="still being received"):
             await client.open("/a.csv", "xb")
         await house.received(1)
+        await house.quiet()  # the open session hears of it just after the commit
         async with client.open("/a.csv", "xb") as file:
             await file.write(b"2")
         _, second = await house.received(2)
