@@ -33,8 +33,8 @@ SWEEP_SECONDS = 30.0
 BACKOFF_SECONDS = 1.0
 SIDE_BY_SIDE = 4
 PAUSE_SECONDS = 0.1
-PATIENCE_SECONDS = 3.0
-"""A burst of files that lasts longer is no burst: claims go on beside it."""
+PATIENCE_SECONDS = 5.0
+"""A burst of files that lasts longer is no burst: claims go on beside it, a batch at a time, resting as long as each took."""
 
 
 @dataclass
@@ -64,6 +64,7 @@ class Intake:
     _woken: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _looks: deque[float] = field(init=False, default_factory=deque)
     _gave_way_at: float = field(init=False, default=float("-inf"))
+    _rests_until: float = field(init=False, default=float("-inf"))
     _swept_at: float = field(init=False, default=float("-inf"))
 
     async def __aenter__(self) -> Self:
@@ -141,17 +142,25 @@ class Intake:
         now = time.monotonic()
         if not self.busy():
             self._gave_way_at = now
-        return now - self._gave_way_at < PATIENCE_SECONDS and self.busy()
+            return False
+        return now < max(self._gave_way_at + PATIENCE_SECONDS, self._rests_until)
+
+    def _work(self, loop: asyncio.AbstractEventLoop, brand: str, rows: list[Entry]) -> None:
+        """Work through rows that are due, unless a burst begins meanwhile (blocks)."""
+        for told in self._desk.work(brand, rows, self.store.now(), self.busy):
+            loop.call_soon_threadsafe(self._hear, [told])
 
     async def _brand(self, brand: str, rows: list[Entry]) -> None:
+        began = time.monotonic()
         try:
-            self._hear(await self._in_thread(self._desk.work, brand, rows, self.store.now()))
+            await self._in_thread(self._work, asyncio.get_running_loop(), brand, rows)
         except errors.Unavailable as error:
             log.warning("intake.postponed", brand=brand, reason=str(error))
             self._not_before[brand] = time.monotonic() + BACKOFF_SECONDS
         else:
             self._woken.set()  # there may be more of it
         finally:
+            self._rests_until = 2 * time.monotonic() - began
             del self._busy[brand]
 
     async def _sweep(self) -> None:

@@ -5,7 +5,7 @@ move among the sources; then one transaction makes the upload, its job and the n
 """
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -79,13 +79,15 @@ class Desk:
         """Give what is due now for brands nobody works on, and when something else is."""
         return drafts.due(self.store, self.area, now, besides=besides)
 
-    def work(self, brand: str, rows: list[Entry], now: datetime) -> list[Told]:
-        """Judge the rows of a brand that are due, and do what is to be done with each."""
+    def work(self, brand: str, rows: list[Entry], now: datetime, enough: Callable[[], bool] = bool) -> Iterator[Told]:
+        """Judge the rows of a brand that are due, and do what is to be done with each; tells after each commit.
+
+        `enough` is asked between batches: True leaves the rest for another time.
+        """
         try:
             own = brands.get(self.store, brand).settings
         except errors.NotFound:
-            return []  # erased since the rows were read
-        news: list[Told] = []
+            return  # erased since the rows were read
         ready: list[Entry] = []
         beside = self._beside(brand, rows, own)
         for row in rows:
@@ -93,10 +95,11 @@ class Desk:
             if decision.verdict is Verdict.RECEIVE:
                 ready.append(row)
             else:
-                news += self._apply(row, decision, own)
+                yield self._apply(row, decision, own)
         for start in range(0, len(ready), BATCH):
-            news += self._claim(brand, ready[start : start + BATCH], own)
-        return news
+            if start and enough():
+                return
+            yield from self._claim(brand, ready[start : start + BATCH], own)
 
     # --- what is known
 
@@ -126,11 +129,11 @@ class Desk:
 
     # --- what is done
 
-    def _apply(self, row: Entry, decision: settle.Decision, own: BrandSettings) -> list[Told]:
+    def _apply(self, row: Entry, decision: settle.Decision, own: BrandSettings) -> Told:
         told = Told(row.brand)
         if decision.verdict is Verdict.REFUSE:
             self.refuse(row, row.reason or REMOVED, own.mode, told)
-            return [told]
+            return told
         with self.store.write() as tx:
             if decision.verdict is Verdict.WAIT:
                 self._wait(tx, row, decision, own, told)
@@ -141,7 +144,7 @@ class Desk:
             drafts.touch(tx, row.brand)
         for id_ in told.gone:
             self.staging.file(id_).unlink(missing_ok=True)
-        return [told]
+        return told
 
     def _wait(self, tx: Transaction, row: Entry, decision: settle.Decision, own: BrandSettings, told: Told) -> None:
         moved = drafts.move(tx, row.id, [row.place], seen=row.changed_at, due_at=decision.due_at)
@@ -196,7 +199,7 @@ class Desk:
 
     # --- the claim
 
-    def _claim(self, brand: str, rows: list[Entry], own: BrandSettings) -> list[Told]:
+    def _claim(self, brand: str, rows: list[Entry], own: BrandSettings) -> Iterator[Told]:
         told = Told(brand)
         with self.store.write() as tx:
             mine = [
@@ -207,10 +210,10 @@ class Desk:
                 for row in rows
             ]  # fmt: skip
             drafts.touch(tx, brand)
-        claimed = [row for row in mine if row is not None]
-        self.finish(brand, claimed, own, told)
-        # Two commits touched the brand's entries; the views count commits.
-        return [Told(brand), told]
+        # Two commits touch the brand's entries; the views count commits, and read all anew if one is missing.
+        yield Told(brand)
+        self.finish(brand, [row for row in mine if row is not None], own, told)
+        yield told
 
     def finish(self, brand: str, claimed: list[Entry], own: BrandSettings, told: Told) -> None:
         """Take in what is claimed: the bytes, then one transaction for all of it."""

@@ -1,21 +1,36 @@
-"""Makes asyncssh receive and answer faster; everything stays correct without it (class `Plain`).
+"""Makes asyncssh receive and answer faster; everything stays correct without it (`Plain…` below).
 
-Three private hooks, version-checked with seams.py and held by tests/integration/sftp/test_fastpath.py:
+Private hooks, version-checked with seams.py and held by tests/integration/sftp/test_fastpath.py:
 the receive buffer is walked by an offset where asyncssh cuts off its head twice for each packet; an
-AES-GCM key is set up once and not for each packet; the empty IGNORE packet before every answer
-(a defence of CBC ciphers) is left out. Measured figures: docs/benchmarks.md.
+AES-GCM or UMAC key is set up once and not for each packet; the empty IGNORE packet before every answer
+(a defence of CBC ciphers) is left out; what a file's bytes are answered with is joined once where asyncssh
+copies it eleven times; nothing is made ready for a packet log that nobody can turn on here.
+Measured figures: docs/benchmarks.md.
 """
 
-from typing import Any
+import contextlib
+import os
+import struct
+import time
+from collections.abc import Sequence
+from typing import Any, cast
 
 import asyncssh
+from asyncssh.channel import SSHServerChannel
 from asyncssh.connection import SSHServerConnection
-from asyncssh.constants import MSG_IGNORE
-from asyncssh.encryption import Encryption, GCMEncryption
+from asyncssh.constants import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA, MSG_IGNORE
+from asyncssh.encryption import BasicEncryption, Encryption, GCMEncryption
+from asyncssh.mac import _UMAC, MAC
+from asyncssh.sftp import SFTPServerHandler
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 TAG_BYTES = 16
+DATA = struct.Struct(">BII")
+"""Head of CHANNEL_DATA (RFC 4254 §5.2): kind, channel, length."""
+ANSWER = struct.Struct(">IB")
+"""Head of an SFTP packet: length, kind."""
+Part = bytes | bytearray | memoryview
 
 
 class KeptGcm:
@@ -30,9 +45,13 @@ class KeptGcm:
         self._invocation = (self._invocation + 1) & 0xFFFFFFFFFFFFFFFF
         return iv
 
+    def seal(self, header: bytes, data: bytes) -> bytes:
+        """Give ciphertext and tag, which follow the header."""
+        return self._aead.encrypt(self._next_iv(), data, header)
+
     def encrypt_and_sign(self, header: bytes, data: bytes) -> tuple[bytes, bytes]:
         """Give header and ciphertext, and the tag."""
-        sealed = self._aead.encrypt(self._next_iv(), data, header)
+        sealed = self.seal(header, data)
         return header + sealed[:-TAG_BYTES], sealed[-TAG_BYTES:]
 
     def verify_and_decrypt(self, header: bytes, data: bytes, mac: bytes) -> bytes | None:
@@ -43,20 +62,48 @@ class KeptGcm:
             return None
 
 
+class KeptUmac(_UMAC):
+    """UMAC (RFC 4418) with one key schedule for the life of the key; each message has its own nonce."""
+
+    def __init__(self, plain: _UMAC) -> None:
+        super().__init__(plain._key, plain._hash_size, plain._umac_alg)  # noqa: SLF001 - this is the hook
+        self._kept: Any = self._umac_alg(self._key)
+
+    def sign(self, seq: int, packet: bytes) -> bytes:
+        """Give the tag of a packet."""
+        self._kept.set_nonce(seq.to_bytes(8, "big"))
+        self._kept.update(packet)
+        return cast(bytes, self._kept.digest())
+
+
 def keep_key(encryption: Encryption | None) -> None:
-    """Put the kept key under an AES-GCM encryption; others stay as they are."""
+    """Put the kept key under an AES-GCM encryption or an UMAC; others stay as they are."""
     if isinstance(encryption, GCMEncryption):
         cipher: Any = encryption._cipher  # noqa: SLF001 - this is the hook
         if not isinstance(cipher, KeptGcm):
             encryption._cipher = KeptGcm(cipher._key, cipher._iv)  # type: ignore[assignment] # noqa: SLF001 - as above
+    elif isinstance(encryption, BasicEncryption):
+        mac: MAC = encryption._mac  # noqa: SLF001 - as above
+        if isinstance(mac, _UMAC) and not isinstance(mac, KeptUmac):
+            encryption._mac = KeptUmac(mac)  # noqa: SLF001 - as above
 
 
-Plain = SSHServerConnection
-"""What to derive `seams.Connection` from to do without all this."""
+class Silent:
+    """A party of asyncssh that prepares no lines for its log of packets: of debug level 3, which is never set here."""
+
+    def log_sent_packet(self, pkttype: int, pktid: int | None, packet: Any, note: str = "") -> None:
+        """Say nothing."""
+
+    def log_received_packet(self, pkttype: int, pktid: int | None, packet: Any, note: str = "") -> None:
+        """Say nothing."""
 
 
-class Fast(SSHServerConnection):
-    """A server connection with the three hooks."""
+Plain, PlainChannel, PlainHandler = SSHServerConnection, SSHServerChannel, SFTPServerHandler
+"""What to derive the classes of seams.py from to do without all this."""
+
+
+class Fast(Silent, SSHServerConnection):
+    """A server connection with the hooks."""
 
     def send_newkeys(self, k: bytes, h: bytes) -> None:
         """Take new keys into use."""
@@ -69,6 +116,28 @@ class Fast(SSHServerConnection):
         if pkttype == MSG_IGNORE and not self._enc_alg_sc.endswith(b"-cbc"):
             return
         super().send_packet(pkttype, *args, handler=handler)
+
+    def send_data(self, channel: int, parts: Sequence[Part], size: int) -> None:
+        """Send CHANNEL_DATA of `size` bytes that lie in parts: joined once, sealed once, no copy after that."""
+        head = DATA.pack(MSG_CHANNEL_DATA, channel, size)
+        encryption, transport = self._send_encryption, self._transport
+        # What is due while keys are exchanged, or starts that, is the business of asyncssh.
+        full = self._rekey_bytes_sent >= self._rekey_bytes or time.monotonic() >= self._rekey_time
+        if full or not self._kex_complete or self._compressor or transport is None or encryption is None:
+            self.send_packet(MSG_CHANNEL_DATA, head[1:], *cast(Sequence[bytes], parts))
+            return
+        padding = 4 + -(self._send_enchdrlen + DATA.size + size + 4) % self._send_blocksize
+        packet = b"".join((padding.to_bytes(1, "big"), head, *parts, os.urandom(padding)))
+        length = len(packet).to_bytes(4, "big")
+        cipher: Any = getattr(encryption, "_cipher", None)
+        if isinstance(cipher, KeptGcm):
+            sealed: tuple[bytes, bytes] = (length, cipher.seal(length, packet))
+        else:
+            sealed = encryption.encrypt_packet(self._send_seq, length, packet)
+        self._send_seq = (self._send_seq + 1) & 0xFFFFFFFF
+        self._rekey_bytes_sent += len(packet)
+        with contextlib.suppress(ConnectionError):
+            transport.writelines(sealed)
 
     def _recv_data(self) -> None:
         self._reset_keepalive_timer()
@@ -103,3 +172,60 @@ class Fast(SSHServerConnection):
                 self._recv_handler()
         finally:
             self._inpbuf = data[at:]
+
+
+class FastChannel(Silent, SSHServerChannel[bytes]):
+    """A channel that keeps what waits for the client's window in the parts in which it came."""
+
+    def write_parts(self, parts: Sequence[Part]) -> None:
+        """Send parts one after the other, as `write` would send them joined; they may be changed no more."""
+        if self._send_state != "open":
+            raise BrokenPipeError("Channel not open for sending")
+        self._send_buf += [(cast(bytearray, part), None) for part in parts if part]
+        self._send_buf_len += sum(map(len, parts))
+        self._flush_send_buf()
+
+    def _flush_send_buf(self) -> None:
+        while self._send_buf and self._send_window and self._send_chan is not None:
+            parts, size, kind = self._cut(min(self._send_window, self._send_pktsize))
+            self._send_buf_len -= size
+            self._send_window -= size
+            if kind is None:
+                cast(Fast, self._conn).send_data(self._send_chan, parts, size)
+            else:
+                numbers = struct.pack(">II", kind, size)
+                self.send_packet(MSG_CHANNEL_EXTENDED_DATA, numbers, *cast(list[bytes], parts))
+        # Nothing is left that the window lets through: this pauses, resumes, says EOF or CLOSE.
+        super()._flush_send_buf()
+
+    def _cut(self, most: int) -> tuple[list[Part], int, int | None]:
+        """Take up to so many bytes of one kind off the head of what waits."""
+        waiting, parts, size = cast(list[tuple[Part, int | None]], self._send_buf), list[Part](), 0
+        kind = waiting[0][1]
+        taken = 0
+        for part, own in waiting:
+            if own != kind or size == most:
+                break
+            if len(part) > most - size:
+                view = memoryview(part)
+                parts.append(view[: most - size])
+                waiting[taken] = (view[most - size :], kind)
+                size = most
+                break
+            parts.append(part)
+            size += len(part)
+            taken += 1
+        del waiting[:taken]
+        return parts, size, kind
+
+
+class FastHandler(Silent, SFTPServerHandler):
+    """A handler that does not join an answer's parts."""
+
+    def send_packet(self, pkttype: int, pktid: int | None, *args: bytes) -> None:  # noqa: ARG002 - the signature of asyncssh
+        """Send an answer."""
+        if not self._writer:
+            raise asyncssh.SFTPNoConnection("Connection not open")
+        channel = cast(FastChannel, self._writer.channel)
+        if not channel.is_closing():
+            channel.write_parts((ANSWER.pack(1 + sum(map(len, args)), pkttype), *args))

@@ -29,7 +29,9 @@ T = TypeVar("T")
 
 DISK_LOOK_SECONDS = 0.25
 RELOADS = 3
-BURST_FILES, BURST_SECONDS = 20, 0.2
+TELLING_SECONDS = 0.03
+"""The intake commits in a thread; so long it may take until this one hears of it."""
+BURST_FILES, BURST_SECONDS = 20, 0.5
 GOODBYE_SECONDS = 10.0
 """A store that does not answer for so long keeps nobody: the journal has what is owed to it."""
 REPEATED_REFUSAL_SECONDS = 900.0
@@ -115,8 +117,12 @@ class Homes:
 
     async def _look(self, view: View) -> None:
         if view.loaded:
+            heard = view.heard
             seq = await self.ledger.post(lambda tx: drafts.changes(tx.conn, view.brand))
-            if view.agrees(seq):
+            if view.agrees(seq, heard):
+                return
+            await asyncio.sleep(TELLING_SECONDS)
+            if view.agrees(seq, heard):
                 return
         await self._load(view)
 

@@ -16,6 +16,8 @@ from sftp_gateway.sftp.draft import Allowance, Draft
 from sftp_gateway.store.drafts import Entry, Place
 
 STALE_SECONDS = 1.0
+DOUBT_SECONDS = 5.0
+"""For so long counts may differ by changes of our own that were on their way while the store was asked."""
 
 
 class View:
@@ -34,7 +36,7 @@ class View:
         self.live: dict[str, Draft] = {}
         self.sessions = 0
         self.loaded = False
-        self.checked_at = 0.0
+        self.checked_at = self._sure_at = 0.0
         self._clock = clock
         self._entries: dict[str, Entry] = {}
         self._paths: dict[str, str] = {}
@@ -52,7 +54,13 @@ class View:
                 self._add(entry)
         for entry in kept:
             self._add(entry)
-        self._seq, self.loaded, self.checked_at = seq, True, time.monotonic()
+        self._seq, self.loaded = seq, True
+        self.checked_at = self._sure_at = time.monotonic()
+
+    @property
+    def heard(self) -> int:
+        """The count of changes as far as this process knows of them."""
+        return self._seq
 
     def counted(self) -> None:
         """Note that this process committed an operation on the brand's rows."""
@@ -62,10 +70,16 @@ class View:
         """Whether it is time to ask the store for the count of changes again."""
         return not self.loaded or time.monotonic() - self.checked_at > STALE_SECONDS
 
-    def agrees(self, seq: int) -> bool:
-        """Whether the store's count is the one this picture was made from, our own changes included."""
-        self.checked_at = time.monotonic()
-        return self.loaded and seq == self._seq
+    def agrees(self, seq: int, since: int) -> bool:
+        """Whether the store's count is the one this picture was made from, our own changes included.
+
+        `since` is what was heard when the store was asked: changes of our own that it counted may be heard of
+        after that, and those heard of now may be younger than its answer.
+        """
+        now = self.checked_at = time.monotonic()
+        if since == seq == self._seq:
+            self._sure_at = now
+        return self.loaded and since <= seq <= self._seq and now - self._sure_at < DOUBT_SECONDS
 
     def at(self, path: str) -> Entry | None:
         """Give what has this name now."""

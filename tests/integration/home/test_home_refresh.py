@@ -2,8 +2,12 @@
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
 
 from sftp_gateway import errors
+from sftp_gateway.sftp import view as view_module
+from sftp_gateway.sftp.draft import Allowance
+from sftp_gateway.store import drafts
 
 
 async def test_sessions_that_look_at_the_same_moment_share_one_reading_of_the_store(house):
@@ -36,3 +40,52 @@ async def test_a_reading_that_fails_is_told_to_all_who_wait_and_is_tried_again(h
         tx.conn.exec_driver_sql("ALTER TABLE away RENAME TO entry")
     await homes.refresh(view)
     assert view.loaded
+
+
+async def test_what_the_intake_does_is_told_and_has_nothing_read_anew(house, monkeypatch):
+    homes, loads = house.doors.homes, []
+    load = homes._load
+    monkeypatch.setattr(homes, "_load", lambda view: loads.append(view) or load(view))
+    monkeypatch.setattr(view_module, "STALE_SECONDS", 0.0)
+    async with house.sftp() as client:
+        await client.stat("/inbox")
+        for number in range(80):
+            async with client.open(f"/inbox/{number}.csv", "wb") as file:
+                await file.write(b"sku\n1\n")
+        await house.until(lambda: len(house.history()) == 80)
+        await house.quiet()
+        assert len(await client.listdir("/inbox")) == 82
+    assert len(loads) == 1
+
+
+async def test_what_another_process_does_is_seen_though_files_come_all_the_time(house, monkeypatch):
+    monkeypatch.setattr(view_module, "STALE_SECONDS", 0.0)
+    monkeypatch.setattr(view_module, "DOUBT_SECONDS", 0.2)
+    async with house.sftp() as client:
+        async with client.open("/inbox/gone.csv", "wb") as file:
+            await file.write(b"sku\n1\n")
+        await house.until(house.history)
+        await house.quiet()
+        (row,) = house.rows()
+        with house.store.write() as tx:
+            drafts.remove(tx, row.id)
+            drafts.touch(tx, "acme")
+        number, until = 0, asyncio.get_running_loop().time() + 20
+        while await client.exists("/inbox/gone.csv"):
+            assert asyncio.get_running_loop().time() < until
+            number += 1
+            async with client.open(f"/inbox/{number}.csv", "wb") as file:
+                await file.write(b"sku\n1\n")
+
+
+def test_changes_of_our_own_on_their_way_explain_a_count_but_not_for_ever(monkeypatch):
+    view = view_module.View(
+        "acme", Allowance(quota_bytes=1, quota_files=1, max_file_bytes=1), lambda: datetime.now(UTC)
+    )
+    assert not view.agrees(0, 0)  # nothing was read yet
+    view.fill(5, [])
+    view.counted()
+    assert view.agrees(5, 5) and view.agrees(6, 5) and view.agrees(6, 6)
+    assert not view.agrees(4, 5) and not view.agrees(7, 5)
+    monkeypatch.setattr(view_module, "DOUBT_SECONDS", 0.0)
+    assert not view.agrees(5, 5) and not view.agrees(6, 5)

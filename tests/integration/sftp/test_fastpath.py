@@ -7,7 +7,7 @@ import random
 
 import asyncssh
 import pytest
-from asyncssh import connection, encryption
+from asyncssh import channel, connection, encryption, logging, mac, sftp
 
 from sftp_gateway.sftp import algorithms, fastpath
 
@@ -87,15 +87,78 @@ async def test_one_changed_bit_ends_the_connection(front, until, cipher):
     assert CONTENT.startswith((door.folder / "catalog.csv").read_bytes())
 
 
-def test_a_kept_key_seals_and_opens_like_the_one_it_replaces():
-    for _ in range(2):
-        key, iv = random.Random(1).randbytes(16), b"\xff" * 11 + b"\xfe"
-        theirs = encryption.get_encryption(b"aes128-gcm@openssh.com", key, iv)
-        ours = encryption.get_encryption(b"aes128-gcm@openssh.com", key, iv)
-        fastpath.keep_key(ours)
-        fastpath.keep_key(ours)
-        sealed = [each.encrypt_packet(0, b"head", b"packet %d" % n) for n in range(5) for each in (theirs, ours)]
-        assert sealed[::2] == sealed[1::2]
+WINDOWS = [(50, 7), (32_000, 333), (100_000, 32_768), (2**21, 2**17)]
+
+
+@pytest.mark.parametrize(("window", "packet"), WINDOWS)
+async def test_a_file_is_read_whole_through_a_window_of_any_size(front, window, packet):
+    door = await front()
+    content = CONTENT[: window * 500]
+    (door.folder / "catalog.csv").write_bytes(content)
+    async with (
+        through(door.port, door, window=window, max_pktsize=packet) as client,
+        client.start_sftp_client() as sftp,
+        sftp.open("catalog.csv", "rb", block_size=100_000) as file,
+    ):
+        assert await file.read() == content
+
+
+async def test_keys_are_exchanged_anew_in_the_middle_of_a_download(front, monkeypatch):
+    exchanges = []
+    send_kexinit = connection.SSHConnection._send_kexinit
+    monkeypatch.setattr(connection.SSHConnection, "_send_kexinit", lambda self: exchanges.append(send_kexinit(self)))
+    monkeypatch.setattr(connection, "_DEFAULT_REKEY_BYTES", 100_000)
+    door = await front()
+    (door.folder / "catalog.csv").write_bytes(CONTENT)
+    async with (
+        through(door.port, door) as client,
+        client.start_sftp_client() as sftp,
+        sftp.open("catalog.csv", "rb") as file,
+    ):
+        assert await file.read() == CONTENT
+        assert len(exchanges) >= 2 * 5  # each by both sides
+
+
+KEPT = [("aes128-gcm@openssh.com", "")]
+KEPT += [("aes128-ctr", f"umac-{size}{kind}@openssh.com") for size in (64, 128) for kind in ("", "-etm")]
+
+
+@pytest.mark.parametrize(("cipher", "mac"), KEPT)
+def test_a_kept_key_seals_and_opens_like_the_one_it_replaces(cipher, mac):
+    key, iv = random.Random(1).randbytes(16), b"\xff" * 11 + b"\xfe"
+    if mac:
+        iv += bytes(4)
+    theirs, ours, reader = (
+        encryption.get_encryption(cipher.encode(), key, iv, mac.encode(), key, mac.endswith("-etm@openssh.com"))
+        for _ in range(3)
+    )
+    for each in (ours, ours, reader):
+        fastpath.keep_key(each)
+    for number in range(5):
+        seq, packet = 2**32 - 3 + number & 0xFFFFFFFF, b"packet %09d" % number * 16
+        sealed, tag = theirs.encrypt_packet(seq, b"head", packet)
+        assert ours.encrypt_packet(seq, b"head", packet) == (sealed, tag)
+        first, head = reader.decrypt_header(seq, sealed[:16], 4)
+        assert head == b"head"
+        assert reader.decrypt_packet(seq, first, sealed[16:], 4, tag) == packet
+    sealed, tag = theirs.encrypt_packet(9, b"head", packet)
+    first, _ = reader.decrypt_header(9, sealed[:16], 4)
+    assert reader.decrypt_packet(9, first, sealed[16:], 4, bytes(len(tag))) is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_waits_for_the_window_is_cut_in_order_and_never_across_kinds(seed):
+    chance = random.Random(seed)
+    channel = object.__new__(fastpath.FastChannel)
+    parts = [(chance.randbytes(chance.randint(1, 30)), chance.choice([None, None, None, 1])) for _ in range(40)]
+    channel._send_buf, cut = list(parts), {None: b"", 1: b""}
+    while channel._send_buf:
+        most = chance.randint(1, 50)
+        pieces, size, kind = channel._cut(most)
+        assert size == sum(map(len, pieces))
+        assert 0 < size <= most
+        cut[kind] += b"".join(pieces)
+    assert cut == {kind: b"".join(part for part, own in parts if own == kind) for kind in (None, 1)}
 
 
 @pytest.mark.parametrize(
@@ -107,6 +170,18 @@ def test_a_kept_key_seals_and_opens_like_the_one_it_replaces():
         (connection.SSHConnection._recv_packet, "self._recv_handler = lambda: False"),
         (connection.SSHConnection._finish_recv_packet, "if is_async and self._inpbuf:"),
         (connection.SSHConnection.send_packet, "self.send_packet(MSG_IGNORE, String(b''))"),
+        (
+            connection.SSHConnection.send_packet,
+            "padlen = -(self._send_enchdrlen + len(payload)) % self._send_blocksize",
+        ),
+        (connection.SSHConnection.send_packet, "self._send_encryption.encrypt_packet(seq, hdr, packet)"),
+        (connection.SSHConnection.send_packet, "self._rekey_bytes_sent += pktlen"),
+        (connection.SSHConnection.send_packet, "handler.log_sent_packet(pkttype, seq, orig_payload)"),
+        (channel.SSHChannel.write, "self._send_buf.append((bytearray(encoded_data), datatype))"),
+        (channel.SSHChannel._flush_send_buf, "self.send_packet(MSG_CHANNEL_DATA, String(data))"),
+        (sftp.SFTPHandler.send_packet, "self._writer.write(UInt32(len(payload)) + payload)"),
+        (mac._UMAC.sign, "return self._umac_alg(self._key, packet, UInt64(seq)).digest()"),
+        (logging.SSHLogger.packet, "if self._debug_level >= 3:"),
         (encryption.GCMEncryption.decrypt_packet, "self._cipher.verify_and_decrypt("),
     ],
 )

@@ -1,0 +1,31 @@
+"""While small files come at full speed the intake lets them pass, and takes them in afterwards."""
+
+from sftp_gateway.intake import claim, desk
+from sftp_gateway.store.drafts import Place
+
+FILES = desk.BATCH + 8
+
+
+async def test_the_intake_lets_a_burst_pass_and_leaves_off_after_the_batch_in_hand(house, monkeypatch):
+    monkeypatch.setattr(claim, "PATIENCE_SECONDS", 60.0)
+    house.intake.busy = lambda: True
+    async with house.sftp() as client:
+        for number in range(FILES):
+            async with client.open(f"/inbox/{number}.csv", "wb") as file:
+                await file.write(b"sku\n1\n")
+    await house.until(lambda: [row.place for row in house.rows()] == [Place.CLOSED] * FILES)
+    assert not house.history()
+    told = list(house.intake._desk.work("acme", house.rows(), house.store.now(), lambda: True))
+    assert sum(each.received for each in told) == desk.BATCH == len(house.history())
+    house.intake.busy = lambda: False
+    await house.until(lambda: len(house.history()) == FILES)
+
+
+async def test_claims_go_on_beside_a_burst_that_does_not_end(house, monkeypatch):
+    monkeypatch.setattr(claim, "PATIENCE_SECONDS", 0.2)
+    house.intake.busy = lambda: True
+    async with house.sftp() as client:
+        for number in range(FILES):
+            async with client.open(f"/inbox/{number}.csv", "wb") as file:
+                await file.write(b"sku\n1\n")
+    await house.until(lambda: len(house.history()) == FILES)
