@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog import corrections_csv, xlsx
-from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import escaping
-from sftp_gateway.catalog.read.source import Block, Reject, Rows, Source
+from sftp_gateway.catalog.read.rejects import NONE as NO_REJECTS
+from sftp_gateway.catalog.read.rejects import Reject, Rejects
+from sftp_gateway.catalog.read.source import Block, Rows, Source
 from sftp_gateway.catalog.rejected import Ours, Rejected
 
 OURS = escaping.OURS
@@ -42,7 +43,7 @@ class CorrectionWriter:
         self._path = out / f"{base_name}.{upload}.corrections.{ending}"
         self._form: _Form | None = None
 
-    def add(self, block: Block, indices: Rows, reasons: Sequence[Any], broken: Sequence[Reject] = ()) -> None:
+    def add(self, block: Block, indices: Rows, reasons: Sequence[Any], broken: Rejects = NO_REJECTS) -> None:
         """Append rejected rows of a block, and records that could not be read as rows, in their order in the file.
 
         `reasons`: codes, errors and suggestions of the rows, three string arrays as long as `indices`.
@@ -52,8 +53,10 @@ class CorrectionWriter:
         rows = pc.cast(pa.array(block.row[indices]), pa.string())
         texts = [pc.fill_null(column, "") for column in reasons]
         ours = (rows, *texts, pa.repeat(str(self._upload), len(indices)))
-        told = tuple(self._told(reject.finding) for reject in broken)
-        self._open().add(Rejected(block, indices, ours, tuple(broken), told))
+        numbers = pc.cast(pa.array(broken.row), pa.string())
+        upload = pa.repeat(str(self._upload), len(broken))
+        told = (numbers, broken.code, broken.message, broken.suggestion, upload)
+        self._open().add(Rejected(block, indices, ours, broken, told))
 
     def finish(self) -> Path | None:
         """Close the file; its path, or None if no row was rejected."""
@@ -61,9 +64,6 @@ class CorrectionWriter:
             return None
         self._form.close()
         return self._path
-
-    def _told(self, finding: Finding) -> Ours:
-        return (str(finding.row or 0), finding.code, finding.message, finding.suggestion, str(self._upload))
 
     def _open(self) -> _Form:
         if self._form is None:

@@ -15,13 +15,17 @@ import pyarrow.compute as pc
 
 from sftp_gateway.catalog import cells
 from sftp_gateway.catalog.read import escaping
-from sftp_gateway.catalog.read.source import Block, Reject, Rows, Source
+from sftp_gateway.catalog.read.rejects import Reject, Rejects
+from sftp_gateway.catalog.read.source import Block, Rows, Source
 from sftp_gateway.catalog.rejected import Ours, Rejected
 from sftp_gateway.catalog.types.cells import Cells
 
 _FORBIDDEN = re.compile(r"[\r\n\"']+")
 _BEGINS = np.zeros(256, dtype=np.bool_)
 _BEGINS[list(b"'=+-@\t\r")] = True
+_EDGES = np.zeros(256, dtype=np.bool_)
+_EDGES[[*range(0x21), *range(0x80, 256)]] = True
+"""What may be a byte of white space that a cell begins or ends with."""
 _NOTHING = pa.scalar(b"", pa.binary())
 
 
@@ -37,6 +41,8 @@ class Delimited:
         self._end = source.line_end if form.format == "csv" else "\r\n"
         special = re.escape(self._delimiter + self._quote)
         self._needs_quotes = rf"[{special}\r\n]|^[\s\p{{Z}}\x0b\x1c-\x1f]|[\s\p{{Z}}\x0b\x1c-\x1f]$"
+        self._plain = np.ones(256, dtype=np.bool_)
+        self._plain[list(f"{self._delimiter}{self._quote}\r\n".encode())] = False
         self._file: BinaryIO = path.open("wb")
         self._file.write(source.bom)
         ours = self._delimiter + self._delimiter.join(escaping.OURS) + self._end
@@ -70,8 +76,7 @@ class Delimited:
         dangerous = np.isin(indices, list(block.reshaped))
         for place in self._own:
             sent = Cells(block.cells[place].take(pa.array(indices)))
-            some = np.flatnonzero(sent.lengths)
-            risky = some[_BEGINS[sent.data[sent.offsets[some]]]]
+            risky = _risky(sent)
             if risky.size:
                 risk = sent.array.take(pa.array(risky))
                 dangerous[risky] |= np.asarray(pc.not_equal(cells.safe(risk), risk))
@@ -91,28 +96,24 @@ class Delimited:
         sent = [rejected.block.cells[place].take(take) for place in self._own]
         return self._encoded(self._ended([*sent, *(column.take(pa.array(places)) for column in rejected.ours)]))
 
-    def _broken(self, rejects: Sequence[Reject], told: Sequence[Ours]) -> Any:
+    def _broken(self, rejects: Rejects, told: Sequence[Any]) -> Any:
         """Write damaged records as they were sent, ragged ones by their cells."""
-        ragged = [
-            place for place, reject in enumerate(rejects) if reject.finding.code == "ROW_COLUMNS" and reject.cells
-        ]
-        others = sorted(set(range(len(rejects))) - set(ragged))
-        lines = pa.concat_arrays(
-            [
-                self._ragged([rejects[place].cells for place in ragged], [told[place] for place in ragged]),
-                pa.array([self._damaged(rejects[place], told[place]) for place in others], pa.binary()),
-            ]
-        )
-        return lines.take(pa.array(np.argsort(np.array([*ragged, *others], dtype=np.int64))))
+        ragged = np.asarray(pc.equal(rejects.code, "ROW_COLUMNS")) & (np.diff(np.asarray(rejects.cells.offsets)) > 0)
+        by_cells, others = np.flatnonzero(ragged), np.flatnonzero(~ragged)
+        reasons = zip(*(column.take(pa.array(others)).to_pylist() for column in told), strict=True)
+        damaged = [self._damaged(*each) for each in zip(rejects.take(others), reasons, strict=True)]
+        lines = [self._ragged(rejects.cells, told, by_cells), pa.array(damaged, pa.binary())]
+        return pa.concat_arrays(lines).take(pa.array(np.argsort(np.concatenate([by_cells, others]))))
 
-    def _ragged(self, rows: Sequence[Sequence[str]], told: Sequence[Ours]) -> Any:
-        if not rows:
+    def _ragged(self, rows: pa.ListArray, told: Sequence[Any], places: Rows) -> Any:
+        if not places.size:
             return pa.array([], pa.binary())
-        flat = self._quoted(cells.safe(pa.array([cell for row in rows for cell in row], pa.string())))
-        offsets = np.concatenate(([0], np.cumsum([len(row) for row in rows]))).astype(np.int32)
-        sent = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), flat), self._delimiter)
-        ours = self._ended([pa.array(column, pa.string()) for column in zip(*told, strict=True)])
-        return self._encoded(pc.binary_join_element_wise(sent, ours, self._delimiter))
+        if len(places) < len(rows):
+            rows, told = rows.take(pa.array(places)), [column.take(pa.array(places)) for column in told]
+        flat = self._quoted(_safe(rows.flatten()))
+        offsets = pa.array(np.asarray(rows.offsets) - rows.offsets[0].as_py())
+        sent = pc.binary_join(pa.ListArray.from_arrays(offsets, flat), self._delimiter)
+        return self._encoded(pc.binary_join_element_wise(sent, self._ended(told), self._delimiter))
 
     def _damaged(self, reject: Reject, ours: Ours) -> bytes:
         """Give a damaged record; our texts lose what could be taken for its quotes."""
@@ -127,14 +128,24 @@ class Delimited:
         return pc.binary_join_element_wise(self._joined(columns), self._end, "")
 
     def _joined(self, columns: Iterable[Any]) -> Any:
-        return pc.binary_join_element_wise(*(self._quoted(cells.safe(c)) for c in columns), self._delimiter)
+        return pc.binary_join_element_wise(*(self._quoted(_safe(c)) for c in columns), self._delimiter)
 
     def _quoted(self, column: Any) -> Any:
-        special = pc.match_substring_regex(column, self._needs_quotes)
-        if not pc.any(special).as_py():
-            return column
-        doubled = pc.replace_substring(column, self._quote, self._quote * 2)
-        return pc.if_else(special, pc.binary_join_element_wise(self._quote, doubled, self._quote, ""), column)
+        sent = Cells(column)
+        some = np.flatnonzero(self._may_need_quotes(sent))
+        taken = sent.array.take(pa.array(some))
+        special = np.asarray(pc.match_substring_regex(taken, self._needs_quotes))
+        if not special.any():
+            return sent.array
+        doubled = pc.replace_substring(taken.filter(pa.array(special)), self._quote, self._quote * 2)
+        return _with(sent.array, some[special], pc.binary_join_element_wise(self._quote, doubled, self._quote, ""))
+
+    def _may_need_quotes(self, sent: Cells) -> npt.NDArray[np.bool_]:
+        """Tell the few cells that are worth a pattern."""
+        may = sent.holding_other(self._plain)
+        filled = np.flatnonzero(sent.lengths)
+        may[filled] |= _EDGES[sent.data[sent.offsets[filled]]] | _EDGES[sent.data[sent.offsets[filled + 1] - 1]]
+        return may
 
     def _encoded(self, texts: Any) -> Any:
         if self._encoding == "utf-8":
@@ -143,6 +154,26 @@ class Delimited:
 
     def _bytes(self, text: str) -> bytes:
         return text.encode(self._encoding, "replace")
+
+
+def _risky(sent: Cells) -> Rows:
+    """Which cells begin with a sign that makes them worth a look."""
+    some = np.flatnonzero(sent.lengths)
+    return np.asarray(some[_BEGINS[sent.data[sent.offsets[some]]]], np.int64)
+
+
+def _safe(column: Any) -> Any:
+    """Do what `cells.safe` does, looking only at cells that begin as a risky one."""
+    sent = Cells(column)
+    risky = _risky(sent)
+    return _with(sent.array, risky, cells.safe(sent.array.take(pa.array(risky)))) if risky.size else sent.array
+
+
+def _with(column: Any, places: Rows, values: Any) -> Any:
+    """Put other values in some places of a column."""
+    chosen = np.zeros(len(column), dtype=np.bool_)
+    chosen[places] = True
+    return pc.replace_with_mask(column, pa.array(chosen), values)
 
 
 def _raw(block: Block, indices: Rows) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 SMALL_BYTES = 16 * 1024**2
+SMALL_PRODUCTS = 50_000
 _SMALL_LIMIT = "256MB"
 _FENCE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,

@@ -186,7 +186,7 @@ def _profile(
             head = [column.slice(0, FIRST_ROWS - len(first)).to_pylist() for column in block.cells]
             first += zip(*head, strict=True)
         rejects += [item.finding for item in block.rejects[: max(0, 10 - len(rejects))]]
-        reasons.update(item.finding.code for item in block.rejects)
+        reasons.update(block.rejects.code.to_pylist())
         reasons.update(note.code for note in block.notes)
         seen += len(block)
     return profiles, tuple(first), tuple(rejects), dict(reasons)

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from sftp_gateway.catalog import cells, diff
 from sftp_gateway.catalog.headers import Mapping
+from sftp_gateway.catalog.read.rejects import Rejects
 
 
 def texts(table: pa.Table, key: Sequence[str]) -> pa.Array:
@@ -23,14 +24,18 @@ class Reader:
     def __init__(self, mapping: Mapping, key: Sequence[str]) -> None:
         self._positions = [mapping.columns.get(name, ()) for name in key]
 
-    def of(self, cells_of_row: Sequence[str]) -> str:
-        """Give the readable key, or '' if a part of it is missing."""
-        parts = [self._first_filled(cells_of_row, positions) for positions in self._positions]
-        return diff.KEY_SEPARATOR.join(parts) if all(parts) else ""
+    def of_all(self, rejects: Rejects) -> list[str]:
+        """Give the readable key of each, or '' where a part of it is missing."""
+        rows = [
+            list(zip(*(rejects.column(place).to_pylist() for place in positions), strict=True)) or [()] * len(rejects)
+            for positions in self._positions
+        ]
+        parts = ([self._first_filled(cells) for cells in part] for part in rows)
+        return [diff.KEY_SEPARATOR.join(key) if all(key) else "" for key in zip(*parts, strict=True)]
 
     @staticmethod
-    def _first_filled(cells_of_row: Sequence[str], positions: Sequence[int]) -> str:
-        for position in positions:
-            if position < len(cells_of_row) and (cell := cells_of_row[position].strip()):
+    def _first_filled(cells_of_row: Sequence[str]) -> str:
+        for sent in cells_of_row:
+            if cell := sent.strip():
                 return cell if cell.isascii() else unicodedata.normalize("NFC", cell)
         return ""

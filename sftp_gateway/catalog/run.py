@@ -92,8 +92,11 @@ class _Run:
                 return self._publish(connection, decision, paths, base_schema, findings_written)
 
     def _is_small(self) -> bool:
-        base = self.job.base.path.stat().st_size if self.job.base else 0
-        return not self.file.sifted.stage.on_disk and base < engine.SMALL_BYTES
+        if self.file.sifted.stage.on_disk:
+            return False
+        base = self.job.base
+        # All products may have to be copied whole, and what is alike in many rows hardly counts in the file's size.
+        return base is None or (base.path.stat().st_size < engine.SMALL_BYTES and base.products < engine.SMALL_PRODUCTS)
 
     def _engine(self) -> AbstractContextManager[engine.Connection]:
         if self._is_small():

@@ -18,7 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog import findings, keys, lane, reuse, spool, stage, versionfile
-from sftp_gateway.catalog.read.source import Block, Reject, Source
+from sftp_gateway.catalog.read.rejects import NONE as NO_REJECTS
+from sftp_gateway.catalog.read.rejects import Rejects
+from sftp_gateway.catalog.read.source import Block, Source
 from sftp_gateway.catalog.typed import ROW, Checked
 
 KEYS = pa.schema([("key", pa.string())])
@@ -36,7 +38,7 @@ Indices = npt.NDArray[np.int64]
 class Corrections(Protocol):
     """Where rejected rows go: `corrections.CorrectionWriter`."""
 
-    def add(self, block: Block, indices: Indices, reasons: Sequence[Any], broken: Sequence[Reject] = ()) -> None:
+    def add(self, block: Block, indices: Indices, reasons: Sequence[Any], broken: Rejects = NO_REJECTS) -> None:
         """Append rejected rows of a block with their reasons, and records that could not be read as rows."""
 
 
@@ -114,7 +116,7 @@ def _judged(
     def one(block: Block) -> tuple[Block, Checked, list[str], pa.Table]:
         begun = time.perf_counter()
         checked = check(block)
-        broken = [key_of.of(reject.cells) for reject in block.rejects]
+        broken = key_of.of_all(block.rejects)
         found = _findings(block, checked, broken)
         sifted.seconds["check"] += time.perf_counter() - begun
         return block, checked, broken, found
@@ -165,12 +167,8 @@ def _findings(block: Block, checked: Checked, broken: list[str]) -> pa.Table:
     """Give all findings of a block by row; a record that cannot be read may still show its key, in `broken`."""
     if not block.rejects and not block.notes:
         return checked.findings
-    read = findings.table([*block.notes, *(reject.finding for reject in block.rejects)])
-    shown = [*(note.key for note in block.notes), *broken]
-    read = read.set_column(
-        findings.SCHEMA.get_field_index("key"), findings.SCHEMA.field("key"), pa.array(shown, pa.string())
-    )
-    return _by_row(pa.concat_tables([read, checked.findings]))
+    read = block.rejects.findings(pa.array(broken, pa.string()))
+    return _by_row(pa.concat_tables([findings.table(block.notes), read, checked.findings]))
 
 
 def _by_row(table: pa.Table) -> pa.Table:
@@ -182,7 +180,7 @@ def _count(sifted: Sifted, block: Block, checked: Checked, readable: list[str]) 
     sifted.rejected += len(checked.rejected) + len(block.rejects)
     room = NAMED_ROWS - len(sifted.rejected_rows)
     if room > 0:
-        rows = [*block.row[checked.rejected[:room]].tolist(), *(reject.finding.row or 0 for reject in block.rejects)]
+        rows = [*block.row[checked.rejected[:room]].tolist(), *block.rejects.row[:room].tolist()]
         sifted.rejected_rows += sorted(rows)[:room]
     sifted.unkeyed += checked.unkeyed + len(block.rejects) - len(readable)
     known = [*checked.rejected_keys, *readable]

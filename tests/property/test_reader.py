@@ -131,3 +131,34 @@ def test_one_bad_quote_costs_one_row_at_most(tmp_path_factory, place, damage, qu
     found = read(tmp_path_factory.mktemp("q"), data, complete=True)
     kept = {row[0] for row in found.rows}
     assert {row[0] for number, row in enumerate(rows) if number != place} <= kept
+
+
+def ragged_file(chance, delimiter):
+    spare = chance.choice([0, 0, 2])
+    header = delimiter.join([*HEADER, *[""] * spare])
+    plain = ["a", "b c", "", " ", "é漢", "x;y|z,w", "\x0b", "=1", "1\t2", "p|q|r"]
+    odd = ['"q; x"', 'the 5" one', '"two\nlines"', "\r", "\0"]
+    rows = [delimiter.join(["S", "n", "1", "d", *[""] * spare])] * 20
+    for _ in range(900):
+        cells = [*plain, *odd] if chance.random() < 0.1 else plain
+        row = delimiter.join(chance.choices(cells, k=chance.randrange(1, 9)))
+        rows.append(row + chance.choice(["", "", delimiter, delimiter * 2]))
+    return chance.choice(["\n", "\n", "\r\n"]).join([header, *rows, rows[0], ""]).encode()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_ragged_rows_told_at_once_are_told_as_one_by_one(tmp_path, monkeypatch, seed):
+    chance = random.Random(seed)
+    delimiter = chance.choice(",;\t|")
+    data = ragged_file(chance, delimiter)
+    if chance.random() < 0.2:
+        data = data.replace(b"b c", b"b \xff\xe9")
+    pinned = {"delimiter": delimiter, "quote": chance.choice(['"', '"', "'"]), "complete": True}
+    at_once = read(tmp_path, data, **pinned)
+    monkeypatch.setattr(bounds, "RAGGED_RECORDS", len(data))
+    one_by_one = read(tmp_path, data, **pinned)
+    assert len(one_by_one.rejects) > 200
+    assert at_once.rejects == one_by_one.rejects
+    assert at_once.notes == one_by_one.notes
+    assert (at_once.rows, at_once.numbers, at_once.raws) == (one_by_one.rows, one_by_one.numbers, one_by_one.raws)
+    assert at_once.source.tally == one_by_one.source.tally

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read.opening import open_source
-from sftp_gateway.catalog.read.source import Hints, Reject, Source
+from sftp_gateway.catalog.read.rejects import Reject
+from sftp_gateway.catalog.read.source import Hints, Source
 
 KNOWN = frozenset({"sku", "name", "msrp", "cost", "description", "color", "size", "variation", "correctionof", "row"})
 

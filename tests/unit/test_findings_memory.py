@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sftp_gateway.catalog import engine
+from tests.bench import rows as bench
+from tests.catalog_shop import Shop
+
 TESTS = Path(__file__).parents[1]
 RUN = """
 import json, resource, sys
@@ -45,3 +49,19 @@ def peak(folder: Path, rows: int) -> int:
 @pytest.mark.timeout(600)
 def test_three_million_findings_stay_within_the_memory_of_a_worker(tmp_path):
     assert peak(tmp_path / "many", 1_500_000) < 900 * 1024**2  # worker.memory_bytes is 1 GiB
+
+
+@pytest.mark.full
+def test_a_large_catalog_whose_rows_are_all_rejected_is_more_than_the_small_engine_holds(tmp_path):
+    """The rows of 292,500 products are ragged: the products stay and are copied whole, 8 MB on disk, 300 MB in memory."""
+    bench.write(tmp_path / "first.csv", bench.first_day(300_000, 0))
+    ragged = (
+        line if number < 6000 else line.rsplit(",", 2)[0] for number, line in enumerate(bench.next_day(300_000, 0))
+    )
+    bench.write(tmp_path / "next.csv", ragged)
+    shop = Shop(tmp_path)
+    assert shop.put(tmp_path / "first.csv").state == "published"
+    assert shop.base.path.stat().st_size < engine.SMALL_BYTES
+    outcome = shop.put(tmp_path / "next.csv")
+    assert outcome.state == "held"
+    assert outcome.receipt["findings"][0]["count"] == 294_000

@@ -25,6 +25,9 @@ RECORD_BYTES = 4 * 1024**2
 
 MAX_COLUMNS = 4096
 
+RAGGED_RECORDS = 200
+"""So many of a block are told one by one; where more are ragged, those that are plain are told at once."""
+
 NESTING = 32
 """Depth of JSON."""
 

@@ -9,7 +9,8 @@ from sftp_gateway.catalog.read import bounds, encoding, escaping, records, rows,
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.dialect import Dialect
 from sftp_gateway.catalog.read.encoding import Encoding, Recoded
-from sftp_gateway.catalog.read.source import Block, Format, Hints, Reject, Sieve, Tally
+from sftp_gateway.catalog.read.rejects import Reject
+from sftp_gateway.catalog.read.source import Block, Format, Hints, Sieve, Tally
 from sftp_gateway.catalog.read.stretch import Place, Stretch, first_line_end
 from sftp_gateway.catalog.read.unpack import Packed, Readable
 

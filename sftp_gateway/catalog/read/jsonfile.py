@@ -12,7 +12,8 @@ from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds, elements, encoding, product, truncation, unpack
 from sftp_gateway.catalog.read.encoding import Encoding, Positions, Recoded
 from sftp_gateway.catalog.read.jsonrecords import SPACE, Shape, Stretch, loads, stretches
-from sftp_gateway.catalog.read.source import Block, Format, Hints, Reject, Tally
+from sftp_gateway.catalog.read.rejects import Reject, Rejects
+from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 from sftp_gateway.catalog.read.unpack import Packed
 
 _ARRAY_OF_OBJECTS = re.compile(rb'"((?:[^"\\]|\\.)*+)"\s*:\s*\[\s*[\]{]')
@@ -84,12 +85,14 @@ class JsonSource:
             end=ends[chosen] + stretch.offset,
             data=recoded.raw,
             data_offset=stretch.offset,
-            rejects=tuple(
-                Reject(
-                    finding(index, "ROW_JSON", f"The product cannot be read. {why}", _CHECK),
-                    recoded.raw[int(starts[index]) : int(ends[index])],
-                )
-                for index, why in broken
+            rejects=Rejects.of(
+                [
+                    Reject(
+                        finding(index, "ROW_JSON", f"The product cannot be read. {why}", _CHECK),
+                        recoded.raw[int(starts[index]) : int(ends[index])],
+                    )
+                    for index, why in broken
+                ]
             ),
             notes=tuple(finding(index, "ROW_BLANK", "The line is blank.") for index in blank),
         )

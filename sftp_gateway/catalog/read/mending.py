@@ -1,5 +1,7 @@
 """A row with the wrong number of cells, where one reading only gives the header's columns: read so, and said."""
 
+import functools
+
 from sftp_gateway.catalog.read.dialect import DELIMITERS, Dialect
 
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
@@ -23,6 +25,12 @@ def mend(record: bytes, dialect: Dialect, width: int, spare: int) -> tuple[tuple
     return _otherwise(record, dialect, width)
 
 
+@functools.cache
+def _dialect(delimiter: str, quote: str) -> Dialect:
+    """Give the same one each time: it keeps its patterns."""
+    return Dialect(delimiter, quote)
+
+
 def _delimiters(count: int) -> str:
     return f"{count} delimiter{'s' * (count > 1)}"
 
@@ -33,8 +41,8 @@ def _otherwise(record: bytes, dialect: Dialect, width: int) -> tuple[tuple[bytes
         return None
     found = []
     for delimiter in DELIMITERS:
-        if delimiter != dialect.delimiter and delimiter.encode() in record:
-            cells = Dialect(delimiter, dialect.quote).cells(record)
+        if delimiter != dialect.delimiter and record.count(delimiter.encode()) >= width - 1:
+            cells = _dialect(delimiter, dialect.quote).cells(record)
             if cells is not None and len(cells) == width:
                 found.append((tuple(cells), delimiter))
     if len(found) != 1:

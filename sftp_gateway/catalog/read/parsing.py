@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
-from sftp_gateway.catalog.read import careful, encoding
+from sftp_gateway.catalog.read import bounds, careful, encoding, ragged
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.records import Records
 from sftp_gateway.catalog.read.stretch import CLEAN, UNDECODABLE, Stretch
@@ -17,7 +17,7 @@ from sftp_gateway.catalog.read.stretch import CLEAN, UNDECODABLE, Stretch
 def parse(stretch: Stretch) -> bool:
     """Parse the clean records; False if some proved not to be and all must be parsed again."""
     clean = np.flatnonzero(stretch.kinds == CLEAN)
-    refused: list[Any] = []
+    refused = _Refused(bounds.RAGGED_RECORDS)
     data = _joined(stretch, clean)
     # Before parsing: Arrow cannot hand over a refused row that is not UTF-8.
     if not stretch.clean and not encoding.is_utf8(data) and _reject_undecodable(stretch, clean):
@@ -25,8 +25,15 @@ def parse(stretch: Stretch) -> bool:
     try:
         table = _arrow(data, stretch.text, refused)
     except pa.ArrowInvalid:
-        return _parse_slowly(stretch, clean)
-    lost = clean[[row.number - 1 for row in refused]] if refused else clean[:0]
+        if not refused.enough:
+            return _parse_slowly(stretch, clean)
+        ragged.judge(stretch, clean)
+        clean, refused = np.flatnonzero(stretch.kinds == CLEAN), _Refused(len(clean))
+        try:
+            table = _arrow(_joined(stretch, clean), stretch.text, refused)
+        except pa.ArrowInvalid:
+            return _parse_slowly(stretch, clean)
+    lost = clean[[number - 1 for number in refused.numbers]] if refused.numbers else clean[:0]
     if table.num_rows + len(lost) != len(clean):
         return _parse_slowly(stretch, clean)
     for index in lost.tolist():
@@ -39,6 +46,22 @@ def parse(stretch: Stretch) -> bool:
         column.combine_chunks() if column.num_chunks != 1 else column.chunk(0) for column in table.columns
     ]
     return True
+
+
+class _Refused:
+    """The numbers of the rows that Arrow refuses; more than `most` of them, and it stops with an error."""
+
+    def __init__(self, most: int) -> None:
+        self.numbers: list[int] = []
+        self._most = most
+
+    def __call__(self, row: Any) -> str:
+        self.numbers.append(row.number)
+        return "error" if self.enough else "skip"
+
+    @property
+    def enough(self) -> bool:
+        return len(self.numbers) > self._most
 
 
 def _has_line_end(record: bytes) -> bool:
@@ -60,12 +83,8 @@ def _joined(stretch: Stretch, clean: npt.NDArray[np.int64]) -> pa.Buffer:
     return pa.py_buffer(b"".join([data[begin:finish] for begin, finish in spans]))
 
 
-def _arrow(data: pa.Buffer, text: Text, refused: list[Any]) -> pa.Table:
+def _arrow(data: pa.Buffer, text: Text, refused: "_Refused") -> pa.Table:
     names = [str(number) for number in range(text.width)]
-
-    def refuse(row: Any) -> str:
-        refused.append(row)
-        return "skip"
 
     if not data.size:
         return pa.table({name: pa.array([], pa.string()) for name in names})
@@ -81,7 +100,7 @@ def _arrow(data: pa.Buffer, text: Text, refused: list[Any]) -> pa.Table:
             escape_char=False,
             newlines_in_values=True,
             ignore_empty_lines=True,
-            invalid_row_handler=refuse,
+            invalid_row_handler=refused,
         ),
         convert_options=pa.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, check_utf8=False

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, parsing, tail
-from sftp_gateway.catalog.read.source import Block, Known, Reject, Sieve, Tally
+from sftp_gateway.catalog.read import bounds, parsing, ragged, tail
+from sftp_gateway.catalog.read.rejects import Reject, Rejects
+from sftp_gateway.catalog.read.source import Block, Known, Sieve, Tally
 from sftp_gateway.catalog.read.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch
 
 _QUOTE_REPAIRED = "A quote stands where none may; only one reading gives the header's columns, and it was taken."
@@ -86,7 +87,7 @@ def too_large(size: int) -> Finding:
 def only(reject: Reject, width: int) -> Block:
     """Make a block without rows that holds one reject."""
     none = np.zeros(0, np.int64)
-    return Block((pa.array([], pa.string()),) * width, none, none, none, none, rejects=(reject,))
+    return Block((pa.array([], pa.string()),) * width, none, none, none, none, rejects=Rejects.of([reject]))
 
 
 def _assemble(stretch: Stretch, tally: Tally) -> Block:
@@ -116,12 +117,6 @@ def _assemble(stretch: Stretch, tally: Tally) -> Block:
             stretch.why[index], row=place.row + index + 1, line=int(line[index]), byte_offset=int(offset[index])
         )
 
-    def raw(index: int) -> bytes:
-        start = int(offset[index]) - place.offset
-        return stretch.recoded.raw[start : min(int(end[index]) - place.offset, start + bounds.RECORD_BYTES)]
-
-    rejected = np.flatnonzero(kinds == REJECT).tolist()
-    rejects = tuple(Reject(finding(index), raw(index), stretch.cells.get(index, ())) for index in rejected)
     for index in np.flatnonzero(kinds == BLANK).tolist():
         stretch.why[index] = Finding("ROW_BLANK", "The row is blank.")
     noted = np.flatnonzero((kinds == BLANK) | (kinds == REPAIRED)).tolist()
@@ -134,7 +129,7 @@ def _assemble(stretch: Stretch, tally: Tally) -> Block:
         end=end[readable],
         data=stretch.recoded.raw,
         data_offset=place.offset,
-        rejects=rejects,
+        rejects=ragged.rejects(stretch, line, offset, end),
         notes=tuple(finding(index) for index in noted),
         reshaped=frozenset(np.searchsorted(readable, sorted(stretch.reshaped)).tolist()),
         marks=None if stretch.marks is None else stretch.marks[readable],

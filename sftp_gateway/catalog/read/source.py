@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.read import rejects as broken
+from sftp_gateway.catalog.read.rejects import Rejects
 
 Rows = npt.NDArray[np.int64]
 
@@ -45,18 +47,6 @@ class Format:
     quote: str | None = None
     sheet: str | None = None
     ends_with_newline: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A record that cannot be read as a row: its bytes as sent (without the line end) and why.
-
-    `cells` are what could still be told apart, best effort (the key may be among them).
-    """
-
-    finding: Finding
-    raw: bytes
-    cells: tuple[str, ...] = ()
 
 
 Marks = npt.NDArray[np.uint64]
@@ -112,7 +102,7 @@ class Block:
     data: bytes = b""
     """The source bytes of this block; the first one is at `data_offset` of the source."""
     data_offset: int = 0
-    rejects: tuple[Reject, ...] = ()
+    rejects: Rejects = broken.NONE
     notes: tuple[Finding, ...] = ()
     """Findings about rows kept or blank: ROW_QUOTE_REPAIRED, ROW_BLANK."""
     reshaped: frozenset[int] = frozenset()
@@ -138,12 +128,17 @@ class Block:
                 line=None if self.line is None else self.line[part],
                 offset=None if self.offset is None else self.offset[part],
                 end=None if self.end is None else self.end[part],
-                rejects=tuple(item for item in self.rejects if _within(item.finding, least, below)),
+                rejects=self._rejects(least, below),
                 notes=tuple(note for note in self.notes if _within(note, least, below)),
                 reshaped=frozenset(index - start for index in self.reshaped if start <= index < part.stop),
                 marks=None if self.marks is None else self.marks[part],
                 known=None if self.known is None else self.known.between(least, below),
             )
+
+    def _rejects(self, least: int, below: int | None) -> Rejects:
+        first = np.searchsorted(self.rejects.row, least)
+        last = len(self.rejects) if below is None else np.searchsorted(self.rejects.row, below)
+        return self.rejects if last - first == len(self.rejects) else self.rejects[int(first) : int(last)]
 
     def raw(self, index: int) -> bytes:
         """Record `index` of this block as sent, without its line end; b'' if it would not fit the header."""

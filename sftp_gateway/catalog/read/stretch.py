@@ -51,7 +51,7 @@ class Stretch:
     """Where the rows of records are known, -1 where they are not."""
     kinds: Kinds = field(default_factory=lambda: np.zeros(0, np.int8))
     why: dict[int, Finding] = field(default_factory=dict)
-    """What is said of a record that is rejected or repaired."""
+    """What is said of a record that is rejected or repaired; nothing is of a ragged one that was told at once (`ragged`)."""
     cells: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """What could be told apart of a record that is rejected, and the whole row of a repaired one."""
     columns: list[pa.Array] = field(default_factory=list)
@@ -106,11 +106,8 @@ class Stretch:
         if self.ours and len(told) > self.ours:
             told = told[: -self.ours]
         width, columns = self.text.width - self.ours, len(told)
-        cells = f"{columns} cell" + "s" * (columns != 1)
-        more = "missing" if columns < width else "too many, or one that has the delimiter in it is not quoted"
         self.kinds[index] = REJECT
-        message = f"The row has {cells}, the header {width}."
-        self.why[index] = Finding("ROW_COLUMNS", message, f"Look for {abs(width - columns)} {more}.")
+        self.why[index] = Finding("ROW_COLUMNS", *say_width(columns, width))
         self.cells[index] = tuple(cell.decode(errors="replace") for cell in told[: bounds.MAX_COLUMNS])
 
     def skip(self, index: int) -> None:
@@ -127,6 +124,13 @@ class Stretch:
         self.why.clear()
         self.cells.clear()
         self.reshaped.clear()
+
+
+def say_width(columns: int, width: int) -> tuple[str, str]:
+    """Say what is wrong with a row of so many columns, and what to look for."""
+    cells = f"{columns} cell" + "s" * (columns != 1)
+    more = "missing" if columns < width else "too many, or one that has the delimiter in it is not quoted"
+    return f"The row has {cells}, the header {width}.", f"Look for {abs(width - columns)} {more}."
 
 
 UNDECODABLE = ("ROW_ENCODING", "The row has bytes that are no text in the file's encoding.", "Send the file as UTF-8.")

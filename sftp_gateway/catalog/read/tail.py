@@ -85,7 +85,9 @@ def _heads(stretch: Stretch, at: int) -> bool:
 
 
 def _is_ragged(stretch: Stretch, index: int) -> bool:
-    return bool(stretch.kinds[index] == REJECT) and stretch.why[index].code == "ROW_COLUMNS"
+    if stretch.kinds[index] != REJECT:
+        return False
+    return index not in stretch.why or stretch.why[index].code == "ROW_COLUMNS"
 
 
 def _cells(stretch: Stretch, index: int) -> tuple[str, ...]:
@@ -123,10 +125,10 @@ def skip_footer(stretch: Stretch, tally: Tally) -> None:
         if kinds[last] == BLANK:
             last -= 1
             continue
-        ragged = kinds[last] == REJECT and stretch.why[last].code == "ROW_COLUMNS"
+        ragged = _is_ragged(stretch, last)
         if not ragged and kinds[last] not in (*_FITS, REPAIRED):
             break
-        cells = stretch.cells[last] if kinds[last] not in _FITS else cells_of(stretch.bytes_of(last), stretch.text)
+        cells = _cells(stretch, last)
         before = last > 0 and kinds[last - 1] == BLANK
         if not footer.is_footer(cells, stretch.text.width, after_blank=before, ragged=ragged):
             break

@@ -1,0 +1,139 @@
+"""Records that cannot be read as rows, as columns: a file may have millions of them, and an object each is dear."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog import codes, findings
+from sftp_gateway.catalog.findings import Finding
+
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that cannot be read as a row: its bytes as sent (without the line end) and why.
+
+    `cells` are what could still be told apart, best effort (the key may be among them).
+    """
+
+    finding: Finding
+    raw: bytes
+    cells: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejects(Sequence[Reject]):
+    """Rejects in the order of the file: where they stand, what is said of them, their cells; as many of each.
+
+    `cells` is an array of lists of text. Record i has the bytes [start[i], end[i]) of `data`.
+    """
+
+    row: Positions
+    line: Positions
+    byte_offset: Positions
+    code: pa.Array
+    message: pa.Array
+    suggestion: pa.Array
+    cells: pa.ListArray
+    data: bytes
+    start: Positions
+    end: Positions
+
+    @classmethod
+    def of(cls, items: Sequence[Reject]) -> "Rejects":
+        """Make columns of a few."""
+        told = [item.finding for item in items]
+        ends = np.cumsum([len(item.raw) for item in items], dtype=np.int64)
+        return cls(
+            np.array([finding.row or 0 for finding in told], np.int64),
+            np.array([finding.line or 0 for finding in told], np.int64),
+            np.array([finding.byte_offset or 0 for finding in told], np.int64),
+            pa.array([finding.code for finding in told], pa.string()),
+            pa.array([finding.message for finding in told], pa.string()),
+            pa.array([finding.suggestion for finding in told], pa.string()),
+            listed([item.cells for item in items]),
+            b"".join(item.raw for item in items),
+            np.concatenate([np.zeros(1, np.int64), ends[:-1]])[: len(items)],
+            ends,
+        )
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @overload
+    def __getitem__(self, index: int) -> Reject: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Rejects": ...
+    def __getitem__(self, index: int | slice) -> "Reject | Rejects":
+        if isinstance(index, slice):
+            return self.take(np.arange(len(self))[index])
+        return next(iter(self.take(np.arange(len(self))[index : index + 1 or None])))
+
+    def __iter__(self) -> Iterator[Reject]:
+        columns = (self.row, self.line, self.byte_offset, self.start, self.end)
+        texts = (self.code, self.message, self.suggestion, self.cells)
+        for row, line, offset, start, end, code, message, suggestion, cells in zip(
+            *(column.tolist() for column in columns), *(column.to_pylist() for column in texts), strict=True
+        ):
+            finding = Finding(code, message, suggestion, row=row, line=line, byte_offset=offset)
+            yield Reject(finding, self.data[start:end], tuple(cells))
+
+    def take(self, places: Positions) -> "Rejects":
+        """Give those at `places`."""
+        at = pa.array(places, pa.int64())
+        return Rejects(
+            self.row[places],
+            self.line[places],
+            self.byte_offset[places],
+            self.code.take(at),
+            self.message.take(at),
+            self.suggestion.take(at),
+            self.cells.take(at),
+            self.data,
+            self.start[places],
+            self.end[places],
+        )
+
+    def column(self, place: int) -> pa.Array:
+        """Give the cell at `place` of each, '' where it has none."""
+        offsets = np.asarray(self.cells.offsets)
+        at = offsets[:-1] + place
+        here = at < offsets[1:]
+        return pc.fill_null(self.cells.values.take(pa.array(at, mask=~here)), "")
+
+    def findings(self, keys: pa.Array) -> pa.Table:
+        """Give what is said of them as a table of `findings.SCHEMA`."""
+        count = len(self)
+        coded = pc.dictionary_encode(self.code)
+        severities = pa.array([codes.CODES[code].severity for code in coded.dictionary.to_pylist()], pa.string())
+        empty = pa.repeat(pa.scalar("", pa.string()), count)
+        columns: dict[str, Any] = {
+            "row": pa.array(self.row),
+            "line": pa.array(self.line),
+            "byte_offset": pa.array(self.byte_offset),
+            "key": keys,
+            "column": empty,
+            "value": empty,
+            "code": self.code,
+            "severity": severities.take(coded.indices),
+            "message": self.message,
+            "suggestion": self.suggestion,
+        }
+        return pa.table([columns[name] for name in findings.SCHEMA.names], schema=findings.SCHEMA)
+
+
+def listed(rows: Sequence[Sequence[str]]) -> pa.ListArray:
+    """Make an array of lists of texts."""
+    offsets = np.cumsum([0, *map(len, rows)], dtype=np.int32)
+    flat = pa.array(list(itertools.chain.from_iterable(rows)), pa.string())
+    return pa.ListArray.from_arrays(pa.array(offsets), flat)
+
+
+NONE = Rejects.of(())
