@@ -167,16 +167,16 @@ def _published(receipt: dict[str, Any], *, removals_wait: bool) -> str:
 
 
 def _first_reason(receipt: dict[str, Any]) -> str:
-    return next((_whole(str(reason["text"])) for reason in receipt["reasons"] if reason.get("text")), "")
+    return next((as_sentence(str(reason["text"])) for reason in receipt["reasons"] if reason.get("text")), "")
 
 
 def _first_fatal(receipt: dict[str, Any]) -> str:
     for finding in receipt.get("findings", ()):
         for sample in finding.get("samples", ()) if finding["severity"] == "fatal" else ():
-            return f"{_whole(sample.get('message', ''))} {_whole(sample.get('suggestion', ''))}".strip()
+            return f"{as_sentence(sample.get('message', ''))} {as_sentence(sample.get('suggestion', ''))}".strip()
     return ""
 
 
-def _whole(text: str) -> str:
+def as_sentence(text: str) -> str:
     """Make a text a sentence: a capital first, a mark last."""
     return text and text[0].upper() + text[1:] + ("" if text.endswith((".", "?", "!", "…")) else ".")

@@ -63,8 +63,7 @@ def _sample(sample: dict[str, Any]) -> str:
     where = f"row {sample['row']}" if sample.get("row") else ""
     value = f"“{sample['value']}”" if sample.get("value") else ""
     said = ": ".join(part for part in (" ".join(part for part in (where, value) if part), sample["message"]) if part)
-    fix = sample.get("suggestion") or ""
-    return f"{said}. {fix[:1].upper()}{fix[1:]}." if fix else f"{said}."
+    return f"{said[:1]}{outcome.as_sentence(said)[1:]} {outcome.as_sentence(sample.get('suggestion') or '')}".strip()
 
 
 class Progress:

@@ -1,5 +1,7 @@
 """What the command line prints for people cannot be forged from outside."""
 
+import pytest
+
 from sftp_gateway.cli import output
 
 
@@ -25,3 +27,43 @@ def test_progress_is_silent_where_nobody_watches(capsys):
     progress("read", 0.5)
     progress.done()
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("sample", "line"),
+    [
+        (
+            {
+                "row": 54,
+                "value": "",
+                "message": "The row has 12 cells, the header 14.",
+                "suggestion": "Look for 2 missing.",
+            },
+            "row 54: The row has 12 cells, the header 14. Look for 2 missing.",
+        ),
+        (
+            {
+                "row": None,
+                "value": "size_x",
+                "message": "column 'size_x' is not known",
+                "suggestion": "did you mean size?",
+            },
+            "“size_x”: column 'size_x' is not known. Did you mean size?",
+        ),
+        ({"row": 3, "value": "x", "message": "is no number", "suggestion": None}, "row 3 “x”: is no number."),
+    ],
+)
+def test_a_finding_ends_in_one_mark(capsys, sample, line):
+    zeros = dict.fromkeys(("read", "accepted", "rejected", "duplicates", "retained"), 0)
+    finding = {"count": 1, "code": "ROW_COLUMNS", "column": None, "severity": "error", "samples": [sample]}
+    receipt = {
+        "upload": 1,
+        "file": {"name": "a.csv"},
+        "state": "refused",
+        "mode": "full",
+        "version": None,
+        "rows": zeros,
+    }
+    receipt |= {"changes": {"withheld": 0}, "reasons": [], "findings": [finding], "files": []}
+    output.receipt(receipt)
+    assert line in [printed.strip() for printed in capsys.readouterr().out.splitlines()]
