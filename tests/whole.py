@@ -40,6 +40,7 @@ class Whole:
         self.key = asyncssh.generate_private_key("ssh-ed25519")
         self.log = folder / "log"
         self.running = None
+        self.begun = []
 
     def add_brand(self, name="acme"):
         """As the verb does it, without a process of its own."""
@@ -69,6 +70,7 @@ class Whole:
                 stdout=log,
                 start_new_session=True,
             )
+        self.begun.append(self.running)
         if wait:
             self.wait_event("gateway.started", since=self.starts)
             self.starts += 1
@@ -97,9 +99,21 @@ class Whole:
         self.running.wait()
         self.running = None
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        """Leave nothing behind, whatever a test failed at."""
+        for process in self.begun:
+            if process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
     def events(self, name=""):
         found = []
-        for line in self.log.read_text().splitlines():
+        whole, _, _ = self.log.read_text().rpartition("\n")  # the last line may be half written
+        for line in whole.splitlines():
             if line.startswith("{"):
                 event = json.loads(line)
                 if event["event"].startswith(name):

@@ -61,11 +61,10 @@ def judge(abort, upload):
 
 
 async def abort_many(tmp_path, count, seed):
-    gateway = whole.Whole(tmp_path)
-    for kind in aborts.FORMATS:
-        gateway.add_brand(kind)
-    gateway.start()
-    try:
+    with whole.Whole(tmp_path) as gateway:
+        for kind in aborts.FORMATS:
+            gateway.add_brand(kind)
+        gateway.start()
         aborter = aborts.Aborter(gateway, tmp_path)
         with gateway.store() as store:
             for kind, content in aborter.contents.items():
@@ -93,9 +92,6 @@ async def abort_many(tmp_path, count, seed):
             for kind in aborts.FORMATS:
                 assert versions.listing(store, kind)[0].products == aborts.PRODUCTS, kind
         assert gateway.stop() == 0
-    finally:
-        if gateway.running is not None:
-            gateway.kill()
 
 
 @pytest.mark.timeout(300)

@@ -12,8 +12,6 @@ import whole
 @pytest.fixture
 def gateway(tmp_path):
     """A gateway with one brand, not started; killed at the end if it runs."""
-    made = whole.Whole(tmp_path)
-    made.add_brand()
-    yield made
-    if made.running is not None:
-        made.kill()
+    with whole.Whole(tmp_path) as made:
+        made.add_brand()
+        yield made

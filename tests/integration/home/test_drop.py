@@ -48,6 +48,16 @@ async def test_a_file_that_still_grows_is_left_alone(house, drop):
     assert house.bytes_of(upload) == BODY * 8
 
 
+async def put_link(place, target):
+    """Put a link where the gateway has a directory, which it makes again when it looks."""
+    async with asyncio.timeout(5):
+        while not place.is_symlink():
+            place.rmdir()
+            with contextlib.suppress(FileExistsError):
+                place.symlink_to(target)
+            await asyncio.sleep(0)
+
+
 async def test_links_pipes_directories_and_temporary_names_are_never_taken(house, drop, tmp_path):
     inbox = drop.folder / "acme" / "inbox"
     secret = tmp_path / "secret"
@@ -57,8 +67,7 @@ async def test_links_pipes_directories_and_temporary_names_are_never_taken(house
     (inbox / "folder.csv").mkdir()
     (inbox / ".hidden.csv").write_bytes(BODY)
     (inbox / "a.csv.filepart").write_bytes(BODY)
-    (drop.folder / "acme" / "partial").rmdir()
-    (drop.folder / "acme" / "partial").symlink_to(tmp_path)
+    await put_link(drop.folder / "acme" / "partial", tmp_path)
     (drop.folder / "stranger" / "inbox").mkdir(parents=True)
     (drop.folder / "stranger" / "inbox" / "a.csv").write_bytes(BODY)
     (inbox / "z.csv").write_bytes(BODY)
