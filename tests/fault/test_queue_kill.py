@@ -29,11 +29,11 @@ store = database.open_store(sys.argv[1])
 owner = workers.me("0")
 print("ready", flush=True)
 while True:
-    claimed = jobs.claim(store, owner=owner, lease_seconds=3.0)
-    if claimed is None:
-        time.sleep(0.01)
-        continue
     try:
+        claimed = jobs.claim(store, owner=owner, lease_seconds=3.0)
+        if claimed is None:
+            time.sleep(0.01)
+            continue
         number = brands.get(store, claimed.brand).current_version + 1
         time.sleep(random.uniform(0, 0.01))
         version = NewVersion(number, f"{claimed.upload.id}-{claimed.token}", 1, 1, ("sku",))
@@ -41,6 +41,8 @@ while True:
         print(claimed.upload.id, flush=True)
     except errors.LeaseLost:
         pass
+    except errors.Unavailable:  # one that was stopped while it wrote holds the store; the worker waits, too
+        time.sleep(0.1)
 """
 
 RECEIVER = """
