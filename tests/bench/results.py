@@ -1,8 +1,9 @@
-"""`make test-all` ends here: its JUnit file becomes docs/test-results.md, a row for each file of tests."""
+"""`make test-all` ends here: its JUnit file, or those of its parts, become docs/test-results.md, a row for each file of tests."""
 
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -12,13 +13,13 @@ from tests.bench import measure
 PAGE = Path(__file__).parents[2] / "docs" / "test-results.md"
 
 
-def main(path: str) -> None:
-    """Write the page from a JUnit file of pytest."""
-    suite = ET.parse(path).getroot()[0]
+def main(*paths: str) -> None:
+    """Write the page from JUnit files of pytest, runs of the same commit one after the other."""
+    suites = [ET.parse(path).getroot()[0] for path in paths]
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     seconds: dict[str, float] = defaultdict(float)
     skipped: set[str] = set()
-    for case in suite.iter("testcase"):
+    for case in (case for suite in suites for case in suite.iter("testcase")):
         name = case.get("classname", "").removeprefix("tests.").replace(".", "/") + ".py"
         ended = {child.tag for child in case} & {"failure", "error", "skipped"}
         counts[name][ended.pop() if ended else "passed"] += 1
@@ -30,7 +31,7 @@ def main(path: str) -> None:
         "# The last run of `make test-all`",
         "",
         f"Machine: {measure.machine()}. Commit {commit.stdout.strip()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
-        f"{_counted(total)}; {float(suite.get('time', 0)) / 60:.0f} minutes.",
+        f"{_counted(total)}; {sum(float(suite.get('time', 0)) for suite in suites) / 60:.0f} minutes{_runs(paths)}.",
         "",
         "| tests | passed | failed | skipped | seconds |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -44,9 +45,13 @@ def main(path: str) -> None:
     print("\n".join(lines[2:4]))
 
 
+def _runs(paths: Sequence[str]) -> str:
+    return f" in {len(paths)} runs, one after the other" if len(paths) > 1 else ""
+
+
 def _counted(of: Counter[str]) -> str:
     return f"{of['passed']:,} passed, {of['failure'] + of['error']} failed, {of['skipped']} skipped"
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
