@@ -233,6 +233,8 @@ async def test_a_small_file_that_finds_a_full_disk_fails_its_close_and_the_next_
     def full(*_):
         raise OSError(errno.ENOSPC, "full")
 
+    # It is a small file sent quickly, however slow this machine is.
+    monkeypatch.setattr("sftp_gateway.sftp.writing.NOTE_AFTER_SECONDS", 60)
     async with house.sftp() as client:
         file = await client.open("/a.csv", "wb")
         await file.write(BODY)
