@@ -7,6 +7,9 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 ARGS ?=
 
+# An installed package has its bytecode; a checkout has not, where the environment forbids to write it.
+BYTECODE := $(BIN)/python -m compileall -q sftp_gateway
+
 .PHONY: help setup check test test-all demo run bench clients lock clean
 
 help: ## print the commands
@@ -26,14 +29,17 @@ check: $(STAMP) ## lint, format and types
 	$(BIN)/mypy
 
 test: $(STAMP) ## the tests (at most 10 minutes on two cores)
+	$(BYTECODE)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not full and not bench" $(ARGS)
 
 test-all: $(STAMP) ## everything: full client matrix, fuzz, faults, browser (at most 60 minutes), writes docs/test-results.md
+	$(BYTECODE)
 	mkdir -p .cache
 	$(BIN)/python -m pytest -n 2 -m "not bench" --timeout 1800 --junitxml .cache/test-all.xml $(ARGS); \
 	  ended=$$?; $(BIN)/python -m tests.bench.results .cache/test-all.xml; exit $$ended
 
 demo: $(STAMP) ## the main job end to end on loopback; ARGS=--once ends by itself
+	@$(BYTECODE)
 	@$(BIN)/sftp-gateway demo $(ARGS)
 
 run: $(STAMP) ## the daemon, with SFTP_GATEWAY_CONFIG or /etc/sftp-gateway/gateway.toml
@@ -46,6 +52,7 @@ $(PEERS)/.installed: tests/bench/peers.txt
 	touch $@
 
 bench: $(STAMP) $(PEERS)/.installed ## measure beside peers, write docs/benchmarks.md
+	$(BYTECODE)
 	$(BIN)/python -m tests.bench $(ARGS)
 
 clients: $(STAMP) ## run the client matrix, write docs/clients.md

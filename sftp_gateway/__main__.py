@@ -2,7 +2,7 @@
 
 import sys
 
-from sftp_gateway.cli import main
+from sftp_gateway.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

@@ -8,13 +8,18 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from sftp_gateway.catalog.types.cells import Cells, Rows
 
 BOM: Final = b"\xef\xbb\xbf"
 CUT_CHARACTERS: Final = 256
 
 _NEEDS_QUOTES: Final = '[",\\r\\n]'
+_BEGINS: Final = np.zeros(256, dtype=np.bool_)
+_BEGINS[list(b"'=+-@\t\r")] = True
 _EXECUTES: Final = "^'*[=+\\-@\\t\\r]"
 _PLAIN_NUMBER: Final = "^[+\\-]?(?:[0-9]+[.,]?[0-9]*|[.,][0-9]+)$"
 
@@ -75,11 +80,29 @@ def cut(values: pa.Array) -> pa.Array:
 
 def safe(values: pa.Array) -> pa.Array:
     """Put one `'` before what a spreadsheet would execute (spec §8; OWASP CSV injection)."""
-    risky = pc.match_substring_regex(values, _EXECUTES)
-    if not pc.any(risky).as_py():
+    found = risky(Cells(values))
+    if not found.size:
         return values
-    risky = pc.and_not(risky, pc.match_substring_regex(values, _PLAIN_NUMBER))
-    return pc.if_else(risky, pc.binary_join_element_wise("'", values, ""), values)
+    some = values.take(pa.array(found))
+    return with_values(values, found, pc.binary_join_element_wise("'", some, ""))
+
+
+def risky(sent: Cells) -> Rows:
+    """Tell the cells that a spreadsheet would execute; patterns look only at those that begin as one."""
+    filled = np.flatnonzero(sent.lengths)
+    found = filled[_BEGINS[sent.data[sent.offsets[filled]]]]
+    if not found.size:
+        return found
+    some = sent.array.take(pa.array(found))
+    executes = pc.and_not(pc.match_substring_regex(some, _EXECUTES), pc.match_substring_regex(some, _PLAIN_NUMBER))
+    return np.asarray(found[np.asarray(executes)], np.int64)
+
+
+def with_values(column: pa.Array, places: Rows, values: pa.Array) -> pa.Array:
+    """Put other values in some places of a column."""
+    chosen = np.zeros(len(column), dtype=np.bool_)
+    chosen[places] = True
+    return pc.replace_with_mask(column, pa.array(chosen), values)
 
 
 def csv(columns: Sequence[pa.Array], *, escape: bool) -> pa.Buffer:
@@ -103,6 +126,8 @@ def csv_header(names: Sequence[str], *, escape: bool) -> bytes:
 
 
 def _quoted(column: pa.Array) -> pa.Array:
+    if not Cells(column).has(b'"', b",", b"\r", b"\n"):
+        return column
     special = pc.match_substring_regex(column, _NEEDS_QUOTES)
     if not pc.any(special).as_py():
         return column

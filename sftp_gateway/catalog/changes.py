@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sftp_gateway.catalog import cells, diff, engine
+from sftp_gateway.catalog import cells, diff, engine, keys, versionfile
 from sftp_gateway.catalog.engine import Connection, identifier
+from sftp_gateway.catalog.stage import Positions, Stage
+from sftp_gateway.catalog.typed import DELETED
 
 SCHEMA = pa.schema([(name, pa.string()) for name in ("op", "key", "column", "before", "after")])
 
@@ -36,7 +38,7 @@ class Writer:
     """The two change files of one version; use with `with`. Without paths it only counts."""
 
     def __init__(self, parquet: Path | None, csv: Path | None) -> None:
-        self._parquet = None if parquet is None else pq.ParquetWriter(parquet, SCHEMA, compression="zstd")
+        self._parquet = None if parquet is None else _open(parquet)
         self._csv: Any = None if csv is None else csv.open("wb")
         if self._csv is not None:
             self._csv.write(cells.BOM + cells.csv_header(SCHEMA.names, escape=True))
@@ -67,6 +69,11 @@ class Writer:
         for file in (self._parquet, self._csv):
             if file is not None:
                 file.close()
+
+
+def _open(path: Path) -> Any:
+    # A key comes only once in most changes, and nobody looks for lines by their texts.
+    return pq.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=["op", "column"], write_statistics=False)
 
 
 def fetch(connection: Connection, new: pa.Schema, base: pa.Schema, *, keep: str) -> None:
@@ -175,6 +182,17 @@ def _lines(batch: pa.RecordBatch, name: str, index: int) -> pa.Table:
 def tell_created(connection: Connection, writer: Writer) -> None:
     """Write a line for each new product."""
     _tell_whole(connection, writer, "created", "SELECT k FROM pairs WHERE bpos IS NULL AND NOT removes ORDER BY pos")
+
+
+def tell_first(stage: Stage, gone: Positions, key: Sequence[str], writer: Writer) -> int:
+    """Write a line for each row of a first version, `gone` and deleted ones left out; gives their number."""
+    deleted = [DELETED] if DELETED in stage.schema.names else []
+    told = 0
+    for table in versionfile.without(stage.tables([*key, *deleted]), gone):
+        rows = table.filter(pc.invert(table[DELETED])) if deleted else table
+        writer.add_whole("created", keys.texts(rows, key))
+        told += rows.num_rows
+    return told
 
 
 def tell_deleted(connection: Connection, writer: Writer) -> None:

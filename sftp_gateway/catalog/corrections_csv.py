@@ -21,8 +21,6 @@ from sftp_gateway.catalog.rejected import Ours, Rejected
 from sftp_gateway.catalog.types.cells import Cells
 
 _FORBIDDEN = re.compile(r"[\r\n\"']+")
-_BEGINS = np.zeros(256, dtype=np.bool_)
-_BEGINS[list(b"'=+-@\t\r")] = True
 _EDGES = np.zeros(256, dtype=np.bool_)
 _EDGES[[*range(0x21), *range(0x80, 256)]] = True
 """What may be a byte of white space that a cell begins or ends with."""
@@ -75,11 +73,7 @@ class Delimited:
             return np.ones(len(indices), dtype=np.bool_)
         dangerous = np.isin(indices, list(block.reshaped))
         for place in self._own:
-            sent = Cells(block.cells[place].take(pa.array(indices)))
-            risky = _risky(sent)
-            if risky.size:
-                risk = sent.array.take(pa.array(risky))
-                dangerous[risky] |= np.asarray(pc.not_equal(cells.safe(risk), risk))
+            dangerous[cells.risky(Cells(block.cells[place].take(pa.array(indices))))] = True
         return dangerous
 
     def _as_sent(self, rejected: Rejected, places: Rows) -> Any:
@@ -110,7 +104,7 @@ class Delimited:
             return pa.array([], pa.binary())
         if len(places) < len(rows):
             rows, told = rows.take(pa.array(places)), [column.take(pa.array(places)) for column in told]
-        flat = self._quoted(_safe(rows.flatten()))
+        flat = self._quoted(cells.safe(rows.flatten()))
         offsets = pa.array(np.asarray(rows.offsets) - rows.offsets[0].as_py())
         sent = pc.binary_join(pa.ListArray.from_arrays(offsets, flat), self._delimiter)
         return self._encoded(pc.binary_join_element_wise(sent, self._ended(told), self._delimiter))
@@ -128,7 +122,7 @@ class Delimited:
         return pc.binary_join_element_wise(self._joined(columns), self._end, "")
 
     def _joined(self, columns: Iterable[Any]) -> Any:
-        return pc.binary_join_element_wise(*(self._quoted(_safe(c)) for c in columns), self._delimiter)
+        return pc.binary_join_element_wise(*(self._quoted(cells.safe(c)) for c in columns), self._delimiter)
 
     def _quoted(self, column: Any) -> Any:
         sent = Cells(column)
@@ -138,7 +132,9 @@ class Delimited:
         if not special.any():
             return sent.array
         doubled = pc.replace_substring(taken.filter(pa.array(special)), self._quote, self._quote * 2)
-        return _with(sent.array, some[special], pc.binary_join_element_wise(self._quote, doubled, self._quote, ""))
+        return cells.with_values(
+            sent.array, some[special], pc.binary_join_element_wise(self._quote, doubled, self._quote, "")
+        )
 
     def _may_need_quotes(self, sent: Cells) -> npt.NDArray[np.bool_]:
         """Tell the few cells that are worth a pattern."""
@@ -154,26 +150,6 @@ class Delimited:
 
     def _bytes(self, text: str) -> bytes:
         return text.encode(self._encoding, "replace")
-
-
-def _risky(sent: Cells) -> Rows:
-    """Which cells begin with a sign that makes them worth a look."""
-    some = np.flatnonzero(sent.lengths)
-    return np.asarray(some[_BEGINS[sent.data[sent.offsets[some]]]], np.int64)
-
-
-def _safe(column: Any) -> Any:
-    """Do what `cells.safe` does, looking only at cells that begin as a risky one."""
-    sent = Cells(column)
-    risky = _risky(sent)
-    return _with(sent.array, risky, cells.safe(sent.array.take(pa.array(risky)))) if risky.size else sent.array
-
-
-def _with(column: Any, places: Rows, values: Any) -> Any:
-    """Put other values in some places of a column."""
-    chosen = np.zeros(len(column), dtype=np.bool_)
-    chosen[places] = True
-    return pc.replace_with_mask(column, pa.array(chosen), values)
 
 
 def _raw(block: Block, indices: Rows) -> Any:

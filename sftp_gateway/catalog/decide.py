@@ -150,8 +150,11 @@ def decide(sides: Sides, writer: changes.Writer, *, judge_rejects: bool) -> Deci
 
 
 def _first(sides: Sides, writer: changes.Writer) -> Decision:
-    difference = diff.everything_is_new(sides.connection, sides.job.schema.key)
-    changes.tell_created(sides.connection, writer)
+    stage = sides.sifted.stage
+    created = changes.tell_first(stage, sides.gone, sides.job.schema.key, writer)
+    if not sides.full:
+        diff.pair_with_nothing(sides.connection)
+    difference = diff.Difference(created, 0, stage.rows - len(sides.gone) - created, 0, 0, 0)
     holds = guard.content(_figures(sides, difference), sides.job.guards, full=True)
     return Decision(difference, None, 0, None, _acting(holds, sides.job))
 

@@ -15,7 +15,7 @@ from sftp_gateway.catalog.schema import Rule
 from sftp_gateway.catalog.terms import Terms
 from sftp_gateway.catalog.typed import DELETED, ROW, Checked, Typed
 from sftp_gateway.catalog.types import isocodes, money
-from sftp_gateway.catalog.types.cells import Mask, Rows, mask, with_nulls
+from sftp_gateway.catalog.types.cells import Mask, mask, with_nulls
 from sftp_gateway.catalog.types.typing import Fault
 
 CURRENCY = "currency"
@@ -168,7 +168,7 @@ class Judgement:
         columns[ROW] = pa.array(rows.row)
         good = pa.table(list(columns.values()), names=list(columns))
         if rejected.size:
-            good = _only(good, accepted)
+            good = _only(good, ~self.bad)
         unkeyed = rows.unkeyed[rejected]
         keys = rows.keys.take(pa.array(rejected[~unkeyed])).to_pylist()
         found = problems.table(self.problems, rows.row, rows.line, rows.offset, rows.keys)
@@ -183,11 +183,11 @@ class Judgement:
         return int((warned & ~self.bad).sum())
 
 
-def _only(table: pa.Table, rows: Rows) -> pa.Table:
-    """Take rows of a table; columns that hold nothing need no copying."""
-    take = pa.array(rows, pa.int32() if len(table) < 2**31 else pa.int64())
+def _only(table: pa.Table, chosen: Mask) -> pa.Table:
+    """Choose rows of a table; columns that hold nothing need no copying."""
+    kept, rows = pa.array(chosen), int(np.count_nonzero(chosen))
     columns = [
-        column.slice(0, len(rows)) if column.null_count == len(table) else column.take(take) for column in table.columns
+        column.slice(0, rows) if column.null_count == len(table) else column.filter(kept) for column in table.columns
     ]
     return pa.table(columns, schema=table.schema)
 

@@ -106,12 +106,12 @@ class Stage:
         """Whether the rows are in `path`, as a version file."""
         return self._writer is not None
 
-    def tables(self) -> Iterator[pa.Table]:
-        """Read the rows in order."""
+    def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """Read the rows in order; all columns, or these."""
         if self.table is not None:
-            yield self.table
+            yield self.table if columns is None else self.table.select(columns)
         else:
-            yield from versionfile.tables(self.path)
+            yield from versionfile.tables(self.path, columns)
 
     def show(self, connection: engine.Connection, name: str) -> None:
         """Make the rows readable in DuckDB as `name`."""

@@ -5,6 +5,7 @@ Each verb lives in a module of its own noun and is loaded when it is called, so 
 """
 
 import argparse
+import gc
 import importlib
 import json
 import os
@@ -16,6 +17,13 @@ from sftp_gateway.cli import arguments
 
 READER_LEFT = 141
 """What a shell reports of a program that wrote into a pipe that nobody reads any more."""
+
+
+def program() -> int:
+    """Be the program that a shell starts: `main`, and a quick end."""
+    code = main()
+    gc.freeze()  # at its end the interpreter would look at each object of every module once more: 0.2 s
+    return code
 
 
 def main(argv: Sequence[str] | None = None) -> int:

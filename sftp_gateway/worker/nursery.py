@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import importlib.abc
 import os
 import select
 import signal
@@ -30,6 +31,14 @@ KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "HOME", "SSL_CERT_
 
 QUIET_LIBRARIES = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """A process that forks has one thread; these libraries would start more when imported."""
+
+KEPT_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+    "MIMALLOC_PURGE_DELAY": "1000",
+}
+"""Blocks of some MiB come and go all the time: glibc and Arrow's allocator would hand each back to the system, which
+has to clear it when it comes again (up to a fifth of a child's time). `engine.give_back_memory` does it once."""
 
 
 class Nursery:
@@ -84,7 +93,7 @@ class Nursery:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environ = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
         # What is importable here must be importable there, however this process came to know it.
-        environ |= QUIET_LIBRARIES | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        environ |= QUIET_LIBRARIES | KEPT_MEMORY | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [sys.executable, "-P", "-m", "sftp_gateway.worker.nursery", str(theirs.fileno()), *self._preload],
@@ -118,10 +127,12 @@ def _read_pid(fate: int) -> int:
 
 def serve(control: socket.socket, preload: list[str]) -> None:
     """Fork a child for each message until the daemon is gone; tell each child's end on its pipe."""
+    gc.disable()  # nothing of what is imported now ever goes
+    _NoPandas.settle()
     for name in preload:
         importlib.import_module(name)
-    gc.collect()
     gc.freeze()  # collections in children leave the shared pages alone
+    gc.enable()
     ends, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, _noticed)
     signal.set_wakeup_fd(wake)
@@ -145,6 +156,28 @@ def serve(control: socket.socket, preload: list[str]) -> None:
         os.close(wire)
         fates[pid] = fate
         os.write(fate, f"pid {pid}\n".encode())
+
+
+class _NoPandas(importlib.abc.MetaPathFinder):
+    """Says that there is no pandas while Arrow asks: for its first array it would import it, 0.2 s and 40 MiB for nothing.
+
+    A child that reads a workbook imports pandas itself, and hands no frame of it to Arrow.
+    """
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        """Refuse pandas, know nothing of the rest."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname)
+
+    @classmethod
+    def settle(cls) -> None:
+        """Have Arrow ask, and answer."""
+        refusing = cls()
+        sys.meta_path.insert(0, refusing)
+        try:
+            importlib.import_module("pyarrow").array([])
+        finally:
+            sys.meta_path.remove(refusing)
 
 
 def _noticed(_signal: int, _frame: FrameType | None) -> None:

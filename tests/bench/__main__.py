@@ -23,14 +23,12 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=40)
     parser.add_argument("--growth", action="store_true", help="also bad rows, another order, more columns")
     parser.add_argument("--large", type=int, metavar="ROWS", help="also a catalog of this size, once")
-    known = parts(parser.parse_args([]))
-    parser.add_argument(
-        "only", nargs="*", metavar="PART", help=f"print these alone; the page stays: {', '.join(known)}"
-    )
+    parser.add_argument("only", nargs="*", metavar="PART", help="print these alone; the page stays")
     options = parser.parse_args()
+    known = parts(options)
     if unknown := set(options.only) - set(known):
         parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(known)}")
-    wanted = {name: part for name, part in parts(options).items() if not options.only or name in options.only}
+    wanted = {name: part for name, part in known.items() if not options.only or name in options.only}
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     lines = [
         "# Benchmarks",

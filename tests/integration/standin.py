@@ -6,6 +6,7 @@ import dataclasses
 import os
 import pickle
 import re
+import sys
 import time
 from pathlib import Path
 
@@ -22,6 +23,14 @@ def echo(value, lookup, progress):
 
 def plain(value):
     return value
+
+
+def loaded():
+    """Whether this child has pandas, now and once a workbook was read; and that its frames still work then."""
+    had = "pandas" in sys.modules
+    from sftp_gateway.catalog.read import sheet
+
+    return had, "pandas" in sys.modules, str(sheet.pd.DataFrame({"sku": ["a"]}).iloc[0, 0])
 
 
 def segfault(*_):

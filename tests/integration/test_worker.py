@@ -18,7 +18,8 @@ from sftp_gateway.store import brands, files, jobs, uploads, versions, withheld,
 from sftp_gateway.upload import Mode, State
 from sftp_gateway.worker import errand, slots
 from sftp_gateway.worker.bench import Bench
-from sftp_gateway.worker.crew import Crew
+from sftp_gateway.worker.crew import PRELOAD, Crew
+from sftp_gateway.worker.message import Task
 from sftp_gateway.worker.turn import Terms
 from sftp_gateway.worker.watch import Bounds
 
@@ -32,6 +33,15 @@ def crew():
     with contextlib.closing(Crew(Bounds(400 << 20, 1.0), preload=("standin",))) as crew:
         yield crew
     sys.path.remove(str(HERE))
+
+
+def test_only_a_child_that_reads_a_workbook_has_pandas():
+    sys.path.insert(0, str(HERE))
+    try:
+        with contextlib.closing(Crew(Bounds(400 << 20, 10.0), preload=(*PRELOAD, "standin"))) as crew:
+            assert crew.run(Task("standin:loaded", (), asks=False), small=True) == (False, True, "a")
+    finally:
+        sys.path.remove(str(HERE))
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,11 @@ def test_rows_are_appended_without_touching_those_before(tmp_path, parts):
     assert versionfile.filled(path) == {"sku": first, "price": first, "stock": again[2]}
 
 
+def test_filled_cells_are_counted_in_files_that_say_nothing_of_them(tmp_path):
+    pq.write_table(rows(0, 300), tmp_path / "v.parquet", row_group_size=100)
+    assert versionfile.filled(tmp_path / "v.parquet") == {"sku": 300, "price": 300, "stock": 200}
+
+
 def test_appending_twice_and_appending_nothing_are_fine(tmp_path):
     path = write(tmp_path / "v.parquet", rows(0, 10))
     assert versionfile.append(path, []) == 0
