@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog import arithmetic
-from sftp_gateway.catalog.expression import Expression, Node
+from sftp_gateway.catalog.expression import Expression
+from sftp_gateway.catalog.operators import Node
 
 Mask = npt.NDArray[np.bool_]
 Columns = Callable[[str], Any]

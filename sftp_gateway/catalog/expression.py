@@ -13,27 +13,10 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
 
-
-class Malformed(ValueError):
-    """The expression cannot be understood; the text says where and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A piece of an expression: its kind (number text truth date moment list map) and how to work it out.
-
-    `does`: `column` or `amount` (of a measure) with the name in `value`, `constant` with its value, else
-    the operation on `parts`: or and not = != < <= > >= valid null + - * / negate length items lower.
-    """
-
-    kind: str
-    does: str
-    parts: tuple["Node", ...] = ()
-    value: Any = None
+from sftp_gateway.catalog import operators
+from sftp_gateway.catalog.operators import Malformed, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +53,6 @@ _KINDS = {
     "list": "list",
     "map": "map",
 }
-_COMPARE = {sign: {"==": "=", "<>": "!="}.get(sign, sign) for sign in ("=", "==", "!=", "<>", "<", "<=", ">", ">=")}
 _WORDS = frozenset({"and", "or", "not", "in", "is", "null", "true", "false"})
 _DEEPEST = 50
 
@@ -126,7 +108,7 @@ class _Parser:
 
     def truth(self) -> Node:
         node = self.any_of()
-        _must(node, "truth", "a rule must be true or false; this is only a value")
+        operators.must(node, "truth", "a rule must be true or false; this is only a value")
         return node
 
     def any_of(self) -> Node:
@@ -135,14 +117,14 @@ class _Parser:
             raise Malformed("is nested too deeply")
         node = self.all_of()
         while self.take("or"):
-            node = _logic("or", node, self.all_of())
+            node = operators.logic("or", node, self.all_of())
         self.depth -= 1
         return node
 
     def all_of(self) -> Node:
         node = self.negated()
         while self.take("and"):
-            node = _logic("and", node, self.negated())
+            node = operators.logic("and", node, self.negated())
         return node
 
     def negated(self) -> Node:
@@ -151,23 +133,23 @@ class _Parser:
             times += 1
         node = self.comparison()
         if times:
-            _must(node, "truth", "'not' needs something true or false")
+            operators.must(node, "truth", "'not' needs something true or false")
         return node if times % 2 == 0 else Node("truth", "not", (node,))
 
     def comparison(self) -> Node:
         left = self.sum()
-        if sign := self.take(*_COMPARE):
+        if sign := self.take(*operators.COMPARE):
             right = self.sum()
-            if self.take(*_COMPARE):
+            if self.take(*operators.COMPARE):
                 raise Malformed("a comparison has two sides; join more with 'and'")
-            return _compared(sign, left, right)
+            return operators.compared(sign, left, right)
         if self.take("is"):
             inverted = bool(self.take("not"))
             self.expect("null")
             return Node("truth", "valid" if inverted else "null", (left,))
         inverted = bool(self.take("not"))
         if self.take("in"):
-            return _among(left, self.literals(), inverted=inverted)
+            return operators.among(left, self.literals(), inverted=inverted)
         if inverted:
             raise Malformed(f"expected 'in' {self.here()}")
         return left
@@ -185,13 +167,13 @@ class _Parser:
     def sum(self) -> Node:
         node = self.product()
         while sign := self.take("+", "-"):
-            node = _reckoned(sign, node, self.product())
+            node = operators.reckoned(sign, node, self.product())
         return node
 
     def product(self) -> Node:
         node = self.unary()
         while sign := self.take("*", "/"):
-            node = _reckoned(sign, node, self.unary())
+            node = operators.reckoned(sign, node, self.unary())
         return node
 
     def unary(self) -> Node:
@@ -201,20 +183,20 @@ class _Parser:
         node = self.atom()
         if not negative:
             return node
-        _must(node, "number", "'-' needs a number")
+        operators.must(node, "number", "'-' needs a number")
         if node.does == "constant":
-            return _constant("number", -node.value)
+            return operators.constant("number", -node.value)
         return Node("number", "negate", (node,))
 
     def atom(self) -> Node:
         kind, word = self.peek()
         self.at += 1
         if kind == "number":
-            return _constant("number", Decimal(word))
+            return operators.constant("number", Decimal(word))
         if kind == "text":
-            return _constant("text", word[1:-1].replace(word[0] * 2, word[0]))
+            return operators.constant("text", word[1:-1].replace(word[0] * 2, word[0]))
         if kind == "word" and word in ("true", "false"):
-            return _constant("truth", word == "true")
+            return operators.constant("truth", word == "true")
         if kind == "sign" and word == "(":
             node = self.any_of()
             self.expect(")")
@@ -225,7 +207,7 @@ class _Parser:
         raise Malformed(f"expected a column or a value {self.here()}")
 
     def call(self, name: str) -> Node:
-        function = {"length": _length, "lower": _lower}.get(name)
+        function = {"length": operators.length, "lower": operators.lower}.get(name)
         if function is None:
             raise Malformed(f"there is no function {name!r}; there are length(x) and lower(x)")
         node = function(self.any_of())
@@ -240,66 +222,3 @@ class _Parser:
         if self.kinds[name] == "measure":
             return Node("number", "amount", value=name)
         return Node(_KINDS.get(self.kinds[name], "text"), "column", value=name)
-
-
-def _must(node: Node, kind: str, message: str) -> None:
-    if node.kind != kind:
-        raise Malformed(message)
-
-
-def _constant(kind: str, value: Any) -> Node:
-    return Node(kind, "constant", value=value)
-
-
-def _logic(word: str, left: Node, right: Node) -> Node:
-    for side in (left, right):
-        _must(side, "truth", f"both sides of {word!r} must be true or false")
-    return Node("truth", word, (left, right))
-
-
-def _compared(sign: str, left: Node, right: Node) -> Node:
-    left, right = _as_moment(left, right.kind), _as_moment(right, left.kind)
-    if left.kind != right.kind or left.kind in ("list", "map"):
-        raise Malformed(f"cannot compare {left.kind} with {right.kind}")
-    if left.kind == "truth" and sign not in ("=", "==", "!=", "<>"):
-        raise Malformed("true and false have no order")
-    return Node("truth", _COMPARE[sign], (left, right))
-
-
-def _as_moment(node: Node, kind: str) -> Node:
-    """Read a text literal beside a date as ISO 8601."""
-    if kind not in ("date", "moment") or node.kind != "text" or node.does != "constant":
-        return node
-    try:
-        if kind == "date":
-            return _constant("date", date.fromisoformat(node.value))
-        moment = datetime.fromisoformat(node.value)
-    except ValueError as error:
-        raise Malformed(f"{node.value!r} is no ISO 8601 {kind}") from error
-    return _constant("moment", moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-
-
-def _among(left: Node, values: list[Node], *, inverted: bool) -> Node:
-    """`x in (a, b)` is `x = a or x = b`, so blanks stay open."""
-    node = _compared("=", left, values[0])
-    for value in values[1:]:
-        node = _logic("or", node, _compared("=", left, value))
-    return Node("truth", "not", (node,)) if inverted else node
-
-
-def _length(node: Node) -> Node:
-    if node.kind == "list":
-        return Node("number", "items", (node,))
-    _must(node, "text", "length(x) needs a text or a list")
-    return Node("number", "length", (node,))
-
-
-def _lower(node: Node) -> Node:
-    _must(node, "text", "lower(x) needs a text")
-    return Node("text", "lower", (node,))
-
-
-def _reckoned(sign: str, left: Node, right: Node) -> Node:
-    for side in (left, right):
-        _must(side, "number", f"{sign!r} needs numbers on both sides")
-    return Node("number", sign, (left, right))

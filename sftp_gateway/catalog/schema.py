@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sftp_gateway.catalog import column, expression
+from sftp_gateway.catalog import column, expression, operators
 from sftp_gateway.catalog.column import Column
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.errors import ConfigError
@@ -125,7 +125,7 @@ def _rule(name: str, values: dict[str, Any], kinds: Mapping[str, str], where: st
     column.choice(values, "severity", ("error", "warning"), where)
     try:
         expression.parse(values["expression"], kinds)
-    except expression.Malformed as error:
+    except operators.Malformed as error:
         raise ConfigError(f"{where}.expression: {error}") from error
     message = values.get("message") or f"the rule {name} does not hold: {values['expression']}"
     return Rule(name, values["expression"], values.get("severity", "warning"), message)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from sftp_gateway.catalog import evaluate, expression
+from sftp_gateway.catalog import evaluate, expression, operators
 
 KINDS = {
     "msrp": "money",
@@ -129,7 +129,7 @@ def test_numbers_of_many_digits_are_reckoned_exactly_too():
     ],
 )
 def test_what_is_not_in_the_language_is_refused_with_a_reason(text, complaint):
-    with pytest.raises(expression.Malformed) as caught:
+    with pytest.raises(operators.Malformed) as caught:
         expression.parse(text, KINDS)
     assert complaint in str(caught.value)
 
