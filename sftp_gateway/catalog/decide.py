@@ -105,8 +105,13 @@ def show_base(connection: Connection, path: Path, *, small: bool) -> pa.Schema:
     return pq.read_schema(path)
 
 
-def rows(connection: Connection, sifted: Sifted, schema: Schema, scratch: Path, *, refuse: bool) -> Rows:
-    """Drop duplicates and tell of them; rejects repeats in unique columns; leaves the view `live`."""
+def rows(  # noqa: PLR0913 - what is looked at, where it is kept, and beside which products
+    connection: Connection, sifted: Sifted, schema: Schema, scratch: Path, *, refuse: bool, staying: pa.Schema = EMPTY
+) -> Rows:
+    """Drop duplicates and tell of them; rejects repeats in unique columns; leaves the view `live`.
+
+    `staying`: columns of the current version where products that the file lacks stay: they have their values, too.
+    """
     stage = sifted.stage
     found = Rows(unique.drop_earlier(connection, stage.schema, schema.key))
     if len(found.dropped.positions):
@@ -116,17 +121,23 @@ def rows(connection: Connection, sifted: Sifted, schema: Schema, scratch: Path, 
         if column.type == "gtin" and not column.unique:
             tables = unique.gtin_findings(connection, stage.places, column.name, schema.key)
             found.late.append(_spooled(tables, scratch / f"late-{column.name}.arrow"))
-    _reject_repeats(connection, sifted, schema, scratch, found)
+            if column.name in staying.names and column.name in stage.schema.names:
+                tables = unique.taken_gtin_findings(connection, stage.places, column.name, schema.key)
+                found.late.append(_spooled(tables, scratch / f"taken-{column.name}.arrow"))
+    _reject_repeats(connection, sifted, schema, scratch, found, staying)
     found.late = [late for late in found.late if late.rows]
     return found
 
 
-def _reject_repeats(connection: Connection, sifted: Sifted, schema: Schema, scratch: Path, found: Rows) -> None:
+def _reject_repeats(  # noqa: PLR0913, PLR0917 - as `rows`
+    connection: Connection, sifted: Sifted, schema: Schema, scratch: Path, found: Rows, staying: pa.Schema
+) -> None:
     columns = [column for column in schema.columns if column.unique and column.name not in schema.key]
     if not columns:
         return
     for column in columns:
-        unique.find_repeats(connection, sifted.stage.schema, column.name, schema.key)
+        beside = column.name in staying.names
+        unique.find_repeats(connection, sifted.stage.schema, column.name, schema.key, beside_base=beside)
     severity = {column.name: column.severity for column in columns}
     tables = unique.repeat_findings(connection, sifted.stage.places, severity)
     found.late.append(_spooled(tables, scratch / "late-unique.arrow"))

@@ -77,7 +77,7 @@ class _Run:
         job = self.job
         with self._engine() as connection:
             base_schema = decide.show(connection, self.file.sifted, job.base, small=self._is_small())
-            self._unique(connection)
+            self._unique(connection, base_schema)
             self._note_revert()
             paths = publish.Paths((job.base.number if job.base else 0) + 1, job.out)
             # Everything is found now: it is written down while the rows are compared.
@@ -106,10 +106,13 @@ class _Run:
         engine.give_back_memory()
         return engine.open_large(readable, self.file.scratch, memory_bytes=memory, threads=self.job.threads)
 
-    def _unique(self, connection: engine.Connection) -> None:
-        job = self.job
+    def _unique(self, connection: engine.Connection, base: pa.Schema) -> None:
+        job, file = self.job, self.file
         strict = job.settings.duplicates == "refuse"
-        self.rows = rows = decide.rows(connection, self.file.sifted, job.schema, self.file.scratch, refuse=strict)
+        staying = decide.EMPTY if file.plan.absent_goes else base
+        self.rows = rows = decide.rows(
+            connection, file.sifted, job.schema, file.scratch, refuse=strict, staying=staying
+        )
         if strict and rows.dropped.differing:
             raise Refused(
                 "CATALOG_DUPLICATE_KEY",

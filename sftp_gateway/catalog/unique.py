@@ -1,6 +1,7 @@
 """Duplicates among accepted rows: of keys, of GTINs, of columns the rules call unique (spec §5).
 
-Works on `new_rows`; leaves the view `live`: the rows that count, without earlier ones of a key.
+Works on `new_rows`; leaves the view `live`: the rows that count, without earlier ones of a key. Rows of a
+partial file also meet the products of `base_rows` that it leaves alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -121,26 +122,64 @@ def gtin_findings(connection: Connection, places: Places, column: str, key: Sequ
         )
 
 
-def find_repeats(connection: Connection, schema: pa.Schema, column: str, key: Sequence[str]) -> None:
-    """Find the rows of `live` whose value in a unique column an earlier row has.
+def taken_gtin_findings(connection: Connection, places: Places, column: str, key: Sequence[str]) -> Iterator[pa.Table]:
+    """Tell of every row of a partial file whose GTIN a product has that the file leaves alone."""
+    for batch in engine.reader(connection, _taken(column, key) + " ORDER BY pos"):
+        rows, code = batch.num_rows, codes.CODES["CATALOG_GTIN_DUPLICATE"]
+        yield _table(
+            places.at(batch["pos"].to_numpy()),
+            batch["k"],
+            column,
+            batch["value"],
+            np.full(rows, code.name),
+            np.full(rows, code.severity),
+            [f"the product {name} of the current catalog has the same GTIN" for name in batch["other"].to_pylist()],
+            np.full(rows, "give every product its own GTIN, or leave it empty"),
+        )
 
-    Adds them to `repeats(pos, first, col, value, k)`, which `repeat_findings` tells of.
+
+def _taken(column: str, key: Sequence[str]) -> str:
+    """Give SQL for rows `(pos, k, value, other)` whose value the product `other` has, which the file leaves alone."""
+    value = f"CAST({identifier(column)} AS VARCHAR)"
+    name = diff.key_text(key)
+    return f"""
+        SELECT l.pos, l.k, l.value, min(b.k) AS other
+        FROM (SELECT _pos AS pos, {name} AS k, {value} AS value FROM live) l
+        JOIN (SELECT {name} AS k, {value} AS value FROM base_rows) b ON l.value = b.value
+        WHERE b.k NOT IN (SELECT {name} FROM live) GROUP BY l.pos, l.k, l.value"""  # noqa: S608 - names are quoted
+
+
+def find_repeats(
+    connection: Connection, schema: pa.Schema, column: str, key: Sequence[str], *, beside_base: bool = False
+) -> None:
+    """Find the rows of `live` whose value in a unique column an earlier row has, or a product that stays.
+
+    Adds them to `repeats(pos, first, other, col, value, k)`, which `repeat_findings` tells of: `first` is the
+    earlier row, `other` the product. `beside_base`: products that the file lacks stay.
     """
     value = identifier(column)
     shown = f"CAST({value} AS VARCHAR)"
     connection.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS repeats (pos BIGINT, first BIGINT, col VARCHAR, value VARCHAR, k VARCHAR)"
+        "CREATE TEMP TABLE IF NOT EXISTS repeats "
+        "(pos BIGINT, first BIGINT, other VARCHAR, col VARCHAR, value VARCHAR, k VARCHAR)"
     )
     deleted = "NOT _deleted AND" if "_deleted" in schema.names else ""
     connection.execute(
         f"""
-        INSERT INTO repeats SELECT pos, first, {engine.literal(column)}, value, k FROM (
+        INSERT INTO repeats SELECT pos, first, NULL, {engine.literal(column)}, value, k FROM (
             SELECT _pos AS pos, min(_pos) OVER (PARTITION BY {value}) AS first, {shown} AS value, {diff.key_text(key)} AS k
             FROM live WHERE {deleted} {value} IN (
                 SELECT {value} FROM live WHERE {deleted} {value} IS NOT NULL GROUP BY {value} HAVING count(*) > 1))
         WHERE pos > first
         """  # noqa: S608 - names are quoted
     )
+    if beside_base:
+        connection.execute(
+            f"""
+            INSERT INTO repeats SELECT pos, NULL, other, {engine.literal(column)}, value, k FROM ({_taken(column, key)})
+            WHERE pos NOT IN (SELECT pos FROM repeats WHERE col = {engine.literal(column)})
+            """  # noqa: S608 - names are quoted
+        )
 
 
 def leave_out_repeats(connection: Connection, columns: Sequence[str]) -> Positions:
@@ -158,12 +197,16 @@ def leave_out_repeats(connection: Connection, columns: Sequence[str]) -> Positio
 
 def repeat_findings(connection: Connection, places: Places, severity: dict[str, str]) -> Iterator[pa.Table]:
     """Tell of every repeat in a unique column, in order of rows."""
-    for batch in engine.reader(connection, "SELECT pos, first, col, value, k FROM repeats ORDER BY pos, col"):
+    query = "SELECT pos, coalesce(first, pos) AS first, other, col, value, k FROM repeats ORDER BY pos, col"
+    for batch in engine.reader(connection, query):
         firsts = places.at(batch["first"].to_numpy())[:, 0]
-        columns = batch["col"].to_pylist()
+        columns, others = batch["col"].to_pylist(), batch["other"].to_pylist()
+        owners = (
+            f"row {row}" if other is None else f"the product {other}" for row, other in zip(firsts, others, strict=True)
+        )
         texts = [
-            f"{name} must be unique, and row {row} has the same value"
-            for name, row in zip(columns, firsts, strict=True)
+            f"{name} must be unique, and {owner} has the same value"
+            for name, owner in zip(columns, owners, strict=True)
         ]
         rows = batch.num_rows
         yield _table(

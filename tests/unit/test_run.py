@@ -306,6 +306,35 @@ def test_rows_of_a_partial_file_are_merged_with_the_current_products(shop):
     assert len(shop.products()) == outcome.products == 11
 
 
+def test_a_row_of_a_partial_file_may_not_have_the_unique_value_of_a_product_that_stays(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path, '[column.code]\ntype = "text"\nunique = true\n'))
+    columns = ("sku", "name", "code")
+    put(shop, [("a", "A", "1"), ("b", "B", "2"), ("c", "C", "3")], columns)
+    swap = [("b", "B", "3"), ("c", "C", "2"), ("d", "D", "1"), ("a2", "A", "")]
+    outcome = put(shop, swap, columns, mode=Mode.PARTIAL)
+    [error] = shop.errors(outcome)
+    assert (error["row"], error["code"], error["column"], error["value"]) == ("4", "FIELD_VALUE", "code", "1")
+    assert "the product a has the same value" in error["message"]
+    assert {sku: product.get("code") for sku, product in shop.products().items()} == {
+        "a": "1",
+        "b": "3",
+        "c": "2",
+        "a2": None,
+    }
+
+
+def test_a_row_of_a_partial_file_is_warned_of_the_gtin_of_a_product_that_stays(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path, '[column.gtin]\ntype = "gtin"\n'))
+    columns = ("sku", "name", "gtin")
+    put(shop, [("a", "A", "4006381333931"), ("b", "B", "")], columns)
+    outcome = put(shop, [("b", "B", "4006381333931"), ("a3", "A", "")], columns, mode=Mode.PARTIAL)
+    [warning] = shop.errors(outcome)
+    assert (warning["row"], warning["code"], warning["severity"]) == ("2", "CATALOG_GTIN_DUPLICATE", "warning")
+    assert "the product a of the current catalog" in warning["message"]
+    again = put(shop, [("a", "A", r"\N"), ("b", "B", "4006381333931")], columns, mode=Mode.PARTIAL)
+    assert shop.errors(again) == []
+
+
 def test_a_partial_file_deletes_by_op(shop):
     put(shop, rows(10))
     given = [
