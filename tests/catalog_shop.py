@@ -52,6 +52,19 @@ def sheet(rows, columns=("sku", "name", "msrp")) -> str:
     return out.getvalue()
 
 
+COLUMNS = ("sku", "name", "price", "stock")
+
+
+def rows(count, price=10, first=0):
+    """Rows of `COLUMNS`, all of them good."""
+    return [(f"A-{n}", f"name {n}", f"{price + n % 7}.50", n % 5) for n in range(first, first + count)]
+
+
+def put(shop, given, columns=COLUMNS, **more):
+    """Send rows as a CSV file."""
+    return shop.put(sheet(given, columns), **more)
+
+
 def table(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 

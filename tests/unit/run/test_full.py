@@ -1,0 +1,204 @@
+"""A full file: published, unchanged, refused; duplicates; every finding."""
+
+import gzip
+import json
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from catalog_shop import COLUMNS, Shop, codes, put, rows, sheet, small_rules, table
+
+from sftp_gateway import receipt
+from sftp_gateway.brand import BrandSettings
+from sftp_gateway.catalog import result, run
+from sftp_gateway.upload import State
+
+# a full file
+
+
+def test_a_first_file_is_published_as_version_one(shop):
+    outcome = put(shop, rows(30))
+    assert (outcome.state, outcome.version, outcome.products) == (State.PUBLISHED, 1, 30)
+    assert outcome.columns == COLUMNS
+    assert shop.products()["A-8"] == {"sku": "A-8", "name": "name 8", "price": "11.50", "stock": "3"}
+    assert [line["op"] for line in shop.told(outcome)] == ["created"] * 30
+
+
+def test_the_receipt_has_every_key_and_says_what_the_reader_understood(shop):
+    outcome = put(shop, rows(3))
+    own = outcome.receipt
+    assert own["file"] == {
+        "name": "inbox/catalog.csv",
+        "bytes": len(sheet(rows(3), COLUMNS)),
+        "sha256": own["file"]["sha256"],
+        "format": "csv",
+        "encoding": "utf-8",
+        "delimiter": ",",
+        "compression": None,
+    }
+    assert set(own["rows"]) == set(receipt.ROWS)
+    assert set(own["changes"]) == set(receipt.CHANGES)
+    assert set(own["seconds"]) == {"read", "check", "diff", "publish", "total"}
+    assert own["rules"] == result.rules(shop.rules, shop.settings)
+    assert json.loads(json.dumps(own)) == own
+
+
+def test_the_same_file_again_is_unchanged_and_makes_no_version(shop):
+    put(shop, rows(30))
+    outcome = put(shop, list(reversed(rows(30))))
+    assert (outcome.state, outcome.version) == (State.UNCHANGED, None)
+    assert {made.kind for made in outcome.made} == set()
+    assert outcome.receipt["products"] == {"before": 30, "after": 30}
+
+
+def test_what_changed_is_told_by_field(shop):
+    put(shop, rows(30))
+    given = rows(29)
+    given[3] = ("A-3", "name 3", "99.00", "")
+    outcome = put(shop, [*given, ("B-1", "new", "1", "1")])
+    assert outcome.receipt["changes"] == {
+        "created": 1,
+        "updated": 1,
+        "unchanged": 28,
+        "removed": 1,
+        "deleted": 0,
+        "withheld": 0,
+    }
+    assert [tuple(line.values()) for line in shop.told(outcome)] == [
+        ("updated", "A-3", "price", "13.50", "99.00"),
+        ("updated", "A-3", "stock", "3", ""),
+        ("created", "B-1", "", "", ""),
+        ("removed", "A-29", "", "", ""),
+    ]
+    assert pq.read_table(shop.changes[-1]).num_rows == 4
+
+
+def test_a_rejected_row_keeps_its_product_as_it_was(shop):
+    put(shop, rows(30))
+    given = rows(30)
+    given[4] = ("A-4", "name 4", "cheap", "1")
+    outcome = put(shop, given)
+    assert outcome.state is State.UNCHANGED
+    assert (outcome.receipt["rows"]["rejected"], outcome.receipt["rows"]["retained"]) == (1, 1)
+    given[5] = ("A-5", "renamed", "1.00", "0")
+    outcome = put(shop, given)
+    assert outcome.state is State.PUBLISHED
+    assert outcome.products == 30
+    assert shop.products()["A-4"]["price"] == "14.50"
+    assert shop.products()["A-5"]["name"] == "renamed"
+
+
+def test_nothing_usable_changes_nothing(shop):
+    put(shop, rows(5))
+    for content, code in (
+        ("", "FILE_EMPTY"),
+        (sheet([], COLUMNS), "FILE_EMPTY"),
+        (sheet([("", "x", "1", "1"), ("a", "x", "y", "1")], COLUMNS), "FILE_NO_VALID_ROW"),
+    ):
+        outcome = shop.put(content)
+        assert (outcome.state, outcome.version, outcome.keeps_withheld) == (State.REFUSED, None, True)
+        assert [reason["code"] for reason in outcome.reasons] == [code]
+        assert outcome.receipt["findings"][0]["code"] == code
+        assert shop.errors(outcome)[0]["code"] == code
+    assert len(shop.products()) == 5
+    assert outcome.receipt["rows"] | {"read": 2, "accepted": 0, "rejected": 2} == outcome.receipt["rows"]
+    assert "corrections" in {made.kind for made in outcome.made}
+
+
+def test_a_damaged_file_is_refused_with_what_was_found(shop):
+    outcome = shop.put(gzip.compress(sheet(rows(5000), COLUMNS).encode())[:-2000], name="c.csv.gz")
+    assert outcome.state in (State.UNFINISHED, State.REFUSED)
+    assert outcome.reasons[0]["code"] in ("FILE_INCOMPLETE", "FILE_TRUNCATED")
+
+
+def test_a_file_that_stops_in_the_middle_is_unfinished(shop):
+    outcome = shop.put(sheet(rows(3), COLUMNS)[:-8], complete=False)
+    assert outcome.state is State.UNFINISHED
+    assert outcome.reasons[0]["code"] == "FILE_INCOMPLETE"
+    assert outcome.complete_reason
+    assert codes(outcome)["FILE_INCOMPLETE"] == 1
+
+
+def test_without_the_key_column_the_file_is_refused(shop):
+    outcome = put(shop, [("x", "1")], columns=("name", "price"))
+    assert outcome.reasons[0]["code"] == "FILE_HEADER_MISSING"
+    assert outcome.receipt["rows"]["read"] == 0
+
+
+# duplicates
+
+
+def test_of_rows_with_one_key_the_last_wins_and_equal_ones_collapse(shop):
+    outcome = put(shop, [("a", "old", "1", "1"), ("b", "b", "1", "1"), ("a", "new", "2", "1"), ("b", "b", "1.00", "1")])
+    assert outcome.receipt["rows"] | {"read": 4, "accepted": 2, "duplicates": 2} == outcome.receipt["rows"]
+    assert codes(outcome) == {"CATALOG_DUPLICATE_KEY": 1, "CATALOG_DUPLICATE_ROW": 1}
+    assert shop.products()["a"]["name"] == "new"
+    assert [error["row"] for error in shop.errors(outcome)] == ["2", "3"]
+    assert outcome.receipt["rows"]["warned"] == 0
+
+
+def test_a_brand_may_refuse_files_that_repeat_keys(shop):
+    shop.settings = BrandSettings(duplicates="refuse")
+    assert put(shop, [("a", "x", "1", "1"), ("a", "x", "1", "1")]).state is State.PUBLISHED
+    outcome = put(shop, [("a", "x", "1", "1"), ("a", "y", "1", "1")])
+    assert outcome.state is State.REFUSED
+    assert [reason["code"] for reason in outcome.reasons] == ["CATALOG_DUPLICATE_KEY"]
+    assert [error["row"] for error in shop.errors(outcome)] == ["", "2"]
+
+
+def test_a_rejected_row_does_not_take_part_in_duplicates(shop):
+    outcome = put(shop, [("a", "good", "1", "1"), ("a", "bad", "x", "1")])
+    assert (outcome.receipt["rows"]["duplicates"], outcome.receipt["rows"]["rejected"]) == (0, 1)
+    assert outcome.receipt["rows"]["retained"] == 0
+    assert shop.products()["a"]["name"] == "good"
+
+
+def test_a_repeat_in_a_unique_column_is_rejected_late_with_its_row_for_correction(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path, '[column.code]\ntype = "text"\nunique = true\n'))
+    columns = ("sku", "name", "code")
+    put(shop, [("a", "A", "1"), ("b", "B", "2"), ("c", "C", "")], columns)
+    outcome = put(shop, [("a", "A", "1"), ("b", "B2", "1"), ("c", "C", ""), ("d", "D", "")], columns)
+    assert outcome.receipt["rows"] | {"accepted": 3, "rejected": 1, "retained": 1} == outcome.receipt["rows"]
+    assert shop.products()["b"]["code"] == "2"
+    [error] = shop.errors(outcome)
+    assert (error["row"], error["code"], error["column"]) == ("3", "FIELD_VALUE", "code")
+    [row] = table(shop.file(outcome, "corrections"))
+    assert (row["sku"], row["name"], row["_row"], row["_codes"]) == ("b", "B2", "3", "FIELD_VALUE")
+
+
+# every finding
+
+
+def test_every_finding_is_written_in_order_and_the_receipt_samples_ten(shop):
+    given = [(f"A-{n}", "n", "bad" if n % 3 == 0 else "1", "x" if n % 4 == 0 else "1") for n in range(3000)]
+    outcome = put(shop, [*given, ("A-1", "n", "2", "1")])
+    errors = shop.errors(outcome)
+    assert len(errors) == 1000 + 750 + 1
+    assert [int(error["row"]) for error in errors] == sorted(int(error["row"]) for error in errors)
+    assert codes(outcome) == {"FIELD_TYPE": 1750, "CATALOG_DUPLICATE_KEY": 1}
+    twin = next(made.path for made in outcome.made if made.kind == "errors_json")
+    lines = [json.loads(line) for line in gzip.decompress(twin.read_bytes()).splitlines()]
+    assert [line["row"] for line in lines] == [int(error["row"]) for error in errors]
+    assert lines[0]["upload"] == 1
+
+
+def test_progress_is_told_by_stage(shop):
+    told = []
+    put(shop, rows(2))
+    job = shop.past[1].job
+    again = shop.folder / "again"
+    again.mkdir()
+    import dataclasses
+
+    run.process(dataclasses.replace(job, out=again), shop.lookup, lambda stage, share: told.append((stage, share)))
+    assert [stage for stage, _ in told] == ["read", "check", "diff", "publish"]
+    assert all(0 <= share <= 1 for _, share in told)
+
+
+def test_what_is_left_in_the_directory_is_what_was_made(shop):
+    put(shop, rows(50))
+    outcome = put(shop, rows(20))
+    out = shop.past[2].job.out
+    assert {path.name for path in out.iterdir() if path.is_file()} == {made.path.name for made in outcome.made}

@@ -1,0 +1,108 @@
+"""Guards: withheld removals, holds, what releases them."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from catalog_shop import COLUMNS, put, rows, table
+
+from sftp_gateway.upload import State
+
+
+def test_removals_are_withheld_and_the_rest_goes_live(shop):
+    put(shop, rows(200))
+    given = rows(100)
+    given[0] = ("A-0", "renamed", "10.50", "0")
+    outcome = put(shop, given)
+    assert (outcome.state, outcome.products, outcome.withheld_products) == (State.PUBLISHED, 200, 100)
+    assert outcome.receipt["changes"] | {"updated": 1, "removed": 0, "withheld": 100} == outcome.receipt["changes"]
+    assert [reason["code"] for reason in outcome.reasons] == ["removals_withheld"]
+    listed = table(shop.file(outcome, "withheld"))
+    assert [row["sku"] for row in listed] == [f"A-{n}" for n in range(100, 200)]
+    assert shop.products()["A-0"]["name"] == "renamed"
+    assert shop.products()["A-150"]["name"] == "name 150"
+    names = [file["name"] for file in outcome.receipt["files"]]
+    assert names == ["catalog.csv.2.withheld.csv"]
+
+
+def test_the_next_file_like_it_releases_the_removals_after_ten_minutes(shop):
+    put(shop, rows(200))
+    put(shop, rows(100))
+    shop.wait(599)
+    again = put(shop, rows(100))
+    assert (again.state, again.receipt["changes"]["withheld"]) == (State.PUBLISHED, 100)
+    assert again.withheld_since == shop.past[2].job.received_at
+    shop.wait(1)
+    released = put(shop, rows(100))
+    assert released.receipt["changes"] | {"removed": 100, "withheld": 0} == released.receipt["changes"]
+    assert len(shop.products()) == 100
+    assert shop.withheld is None
+
+
+def test_a_file_that_disagrees_begins_a_run_of_its_own(shop):
+    put(shop, rows(200))
+    put(shop, rows(100))
+    shop.wait(700)
+    other = put(shop, rows(100, first=100))
+    assert (other.receipt["changes"]["withheld"], other.withheld_since) == (100, shop.now)
+    assert len(shop.products()) == 200
+
+
+def test_products_that_come_back_end_the_withholding(shop):
+    put(shop, rows(200))
+    put(shop, rows(100))
+    outcome = put(shop, rows(200))
+    assert (outcome.state, outcome.keeps_withheld, outcome.withheld_since) == (State.UNCHANGED, False, None)
+    assert shop.withheld is None
+
+
+def test_approving_releases_what_is_withheld_as_a_version_of_its_own(shop):
+    put(shop, rows(200))
+    put(shop, rows(100))
+    made = shop.release()
+    assert (made.number, made.products) == (3, 100)
+    assert made.changes | {"removed": 100, "unchanged": 100} == made.changes
+    assert set(shop.products()) == {f"A-{n}" for n in range(100)}
+
+
+def test_a_change_of_keys_is_held_and_approving_it_waives_every_reason(shop):
+    put(shop, rows(100))
+    outcome = put(shop, [(f"a{n}", "x", "10.50", "1") for n in range(100)])
+    assert (outcome.state, outcome.version, outcome.keeps_withheld) == (State.HELD, None, True)
+    assert [reason["code"] for reason in outcome.reasons] == ["removals_withheld", "key_change"]
+    assert len(shop.products()) == 100
+    approved = shop.approve(2)
+    assert (approved.state, approved.version, approved.reasons) == (State.PUBLISHED, 2, ())
+    assert approved.receipt["changes"] | {"created": 100, "removed": 100} == approved.receipt["changes"]
+
+
+@pytest.mark.parametrize(("rejected", "state"), [(10, State.PUBLISHED), (11, State.HELD)])
+def test_too_many_rejects_hold_even_a_first_file(shop, rejected, state):
+    given = [*rows(100 - rejected), *((f"B-{n}", "x", "bad", "1") for n in range(rejected))]
+    assert put(shop, given).state is state
+
+
+@pytest.mark.parametrize(("moved", "state"), [(20, State.PUBLISHED), (21, State.HELD)])
+def test_prices_that_jump_are_held_counting_those_that_stay(shop, moved, state):
+    put(shop, rows(40))
+    given = [(sku, name, "999" if n < moved else price, stock) for n, (sku, name, price, stock) in enumerate(rows(40))]
+    outcome = put(shop, given)
+    assert outcome.state is state
+    assert [reason["code"] for reason in outcome.reasons] == (["price_move"] if state is State.HELD else [])
+
+
+@pytest.mark.parametrize(("blank", "state"), [(50, State.PUBLISHED), (51, State.HELD)])
+def test_a_column_emptied_is_held(shop, blank, state):
+    put(shop, rows(100))
+    given = [(sku, "" if n < blank else name, price, stock) for n, (sku, name, price, stock) in enumerate(rows(100))]
+    outcome = put(shop, given)
+    assert outcome.state is state
+
+
+def test_a_column_that_is_gone_is_held(shop):
+    put(shop, rows(20))
+    outcome = put(shop, [row[:3] for row in rows(20)], COLUMNS[:3])
+    assert [reason["code"] for reason in outcome.reasons] == ["column_emptied"]
+    assert "stock (100 % blank)" in outcome.reasons[0]["text"]

@@ -1,0 +1,114 @@
+"""Partial files and dry runs."""
+
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from catalog_shop import COLUMNS, Shop, put, rows, small_rules
+
+from sftp_gateway.brand import BrandSettings
+from sftp_gateway.upload import Mode, State
+
+# partial files
+
+
+def test_rows_of_a_partial_file_are_merged_with_the_current_products(shop):
+    put(shop, rows(10))
+    outcome = put(shop, [("A-1", "", "99.00"), ("A-2", "\\N", ""), ("B-1", "new", "")], COLUMNS[:3], mode=Mode.PARTIAL)
+    assert outcome.receipt["changes"] | {"created": 1, "updated": 2, "removed": 0} == outcome.receipt["changes"]
+    assert outcome.keeps_withheld
+    assert shop.products()["A-1"] == {"sku": "A-1", "name": "name 1", "price": "99.00", "stock": "1"}
+    assert shop.products()["A-2"] == {"sku": "A-2", "price": "12.50", "stock": "2"}
+    assert shop.products()["B-1"] == {"sku": "B-1", "name": "new"}
+    assert len(shop.products()) == outcome.products == 11
+
+
+def test_a_row_of_a_partial_file_may_not_have_the_unique_value_of_a_product_that_stays(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path, '[column.code]\ntype = "text"\nunique = true\n'))
+    columns = ("sku", "name", "code")
+    put(shop, [("a", "A", "1"), ("b", "B", "2"), ("c", "C", "3")], columns)
+    swap = [("b", "B", "3"), ("c", "C", "2"), ("d", "D", "1"), ("a2", "A", "")]
+    outcome = put(shop, swap, columns, mode=Mode.PARTIAL)
+    [error] = shop.errors(outcome)
+    assert (error["row"], error["code"], error["column"], error["value"]) == ("4", "FIELD_VALUE", "code", "1")
+    assert "the product a has the same value" in error["message"]
+    assert {sku: product.get("code") for sku, product in shop.products().items()} == {
+        "a": "1",
+        "b": "3",
+        "c": "2",
+        "a2": None,
+    }
+
+
+def test_a_row_of_a_partial_file_is_warned_of_the_gtin_of_a_product_that_stays(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path, '[column.gtin]\ntype = "gtin"\n'))
+    columns = ("sku", "name", "gtin")
+    put(shop, [("a", "A", "4006381333931"), ("b", "B", "")], columns)
+    outcome = put(shop, [("b", "B", "4006381333931"), ("a3", "A", "")], columns, mode=Mode.PARTIAL)
+    [warning] = shop.errors(outcome)
+    assert (warning["row"], warning["code"], warning["severity"]) == ("2", "CATALOG_GTIN_DUPLICATE", "warning")
+    assert "the product a of the current catalog" in warning["message"]
+    again = put(shop, [("a", "A", r"\N"), ("b", "B", "4006381333931")], columns, mode=Mode.PARTIAL)
+    assert shop.errors(again) == []
+
+
+def test_a_partial_file_deletes_by_op(shop):
+    put(shop, rows(10))
+    given = [
+        ("A-1", "delete", ""),
+        ("zz", "delete", ""),
+        ("A-2", "", "renamed"),
+        ("A-3", "delete", ""),
+        ("A-3", "", "back"),
+    ]
+    outcome = put(shop, given, ("sku", "_op", "name"), mode=Mode.PARTIAL)
+    assert outcome.receipt["rows"] | {"read": 5, "accepted": 4, "duplicates": 1} == outcome.receipt["rows"]
+    assert outcome.receipt["changes"] | {"deleted": 1, "updated": 2, "unchanged": 1} == outcome.receipt["changes"]
+    assert "A-1" not in shop.products()
+    assert shop.products()["A-3"]["name"] == "back"
+    assert "_deleted" not in pq.read_schema(shop.base.path).names
+
+
+def test_in_a_full_file_op_is_ignored(shop):
+    put(shop, rows(3))
+    outcome = put(shop, [(*row, "delete") for row in rows(3)], (*COLUMNS, "_op"))
+    assert outcome.state is State.UNCHANGED
+
+
+def test_a_partial_file_leaves_columns_alone_that_it_lacks_even_kept_ones(shop):
+    shop.settings = BrandSettings(unknown_columns="keep")
+    put(shop, [("a", "A", "red"), ("b", "B", "blue")], ("sku", "name", "Shade"))
+    put(shop, [("a", "A2")], ("sku", "name"), mode=Mode.PARTIAL)
+    assert shop.products() == {
+        "a": {"sku": "a", "name": "A2", "Shade": "red"},
+        "b": {"sku": "b", "name": "B", "Shade": "blue"},
+    }
+    outcome = put(shop, [("b", "green")], ("sku", "Shade"), mode=Mode.PARTIAL)
+    assert [tuple(line.values()) for line in shop.told(outcome)] == [("updated", "b", "Shade", "blue", "green")]
+
+
+def test_a_first_partial_file_creates(shop):
+    outcome = put(shop, [("a", "A"), ("b", "")], ("sku", "name"), mode=Mode.PARTIAL)
+    assert (outcome.state, outcome.receipt["changes"]["created"]) == (State.PUBLISHED, 2)
+
+
+# dry runs
+
+
+def test_a_dry_run_says_what_would_happen_and_changes_nothing(shop):
+    put(shop, rows(200))
+    outcome = put(shop, rows(100), mode=Mode.TEST)
+    assert (outcome.state, outcome.version) == (State.TESTED, None)
+    assert outcome.receipt["would_be"] == "published"
+    assert outcome.receipt["changes"] | {"withheld": 100, "removed": 0} == outcome.receipt["changes"]
+    assert outcome.receipt["products"] == {"before": 200, "after": 200}
+    assert {made.kind for made in outcome.made} == {"withheld"}
+    assert shop.withheld is None
+    held = put(shop, [(f"a{n}", "x", "10.50", "1") for n in range(100)], mode=Mode.TEST)
+    assert (held.state, held.receipt["would_be"]) == (State.TESTED, "held")
+    refused = shop.put("", mode=Mode.TEST)
+    assert (refused.state, refused.receipt["would_be"]) == (State.TESTED, "refused")
+    same = put(shop, rows(200), mode=Mode.TEST)
+    assert same.receipt["would_be"] == "unchanged"

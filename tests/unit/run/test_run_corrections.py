@@ -1,0 +1,96 @@
+"""Corrections of what was published and of what is held."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from catalog_shop import codes, put, rows, sheet, table
+
+from sftp_gateway.upload import Mode, State
+
+
+def mended(text, **cells):
+    """Mend rows of a correction file by sku, as a person would in a spreadsheet."""
+    given = table(text)
+    for row in given:
+        for name, value in cells.get(row["sku"].replace("-", "_"), {}).items():
+            row[name] = value
+    return sheet([list(row.values()) for row in given], list(given[0]))
+
+
+def test_mended_rows_are_applied_on_the_current_version(shop):
+    put(shop, rows(20))
+    first = put(shop, [*rows(18), ("A-18", "n", "bad", "1"), ("A-19", "n", "1", "bad"), ("B-1", "n", "x", "")])
+    put(shop, [("A-3", "meanwhile")], ("sku", "name"), mode=Mode.PARTIAL)
+    text = shop.file(first, "corrections")
+    outcome = shop.put(mended(text, A_18={"price": "5"}, B_1={"price": "7", "stock": "1"}), name="fix.csv")
+    assert outcome.mode is Mode.CORRECTION
+    assert outcome.receipt["rows"] | {"read": 3, "accepted": 2, "rejected": 1} == outcome.receipt["rows"]
+    assert outcome.receipt["changes"] | {"created": 1, "updated": 1, "removed": 0} == outcome.receipt["changes"]
+    assert shop.products()["A-18"]["price"] == "5.00"
+    assert shop.products()["A-3"]["name"] == "meanwhile"
+    assert len(shop.products()) == 21
+    again = shop.put(mended(text, A_18={"price": "5"}), name="fix.csv")
+    assert codes(again)["CATALOG_STALE_CORRECTION"] == 1
+
+
+def test_a_correction_sent_back_unchanged_gives_the_same_findings(shop):
+    put(shop, rows(20))
+    first = put(shop, [*rows(18), ("A-18", "=1+1", "bad", "1"), ("A-19", "n", "1", "bad")])
+    again = shop.put(shop.file(first, "corrections"), name="fix.csv")
+    shown = ("key", "column", "value", "code", "severity", "message", "suggestion")
+    want = [{name: error[name] for name in shown} for error in shop.errors(first)]
+    assert [{name: error[name] for name in shown} for error in shop.errors(again)[-len(want) :]] == want
+    assert again.state is State.REFUSED
+
+
+def test_a_row_whose_product_changed_later_is_stale(shop):
+    put(shop, rows(20))
+    first = put(shop, [*rows(18), ("A-18", "n", "bad", "1"), ("A-19", "n", "bad", "1")])
+    put(shop, [("A-18", "meanwhile")], ("sku", "name"), mode=Mode.PARTIAL)
+    text = mended(shop.file(first, "corrections"), A_18={"price": "5"}, A_19={"price": "6"})
+    outcome = shop.put(text, name="fix.csv")
+    [stale] = [error for error in shop.errors(outcome) if error["code"] == "CATALOG_STALE_CORRECTION"]
+    assert (stale["key"], stale["row"], stale["severity"]) == ("A-18", "2", "error")
+    assert (outcome.receipt["rows"]["accepted"], outcome.receipt["rows"]["retained"]) == (1, 1)
+    assert shop.products()["A-18"]["name"] == "meanwhile"
+    assert shop.products()["A-19"]["price"] == "6.00"
+
+
+def test_a_correction_of_a_held_file_joins_its_accepted_rows(shop):
+    put(shop, rows(100))
+    bad = [(f"A-{n}", f"name {n}", "bad", "1") for n in range(80, 100)]
+    held = put(shop, [*rows(80), *bad])
+    assert held.state is State.HELD
+    fix = {f"A_{n}": {"price": "3"} for n in range(80, 100)}
+    outcome = shop.put(mended(shop.file(held, "corrections"), **fix), name="fix.csv")
+    assert (outcome.state, outcome.corrects_held) == (State.PUBLISHED, 2)
+    assert outcome.receipt["rows"] | {"read": 100, "accepted": 100} == outcome.receipt["rows"]
+    assert outcome.receipt["changes"] | {"updated": 20, "unchanged": 80} == outcome.receipt["changes"]
+    assert shop.past[2].state is State.SUPERSEDED
+
+
+def test_a_correction_of_a_held_file_is_judged_as_one_full_file(shop):
+    put(shop, rows(100))
+    held = put(shop, [*rows(40), *((f"A-{n}", "x", "bad", "1") for n in range(40, 60))])
+    fix = {f"A_{n}": {"price": f"{10 + n % 7}.50"} for n in range(40, 60)}
+    outcome = shop.put(mended(shop.file(held, "corrections"), **fix), name="fix.csv")
+    assert outcome.receipt["changes"] | {"unchanged": 40, "updated": 20, "removed": 40} == outcome.receipt["changes"]
+    assert len(shop.products()) == 60
+
+
+def test_a_correction_that_names_no_upload_of_the_brand_is_refused(shop):
+    for value in ("99", "", "x", "1e3"):
+        outcome = put(shop, [("a", value)], ("sku", "_correction_of"))
+        assert [reason["code"] for reason in outcome.reasons] == ["FILE_CORRECTION"], value
+    put(shop, rows(2))
+    outcome = put(shop, [("a", "1"), ("b", "2")], ("sku", "_correction_of"))
+    assert [reason["code"] for reason in outcome.reasons] == ["FILE_CORRECTION"]
+
+
+def test_a_dry_run_of_a_correction_is_one(shop):
+    put(shop, rows(20))
+    first = put(shop, [*rows(19), ("A-19", "n", "bad", "1")])
+    outcome = shop.put(mended(shop.file(first, "corrections"), A_19={"price": "5"}), mode=Mode.TEST)
+    assert (outcome.state, outcome.receipt["would_be"]) == (State.TESTED, "published")
+    assert outcome.receipt["changes"] | {"updated": 1, "removed": 0} == outcome.receipt["changes"]
