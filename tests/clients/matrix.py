@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from clients import curl, lftp, libraries, libssh2, mounted, node, openssh, psftp, rclone, wrappers
+from clients import curl, lftp, libraries, libssh2, mounted, node, openssh, psftp, rclone, replayed, wrappers
 
 CLIENTS: tuple[type, ...] = (
     openssh.Sftp, openssh.Scp, lftp.Lftp, curl.Curl, psftp.Psftp, rclone.Rclone, libraries.Paramiko,
     wrappers.Sftpretty, libraries.Asyncssh, libssh2.Libssh2, node.NodeClient, mounted.Sshfs, wrappers.FsspecSftp,
-    wrappers.FsspecSshfs, wrappers.Jsch, libraries.Winscp,
+    wrappers.FsspecSshfs, wrappers.Jsch, replayed.Winscp, replayed.Filezilla, replayed.SshNet,
 )  # fmt: skip
 EVERY_TIME = {
     openssh.Sftp,
