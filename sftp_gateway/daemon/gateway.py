@@ -257,21 +257,16 @@ class Daemon:
 
     async def _open_listener(self, held: contextlib.AsyncExitStack) -> None:
         # Not imported where this role does not run.
-        from sftp_gateway.sftp import auth, bans  # noqa: PLC0415 - see above
+        from sftp_gateway.sftp import bans  # noqa: PLC0415 - see above
         from sftp_gateway.sftp.listener import Listener  # noqa: PLC0415 - see above
 
         assert self.doors is not None
-        lookup = auth.Lookup(
-            keys=lambda brand: brands.login_keys(self.store, brand),
-            password_hash=lambda brand: brands.password_hash(self.store, brand),
-            allowed_from=lambda brand: brands.allowed_from(self.store, brand),
-        )
         banned = await held.enter_async_context(bans.Bans(self.store))
         self._spawn("bans", banned.run())
         self.listener = Listener(
             self.settings.sftp,
             self._host_keys,
-            lookup=lookup,
+            lookup=lambda brand: brands.login(self.store, brand),
             home=self.doors,
             penalties=banned.penalties,
             sock=self.systemd.socket("sftp") or self._taken.socket("sftp", self.settings.sftp.port),
