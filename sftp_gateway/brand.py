@@ -76,6 +76,20 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """All that decides who may log in as a brand: `keys` expired ones too, `allow_from` as in the settings."""
+
+    keys: tuple[Key, ...]
+    password_hash: str | None = None
+    allow_from: str = ""
+    enabled: bool = True
+
+    def valid_keys(self, at: datetime) -> list[Key]:
+        """Give the keys that let somebody in at a moment: none that is expired, none of a disabled brand."""
+        return [key for key in self.keys if self.enabled and (key.expires_at is None or key.expires_at > at)]
+
+
+@dataclass(frozen=True, slots=True)
 class Brand:
     """A brand as the store knows it; `current_version` 0 means that nothing was published yet."""
 

@@ -35,6 +35,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
@@ -66,6 +67,9 @@ log = logs.get(__name__)
 
 DRAIN_SECONDS = 20.0
 GOODBYE_SECONDS = 10.0
+SWITCH_SECONDS = 0.0005
+"""A thread gives the interpreter back after that (Python: 5 ms). The front door's loop lets go of it at every
+sync and send; with 5 ms each of those waits for whatever the ledger or the intake is computing just then."""
 RELOADED = frozenset({"guards", "limits", "mail", "log.level", "catalog.rules"})
 """Sections and settings that SIGHUP takes over."""
 
@@ -257,21 +261,17 @@ class Daemon:
 
     async def _open_listener(self, held: contextlib.AsyncExitStack) -> None:
         # Not imported where this role does not run.
-        from sftp_gateway.sftp import auth, bans  # noqa: PLC0415 - see above
+        from sftp_gateway.sftp import bans  # noqa: PLC0415 - see above
         from sftp_gateway.sftp.listener import Listener  # noqa: PLC0415 - see above
 
         assert self.doors is not None
-        lookup = auth.Lookup(
-            keys=lambda brand: brands.login_keys(self.store, brand),
-            password_hash=lambda brand: brands.password_hash(self.store, brand),
-            allowed_from=lambda brand: brands.allowed_from(self.store, brand),
-        )
+        sys.setswitchinterval(SWITCH_SECONDS)
         banned = await held.enter_async_context(bans.Bans(self.store))
         self._spawn("bans", banned.run())
         self.listener = Listener(
             self.settings.sftp,
             self._host_keys,
-            lookup=lookup,
+            lookup=lambda brand: brands.login(self.store, brand),
             home=self.doors,
             penalties=banned.penalties,
             sock=self.systemd.socket("sftp") or self._taken.socket("sftp", self.settings.sftp.port),

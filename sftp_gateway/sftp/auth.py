@@ -8,11 +8,10 @@ fills the machine nor keeps a client with a key waiting.
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
 
 import argon2
 import asyncssh
@@ -20,8 +19,6 @@ import asyncssh
 from sftp_gateway import brand as brands
 from sftp_gateway import errors
 from sftp_gateway.sftp import algorithms, hostkeys, limits
-
-T = TypeVar("T")
 
 # OWASP's second choice (19 MiB, 2 passes): the first of RFC 9106 would take 64 MiB a try, and two run at once.
 HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -33,17 +30,49 @@ KEY_TYPES = {name for profile in algorithms.PROFILES.values() for name in profil
 COMMENT = re.compile(r"[\x00-\x1f\x7f]")
 
 
+Lookup = Callable[[str], brands.Login | None]
+"""How the listener asks the store, in a thread: all about a brand's logins, None for an unknown brand."""
+
+
 @dataclass(frozen=True, slots=True)
-class Lookup:
-    """How the listener asks the store; all are called in a thread.
+class Rules:
+    """Who may log in as a brand at the moment `at`, as the store had it then; `login` None: nobody."""
 
-    `keys` gives None for a brand that is unknown or disabled; `password_hash` None where none is set;
-    `allowed_from` the networks a brand may come from, separated by commas, empty for anywhere.
-    """
+    login: brands.Login | None
+    at: datetime
 
-    keys: Callable[[str], Sequence[brands.Key] | None]
-    password_hash: Callable[[str], str | None]
-    allowed_from: Callable[[str], str] = lambda _brand: ""
+    @property
+    def is_open(self) -> bool:
+        """Whether the brand exists and is enabled."""
+        return self.login is not None and self.login.enabled
+
+    @property
+    def keys(self) -> list[brands.Key]:
+        """The keys that let somebody in."""
+        return [] if self.login is None else self.login.valid_keys(self.at)
+
+    @property
+    def password_hash(self) -> str | None:
+        """The hash that lets somebody in; none of a brand that is disabled."""
+        return self.login.password_hash if self.login is not None and self.is_open else None
+
+    def have(self, key: asyncssh.SSHKey) -> bool:
+        """Whether this key lets somebody in."""
+        line = line_of(key)
+        return any(known.line == line for known in self.keys)
+
+    def welcome(self, address: str) -> bool:
+        """Whether the brand's allow-list, if it has one, has this address; true for unknown brands."""
+        texts = [text for text in self.login.allow_from.split(",") if text] if self.login is not None else []
+        return not texts or limits.is_in(address, limits.networks(texts, "allow_from"))
+
+    def still_accept(self, proof: "Proof", address: str) -> bool:
+        """Whether a proof that let a client in would let it in now, from this address."""
+        if not self.is_open or not self.welcome(address):
+            return False
+        if proof.method == "publickey":
+            return any(known.fingerprint == proof.fingerprint for known in self.keys)
+        return self.password_hash == proof.password_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,50 +137,22 @@ class Authenticator:
         self._hashing.shutdown(wait=False, cancel_futures=True)
         self._looking.shutdown(wait=False, cancel_futures=True)
 
-    async def key_is_good(self, brand: str, key: asyncssh.SSHKey) -> bool:
-        """Whether the brand is enabled and has this key, unexpired."""
-        line = line_of(key)
-        return any(known.line == line for known in await self._live_keys(brand) or ())
+    async def rules(self, brand: str) -> Rules:
+        """Ask the store who may log in as a brand."""
+        login = None
+        if brands.NAME.fullmatch(brand):
+            login = await asyncio.get_running_loop().run_in_executor(self._looking, self._lookup, brand)
+        return Rules(login, self._now())
 
-    async def may_come_from(self, brand: str, address: str) -> bool:
-        """Whether the brand's allow-list, if it has one, has this address; true for unknown brands."""
-        if not brands.NAME.fullmatch(brand):
-            return True
-        texts = [text for text in (await self._ask(self._lookup.allowed_from, brand)).split(",") if text]
-        return not texts or limits.is_in(address, limits.networks(texts, f"allow_from of {brand}"))
-
-    async def check_password(self, brand: str, password: str, source: str, *, welcome: bool = True) -> Proof | None:
+    async def check_password(self, rules: Rules, password: str, source: str, address: str) -> Proof | None:
         """Give the proof if the brand is enabled and this is its password, else None after the same time.
 
-        One that is not `welcome` gets None whatever the password: its hash is not even looked at.
+        One that may not come from its address gets None whatever the password: its hash is not even looked at.
         """
-        known = None
-        if await self._live_keys(brand) is not None and welcome:
-            known = await self._ask(self._lookup.password_hash, brand)
+        known = rules.password_hash if rules.welcome(address) else None
         async with self._turn(source):
             matches = await asyncio.get_running_loop().run_in_executor(self._hashing, _verify, known or DUMMY, password)
         return Proof("password", password_hash=known) if matches and known else None
-
-    async def still_valid(self, brand: str, proof: Proof, address: str) -> bool:
-        """Whether a proof that let a client in would let it in now, from this address."""
-        keys = await self._live_keys(brand)
-        if keys is None or not await self.may_come_from(brand, address):
-            return False
-        if proof.method == "publickey":
-            return any(known.fingerprint == proof.fingerprint for known in keys)
-        return await self._ask(self._lookup.password_hash, brand) == proof.password_hash
-
-    async def _live_keys(self, brand: str) -> list[brands.Key] | None:
-        if not brands.NAME.fullmatch(brand):
-            return None
-        keys = await self._ask(self._lookup.keys, brand)
-        if keys is None:
-            return None
-        now = self._now()
-        return [key for key in keys if key.expires_at is None or key.expires_at > now]
-
-    async def _ask(self, question: Callable[[str], T], brand: str) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._looking, question, brand)
 
     @contextlib.asynccontextmanager
     async def _turn(self, source: str) -> AsyncIterator[None]:

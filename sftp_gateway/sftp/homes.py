@@ -58,7 +58,7 @@ class Homes:
         self._owner = self.staging.join()
         self.owner = self._owner.token
         self.unwritten = Unwritten(self.staging)
-        self.ledger = Ledger(store, self.unwritten.put_down)
+        self.ledger = Ledger(store, self.unwritten.put_down, lambda: self.busy and self.unwritten.has_room)
         self.journal = Journal(self.staging, self.owner, self._stored)
         self.temporary = upload_name.Temporary(
             intake.temporary_prefixes, intake.temporary_suffixes, intake.temporary_patterns

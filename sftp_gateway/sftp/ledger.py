@@ -4,8 +4,9 @@ A client waits for its CLOSE, and a commit costs a sync of the disk; while one c
 other sessions have to say gathers and goes into the next. In order means: what was posted first is
 committed first, so memory and store cannot disagree about who came first.
 
-Rows that the journal holds already are *owed*: nobody waits for them, so they gather for a moment,
-and while the store does not answer they are tried again before anything that was posted later.
+Rows that the journal holds already are *owed*: nobody waits for them, so they gather for a moment, in a
+burst of files for longer, and while the store does not answer they are tried again before anything that
+was posted later.
 """
 
 import asyncio
@@ -24,8 +25,11 @@ log = logs.get(__name__)
 T = TypeVar("T")
 Operation = Callable[[Transaction], T]
 MOST = 64
-MOST_OWED = 1024
+MOST_OWED = 4096
 OWED_SECONDS = 0.05
+BURST_SECONDS = 5.0
+"""So long rows gather at most while small files come at full speed: writing them, and making their staging
+files, would take more of the machine than receiving them does. The journal has them meanwhile."""
 BACKOFF_SECONDS = 0.5
 
 
@@ -67,8 +71,15 @@ class _Owed:
 class Ledger:
     """Takes operations (plain functions of a transaction, which may be run twice) and answers when they are durable."""
 
-    def __init__(self, store: Store, put_down: Callable[[str], None] = lambda _id: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        put_down: Callable[[str], None] = lambda _id: None,
+        may_wait: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._store = store
+        self._may_wait = may_wait
+        """Whether a burst goes on that what is owed should let pass, and there is room for more of it."""
         self._put_down = put_down
         """Has the staging file of a draft there, before its row that is owed can be seen."""
         self._waiting: list[_Waiting[Any]] = []
@@ -117,10 +128,13 @@ class Ledger:
     async def _gather(self) -> None:
         """Let more rows come while nobody waits for those that are here."""
         self._urgent.clear()
-        if all(isinstance(item.do, _Owed) for item in self._waiting) and len(self._waiting) == 1:
+        until = time.monotonic() + BURST_SECONDS
+        while len(self._waiting) == 1 and isinstance(self._waiting[0].do, _Owed) and not self._urgent.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(OWED_SECONDS):
                     await self._urgent.wait()
+            if not self._may_wait() or time.monotonic() > until:
+                break
 
     def _postpone(self, batch: list[_Waiting[Any]], error: Exception) -> bool:
         """Keep what is owed while the store does not answer; gives whether something is."""

@@ -3,7 +3,7 @@
 To make a file is the dearest step of receiving a small one. While its draft is open for less than a moment
 nobody else can see its bytes; once it was closed they are in the journal, on the disk. So the staging file is
 made by whoever needs it first, at the latest by the ledger, which makes it before it commits the row: whoever
-finds the row finds the file. Used by the loop and the ledger's thread.
+finds the row finds the file. Used by the loop, which never waits here for a file, and the ledger's thread.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from sftp_gateway.store.staging import Staging
 
 SMALL_BYTES = 128 * 1024
 """Larger drafts have a file, and go into no journal: writing their bytes twice costs more than it saves."""
-MOST_BYTES = 16 * 1024 * 1024
+MOST_BYTES = 32 * 1024 * 1024
 
 
 class Unwritten:
@@ -25,6 +25,8 @@ class Unwritten:
     def __init__(self, staging: Staging) -> None:
         self._staging = staging
         self._lock = threading.Lock()
+        """For the figure alone, so held for no time: the loop must not wait for a file that is being made."""
+        self._making = threading.Lock()
         self._closed: dict[str, bytes] = {}
         self.bytes = 0
 
@@ -36,6 +38,11 @@ class Unwritten:
             self.bytes += more
             return True
 
+    @property
+    def has_room(self) -> bool:
+        """Whether so little is here that it may stay a moment longer."""
+        return self.bytes < MOST_BYTES * 3 // 4
+
     def give_back(self, size: int) -> None:
         """Give back room that was taken."""
         with self._lock:
@@ -43,12 +50,11 @@ class Unwritten:
 
     def keep(self, id_: str, data: bytes) -> None:
         """Keep the bytes of a closed draft, for which room was taken, until `put_down`."""
-        with self._lock:
-            self._closed[id_] = data
+        self._closed[id_] = data
 
     def put_down(self, id_: str) -> None:
         """Have the staging file there, if its bytes are here (blocks, shortly). DiskFull, Unavailable: they stay."""
-        with self._lock:
+        with self._making:
             data = self._closed.get(id_)
             if data is None:
                 return
@@ -57,7 +63,7 @@ class Unwritten:
             except OSError as error:
                 raise errors.Unavailable(f"the disk does not take a draft: {error.strerror or error}") from error
             del self._closed[id_]
-            self.bytes -= len(data)
+            self.give_back(len(data))
 
 
 def create(file: Path, data: bytes | bytearray) -> int:

@@ -16,6 +16,9 @@ log = logs.get(__name__)
 
 OFFERS_PER_CONNECTION = 20
 NAME_LENGTH = 64
+RULES_SECONDS = 1.0
+"""An offered key and the signed try of it right after share a look into the store; what is withdrawn meanwhile
+is noticed as for every session."""
 
 
 @dataclass(slots=True)
@@ -76,6 +79,7 @@ class Visitor(asyncssh.SSHServer):
         self._door = door
         self._connection: seams.Connection | None = None
         self._conversations: list[conversation.Conversation] = []
+        self._rules: tuple[str, float, auth.Rules] | None = None
         self._elsewhere = False
         self._channels = self._offers = self._tries = self._passwords = 0
         self._moved_bytes = self._left_bytes = 0
@@ -122,9 +126,8 @@ class Visitor(asyncssh.SSHServer):
 
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Whether the brand has this key; whether the client has, asyncssh checks by the signature."""
-        with _store_needed():
-            good = await self._door.authenticator.key_is_good(username, key)
-            welcome = await self._is_welcome(username)
+        rules = await self._rules_of(username)
+        good, welcome = rules.have(key), rules.welcome(self.address)
         if good and not welcome and not self._elsewhere:
             # Nothing will be signed, so nothing else would tell of it; once a connection is enough.
             self._elsewhere = True
@@ -149,17 +152,21 @@ class Visitor(asyncssh.SSHServer):
         if self._passwords > self._door.rules.login_tries:
             # A new request cancels the one before: without this count each would cost a hash and no try.
             raise _no_more("Too many failed logins")
-        with _store_needed():
-            welcome = await self._is_welcome(username)
-            proof = await self._door.authenticator.check_password(username, password, self.source, welcome=welcome)
+        rules = await self._rules_of(username)
+        proof = await self._door.authenticator.check_password(rules, password, self.source, self.address)
         if proof is None:
+            welcome = rules.welcome(self.address)
             self._failed(username, "password", None, reason="not_accepted" if welcome else "source_not_allowed")
             return False
         self.brand, self.proof = username, proof
         return True
 
-    async def _is_welcome(self, username: str) -> bool:
-        return await self._door.authenticator.may_come_from(username, self.address)
+    async def _rules_of(self, username: str) -> auth.Rules:
+        now = self._door.clock()
+        if self._rules is None or self._rules[0] != username or now - self._rules[1] > RULES_SECONDS:
+            with _store_needed():
+                self._rules = (username, now, await self._door.authenticator.rules(username))
+        return self._rules[2]
 
     def _failed(self, username: str, method: str, fingerprint: str | None, reason: str = "not_accepted") -> None:
         self._tries += 1
@@ -193,6 +200,7 @@ class Visitor(asyncssh.SSHServer):
             self._door.inside.add(self)
             self.last_moved_at = self._door.clock()
         self._door.counts.logins += 1
+        self._rules = None
         log.info(
             "login.accepted",
             brand=self.brand,

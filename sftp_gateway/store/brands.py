@@ -7,17 +7,23 @@ from typing import Any
 import sqlalchemy as sa
 
 from sftp_gateway import errors
-from sftp_gateway.brand import NAME, Brand, BrandSettings, Key
+from sftp_gateway.brand import NAME, Brand, BrandSettings, Key, Login
 from sftp_gateway.store import journal, queue, tables
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.erasing import erase
 
 __all__ = [
-    "add_key", "all_brands", "allowed_from", "create", "ends_with_newline", "erase", "get", "keys", "login_keys", "password_hash",
+    "add_key", "all_brands", "create", "ends_with_newline", "erase", "get", "keys", "login", "password_hash",
     "remove_key", "save_settings", "set_enabled", "set_password_hash",
 ]  # fmt: skip
 
 _brands, _keys, _homes = tables.brand, tables.brand_key, tables.home
+_LOGIN = (
+    sa.select(_brands.c.enabled, _brands.c.password_hash, _brands.c.settings, _keys)
+    .select_from(_brands.outerjoin(_keys, _keys.c.brand == _brands.c.name))
+    .where(_brands.c.name == sa.bindparam("wanted"))
+    .order_by(_keys.c.added_at)
+)
 
 
 def create(store: Store, name: str, settings: BrandSettings | None = None) -> Brand:
@@ -96,7 +102,7 @@ def keys(store: Store, brand: str) -> list[Key]:
     """List the public keys of a brand, oldest first, expired ones too; empty for an unknown brand."""
     with store.read() as conn:
         rows = conn.execute(sa.select(_keys).where(_keys.c.brand == brand).order_by(_keys.c.added_at)).all()
-    return [Key(row.fingerprint, row.line, row.label, row.added_at, row.expires_at) for row in rows]
+    return [_key_of(row) for row in rows]
 
 
 def set_password_hash(store: Store, brand: str, password_hash: str | None, by: str = "gateway") -> None:
@@ -114,20 +120,19 @@ def password_hash(store: Store, brand: str) -> str | None:
         return conn.execute(query).scalar()
 
 
-def login_keys(store: Store, brand: str) -> list[Key] | None:
-    """Give the public keys that let a brand in now; None for unknown and disabled brands."""
+def login(store: Store, brand: str) -> Login | None:
+    """Give all that decides who may log in as a brand, in one look; None for an unknown brand."""
     with store.read() as conn:
-        if not conn.execute(sa.select(_brands.c.enabled).where(_brands.c.name == brand)).scalar():
-            return None
-    now = store.now()
-    return [key for key in keys(store, brand) if key.expires_at is None or key.expires_at > now]
-
-
-def allowed_from(store: Store, brand: str) -> str:
-    """Give the networks a brand may log in from, separated by commas; empty: from anywhere, or unknown."""
-    query = sa.select(_brands.c.settings).where(_brands.c.name == brand)
-    with store.read() as conn:
-        return str((conn.execute(query).scalar() or {}).get("allow_from", ""))
+        rows = conn.execute(_LOGIN, {"wanted": brand}).all()
+    if not rows:
+        return None
+    first = rows[0]
+    return Login(
+        tuple(_key_of(row) for row in rows if row.fingerprint is not None),
+        first.password_hash,
+        str(first.settings.get("allow_from", "")),
+        first.enabled,
+    )
 
 
 def ends_with_newline(store: Store, brand: str) -> bool:
@@ -150,6 +155,10 @@ def _stored(settings: BrandSettings) -> dict[str, Any]:
     """Keep only what differs from the defaults, so that a better default reaches every brand."""
     default = dataclasses.asdict(BrandSettings())
     return {name: value for name, value in dataclasses.asdict(settings).items() if value != default[name]}
+
+
+def _key_of(row: Any) -> Key:
+    return Key(row.fingerprint, row.line, row.label, row.added_at, row.expires_at)
 
 
 def _of(row: Any) -> Brand:

@@ -140,9 +140,6 @@ async def running(root: Path, scratch: Path, algorithms: str = "default") -> Asy
         retention=settings.Retention(),
         wake=lambda: [wake() for wake in woken],
     )
-    lookup = auth.Lookup(
-        keys=lambda name: brands.login_keys(store, name), password_hash=lambda name: brands.password_hash(store, name)
-    )
     door = listener.Listener(
         settings.Sftp(host="127.0.0.1", port=0, algorithms=algorithms),
         # Old clients know no ed25519 key: the operator who lets them in gives them an RSA one beside it.
@@ -151,7 +148,7 @@ async def running(root: Path, scratch: Path, algorithms: str = "default") -> Asy
             root / "keys",
             algorithms,
         ),
-        lookup=lookup,
+        lookup=lambda name: brands.login(store, name),
         home=doors,
     )
     part = claim.Intake(store, kept, rules, told=doors.learn, wake_worker=lambda: None)

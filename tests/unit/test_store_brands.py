@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sftp_gateway.blobs import Area
-from sftp_gateway.brand import BrandSettings, Key
+from sftp_gateway.brand import BrandSettings, Key, Login
 from sftp_gateway.errors import NotFound, Refused, WrongState
 from sftp_gateway.store import brands, erasing, homes, tables, tokens, uploads
 from sftp_gateway.store.files import NewFile, replace
@@ -55,11 +55,14 @@ def test_keys_are_listed_and_only_valid_ones_let_in(store, clock):
     brands.add_key(store, "acme", key(clock))
     brands.add_key(store, "acme", key(clock, "SHA256:old", clock() + timedelta(seconds=60)))
     assert [k.fingerprint for k in brands.keys(store, "acme")] == ["SHA256:abc", "SHA256:old"]
-    assert len(brands.login_keys(store, "acme")) == 2
+    assert [k.fingerprint for k in brands.login(store, "acme").keys] == ["SHA256:abc", "SHA256:old"]
+    assert len(brands.login(store, "acme").valid_keys(clock())) == 2
     clock.jump(61)
-    assert [k.fingerprint for k in brands.login_keys(store, "acme")] == ["SHA256:abc"]
+    assert [k.fingerprint for k in brands.login(store, "acme").valid_keys(clock())] == ["SHA256:abc"]
     brands.remove_key(store, "acme", "SHA256:abc")
-    assert brands.login_keys(store, "acme") == []
+    assert brands.login(store, "acme").valid_keys(clock()) == []
+    brands.remove_key(store, "acme", "SHA256:old")
+    assert brands.login(store, "acme") == Login(keys=())
     with pytest.raises(NotFound):
         brands.remove_key(store, "acme", "SHA256:abc")
 
@@ -69,10 +72,13 @@ def test_a_disabled_or_unknown_brand_has_nothing_to_log_in_with(store, clock):
     brands.add_key(store, "acme", key(clock))
     brands.set_password_hash(store, "acme", "$argon2id$x")
     assert brands.password_hash(store, "acme") == "$argon2id$x"
+    brands.save_settings(store, "acme", BrandSettings(allow_from="192.0.2.0/24"))
+    assert brands.login(store, "acme") == Login((key(clock),), "$argon2id$x", "192.0.2.0/24")
     brands.set_enabled(store, "acme", False)
-    assert brands.login_keys(store, "acme") is None
+    assert not brands.login(store, "acme").enabled
+    assert brands.login(store, "acme").valid_keys(clock()) == []
     assert brands.password_hash(store, "acme") is None
-    assert brands.login_keys(store, "nobody") is None
+    assert brands.login(store, "nobody") is None
     assert brands.password_hash(store, "nobody") is None
     assert brands.keys(store, "acme") != []
 

@@ -1,4 +1,5 @@
 import os
+import threading
 
 import pytest
 
@@ -69,6 +70,31 @@ def test_the_room_of_a_closed_draft_is_free_when_its_file_is_there(draft, memory
     memory.put_down("d")
     memory.put_down("d")
     assert staging.file("d").read_bytes() == b"abc" and memory.bytes == 0
+
+
+def test_nobody_waits_for_a_file_that_is_being_made(draft, memory, monkeypatch):
+    """To make a file may take milliseconds, and whoever takes room is the event loop."""
+    draft.write(0, b"abc")
+    memory.keep("d", draft.take())
+    making, go_on, real = threading.Event(), threading.Event(), os.pwrite
+
+    def slow(*args):
+        making.set()
+        assert go_on.wait(10)
+        return real(*args)
+
+    monkeypatch.setattr(os, "pwrite", slow)
+    ledger = threading.Thread(target=memory.put_down, args=["d"])
+    ledger.start()
+    assert making.wait(10)
+    loop = threading.Thread(target=lambda: (memory.takes(5), memory.keep("e", b"12345"), memory.give_back(0)))
+    loop.start()
+    loop.join(5)
+    waited = loop.is_alive()
+    go_on.set()
+    for thread in (loop, ledger):
+        thread.join()
+    assert not waited and memory.bytes == 5
 
 
 def test_bytes_that_a_full_disk_does_not_take_are_kept_and_leave_no_half_file(draft, memory, staging, monkeypatch):

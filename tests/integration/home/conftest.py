@@ -15,7 +15,7 @@ import structlog
 
 from sftp_gateway import blobs, settings
 from sftp_gateway.blobs import Files
-from sftp_gateway.brand import BrandSettings
+from sftp_gateway.brand import BrandSettings, Login
 from sftp_gateway.intake import claim
 from sftp_gateway.sftp import auth, home, hostkeys, listener
 from sftp_gateway.store import brands, database, drafts, files, uploads
@@ -187,7 +187,7 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
             house.front = listener.Listener(
                 settings.Sftp(host=LOOPBACK, port=0, **(front or {})),
                 host_keys,
-                lookup=auth.Lookup(keys={"acme": [known], "bolt": [known]}.get, password_hash={}.get),
+                lookup=dict.fromkeys(("acme", "bolt"), Login((known,))).get,
                 home=house.doors,
             )
             await mine.enter_async_context(house.front)

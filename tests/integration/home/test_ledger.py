@@ -3,7 +3,10 @@ import asyncio
 import pytest
 
 from sftp_gateway.intake.sources import unshare
-from sftp_gateway.sftp.ledger import Ledger
+from sftp_gateway.sftp import ledger as ledgers
+from sftp_gateway.sftp.ledger import OWED_SECONDS, Ledger
+from sftp_gateway.store import drafts
+from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.store.staging import Staging
 
 
@@ -14,6 +17,33 @@ async def test_what_gathers_during_a_commit_shares_the_next_one_in_order(house):
     await asyncio.gather(first, *(ledger.post(lambda tx, n=n: done.append(n)) for n in range(1, 50)))
     assert done == list(range(50))
     assert ledger.commits <= 3 and ledger.operations == 50
+
+
+def owed(house, number):
+    at, id_ = house.store.now(), house.doors.homes.staging.new_id()
+    path = f"inbox/{number}.csv"
+    return Entry(id_, "acme", path, path, Place.CLOSED, 3, at, at, at, sha256="00")
+
+
+async def test_rows_let_a_burst_pass_unless_somebody_waits_for_what_came_after(house):
+    burst = [True]
+    ledger = Ledger(house.store, may_wait=lambda: burst[0])
+    ledger.owe("j", 1, owed(house, 1))
+    # Many times the moment that rows gather for when there is no burst.
+    await asyncio.wait([ledger._writer], timeout=OWED_SECONDS * 6)
+    assert ledger.commits == 0 and not house.rows()
+    number = await ledger.post(lambda tx: drafts.journaled(tx.conn, "j"))
+    assert number == 1 and [row.path for row in house.rows()] == ["inbox/1.csv"]
+    ledger.owe("j", 2, owed(house, 2))
+    burst[0] = False
+    await house.until(lambda: len(house.rows()) == 2)
+
+
+async def test_a_burst_that_does_not_end_is_written_down_nevertheless(house, monkeypatch):
+    monkeypatch.setattr(ledgers, "BURST_SECONDS", 0.2)
+    ledger = Ledger(house.store, may_wait=lambda: True)
+    ledger.owe("j", 1, owed(house, 1))
+    await house.until(lambda: len(house.rows()) == 1)
 
 
 async def test_one_operation_that_fails_fails_alone(house):

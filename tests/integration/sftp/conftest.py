@@ -13,7 +13,7 @@ import asyncssh
 import pytest
 import structlog
 
-from sftp_gateway import settings
+from sftp_gateway import brand, settings
 from sftp_gateway.sftp import auth, hostkeys, listener, session
 
 LOOPBACK = "127.0.0.1"
@@ -53,11 +53,19 @@ class Brands:
     keys: dict[str, list[Any]] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
     networks: dict[str, str] = field(default_factory=dict)
+    disabled: set[str] = field(default_factory=set)
+    looks: int = 0
+    """How often the store was asked."""
 
     def lookup(self) -> auth.Lookup:
-        return auth.Lookup(
-            keys=self.keys.get, password_hash=self.hashes.get, allowed_from=lambda name: self.networks.get(name, "")
-        )
+        def look(name: str) -> brand.Login | None:
+            self.looks += 1
+            if name not in self.keys:
+                return None
+            networks, enabled = self.networks.get(name, ""), name not in self.disabled
+            return brand.Login(tuple(self.keys[name]), self.hashes.get(name), networks, enabled)
+
+        return look
 
 
 @dataclass

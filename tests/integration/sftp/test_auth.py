@@ -10,7 +10,7 @@ import time
 import asyncssh
 import pytest
 
-from sftp_gateway import errors
+from sftp_gateway import brand, errors
 from sftp_gateway.sftp import auth
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -33,6 +33,46 @@ async def test_a_key_and_a_password_open_the_door(front):
     by_key, by_pass = door.sessions
     assert (by_key.method, by_key.key_fingerprint) == ("publickey", door.key.get_fingerprint())
     assert (by_pass.method, by_pass.key_fingerprint) == ("password", None)
+
+
+async def test_a_login_asks_the_store_once(front):
+    door = await front()
+    await enter(door.connect())
+    assert door.brands.looks == 1
+    await enter(by_password(door))
+    assert door.brands.looks == 2
+
+
+async def test_what_the_store_said_is_good_for_a_second(front):
+    """A client that takes its time between two tries is judged by the rules as they are then."""
+    moment = [1000.0]
+    door = await front(parts={"clock": lambda: moment[0]})
+
+    class Slow(asyncssh.SSHClient):
+        tries = 0
+
+        def password_auth_requested(self):
+            self.tries += 1
+            if self.tries == 2:
+                moment[0] += 1.5
+                door.brands.hashes["acme"] = auth.hash_password("another")
+            return ["wrong", "another"][self.tries - 1]
+
+    await enter(door.connect(client_keys=None, client_factory=Slow))
+    assert door.brands.looks == 2
+
+
+async def test_many_sessions_of_a_brand_are_looked_after_with_one_look(front):
+    moment = [1000.0]
+    door = await front(parts={"clock": lambda: moment[0]})
+    connections = [await door.connect() for _ in range(5)]
+    door.brands.looks = 0
+    moment[0] += 3
+    await door.listener.watch_once()
+    assert door.brands.looks == 1
+    for connection in connections:
+        connection.abort()
+        await connection.wait_closed()
 
 
 async def test_two_keys_overlap_until_one_expires(front):
@@ -67,7 +107,7 @@ async def test_whoever_is_not_known_gets_the_same_answer(front, name):
 
 async def test_a_disabled_brand_is_an_unknown_one(front):
     door = await front()
-    door.brands.keys["acme"] = None
+    door.brands.disabled.add("acme")
     for connecting in (door.connect(), by_password(door)):
         with pytest.raises((asyncssh.PermissionDenied, asyncssh.ConnectionLost, OSError)):
             await enter(connecting)
@@ -75,13 +115,14 @@ async def test_a_disabled_brand_is_an_unknown_one(front):
 
 async def test_an_unknown_brand_costs_as_much_time_as_a_wrong_password(password_hash):
     """Interleaved, medians: what differs is less than half of one hash."""
-    people = auth.Lookup(keys=lambda name: [] if name == "acme" else None, password_hash=lambda _: password_hash)
-    checker = auth.Authenticator(people, now=lambda: NOW)
+    people = {"acme": brand.Login((), password_hash)}
+    checker = auth.Authenticator(people.get, now=lambda: NOW)
     spent = {"acme": [], "globex": []}
     for _ in range(9):
         for name, seconds in spent.items():
             started = time.perf_counter()
-            assert await checker.check_password(name, "wrong", "192.0.2.1") is None
+            rules = await checker.rules(name)
+            assert await checker.check_password(rules, "wrong", "192.0.2.1", "192.0.2.1") is None
             seconds.append(time.perf_counter() - started)
     checker.close()
     known, unknown = (statistics.median(spent[name]) for name in ("acme", "globex"))
@@ -214,7 +255,7 @@ async def test_while_the_store_is_away_nobody_is_blamed(front):
     def away(_brand):
         raise errors.StoreUnreachable("the database does not answer")
 
-    door.listener._door.authenticator._lookup = auth.Lookup(keys=away, password_hash=away)
+    door.listener._door.authenticator._lookup = away
     for connecting in (door.connect(), by_password(door)):
         with pytest.raises(asyncssh.DisconnectError, match="cannot check logins right now"):
             await enter(connecting)

@@ -309,7 +309,7 @@ async def test_a_taken_port_is_named(tmp_path):
         part = listener.Listener(
             settings.Sftp(host="127.0.0.1", port=port),
             hostkeys.load([], tmp_path),
-            lookup=auth.Lookup(keys=lambda _: None, password_hash=lambda _: None),
+            lookup=lambda _: None,
             home=lambda chan, who: asyncssh.SFTPServer(chan),
         )
         with pytest.raises(errors.Unavailable, match=f"127.0.0.1 port {port}"):
