@@ -161,7 +161,7 @@ def serve(control: socket.socket, preload: list[str]) -> None:
 class _NoPandas(importlib.abc.MetaPathFinder):
     """Says that there is no pandas while Arrow asks: for its first array it would import it, 0.2 s and 40 MiB for nothing.
 
-    A child that reads a workbook imports pandas itself, and hands no frame of it to Arrow.
+    No child needs it: only `inspect` does, in a process of its own.
     """
 
     def find_spec(self, fullname: str, *_: object) -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from sftp_gateway import settings
@@ -35,11 +36,18 @@ def crew():
     sys.path.remove(str(HERE))
 
 
-def test_only_a_child_that_reads_a_workbook_has_pandas():
+def test_a_child_reads_a_workbook_without_pandas(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["sku", "name"])
+    book.active.append(["A", "a"])
+    book.save(tmp_path / "catalog.xlsx")
     sys.path.insert(0, str(HERE))
     try:
         with contextlib.closing(Crew(Bounds(400 << 20, 10.0), preload=(*PRELOAD, "standin"))) as crew:
-            assert crew.run(Task("standin:loaded", (), asks=False), small=True) == (False, True, "a")
+            assert crew.run(Task("standin:read_sheet", (tmp_path / "catalog.xlsx",), asks=False), small=True) == (
+                ["A"],
+                False,
+            )
     finally:
         sys.path.remove(str(HERE))
 

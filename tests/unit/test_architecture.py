@@ -33,7 +33,7 @@ LIBRARIES = {
     "duckdb": ("catalog",),
     "pyarrow": ("catalog",),
     "numpy": ("catalog",),
-    "pandas": ("catalog.read.sheet", "catalog.inspect"),
+    "pandas": ("catalog.inspect",),
     "sqlalchemy": ("store",),
     "alembic": ("store",),
     "starlette": ("web",),

@@ -65,7 +65,8 @@ def resolve(text: Text, start: int, *, distrust: bool = False) -> Found | None:
 def _damaged(text: Text, start: int, line: tuple[int, int], whole: int | None) -> Found | None:
     """Read a record that is not strict. `whole`: where its strict reading, of a wrong width, ends."""
     end, stop = line
-    if (cells := readings(text.data[start:end], text.dialect, text.width)) is not None:
+    of_line = _literal if text.dialect.literal else readings
+    if (cells := of_line(text.data[start:end], text.dialect, text.width)) is not None:
         return Found(end, stop, "ROW_QUOTE_REPAIRED", "", cells)
     if text.data.count(text.dialect.quote.encode(), start, end) % 2 == 0:
         return Found(end, stop, "ROW_QUOTE", _why(text.data[start:end], text.dialect))
@@ -171,6 +172,14 @@ def readings(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] |
         if found:
             break
     return found.pop() if len(found) == 1 else None
+
+
+def _literal(line: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
+    """Give the cells of a line whose sender quotes nothing; but one that is quoted as it should be comes without."""
+    cells = line.split(dialect.delimiter.encode())
+    if len(cells) != width:
+        return None
+    return tuple((dialect.cells(cell) or [cell])[0] for cell in cells)
 
 
 def lenient(record: bytes, dialect: Dialect) -> list[bytes] | None:

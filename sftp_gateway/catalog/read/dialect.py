@@ -12,12 +12,14 @@ QUOTES = ('"', "'")
 class Dialect:
     """Delimiter and quote, one ASCII character each; an empty quote: cells are never quoted.
 
-    `padded`: one space after each delimiter belongs to it.
+    `padded`: one space after each delimiter belongs to it. `literal`: the sender quotes nothing, so that a
+    quote which stands where none may is part of its cell.
     """
 
     delimiter: str
     quote: str = '"'
     padded: bool = False
+    literal: bool = False
 
     @cached_property
     def delimiter_byte(self) -> int:

@@ -28,6 +28,8 @@ _BOMS = (  # UTF-32 first: its little-endian BOM begins with that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_FEW_LETTERS = 100
+"""With fewer bytes beyond ASCII an encoding is told wrongly now and then."""
 _BAD = "\udcff"
 _BYTE = np.dtype("u1")
 
@@ -131,10 +133,13 @@ def _pinned(name: str) -> str:
 
 
 def _guess(survey: _Survey) -> tuple[str, int, tuple[Finding, ...]]:
-    name = detector.guess(survey.strange or survey.head)
+    text = survey.strange or survey.head
+    name = detector.guess(text)
+    letters = sum(byte > 0x7F for byte in text)
+    few = f", a guess from only {letters} letters: see whether they are right" * (letters < _FEW_LETTERS)
     finding = Finding(
         "FILE_ENCODING_GUESSED",
-        f"The file is not UTF-8; it was read as {name}.",
+        f"The file is not UTF-8; it was read as {name}{few}.",
         f"Send UTF-8, or set `encoding = {name}` for this brand.",
     )
     return name, 0, (finding,)

@@ -2,6 +2,8 @@
 
 import re
 
+from sftp_gateway.catalog.read import plain
+
 _REFERENCE = re.compile(rb"""\sr\s*+=\s*+["']([A-Za-z]*+)(\d*+)""")
 """Where a row or cell says it stands, in any spelling: the library that opens workbooks takes them all."""
 _TAG = rb"<(?:[\w.-]+:)?"
@@ -46,14 +48,23 @@ class Xlsx:
     def see(self, text: bytes) -> bytes:
         """Look at more of the part; gives what must come again with what follows."""
         cut = text.rfind(b">") + 1
-        found = _REFERENCE.findall(text, 0, cut)
+        reach = plain.reach(text[:cut])
+        if reach is None:
+            self._see_any(text[:cut])
+        else:
+            self._row, self._column = max(self._row, reach[0]), max(self._column, reach[1])
+        if text.find(b"uniqueCount", 0, cut) >= 0:
+            self.texts = max([self.texts, *map(int, _TEXTS.findall(text, 0, cut))])
+        return text[cut:][-65536:]
+
+    def _see_any(self, text: bytes) -> None:
+        """Look at references in any spelling, and at what has none."""
+        found = _REFERENCE.findall(text)
         if found:
             self._row = max(self._row, *(int(row[:19] or 0) for row in {row for _, row in found}))
             self._column = max(self._column, *(_column(letters[:9]) for letters in {letters for letters, _ in found}))
-        if sum(text.count(begin, 0, cut) for begin in _BEGINS) != len(found):
-            self._count_bare(text[:cut])
-        self.texts = max([self.texts, *map(int, _TEXTS.findall(text, 0, cut))])
-        return text[cut:][-65536:]
+        if sum(map(text.count, _BEGINS)) != len(found):
+            self._count_bare(text)
 
     def _count_bare(self, text: bytes) -> None:
         """Count the rows, and the longest run of cells, that do not say where they stand."""

@@ -31,7 +31,7 @@ BY_POSITION = re.compile(r"#[1-9]\d{0,3}")
 """A column by its number, where a brand's files have no header."""
 _UNIT = re.compile(r"\(?\s*(kg|g|lb|lbs|oz|mm|cm|m|in|inch|inches|ft|ml|l)\s*\)?", re.IGNORECASE)
 _BODY_ROWS = 60
-_MORE_ROWS = 2
+_MORE_ROWS = 4
 """How many records a header may have beside its first."""
 
 
@@ -80,9 +80,10 @@ def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
         ):
             last = first + more
             break
-    if last == first and first > 0 and _names_groups(rows[first - 1], rows[first]):
-        top = first - 1
-    names = _joined([_texts(rows[place]) for place in range(top, last + 1)], hints)
+    names = _names(rows, top, last, hints)
+    while top > 0 and last - top < _MORE_ROWS and _names_groups(rows[top - 1], names):
+        top -= 1
+        names = _names(rows, top, last, hints)
     return Heading(top, last, names, sum(is_known(name, hints) for name in names if name.strip()), above)
 
 
@@ -233,11 +234,15 @@ def _goes_on(rows: Rows, place: int, start: int, width: int) -> bool:
     return contrasts(cells, _body(rows, start, width), least=1 if not cells[0].strip() else 2)
 
 
-def _names_groups(above: Cells, header: Cells) -> bool:
+def _names(rows: Rows, top: int, last: int, hints: Hints) -> tuple[str, ...]:
+    return _joined([_texts(rows[place]) for place in range(top, last + 1)], hints)
+
+
+def _names_groups(above: Cells, header: Sequence[str]) -> bool:
     """Whether a record over the header names groups of columns, and the header needs them to be told apart."""
     if len(above) != len(header) or _filled(above) < 2 or _has_digit(above):
         return False
-    names = [cell.strip().lower() for cell in header]
+    names = [name.strip().lower() for name in header]
     needs = [place for place, name in enumerate(names) if not name or names.count(name) > 1]
     return any(above[place].strip() for place in needs)
 

@@ -1,6 +1,7 @@
 """A row with the wrong number of cells, where one reading only gives the header's columns: read so, and said."""
 
 import functools
+from collections.abc import Sequence
 
 from sftp_gateway.catalog.read.dialect import DELIMITERS, Dialect
 
@@ -17,12 +18,22 @@ def mend(record: bytes, dialect: Dialect, width: int, spare: int) -> tuple[tuple
     cells = dialect.cells(record)
     if cells is None:
         return _otherwise(record, dialect, width)
+    if (inner := unwrapped(cells, dialect, width)) is not None:
+        return inner, "The row stands in quotes as a whole; they were taken away."
     if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
         return tuple(cells[:width]), f"The row ends with {_delimiters(len(cells) - width)} too many; left out."
     if width - spare <= len(cells) < width:
         added = width - len(cells)
         return (*cells, *[b""] * added), f"The row ends {_delimiters(added)} early, in columns without a name."
     return _otherwise(record, dialect, width)
+
+
+def unwrapped(cells: Sequence[bytes], dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
+    """Give the cells of a record that stands in quotes as a whole, None if it does not."""
+    if len(cells) != 1 or width < _LEAST_COLUMNS:
+        return None
+    inner = dialect.cells(cells[0]) or ()
+    return tuple(inner) if len(inner) == width else None
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import biff, delimited, encoding, jsonfile, parquet, unpack
+from sftp_gateway.catalog.read import biff, delimited, encoding, jsonfile, parquet, sheet, unpack
 from sftp_gateway.catalog.read.source import Hints, Source
 from sftp_gateway.catalog.read.unpack import Packed
 
@@ -34,7 +34,7 @@ def open_source(path: Path, hints: Hints) -> Source:
         raise unpack.too_large(hints)
     workbook = _workbook(path, head, hints)
     if workbook:
-        return _open_sheet(path, workbook, hints)
+        return sheet.open_sheet(path, workbook, hints)
     if head.startswith(parquet.MAGIC):
         return parquet.open_parquet(path, hints)
     packed = unpack.find(path, head, hints)
@@ -99,7 +99,7 @@ def _inside(packed: Packed, head: bytes, hints: Hints) -> Source:
     kind = _workbook(path, head, hints)
     source: Source
     if kind:
-        source = _open_sheet(path, kind, hints)
+        source = sheet.open_sheet(path, kind, hints)
     elif head.startswith(parquet.MAGIC):
         source = opened = parquet.open_parquet(path, hints)
         opened.kept = copy
@@ -109,10 +109,3 @@ def _inside(packed: Packed, head: bytes, hints: Hints) -> Source:
         )
     source.format = replace(source.format, compression=packed.compression)
     return source
-
-
-def _open_sheet(path: Path, kind: str, hints: Hints) -> Source:
-    # Here and not above: pandas takes 0.2 s to import, which children that read no workbook do without.
-    from sftp_gateway.catalog.read import sheet  # noqa: PLC0415 - see above
-
-    return sheet.open_sheet(path, kind, hints)

@@ -194,6 +194,7 @@ def _strange(text: Text, starts: Positions, ends: Positions, inner: Positions) -
         if (
             end - start > bounds.QUOTE_BYTES
             or lines >= bounds.QUOTE_LINES
+            or text.dialect.literal
             or (lines > 1 and text.width > 3 and _rows_by_themselves(text, start, end))
         ):
             yield int(index)

@@ -1,21 +1,25 @@
-"""XLSX, XLS and ODS as a `Source`, through pandas and calamine: every cell as the text that a person sees, nothing guessed."""
+"""XLSX, XLS and ODS as a `Source`, through calamine: every cell as the text that a person sees, nothing guessed."""
 
+import itertools
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
 import python_calamine
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, heading, table, texts, unpack, workbook
+from sftp_gateway.catalog.read import grid, table, texts, unpack, workbook
+from sftp_gateway.catalog.read.grid import Filled, Grid
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 
 _BLOCK_ROWS = 16384
-_SAMPLE_ROWS = 200
+_READ_ROWS = 4096
+"""Turned into columns at a time, while their cells are still in the processor's cache."""
 _UNREADABLE = (
     python_calamine.CalamineError,
     zipfile.BadZipFile,
@@ -38,26 +42,30 @@ class SheetSource:
     findings: tuple[Finding, ...]
     correction_of: bool
     tally: Tally
-    frame: pd.DataFrame
+    columns: Sequence[pa.Array]
+    """The sender's columns, from the sheet's first row on."""
     first: int
     header: list[tuple[str, ...]]
     titles: int
+    other: Filled
+    """Which rows belong to other tables."""
+    end: int
+    """Behind the last row that does not."""
+    late: tuple[Finding, ...] = ()
     line_end: str = "\n"
     bom: bytes = b""
 
     def blocks(self) -> Iterator[Block]:
         """Read the rows under the header."""
         size = self.tally.total_bytes
-        self.tally = Tally(total_bytes=size, readable_bytes=size, skipped=self.titles)
-        body = self.frame.iloc[self.first - 1 :, : len(self.headers)]
-        for start in range(0, len(body), _BLOCK_ROWS):
-            part = body.iloc[start : start + _BLOCK_ROWS]
-            columns = [
-                pa.array([texts.of(value) for value in part.iloc[:, place]], pa.string())
-                for place in range(part.shape[1])
-            ]
-            final = start + _BLOCK_ROWS >= len(body)
-            yield table.block(columns, self.first + start, self.tally, self.header, final=final)
+        self.tally = Tally(total_bytes=size, readable_bytes=size, skipped=self.titles, late=list(self.late))
+        end = self.end
+        self.tally.skipped += int(self.other[end:].sum())
+        for start in range(self.first - 1, end, _BLOCK_ROWS):
+            rows = slice(start, min(start + _BLOCK_ROWS, end))
+            columns = [column[rows] for column in self.columns]
+            final = rows.stop == end
+            yield table.block(columns, start + 1, self.tally, self.header, final=final, other=self.other[rows])
         if not self.tally.readable:
             raise errors.Refused("FILE_EMPTY", "The sheet has a header but no rows.", "Send a file with products.")
 
@@ -66,37 +74,55 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     """Open a workbook (`kind` xlsx, xls or ods): its first sheet that is not empty, or the one the brand names."""
     workbook.check(path, kind, hints)
     try:
-        # Opened here: pandas does not close what it opened when its reader panics.
-        with path.open("rb") as file, pd.ExcelFile(file, engine="calamine") as book:
-            name, frame = _sheet(book, hints)
+        with python_calamine.load_workbook(path) as book:
+            name, whole = _sheet(book, hints)
     except _UNREADABLE as error:
         raise unpack.damaged(kind.upper(), error) from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # of no module that could be imported; no Exception, either
             raise
         raise unpack.damaged(kind.upper(), ValueError(str(error))) from error
-    sample = frame.iloc[:_SAMPLE_ROWS].to_numpy()
-    rows = [[texts.of(value)[: bounds.RECORD_BYTES].encode() for value in row] for row in sample]
-    head = heading.find(rows, hints, whole=True)
-    headers = head.names[: _width(frame, max(head.last, 0))]
-    titles = sum(any(cell.strip() for cell in row) for row in rows[: head.first])
-    findings = head.said(f"{titles} rows above the header were skipped." if titles else "")
+    every = grid.bands(whole, hints)
+    band = max(every, key=grid.Band.rank)
+    head = band.head
+    other, below = grid.others_below(band.grid, head)
+    left, right, headers = band.columns(other)
+    titles = int(band.grid.filled[: max(head.first, 0)].any(axis=1).sum())
+    said = f"{titles} rows above the header were skipped." if titles else ""
     return SheetSource(
         format=Format(kind, sheet=name),
         headers=headers,
         header_raw=b"",
-        findings=findings,
+        findings=(*head.said(said), *(_beside(one) for one in every if one is not band)),
         correction_of="_correction_of" in (header.strip() for header in headers),
         tally=Tally(total_bytes=path.stat().st_size),
-        frame=frame,
+        columns=band.grid.columns[left:right],
         first=head.last + 2,
-        header=[tuple(cell.decode() for cell in rows[place]) for place in range(head.first, head.last + 1)],
+        header=[tuple(band.grid.cells(place, left, right)) for place in range(head.first, head.last + 1)],
         titles=titles,
+        other=other,
+        end=_end(other, np.any(band.grid.filled, axis=1)),
+        late=tuple(Finding("FILE_FOOTER", _below(row, names)) for row, names in below),
     )
 
 
-def _sheet(book: pd.ExcelFile, hints: Hints) -> tuple[str, pd.DataFrame]:
-    names = [str(name) for name in book.sheet_names]
+def _below(row: int, names: str) -> str:
+    return f"Another table, from row {row + 1} on ({names[:80]}), was skipped."
+
+
+def _beside(band: grid.Band) -> Finding:
+    names = ", ".join(name for name in band.head.names if name.strip())
+    return Finding("FILE_PREAMBLE", f"Another table, beside the one that was read ({names[:80]}), was skipped.")
+
+
+def _end(other: Filled, filled: Filled) -> int:
+    """Where the rows end behind which there are only other tables."""
+    ours = np.flatnonzero(filled & ~other)
+    return int(ours[-1]) + 1 if other.any() and len(ours) else len(other)
+
+
+def _sheet(book: python_calamine.CalamineWorkbook, hints: Hints) -> tuple[str, Grid]:
+    names = book.sheet_names
     if hints.sheet and hints.sheet not in names:
         raise errors.Refused(
             "FILE_FORMAT",
@@ -104,15 +130,21 @@ def _sheet(book: pd.ExcelFile, hints: Hints) -> tuple[str, pd.DataFrame]:
             "Name the sheet so, or change the setting `sheet` of this brand.",
         )
     for name in [hints.sheet] if hints.sheet else names:
-        frame = pd.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
-        if frame.size and any(texts.of(value).strip() for value in frame.to_numpy().ravel()[:100_000]):
-            return name, frame
+        whole = _texts(book.get_sheet_by_name(name))
+        if whole.filled.any():
+            return name, whole
     raise errors.Refused("FILE_EMPTY", "No sheet of the workbook has a filled cell.", "Send a sheet with products.")
 
 
-def _width(frame: pd.DataFrame, header: int) -> int:
-    """Columns up to the last one that has a header, or anything below it."""
-    width = frame.shape[1]
-    while width > 1 and not any(texts.of(value).strip() for value in frame.iloc[header:, width - 1]):
-        width -= 1
-    return min(width, bounds.MAX_COLUMNS)
+def _texts(sheet: python_calamine.CalamineSheet) -> Grid:
+    rows, parts = iter(sheet.iter_rows()), []
+    while chunk := list(itertools.islice(rows, _READ_ROWS)):
+        parts.append([_column(values) for values in zip(*chunk, strict=True)])
+    return Grid.of([pa.concat_arrays(column) for column in zip(*parts, strict=True)])
+
+
+def _column(values: Sequence[Any]) -> pa.Array:
+    try:
+        return pa.array(values, pa.string())  # most columns are texts only
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array(map(texts.of, values), pa.string(), size=len(values))

@@ -4,12 +4,13 @@ A dialect is right when the records have the same number of cells *and* the head
 we know; a title line above the header, or one odd row, does not change the verdict.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import bounds, careful, heading
+from sftp_gateway.catalog.read import bounds, careful, heading, mending
 from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.heading import Heading
 from sftp_gateway.catalog.read.source import Hints
@@ -61,9 +62,12 @@ def layout(sample: bytes, hints: Hints, *, whole: bool = False) -> Layout:
     assert best is not None  # a comma is always tried
     dialect = best[1] if hints.delimiter else _by_spaces(sample, best[1], hints)
     records = records_of(sample, dialect, bounds.WHOLE_RECORDS if whole else bounds.SAMPLE_RECORDS)
+    if _is_literal(sample, dialect, records):
+        dialect = replace(dialect, literal=True)
     if _is_padded(records):
         dialect = replace(dialect, padded=True)
         records = tuple(replace(record, cells=_unpadded(record.cells)) for record in records)
+    records = _unwrapped(records, dialect)
     found = heading.find([record.cells for record in records], hints, whole=whole)
     if len(found.names) == 1 and not (found.known or hints.delimiter or hints.lenient):
         raise errors.Refused(
@@ -86,6 +90,39 @@ def _by_spaces(sample: bytes, dialect: Dialect, hints: Hints) -> Dialect:
     return spaced if fits and (hints.lenient or heading.known_names(records[0].cells, hints) > 1) else dialect
 
 
+def _unwrapped(records: tuple[Record, ...], dialect: Dialect) -> tuple[Record, ...]:
+    """Take a header out of the quotes in which it stands as a whole."""
+    widths = Counter(len(record.cells) for record in records if len(record.cells) > 1)
+    width = widths.most_common(1)[0][0] if widths else 1
+    first = records[: bounds.PREAMBLE_RECORDS + 1]
+    inner = [mending.unwrapped(record.cells, dialect, width) for record in first]
+    told = (replace(record, cells=cells or record.cells) for record, cells in zip(first, inner, strict=True))
+    return (*told, *records[len(first) :])
+
+
+def _is_literal(sample: bytes, dialect: Dialect, records: Sequence[Record]) -> bool:
+    """Whether a sender quotes nothing: each line has all columns without it, and rows break where a quote is believed.
+
+    One such row alone may be damaged; and who quotes doubles the quotes in a cell, or has delimiters in it.
+    """
+    if all(record.strict for record in records) or not dialect.quote:
+        return False
+    quote, delimiter = dialect.quote.encode(), dialect.delimiter.encode()
+    lines = [line for line in re.split(rb"\r\n|\n|\r", sample) if line.strip(b" " + delimiter)]
+    widths = Counter(line.count(delimiter) for line in lines)
+    width, whole = widths.most_common(1)[0]
+    if not width or len(lines) - whole > len(lines) // 1000:
+        return False
+    quoting = [line for line in lines if quote in line]
+    if any(cell.strip(quote).find(quote * 2) >= 0 for line in quoting for cell in line.split(delimiter)):
+        return False
+    return sum(_breaks(line, dialect, width + 1) for line in quoting if line.count(delimiter) == width) > 1
+
+
+def _breaks(line: bytes, dialect: Dialect, width: int) -> bool:
+    return dialect.cells(line) is None and careful.readings(line, dialect, width) is None
+
+
 def _is_padded(records: Sequence[Record]) -> bool:
     """Whether a space stands behind every delimiter."""
     cells = [cell for record in records if record.strict for cell in record.cells[1:]]
@@ -105,9 +142,8 @@ def _quotes_cells(sample: bytes, delimiter: str, quote: str) -> bool:
     d, q = delimiter.encode(), quote.encode()
     opening = sample.count(d + q) + sample.count(b"\n" + q) + sample.startswith(q)
     closing = sample.count(q + d) + sample.count(q + b"\n") + sample.count(q + b"\r")
-    return (
-        opening >= 2 and closing >= 2 and min(opening, closing) * 2 > sample.count(q) * 0.6 and d + b'"' not in sample
-    )
+    doubles = sample.startswith(b'"') or any(before + b'"' in sample for before in (d, b"\n", b"\r"))
+    return opening >= 2 and closing >= 2 and min(opening, closing) * 2 > sample.count(q) * 0.6 and not doubles
 
 
 def records_of(sample: bytes, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:

@@ -12,22 +12,27 @@ from sftp_gateway.catalog.read import bounds, footer
 from sftp_gateway.catalog.read.source import Block, Tally
 
 
-def block(
+def block(  # noqa: PLR0913 - each is one thing that only the caller knows
     columns: Sequence[pa.Array],
     first_row: int,
     tally: Tally,
     header: Sequence[tuple[str, ...]] = (),
     *,
     final: bool = False,
+    other: npt.NDArray[np.bool_] | None = None,
 ) -> Block:
     """Make a block of whole columns of text whose first row has number `first_row`; footers go if `final`.
 
-    `header`: the rows of the header; one met again is skipped.
+    `header`: the rows of the header; one met again is skipped. `other`: rows to skip, of other tables.
     """
     count = len(columns[0]) if columns else 0
     filled = np.zeros(count, np.bool_)
     for column in columns:
         filled |= _has_text(column)
+    blank = np.flatnonzero(~filled)
+    if other is not None:
+        tally.skipped += int((filled & other).sum())
+        filled &= ~other
     again = _again(columns, header)
     for place in np.flatnonzero(again).tolist():
         tally.skipped += 1
@@ -40,7 +45,6 @@ def block(
             text = " ".join(_row(columns, int(keep[-1]) + 1 if len(keep) else 0))[:80]
             tally.late.append(Finding("FILE_FOOTER", f"{skipped} rows after the last product were skipped ({text})."))
             tally.skipped += skipped
-    blank = np.flatnonzero(~filled)
     tally.readable += len(keep)
     tally.blank += len(blank)
     chosen = columns if len(keep) == count else [pc.take(column, pa.array(keep)) for column in columns]
@@ -62,7 +66,7 @@ def _again(columns: Sequence[pa.Array], header: Sequence[tuple[str, ...]]) -> np
 
 
 def _has_text(column: pa.Array) -> npt.NDArray[np.bool_]:
-    return np.asarray(pc.greater(pc.binary_length(pc.utf8_trim_whitespace(column)), 0))
+    return np.asarray(pc.and_not(pc.greater(pc.binary_length(column), 0), pc.utf8_is_space(column)))
 
 
 def _row(columns: Sequence[pa.Array], index: int) -> list[str]:

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import math
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -19,9 +18,8 @@ def of(value: Any) -> str:
 
 
 def _number(value: float) -> str:
-    if not math.isfinite(value):
-        return str(value)
-    return format(Decimal(repr(float(value))), "f").removesuffix(".0")
+    text = repr(float(value) + 0.0)  # no -0
+    return (format(Decimal(text), "f") if "e" in text else text).removesuffix(".0")
 
 
 def _moment(value: dt.datetime) -> str:

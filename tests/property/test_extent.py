@@ -1,0 +1,51 @@
+"""The quick look at how far a sheet reaches gives what the pattern gives, or nothing; and never less than is there."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sftp_gateway.catalog.read import extent, plain
+
+REFERENCE = st.builds(
+    lambda letters, digits: letters + digits,
+    st.text("ABXZa", max_size=4),
+    st.text("0129", max_size=9),
+)
+SPELLED = st.sampled_from(
+    [' r="{}"', ' r="{}"', ' r="{}"', " r='{}'", ' r = "{}"', '\nr="{}"', ' t="s" r="{}"', ' r="{} "', ""]
+)
+TAG = st.sampled_from(
+    ["<c{}/>", "<row{}>", "<x:c{}/>", "<c{}>a r in a text</c>", "<cols{}>", "<d{}/>", "<v>1</v>", "<rowBreaks/>"]
+)
+
+
+@st.composite
+def stretch(draw):
+    """Rows and cells that say where they stand, in any spelling."""
+    parts = draw(st.lists(st.tuples(TAG, SPELLED, REFERENCE), max_size=12))
+    return "".join(
+        tag.format(spelled.format(reference)) if "{}" in tag else tag for tag, spelled, reference in parts
+    ).encode()
+
+
+@given(stretch())
+def test_the_quick_look_is_the_pattern_s(text):
+    reach = plain.reach(text)
+    if reach is None:
+        return
+    slow = extent.Xlsx()
+    slow._see_any(text)
+    assert reach == (slow.rows, slow.columns)
+
+
+@given(st.lists(st.tuples(st.integers(1, 1048576), st.integers(1, 16384)), min_size=1, max_size=30))
+def test_plain_references_are_all_told_at_once(cells):
+    text = "".join(f'<row r="{row}"><c r="{letters(column)}{row}" t="s"><v>0</v></c></row>' for row, column in cells)
+    assert plain.reach(text.encode()) == (max(row for row, _ in cells), max(column for _, column in cells))
+
+
+def letters(column: int) -> str:
+    text = ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        text = chr(65 + rest) + text
+    return text

@@ -1,0 +1,72 @@
+"""Which quote a sender uses, if any: told from the file as a whole."""
+
+import pytest
+
+from tests.unit.reading import read
+
+HEADER = "sku,name,msrp,color\n"
+PLAIN = [f"S{number},Name {number},{number}.50,red\n" for number in range(40)]
+
+
+def test_a_header_in_quotes_shows_what_the_quote_is(tmp_path):
+    found = read(tmp_path, b"\"a,d,e,f\"\n'1',2,3,4\n'2',3,4,5\n'b'", lenient=True, complete=True)
+    assert found.source.format.quote == '"'
+    assert found.source.headers == ("a", "d", "e", "f")
+    assert found.rows[:2] == [("'1'", "2", "3", "4"), ("'2'", "3", "4", "5")]
+
+
+def test_a_row_that_stands_in_quotes_as_a_whole_is_read_and_said(tmp_path):
+    found = read(tmp_path, (HEADER + "".join([*PLAIN[:9], '"T1,Name,1.50,red"\n', *PLAIN[9:]])).encode())
+    assert ("T1", "Name", "1.50", "red") in found.rows
+    assert [note.code for note in found.notes] == ["ROW_QUOTE_REPAIRED"]
+
+
+@pytest.mark.parametrize(
+    ("row", "reading"),
+    [
+        ('T1,"Big" coat,5.50,red\n', ("T1", '"Big" coat', "5.50", "red")),
+        ('T1,"Big,5.50,red\n', ("T1", '"Big', "5.50", "red")),
+        ('T1,"Big" or "Small",5.50,red\n', ("T1", '"Big" or "Small"', "5.50", "red")),
+        ('T1, "Big" coat,5.50,"dark" red\n', ("T1", ' "Big" coat', "5.50", '"dark" red')),
+        ('T1,"Big",5.50,red\n', ("T1", "Big", "5.50", "red")),
+    ],
+)
+def test_a_sender_that_never_quotes_may_have_quotes_in_cells(tmp_path, row, reading):
+    rows = [*PLAIN[:10], row, *PLAIN[10:30], 'T2,"Tall" coat,6.50,red\n', 'T3,"Tall,6.50,red\n', *PLAIN[30:]]
+    found = read(tmp_path, (HEADER + "".join(rows)).encode())
+    assert not found.codes
+    assert reading in found.rows
+    assert ("T3", '"Tall', "6.50", "red") in found.rows
+    assert len(found.rows) == 43
+    assert {note.code for note in found.notes} == {"ROW_QUOTE_REPAIRED"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        'T4,"a, b",1.50,red\n',
+        'T4,"a ""b"" c",1.50,red\n',
+        'T4,"a\nb",1.50,red\n',
+    ],
+    ids=["delimiter", "doubled", "line end"],
+)
+def test_a_sender_that_quotes_is_not_guessed_at(tmp_path, other):
+    rows = [*PLAIN[:9], other, *PLAIN[9:30], 'T2,"Tall" coat,6.50,red\n', 'T3,"Tall,6.50,red\n', *PLAIN[30:]]
+    found = read(tmp_path, (HEADER + "".join(rows)).encode())
+    assert found.codes == ["ROW_QUOTE", "ROW_QUOTE"]
+    assert len(found.rows) == 41
+
+
+def test_one_damaged_row_makes_no_sender_that_never_quotes(tmp_path):
+    found = read(tmp_path, (HEADER + "".join([*PLAIN[:10], 'T3,"Tall,6.50,red\n', *PLAIN[10:]])).encode())
+    assert found.codes == ["ROW_QUOTE"]
+    assert len(found.rows) == 40
+
+
+def test_a_guess_at_the_encoding_of_a_few_letters_says_that_they_are_few(tmp_path):
+    text = HEADER + "S1,Παπούτσι,1.50,κόκκινο\nS2,Ζώνη,2.50,μαύρο\n"
+    [finding] = read(tmp_path, text.encode("iso8859_7")).source.findings
+    assert finding.code == "FILE_ENCODING_GUESSED"
+    assert "only 24 letters" in finding.message
+    [finding] = read(tmp_path, (text + text[len(HEADER) :] * 40).encode("iso8859_7")).source.findings
+    assert "only" not in finding.message

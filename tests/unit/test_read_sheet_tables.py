@@ -1,0 +1,168 @@
+"""Where in a sheet the products stand: under headers of several rows, among other tables, with room around them."""
+
+import io
+
+import openpyxl
+import pytest
+
+from tests.unit.reading import read
+
+HEADER = ["sku", "name", "msrp", "color"]
+BODY = [[f"S{number}", f"Name {number}", number + 0.5, "red"] for number in range(1, 9)]
+TEXTS = [tuple(map(str, row)) for row in BODY]
+STORES = [["Store", "City"], ["North", "Berlin"], ["South", "Paris"], ["West", "Rome"]]
+STRANGE = ["Artikel", "Bezeichnung", "Preis", "Farbe"]
+
+
+def sheet(*places):
+    """A sheet with rows at places: (row, column, rows)."""
+    book = openpyxl.Workbook()
+    for top, left, rows in places:
+        for number, cells in enumerate(rows):
+            for column, value in enumerate(cells):
+                if value is not None:
+                    book.active.cell(top + number, left + column).value = value
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def products(folder, *places, header=HEADER, **hints):
+    found = read(folder, sheet(*places), **hints)
+    assert list(found.source.headers) == header
+    assert found.rows == TEXTS
+    return found
+
+
+def told(found):
+    return [(item.code, item.message) for item in (*found.source.findings, *found.source.tally.late)]
+
+
+def names(strange):
+    return {"header": STRANGE, "lenient": True} if strange else {"header": HEADER}
+
+
+@pytest.mark.parametrize("strange", [False, True])
+def test_blank_rows_and_columns_around_a_table_are_no_part_of_it(tmp_path, strange):
+    how = names(strange)
+    found = products(tmp_path, (5, 3, [how["header"], *BODY]), **how)
+    assert found.numbers == list(range(6, 14))
+
+
+@pytest.mark.parametrize("strange", [False, True])
+def test_a_title_left_of_the_table_gives_no_column(tmp_path, strange):
+    how = names(strange)
+    found = products(tmp_path, (1, 1, [["Catalog 2026"], ["made by hand"]]), (4, 3, [how["header"], *BODY]), **how)
+    assert ("FILE_PREAMBLE", "2 rows above the header were skipped.") in told(found)
+
+
+@pytest.mark.parametrize("strange", [False, True])
+@pytest.mark.parametrize("left", [1, 3])
+def test_a_smaller_table_below_is_skipped(tmp_path, strange, left):
+    how = names(strange)
+    found = products(tmp_path, (1, 1, [how["header"], *BODY]), (11, left, STORES), **how)
+    assert ("FILE_FOOTER", "Another table, from row 11 on (Store, City), was skipped.") in told(found)
+    assert found.source.tally.skipped == 4
+
+
+@pytest.mark.parametrize("strange", [False, True])
+def test_a_smaller_table_with_a_title_above_is_skipped(tmp_path, strange):
+    how = names(strange)
+    found = products(tmp_path, (1, 1, [["Stores"], *STORES]), (8, 1, [["Products"], how["header"], *BODY]), **how)
+    assert found.numbers == list(range(10, 18))
+
+
+@pytest.mark.parametrize("strange", [False, True])
+@pytest.mark.parametrize("first", ["products", "stores"])
+def test_a_smaller_table_beside_is_skipped(tmp_path, strange, first):
+    how = names(strange)
+    ours, theirs = (1, 4) if first == "products" else (4, 1)
+    if first == "products":
+        theirs = 6
+    found = products(tmp_path, (1, ours, [how["header"], *BODY]), (1, theirs, STORES), **how)
+    assert any("beside" in message and "Store, City" in message for _, message in told(found))
+
+
+def test_a_table_beside_that_begins_lower_and_goes_on_further_is_skipped(tmp_path):
+    stores = [["Store", "City"], *[[f"Shop {number}", "Berlin"] for number in range(20)]]
+    products(tmp_path, (1, 1, [HEADER, *BODY]), (4, 6, stores))
+
+
+def test_the_table_that_matches_counts_even_if_one_beside_it_is_larger(tmp_path):
+    other = [["Store", "City"], *[[f"Shop {number}", "Berlin"] for number in range(20)]]
+    products(tmp_path, (1, 1, other), (1, 4, [HEADER, *BODY]))
+
+
+def test_an_empty_column_within_a_table_does_not_end_it(tmp_path):
+    found = read(
+        tmp_path,
+        sheet(
+            (1, 1, [["sku", "name"], *[row[:2] for row in BODY]]),
+            (1, 4, [["msrp", "color"], *[row[2:] for row in BODY]]),
+        ),
+    )
+    assert found.source.headers == ("sku", "name", "", "msrp", "color")
+    assert [(row[0], row[3]) for row in found.rows] == [(row[0], row[2]) for row in TEXTS]
+
+
+def test_notes_beside_the_products_lose_no_product_and_no_column(tmp_path):
+    notes = [["Remark"], [None], ["ask Tom"], [None], ["new"]]
+    found = read(tmp_path, sheet((1, 1, [HEADER, *BODY]), (1, 6, notes)))
+    assert [row[:4] for row in found.rows] == TEXTS
+    assert found.source.headers[-1] == "Remark"
+
+
+def test_groups_of_products_between_blank_rows_are_all_products(tmp_path):
+    found = read(tmp_path, sheet((1, 1, [HEADER, *BODY[:3]]), (6, 1, BODY[3:5]), (9, 1, BODY[5:6]), (11, 1, BODY[6:])))
+    assert found.rows == TEXTS
+
+
+def test_a_group_that_leaves_its_last_columns_empty_is_of_products(tmp_path):
+    group = [["AB", "Coat", 9.5], ["CD", "Belt", 8.5]]
+    found = read(tmp_path, sheet((1, 1, [HEADER, *BODY]), (11, 1, group)))
+    assert found.rows == [*TEXTS, ("AB", "Coat", "9.5", ""), ("CD", "Belt", "8.5", "")]
+
+
+def test_products_go_on_behind_another_table(tmp_path):
+    found = read(tmp_path, sheet((1, 1, [HEADER, *BODY[:5]]), (8, 1, STORES), (13, 1, BODY[5:])))
+    assert found.rows == TEXTS
+
+
+def test_totals_stand_between_the_products_and_another_table(tmp_path):
+    found = products(tmp_path, (1, 1, [HEADER, *BODY, ["Total", None, 40]]), (12, 1, STORES))
+    assert [code for code, _ in told(found)].count("FILE_FOOTER") == 2
+
+
+@pytest.mark.parametrize("names", [["sku", "name"], ["Artikel", "Bezeichnung"]])
+def test_a_header_over_five_rows_is_read_as_one(tmp_path, names):
+    header = [
+        [*names, "Price", None],
+        ["our", "shown", "per", "per"],
+        ["own", "to", "piece", "piece"],
+        [None, None, "retail", "wholesale"],
+        ["short", "people", "gross", "net"],
+    ]
+    rows = [[f"S{number}", f"Name {number}", 2.5, 1.5] for number in range(6)]
+    found = read(tmp_path, sheet((2, 1, [["Our catalog"]]), (4, 1, [*header, *rows])), lenient=True)
+    assert found.source.headers[2:] == ("Price per piece retail gross", "Price per piece wholesale net")
+    assert found.numbers == list(range(9, 15))
+    assert "The header takes 5 rows" in " ".join(message for _, message in told(found))
+
+
+def test_a_header_whose_groups_stand_over_two_rows_takes_what_tells_its_columns_apart(tmp_path):
+    header = [
+        [None, None, "Europe", None, "Asia", None],
+        [None, None, "list", "sale", "list", "sale"],
+        ["sku", "name", "price", "price", "price", "price"],
+    ]
+    rows = [[f"S{number}", "x", 1.5, 2.5, 3.5, 4.5] for number in range(4)]
+    found = read(tmp_path, sheet((1, 1, [*header, *rows])))
+    assert found.source.headers == (
+        "sku",
+        "name",
+        "Europe list price",
+        "Europe sale price",
+        "Asia list price",
+        "Asia sale price",
+    )
+    assert len(found.rows) == 4
