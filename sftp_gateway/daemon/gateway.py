@@ -43,7 +43,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sftp_gateway import __version__, blobs, config, logs, mail, retention
-from sftp_gateway.daemon import handover
+from sftp_gateway.daemon import handover, memory
 from sftp_gateway.daemon.loans import Loans, figures
 from sftp_gateway.daemon.presence import ALIVE_SECONDS, Presence
 from sftp_gateway.daemon.systemd import Systemd
@@ -110,6 +110,7 @@ class Daemon:
         began = time.monotonic()
         async with contextlib.AsyncExitStack() as held:
             await self._start(held)
+            memory.settle()
             self._listen_to_signals()
             self.systemd.ready()
             self._taken.ready()
@@ -278,6 +279,7 @@ class Daemon:
         )
         await held.enter_async_context(self.listener)
         self._spawn("listener", self.listener.run())
+        self._spawn("memory", memory.Memory(self.listener.connections).run())
 
     # --- live
 

@@ -15,7 +15,7 @@ from sftp_gateway.blobs import Area, Files
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.intake import answer, history, settle, sources
 from sftp_gateway.intake.settle import Facts, Verdict
-from sftp_gateway.store import brands, drafts, uploads
+from sftp_gateway.store import brands, claims, drafts, queue, uploads
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.store.staging import Staging
@@ -202,17 +202,11 @@ class Desk:
     def _claim(self, brand: str, rows: list[Entry], own: BrandSettings) -> Iterator[Told]:
         told = Told(brand)
         with self.store.write() as tx:
-            mine = [
-                drafts.move(
-                    tx, row.id, [Place.CLOSED], seen=row.changed_at,
-                    place=Place.CLAIMED, owner=self._owner.token, due_at=None,
-                )
-                for row in rows
-            ]  # fmt: skip
+            mine = claims.claim(tx, rows, self._owner.token)
             drafts.touch(tx, brand)
         # Two commits touch the brand's entries; the views count commits, and read all anew if one is missing.
         yield Told(brand)
-        self.finish(brand, [row for row in mine if row is not None], own, told)
+        self.finish(brand, mine, own, told)
         yield told
 
     def finish(self, brand: str, claimed: list[Entry], own: BrandSettings, told: Told) -> None:
@@ -229,9 +223,7 @@ class Desk:
                 self._hand_back(claimed)
                 raise
         with self.store.write() as tx:
-            for item in taken:
-                if item.reason is None:
-                    self._receive(tx, item, own, told)
+            self._receive(tx, brand, [item for item in taken if item.reason is None], own, told)
             drafts.touch(tx, brand)
         for item in taken:
             if item.reason is None:
@@ -286,18 +278,26 @@ class Desk:
                 return sources.mismatch(kind, upload_name.base(item.path or item.sent), told, real)
         return None
 
-    def _receive(self, tx: Transaction, item: Taken, own: BrandSettings, told: Told) -> None:
-        row = drafts.get(tx.conn, item.row.id)  # its name may have changed while its bytes moved
-        if row is None or row.place is not Place.CLAIMED:
+    def _receive(self, tx: Transaction, brand: str, taken: list[Taken], own: BrandSettings, told: Told) -> None:
+        """Make uploads of what was taken, in the order in which it came; what went meanwhile stays away."""
+        try:
+            queue.lock(tx, brand)  # first, as everywhere: whoever erases a brand locks it before its entries
+        except errors.NotFound:
             return
-        row = replace(row, sha256=item.sha256)
-        upload = history.received(tx, row, own.mode)
-        told.received += 1
-        told.changed += self.accepted(tx, row, upload)
-        if row.path is None:
-            told.gone.append(row.id)
-        for companion in item.companions:
-            told.changed += history.spent(tx, companion, self._visible_until(tx.now))
+        now = claims.claimed(tx, [item.row.id for item in taken])  # names may have changed while the bytes moved
+        taken = [item for item in taken if item.row.id in now]
+        rows = [replace(now[item.row.id], sha256=item.sha256) for item in taken]
+        rows = [
+            replace(row, upload=id_) for row, id_ in zip(rows, history.received(tx, brand, rows, own.mode), strict=True)
+        ]
+        until = self._visible_until(tx.now)
+        told.received += len(rows)
+        told.changed += claims.accept(tx, [row for row in rows if row.path is not None], until)
+        nameless = [row.id for row in rows if row.path is None]
+        claims.forget(tx, nameless)
+        told.gone += nameless
+        for companion in (companion for item in taken for companion in item.companions):
+            told.changed += history.spent(tx, companion, until)
 
     def accepted(self, tx: Transaction, row: Entry, upload: int) -> list[Entry]:
         """Let the name of an upload stay in the view for a while; one without a name just goes."""

@@ -1,5 +1,7 @@
 """Rows of the upload history that the intake makes: received, unfinished, refused at the door."""
 
+import itertools
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -29,19 +31,38 @@ def end_refused(tx: Transaction, upload: Upload, made: answer.Answer, sha256: st
     )  # fmt: skip
 
 
-def insert(tx: Transaction, row: Entry, mode: str, state: State, sha256: str = "", **more: Any) -> int:
+def insert(  # noqa: PLR0913, PLR0917 - the row, and what is not in it
+    tx: Transaction,
+    row: Entry,
+    mode: str,
+    state: State,
+    sha256: str = "",
+    reasons: tuple[dict[str, Any], ...] = (),
+) -> int:
     """Give the file of a row an upload of its own."""
-    return uploads.insert(
-        tx, brand=row.brand, mode=upload_name.mode(row.path or _top(row.sent), mode), path=row.sent,
-        sha256=sha256, bytes=row.bytes, via="sftp", complete=False, received_at=row.changed_at, state=state,
-        client=row.client, **more,
+    return uploads.insert_all(tx, row.brand, [_new(row, mode, sha256, reasons)], state)[0]
+
+
+def received(tx: Transaction, brand: str, rows: Iterable[Entry], mode: str) -> list[int]:
+    """Give the uploads of rows, new or resumed, as received; in this order, which is that of the brand's queue."""
+    ids: list[int] = []
+    for resumed, some in itertools.groupby(rows, key=lambda row: row.upload is not None):
+        if resumed:
+            ids += [_resumed(tx, row, mode) for row in some]
+        else:
+            ids += uploads.insert_all(tx, brand, [_new(row, mode, row.sha256) for row in some])
+    return ids
+
+
+def _new(row: Entry, mode: str, sha256: str, reasons: tuple[dict[str, Any], ...] = ()) -> uploads.New:
+    return uploads.New(
+        mode=upload_name.mode(row.path or _top(row.sent), mode), path=row.sent, sha256=sha256, bytes=row.bytes,
+        via="sftp", complete=False, received_at=row.changed_at, client=row.client, reasons=reasons,
     )  # fmt: skip
 
 
-def received(tx: Transaction, row: Entry, mode: str) -> int:
-    """Give the row's upload, new or resumed, as received."""
-    if row.upload is None:
-        return insert(tx, row, mode, State.RECEIVED, sha256=row.sha256)
+def _resumed(tx: Transaction, row: Entry, mode: str) -> int:
+    assert row.upload is not None
     known = uploads.find(tx.conn, row.upload)
     if known.state is State.UNFINISHED:
         uploads.move(tx, row.upload, State.RECEIVING)

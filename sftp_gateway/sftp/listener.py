@@ -155,6 +155,10 @@ class Listener:
         """Whether new connections are taken (for /readyz)."""
         return self._server is not None and self._server.is_serving()
 
+    def connections(self) -> int:
+        """Tell how many connections are inside."""
+        return len(self._door.inside)
+
     def snapshot(self) -> dict[str, Any]:
         """Give the figures of the status page and the metrics."""
         counts, door = self._door.counts, self._door

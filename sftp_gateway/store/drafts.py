@@ -73,7 +73,7 @@ class Entry:
 
 
 _NAMES = [field.name for field in fields(Entry)]
-_COLUMNS = [table.c[name] for name in _NAMES]
+COLUMNS = [table.c[name] for name in _NAMES]
 _PLACE = _NAMES.index("place")
 _journal = tables.journal
 _EVICT = sa.delete(table).where(
@@ -184,8 +184,8 @@ def move(
     where = [table.c.id == id_, table.c.place.in_(expected)]
     if seen is not None:
         where.append(table.c.changed_at == seen)
-    found = tx.conn.execute(sa.update(table).where(*where).values(values).returning(*_COLUMNS)).one_or_none()
-    return None if found is None else _entry(found)
+    found = tx.conn.execute(sa.update(table).where(*where).values(values).returning(*COLUMNS)).one_or_none()
+    return None if found is None else entry_of(found)
 
 
 def rename(tx: Transaction, id_: str, path: str, **values: Any) -> Entry | None:
@@ -258,11 +258,12 @@ def _evict(tx: Transaction, brand: str, path: str | None, keep: str) -> None:
 
 
 def _entries(conn: sa.Connection, where: Any, *, limit: int | None = None) -> list[Entry]:
-    query = sa.select(*_COLUMNS).where(where).order_by(table.c.changed_at, table.c.id).limit(limit)
-    return [_entry(row) for row in conn.execute(query)]
+    query = sa.select(*COLUMNS).where(where).order_by(table.c.changed_at, table.c.id).limit(limit)
+    return [entry_of(row) for row in conn.execute(query)]
 
 
-def _entry(row: Any) -> Entry:
+def entry_of(row: Any) -> Entry:
+    """Give a row of `COLUMNS` as what it means."""
     values = [*row]
     values[_PLACE] = Place(values[_PLACE])
     return Entry(*values)

@@ -6,6 +6,7 @@ What holds after every commit: an upload is `received` or `processing` if and on
 one job of kind `process` that is not done.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -63,9 +64,25 @@ def note(  # noqa: PLR0913 - the columns of an event
     detail: dict[str, Any] | None = None,
 ) -> None:
     """Append an event row, emit it as a log line after the commit, have the home rendered."""
+    note_all(tx, brand, event, [(upload, detail)], by=by)
+
+
+def note_all(
+    tx: Transaction,
+    brand: str,
+    event: str,
+    happened: Sequence[tuple[int | None, dict[str, Any] | None]],
+    *,
+    by: str = "gateway",
+) -> None:
+    """Note the same event for several uploads, each with its detail."""
     tx.conn.execute(
         _NOTE,
-        {"brand": brand, "upload": upload, "at": tx.now, "event": event, "by": by, "detail": detail},
+        [
+            {"brand": brand, "upload": upload, "at": tx.now, "event": event, "by": by, "detail": detail}
+            for upload, detail in happened
+        ],
     )
-    tx.emit(event, brand=brand, **({"upload": upload} if upload else {}), by=by, **(detail or {}))
+    for upload, detail in happened:
+        tx.emit(event, brand=brand, **({"upload": upload} if upload else {}), by=by, **(detail or {}))
     tx.mark_dirty(brand)

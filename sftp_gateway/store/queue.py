@@ -5,6 +5,8 @@ second head impossible.
 """
 
 import enum
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,7 +42,7 @@ IS_WAITING = _jobs.c.place == sa.literal_column("'waiting'")
 IS_RUNNING = _jobs.c.place == sa.literal_column("'running'")
 
 _OF = _jobs.c.brand == sa.bindparam("of_brand")
-_INSERT = sa.insert(_jobs)
+_INSERT = sa.insert(_jobs).returning(_jobs.c.id, sort_by_parameter_order=True)
 _LOCK = sa.select(_brands.c.name).where(_brands.c.name == sa.bindparam("of_brand")).with_for_update()
 _OPEN = sa.select(
     sa.exists().where(_OF, IS_HEAD).label("head"),
@@ -69,30 +71,42 @@ def enqueue(  # noqa: PLR0913 - the columns of a job
     size: int = 0,
 ) -> int:
     """Put a job at the end of the brand's queue; `size` in bytes decides which slots may take it."""
+    return enqueue_all(tx, brand, kind, [(upload, size)], args=args)[0]
+
+
+def enqueue_all(
+    tx: Transaction,
+    brand: str,
+    kind: str,
+    work: Sequence[tuple[int | None, int]],
+    *,
+    args: dict[str, Any] | None = None,
+) -> list[int]:
+    """Put jobs at the end of the brand's queue, one for each (upload, size); gives their ids, in this order."""
     lock(tx, brand)
     standing = tx.conn.execute(_OPEN, {"of_brand": brand}).one()
     free = not standing.head and not standing.waiting
-    inserted = tx.conn.execute(
-        _INSERT,
+    rows = [
         {
             "brand": brand,
             "kind": str(kind),
             "upload": upload,
             "bytes": size,
             "args": args,
-            "place": Place.QUEUED if free else Place.WAITING,
+            "place": Place.QUEUED if free and first else Place.WAITING,
             "attempt": 0,
             "failures": 0,
             "takeovers": 0,
             "token": 0,
             "queued_at": tx.now,
             "run_at": tx.now,
-        },
-    )
+        }
+        for first, (upload, size) in zip(itertools.chain([True], itertools.repeat(False)), work, strict=False)
+    ]
+    jobs = [int(job) for job in tx.conn.execute(_INSERT, rows).scalars()]
     if standing.waiting and not standing.head:
         promote(tx, brand)
-    (job,) = inserted.inserted_primary_key or (0,)
-    return int(job)
+    return jobs
 
 
 def promote(tx: Transaction, brand: str) -> None:

@@ -1,5 +1,7 @@
 """Uploads: received, approved, refused, retried. States change by `move` alone; `history` reads them."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +15,32 @@ from sftp_gateway.store.journal import move
 from sftp_gateway.upload import Mode, State, Upload
 
 __all__ = [
-    "Event", "approve", "counts", "decide", "events", "find", "get", "insert", "listing", "move", "of_row", "page", "receive", "refuse", "retry",
+    "Event", "New", "approve", "counts", "decide", "events", "find", "get", "insert", "insert_all", "listing", "move", "of_row", "page", "receive", "refuse", "retry",
 ]  # fmt: skip
 
 _uploads = tables.upload
-_INSERT = sa.insert(_uploads)
+_INSERT = sa.insert(_uploads).returning(_uploads.c.id, sort_by_parameter_order=True)
 _ARRIVED = sa.update(_uploads).where(_uploads.c.id == sa.bindparam("upload_id")).values(arrival=sa.bindparam("job_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """What is known of a file that arrived."""
+
+    mode: Mode
+    path: str
+    sha256: str
+    bytes: int
+    via: str
+    complete: bool
+    received_at: datetime
+    client: dict[str, Any] | None = None
+    source_upload: int | None = None
+    reasons: tuple[dict[str, Any], ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """Give what its first event tells."""
+        return {"name": self.path, "bytes": self.bytes, "sha256": self.sha256, "mode": str(self.mode), "via": self.via}
 
 
 def receive(  # noqa: PLR0913 - what is known of a file that arrived
@@ -75,35 +97,48 @@ def insert(  # noqa: PLR0913 - the columns of an upload
     by: str = "gateway",
 ) -> int:
     """Give a file its id: `received` (it joins the brand's queue) or `unfinished`; NotFound."""
+    new = New(mode, path, sha256, bytes, via, complete, received_at, client, source_upload, reasons)
+    return insert_all(tx, brand, [new], state, by=by)[0]
+
+
+def insert_all(
+    tx: Transaction, brand: str, news: Sequence[New], state: State = State.RECEIVED, *, by: str = "gateway"
+) -> list[int]:
+    """Give files of a brand their ids, in this order, which is that of their jobs too; NotFound.
+
+    As many statements for a hundred as for one.
+    """
     if state not in {State.RECEIVED, State.UNFINISHED}:
         raise errors.WrongState(f"an upload is not born {state}")
     queue.lock(tx, brand)
-    inserted = tx.conn.execute(
-        _INSERT,
+    rows = [
         {
             "brand": brand,
-            "mode": str(mode),
+            "mode": str(new.mode),
             "state": str(state),
-            "name": path.rpartition("/")[2],
-            "path": path,
-            "via": via,
-            "complete": complete,
-            "bytes": bytes,
-            "sha256": sha256,
-            "received_at": received_at,
-            "source_upload": source_upload,
+            "name": new.path.rpartition("/")[2],
+            "path": new.path,
+            "via": new.via,
+            "complete": new.complete,
+            "bytes": new.bytes,
+            "sha256": new.sha256,
+            "received_at": new.received_at,
+            "source_upload": new.source_upload,
             "source_kept": True,
-            "client": client,
-            "reasons": list(reasons) or None,
-        },
-    )
-    (upload,) = inserted.inserted_primary_key or (0,)
+            "client": new.client,
+            "reasons": list(new.reasons) or None,
+        }
+        for new in news
+    ]
+    ids = [int(upload) for upload in tx.conn.execute(_INSERT, rows).scalars()]
     if state is State.RECEIVED:
-        job = queue.enqueue(tx, brand, queue.Kind.PROCESS, upload=upload, size=bytes)
-        tx.conn.execute(_ARRIVED, {"upload_id": upload, "job_id": job})
-    detail = {"name": path, "bytes": bytes, "sha256": sha256, "mode": str(mode), "via": via}
-    journal.note(tx, brand, f"upload.{state}", upload=upload, by=by, detail=detail)
-    return int(upload)
+        work = [(upload, new.bytes) for upload, new in zip(ids, news, strict=True)]
+        jobs = queue.enqueue_all(tx, brand, queue.Kind.PROCESS, work)
+        arrived = [{"upload_id": upload, "job_id": job} for upload, job in zip(ids, jobs, strict=True)]
+        tx.conn.execute(_ARRIVED, arrived)
+    happened = [(upload, new.facts()) for upload, new in zip(ids, news, strict=True)]
+    journal.note_all(tx, brand, f"upload.{state}", happened, by=by)
+    return ids
 
 
 def approve(store: Store, upload: int, by: str) -> int | None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import subprocess
+import sys
 
 from structlog.testing import capture_logs
 
@@ -9,6 +11,7 @@ from sftp_gateway import settings
 from sftp_gateway.brand import Brand, BrandSettings
 from sftp_gateway.catalog import result, schema
 from sftp_gateway.daemon.gateway import Daemon
+from sftp_gateway.daemon.memory import CROWD, Memory
 from sftp_gateway.worker.turn import digest
 
 
@@ -58,3 +61,49 @@ def test_what_makes_bytes_mean_the_same_is_judged_alike_here_and_in_the_catalog_
         assert digest(rules, Brand("acme", True, clock(), own)) == result.rules(rules, own)
     plain, contact = BrandSettings(), BrandSettings(contact="a@b.example")
     assert digest(rules, Brand("a", True, clock(), plain)) == digest(rules, Brand("a", True, clock(), contact))
+
+
+def test_memory_is_given_back_when_half_of_a_crowd_has_gone_and_once():
+    inside = [0]
+    watch = Memory(lambda: inside[0])
+
+    def at(number):
+        inside[0] = number
+        return watch.is_due()
+
+    assert not any(at(number) for number in (CROWD - 1, 0, 0))
+    assert not any(at(number) for number in (100, 60, 51, 90))
+    assert at(50)
+    assert not any(at(number) for number in (50, 40, 26))
+    assert at(25) and at(12)
+    assert not any(at(number) for number in (12, 3, 0, CROWD - 1, 0))
+
+
+FREED = """
+import gc
+from sftp_gateway.daemon import memory
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+class Ring:
+    pass
+
+gc.disable()
+last = []
+for _ in range(40_000):
+    ring = Ring()
+    ring.itself, ring.data = ring, bytes(1500)
+    last = [bytes(1500)]
+del ring
+full = resident()
+memory.give_back()
+print(full - resident())
+"""
+
+
+def test_what_is_given_back_goes_to_the_kernel():
+    """Rings of objects with 60 MB, and something behind them on the heap."""
+    ran = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) > 40 * 1024**2
