@@ -53,7 +53,7 @@ def test_blank_rows_and_columns_around_a_table_are_no_part_of_it(tmp_path, stran
 def test_a_title_left_of_the_table_gives_no_column(tmp_path, strange):
     how = names(strange)
     found = products(tmp_path, (1, 1, [["Catalog 2026"], ["made by hand"]]), (4, 3, [how["header"], *BODY]), **how)
-    assert ("FILE_PREAMBLE", "2 rows above the header were skipped.") in told(found)
+    assert ("FILE_PREAMBLE", "2 rows were skipped above the header.") in told(found)
 
 
 @pytest.mark.parametrize("strange", [False, True])

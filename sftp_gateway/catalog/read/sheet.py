@@ -88,7 +88,7 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     other, below = grid.others_below(band.grid, head)
     left, right, headers = band.columns(other)
     titles = int(band.grid.filled[: max(head.first, 0)].any(axis=1).sum())
-    said = f"{titles} rows above the header were skipped." if titles else ""
+    said = f"{titles} row{'s were' if titles > 1 else ' was'} skipped above the header." if titles else ""
     return SheetSource(
         format=Format(kind, sheet=name),
         headers=headers,

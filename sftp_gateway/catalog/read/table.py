@@ -43,7 +43,8 @@ def block(  # noqa: PLR0913 - each is one thing that only the caller knows
         if skipped:
             keep = keep[: len(keep) - skipped]
             text = " ".join(_row(columns, int(keep[-1]) + 1 if len(keep) else 0))[:80]
-            tally.late.append(Finding("FILE_FOOTER", f"{skipped} rows after the last product were skipped ({text})."))
+            rows = "1 row was" if skipped == 1 else f"{skipped} rows were"
+            tally.late.append(Finding("FILE_FOOTER", f"{rows} skipped after the last product ({text})."))
             tally.skipped += skipped
     tally.readable += len(keep)
     tally.blank += len(blank)
