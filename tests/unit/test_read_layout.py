@@ -171,3 +171,38 @@ def test_the_correction_file_of_a_brand_without_headers_is_read_by_its_own(tmp_p
     mapping = headers.match(found.source.headers, rules, settings, Mode.CORRECTION)
     assert mapping.columns["sku"] == (0,)
     assert mapping.ours["_correction_of"] == 7
+
+
+STRANGE = "Artikel,Preis,Farbe\n" + "".join(f"S{number},{number}.50,red\n" for number in range(8))
+
+
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        ("Store,City,Land,\nNorth,Berlin,DE,\nSouth,Paris,FR,\n\n", STRANGE.replace("\n", ",\n")),
+        (
+            "Store,City,Land\nNorth,Berlin,DE\nSouth,Paris,FR\n\n",
+            STRANGE.replace("Farbe\n", "Farbe\n,in,in\n,netto,Worten\n"),
+        ),
+        ("Store,City,Land\nNorth,Berlin,DE\nSouth,Paris,FR\n\n", STRANGE.replace("Farbe\n", "Farbe\n\n")),
+    ],
+    ids=["a delimiter ends every row", "a header over three rows", "a blank line under the header"],
+)
+def test_a_smaller_table_as_wide_above_is_skipped(tmp_path, above, below):
+    found = read(tmp_path, (above + below).encode(), lenient=True)
+    assert found.source.headers[0] == "Artikel"
+    assert [row[0] for row in found.rows] == [f"S{number}" for number in range(8)]
+
+
+@pytest.mark.parametrize("row", ["S9,red,\n", "S9,extra,9.50,red,\n"], ids=["a cell too few", "a cell too many"])
+def test_where_a_delimiter_ends_every_row_one_is_not_guessed_at(tmp_path, row):
+    text = STRANGE.replace("\n", ",\n") + row
+    found = read(tmp_path, text.encode(), lenient=True, complete=True)
+    assert found.codes == ["ROW_COLUMNS"]
+    assert len(found.rows) == 8
+
+
+def test_one_damaged_row_does_not_hide_that_there_is_no_header(tmp_path):
+    rows = [f"S{number},{number}.50,red\n" for number in range(8)]
+    found = read(tmp_path, "".join([*rows[:4], "S4,'4.50',red\n", *rows[4:]]).encode(), lenient=True)
+    assert found.source.headers == ("#1", "#2", "#3")

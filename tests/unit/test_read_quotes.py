@@ -70,3 +70,36 @@ def test_a_guess_at_the_encoding_of_a_few_letters_says_that_they_are_few(tmp_pat
     assert "only 24 letters" in finding.message
     [finding] = read(tmp_path, (text + text[len(HEADER) :] * 40).encode("iso8859_7")).source.findings
     assert "only" not in finding.message
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "'T1','a','1.50','red'\n'T2','5'' rod','2.50','red'\n",
+        "'T1','a','1.50','red'\n'T2','5\\' rod','2.50','red'\n",
+        "T1,a,1.50,red\nT2,'5'' rod',2.50,red\n",
+        "T1,a,1.50,red\nT2,'two\nlines',2.50,red\n",
+        "".join(f"'T{n}','a','1.50','red'\n" for n in range(9)) + '"T2","a","1.50","red"\n',
+    ],
+    ids=["doubled", "backslash", "one cell", "two lines", "one row in the other quote"],
+)
+def test_a_sender_that_quotes_with_apostrophes_is_found_by_few_rows(tmp_path, rows):
+    found = read(tmp_path, ("Artikel,Bezeichnung,Preis,Farbe\n" + rows).encode(), lenient=True)
+    assert found.source.format.quote == "'"
+    assert found.rows[0][0].startswith("T")
+    assert "'" not in "".join(found.rows[1]).replace("5' rod", "")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "T1,'tis,1.50,red\nT2,dogs',2.50,red\n",
+        'T1,\'y\',1.50,red\nT2,"a "b" c",2.50,red\n',
+        "T1,5',1.50,5'\nT2,6',1.50,6'\n",
+    ],
+    ids=["elision and plural", "one word", "feet"],
+)
+def test_apostrophes_are_part_of_their_cells(tmp_path, rows):
+    found = read(tmp_path, (HEADER + rows).encode())
+    assert found.source.format.quote == '"'
+    assert "'" in "".join(found.rows[0])

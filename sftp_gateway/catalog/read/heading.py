@@ -31,6 +31,8 @@ BY_POSITION = re.compile(r"#[1-9]\d{0,3}")
 """A column by its number, where a brand's files have no header."""
 _UNIT = re.compile(r"\(?\s*(kg|g|lb|lbs|oz|mm|cm|m|in|inch|inches|ft|ml|l)\s*\)?", re.IGNORECASE)
 _BODY_ROWS = 60
+_ONE_ODD = 5
+"""Of more rows than these one may be damaged."""
 _MORE_ROWS = 4
 """How many records a header may have beside its first."""
 
@@ -119,7 +121,12 @@ def is_known(header: str, hints: Hints) -> bool:
 
 
 def begins_table(cells: Cells) -> bool:
-    """Whether a record can be the header of a table: two names or more, all different, none with a digit."""
+    """Whether a record can be the header of a table: two names or more, all different, none with a digit.
+
+    A delimiter may end it that ends every row.
+    """
+    if len(cells) > 2 and not cells[-1].strip():
+        cells = cells[:-1]
     names = {cell.strip().lower() for cell in cells}
     return len(cells) > 1 and len(names) == len(cells) and b"" not in names and not _has_digit(cells)
 
@@ -162,11 +169,12 @@ def _body(rows: Rows, start: int, width: int) -> Rows:
 
 
 def _value_columns(body: Rows, width: int) -> list[int]:
-    """Columns of which nine in ten filled cells are values."""
+    """Columns of which nine in ten filled cells are values, or all but one."""
     found = []
     for place in range(width):
         filled = [cells[place] for cells in body if cells[place].strip()]
-        if filled and sum(map(is_value, filled)) >= 0.9 * len(filled):
+        odd = len(filled) - sum(map(is_value, filled))
+        if filled and odd <= max(0.1 * len(filled), len(filled) > _ONE_ODD):
             found.append(place)
     return found
 
@@ -203,9 +211,12 @@ def _stands_apart(rows: Rows, place: int, width: int) -> bool:
     before = rows[place - 1]
     if len(before) == 1 and before[0].strip() and place > 1:
         before = rows[place - 2]
-    if _filled(before) or len(rows[place + 1]) != len(rows[place]):
+    below = next((cells for cells in rows[place + 1 :] if _filled(cells)), ())
+    if _filled(before) or len(below) != len(rows[place]):
         return False
     body = _body(rows, place + 1, len(rows[place]))
+    more = next((number for number, cells in enumerate(body) if _has_digit(cells)), 0)
+    body = body[min(more, _MORE_ROWS) :]  # the header may take several rows
     return len(rows[place]) != width or contrasts(rows[place], body)
 
 

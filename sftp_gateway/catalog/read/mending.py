@@ -20,6 +20,12 @@ def mend(record: bytes, dialect: Dialect, width: int, spare: int) -> tuple[tuple
         return _otherwise(record, dialect, width)
     if (inner := unwrapped(cells, dialect, width)) is not None:
         return inner, "The row stands in quotes as a whole; they were taken away."
+    if (
+        spare == 1
+        and not cells[-1].strip()
+        and (len(cells) < width or any(cell.strip() for cell in cells[width - spare :]))
+    ):
+        return None  # a delimiter ends every row: the cell too many or few may stand before it
     if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
         return tuple(cells[:width]), f"The row ends with {_delimiters(len(cells) - width)} too many; left out."
     if width - spare <= len(cells) < width:

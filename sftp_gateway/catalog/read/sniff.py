@@ -15,6 +15,12 @@ from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.heading import Heading
 from sftp_gateway.catalog.read.source import Hints
 
+_FEW_QUOTED = -0.15
+"""What `'` is worth that may be an apostrophe as well: less, unless more rows have one width then."""
+_QUOTED = 0.05
+"""What cells between `'` are worth: more than one row in twenty that has another width then."""
+_ALL_QUOTED = 0.6
+"""What they are worth where nearly all cells are so: more than all rows being strict."""
 _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "none": ""}
 
 
@@ -53,10 +59,11 @@ def layout(sample: bytes, hints: Hints, *, whole: bool = False) -> Layout:
         for delimiter in _candidates(hints.delimiter, DELIMITERS):
             if delimiter.encode() not in sample and not hints.delimiter and delimiter != ",":
                 continue
-            if quote == "'" and not hints.quote and not _quotes_cells(sample, delimiter, quote):
+            more = _apostrophes(sample, delimiter) if quote == "'" and not hints.quote else 0.0
+            if more is None:
                 continue
             dialect = Dialect(delimiter, quote)
-            score = _judge(records_of(sample, dialect), hints)
+            score = _judge(records_of(sample, dialect), hints) + more
             if best is None or score > best[0]:
                 best = score, dialect
     assert best is not None  # a comma is always tried
@@ -137,13 +144,27 @@ def _candidates(pinned: str, every: Sequence[str]) -> Sequence[str]:
     return (_NAMES.get(pinned.lower(), pinned),) if pinned else every
 
 
-def _quotes_cells(sample: bytes, delimiter: str, quote: str) -> bool:
-    """Whether cells are really quoted by `'`: apostrophes are common in text."""
-    d, q = delimiter.encode(), quote.encode()
-    opening = sample.count(d + q) + sample.count(b"\n" + q) + sample.startswith(q)
-    closing = sample.count(q + d) + sample.count(q + b"\n") + sample.count(q + b"\r")
-    doubles = sample.startswith(b'"') or any(before + b'"' in sample for before in (d, b"\n", b"\r"))
-    return opening >= 2 and closing >= 2 and min(opening, closing) * 2 > sample.count(q) * 0.6 and not doubles
+def _apostrophes(sample: bytes, delimiter: str) -> float | None:
+    """Say what `'` is worth as the quote; None if no cell begins or none ends with it, or `"` is the quote.
+
+    Apostrophes are common in text.
+    """
+    d = delimiter.encode()
+    opening, others = (
+        sum(sample.count(before + quote) for before in (d, b"\n", b"\r")) + sample.startswith(quote)
+        for quote in (b"'", b'"')
+    )
+    if others * 5 > opening:
+        return None  # one row in five may be quoted as no other is
+    closing = sum(sample.count(b"'" + after) for after in (d, b"\n", b"\r")) + sample.endswith(b"'")
+    cells, doubled = min(opening, closing), sample.count(b"''")
+    if not cells:
+        return None
+    single = sample.count(b"'") - 2 * doubled - sample.count(b"\\'")
+    if cells == 1 - bool(doubled) or cells * 2 <= single * 0.6:
+        return _FEW_QUOTED
+    every = cells > 0.6 * (sample.count(d) + max(sample.count(b"\n"), sample.count(b"\r")))
+    return _ALL_QUOTED if every else _QUOTED
 
 
 def records_of(sample: bytes, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:
@@ -190,5 +211,4 @@ def _judge(records: Sequence[Record], hints: Hints) -> float:
     strict = sum(record.strict for record in filled) / max(1, len(filled))
     header, known = heading.find_header([record.cells for record in records[:200]], width, hints)
     names = len(records[header].cells) if records else 1
-    # Cells that end up quoted tell that the quote is one; a tie goes to the earlier candidate.
     return share * (1 - 1 / width) * (0.5 + 0.5 * strict) + 2 * known / max(1, names) * (names > 1) + 0.001 * known
