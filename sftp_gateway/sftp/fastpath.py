@@ -4,10 +4,11 @@ Private hooks, version-checked with seams.py and held by tests/integration/sftp/
 the receive buffer is walked by an offset where asyncssh cuts off its head twice for each packet; an
 AES-GCM or UMAC key is set up once and not for each packet; the empty IGNORE packet before every answer
 (a defence of CBC ciphers) is left out; what a file's bytes are answered with is joined once where asyncssh
-copies it eleven times; nothing is made ready for a packet log that nobody can turn on here.
+copies it eleven times; nothing is made ready for lines of a log, or a log of packets, that is not on.
 Measured figures: docs/benchmarks.md.
 """
 
+import asyncio
 import contextlib
 import os
 import struct
@@ -17,9 +18,10 @@ from typing import Any, cast
 
 import asyncssh
 from asyncssh.channel import SSHServerChannel
-from asyncssh.connection import SSHServerConnection
+from asyncssh.connection import SSHServerConnection, SSHServerConnectionOptions
 from asyncssh.constants import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA, MSG_IGNORE
 from asyncssh.encryption import BasicEncryption, Encryption, GCMEncryption
+from asyncssh.logging import SSHLogger
 from asyncssh.mac import _UMAC, MAC
 from asyncssh.sftp import SFTPServerHandler
 from cryptography.exceptions import InvalidTag
@@ -88,6 +90,15 @@ def keep_key(encryption: Encryption | None) -> None:
             encryption._mac = KeptUmac(mac)  # noqa: SLF001 - as above
 
 
+class QuietLogger(SSHLogger):
+    """A logger that makes nothing ready for a line that nobody wants: there are 40 of them in a login, 5 in a small file."""
+
+    def log(self, level: int, msg: object, *args: Any, **kwargs: Any) -> None:
+        """Write a line of a level that is on."""
+        if self.isEnabledFor(level):
+            super().log(level, msg, *args, **kwargs)
+
+
 class Silent:
     """A party of asyncssh that prepares no lines for its log of packets: of debug level 3, which is never set here."""
 
@@ -104,6 +115,11 @@ Plain, PlainChannel, PlainHandler = SSHServerConnection, SSHServerChannel, SFTPS
 
 class Fast(Silent, SSHServerConnection):
     """A server connection with the hooks."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, options: SSHServerConnectionOptions) -> None:
+        super().__init__(loop, options)
+        # Its channels and handlers derive theirs from this one.
+        self._logger = QuietLogger(self._logger._logger, context=self._logger._context)  # noqa: SLF001 - this is the hook
 
     def send_newkeys(self, k: bytes, h: bytes) -> None:
         """Take new keys into use."""
