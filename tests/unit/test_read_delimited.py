@@ -62,6 +62,33 @@ def test_other_encodings_are_guessed_and_said(tmp_path, encoding, text):
     assert "set `encoding" in found.source.findings[0].suggestion
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("iso8859_7", "Παπούτσια κόκκινα, δερμάτινα"),
+        ("cp1253", "Άσπρο φόρεμα"),
+        ("koi8_r", "Синяя рубашка"),
+        ("iso8859_5", "Красные туфли"),
+        ("cp866", "Кружка для кофе"),
+        ("cp1250", "Niebieska koszula bawełniana"),
+        ("iso8859_2", "Torba na ramię, świąteczna"),
+        ("cp1254", "Mavi pamuklu gömlek, kırmızı"),
+        ("cp1255", "חולצת כותנה כחולה"),
+        ("cp1257", "Mėlyni medvilniniai marškiniai"),
+        ("mac_roman", "Rote Schuhe, Größe 42"),
+        ("cp850", "Chaussures légères d'été"),
+        ("cp1252", "Widget™ 5 mm ± 0.1, 12 €"),
+        ("cp1252", "Größe für den Café-Gast: déjà-vu, señor"),
+    ],
+)
+def test_a_few_words_tell_their_encoding_by_the_letters_of_a_language(tmp_path, encoding, text):
+    found = read(tmp_path, f'sku,name\nS1,"{text}"\nS2,plain\n'.encode(encoding))
+    assert found.rows == [("S1", text), ("S2", "plain")]
+    (finding,) = found.source.findings
+    assert finding.code == "FILE_ENCODING_GUESSED"
+    assert "a guess from only" in finding.message
+
+
 def test_a_few_bytes_that_are_no_utf8_in_a_utf8_file_cost_their_rows_only(tmp_path):
     rows = [f"S{n},Größe é,{n}\n".encode() for n in range(50)]
     rows[7] = b"S7,Gr\xf6\xdfe,7\n"

@@ -1,7 +1,14 @@
-"""A best guess at the encoding of text that is not Unicode; cp1252, which most such files are in, unless the text speaks against it."""
+"""A best guess at the encoding of text that is not Unicode; cp1252, which most such files are in, unless the text speaks against it.
+
+Each encoding is tried with the letters of each language that is written in it: the right one gives
+letters of one language only, capitals where words begin, and common letters more often than rare ones.
+"""
 
 import codecs
+import math
 import re
+from collections import Counter
+from collections.abc import Iterator
 
 import charset_normalizer
 
@@ -12,8 +19,31 @@ COMMON = [
 """What product files come in, besides Unicode. In none of them are CR, LF, comma, semicolon, tab or quotes a part of
 another character."""
 
-_EVIDENCE_BYTES = 8
-"""With fewer bytes beyond ASCII nothing can be told."""
+EVIDENCE_BYTES = 8
+"""With fewer bytes beyond ASCII, of which no language is told, a text is taken for cp1252."""
+_MOST_BYTES = 4096
+_LANGUAGES = (
+    (("cp1252", "mac_roman", "cp850"), (
+        "äöüß", "éèàêçâîôùëïûüœ", "áéíóúñüç", "àèéìòù", "åäöéü", "æøåéü", "ãõçáéíóúâêôà", "éëïóöüè", "àèéíïòóúüç",
+    )),
+    (("cp1250", "iso8859_2"), (
+        "ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čšžćđ", "ăâîșțşţ",
+    )),
+    (("cp1254",), ("çğıöşüİâîû",)),
+    (("cp1257",), ("ąčęėįšųūž", "āčēģīķļņšūž", "äöüõšž")),
+    (("cp1252", "mac_roman", "cp850"), ("áéíóúýþæöð",)),
+    (("cp1251", "koi8_r", "iso8859_5", "cp866", "mac_cyrillic"), (
+        "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфёъ", "оанитвіесркдлумпязьбгчйхцжєїюшщґф", "аиоетнрсвлкдпмзгяъубчщцжхюшфйь",
+    )),
+    (("cp1253", "iso8859_7"), ("αοιετσνηυρπκμλάςίόέωδγήχθύφβξώζψϊϋΐ",)),
+    (("cp1255", "iso8859_8"), ("יוהלאתרמשנבדקחעםפסטןכצגזךףץ",)),
+)  # fmt: skip
+"""Encodings, and the letters beyond ASCII of the languages written in them, the most frequent first."""
+_GREEK = "\u0370"
+"""From here on letters are of another script, so that all of a text's are beyond ASCII and their frequency tells."""
+_ALONE = re.compile(r"(?<![^\W\d_])[^\W\d_a-zA-Z](?![^\W\d_])")
+"""A letter beyond ASCII that is a word by itself: in another script most words have several."""
+_SIGNS = frozenset("“”„‘’‚‹›«»–—…•·°®™©×÷±²³¹½¼¾§€£¥¢ªº¿¡µ№¶†‡\xa0\xad")
 _WESTERN = "àâäáãåæçèéêëìíîïñòóôöõøœùúûüÿßšžÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŠŽªº"
 _STRANGE = re.compile(
     rf"""[^\W\d_{_WESTERN}a-zA-Z]      # a letter that Western European texts hardly have: þ ð ý ƒ Ÿ
@@ -28,14 +58,72 @@ _STRANGE = re.compile(
 
 def guess(text: bytes) -> str:
     """Give the Python name of the encoding that `text` is most likely in."""
+    name = _by_language(text[:_MOST_BYTES])
+    if name is not None:
+        return codecs.lookup(name).name
     beyond = sum(byte > 0x7F for byte in text)
-    if beyond < _EVIDENCE_BYTES:
+    if beyond < EVIDENCE_BYTES:
         return "cp1252"
     for name in ("cp1252", "mac-roman"):
         if _is_western(text, name, beyond):
             return name
     best = charset_normalizer.from_bytes(text, cp_isolation=COMMON, steps=10, chunk_size=1024).best()
     return "cp1252" if best is None else codecs.lookup(best.encoding).name
+
+
+def _by_language(text: bytes) -> str | None:
+    """Give the encoding in which all letters are those of one language; of several, the one whose letters are likeliest."""
+    best, likeliest = None, -math.inf
+    for name, letters, decoded in _readings(text):
+        beyond = Counter(character for character in decoded if character > "\x7f")
+        known = set(letters) | set(letters.upper())
+        strange = sum(count for character, count in beyond.items() if character not in known | _SIGNS)
+        strange += _misplaced(decoded)
+        told = sum(count for character, count in beyond.items() if character in known)
+        script = letters[0] >= _GREEK
+        if not (strange or told) and name == "cp1252":
+            return name  # signs only
+        if strange > 0.02 * told or not told or (script and 3 * len(_ALONE.findall(decoded)) > told):
+            continue
+        score = 3 * told / beyond.total() + (_likelihood(beyond, letters) if script else 0.0)
+        if score > likeliest:
+            best, likeliest = name, score
+    return best
+
+
+def _readings(text: bytes) -> Iterator[tuple[str, str, str]]:
+    for names, languages in _LANGUAGES:
+        for name in names:
+            try:
+                decoded = text.decode(name)
+            except UnicodeDecodeError:
+                continue
+            for letters in languages:
+                yield name, letters, decoded
+
+
+def _misplaced(text: str) -> int:
+    """How much stands where it cannot: capitals behind small letters, signs between letters, two scripts in a word."""
+    count = 0
+    for before, here, after in zip(" " + text, text, text[1:] + " ", strict=False):
+        if here > "\x7f" or before > "\x7f":
+            count += here.isupper() and before.islower()
+            count += here in _SIGNS and here not in "’‘·–" and before.isalpha() and after.isalpha()
+            count += here >= _GREEK and here.isalpha() and (_is_latin(before) or _is_latin(after))
+            count += here in "€£¥" and (before.isalpha() or after.isalpha())
+    return count
+
+
+def _is_latin(character: str) -> bool:
+    return character < "\x7f" and character.isalpha()
+
+
+def _likelihood(beyond: Counter[str], letters: str) -> float:
+    """How likely letters are, on average, where the n-th most frequent one is as likely as 1/(n + 3)."""
+    rank = {letter: place for place, letter in enumerate(letters)}
+    seen = [(rank[letter], count) for character, count in beyond.items() if (letter := character.lower()) in rank]
+    total = sum(1 / (place + 3) for place in range(len(letters)))
+    return sum(count * -math.log((place + 3) * total) for place, count in seen) / max(1, sum(n for _, n in seen))
 
 
 def _is_western(text: bytes, name: str, beyond: int) -> bool:
