@@ -15,8 +15,6 @@ from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.heading import Heading
 from sftp_gateway.catalog.read.source import Hints
 
-_FEW_QUOTED = -0.15
-"""What `'` is worth that may be an apostrophe as well: less, unless more rows have one width then."""
 _QUOTED = 0.05
 """What cells between `'` are worth: more than one row in twenty that has another width then."""
 _ALL_QUOTED = 0.6
@@ -147,7 +145,7 @@ def _candidates(pinned: str, every: Sequence[str]) -> Sequence[str]:
 def _apostrophes(sample: bytes, delimiter: str) -> float | None:
     """Say what `'` is worth as the quote; None if no cell begins or none ends with it, or `"` is the quote.
 
-    Apostrophes are common in text.
+    Apostrophes are common in text: where few stand so, there must be a cell that needs quotes.
     """
     d = delimiter.encode()
     opening, others = (
@@ -162,7 +160,9 @@ def _apostrophes(sample: bytes, delimiter: str) -> float | None:
         return None
     single = sample.count(b"'") - 2 * doubled - sample.count(b"\\'")
     if cells == 1 - bool(doubled) or cells * 2 <= single * 0.6:
-        return _FEW_QUOTED
+        edge = rb"[%b\r\n]" % re.escape(d)
+        needed = re.search(rb"(?:\A|%b)'[^']*%b[^']*'(?=%b|\Z)" % (edge, edge, edge), sample)
+        return 0.0 if needed else None
     every = cells > 0.6 * (sample.count(d) + max(sample.count(b"\n"), sample.count(b"\r")))
     return _ALL_QUOTED if every else _QUOTED
 
