@@ -31,7 +31,7 @@ SETTINGS = settings.Worker(processes=2, tries=2, backoff_seconds=0.05, lease_sec
 @pytest.fixture(scope="module")
 def crew():
     sys.path.insert(0, str(HERE))
-    with contextlib.closing(Crew(Bounds(400 << 20, 1.0), preload=("standin",))) as crew:
+    with contextlib.closing(Crew(Bounds(400 << 20, 3.0), preload=("standin",))) as crew:
         yield crew
     sys.path.remove(str(HERE))
 
@@ -174,7 +174,7 @@ def test_a_hold_waits_for_a_person_and_then_runs_again_with_its_reasons_waived(g
     [
         ("crash", "died (SIGSEGV)"),
         ("eat", "MiB of memory, 400 MiB are allowed"),
-        ("loop", "was not done after 1 s"),
+        ("loop", "was not done after 3 s"),
         ("outside", "made 'blob' where it may not"),
     ],
 )
