@@ -128,7 +128,8 @@ def sentence(receipt: dict[str, Any], *, removals_wait: bool = False) -> str:
         return _published(receipt, removals_wait=removals_wait)
     if state is State.TESTED:
         end = LABELS[State(receipt.get("would_be") or State.PUBLISHED)].text.lower()
-        return f"Dry run: as a real file this would end as “{end}”. {_rows(receipt)}; nothing was changed."
+        rows = f"{_rows(receipt)}; nothing" if receipt["rows"]["read"] else "Nothing"
+        return f"Dry run: as a real file this would end as “{end}”. {rows} was changed."
     if state is State.HELD:
         return f"Nothing is live yet: this file waits for a decision. {_first_reason(receipt)}".strip()
     if state is State.REFUSED:

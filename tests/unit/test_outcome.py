@@ -21,3 +21,26 @@ from sftp_gateway import outcome
 )
 def test_every_result_file_is_called_what_it_is(name, said):
     assert outcome.file_kind(name)[0] == said
+
+
+@pytest.mark.parametrize(
+    ("would_be", "read", "accepted", "said"),
+    [
+        ("refused", 0, 0, "Dry run: as a real file this would end as “refused”. Nothing was changed."),
+        (
+            "published",
+            2,
+            1,
+            "Dry run: as a real file this would end as “live”. 1 of 2 rows are fine; nothing was changed.",
+        ),
+        (
+            "published",
+            1,
+            1,
+            "Dry run: as a real file this would end as “live”. The one row is fine; nothing was changed.",
+        ),
+    ],
+)
+def test_a_dry_run_is_told_by_its_rows_where_some_were_read(would_be, read, accepted, said):
+    receipt = {"state": "tested", "would_be": would_be, "rows": {"read": read, "accepted": accepted}}
+    assert outcome.sentence(receipt) == said
