@@ -108,34 +108,28 @@ def gtin_findings(connection: Connection, places: Places, column: str, key: Sequ
     for batch in engine.reader(connection, query):
         others = zip(batch["other_k"].to_pylist(), places.at(batch["other"].to_numpy())[:, 0], strict=True)
         texts = [f"the product {name} (row {row}) has the same GTIN" for name, row in others]
-        code = codes.CODES["CATALOG_GTIN_DUPLICATE"]
-        rows = batch.num_rows
-        yield _table(
-            places.at(batch["pos"].to_numpy()),
-            batch["k"],
-            column,
-            batch["g"],
-            np.full(rows, code.name),
-            np.full(rows, code.severity),
-            texts,
-            np.full(rows, "give every product its own GTIN, or leave it empty"),
-        )
+        yield _same_gtin(places, batch, column, batch["g"], texts)
 
 
 def taken_gtin_findings(connection: Connection, places: Places, column: str, key: Sequence[str]) -> Iterator[pa.Table]:
     """Tell of every row of a partial file whose GTIN a product has that the file leaves alone."""
     for batch in engine.reader(connection, _taken(column, key) + " ORDER BY pos"):
-        rows, code = batch.num_rows, codes.CODES["CATALOG_GTIN_DUPLICATE"]
-        yield _table(
-            places.at(batch["pos"].to_numpy()),
-            batch["k"],
-            column,
-            batch["value"],
-            np.full(rows, code.name),
-            np.full(rows, code.severity),
-            [f"the product {name} of the current catalog has the same GTIN" for name in batch["other"].to_pylist()],
-            np.full(rows, "give every product its own GTIN, or leave it empty"),
-        )
+        texts = [f"the product {name} of the current catalog has the same GTIN" for name in batch["other"].to_pylist()]
+        yield _same_gtin(places, batch, column, batch["value"], texts)
+
+
+def _same_gtin(places: Places, batch: pa.RecordBatch, column: str, values: pa.Array, texts: Sequence[str]) -> pa.Table:
+    rows, code = batch.num_rows, codes.CODES["CATALOG_GTIN_DUPLICATE"]
+    return _table(
+        places.at(batch["pos"].to_numpy()),
+        batch["k"],
+        column,
+        values,
+        np.full(rows, code.name),
+        np.full(rows, code.severity),
+        texts,
+        np.full(rows, "give every product its own GTIN, or leave it empty"),
+    )
 
 
 def _taken(column: str, key: Sequence[str]) -> str:

@@ -103,3 +103,18 @@ def test_apostrophes_are_part_of_their_cells(tmp_path, rows):
     found = read(tmp_path, (HEADER + rows).encode())
     assert found.source.format.quote == '"'
     assert "'" in "".join(found.rows[0])
+
+
+def test_rows_of_delimiters_alone_do_not_count_against_cells_between_apostrophes(tmp_path):
+    names = ("Artikel", "Bezeichnung", "Preis", "Text", "Farbe")
+    rows = [names, ("S0", "Parka", "22.50", r"5\' rod", "blue"), ("S1", "Socke", "65.50", "", "green")]
+    lines = ["\t".join(f"'{cell}'" for cell in row) for row in rows]
+    blank = "\t" * 4
+    text = "\n".join([lines[0], blank, lines[1], blank, blank, lines[2], "Generated on 2026-11-28", ""])
+    assert read(tmp_path, text.encode(), lenient=True, complete=True).source.headers == names
+
+
+def test_quotes_in_every_row_do_not_make_spaces_the_delimiter(tmp_path):
+    text = "".join(f'S{number},Red hat,{number}.50,the "best" one\n' for number in range(3))
+    found = read(tmp_path, text.encode(), lenient=True, complete=True)
+    assert found.source.format.delimiter == ","

@@ -19,7 +19,7 @@ COMMON = [
 """What product files come in, besides Unicode. In none of them are CR, LF, comma, semicolon, tab or quotes a part of
 another character."""
 
-EVIDENCE_BYTES = 8
+_EVIDENCE_BYTES = 8
 """With fewer bytes beyond ASCII, of which no language is told, a text is taken for cp1252."""
 _MOST_BYTES = 4096
 _LANGUAGES = (
@@ -62,7 +62,7 @@ def guess(text: bytes) -> str:
     if name is not None:
         return codecs.lookup(name).name
     beyond = sum(byte > 0x7F for byte in text)
-    if beyond < EVIDENCE_BYTES:
+    if beyond < _EVIDENCE_BYTES:
         return "cp1252"
     for name in ("cp1252", "mac-roman"):
         if _is_western(text, name, beyond):

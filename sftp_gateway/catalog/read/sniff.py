@@ -19,6 +19,7 @@ _QUOTED = 0.05
 """What cells between `'` are worth: more than one row in twenty that has another width then."""
 _ALL_QUOTED = 0.6
 """What they are worth where nearly all cells are so: more than all rows being strict."""
+_QUOTED_TEXT = re.compile(rb""" "[^"\r\n]*" | '[^'\r\n]*' """, re.VERBOSE)
 _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "none": ""}
 
 
@@ -85,8 +86,12 @@ def layout(sample: bytes, hints: Hints, *, whole: bool = False) -> Layout:
 
 def _by_spaces(sample: bytes, dialect: Dialect, hints: Hints) -> Dialect:
     """Give the dialect, or spaces where it hardly fits and they give each record the same columns, known ones."""
-    fitting = [record.strict and len(record.cells) > 1 for record in records_of(sample, dialect) if not record.blank]
-    if sum(fitting) * 2 > len(fitting):
+    filled = [record for record in records_of(sample, dialect) if not record.blank]
+    strict = sum(record.strict and len(record.cells) > 1 for record in filled)
+    delimiter = dialect.delimiter.encode()
+    # What stands in quotes is put aside: a delimiter in each line outside them was meant as one.
+    outside = all(delimiter in _QUOTED_TEXT.sub(b"", line) for line in _filled_lines(sample, delimiter))
+    if strict * 2 > len(filled) or outside:
         return dialect
     spaced = replace(dialect, delimiter=" ")
     records = [record for record in records_of(sample, spaced) if not record.blank]
@@ -113,7 +118,7 @@ def _is_literal(sample: bytes, dialect: Dialect, records: Sequence[Record]) -> b
     if all(record.strict for record in records) or not dialect.quote:
         return False
     quote, delimiter = dialect.quote.encode(), dialect.delimiter.encode()
-    lines = [line for line in re.split(rb"\r\n|\n|\r", sample) if line.strip(b" " + delimiter)]
+    lines = _filled_lines(sample, delimiter)
     widths = Counter(line.count(delimiter) for line in lines)
     width, whole = widths.most_common(1)[0]
     if not width or len(lines) - whole > len(lines) // 1000:
@@ -122,6 +127,11 @@ def _is_literal(sample: bytes, dialect: Dialect, records: Sequence[Record]) -> b
     if any(cell.strip(quote).find(quote * 2) >= 0 for line in quoting for cell in line.split(delimiter)):
         return False
     return sum(_breaks(line, dialect, width + 1) for line in quoting if line.count(delimiter) == width) > 1
+
+
+def _filled_lines(sample: bytes, delimiter: bytes) -> list[bytes]:
+    """Give the lines that hold more than delimiters and spaces."""
+    return [line for line in re.split(rb"\r\n|\n|\r", sample) if line.strip(b" " + delimiter)]
 
 
 def _breaks(line: bytes, dialect: Dialect, width: int) -> bool:
@@ -163,7 +173,8 @@ def _apostrophes(sample: bytes, delimiter: str) -> float | None:
         edge = rb"[%b\r\n]" % re.escape(d)
         needed = re.search(rb"(?:\A|%b)'[^']*%b[^']*'(?=%b|\Z)" % (edge, edge, edge), sample)
         return 0.0 if needed else None
-    every = cells > 0.6 * (sample.count(d) + max(sample.count(b"\n"), sample.count(b"\r")))
+    filled = _filled_lines(sample, d)
+    every = cells > 0.6 * (sum(line.count(d) for line in filled) + len(filled))
     return _ALL_QUOTED if every else _QUOTED
 
 
