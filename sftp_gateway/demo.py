@@ -29,6 +29,8 @@ def show(*, once: bool) -> int:
     for program in ("sftp", "ssh-keygen"):
         if shutil.which(program) is None:
             raise Unavailable(f"the demo drops its file with OpenSSH's {program}, which is not installed here")
+    for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell's background has Ctrl-C ignored
+        signal.signal(end, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="sftp-gateway-demo-") as folder:
         stage = _Stage(Path(folder))
         with stage.daemon():
@@ -95,10 +97,9 @@ class _Stage:
 
     def stay(self) -> None:
         """Wait for Ctrl-C, telling how to try more."""
-        print(
-            f"\nTry it: sftp -i {self.folder / 'key'} -P {self.sftp_port} {BRAND}@127.0.0.1\nCtrl-C ends the demo and removes everything."
-        )
         with contextlib.suppress(KeyboardInterrupt):
+            print(f"\nTry it: sftp -i {self.folder / 'key'} -P {self.sftp_port} {BRAND}@127.0.0.1")
+            print("Ctrl-C ends the demo and removes everything.", flush=True)
             signal.pause()
 
     def _receipt(self) -> Path:

@@ -233,3 +233,23 @@ def test_the_demo_shows_the_main_job_and_ends():
         "The page: http://127.0.0.1:",
     ):
         assert shown in done.stdout
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda end: end.name)
+def test_a_demo_that_is_ended_leaves_nothing_behind(end):
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("SFTP_GATEWAY_")} | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen([*GATEWAY, "demo"], env=environ, stdout=subprocess.PIPE, text=True) as demo:
+        try:
+            [tried] = [
+                line
+                for line in iter(demo.stdout.readline, "Ctrl-C ends the demo and removes everything.\n")
+                if "Try it" in line
+            ]
+            demo.send_signal(end)
+            assert demo.wait(60) == 0
+        finally:
+            demo.kill()
+    words = tried.split()
+    assert not Path(words[words.index("-i") + 1]).parent.exists()
+    with socket.socket() as door:
+        assert door.connect_ex(("127.0.0.1", int(words[words.index("-P") + 1]))) != 0
