@@ -128,7 +128,7 @@ def _read_pid(fate: int) -> int:
 def serve(control: socket.socket, preload: list[str]) -> None:
     """Fork a child for each message until the daemon is gone; tell each child's end on its pipe."""
     gc.disable()  # nothing of what is imported now ever goes
-    _NoPandas.settle()
+    refuse_pandas()
     for name in preload:
         importlib.import_module(name)
     gc.freeze()  # collections in children leave the shared pages alone
@@ -169,15 +169,15 @@ class _NoPandas(importlib.abc.MetaPathFinder):
         if fullname == "pandas":
             raise ModuleNotFoundError(fullname)
 
-    @classmethod
-    def settle(cls) -> None:
-        """Have Arrow ask, and answer."""
-        refusing = cls()
-        sys.meta_path.insert(0, refusing)
-        try:
-            importlib.import_module("pyarrow").array([])
-        finally:
-            sys.meta_path.remove(refusing)
+
+def refuse_pandas() -> None:
+    """Have Arrow ask for pandas, and say no: for as long as this process lives."""
+    refusing = _NoPandas()
+    sys.meta_path.insert(0, refusing)
+    try:
+        importlib.import_module("pyarrow").array([])
+    finally:
+        sys.meta_path.remove(refusing)
 
 
 def _noticed(_signal: int, _frame: FrameType | None) -> None:

@@ -7,6 +7,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from sftp_gateway.worker import nursery
+
+nursery.refuse_pandas()
+
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog import check, headers, schema
 from sftp_gateway.catalog.read import opening

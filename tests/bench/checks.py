@@ -1,9 +1,11 @@
 """Only checking, the whole process each: a test upload, beside three libraries that check tables."""
 
+import os
 import statistics
 import sys
 from pathlib import Path
 
+from sftp_gateway.worker import nursery
 from tests.bench import jobs, measure, rows
 
 PYTHON = Path(__file__).parents[2] / ".cache" / "peers" / "bin" / "python"
@@ -24,7 +26,8 @@ def checked_only(folder: Path, count: int, rounds: int) -> list[str]:
     for _ in range(rounds):
         runs["gateway, `ingest --mode test`"].append(gateway.ingest(file, "--mode", "test"))
         alone = [sys.executable, "-m", "tests.bench.check_alone", str(file)]
-        runs["gateway, reading and checking alone"].append(measure.run(alone))
+        child = os.environ | nursery.QUIET_LIBRARIES | nursery.KEPT_MEMORY
+        runs["gateway, reading and checking alone"].append(measure.run(alone, child))
         for name in PEERS:
             script = Path(__file__).with_name(f"peer_{name}.py")
             runs.setdefault(name, []).append(measure.run([str(PYTHON), str(script), str(file), str(folder / name)]))

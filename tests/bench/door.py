@@ -6,8 +6,10 @@ by the intake, which goes on after the last answer.
 """
 
 import asyncio
+import json
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import asyncssh
 
-from tests.bench import doors
+from tests.bench import doors, latency
 from tests.bench.doors import Door
 
 GCM = "aes128-gcm@openssh.com"
@@ -67,7 +69,14 @@ def table(folder: Path, sizes: Sizes, rounds: int) -> list[str]:
         )
         took = _in_turn(pair, rounds, lambda door, _: asyncio.run(_logins(door, sizes.logins)))
         lines.append(_line("logins, 16 at once", took, sizes.logins, "per s", sizes.logins / 1e3, "ms each"))
-        facts += asyncio.run(_crowd(ours, sizes))
+        facts += [
+            f"{sizes.senders} sessions × {sizes.uploads_each} uploads of {sizes.upload_bytes:,} bytes, all at once, by libssh2;",
+            "waits are from OPEN to the answer of CLOSE.",
+            "",
+            "| server | acknowledged | sessions with errors | per s | p50 | p90 | p99 | worst | CPU each | memory at the end |",
+            f"|{' --- |' * 10}",
+            *(_crowd(door, sizes) for door in pair),
+        ]
     return [*lines, "", *facts]
 
 
@@ -159,32 +168,28 @@ async def _sessions(door: Door, count: int) -> list[str]:
     return [f"{count} sessions at once: all inside after {seconds:.1f} s, {each / 1024:.0f} KiB each.", ""]
 
 
-async def _crowd(door: Door, sizes: Sizes) -> list[str]:
-    waits: list[float] = []
-    body = b"x" * sizes.upload_bytes
-
-    async def one(number: int) -> None:
-        async with _connect(door) as connection, connection.start_sftp_client() as client:
-            for upload in range(sizes.uploads_each):
-                began = time.perf_counter()
-                async with client.open(f"/inbox/crowd-{number}-{upload}.csv", "wb") as file:
-                    await file.write(body)
-                waits.append(time.perf_counter() - began)
-
-    cpu, began = door.cpu_seconds(), time.perf_counter()
-    ended = await asyncio.gather(*(one(number) for number in range(sizes.senders)), return_exceptions=True)
-    seconds, errors = time.perf_counter() - began, [end for end in ended if end is not None]
-    waits.sort()
-    p99 = waits[int(len(waits) * 0.99)] if waits else float("nan")
-    return [
-        (
-            f"{sizes.senders} sessions × {sizes.uploads_each} uploads of {sizes.upload_bytes:,} bytes: {len(waits):,} acknowledged, "
-            f"{len(errors)} sessions with errors, {len(waits) / seconds:.0f}/s, p50 {statistics.median(waits) * 1000:.0f} ms, "
-            f"p99 {p99 * 1000:.0f} ms from OPEN to the answer of CLOSE, {(door.cpu_seconds() - cpu):.1f} s of CPU, "
-            f"{door.memory_bytes() / 2**20:.0f} MiB at the end."
-        ),
-        "",
+def _crowd(door: Door, sizes: Sizes) -> str:
+    """Measure many senders at once; a line of a Markdown table."""
+    told = [str(door.port), door.user, str(door.key), door.inbox]
+    much = [str(number) for number in (sizes.senders, sizes.uploads_each, sizes.upload_bytes)]
+    cpu = door.cpu_seconds()
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.bench.crowd", *told, *much], check=True, capture_output=True, text=True
+    )
+    seen = json.loads(ended.stdout)
+    used = door.cpu_seconds() - cpu
+    waits = sorted(seen["waits"]) or [float("nan")]
+    cells = [
+        door.name,
+        f"{len(seen['waits']):,}",
+        f"{len(seen['errors'])}",
+        f"{len(seen['waits']) / seen['seconds']:.0f}",
+        *(f"{latency.share(waits, part) * 1000:.0f} ms" for part in (0.5, 0.9, 0.99)),
+        f"{waits[-1] * 1000:.0f} ms",
+        f"{used / max(1, len(seen['waits'])) * 1000:.2f} ms",
+        f"{door.memory_bytes() / 2**20:.0f} MiB",
     ]
+    return f"| {' | '.join(cells)} |"
 
 
 def _write(path: Path, size: int) -> None:

@@ -1,0 +1,70 @@
+"""Many senders at once, by libssh2: python -m tests.bench.crowd PORT USER KEY INBOX SENDERS UPLOADS BYTES.
+
+A process of its own whose work is C outside the interpreter's lock, so that what it measures is the server, not
+the sender. Prints one JSON line: seconds from OPEN to the answer of CLOSE of each upload, and what went wrong.
+"""
+
+import json
+import socket
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+
+import ssh2.session
+import ssh2.sftp
+
+FLAGS = ssh2.sftp.LIBSSH2_FXF_WRITE | ssh2.sftp.LIBSSH2_FXF_CREAT | ssh2.sftp.LIBSSH2_FXF_TRUNC
+MODE = 0o100644
+STACK_BYTES = 512 * 1024
+
+
+@dataclass
+class Crowd:
+    """What all senders share."""
+
+    port: int
+    user: str
+    key: str
+    inbox: str
+    uploads: int
+    body: bytes
+    waits: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def send(self, number: int) -> None:
+        """Be one sender: log in, put all files, go."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port)) as sock:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                session = ssh2.session.Session()
+                session.handshake(sock)
+                session.userauth_publickey_fromfile(self.user, self.key)
+                sftp = session.sftp_init()
+                for upload in range(self.uploads):
+                    began = time.perf_counter()
+                    handle = sftp.open(f"{self.inbox}/crowd-{number}-{upload}.csv", FLAGS, MODE)
+                    handle.write(self.body)
+                    handle.close()
+                    self.waits.append(time.perf_counter() - began)
+                session.disconnect()
+        except Exception as error:  # noqa: BLE001 - each is counted and told
+            self.errors.append(f"{number}: {error!r}")
+
+
+def main() -> None:
+    """Send all, print what was seen."""
+    port, user, key, inbox, senders, uploads, size = sys.argv[1:]
+    crowd = Crowd(int(port), user, key, inbox, int(uploads), b"x" * int(size))
+    threading.stack_size(STACK_BYTES)
+    threads = [threading.Thread(target=crowd.send, args=(number,)) for number in range(int(senders))]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    json.dump({"seconds": time.perf_counter() - began, "waits": crowd.waits, "errors": crowd.errors}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
