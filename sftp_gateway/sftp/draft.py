@@ -115,6 +115,11 @@ class Draft:
             self._fd = create(self.file, self._held)
             self._let_go()
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether its bytes are in memory only."""
+        return self._held is not None
+
     def take(self) -> bytes | None:
         """Take the bytes out of memory, and the room they have there; None if there is a file."""
         if self._held is None:

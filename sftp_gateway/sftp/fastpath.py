@@ -4,7 +4,8 @@ Private hooks, version-checked with seams.py and held by tests/integration/sftp/
 the receive buffer is walked by an offset where asyncssh cuts off its head twice for each packet; an
 AES-GCM or UMAC key is set up once and not for each packet; the empty IGNORE packet before every answer
 (a defence of CBC ciphers) is left out; what a file's bytes are answered with is joined once where asyncssh
-copies it eleven times; nothing is made ready for lines of a log, or a log of packets, that is not on.
+copies it eleven times; answers to requests that came together go out together; nothing is made ready for lines of a
+log, or a log of packets, that is not on.
 Measured figures: docs/benchmarks.md.
 """
 
@@ -28,6 +29,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 TAG_BYTES = 16
+TOGETHER_BYTES = 4096
+"""Answers up to that size wait for one another while requests lie in the buffer: to wake a client costs more than to
+answer a WRITE, a third of the loop's time with 200 senders."""
 DATA = struct.Struct(">BII")
 """Head of CHANNEL_DATA (RFC 4254 §5.2): kind, channel, length."""
 ANSWER = struct.Struct(">IB")
@@ -120,6 +124,7 @@ class Fast(Silent, SSHServerConnection):
         super().__init__(loop, options)
         # Its channels and handlers derive theirs from this one.
         self._logger = QuietLogger(self._logger._logger, context=self._logger._context)  # noqa: SLF001 - this is the hook
+        self._sealed: list[bytes] = []
 
     def send_newkeys(self, k: bytes, h: bytes) -> None:
         """Take new keys into use."""
@@ -152,8 +157,26 @@ class Fast(Silent, SSHServerConnection):
             sealed = encryption.encrypt_packet(self._send_seq, length, packet)
         self._send_seq = (self._send_seq + 1) & 0xFFFFFFFF
         self._rekey_bytes_sent += len(packet)
-        with contextlib.suppress(ConnectionError):
-            transport.writelines(sealed)
+        self._sealed += sealed
+        if size > TOGETHER_BYTES:
+            self.send_sealed()
+        elif len(self._sealed) == len(sealed):
+            self._loop.call_soon(self.send_sealed)  # at the latest, whoever waits for what
+
+    def send_sealed(self) -> None:
+        """Send the answers that were sealed so far, in one go."""
+        sealed, self._sealed = self._sealed, []
+        if sealed and self._transport is not None:
+            with contextlib.suppress(ConnectionError):
+                self._transport.writelines(sealed)
+
+    def _send(self, data: bytes) -> None:
+        self.send_sealed()  # what was numbered first goes first
+        super()._send(data)
+
+    def _force_close(self, exc: Exception | None) -> None:
+        self.send_sealed()
+        super()._force_close(exc)
 
     def _recv_data(self) -> None:
         self._reset_keepalive_timer()
@@ -236,7 +259,7 @@ class FastChannel(Silent, SSHServerChannel[bytes]):
 
 
 class FastHandler(Silent, SFTPServerHandler):
-    """A handler that does not join an answer's parts."""
+    """A handler that does not join an answer's parts, and sends answers together to what was asked together."""
 
     def send_packet(self, pkttype: int, pktid: int | None, *args: bytes) -> None:  # noqa: ARG002 - the signature of asyncssh
         """Send an answer."""
@@ -245,3 +268,5 @@ class FastHandler(Silent, SFTPServerHandler):
         channel = cast(FastChannel, self._writer.channel)
         if not channel.is_closing():
             channel.write_parts((ANSWER.pack(1 + sum(map(len, args)), pkttype), *args))
+            if self._reader is not None and not self._reader._session._recv_buf_len:  # noqa: SLF001 - this is the hook
+                cast(Fast, channel.get_connection()).send_sealed()

@@ -25,7 +25,9 @@ from sftp_gateway.store.drafts import UNDER_WAY, Entry, Place
 from sftp_gateway.upload import State
 
 NOTE_AFTER_SECONDS = 0.05
-"""A draft that lives longer gets its row before it is closed; a small file needs one commit, not two.
+NOTE_SMALL_AFTER_SECONDS = 1.0
+"""A draft that lives longer gets its row before it is closed; a small file, whose bytes are in memory still, after the
+longer time, so that it needs one commit, and no second copy of its bytes, also where hundreds send at once.
 
 So a draft that is younger than this when the gateway is killed leaves no trace in the history: nothing of it was
 acknowledged, its client saw the connection end in mid-file, and there is nothing worth resuming.
@@ -112,7 +114,16 @@ def begin(  # noqa: PLR0913, PLR0917 - whose, where, by whom, how much, instead 
 
 
 def _note(homes: Homes, view: View, draft: Draft) -> None:
-    """Write the row of a draft that is still open, so that a restart knows of its bytes."""
+    """Write the row of a draft that is still open, so that a restart knows of its bytes; a small one may wait."""
+    if view.live.get(draft.entry.id) is not draft:
+        return
+    if draft.is_in_memory:
+        asyncio.get_running_loop().call_later(NOTE_SMALL_AFTER_SECONDS, _note_now, homes, view, draft)
+    else:
+        _note_now(homes, view, draft)
+
+
+def _note_now(homes: Homes, view: View, draft: Draft) -> None:
     if view.live.get(draft.entry.id) is draft:
         with contextlib.suppress(OSError):  # the next WRITE meets it, too
             draft.put_down()

@@ -249,6 +249,27 @@ async def test_a_small_file_that_finds_a_full_disk_fails_its_close_and_the_next_
         await house.received(2)
 
 
+async def test_a_small_file_that_is_open_for_a_moment_has_no_row_of_its_own_one_for_longer_has(house, monkeypatch):
+    def places(path):
+        with house.store.read() as conn:
+            return [entry.place for entry in drafts.at(conn, "acme", [f"inbox/{path}"]).values()]
+
+    monkeypatch.setattr("sftp_gateway.sftp.writing.NOTE_AFTER_SECONDS", 0)
+    async with house.sftp() as client:
+        file = await client.open("/a.csv", "wb")
+        await file.write(BODY)
+        await client.stat("/a.csv")
+        assert places("a.csv") == [] and house.staged() == []
+        await file.close()
+        assert house.doors.homes.journal.number == 1
+        await house.received(1)
+        monkeypatch.setattr("sftp_gateway.sftp.writing.NOTE_SMALL_AFTER_SECONDS", 0)
+        file = await client.open("/b.csv", "wb")
+        await house.until(lambda: places("b.csv") == [Place.OPEN])
+        assert len(house.staged()) == 1
+        await file.close()
+
+
 async def test_a_store_that_is_away_fails_the_close_and_loses_nothing_that_was_acknowledged(house, monkeypatch):
     def away(*_):
         raise errors.StoreUnreachable("gone")

@@ -219,3 +219,57 @@ def test_a_line_that_is_wanted_is_as_asyncssh_writes_it(caplog):
     first, second, third = caplog.messages
     assert first == second == "[conn=1] a\\x1b from 192.0.2.1, port 22"
     assert third == "[conn=1, chan=0] a\\x1b from 192.0.2.1, port 22"
+
+
+class Counted:
+    """A transport that counts how often it is written to."""
+
+    def __init__(self, transport):
+        self._transport, self.times = transport, 0
+
+    def __getattr__(self, name):
+        return getattr(self._transport, name)
+
+    def writelines(self, parts):
+        self.times += 1
+        self._transport.writelines(parts)
+
+
+async def test_answers_to_what_came_together_leave_together(front):
+    door = await front()
+    async with through(door.port, door) as connection, connection.start_sftp_client() as client:
+        (guest,) = door.listener._door.inside
+        counted = guest._connection._transport = Counted(guest._connection._transport)
+        await asyncio.gather(*(client.stat(".") for _ in range(32)))
+        assert counted.times < 8
+        counted.times = 0
+        await client.stat(".")
+        assert counted.times == 1
+
+
+async def test_no_answer_waits_for_the_request_behind_it(front):
+    door = await front()
+    async with through(door.port, door) as connection, connection.start_sftp_client() as client:
+        (guest,) = door.listener._door.inside
+        (talk,) = guest.conversations
+        slow = asyncio.Event()
+        server, lstat = talk.sftp._server, talk.sftp._server.lstat
+
+        async def slowly(path):
+            await slow.wait()
+            return lstat(path)
+
+        server.lstat = slowly
+        behind = asyncio.create_task(client.lstat("."))
+        before = asyncio.create_task(client.stat("."))
+        again = asyncio.create_task(client.stat("."))
+        await asyncio.wait([behind], timeout=0.05)
+        assert not before.done()  # asked behind the slow one: it waits as ever
+        slow.set()
+        await asyncio.gather(behind, before, again)
+        slow.clear()
+        before, behind = asyncio.create_task(client.stat(".")), asyncio.create_task(client.lstat("."))
+        await before
+        assert not behind.done()
+        slow.set()
+        await behind
