@@ -1,5 +1,6 @@
-"""Every table, once, for SQLite and PostgreSQL; those of the front door from entries.py. Names are the words of spec §1.
+"""Every table, once, for SQLite and PostgreSQL. Names are the words of spec §1.
 
+Those of the front door are made in entries.py, and stand here as well.
 Migrations (`store/migrations`) bring a database to this shape; a test compares the two.
 Lock order on PostgreSQL: brand → job → upload → version, withheld, file → home.
 """
