@@ -32,77 +32,63 @@ would hide it; systemd starts a whole gateway again.
 import asyncio
 import contextlib
 import os
-import secrets
 import signal
 import socket
-import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sftp_gateway import __version__, blobs, config, logs, mail, retention
-from sftp_gateway.daemon import handover, memory
+from sftp_gateway import __version__, blobs, config, logs, mail
+from sftp_gateway.daemon import handover, memory, parts, reload
 from sftp_gateway.daemon.loans import Loans, figures
 from sftp_gateway.daemon.presence import ALIVE_SECONDS, Presence
 from sftp_gateway.daemon.systemd import Systemd
-from sftp_gateway.errors import ConfigError, GatewayError, Unavailable
-from sftp_gateway.health import Health
+from sftp_gateway.errors import GatewayError
 from sftp_gateway.settings import Settings
-from sftp_gateway.store import brands, database, workers
-from sftp_gateway.store.figures import Tally
+from sftp_gateway.store import database, workers
 from sftp_gateway.worker.crew import Crew
 from sftp_gateway.worker.export import exporter
 from sftp_gateway.worker.watch import Bounds
 
 if TYPE_CHECKING:
+    from sftp_gateway.daemon.frontdoor import FrontDoor
+    from sftp_gateway.daemon.identity import Identity
     from sftp_gateway.daemon.server import Server
     from sftp_gateway.daemon.workshop import Workshop
-    from sftp_gateway.intake.claim import Intake
-    from sftp_gateway.sftp.home import Doors
     from sftp_gateway.sftp.listener import Listener
 
 log = logs.get(__name__)
 
 DRAIN_SECONDS = 20.0
 GOODBYE_SECONDS = 10.0
-SWITCH_SECONDS = 0.0005
-"""A thread gives the interpreter back after that (Python: 5 ms). The front door's loop lets go of it at every
-sync and send; with 5 ms each of those waits for whatever the ledger or the intake is computing just then."""
-RELOADED = frozenset({"guards", "limits", "mail", "log.level", "catalog.rules"})
-"""Sections and settings that SIGHUP takes over."""
 
 
 async def run(
-    settings: Settings, roles: frozenset[str], reload: Callable[[], Settings], *, take_over: bool = False
+    settings: Settings, roles: frozenset[str], read: Callable[[], Settings], *, take_over: bool = False
 ) -> int:
     """Run these roles until SIGTERM or SIGINT; 0 then, 70 if a part died.
 
-    `reload` reads the settings again; `take_over`: with the sockets of the process that runs here, which then ends.
+    `read` reads the settings again; `take_over`: with the sockets of the process that runs here, which then ends.
     Raises ConfigError, Unavailable when the gateway cannot start.
     """
-    return await Daemon(settings, roles, reload, take_over=take_over).run()
+    return await Daemon(settings, roles, read, take_over=take_over).run()
 
 
 class Daemon:
     """One process of the gateway."""
 
     def __init__(
-        self, settings: Settings, roles: frozenset[str], reload: Callable[[], Settings], *, take_over: bool
+        self, settings: Settings, roles: frozenset[str], read: Callable[[], Settings], *, take_over: bool
     ) -> None:
-        self.settings, self.roles, self._read, self._take_over = settings, roles, reload, take_over
+        self.settings, self.roles, self._read, self._take_over = settings, roles, read, take_over
         self._taken = handover.Taken({})
         self.systemd = Systemd(os.environ)
         self._stopping, self._hurry = asyncio.Event(), asyncio.Event()
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.parts = parts.Parts()
         self._reloading: asyncio.Task[None] | None = None
-        self._host_keys: Sequence[Any] = ()
-        self._fingerprints: tuple[str, ...] = ()
+        self._identity: Identity | None = None
         self.workshop: Workshop | None = None
-        self.intake: Intake | None = None
-        self.doors: Doors | None = None
-        self.listener: Listener | None = None
+        self.front: FrontDoor | None = None
         self.server: Server | None = None
 
     async def run(self) -> int:
@@ -129,14 +115,7 @@ class Daemon:
     # --- start
 
     async def _start(self, held: contextlib.AsyncExitStack) -> None:
-        self.store = await asyncio.to_thread(database.open_store, config.store_url(self.settings))
-        held.callback(self.store.close)
-        self.files = await asyncio.to_thread(blobs.open_files, self.settings.storage)
-        self.crew = Crew(
-            Bounds(self.settings.worker.memory_bytes, self.settings.worker.time_limit_seconds),
-            warm=self.settings.worker.processes,
-        )
-        held.callback(self.crew.close)
+        await self._open_store(held)
         presence = await held.enter_async_context(Presence(self.store, self.roles, self.systemd))
         held.push_async_callback(self._cancel)
         if self._take_over:
@@ -148,156 +127,87 @@ class Daemon:
         if "worker" in self.roles:
             await self._open_workshop(held)
         if self.roles & {"sftp", "web"}:  # the worker's unit has no network
-            self._spawn("postman", self.postman.run())
+            self.parts.spawn("postman", self.postman.run())
         if "sftp" in self.roles:
             await self._open_intake(held)
         if "web" in self.roles:
             await self._open_web(held)
         if "sftp" in self.roles:
             await self._open_listener(held)
-        self._spawn("presence", presence.run())
+        self.parts.spawn("presence", presence.run())
         if self.roles & {"sftp", "web"}:
             giving = handover.Handover(self.settings.storage.root, self._listening, self._handed_over)
             await held.enter_async_context(giving)
-            self._spawn("handover", giving.run())
+            self.parts.spawn("handover", giving.run())
+
+    async def _open_store(self, held: contextlib.AsyncExitStack) -> None:
+        self.store = await asyncio.to_thread(database.open_store, config.store_url(self.settings))
+        held.callback(self.store.close)
+        self.files = await asyncio.to_thread(blobs.open_files, self.settings.storage)
+        self.crew = Crew(
+            Bounds(self.settings.worker.memory_bytes, self.settings.worker.time_limit_seconds),
+            warm=self.settings.worker.processes,
+        )
+        held.callback(self.crew.close)
 
     async def _load_host_keys(self) -> None:
         # Not imported where nobody needs it: the status endpoint alone does without the front door's libraries.
-        from sftp_gateway.sftp import hostkeys  # noqa: PLC0415 - see above
+        from sftp_gateway.daemon import identity  # noqa: PLC0415 - see above
 
-        sftp, folder = self.settings.sftp, self.settings.storage.root / "keys"
-        try:
-            self._host_keys = await asyncio.to_thread(hostkeys.load, sftp.host_keys, folder, sftp.algorithms)
-        except ConfigError:
-            if "sftp" in self.roles:
-                raise
-            return  # a worker elsewhere may not read them; README.txt then names no fingerprint
-        self._fingerprints = tuple(hostkeys.fingerprints(self._host_keys))
+        self._identity = await asyncio.to_thread(identity.load, self.settings, needed="sftp" in self.roles)
 
     async def _open_workshop(self, held: contextlib.AsyncExitStack) -> None:
         # Not imported where this role does not run: the front door does without the catalog's libraries.
         from sftp_gateway.daemon.workshop import Workshop  # noqa: PLC0415 - see above
 
-        rules = lambda: self.settings.catalog.rules  # noqa: E731 - the rules as they are then
+        assert self._identity is not None
+        fingerprints = self._identity.fingerprints
         self.workshop = Workshop(
             self.store,
             self.files,
             self.crew,
             live=lambda: self.settings,
-            export=exporter(self.crew, rules),
-            door=lambda: (self._sftp_port(), self._fingerprints),
+            export=exporter(self.crew, lambda: self.settings.catalog.rules),
+            door=lambda: (self._sftp_port(), fingerprints),
         )
-        await held.enter_async_context(self.workshop.worker)
-        self._spawn("worker", self.workshop.worker.run())
-        self._spawn("renderer", self.workshop.renderer.run())
-        sweeping = retention.Retention(self.store, self.files, self.settings.retention)
-        self._spawn("retention", sweeping.run())
+        await self.workshop.open(held, self.parts)
 
     async def _open_intake(self, held: contextlib.AsyncExitStack) -> None:
         # Not imported where this role does not run: the worker does without the front door's libraries.
-        from sftp_gateway.intake.claim import Intake  # noqa: PLC0415 - see above
-        from sftp_gateway.intake.watch import Drop  # noqa: PLC0415 - see above
-        from sftp_gateway.sftp import home  # noqa: PLC0415 - see above
+        from sftp_gateway.daemon.frontdoor import FrontDoor  # noqa: PLC0415 - see above
 
-        self.doors = home.factory(
-            self.store,
-            self.files,
-            intake=self.settings.intake,
-            limits=self.settings.limits,
-            retention=self.settings.retention,
-            wake=self._wake_intake,
-        )
-        held.push_async_callback(self.doors.aclose)
-        homes = self.doors.homes
-        self.intake = Intake(
-            self.store,
-            self.files,
-            self.settings.intake,
-            told=self.doors.learn,
-            wake_worker=self._wake_worker,
-            busy=lambda: homes.busy,
-            replay=homes.replay,
-        )
-        await held.enter_async_context(self.intake)
-        self._spawn("intake", self.intake.run())
-        drop = Drop(
-            self.store,
-            self.files,
-            config.drop_folder(self.settings),
-            self.settings.intake,
-            self.settings.limits.max_file_bytes,
-            self._wake_worker,
-        )
-        await held.enter_async_context(drop)
-        self._spawn("drop", drop.run())
+        self.front = FrontDoor(self.store, self.files, self.settings, wake_worker=self._wake_worker)
+        await self.front.open_intake(held, self.parts)
 
     async def _open_web(self, held: contextlib.AsyncExitStack) -> None:
         # Not imported where this role does not run.
-        from sftp_gateway.daemon.server import Server  # noqa: PLC0415 - see above
-        from sftp_gateway.web import app, desk  # noqa: PLC0415 - see above
+        from sftp_gateway.daemon import endpoint  # noqa: PLC0415 - see above
 
-        web, loop = self.settings.web, asyncio.get_running_loop()
-        loans = Loans(self.store, self.files, self.crew, lambda: self.settings)
-        key = await asyncio.to_thread(_session_key, self.settings.storage.root / "keys" / "session.key")
-        lent = desk.Desk(
-            self.store,
-            self.files,
-            Health(self.store, self._sftp_listens, loans.disk_free, self.settings.limits.disk_floor_bytes),
-            desk.Gate(self.store, key, web.public_url),
-            Tally(self.store),
-            export=loans.export,
-            wake=lambda: _call_soon(loop, self._wake_worker),
-            room=loans.room,
-            sftp_address=(self.settings.sftp.public_host or socket.getfqdn(), self._sftp_port()),
-            figures=lambda: figures(self.postman, self.listener, self.workshop),
+        self.server = await endpoint.build(
+            Loans(self.store, self.files, self.crew, lambda: self.settings),
+            sftp_listens=self._sftp_listens,
+            sftp_port=self._sftp_port(),
+            wake_worker=self._wake_worker,
+            figures=lambda: figures(self.postman, self._listener, self.workshop),
+            sock=self._taken.socket("web", self.settings.web.port),
         )
-        try:
-            self.server = Server(
-                app.build_app(lent), web.host, web.port, web.trusted_proxies, self._taken.socket("web", web.port)
-            )
-        except OSError as error:
-            raise Unavailable(f"cannot listen on {web.host} port {web.port}: {error.strerror}") from None
         await held.enter_async_context(self.server)
-        self._spawn("web", self.server.run())
+        self.parts.spawn("web", self.server.run())
 
     async def _open_listener(self, held: contextlib.AsyncExitStack) -> None:
-        # Not imported where this role does not run.
-        from sftp_gateway.sftp import bans  # noqa: PLC0415 - see above
-        from sftp_gateway.sftp.listener import Listener  # noqa: PLC0415 - see above
-
-        assert self.doors is not None
-        sys.setswitchinterval(SWITCH_SECONDS)
-        banned = await held.enter_async_context(bans.Bans(self.store))
-        self._spawn("bans", banned.run())
-        self.listener = Listener(
-            self.settings.sftp,
-            self._host_keys,
-            lookup=lambda brand: brands.login(self.store, brand),
-            home=self.doors,
-            penalties=banned.penalties,
-            sock=self.systemd.socket("sftp") or self._taken.socket("sftp", self.settings.sftp.port),
-        )
-        await held.enter_async_context(self.listener)
-        self._spawn("listener", self.listener.run())
-        self._spawn("memory", memory.Memory(self.listener.connections).run())
+        assert self.front is not None
+        assert self._identity is not None
+        sock = self.systemd.socket("sftp") or self._taken.socket("sftp", self.settings.sftp.port)
+        await self.front.open_listener(held, self.parts, self._identity.keys, sock)
 
     # --- live
 
-    def _spawn(self, name: str, part: Coroutine[Any, Any, None]) -> None:
-        self._tasks[name] = asyncio.create_task(part, name=name)
-
     async def _live(self) -> int:
-        stop = asyncio.create_task(self._stopping.wait())
-        try:
-            await asyncio.wait([stop, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stop.cancel()
+        await self.parts.wait_for_end(self._stopping)
         if self._stopping.is_set():
             return 0
-        for name, task in self._tasks.items():
-            if task.done():
-                fault = None if task.cancelled() else task.exception()
-                log.error("part.died", part=name, error=_told(fault), exc_info=fault)
+        for name, fault in self.parts.dead():
+            log.error("part.died", part=name, error=parts.told(fault), exc_info=fault)
         return 70
 
     def _listen_to_signals(self) -> None:
@@ -319,7 +229,7 @@ class Daemon:
         if self._stopping.is_set():
             return {}
         ours: dict[str, socket.socket | None] = {
-            "sftp": self.listener.listening if self.listener else None,
+            "sftp": self._listener.listening if self._listener else None,
             "web": self.server.socket if self.server else None,
         }
         return {name: one for name, one in ours.items() if one is not None}
@@ -339,23 +249,16 @@ class Daemon:
         finally:
             self.systemd.ready()
         changed = config.changed(self.settings, new)
-        taken = [name for name in changed if name in RELOADED or name.partition(".")[0] in RELOADED]
-        self.settings = replace(
-            self.settings,
-            guards=new.guards,
-            limits=new.limits,
-            mail=new.mail,
-            catalog=new.catalog,
-            log=replace(self.settings.log, level=new.log.level),
-        )
+        taken = reload.taken(changed)
+        self.settings = reload.merged(self.settings, new)
         logs.configure(self.settings.log.level, self.settings.log.format)
         if self.workshop is not None and terms is not None:
             if terms.schema.digest != self.workshop.terms.schema.digest:
                 taken = sorted({*taken, "catalog.rules"})
             self.workshop.terms = terms
             await self.workshop.renderer.refresh()
-        if self.doors is not None:
-            self.doors.homes.limit(new.limits)
+        if self.front is not None:
+            self.front.doors.homes.limit(new.limits)
         log.info("settings.reloaded", changed=taken)
         if left := [name for name in changed if name not in taken]:
             log.warning("settings.need_restart", settings=left)
@@ -364,68 +267,34 @@ class Daemon:
 
     async def _stop(self) -> None:
         self.systemd.stopping(DRAIN_SECONDS + 2 * GOODBYE_SECONDS)
-        drains = [part.drain(DRAIN_SECONDS) for part in (self.listener, self._worker()) if part is not None]
-        hurry = asyncio.create_task(self._hurry.wait(), name="hurry")
-        draining = [asyncio.create_task(drain, name="drain") for drain in drains]
-        done = asyncio.create_task(_all(draining), name="all drained")
-        await asyncio.wait([hurry, done], return_when=asyncio.FIRST_COMPLETED)
-        for task in (hurry, done, *draining):
-            task.cancel()
-        await asyncio.gather(hurry, done, *draining, return_exceptions=True)
+        drains = [part.drain(DRAIN_SECONDS) for part in (self._listener, self._worker()) if part is not None]
+        await parts.drain(drains, self._hurry)
         if self.server is not None:
             self.server.stop()
-            await asyncio.wait([self._tasks["web"]], timeout=GOODBYE_SECONDS)
+            await asyncio.wait([self.parts.tasks["web"]], timeout=GOODBYE_SECONDS)
         await self._cancel()
 
     async def _cancel(self) -> None:
-        tasks = [*self._tasks.values(), *([self._reloading] if self._reloading else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.parts.cancel(*([self._reloading] if self._reloading else []))
 
     # --- what parts are lent
 
+    @property
+    def _listener(self) -> "Listener | None":
+        return self.front.listener if self.front else None
+
     def _worker(self) -> Any:
         return self.workshop.worker if self.workshop else None
-
-    def _wake_intake(self) -> None:
-        if self.intake is not None:
-            self.intake.wake()
 
     def _wake_worker(self) -> None:
         if self.workshop is not None:
             self.workshop.worker.wake()
 
     def _sftp_port(self) -> int:
-        return self.listener.port if self.listener else self.settings.sftp.public_port or self.settings.sftp.port
+        return self._listener.port if self._listener else self.settings.sftp.public_port or self.settings.sftp.port
 
     def _sftp_listens(self) -> bool:
         """Whether the front door is open: ours, or where it is another process's, one that lives."""
         if "sftp" in self.roles:
-            return self.listener is not None and self.listener.is_listening
+            return self._listener is not None and self._listener.is_listening
         return bool(workers.alive(self.store, "sftp", ALIVE_SECONDS))
-
-
-async def _all(tasks: list[asyncio.Task[None]]) -> bool:
-    if tasks:
-        await asyncio.wait(tasks)
-    return True
-
-
-def _call_soon(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
-    """Call it on the loop, from any thread."""
-    loop.call_soon_threadsafe(what)
-
-
-def _session_key(path: Path) -> bytes:
-    """Give the key that signs the page's cookies, made at the first start: a restart signs nobody out."""
-    if not path.exists():
-        blobs.place_secret(path, secrets.token_bytes(32))
-    return path.read_bytes()
-
-
-def _told(fault: BaseException | None) -> str:
-    """Say in a line what killed a part, through the groups that tasks wrap it in."""
-    while isinstance(fault, BaseExceptionGroup):
-        fault = fault.exceptions[0]
-    return "it ended" if fault is None else f"{type(fault).__name__}: {fault}"

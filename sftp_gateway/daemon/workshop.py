@@ -1,11 +1,13 @@
 """The worker's side of the daemon: built only where that role runs, as it brings the catalog's libraries."""
 
+import contextlib
 import socket
 from collections.abc import Callable, Sequence
 
-from sftp_gateway import mail
+from sftp_gateway import mail, retention
 from sftp_gateway.blobs import Files
 from sftp_gateway.brand import Brand
+from sftp_gateway.daemon.parts import Parts
 from sftp_gateway.render.home import Painter
 from sftp_gateway.render.renderer import Renderer
 from sftp_gateway.render.text import Front
@@ -20,7 +22,7 @@ from sftp_gateway.worker.turn import Terms
 
 
 class Workshop:
-    """Worker and renderer of this process. `live` gives the settings as they are now."""
+    """Worker, renderer and retention of this process. `live` gives the settings as they are now."""
 
     def __init__(  # noqa: PLR0913 - what the daemon joins
         self,
@@ -47,6 +49,14 @@ class Workshop:
         )
         self.renderer = Renderer(painter)
         self.worker = slots.Worker(self.bench, done=self.renderer.wake)
+        self._retention = retention.Retention(store, files, settings.retention)
+
+    async def open(self, held: contextlib.AsyncExitStack, parts: Parts) -> None:
+        """Let them live."""
+        await held.enter_async_context(self.worker)
+        parts.spawn("worker", self.worker.run())
+        parts.spawn("renderer", self.renderer.run())
+        parts.spawn("retention", self._retention.run())
 
     def read_terms(self, settings: Settings) -> Terms:
         """Load the rules that these settings mean; ConfigError."""

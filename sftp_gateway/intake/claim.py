@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 
 from sftp_gateway import errors, logs, settings
 from sftp_gateway.blobs import Files
-from sftp_gateway.intake import recover, sweep
+from sftp_gateway.intake import judge, recover, sweep
 from sftp_gateway.intake.desk import Desk, Told
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.drafts import Entry
@@ -147,7 +147,7 @@ class Intake:
 
     def _work(self, loop: asyncio.AbstractEventLoop, brand: str, rows: list[Entry]) -> None:
         """Work through rows that are due, unless a burst begins meanwhile (blocks)."""
-        for told in self._desk.work(brand, rows, self.store.now(), self.busy):
+        for told in judge.drafts_of(self._desk, brand, rows, self.store.now(), self.busy):
             loop.call_soon_threadsafe(self._hear, [told])
 
     async def _brand(self, brand: str, rows: list[Entry]) -> None:

@@ -11,6 +11,7 @@ from typing import cast
 
 from sftp_gateway import logs
 from sftp_gateway.sftp import limits, proxy, seams, visitor
+from sftp_gateway.sftp.door import Door
 
 log = logs.get(__name__)
 
@@ -22,7 +23,7 @@ MOST_SOURCES = 10_000
 class Refusals:
     """Turns connections away: counts each, logs one line per source, reason and minute."""
 
-    def __init__(self, door: visitor.Door) -> None:
+    def __init__(self, door: Door[visitor.Visitor]) -> None:
         self._door = door
         self._logged_at: dict[tuple[str, str], float] = {}
 
@@ -44,7 +45,7 @@ class Arrival(asyncio.Protocol):
 
     def __init__(
         self,
-        door: visitor.Door,
+        door: Door[visitor.Visitor],
         refusals: Refusals,
         balancers: tuple[limits.Network, ...],
         connect: Callable[[visitor.Visitor], seams.Connection],

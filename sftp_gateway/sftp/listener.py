@@ -18,6 +18,7 @@ from asyncssh.connection import SSHServerConnectionOptions
 
 from sftp_gateway import errors, logs, settings
 from sftp_gateway.sftp import algorithms, arrival, auth, conversation, hostkeys, limits, seams, visitor
+from sftp_gateway.sftp.door import Door
 
 log = logs.get(__name__)
 
@@ -55,7 +56,7 @@ class Listener:
         seams.check_version()
         self._rules, self._host_keys, self._sock = rules, list(host_keys), sock
         self._balancers = limits.networks(rules.proxy_protocol_from, "sftp.proxy_protocol_from")
-        self._door = visitor.Door(
+        self._door: Door[visitor.Visitor] = Door(
             rules=rules,
             clock=clock,
             authenticator=auth.Authenticator(lookup, now=now),

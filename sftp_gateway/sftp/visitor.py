@@ -1,88 +1,42 @@
 """One connection, from its arrival to its end: who it says it is, what it tried, what it may open."""
 
-import asyncio
 import secrets
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import cast
 
 import asyncssh
 
-from sftp_gateway import errors, logs, settings
-from sftp_gateway.sftp import auth, conversation, limits, seams, session
+from sftp_gateway import logs
+from sftp_gateway.sftp import auth, conversation, limits, login, seams, session
+from sftp_gateway.sftp.door import Door
 
 log = logs.get(__name__)
-
-OFFERS_PER_CONNECTION = 20
-NAME_LENGTH = 64
-RULES_SECONDS = 1.0
-"""An offered key and the signed try of it right after share a look into the store; what is withdrawn meanwhile
-is noticed as for every session."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """What the listener counted since it began; the metrics are made from it."""
-
-    connections: int = 0
-    logins: int = 0
-    failed_logins: int = 0
-    sessions: int = 0
-    received_bytes: int = 0
-    sent_bytes: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    """Connections turned away before login, by reason: penalised, source_full, evicted."""
-    ended: Counter[str] = field(default_factory=Counter)
-    """Connections that the gateway ended after login, by reason: idle, stalled, drained, revoked, full."""
-
-
-@dataclass(slots=True)
-class Door:
-    """What all visitors of a listener share."""
-
-    rules: settings.Sftp
-    clock: Callable[[], float]
-    authenticator: auth.Authenticator
-    home: conversation.Home
-    penalties: limits.Penalties
-    lobby: "limits.Lobby[Visitor]"
-    seats: limits.Seats
-    exempt: tuple[limits.Network, ...]
-    counts: Counts = field(default_factory=Counts)
-    inside: "set[Visitor]" = field(default_factory=set)
-    """Visitors that are logged in."""
-    talking: set[conversation.Conversation] = field(default_factory=set)
-    """Channels whose files are open or being closed, also after their connection is gone."""
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set whenever somebody leaves."""
-    draining: bool = False
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nobody is here any more and every file is closed."""
-        return not (self.inside or self.talking or len(self.lobby))
 
 
 class Visitor(asyncssh.SSHServer):
     """A connection's owner; asyncssh calls it at each step, `seams.Connection` for keys."""
 
-    def __init__(self, door: Door, address: str) -> None:
+    def __init__(self, door: "Door[Visitor]", address: str) -> None:
         self.address = address
         self.source = limits.source_of(address)
         self.exempt = limits.is_in(address, door.exempt)
         self.id = secrets.token_hex(5)
-        self.brand = ""
-        self.proof: auth.Proof | None = None
         self.reason = ""
         self.last_moved_at = door.clock()
         self._door = door
+        self._login = login.Login(door, address, self.id, self._client_version)
         self._connection: seams.Connection | None = None
         self._conversations: list[conversation.Conversation] = []
-        self._rules: tuple[str, float, auth.Rules] | None = None
-        self._elsewhere = False
-        self._channels = self._offers = self._tries = self._passwords = 0
-        self._moved_bytes = self._left_bytes = 0
+        self._channels = self._moved_bytes = self._left_bytes = 0
+
+    @property
+    def brand(self) -> str:
+        """Who it says it is."""
+        return self._login.brand
+
+    @property
+    def proof(self) -> auth.Proof | None:
+        """What let it in; None before that."""
+        return self._login.proof
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         """Note the connection."""
@@ -113,7 +67,7 @@ class Visitor(asyncssh.SSHServer):
 
     def begin_auth(self, username: str) -> bool:
         """Demand a proof from everybody, known or not."""
-        self.brand = username
+        self._login.brand = username
         return True
 
     def public_key_auth_supported(self) -> bool:
@@ -126,69 +80,15 @@ class Visitor(asyncssh.SSHServer):
 
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Whether the brand has this key; whether the client has, asyncssh checks by the signature."""
-        rules = await self._rules_of(username)
-        good, welcome = rules.have(key), rules.welcome(self.address)
-        if good and not welcome and not self._elsewhere:
-            # Nothing will be signed, so nothing else would tell of it; once a connection is enough.
-            self._elsewhere = True
-            self._refused(username, "publickey", key.get_fingerprint(), reason="source_not_allowed", seconds=0.0)
-        return good and welcome
+        return await self._login.is_key(username, key)
 
     def key_checked(self, username: str, fingerprint: str, *, signed: bool, good: bool) -> None:
         """Count an offer or a try of a key; send the client away when it was one too many."""
-        if signed and good:
-            self.brand, self.proof = username, auth.Proof("publickey", fingerprint=fingerprint)
-        elif signed:
-            self._failed(username, "publickey", fingerprint)
-        else:
-            self._offers += 1
-            if self._offers > OFFERS_PER_CONNECTION:
-                self._refused(username, "publickey", fingerprint, reason="too_many_keys_offered", seconds=0.0)
-                raise _no_more(f"More than {OFFERS_PER_CONNECTION} keys offered; name the right one")
+        self._login.key_checked(username, fingerprint, signed=signed, good=good)
 
     async def validate_password(self, username: str, password: str) -> bool:
         """Whether it is the brand's password."""
-        self._passwords += 1
-        if self._passwords > self._door.rules.login_tries:
-            # A new request cancels the one before: without this count each would cost a hash and no try.
-            raise _no_more("Too many failed logins")
-        rules = await self._rules_of(username)
-        proof = await self._door.authenticator.check_password(rules, password, self.source, self.address)
-        if proof is None:
-            welcome = rules.welcome(self.address)
-            self._failed(username, "password", None, reason="not_accepted" if welcome else "source_not_allowed")
-            return False
-        self.brand, self.proof = username, proof
-        return True
-
-    async def _rules_of(self, username: str) -> auth.Rules:
-        now = self._door.clock()
-        if self._rules is None or self._rules[0] != username or now - self._rules[1] > RULES_SECONDS:
-            with _store_needed():
-                self._rules = (username, now, await self._door.authenticator.rules(username))
-        return self._rules[2]
-
-    def _failed(self, username: str, method: str, fingerprint: str | None, reason: str = "not_accepted") -> None:
-        self._tries += 1
-        self._door.counts.failed_logins += 1
-        seconds = 0.0 if self.exempt else self._door.penalties.offend(self.source, username[:NAME_LENGTH])
-        self._refused(username, method, fingerprint, reason=reason, seconds=seconds)
-        if self._tries >= self._door.rules.login_tries:
-            raise _no_more("Too many failed logins")
-
-    def _refused(self, username: str, method: str, fingerprint: str | None, *, reason: str, seconds: float) -> None:
-        log.info(
-            "login.refused",
-            brand=username[:NAME_LENGTH],
-            source=self.address,
-            method=method,
-            fingerprint=fingerprint,
-            client=self._client_version(),
-            connection=self.id,
-            reason=reason,
-            tries=self._tries,
-            penalty_seconds=seconds,
-        )
+        return await self._login.is_password(username, password)
 
     def auth_completed(self) -> None:
         """Take a seat, if there is one."""
@@ -200,7 +100,7 @@ class Visitor(asyncssh.SSHServer):
             self._door.inside.add(self)
             self.last_moved_at = self._door.clock()
         self._door.counts.logins += 1
-        self._rules = None
+        self._login.completed()
         log.info(
             "login.accepted",
             brand=self.brand,
@@ -209,7 +109,7 @@ class Visitor(asyncssh.SSHServer):
             fingerprint=self.proof.fingerprint,
             client=self._client_version(),
             connection=self.id,
-            tries=self._tries,
+            tries=self._login.tries,
         )
         if full:
             self._door.counts.ended["full"] += 1
@@ -286,21 +186,3 @@ class Visitor(asyncssh.SSHServer):
         if moved != self._moved_bytes:
             self._moved_bytes, self.last_moved_at = moved, now
         return now - self.last_moved_at
-
-
-class _store_needed:  # noqa: N801 - reads as a statement: with _store_needed(): …
-    """While the store does not answer nobody can log in, and nobody is to blame."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, exc: BaseException | None, _trace: object) -> None:
-        if isinstance(exc, errors.Unavailable):
-            log.error("login.unavailable", reason=str(exc))
-            raise asyncssh.DisconnectError(
-                asyncssh.DISC_SERVICE_NOT_AVAILABLE, "The gateway cannot check logins right now; try again later"
-            ) from exc
-
-
-def _no_more(text: str) -> asyncssh.DisconnectError:
-    return asyncssh.DisconnectError(asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, text)

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sftp_gateway import errors
-from sftp_gateway.store import journal, queue, tables, takeover, uploads
+from sftp_gateway.store import columns, journal, queue, tables, takeover, uploads
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.finishing import Finish, NewWithheld, finish
 from sftp_gateway.store.queue import Kind, Place, enqueue
@@ -29,8 +29,8 @@ __all__ = [
 BACKOFF_LIMIT_SECONDS = 15 * 60.0
 
 _jobs = tables.job
-_now = sa.bindparam("moment", type_=tables.Moment)
-_horizon = sa.bindparam("horizon", type_=tables.Moment)
+_now = sa.bindparam("moment", type_=columns.Moment)
+_horizon = sa.bindparam("horizon", type_=columns.Moment)
 # A due moment beyond the longest back-off means that the clock was set back: then it is due now.
 _DUE = sa.or_(_jobs.c.run_at <= _now, _jobs.c.run_at > _horizon)
 

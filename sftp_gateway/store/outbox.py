@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from sftp_gateway.store import tables
+from sftp_gateway.store import columns, tables
 from sftp_gateway.store.database import Store
 
 _mails = tables.mail
@@ -49,7 +49,7 @@ def add(  # noqa: PLR0913 - the parts of a mail
 
 def take(store: Store, lease_seconds: float) -> Mail | None:
     """Take the mail that is due first, for that long: if its sender dies it is due again then."""
-    first = sa.select(_mails.c.id).where(_mails.c.due_at <= sa.bindparam("moment", type_=tables.Moment))
+    first = sa.select(_mails.c.id).where(_mails.c.due_at <= sa.bindparam("moment", type_=columns.Moment))
     first = first.order_by(_mails.c.due_at, _mails.c.id).limit(1).with_for_update(skip_locked=True)
     with store.read() as conn:
         if conn.execute(sa.select(_mails.c.id).where(_mails.c.due_at.is_not(None)).limit(1)).first() is None:

@@ -1,58 +1,20 @@
 """Every table, once, for SQLite and PostgreSQL. Names are the words of spec §1.
 
+Those of the front door are made in entries.py, and stand here as well.
 Migrations (`store/migrations`) bring a database to this shape; a test compares the two.
 Lock order on PostgreSQL: brand → job → upload → version, withheld, file → home.
 """
 
-from datetime import UTC, datetime
-from typing import Any
-
 import sqlalchemy as sa
 
-# A rule of Alembic: constraints need names on every engine to be altered later.
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from sftp_gateway.store import columns
+from sftp_gateway.store.columns import Id, Json, Moment, metadata
+from sftp_gateway.store.entries import entry, journal, view
 
-# INTEGER PRIMARY KEY is SQLite's rowid; 64 bit on both engines.
-Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-Json = sa.JSON(none_as_null=True)
-
-
-class Moment(sa.types.TypeDecorator[datetime]):
-    """An aware UTC moment: timestamptz on PostgreSQL, sortable UTC text on SQLite."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Refuse naive moments; hand the database UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a moment without a time zone cannot be stored")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Give back aware UTC whatever the session's time zone is."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
-
-
-def _brand(**kwargs: Any) -> sa.Column[str]:
-    return sa.Column("brand", sa.Text, sa.ForeignKey("brand.name"), nullable=False, **kwargs)
-
-
-def _partial(name: str, *columns: Any, where: Any, unique: bool = False) -> sa.Index:
-    return sa.Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
-
+__all__ = [
+    "brand", "brand_key", "entry", "event", "file", "home", "job", "journal", "mail", "metadata", "penalty", "process",
+    "token", "upload", "version", "view", "withheld",
+]  # fmt: skip
 
 brand = sa.Table(
     "brand",
@@ -70,7 +32,7 @@ brand = sa.Table(
 brand_key = sa.Table(
     "brand_key",
     metadata,
-    _brand(primary_key=True),
+    columns.brand(primary_key=True),
     sa.Column("fingerprint", sa.Text, primary_key=True),
     sa.Column("line", sa.Text, nullable=False),
     sa.Column("label", sa.Text, nullable=False),
@@ -83,17 +45,17 @@ brand_key = sa.Table(
 home = sa.Table(
     "home",
     metadata,
-    _brand(primary_key=True),
+    columns.brand(primary_key=True),
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("rendered_seq", sa.BigInteger, nullable=False),
 )
-_partial("home_dirty", home.c.brand, where=home.c.seq != home.c.rendered_seq)
+columns.partial("home_dirty", home.c.brand, where=home.c.seq != home.c.rendered_seq)
 
 upload = sa.Table(
     "upload",
     metadata,
     sa.Column("id", Id, primary_key=True),
-    _brand(),
+    columns.brand(),
     sa.Column("mode", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
@@ -125,13 +87,13 @@ sa.Index("upload_of_brand_in_state", upload.c.brand, upload.c.state, upload.c.id
 sa.Index("upload_in_state", upload.c.state, upload.c.id)
 sa.Index("upload_received_at", upload.c.received_at, upload.c.id)
 sa.Index("upload_source", upload.c.sha256)
-_partial("upload_retried", upload.c.source_upload, where=upload.c.source_upload.is_not(None))
+columns.partial("upload_retried", upload.c.source_upload, where=upload.c.source_upload.is_not(None))
 
 event = sa.Table(
     "event",
     metadata,
     sa.Column("id", Id, primary_key=True),
-    _brand(),
+    columns.brand(),
     sa.Column("upload", Id, sa.ForeignKey("upload.id")),
     sa.Column("at", Moment, nullable=False),
     # `upload.<state>` or another `noun.past_verb`; append-only.
@@ -148,7 +110,7 @@ job = sa.Table(
     "job",
     metadata,
     sa.Column("id", Id, primary_key=True),
-    _brand(),
+    columns.brand(),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("upload", Id, sa.ForeignKey("upload.id")),
     sa.Column("bytes", sa.BigInteger, nullable=False),
@@ -169,16 +131,16 @@ job = sa.Table(
     sa.Column("progress", Json),
     sqlite_autoincrement=True,
 )
-_partial("job_one_head", job.c.brand, where=job.c.place.in_(["queued", "running"]), unique=True)
-_partial("job_queued", job.c.id, where=job.c.place == "queued")
-_partial("job_waiting", job.c.brand, job.c.id, where=job.c.place == "waiting")
-_partial("job_running", job.c.lease_until, where=job.c.place == "running")
+columns.partial("job_one_head", job.c.brand, where=job.c.place.in_(["queued", "running"]), unique=True)
+columns.partial("job_queued", job.c.id, where=job.c.place == "queued")
+columns.partial("job_waiting", job.c.brand, job.c.id, where=job.c.place == "waiting")
+columns.partial("job_running", job.c.lease_until, where=job.c.place == "running")
 sa.Index("job_of_upload", job.c.upload, job.c.id)
 
 version = sa.Table(
     "version",
     metadata,
-    _brand(primary_key=True),
+    columns.brand(primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     # The upload that made it; null for a release and a rollback.
     sa.Column("upload", Id, sa.ForeignKey("upload.id"), unique=True),
@@ -199,16 +161,16 @@ version = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
 )
 sa.Index("version_created_at", version.c.created_at)
-_partial("version_with_files", version.c.brand, version.c.number, where=version.c.file.is_not(None))
+columns.partial("version_with_files", version.c.brand, version.c.number, where=version.c.file.is_not(None))
 # Retention asks for every blob whether a row still refers to it.
-_partial("version_file", version.c.file, where=version.c.file.is_not(None))
-_partial("version_changes", version.c.changes, where=version.c.changes.is_not(None))
-_partial("version_changes_csv", version.c.changes_csv, where=version.c.changes_csv.is_not(None))
+columns.partial("version_file", version.c.file, where=version.c.file.is_not(None))
+columns.partial("version_changes", version.c.changes, where=version.c.changes.is_not(None))
+columns.partial("version_changes_csv", version.c.changes_csv, where=version.c.changes_csv.is_not(None))
 
 withheld = sa.Table(
     "withheld",
     metadata,
-    _brand(primary_key=True),
+    columns.brand(primary_key=True),
     sa.Column("upload", Id, sa.ForeignKey("upload.id"), nullable=False),
     sa.Column("blob", sa.Text, nullable=False),
     sa.Column("products", sa.BigInteger, nullable=False),
@@ -221,7 +183,7 @@ file = sa.Table(
     "file",
     metadata,
     sa.Column("id", Id, primary_key=True),
-    _brand(),
+    columns.brand(),
     sa.Column("upload", Id, sa.ForeignKey("upload.id")),
     sa.Column("folder", sa.Text, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
@@ -275,7 +237,7 @@ mail = sa.Table(
     "mail",
     metadata,
     sa.Column("id", Id, primary_key=True),
-    _brand(),
+    columns.brand(),
     # `upload:17`, or `overdue:17`: nothing came since that upload.
     sa.Column("occasion", sa.Text, nullable=False),
     sa.Column("recipient", sa.Text, nullable=False),
@@ -288,59 +250,4 @@ mail = sa.Table(
     sa.Column("error", sa.Text),
     sa.UniqueConstraint("brand", "occasion"),
 )
-_partial("mail_due_at", mail.c.due_at, where=mail.c.due_at.is_not(None))
-
-# What a brand has in its writable directories: its own directories, drafts and accepted names. One
-# row is one thing through its whole life (spec §2 "Finished"); owned by store/drafts.py.
-entry = sa.Table(
-    "entry",
-    metadata,
-    # Random, and the name of the staging file.
-    sa.Column("id", sa.Text, primary_key=True),
-    _brand(),
-    # As the view shows it (`inbox/a.csv`); null: lost its name to a later file, still an upload to be.
-    sa.Column("path", sa.Text),
-    # As the client wrote it, without the leading `/` (`a.csv`).
-    sa.Column("sent", sa.Text, nullable=False),
-    # directory, open, closed, dropped, claimed, accepted, spent, refused: see drafts.Place.
-    sa.Column("place", sa.Text, nullable=False),
-    sa.Column("bytes", sa.BigInteger, nullable=False),
-    sa.Column("declared_bytes", sa.BigInteger),
-    sa.Column("sha256", sa.Text, nullable=False),
-    # Set once it left `receiving` for the first time: a resumed draft keeps its upload id.
-    sa.Column("upload", Id, sa.ForeignKey("upload.id")),
-    # The process that has it open or claims it; after that process died it is dropped or closed.
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("client", Json),
-    # Why it is refused, made into an upload's receipt by the intake.
-    sa.Column("reason", Json),
-    sa.Column("modified_at", Moment, nullable=False),
-    sa.Column("opened_at", Moment, nullable=False),
-    sa.Column("changed_at", Moment, nullable=False),
-    # When the intake looks at it next; null: never.
-    sa.Column("due_at", Moment),
-    # When an accepted name leaves the view (intake.visible_after); null: it stays.
-    sa.Column("expires_at", Moment),
-    sa.UniqueConstraint("brand", "path"),
-)
-_partial("entry_due_at", entry.c.due_at, where=entry.c.due_at.is_not(None))
-_partial("entry_expires_at", entry.c.expires_at, where=entry.c.expires_at.is_not(None))
-_partial("entry_of_upload", entry.c.upload, where=entry.c.upload.is_not(None))
-sa.Index("entry_sha256", entry.c.sha256)
-sa.Index("entry_of_owner", entry.c.owner, entry.c.place)
-
-# Counts the changes of a brand's entries, so that a process notices what another one did to them.
-view = sa.Table(
-    "view",
-    metadata,
-    _brand(primary_key=True),
-    sa.Column("seq", sa.BigInteger, nullable=False),
-)
-
-# How far the store has what a process put into its journal of small closed drafts (sftp/journal.py).
-journal = sa.Table(
-    "journal",
-    metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("number", sa.BigInteger, nullable=False),
-)
+columns.partial("mail_due_at", mail.c.due_at, where=mail.c.due_at.is_not(None))

@@ -1,6 +1,7 @@
 """The house rules that a machine can hold: imports point down, libraries keep to their rooms, names."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -74,13 +75,17 @@ def floor_of(module: str) -> int:
     raise AssertionError(f"sftp_gateway/{module}: a room that is on no floor; say in FLOORS where it belongs")
 
 
+@functools.cache
+def known() -> frozenset[str]:
+    return frozenset(module for module, _ in modules())
+
+
 def inside(name: str) -> str | None:
     """The module of ours that an import reaches, as a path below sftp_gateway; None for others."""
     if not (name == "sftp_gateway" or name.startswith("sftp_gateway.")):
         return None
     below = name.removeprefix("sftp_gateway").lstrip(".")
-    known = dict(modules())
-    while below and below not in known:
+    while below and below not in known():
         below = below.rpartition(".")[0]
     return below
 

@@ -28,19 +28,19 @@ async def test_a_part_that_dies_is_named_with_its_reason_and_ends_the_daemon():
         raise ValueError("no such thing")
 
     one = daemon()
-    one._spawn("healthy", asyncio.Event().wait())
-    one._spawn("renderer", fail())
+    one.parts.spawn("healthy", asyncio.Event().wait())
+    one.parts.spawn("renderer", fail())
     with capture_logs() as said:
         assert await one._live() == 70
     [event] = said
     assert (event["event"], event["part"], event["error"]) == ("part.died", "renderer", "ValueError: no such thing")
     await one._cancel()
-    assert all(task.done() for task in one._tasks.values())
+    assert all(task.done() for task in one.parts.tasks.values())
 
 
 async def test_a_part_that_just_ends_died_too():
     one = daemon()
-    one._spawn("intake", asyncio.sleep(0))
+    one.parts.spawn("intake", asyncio.sleep(0))
     with capture_logs() as said:
         assert await one._live() == 70
     assert [(event["part"], event["error"]) for event in said] == [("intake", "it ended")]

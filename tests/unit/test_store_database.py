@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from structlog.testing import capture_logs
 
 from sftp_gateway.errors import ConfigError, DiskFull, StoreUnreachable
-from sftp_gateway.store import brands, database, migrations, tables
+from sftp_gateway.store import brands, columns, database, migrations, tables
 
 
 def test_migrations_bring_an_empty_database_to_the_shape_of_the_tables(store):
@@ -192,7 +192,7 @@ def test_the_next_revision_is_written_from_what_the_tables_have_more(tmp_path, m
     more = sa.MetaData(naming_convention=tables.metadata.naming_convention)
     for table in tables.metadata.sorted_tables:
         table.to_metadata(more)
-    sa.Table("pet", more, sa.Column("name", sa.Text, primary_key=True), sa.Column("born_at", tables.Moment))
+    sa.Table("pet", more, sa.Column("name", sa.Text, primary_key=True), sa.Column("born_at", columns.Moment))
     monkeypatch.setattr(tables, "metadata", more)
     made = writing.write("pets", place)
     assert made.name == f"{int(migrations.HEAD) + 1:04}_pets.py"

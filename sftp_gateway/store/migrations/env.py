@@ -4,12 +4,12 @@ from typing import Any, Literal
 
 from alembic import context
 
-from sftp_gateway.store import tables
+from sftp_gateway.store import columns, tables
 
 
 def render(_kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Write our moments as what they are in the database, so that a revision does not change with our code."""
-    return "sa.DateTime(timezone=True)" if isinstance(item, tables.Moment) else False
+    return "sa.DateTime(timezone=True)" if isinstance(item, columns.Moment) else False
 
 
 context.configure(

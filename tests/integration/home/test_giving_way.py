@@ -1,9 +1,9 @@
 """While small files come at full speed the intake lets them pass, and takes them in afterwards."""
 
-from sftp_gateway.intake import claim, desk
+from sftp_gateway.intake import claim, judge
 from sftp_gateway.store.drafts import Place
 
-FILES = desk.BATCH + 8
+FILES = judge.BATCH + 8
 
 
 async def test_the_intake_lets_a_burst_pass_and_leaves_off_after_the_batch_in_hand(house, monkeypatch):
@@ -15,8 +15,8 @@ async def test_the_intake_lets_a_burst_pass_and_leaves_off_after_the_batch_in_ha
                 await file.write(b"sku\n1\n")
     await house.until(lambda: [row.place for row in house.rows()] == [Place.CLOSED] * FILES)
     assert not house.history()
-    told = list(house.intake._desk.work("acme", house.rows(), house.store.now(), lambda: True))
-    assert sum(each.received for each in told) == desk.BATCH == len(house.history())
+    told = list(judge.drafts_of(house.intake._desk, "acme", house.rows(), house.store.now(), lambda: True))
+    assert sum(each.received for each in told) == judge.BATCH == len(house.history())
     house.intake.busy = lambda: False
     await house.until(lambda: len(house.history()) == FILES)
 

@@ -1,0 +1,58 @@
+"""The status endpoint's side of the daemon: built only where that role runs, as it brings the libraries of the web."""
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from sftp_gateway import blobs
+from sftp_gateway.daemon.loans import Loans
+from sftp_gateway.daemon.server import Server
+from sftp_gateway.errors import Unavailable
+from sftp_gateway.health import Health
+from sftp_gateway.store.figures import Tally
+from sftp_gateway.web import app, desk
+
+
+async def build(  # noqa: PLR0913 - what the daemon joins
+    loans: Loans,
+    *,
+    sftp_listens: Callable[[], bool],
+    sftp_port: int,
+    wake_worker: Callable[[], None],
+    figures: Callable[[], Mapping[str, float]],
+    sock: socket.socket | None,
+) -> Server:
+    """Make the application on its socket; `wake_worker` is called on this loop. Unavailable if the port is taken."""
+    settings, loop = loans.live(), asyncio.get_running_loop()
+    web, store = settings.web, loans.store
+    key = await asyncio.to_thread(_session_key, settings.storage.root / "keys" / "session.key")
+    lent = desk.Desk(
+        store,
+        loans.files,
+        Health(store, sftp_listens, loans.disk_free, settings.limits.disk_floor_bytes),
+        desk.Gate(store, key, web.public_url),
+        Tally(store),
+        export=loans.export,
+        wake=lambda: _call_soon(loop, wake_worker),
+        room=loans.room,
+        sftp_address=(settings.sftp.public_host or socket.getfqdn(), sftp_port),
+        figures=figures,
+    )
+    try:
+        return Server(app.build_app(lent), web.host, web.port, web.trusted_proxies, sock)
+    except OSError as error:
+        raise Unavailable(f"cannot listen on {web.host} port {web.port}: {error.strerror}") from None
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
+    """Call it on the loop, from any thread."""
+    loop.call_soon_threadsafe(what)
+
+
+def _session_key(path: Path) -> bytes:
+    """Give the key that signs the page's cookies, made at the first start: a restart signs nobody out."""
+    if not path.exists():
+        blobs.place_secret(path, secrets.token_bytes(32))
+    return path.read_bytes()

@@ -1,0 +1,88 @@
+"""The front door's side of the daemon: built only where that role runs, as it brings the libraries of SFTP.
+
+Opened in two steps, as the status endpoint opens between them: what answers for a guest, then what lets him in.
+"""
+
+import contextlib
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sftp_gateway import config
+from sftp_gateway.blobs import Files
+from sftp_gateway.daemon import memory
+from sftp_gateway.daemon.parts import Parts
+from sftp_gateway.intake.claim import Intake
+from sftp_gateway.intake.watch import Drop
+from sftp_gateway.settings import Settings
+from sftp_gateway.sftp import bans, home
+from sftp_gateway.sftp.listener import Listener
+from sftp_gateway.store import brands
+from sftp_gateway.store.database import Store
+
+SWITCH_SECONDS = 0.0005
+"""A thread gives the interpreter back after that (Python: 5 ms). The front door's loop lets go of it at every
+sync and send; with 5 ms each of those waits for whatever the ledger or the intake is computing just then."""
+
+
+class FrontDoor:
+    """Homes, intake, drop folders and, in the end, the listener of this process."""
+
+    def __init__(self, store: Store, files: Files, settings: Settings, *, wake_worker: Callable[[], None]) -> None:
+        self._store, self._settings = store, settings
+        self.doors = home.factory(
+            store,
+            files,
+            intake=settings.intake,
+            limits=settings.limits,
+            retention=settings.retention,
+            wake=self._wake_intake,
+        )
+        homes = self.doors.homes
+        self.intake = Intake(
+            store,
+            files,
+            settings.intake,
+            told=self.doors.learn,
+            wake_worker=wake_worker,
+            busy=lambda: homes.busy,
+            replay=homes.replay,
+        )
+        folder, largest = config.drop_folder(settings), settings.limits.max_file_bytes
+        self._drop = Drop(store, files, folder, settings.intake, largest, wake_worker)
+        self.listener: Listener | None = None
+
+    async def open_intake(self, held: contextlib.AsyncExitStack, parts: Parts) -> None:
+        """Open all but the listener."""
+        held.push_async_callback(self.doors.aclose)
+        await held.enter_async_context(self.intake)
+        parts.spawn("intake", self.intake.run())
+        await held.enter_async_context(self._drop)
+        parts.spawn("drop", self._drop.run())
+
+    async def open_listener(
+        self,
+        held: contextlib.AsyncExitStack,
+        parts: Parts,
+        host_keys: Sequence[Any],
+        sock: socket.socket | None,
+    ) -> None:
+        """Listen, on the socket that was handed over if there is one."""
+        sys.setswitchinterval(SWITCH_SECONDS)
+        banned = await held.enter_async_context(bans.Bans(self._store))
+        parts.spawn("bans", banned.run())
+        self.listener = Listener(
+            self._settings.sftp,
+            host_keys,
+            lookup=lambda brand: brands.login(self._store, brand),
+            home=self.doors,
+            penalties=banned.penalties,
+            sock=sock,
+        )
+        await held.enter_async_context(self.listener)
+        parts.spawn("listener", self.listener.run())
+        parts.spawn("memory", memory.Memory(self.listener.connections).run())
+
+    def _wake_intake(self) -> None:
+        self.intake.wake()

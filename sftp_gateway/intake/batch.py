@@ -1,0 +1,167 @@
+"""Finished files of one brand that are taken in together.
+
+The two steps of a claim: the row says `claimed` (from then on nobody writes to the file), the bytes
+move among the sources; then one transaction makes the upload, its job and the name's new meaning.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sftp_gateway import errors, logs
+from sftp_gateway.blobs import Area
+from sftp_gateway.brand import BrandSettings
+from sftp_gateway.intake import answer, companions, history, sources
+from sftp_gateway.intake.desk import Desk, Told
+from sftp_gateway.store import claims, drafts, queue, uploads
+from sftp_gateway.store.database import Transaction
+from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.upload import State
+
+log = logs.get(__name__)
+
+LOST = {
+    "code": "disk_failed",
+    "text": "The gateway lost the bytes of this file",
+    "suggestion": "Please send it again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A claimed draft whose bytes are among the sources; `reason` if it is refused nevertheless."""
+
+    row: Entry
+    sha256: str
+    companions: tuple[Entry, ...]
+    reason: dict[str, Any] | None
+
+
+class Lost(Exception):
+    """The bytes that a row speaks of are not there, or not those."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """The claim of some files; `told` is what came of it so far."""
+
+    desk: Desk
+    brand: str
+    own: BrandSettings
+    told: Told = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.told = Told(self.brand)
+
+    def take_in(self, rows: list[Entry]) -> Iterator[Told]:
+        """Claim the rows and make uploads of them; tells after each commit."""
+        with self.desk.store.write() as tx:
+            mine = claims.claim(tx, rows, self.desk.owner)
+            drafts.touch(tx, self.brand)
+        # Two commits touch the brand's entries; the views count commits, and read all anew if one is missing.
+        yield Told(self.brand)
+        self._finish(mine)
+        yield self.told
+
+    def _finish(self, claimed: list[Entry]) -> None:
+        """Take in what is claimed: the bytes, then one transaction for all of it."""
+        desk, taken = self.desk, self._take_all(claimed)
+        with desk.store.write() as tx:
+            self._receive(tx, [item for item in taken if item.reason is None])
+            drafts.touch(tx, self.brand)
+        for item in taken:
+            if item.reason is None:
+                desk.staging.file(item.row.id).unlink(missing_ok=True)
+            else:
+                self._refuse(item, item.reason)
+
+    def _take_all(self, claimed: list[Entry]) -> list[Taken]:
+        taken: list[Taken] = []
+        beside = companions.beside(self.desk.store, self.brand, claimed, self.own)
+        for row in claimed:
+            try:
+                taken.append(self._take(row, beside))
+            except Lost as lost:
+                log.exception(
+                    "draft.lost", brand=self.brand, path=row.sent, draft=row.id, bytes=row.bytes, reason=str(lost)
+                )
+                self.desk.refuse(row, LOST, self.own.mode, self.told)
+            except BaseException:
+                self._hand_back(claimed)
+                raise
+        return taken
+
+    def _hand_back(self, claimed: Iterable[Entry]) -> None:
+        """Leave a claim for later: the disk is full, or the store is away (then `recover` does it)."""
+        with contextlib.suppress(errors.Unavailable, OSError), self.desk.store.write() as tx:
+            for row in claimed:
+                sources.unshare(self.desk.staging.file(row.id))
+                drafts.move(tx, row.id, [Place.CLAIMED], place=Place.CLOSED, due_at=tx.now, owner="")
+                drafts.touch(tx, row.brand)
+
+    def _take(self, row: Entry, beside: Mapping[str, Entry]) -> Taken:
+        """Hash what is not hashed yet, ask the companions, and put the bytes among the sources."""
+        desk, file = self.desk, self.desk.staging.file(row.id)
+        speaking = companions.fresh(row, self.own, beside)
+        sha256 = row.sha256
+        if file.exists():
+            if file.stat().st_size != row.bytes:
+                raise Lost(f"{file.stat().st_size} bytes on disk")
+            sha256 = sha256 or sources.digest(file, "sha256")
+        elif not sha256 or not desk.files.exists(Area.SOURCES, sha256):
+            raise Lost("no file on disk")
+        reason = companions.contradiction(desk, row, sha256, speaking)
+        if file.exists():
+            sources.keep(desk.files, file, sha256)
+        return Taken(row, sha256, tuple(speaking.values()), reason)
+
+    def _receive(self, tx: Transaction, taken: list[Taken]) -> None:
+        """Make uploads of what was taken, in the order in which it came; what went meanwhile stays away."""
+        try:
+            queue.lock(tx, self.brand)  # first, as everywhere: whoever erases a brand locks it before its entries
+        except errors.NotFound:
+            return
+        now = claims.claimed(tx, [item.row.id for item in taken])  # names may have changed while the bytes moved
+        taken = [item for item in taken if item.row.id in now]
+        rows = [replace(now[item.row.id], sha256=item.sha256) for item in taken]
+        made = history.received(tx, self.brand, rows, self.own.mode)
+        rows = [replace(row, upload=id_) for row, id_ in zip(rows, made, strict=True)]
+        until, told = self.desk.visible_until(tx.now), self.told
+        told.received += len(rows)
+        told.changed += claims.accept(tx, [row for row in rows if row.path is not None], until)
+        nameless = [row.id for row in rows if row.path is None]
+        claims.forget(tx, nameless)
+        told.gone += nameless
+        for companion in (companion for item in taken for companion in item.companions):
+            told.changed += history.spent(tx, companion, until)
+
+    def _refuse(self, item: Taken, reason: dict[str, Any]) -> None:
+        """Refuse a file whose checksum does not fit; bytes and name stay as those of any other upload."""
+        desk, row = self.desk, item.row
+        with desk.store.write() as tx:
+            upload = row.upload or history.insert(tx, row, self.own.mode, State.UNFINISHED, sha256=item.sha256)
+            drafts.move(tx, row.id, [Place.CLAIMED], upload=upload)
+        found = uploads.get(desk.store, upload)
+        made = answer.make(desk.files, replace(found, state=State.REFUSED, sha256=item.sha256), reason)
+        with desk.store.write() as tx:
+            history.end_refused(tx, found, made, item.sha256)
+            present = drafts.get(tx.conn, row.id)
+            if present is not None:
+                self.told.changed += self._accepted(tx, replace(present, sha256=item.sha256), upload)
+            for companion in item.companions:
+                self.told.changed += history.spent(tx, companion, desk.visible_until(tx.now))
+            drafts.touch(tx, row.brand)
+        desk.staging.file(row.id).unlink(missing_ok=True)
+        self.told.refused += 1
+
+    def _accepted(self, tx: Transaction, row: Entry, upload: int) -> list[Entry]:
+        """Let the name of an upload stay in the view for a while; one without a name just goes."""
+        if row.path is None:
+            drafts.remove(tx, row.id)
+            return []
+        moved = drafts.move(
+            tx, row.id, list(Place), place=Place.ACCEPTED, upload=upload, sha256=row.sha256, owner="",
+            due_at=None, reason=None, expires_at=self.desk.visible_until(tx.now),
+        )  # fmt: skip
+        return [moved] if moved else []

@@ -1,0 +1,113 @@
+"""What is due of one brand, judged by the rules of settle.py, and done: wait, forget, leave unfinished, refuse, claim."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+
+from sftp_gateway import errors, upload_name
+from sftp_gateway.brand import BrandSettings
+from sftp_gateway.intake import batch, companions, history, settle
+from sftp_gateway.intake.desk import REMOVED, Desk, Told
+from sftp_gateway.intake.settle import Facts, Verdict
+from sftp_gateway.store import brands, drafts, uploads
+from sftp_gateway.store.database import Transaction
+from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.upload import State
+
+BATCH = 32
+"""Files of one brand that share a commit."""
+
+
+def drafts_of(
+    desk: Desk, brand: str, rows: list[Entry], now: datetime, enough: Callable[[], bool] = bool
+) -> Iterator[Told]:
+    """Judge the rows of a brand that are due, and do what is to be done with each; tells after each commit.
+
+    `enough` is asked between batches: True leaves the rest for another time.
+    """
+    try:
+        own = brands.get(desk.store, brand).settings
+    except errors.NotFound:
+        return  # erased since the rows were read
+    ready: list[Entry] = []
+    beside = companions.beside(desk.store, brand, rows, own)
+    for row in rows:
+        decision = settle.decide(_facts(desk, row, own, beside), desk.limits, now)
+        if decision.verdict is Verdict.RECEIVE:
+            ready.append(row)
+        else:
+            yield _apply(desk, row, decision, own)
+    for start in range(0, len(ready), BATCH):
+        if start and enough():
+            return
+        yield from batch.Batch(desk, brand, own).take_in(ready[start : start + BATCH])
+
+
+def _facts(desk: Desk, row: Entry, own: BrandSettings, beside: Mapping[str, Entry]) -> Facts:
+    name = row.path or f"inbox/{row.sent}"
+    speaking = companions.fresh(row, own, beside)
+    state = uploads.get(desk.store, row.upload).state if row.upload is not None else None
+    return Facts(
+        place=row.place,
+        changed_at=row.changed_at,
+        bytes=row.bytes,
+        declared_bytes=row.declared_bytes,
+        named=row.path is not None,
+        temporary=name in desk.temporary,
+        companion=upload_name.subject(name, own.marker) is not None,
+        known=row.upload is not None,
+        shown=state is State.UNFINISHED,
+        marker_missing=bool(own.marker) and "marker" not in speaking,
+        companion_open=any(item.place is Place.OPEN for item in speaking.values()),
+    )
+
+
+def _apply(desk: Desk, row: Entry, decision: settle.Decision, own: BrandSettings) -> Told:
+    told = Told(row.brand)
+    if decision.verdict is Verdict.REFUSE:
+        desk.refuse(row, row.reason or REMOVED, own.mode, told)
+        return told
+    with desk.store.write() as tx:
+        if decision.verdict is Verdict.WAIT:
+            _wait(tx, row, decision, own, told)
+        elif decision.verdict is Verdict.FORGET:
+            _forget(tx, row, told)
+        else:
+            _leave_unfinished(tx, row, decision.reason, own, told)
+        drafts.touch(tx, row.brand)
+    for id_ in told.gone:
+        desk.staging.file(id_).unlink(missing_ok=True)
+    return told
+
+
+def _wait(tx: Transaction, row: Entry, decision: settle.Decision, own: BrandSettings, told: Told) -> None:
+    moved = drafts.move(tx, row.id, [row.place], seen=row.changed_at, due_at=decision.due_at)
+    told.changed += [moved] if moved else []
+    # A marker (or a checksum that came late) is what its file waits for.
+    about = upload_name.subject(row.path, own.marker) if row.path else None
+    if about is not None and row.place is Place.CLOSED:
+        waiting = drafts.at(tx.conn, row.brand, [about[0]]).get(about[0])
+        if waiting is not None and waiting.place is Place.CLOSED:
+            drafts.move(tx, waiting.id, [Place.CLOSED], due_at=tx.now)
+
+
+def _forget(tx: Transaction, row: Entry, told: Told) -> None:
+    if drafts.move(tx, row.id, [row.place], seen=row.changed_at, due_at=None) is not None:
+        drafts.remove(tx, row.id)
+        told.gone.append(row.id)
+
+
+def _leave_unfinished(tx: Transaction, row: Entry, reason: str, own: BrandSettings, told: Told) -> None:
+    row_now = drafts.move(tx, row.id, [row.place], seen=row.changed_at, place=Place.DROPPED, due_at=None, owner="")
+    if row_now is None:
+        return
+    shown = [{"code": "FILE_INCOMPLETE", "figure": None, "limit": None, "text": reason}]
+    if row.reason:
+        shown.append({"code": row.reason["code"], "figure": None, "limit": None, "text": row.reason["text"]})
+    if row.upload is not None and uploads.find(tx.conn, row.upload).state is State.RECEIVING:
+        upload = row.upload
+        uploads.move(tx, upload, State.UNFINISHED, bytes=row.bytes, reasons=shown)
+    else:
+        upload = history.insert(tx, row_now, own.mode, State.UNFINISHED, reasons=tuple(shown))
+    moved = drafts.move(tx, row.id, [Place.DROPPED], upload=upload)
+    told.changed += [moved] if moved else []
+    told.unfinished += 1

@@ -1,0 +1,123 @@
+"""What one connection tried to prove who it is: keys offered, keys signed with, passwords; and when it was one too many."""
+
+from collections.abc import Callable
+from typing import Any
+
+import asyncssh
+
+from sftp_gateway import errors, logs
+from sftp_gateway.sftp import auth, limits
+from sftp_gateway.sftp.door import Door
+
+log = logs.get(__name__)
+
+OFFERS_PER_CONNECTION = 20
+NAME_LENGTH = 64
+RULES_SECONDS = 1.0
+"""An offered key and the signed try of it right after share a look into the store; what is withdrawn meanwhile
+is noticed as for every session."""
+
+
+class Login:
+    """The login of a connection: `brand` is whom it named last, `proof` what let it in.
+
+    `client` gives the client's version for the log, which is known later than the connection is made.
+    """
+
+    def __init__(self, door: Door[Any], address: str, connection: str, client: Callable[[], str]) -> None:
+        self.brand = ""
+        self.proof: auth.Proof | None = None
+        self.tries = 0
+        self._door, self._address, self._connection, self._client = door, address, connection, client
+        self._source, self._exempt = limits.source_of(address), limits.is_in(address, door.exempt)
+        self._rules: tuple[str, float, auth.Rules] | None = None
+        self._elsewhere = False
+        self._offers = self._passwords = 0
+
+    def completed(self) -> None:
+        """Keep nothing of the store: what is withdrawn later is looked up by then."""
+        self._rules = None
+
+    async def is_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Whether the brand has this key, and may come from here."""
+        rules = await self._rules_of(username)
+        good, welcome = rules.have(key), rules.welcome(self._address)
+        if good and not welcome and not self._elsewhere:
+            # Nothing will be signed, so nothing else would tell of it; once a connection is enough.
+            self._elsewhere = True
+            self._refused(username, "publickey", key.get_fingerprint(), reason="source_not_allowed", seconds=0.0)
+        return good and welcome
+
+    def key_checked(self, username: str, fingerprint: str, *, signed: bool, good: bool) -> None:
+        """Count an offer or a try of a key; send the client away when it was one too many."""
+        if signed and good:
+            self.brand, self.proof = username, auth.Proof("publickey", fingerprint=fingerprint)
+        elif signed:
+            self._failed(username, "publickey", fingerprint)
+        else:
+            self._offers += 1
+            if self._offers > OFFERS_PER_CONNECTION:
+                self._refused(username, "publickey", fingerprint, reason="too_many_keys_offered", seconds=0.0)
+                raise _no_more(f"More than {OFFERS_PER_CONNECTION} keys offered; name the right one")
+
+    async def is_password(self, username: str, password: str) -> bool:
+        """Whether it is the brand's password."""
+        self._passwords += 1
+        if self._passwords > self._door.rules.login_tries:
+            # A new request cancels the one before: without this count each would cost a hash and no try.
+            raise _no_more("Too many failed logins")
+        rules = await self._rules_of(username)
+        proof = await self._door.authenticator.check_password(rules, password, self._source, self._address)
+        if proof is None:
+            welcome = rules.welcome(self._address)
+            self._failed(username, "password", None, reason="not_accepted" if welcome else "source_not_allowed")
+            return False
+        self.brand, self.proof = username, proof
+        return True
+
+    async def _rules_of(self, username: str) -> auth.Rules:
+        now = self._door.clock()
+        if self._rules is None or self._rules[0] != username or now - self._rules[1] > RULES_SECONDS:
+            with _store_needed():
+                self._rules = (username, now, await self._door.authenticator.rules(username))
+        return self._rules[2]
+
+    def _failed(self, username: str, method: str, fingerprint: str | None, reason: str = "not_accepted") -> None:
+        self.tries += 1
+        self._door.counts.failed_logins += 1
+        seconds = 0.0 if self._exempt else self._door.penalties.offend(self._source, username[:NAME_LENGTH])
+        self._refused(username, method, fingerprint, reason=reason, seconds=seconds)
+        if self.tries >= self._door.rules.login_tries:
+            raise _no_more("Too many failed logins")
+
+    def _refused(self, username: str, method: str, fingerprint: str | None, *, reason: str, seconds: float) -> None:
+        log.info(
+            "login.refused",
+            brand=username[:NAME_LENGTH],
+            source=self._address,
+            method=method,
+            fingerprint=fingerprint,
+            client=self._client(),
+            connection=self._connection,
+            reason=reason,
+            tries=self.tries,
+            penalty_seconds=seconds,
+        )
+
+
+class _store_needed:  # noqa: N801 - reads as a statement: with _store_needed(): …
+    """While the store does not answer nobody can log in, and nobody is to blame."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, exc: BaseException | None, _trace: object) -> None:
+        if isinstance(exc, errors.Unavailable):
+            log.error("login.unavailable", reason=str(exc))
+            raise asyncssh.DisconnectError(
+                asyncssh.DISC_SERVICE_NOT_AVAILABLE, "The gateway cannot check logins right now; try again later"
+            ) from exc
+
+
+def _no_more(text: str) -> asyncssh.DisconnectError:
+    return asyncssh.DisconnectError(asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, text)
