@@ -143,7 +143,7 @@ def open_store(url: str, *, now: Clock | None = None) -> Store:
     store = Store(engine, reader, now)
     try:
         with _translated():
-            migrations.bring_up(engine)
+            migrations.bring_up(engine, reader)
     except BaseException:
         store.close()
         raise

@@ -33,6 +33,14 @@ def test_opening_again_finds_nothing_to_migrate(store_url):
         database.open_store(store_url).close()
 
 
+def test_a_store_that_another_process_writes_to_is_opened_and_read_at_once(store_url, store, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0)  # it would have to wait, so it fails if it tries
+    with store.write():
+        other = database.open_store(store_url)
+        other.ping()
+        other.close()
+
+
 def test_a_migration_that_dies_half_way_leaves_nothing_and_runs_again(tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path}/new.db"
     real = tables.entry.create

@@ -16,9 +16,12 @@ HEAD = max((path.name[:4] for path in (Path(__file__).parent / "versions").glob(
 LOCK = 7_310_415_927  # any constant: the advisory lock of PostgreSQL under which one process migrates
 
 
-def bring_up(engine: sa.Engine) -> None:
-    """Migrate to `HEAD` if needed; a second process that opens at the same time waits for the first."""
-    with engine.connect() as conn:
+def bring_up(engine: sa.Engine, reader: sa.Engine) -> None:
+    """Migrate to `HEAD` if needed; a second process that opens at the same time waits for the first.
+
+    Whether it is needed is asked by the connection that takes no lock, so that nobody waits for a writer to look.
+    """
+    with reader.connect() as conn:
         if _revision(conn) == HEAD:
             return
     with engine.begin() as conn:
