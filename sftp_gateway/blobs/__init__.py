@@ -8,7 +8,7 @@ from sftp_gateway import settings
 from sftp_gateway.blobs.area import Area, Blob, Files, safe_name
 from sftp_gateway.blobs.arrival import Arrival
 from sftp_gateway.blobs.local import LocalFiles
-from sftp_gateway.blobs.place import place, place_secret, sync_directory, sync_file
+from sftp_gateway.blobs.place import place, place_secret, side_by_side, sync_directory, sync_file
 from sftp_gateway.errors import ConfigError
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "place",
     "place_secret",
     "safe_name",
+    "side_by_side",
     "sync_directory",
     "sync_file",
 ]

@@ -3,7 +3,7 @@
 import enum
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,6 +53,9 @@ class Files(Protocol):
 
         Keeping a name again replaces it by equal bytes in one step, and makes it young again for retention.
         """
+
+    def keep_all(self, area: str, blobs: Sequence[tuple[str, Path]]) -> None:
+        """Take finished local files in under their names, as `keep` does; when it fails, some may be there already."""
 
     def local(self, area: str, name: str) -> AbstractContextManager[Path]:
         """Lend the blob as a local file, to be read only."""

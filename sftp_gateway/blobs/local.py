@@ -1,14 +1,14 @@
 """Blobs on local disk, under the areas' directories of `storage.root`."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from sftp_gateway.blobs import area as areas
 from sftp_gateway.blobs.area import Area, Blob
-from sftp_gateway.blobs.place import disk_errors, make_directories, place
+from sftp_gateway.blobs.place import disk_errors, make_directories, place, place_all
 from sftp_gateway.errors import NotFound
 
 
@@ -31,6 +31,10 @@ class LocalFiles:
         size = path.stat().st_size
         place(path, self._path(area, name))
         return size
+
+    def keep_all(self, area: str, blobs: Sequence[tuple[str, Path]]) -> None:
+        """Take finished files in, durably; the paths are gone afterwards."""
+        place_all([(path, self._path(area, name)) for name, path in blobs])
 
     @contextlib.contextmanager
     def local(self, area: str, name: str) -> Iterator[Path]:

@@ -10,13 +10,18 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
 from pathlib import Path
+from typing import TypeVar
 
 from sftp_gateway import disk
 from sftp_gateway.errors import DiskFull, Unavailable
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+SIDE_BY_SIDE = 8
+_pool = futures.ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="disk")  # starts no thread before it is used
+T = TypeVar("T")
 
 
 def sync_file(path: Path) -> None:
@@ -36,20 +41,42 @@ def place(tmp: Path, final: Path) -> None:
 
     The file is read-only from then on. `tmp` is gone afterwards, also when it fails: DiskFull, Unavailable.
     """
-    with disk_errors(final):
-        try:
-            make_directories(final.parent)
-            near = _near(tmp, final)
-            try:
-                near.chmod(0o440)
-                sync_file(near)
+    place_all([(tmp, final)])
+
+
+def place_all(moves: Sequence[tuple[Path, Path]]) -> None:
+    """Move finished files to their final names, as `place` does; when it fails, some may be there already."""
+    waiting: list[tuple[Path, Path]] = []
+    try:
+        for tmp, final in moves:
+            with disk_errors(final):
+                make_directories(final.parent)
+                waiting.append((_near(tmp, final), final))
+                waiting[-1][0].chmod(0o440)
+        side_by_side(sync_file, [near for near, _ in waiting])
+        while waiting:
+            near, final = waiting[-1]
+            with disk_errors(final):
                 near.replace(final)
-            except BaseException:
-                near.unlink(missing_ok=True)
-                raise
-        finally:
-            tmp.unlink(missing_ok=True)
-        sync_directory(final.parent)
+            waiting.pop()
+    finally:
+        for left in (*(near for near, _ in waiting), *(tmp for tmp, _ in moves)):
+            left.unlink(missing_ok=True)
+    side_by_side(sync_directory, list({final.parent for _, final in moves}))
+
+
+def side_by_side(do: Callable[[T], object], items: Sequence[T]) -> None:
+    """Do what waits for the disk with several items at once; raises the first error when all have ended.
+
+    The file system brings what waits together to the disk in one go: 320 files of 100 kB take 0.1 s, 0.2 to 0.9 s if
+    they are synced one after the other.
+    """
+    if len(items) == 1:
+        do(items[0])
+        return
+    futures.wait(asked := [_pool.submit(do, item) for item in items])
+    for one in asked:
+        one.result()
 
 
 def place_secret(path: Path, data: bytes) -> None:

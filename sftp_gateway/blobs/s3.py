@@ -6,7 +6,7 @@ transaction is the only moment in which something becomes true. Files under way 
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +16,7 @@ from obstore.store import S3Store
 
 from sftp_gateway.blobs import area as areas
 from sftp_gateway.blobs.area import Area, Blob
-from sftp_gateway.blobs.place import disk_errors, make_directories
+from sftp_gateway.blobs.place import disk_errors, make_directories, side_by_side
 from sftp_gateway.errors import NotFound, Unavailable
 
 CHUNK_BYTES = 8 << 20
@@ -47,6 +47,14 @@ class S3Files:
             self.delete(area, name)
             raise Unavailable(f"S3 stored {area}/{name} with another size")
         return size
+
+    def keep_all(self, area: str, blobs: Sequence[tuple[str, Path]]) -> None:
+        """Put finished files, several at once; the paths are gone afterwards."""
+        try:
+            side_by_side(lambda blob: self.keep(area, *blob), blobs)
+        finally:
+            for _, path in blobs:
+                path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def local(self, area: str, name: str) -> Iterator[Path]:

@@ -77,19 +77,23 @@ class Batch:
                 self._refuse(item, item.reason)
 
     def _take_all(self, claimed: list[Entry]) -> list[Taken]:
+        """Judge the bytes of each and put them among the sources, all together."""
         taken: list[Taken] = []
         beside = companions.beside(self.desk.store, self.brand, claimed, self.own)
-        for row in claimed:
-            try:
-                taken.append(self._take(row, beside))
-            except Lost as lost:
-                log.exception(
-                    "draft.lost", brand=self.brand, path=row.sent, draft=row.id, bytes=row.bytes, reason=str(lost)
-                )
-                self.desk.refuse(row, LOST, self.own.mode, self.told)
-            except BaseException:
-                self._hand_back(claimed)
-                raise
+        try:
+            for row in claimed:
+                try:
+                    taken.append(self._take(row, beside))
+                except Lost as lost:
+                    log.exception(
+                        "draft.lost", brand=self.brand, path=row.sent, draft=row.id, bytes=row.bytes, reason=str(lost)
+                    )
+                    self.desk.refuse(row, LOST, self.own.mode, self.told)
+            files = ((item.sha256, self.desk.staging.file(item.row.id)) for item in taken)
+            sources.keep(self.desk.files, [(sha256, file) for sha256, file in files if file.exists()])
+        except BaseException:
+            self._hand_back(claimed)
+            raise
         return taken
 
     def _hand_back(self, claimed: Iterable[Entry]) -> None:
@@ -101,7 +105,7 @@ class Batch:
                 drafts.touch(tx, row.brand)
 
     def _take(self, row: Entry, beside: Mapping[str, Entry]) -> Taken:
-        """Hash what is not hashed yet, ask the companions, and put the bytes among the sources."""
+        """Hash what is not hashed yet, and ask the companions."""
         desk, file = self.desk, self.desk.staging.file(row.id)
         speaking = companions.fresh(row, self.own, beside)
         sha256 = row.sha256
@@ -112,8 +116,6 @@ class Batch:
         elif not sha256 or not desk.files.exists(Area.SOURCES, sha256):
             raise Lost("no file on disk")
         reason = companions.contradiction(desk, row, sha256, speaking)
-        if file.exists():
-            sources.keep(desk.files, file, sha256)
         return Taken(row, sha256, tuple(speaking.values()), reason)
 
     def _receive(self, tx: Transaction, taken: list[Taken]) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,19 @@ def unshare(file: Path) -> None:
     file.chmod(0o600)
 
 
-def keep(files: Files, file: Path, sha256: str) -> None:
-    """Put a staging file among the sources; it stays where it is until the row says so too."""
-    # `keep` throws away what it could not sync; what was acknowledged must outlive that.
-    second = file.with_name(f"{file.name}.claim")
-    second.unlink(missing_ok=True)
-    os.link(file, second)
+def keep(files: Files, drafts: Iterable[tuple[str, Path]]) -> None:
+    """Put staging files among the sources, each under its hash; they stay where they are until the rows say so too."""
+    # What could not be synced is thrown away; what was acknowledged must outlive that.
+    seconds = [(sha256, file, file.with_name(f"{file.name}.claim")) for sha256, file in drafts]
     try:
-        files.keep(Area.SOURCES, sha256, second)
-    finally:
-        second.unlink(missing_ok=True)
+        for _, file, second in seconds:
+            second.unlink(missing_ok=True)
+            os.link(file, second)
+        files.keep_all(Area.SOURCES, [(sha256, second) for sha256, _, second in seconds])
+    except BaseException:
+        for *_, second in seconds:
+            second.unlink(missing_ok=True)
+        raise
 
 
 def mismatch(kind: str, name: str, told: str | None, real: str) -> dict[str, Any]:

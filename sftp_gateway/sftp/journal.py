@@ -11,6 +11,7 @@ start again under a new generation; records of an older one behind it are not it
 """
 
 import asyncio
+import contextlib
 import errno
 import fcntl
 import os
@@ -26,7 +27,7 @@ from pathlib import Path
 import orjson
 
 from sftp_gateway import disk, errors, logs
-from sftp_gateway.blobs import sync_directory, sync_file
+from sftp_gateway.blobs import side_by_side, sync_directory, sync_file
 from sftp_gateway.sftp.unwritten import SMALL_BYTES
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.store.staging import Staging
@@ -212,11 +213,7 @@ class Journal:
     def _sync_drafts(self, ids: list[str]) -> bool:
         """Sync the staging files that are still there; the intake syncs what it takes."""
         try:
-            for id_ in ids:
-                try:
-                    sync_file(self._staging.file(id_))
-                except FileNotFoundError:
-                    continue
+            side_by_side(self._sync_draft, ids)
             sync_directory(self._staging.folder)
         except (OSError, errors.Unavailable) as error:
             # Their bytes are safe in the journal, where the next start finds them.
@@ -224,6 +221,10 @@ class Journal:
             self._broken = True
             return False
         return True
+
+    def _sync_draft(self, id_: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            sync_file(self._staging.file(id_))
 
     def _new_segment(self, number: int) -> _Segment:
         path = self._folder / f"{self.name}.{number}"

@@ -10,6 +10,7 @@ import pytest
 
 from sftp_gateway import blobs, settings
 from sftp_gateway.blobs import Area, place
+from sftp_gateway.blobs.place import place_all
 from sftp_gateway.errors import Broken, ConfigError, DiskFull, NotFound, Unavailable
 
 
@@ -36,6 +37,18 @@ def test_what_is_kept_reads_back_whole_and_its_staged_file_is_gone(any_files):
         assert handle.read() == b"sku\n1\n"
     with any_files.local(Area.CATALOG, "acme/ab12.parquet") as local:
         assert local.read_bytes() == b"sku\n1\n"
+
+
+def test_many_are_kept_together_as_one_is(any_files):
+    bodies = [b"%d" % number for number in range(40)]
+    pairs = [(hashlib.sha256(body).hexdigest(), staged(any_files, body)) for body in bodies]
+    pairs.append((pairs[0][0], staged(any_files, bodies[0])))  # the same bytes twice in a batch
+    any_files.keep_all(Area.SOURCES, pairs)
+    assert not any(path.exists() for _, path in pairs)
+    for (name, _), body in zip(pairs, bodies, strict=False):
+        with any_files.open(Area.SOURCES, name) as handle:
+            assert handle.read() == body
+    any_files.keep_all(Area.SOURCES, [])
 
 
 def test_a_file_larger_than_a_chunk_is_kept_whole(any_files):
@@ -132,6 +145,27 @@ def test_a_file_that_could_not_be_synced_is_thrown_away_and_never_synced_again(t
         place(tmp, tmp_path / "final")
     assert len(tries) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_when_one_of_many_cannot_be_synced_none_has_its_name_and_none_is_left(tmp_path, monkeypatch):
+    real, seen = os.fsync, []
+
+    def fails(fd):
+        name = Path(f"/proc/self/fd/{fd}").readlink().name
+        seen.append(name)
+        if name == "staged-7":
+            raise OSError(5, os.strerror(5))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fails)
+    moves = [(tmp_path / f"staged-{number}", tmp_path / "area" / f"final-{number}") for number in range(16)]
+    (tmp_path / "area").mkdir()
+    for tmp, _ in moves:
+        tmp.write_bytes(b"x")
+    with pytest.raises(Unavailable):
+        place_all(moves)
+    assert seen.count("staged-7") == 1
+    assert [path.name for path in tmp_path.rglob("*")] == ["area"]
 
 
 def test_place_copies_where_staging_is_on_another_file_system(tmp_path):

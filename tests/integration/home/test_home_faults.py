@@ -307,20 +307,24 @@ async def test_a_journal_that_cannot_be_synced_fails_the_close_and_is_used_no_mo
 
 
 async def test_a_full_disk_at_the_claim_loses_nothing(house, monkeypatch):
-    real, tried = house.files.keep, []
+    real, tried = house.files.keep_all, []
 
-    def failing(area, name, path):
-        tried.append(name)
-        path.unlink()
+    def failing(area, sources):
+        first, *others = sources
+        real(area, [first])
+        tried.append(first)
+        for _, path in others:
+            path.unlink()
         raise errors.DiskFull("no room")
 
-    monkeypatch.setattr(house.files, "keep", failing)
+    monkeypatch.setattr(house.files, "keep_all", failing)
     async with house.sftp() as client:
         await put(client, "/a.csv")
+        await put(client, "/b.csv", BODY + b"2,two\n")
         await house.until(lambda: tried)
-        monkeypatch.setattr(house.files, "keep", real)
-        (upload,) = await house.received(1)
-    assert house.bytes_of(upload) == BODY
+        monkeypatch.setattr(house.files, "keep_all", real)
+        found = await house.received(2)
+    assert {upload.path: house.bytes_of(upload) for upload in found} == {"a.csv": BODY, "b.csv": BODY + b"2,two\n"}
 
 
 async def test_bytes_that_vanished_are_told_and_stop_nothing(open_house, log_lines):
