@@ -16,7 +16,6 @@ REJECTS = "reject_share"
 KEYS = "key_change"
 EMPTIED = "column_emptied"
 PRICES = "price_move"
-REASONS = (REMOVALS, REJECTS, KEYS, EMPTIED, PRICES)
 
 Reason = dict[str, Any]
 

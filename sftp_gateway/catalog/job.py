@@ -136,7 +136,6 @@ class Outcome:
     corrects_held: int | None
     """The held upload that this one joins and supersedes."""
     ends_with_newline: bool
-    complete_reason: str = ""
     columns: tuple[str, ...] = ()
     """Columns of the version made, in order, without hidden ones."""
 

@@ -134,7 +134,6 @@ def stopped(facts: Facts, state: State, rows: dict[str, int], reason: Reason) ->
         mode=facts.plan.mode,
         corrects_held=None,
         ends_with_newline=facts.source is None or facts.source.format.ends_with_newline,
-        complete_reason=reason["text"] if state is State.UNFINISHED else "",
     )
 
 

@@ -35,10 +35,6 @@ class Systemd:
         """Feed the watchdog."""
         self._tell("WATCHDOG=1")
 
-    def status(self, text: str) -> None:
-        """Say in one line how things stand (`systemctl status`)."""
-        self._tell(f"STATUS={text}")
-
     def socket(self, name: str) -> socket.socket | None:
         """Take over the listening socket of that name, or the first without names; None if none was handed over."""
         count = int(self._listening.get("LISTEN_FDS", "0"))

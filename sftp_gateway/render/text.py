@@ -20,7 +20,6 @@ HISTORY = (
 )
 DANGEROUS = re.compile(r"'*[=+\-@\t\r]")
 PLAIN_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
-UNSAID = frozenset({State.RECEIVED, State.PROCESSING})
 
 
 @dataclass(frozen=True, slots=True)

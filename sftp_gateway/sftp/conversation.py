@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import asyncssh
 import structlog
+from asyncssh.stream import SSHReader, SSHWriter
 
 from sftp_gateway import errors, logs
 from sftp_gateway.sftp import seams, session
@@ -49,6 +50,7 @@ class Conversation(seams.Stream):
     def __init__(self, host: Host) -> None:
         super().__init__()
         self._host = host
+        self.received_bytes = 0
         self.sftp: seams.Handler | None = None
         self.is_open = True
 
@@ -67,6 +69,23 @@ class Conversation(seams.Stream):
     def open_files(self) -> int:
         """How many files the client has open on this channel."""
         return self.sftp.open_files if self.sftp else 0
+
+    def shell_requested(self) -> bool:
+        """Accept, so that `started` can refuse in words."""
+        return True
+
+    def exec_requested(self, command: str) -> bool:  # noqa: ARG002 - the signature of asyncssh
+        """Accept, so that `started` can refuse in words."""
+        return True
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        """Only SFTP."""
+        return subsystem == "sftp"
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        """Count, then buffer."""
+        self.received_bytes += len(data)
+        super().data_received(data, datatype)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Hear that the channel is gone; what the client had open is closed by the handler's own end."""
@@ -94,7 +113,8 @@ class Conversation(seams.Stream):
             log.warning("session.refused", reason=str(exc))
             self._refuse(f"{exc}\n")
             return
-        self.sftp = self.handler(server, most_handles=self._host.most_handles, session_id=who.id)
+        reader, writer = SSHReader[bytes](self, self.channel), SSHWriter[bytes](self, self.channel)
+        self.sftp = seams.Handler(server, reader, writer, most_handles=self._host.most_handles, session_id=who.id)
         log.info("session.opened", **_described(who))
         try:
             await self.sftp.serve()

@@ -5,66 +5,23 @@ and reading.py. WRITE and READ are plain functions: see draft.py for why.
 """
 
 import os
-import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NoReturn, cast
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, BinaryIO, cast
 
 import asyncssh
-from asyncssh.constants import (
-    FXF_APPEND,
-    FXF_CREAT,
-    FXF_EXCL,
-    FXF_TRUNC,
-    FXF_WRITE,
-)
+from asyncssh.constants import FXF_APPEND, FXF_WRITE
 
-from sftp_gateway import errors, settings, upload_name
-from sftp_gateway.blobs import Files
-from sftp_gateway.sftp import closing, moving, names, reading, writing
+from sftp_gateway import errors
+from sftp_gateway.sftp import attributes, closing, listing, moving, names, reading, status, writing
 from sftp_gateway.sftp.closing import Writing
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.reading import Reading
 from sftp_gateway.sftp.session import Session
 from sftp_gateway.sftp.view import View
 from sftp_gateway.sftp.writing import Way
-from sftp_gateway.store.database import Store
 from sftp_gateway.store.drafts import Entry, Place
 
 READ_BYTES = 256 * 1024
-FILE, DIRECTORY = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755
-READ_ONLY_FILE, READ_ONLY_DIRECTORY = stat.S_IFREG | 0o444, stat.S_IFDIR | 0o555
-MADE_BY_GATEWAY = "This is made by the gateway; files go into /inbox, /partial or /test"
-
-
-class Doors:
-    """Makes the home of a brand for each channel; what the daemon gives to the listener."""
-
-    def __init__(self, homes: Homes) -> None:
-        self.homes = homes
-        self.learn = homes.learn
-        self.snapshot = homes.snapshot
-        self.aclose = homes.aclose
-
-    def __call__(self, channel: Any, session: Session) -> "Home":
-        """Open a brand's home for a session."""
-        return Home(channel, session, self.homes)
-
-
-def factory(  # noqa: PLR0913 - the values the home needs, none of them a whole Settings
-    store: Store,
-    files: Files,
-    *,
-    intake: settings.Intake,
-    limits: settings.Limits,
-    retention: settings.Retention,
-    wake: Callable[[], None],
-) -> Doors:
-    """Make what opens homes: `doors(channel, session)`.
-
-    `wake` is called when a draft may be due for settling. Hand `doors.learn` to the intake and await
-    `doors.aclose()` after the listener is gone. Call it on the event loop.
-    """
-    return Doors(Homes(store, files, intake=intake, limits=limits, retention=retention, wake=wake))
 
 
 class Home(asyncssh.SFTPServer):
@@ -88,27 +45,20 @@ class Home(asyncssh.SFTPServer):
     def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> Awaitable[Reading | Writing]:
         """Open a file of the view, or one the gateway made."""
         if pflags & (FXF_WRITE | FXF_APPEND):
-            way = Way(
-                create=bool(pflags & FXF_CREAT),
-                truncate=bool(pflags & FXF_TRUNC),
-                exclusive=bool(pflags & FXF_EXCL and pflags & FXF_CREAT),
-                append=bool(pflags & FXF_APPEND),
-                declared=attrs.size,
-            )
-            return self._open_to_write(path, way)
+            return self._open_to_write(path, writing.way(pflags, attrs.size))
         return self._open_to_read(path)
 
     async def _open_to_write(self, path: bytes, way: Way) -> Writing:
         try:
             place = names.place(path)
-            _check_writable(place)
+            status.check_writable(place)
             return await writing.start(self._homes, self._view, place, way, self._session)
         except errors.Refused as refusal:
             closing.refused(self._homes, self._view, names.printable(path).lstrip("/"), self._session, refusal)
-            _fail(refusal)
+            status.fail(refusal)
 
     async def _open_to_read(self, path: bytes) -> Reading:
-        place = _place(path)
+        place = status.place(path)
         if not place.writable:
             if self._is_directory(place):
                 raise asyncssh.SFTPFailure("This is a directory")
@@ -116,21 +66,25 @@ class Home(asyncssh.SFTPServer):
         entry = await self._entry(place)
         if entry is None or entry.place is Place.DIRECTORY:
             raise asyncssh.SFTPFailure("This is a directory")
-        attrs = self._attributes(entry)
+        attrs = attributes.entry(self._view, entry)
+        file = await self._bytes(place, entry)
+        return Reading(file, attrs.size or 0, float(attrs.mtime or 0), writable=True)
+
+    async def _bytes(self, place: names.Place, entry: Entry) -> BinaryIO:
+        """Open what an entry holds, wherever it is by now."""
         try:
             if (draft := self._view.live.get(entry.id)) is not None:
                 draft.put_down()
-            file = reading.open_bytes(self._homes, entry)
+            return reading.open_bytes(self._homes, entry)
         except FileNotFoundError:
             await self._homes.refresh(self._view, force=True)  # claimed since: its bytes are a blob now
-            entry = await self._entry(place)
-            if entry is None:
+            now = await self._entry(place)
+            if now is None:
                 raise asyncssh.SFTPNoSuchFile("No such file") from None
             try:
-                file = reading.open_bytes(self._homes, entry)
+                return reading.open_bytes(self._homes, now)
             except FileNotFoundError:
                 raise asyncssh.SFTPNoSuchFile("The bytes of this file are kept no longer") from None
-        return Reading(file, attrs.size or 0, float(attrs.mtime or 0), writable=True)
 
     def read(self, file_obj: object, offset: int, size: int) -> bytes | Awaitable[bytes]:
         """Read from a handle."""
@@ -150,7 +104,7 @@ class Home(asyncssh.SFTPServer):
             draft = file_obj.draft
             written = draft.append(data) if file_obj.append else draft.write(offset, data)
         except errors.Refused as refusal:
-            _fail(refusal)
+            status.fail(refusal)
         file_obj.bytes += written
         return written
 
@@ -170,14 +124,14 @@ class Home(asyncssh.SFTPServer):
 
     async def stat(self, path: bytes) -> asyncssh.SFTPAttrs:
         """Tell size, mode and time of a name."""
-        place = _place(path)
+        place = status.place(path)
         if not place.writable:
             if self._is_directory(place):
-                return self._directory(READ_ONLY_DIRECTORY if place.path else DIRECTORY)
+                return self._directory(attributes.READ_ONLY_DIRECTORY if place.path else attributes.DIRECTORY)
             file = await reading.find(self._homes, self._session.brand, place.path)
-            return _attrs(READ_ONLY_FILE, file.bytes, file.created_at.timestamp())
+            return attributes.shelved(file)
         entry = await self._entry(place)
-        return self._directory(DIRECTORY) if entry is None else self._attributes(entry)
+        return self._directory(attributes.DIRECTORY) if entry is None else attributes.entry(self._view, entry)
 
     async def lstat(self, path: bytes) -> asyncssh.SFTPAttrs:
         """Tell the same: there are no links."""
@@ -186,18 +140,19 @@ class Home(asyncssh.SFTPServer):
     def fstat(self, file_obj: object) -> asyncssh.SFTPAttrs:
         """Tell size, mode and time of what a handle has open."""
         if isinstance(file_obj, Writing):
-            return self._attributes(file_obj.draft.entry)
+            return attributes.entry(self._view, file_obj.draft.entry)
         handle = cast(Reading, file_obj)
-        return _attrs(FILE if handle.writable else READ_ONLY_FILE, handle.size, handle.modified)
+        mode = attributes.FILE if handle.writable else attributes.READ_ONLY_FILE
+        return attributes.of(mode, handle.size, handle.modified)
 
     async def setstat(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:
         """Honour a size, remember a time, accept the rest (many clients fail if that is refused)."""
-        place = _place(path)
+        place = status.place(path)
         if not place.writable:
             if self._is_directory(place):
                 return
             await reading.find(self._homes, self._session.brand, place.path)
-            raise asyncssh.SFTPPermissionDenied(MADE_BY_GATEWAY)
+            raise asyncssh.SFTPPermissionDenied(status.MADE_BY_GATEWAY)
         entry = await self._entry(place)
         if entry is None:
             return
@@ -222,55 +177,34 @@ class Home(asyncssh.SFTPServer):
             try:
                 file_obj.draft.truncate(attrs.size)
             except errors.Refused as refusal:
-                _fail(refusal)
+                status.fail(refusal)
         if attrs.mtime is not None:
             file_obj.draft.modified = float(attrs.mtime)
 
     async def statvfs(self, path: bytes) -> asyncssh.SFTPVFSAttrs:
         """Tell the brand's quota as the size of its disk."""
-        _place(path)
+        status.place(path)
         await self._homes.refresh(self._view)
-        return self._quota()
+        return attributes.quota(self._view.allowance)
 
     def fstatvfs(self, file_obj: object) -> asyncssh.SFTPVFSAttrs:  # noqa: ARG002 - one quota for all
         """Tell the brand's quota as the size of its disk."""
-        return self._quota()
+        return attributes.quota(self._view.allowance)
 
     # --- names
 
     def realpath(self, path: bytes) -> bytes:
         """Make a path absolute; there is nothing above `/`."""
-        return _place(path).shown.encode()
+        return status.place(path).shown.encode()
 
     def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
         """List a directory."""
-        place = _place(path)
+        place = status.place(path)
         if self._view.loaded and place.writable and not self._view.is_directory(place.path):
             raise asyncssh.SFTPNoSuchFile("No such directory")
         if not place.writable and not self._is_directory(place):
             raise asyncssh.SFTPNoSuchFile("No such directory")
-        return self._listing(place)
-
-    async def _listing(self, place: names.Place) -> AsyncIterator[asyncssh.SFTPName]:
-        await self._homes.refresh(self._view)
-        own = place.writable or not place.path
-        if own and not self._view.is_directory(place.path or "inbox"):
-            raise asyncssh.SFTPNoSuchFile("No such directory")
-        directory = self._directory(DIRECTORY if own else READ_ONLY_DIRECTORY)
-        for dot in (b".", b".."):
-            yield asyncssh.SFTPName(dot, attrs=directory)
-        if not place.path:
-            for name in (*upload_name.TOPS, *names.FOLDERS):
-                mode = DIRECTORY if name in upload_name.TOPS else READ_ONLY_DIRECTORY
-                yield asyncssh.SFTPName(name.encode(), attrs=self._directory(mode))
-        if not place.writable:
-            for file in await reading.listed(self._homes, self._session.brand, place.path):
-                attrs = _attrs(READ_ONLY_FILE, file.bytes, file.created_at.timestamp())
-                yield asyncssh.SFTPName(file.name.encode(), attrs=attrs)
-        if own:
-            for name, entry in self._view.listing(place.path or "inbox"):
-                if place.path or name not in names.VIRTUAL:
-                    yield asyncssh.SFTPName(name.encode(), attrs=self._attributes(entry))
+        return listing.names_in(self._homes, self._view, place, self._opened_at)
 
     async def rename(self, oldpath: bytes, newpath: bytes) -> None:
         """Rename; fails onto a name that is still under way."""
@@ -291,14 +225,14 @@ class Home(asyncssh.SFTPServer):
 
     async def mkdir(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:  # noqa: ARG002 - modes are ours
         """Make a directory in the view."""
-        place = _place(path)
+        place = status.place(path)
         if self._is_directory(place) or (place.writable and "/" not in place.path):
             raise asyncssh.SFTPFailure("The name exists already")
         place = await self._changeable(path, there=False)
         try:
             await moving.make_directory(self._homes, self._view, place)
         except errors.Refused as refusal:
-            _fail(refusal)
+            status.fail(refusal)
 
     async def rmdir(self, path: bytes) -> None:
         """Remove an empty directory from the view."""
@@ -306,15 +240,15 @@ class Home(asyncssh.SFTPServer):
 
     def readlink(self, path: bytes) -> bytes:  # noqa: ARG002 - refused whatever it is
         """Refuse: there are no links."""
-        _no_links()
+        status.no_links()
 
     def symlink(self, oldpath: bytes, newpath: bytes) -> None:  # noqa: ARG002 - as above
         """Refuse: there are no links."""
-        _no_links()
+        status.no_links()
 
     def link(self, oldpath: bytes, newpath: bytes) -> None:  # noqa: ARG002 - as above
         """Refuse: there are no links."""
-        _no_links()
+        status.no_links()
 
     def format_user(self, uid: int | None) -> str:  # noqa: ARG002 - everything belongs to the brand
         """Name the owner in long listings."""
@@ -345,62 +279,14 @@ class Home(asyncssh.SFTPServer):
 
         Raises SFTPPermissionDenied, and SFTPNoSuchFile for a read-only name that is not there.
         """
-        place = _place(path)
+        place = status.place(path)
         if place.writable and "/" in place.path:
             return place
         if there and not place.writable and not self._is_directory(place):
             folder, name = reading.folder_of(place.path)
             if folder or name not in names.TOP_FILES:
                 await reading.find(self._homes, self._session.brand, place.path)
-        raise asyncssh.SFTPPermissionDenied(MADE_BY_GATEWAY)
-
-    def _attributes(self, entry: Entry) -> asyncssh.SFTPAttrs:
-        modified = entry.modified_at.timestamp()
-        if (draft := self._view.live.get(entry.id)) is not None:
-            modified = draft.modified or draft.wrote_at or modified
-        if entry.place is Place.DIRECTORY:
-            return _attrs(DIRECTORY, 0, modified)
-        return _attrs(FILE, self._view.size(entry), modified)
+        raise asyncssh.SFTPPermissionDenied(status.MADE_BY_GATEWAY)
 
     def _directory(self, mode: int) -> asyncssh.SFTPAttrs:
-        return _attrs(mode, 0, self._opened_at)
-
-    def _quota(self) -> asyncssh.SFTPVFSAttrs:
-        allowance, block = self._view.allowance, 4096
-        free = max(0, allowance.quota_bytes - allowance.used_bytes) // block
-        free_files = max(0, allowance.quota_files - allowance.used_files)
-        return asyncssh.SFTPVFSAttrs(
-            bsize=block, frsize=block, blocks=allowance.quota_bytes // block, bfree=free, bavail=free,
-            files=allowance.quota_files, ffree=free_files, favail=free_files, fsid=0, flags=0,
-            namemax=names.LONGEST_NAME_BYTES,
-        )  # fmt: skip
-
-
-def _attrs(mode: int, size: int, modified: float) -> asyncssh.SFTPAttrs:
-    at = int(modified)
-    return asyncssh.SFTPAttrs(size=size, uid=0, gid=0, permissions=mode, atime=at, mtime=at, nlink=1)
-
-
-def _place(path: bytes) -> names.Place:
-    try:
-        return names.place(path)
-    except errors.Refused as refusal:
-        _fail(refusal)
-
-
-def _check_writable(place: names.Place) -> None:
-    """Raise Refused for what the gateway makes, and for directories."""
-    if not place.writable or "/" not in place.path:
-        in_folder = place.path.partition("/")[0] in names.FOLDERS
-        raise errors.Refused("not_allowed", f"/{place.path} is read-only" if in_folder else MADE_BY_GATEWAY)
-
-
-def _fail(refusal: errors.Refused) -> NoReturn:
-    """Say a refusal in the one of SFTP's few codes that helps most; the text says the rest."""
-    if refusal.code == "not_allowed":
-        raise asyncssh.SFTPPermissionDenied(str(refusal)) from refusal
-    raise asyncssh.SFTPFailure(str(refusal)) from refusal
-
-
-def _no_links() -> NoReturn:
-    raise asyncssh.SFTPOpUnsupported("Links are not supported here")
+        return attributes.of(mode, 0, self._opened_at)

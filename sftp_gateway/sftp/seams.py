@@ -12,52 +12,29 @@ measured with real clients.
 """
 
 import asyncio
-import functools
 import hashlib
-import struct
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
 import asyncssh
 from asyncssh import constants
 from asyncssh.connection import SSHServerConnectionOptions
-from asyncssh.packet import PacketDecodeError, SSHPacket
+from asyncssh.packet import SSHPacket
 from asyncssh.sftp import SFTPLimits, SFTPServerHandler
 from asyncssh.stream import SSHReader, SSHServerStreamSession, SSHWriter
 
-from sftp_gateway import errors, logs
-from sftp_gateway.sftp import fastpath
+from sftp_gateway import errors
+from sftp_gateway.sftp import fastpath, faults, offer
 
-log = logs.get(__name__)
-
-KIB, MIB = 1024, 1024**2
+MIB = 1024**2
 
 VERSION = "2.24"
-READ_BYTES = 256 * KIB
-LARGEST_OFFSET = 2**63 - 1 - READ_BYTES
+LARGEST_OFFSET = 2**63 - 1 - offer.READ_BYTES
 """Beyond it the kernel takes no offset, and Python no number for one."""
-# What OpenSSH's own server announces: its clients then write 255 KiB at a time.
-ANNOUNCED = SFTPLimits(256 * KIB, 255 * KIB, 255 * KIB, 0)
 CHANNEL_BUFFER_BYTES = 1 * MIB
 SOCKET_BUFFER_BYTES = 4 * MIB
 HOPELESS_BUFFER_BYTES = 16 * MIB
 FAILURES_PER_CONNECTION = 64
-
-OFFERED = (
-    b"posix-rename@openssh.com",
-    b"fsync@openssh.com",
-    b"lsetstat@openssh.com",
-    b"limits@openssh.com",
-    b"statvfs@openssh.com",
-    b"fstatvfs@openssh.com",
-)
-LINKS = (constants.FXP_READLINK, constants.FXP_SYMLINK, constants.FXP_LINK, b"hardlink@openssh.com")
-NOT_OFFERED = (constants.FXP_BLOCK, constants.FXP_UNBLOCK, b"copy-data", b"ranges@asyncssh.com")
-
-READ_ANSWER = struct.Struct(">II")
-
-Process = Callable[[Any, SSHPacket], Awaitable[object]]
 
 
 def check_version(version: str = asyncssh.__version__) -> None:
@@ -66,32 +43,10 @@ def check_version(version: str = asyncssh.__version__) -> None:
         raise errors.ConfigError(f"asyncssh {version} is installed; the front door is made for {VERSION}.*")
 
 
-def guarded(process: Process) -> Process:
-    """Let a request fail with words for the client: never with the text of an exception of ours."""
-
-    @functools.wraps(process)
-    async def answer(handler: "Handler", packet: SSHPacket) -> object:
-        try:
-            return await process(handler, packet)
-        except (asyncssh.SFTPError, OSError, PacketDecodeError, NotImplementedError):
-            raise
-        except errors.GatewayError as exc:
-            raise asyncssh.SFTPFailure(str(exc)) from exc
-        except Exception as exc:
-            log.exception("session.faulted", request=process.__name__.removeprefix("_process_"))
-            raise asyncssh.SFTPFailure(f"The gateway made a mistake; quote session {handler.session_id}") from exc
-
-    return cast(Process, answer)
-
-
-async def _no_links(_handler: Any, _packet: SSHPacket) -> object:
-    raise asyncssh.SFTPOpUnsupported("Links are not supported here")
-
-
-def _answers(own: dict[int | bytes, Process]) -> Any:
+def _answers(own: dict[int | bytes, faults.Process]) -> Any:
     """Give the table of requests: asyncssh's with ours put over it, without what is not offered."""
-    theirs = cast(dict[int | bytes, Process], SFTPServerHandler._packet_handlers)  # noqa: SLF001 - this is the seam
-    return {kind: guarded(process) for kind, process in (theirs | own).items() if kind not in NOT_OFFERED}
+    theirs = cast(dict[int | bytes, faults.Process], SFTPServerHandler._packet_handlers)  # noqa: SLF001 - this is the seam
+    return {kind: faults.guarded(process) for kind, process in (theirs | own).items() if kind not in offer.NOT_OFFERED}
 
 
 class Handler(fastpath.FastHandler):
@@ -101,7 +56,7 @@ class Handler(fastpath.FastHandler):
     the home can tell this from a CLOSE packet.
     """
 
-    _extensions = [pair for pair in SFTPServerHandler._extensions if pair[0] in OFFERED]  # noqa: RUF012, SLF001 - shape of the base class
+    _extensions = [pair for pair in SFTPServerHandler._extensions if pair[0] in offer.EXTENSIONS]  # noqa: RUF012, SLF001 - shape of the base class
 
     def __init__(
         self,
@@ -142,21 +97,9 @@ class Handler(fastpath.FastHandler):
         self._server.dropping = True  # type: ignore[attr-defined] # ours, see the class
         # OpenSSH's scp takes a session without an exit status for a failure.
         self._channel.exit(1 if exc else 0)  # type: ignore[attr-defined] # ours is a server's channel
-        await self._close_files()
-        await super()._cleanup(exc)
-
-    async def _close_files(self) -> None:
-        """Close each file by itself: the base class would leave the rest open after the first error."""
         files, self._file_handles = self._file_handles, {}
-        for file in files.values():
-            try:
-                result = self._server.close(file)
-                if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future):
-                    await result
-            except (asyncssh.SFTPError, OSError, errors.GatewayError) as exc:
-                log.warning("session.close_failed", session=self.session_id, reason=str(exc))
-            except Exception:
-                log.exception("session.faulted", session=self.session_id, request="drop")
+        await faults.close_all(self._server, files.values(), self.session_id)
+        await super()._cleanup(exc)
 
     async def _process_packet(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
         # One who asks and never reads would grow our buffers without end; so its next request waits.
@@ -168,17 +111,7 @@ class Handler(fastpath.FastHandler):
                 await self._out.drain()
             except (asyncssh.Error, OSError):
                 return
-        if pkttype != constants.FXP_READ or not await self._answered(pktid, packet):
-            await super()._process_packet(pkttype, pktid, packet)
-
-    async def _answered(self, pktid: int, packet: SSHPacket) -> bool:
-        """Answer a READ without a copy of its bytes; what is odd about it, the long way finds once more and says."""
-        try:
-            data, _ = await self._process_read(SSHPacket(packet.get_remaining_payload()))
-        except Exception:  # noqa: BLE001 - as above
-            return False
-        self.send_packet(constants.FXP_DATA, pktid, READ_ANSWER.pack(pktid, len(data)), data)
-        return True
+        await super()._process_packet(pkttype, pktid, packet)
 
     def send_packet(self, pkttype: int, pktid: int | None, *args: bytes) -> None:
         """Send an answer, counting its bytes."""
@@ -205,8 +138,8 @@ class Handler(fastpath.FastHandler):
         if offset > LARGEST_OFFSET:
             raise asyncssh.SFTPEOFError
         # A shorter answer than was asked for is allowed (draft-ietf-secsh-filexfer-02 §6.4).
-        result: Any = self._server.read(file, offset, min(length, READ_BYTES))
-        data: bytes = await result if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future) else result
+        result: Any = self._server.read(file, offset, min(length, offer.READ_BYTES))
+        data: bytes = await result if faults.is_awaited(result) else result
         if not data:
             raise asyncssh.SFTPEOFError
         return data, False
@@ -218,13 +151,11 @@ class Handler(fastpath.FastHandler):
         if not file:
             raise asyncssh.SFTPFailure("Invalid file handle")
         result: Any = self._server.write(file, offset, data)
-        if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future):
-            result = await result
-        return cast(int, result)
+        return cast(int, await result if faults.is_awaited(result) else result)
 
     async def _process_limits(self, packet: SSHPacket) -> SFTPLimits:
         packet.check_end()
-        return SFTPLimits(ANNOUNCED.max_packet_len, ANNOUNCED.max_read_len, ANNOUNCED.max_write_len, self._most_handles)
+        return offer.limits(self._most_handles)
 
     _packet_handlers = _answers(
         {
@@ -233,7 +164,7 @@ class Handler(fastpath.FastHandler):
             constants.FXP_READ: _process_read,
             constants.FXP_WRITE: _process_write,
             b"limits@openssh.com": _process_limits,
-            **dict.fromkeys(LINKS, _no_links),
+            **dict.fromkeys(offer.LINKS, offer.no_links),
         }
     )
 
@@ -277,24 +208,11 @@ class Stream(SSHServerStreamSession[bytes]):
 
     def __init__(self) -> None:
         super().__init__(None)
-        self.received_bytes = 0
 
     @property
     def channel(self) -> Channel:
         """The channel, once it is open."""
         return cast(Channel, self._chan)
-
-    def shell_requested(self) -> bool:
-        """Accept, so that `started` can refuse in words."""
-        return True
-
-    def exec_requested(self, command: str) -> bool:  # noqa: ARG002 - the signature of asyncssh
-        """Accept, so that `started` can refuse in words."""
-        return True
-
-    def subsystem_requested(self, subsystem: str) -> bool:
-        """Only SFTP."""
-        return subsystem == "sftp"
 
     def session_started(self) -> None:
         """Hand over to `started`, as a task of the connection."""
@@ -305,16 +223,6 @@ class Stream(SSHServerStreamSession[bytes]):
     async def started(self) -> None:
         """Do what the channel is for."""
         raise NotImplementedError
-
-    def data_received(self, data: bytes, datatype: int | None) -> None:
-        """Count, then buffer."""
-        self.received_bytes += len(data)
-        super().data_received(data, datatype)
-
-    def handler(self, server: asyncssh.SFTPServer, *, most_handles: int, session_id: str) -> Handler:
-        """Make the SFTP handler of this channel."""
-        reader, writer = SSHReader[bytes](self, self.channel), SSHWriter[bytes](self, self.channel)
-        return Handler(server, reader, writer, most_handles=most_handles, session_id=session_id)
 
 
 class Owner(Protocol):

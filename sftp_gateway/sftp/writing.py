@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, replace
 
 import asyncssh
+from asyncssh.constants import FXF_APPEND, FXF_CREAT, FXF_EXCL, FXF_TRUNC
 
 from sftp_gateway import upload_name
 from sftp_gateway.blobs import sync_file
@@ -45,6 +46,17 @@ class Way:
     exclusive: bool = False
     append: bool = False
     declared: int | None = None
+
+
+def way(flags: int, declared: int | None) -> Way:
+    """Read the flags of FXP_OPEN."""
+    return Way(
+        create=bool(flags & FXF_CREAT),
+        truncate=bool(flags & FXF_TRUNC),
+        exclusive=bool(flags & FXF_EXCL and flags & FXF_CREAT),
+        append=bool(flags & FXF_APPEND),
+        declared=declared,
+    )
 
 
 async def start(homes: Homes, view: View, place: names.Place, way: Way, session: Session) -> Writing:

@@ -17,12 +17,6 @@ def mark_dirty(tx: Transaction, brand: str) -> None:
     tx.mark_dirty(brand)
 
 
-def mark_all_dirty(store: Store) -> None:
-    """Have every home rendered again: the columns or rules that README.txt tells have changed."""
-    with store.write() as tx:
-        tx.conn.execute(sa.update(_homes).values(seq=_homes.c.seq + 1))
-
-
 def dirty(store: Store, limit: int = 1000) -> list[tuple[str, int]]:
     """Give (brand, seq) of homes to render; hand that seq to `cleaned` when they are."""
     with store.read() as conn:

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sftp_gateway.store import queue, tables, uploads
-from sftp_gateway.store.database import Store
+from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.upload import Mode, Upload
 
 REMEMBERED = timedelta(hours=24)
@@ -32,12 +32,7 @@ def receive(  # noqa: PLR0913 - what is known of a file that arrived
     with store.write() as tx:
         queue.lock(tx, brand)
         if key:
-            first = sa.select(_uploads.c.id).where(
-                _uploads.c.brand == brand,
-                _uploads.c.received_at >= tx.now - REMEMBERED,
-                _uploads.c.client["idempotency_key"].as_string() == key,
-            )
-            if (seen := tx.conn.execute(first.limit(1)).scalar()) is not None:
+            if (seen := _seen(tx, brand, key)) is not None:
                 return uploads.find(tx.conn, seen), False
             client = client | {"idempotency_key": key}
         made = uploads.insert(
@@ -54,3 +49,13 @@ def receive(  # noqa: PLR0913 - what is known of a file that arrived
             by=f"token:{client['token']}" if client.get("token") else "gateway",
         )
         return uploads.find(tx.conn, made), True
+
+
+def _seen(tx: Transaction, brand: str, key: str) -> int | None:
+    """Find the upload of a key that is still remembered."""
+    first = sa.select(_uploads.c.id).where(
+        _uploads.c.brand == brand,
+        _uploads.c.received_at >= tx.now - REMEMBERED,
+        _uploads.c.client["idempotency_key"].as_string() == key,
+    )
+    return tx.conn.execute(first.limit(1)).scalar()

@@ -20,7 +20,7 @@ from clients import curl, lftp, libraries, matrix, openssh, place, rclone
 
 from sftp_gateway import blobs, settings
 from sftp_gateway.intake import claim
-from sftp_gateway.sftp import auth, home, hostkeys, listener
+from sftp_gateway.sftp import auth, doors, hostkeys, listener
 from sftp_gateway.store import brands, database, files, uploads
 from sftp_gateway.upload import State, Upload
 
@@ -132,7 +132,7 @@ async def running(root: Path, scratch: Path, algorithms: str = "default") -> Asy
     kept = blobs.open_files(settings.Storage(root=root))
     rules = settings.Intake(settle_seconds=SETTLE_SECONDS)
     woken: list[Callable[[], None]] = []
-    doors = home.factory(
+    homes = doors.factory(
         store,
         kept,
         intake=rules,
@@ -149,9 +149,9 @@ async def running(root: Path, scratch: Path, algorithms: str = "default") -> Asy
             algorithms,
         ),
         lookup=lambda name: brands.login(store, name),
-        home=doors,
+        home=homes,
     )
-    part = claim.Intake(store, kept, rules, told=doors.learn, wake_worker=lambda: None)
+    part = claim.Intake(store, kept, rules, told=homes.learn, wake_worker=lambda: None)
     public = asyncssh.read_private_key(root / "keys" / hostkeys.NAME).export_public_key().decode()
     async with part, door:
         woken.append(part.wake)
@@ -164,7 +164,7 @@ async def running(root: Path, scratch: Path, algorithms: str = "default") -> Asy
         working.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await working
-    await doors.aclose()
+    await homes.aclose()
     store.close()
 
 

@@ -130,16 +130,20 @@ def test_no_rejected_row_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def without_ours(cell):
+    return escaping._column(pa.array([cell], pa.string())).to_pylist()[0]
+
+
 @pytest.mark.parametrize("cell", ["=1+1", "+cmd", "-x", "@x", "\tx", "\rx", "'=x", "''=x", "=", "-1-1", "+1+1"])
 def test_what_a_spreadsheet_would_execute_gets_a_quote_and_loses_it_again(cell):
     assert escaping.escape(cell) == "'" + cell
-    assert escaping.unescape(escaping.escape(cell)) == cell
+    assert without_ours(escaping.escape(cell)) == cell
 
 
 @pytest.mark.parametrize("cell", ["", "a", "-5", "+5.0", "-1,5", "+.5", "-5.", "'x", "''", "a=b", "1-2"])
 def test_plain_numbers_and_texts_are_left_alone(cell):
     assert escaping.escape(cell) == cell
-    assert escaping.unescape(cell) == cell
+    assert without_ours(cell) == cell
 
 
 def test_no_cell_of_a_correction_file_would_be_executed(tmp_path):

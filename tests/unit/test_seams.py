@@ -7,7 +7,7 @@ import pytest
 from asyncssh import channel, connection, constants, packet, sftp, stream
 
 from sftp_gateway import errors
-from sftp_gateway.sftp import fastpath, seams
+from sftp_gateway.sftp import fastpath, offer, seams
 
 
 def test_the_installed_version_is_the_one_the_hooks_are_for():
@@ -30,7 +30,7 @@ OVERRIDDEN = [
 
 @pytest.mark.parametrize(("ours", "theirs"), OVERRIDDEN, ids=lambda value: value.__name__)
 def test_what_is_overridden_is_still_there_with_the_same_arguments(ours, theirs):
-    own = {"_answered", "_close_files", "_room_for_a_handle", "serve", "open_files", "started", "channel", "handler",
+    own = {"_answered", "_room_for_a_handle", "serve", "open_files", "started", "channel", "handler",
            "buffered_bytes", "send_data", "write_parts", "_cut", "_take", "__init__"}  # fmt: skip
     functions = [name for name, value in vars(ours).items() if inspect.isfunction(value) and name not in own]
     assert functions
@@ -63,8 +63,8 @@ def test_links_and_copy_data_are_out_of_the_table_and_the_rest_is_in():
     table = seams.Handler._packet_handlers
     assert b"copy-data" not in table
     assert constants.FXP_BLOCK not in table
-    assert set(table) == set(sftp.SFTPServerHandler._packet_handlers) - set(seams.NOT_OFFERED)
-    assert {name for name, _ in seams.Handler._extensions} == set(seams.OFFERED)
+    assert set(table) == set(sftp.SFTPServerHandler._packet_handlers) - set(offer.NOT_OFFERED)
+    assert {name for name, _ in seams.Handler._extensions} == set(offer.EXTENSIONS)
 
 
 def test_asyncssh_still_has_the_faults_that_the_hooks_mend():

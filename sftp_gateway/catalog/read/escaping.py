@@ -15,8 +15,7 @@ _FIRST = frozenset("'=+-@\t\r")
 """Few cells begin so: the rest needs no pattern."""
 _DANGEROUS = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+\-]?(?:\d+[.,]?\d*|[.,]\d+)")
-_ESCAPED = re.compile(r"'+[=+\-@\t\r]")
-_ESCAPED_ARROW = r"^'+[=+\-@\t\r]"
+_ESCAPED = r"^'+[=+\-@\t\r]"
 
 
 def is_dangerous(cell: str) -> bool:
@@ -32,11 +31,6 @@ def escape(cell: str) -> str:
 def escape_plain(cell: str) -> str:
     """Escape a cell that will lose its quotes: a space in front keeps it harmless."""
     return " " + cell if is_dangerous(cell) else cell
-
-
-def unescape(cell: str) -> str:
-    """Take one `'` from a cell that has one before a sign; undoes `escape`."""
-    return cell[1:] if _ESCAPED.match(cell) else cell
 
 
 def escape_raw(record: bytes, delimiter: str, quote: str) -> bytes:
@@ -57,7 +51,8 @@ def unescaped(block: Block) -> Block:
 
 
 def _column(column: pa.Array) -> pa.Array:
-    escaped = pc.match_substring_regex(column, _ESCAPED_ARROW)
+    """Take one `'` from each cell that has one before a sign; undoes `escape`."""
+    escaped = pc.match_substring_regex(column, _ESCAPED)
     if not pc.any(escaped).as_py():
         return column
     return pc.if_else(escaped, pc.utf8_slice_codeunits(column, 1), column)

@@ -74,6 +74,10 @@ class JsonSource:
                 byte_offset=int(starts[index]) + stretch.offset,
             )
 
+        def reject(index: int, why: str) -> Reject:
+            found = finding(index, "ROW_JSON", f"The product cannot be read. {why}", _CHECK)
+            return Reject(found, recoded.raw[int(starts[index]) : int(ends[index])])
+
         broken = [(index, cells) for index, cells in enumerate(read) if isinstance(cells, str)]
         blank = [index for index, cells in enumerate(read) if cells is None]
         self._count(sizes, kept, [index for index, _ in broken], blank)
@@ -85,15 +89,7 @@ class JsonSource:
             end=ends[chosen] + stretch.offset,
             data=recoded.raw,
             data_offset=stretch.offset,
-            rejects=Rejects.of(
-                [
-                    Reject(
-                        finding(index, "ROW_JSON", f"The product cannot be read. {why}", _CHECK),
-                        recoded.raw[int(starts[index]) : int(ends[index])],
-                    )
-                    for index, why in broken
-                ]
-            ),
+            rejects=Rejects.of([reject(index, why) for index, why in broken]),
             notes=tuple(finding(index, "ROW_BLANK", "The line is blank.") for index in blank),
         )
 

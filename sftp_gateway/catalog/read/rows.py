@@ -92,20 +92,7 @@ def only(reject: Reject, width: int) -> Block:
 
 def _assemble(stretch: Stretch, tally: Tally) -> Block:
     records, place, kinds = stretch.records, stretch.place, stretch.kinds
-    repaired = np.flatnonzero(kinds == REPAIRED)
-    readable = stretch.parsed
-    columns = stretch.columns
-    if len(repaired):
-        both = np.concatenate([readable, repaired])
-        order = np.argsort(both, kind="stable")
-        readable = both[order]
-        extra = [[stretch.cells[index][number] for index in repaired.tolist()] for number in range(len(columns))]
-        columns = [
-            pc.take(pa.concat_arrays([column, pa.array(cells, pa.string())]), pa.array(order))
-            for column, cells in zip(columns, extra, strict=True)
-        ]
-    if stretch.text.dialect.padded:
-        columns = [*columns[:1], *map(_unpadded, columns[1:])]
+    readable, columns = _readable(stretch)
     offset = stretch.recoded.raw_positions(records.start) + place.offset
     end = stretch.recoded.raw_positions(records.end) + place.offset
     stop = stretch.recoded.raw_positions(records.stop) + place.offset
@@ -135,6 +122,25 @@ def _assemble(stretch: Stretch, tally: Tally) -> Block:
         marks=None if stretch.marks is None else stretch.marks[readable],
         known=_known(stretch, line, offset),
     )
+
+
+def _readable(stretch: Stretch) -> tuple[npt.NDArray[np.int64], list[pa.Array]]:
+    """Give which records are rows, the repaired ones among them, and their cells by column."""
+    repaired = np.flatnonzero(stretch.kinds == REPAIRED)
+    readable = stretch.parsed
+    columns = stretch.columns
+    if len(repaired):
+        both = np.concatenate([readable, repaired])
+        order = np.argsort(both, kind="stable")
+        readable = both[order]
+        extra = [[stretch.cells[index][number] for index in repaired.tolist()] for number in range(len(columns))]
+        columns = [
+            pc.take(pa.concat_arrays([column, pa.array(cells, pa.string())]), pa.array(order))
+            for column, cells in zip(columns, extra, strict=True)
+        ]
+    if stretch.text.dialect.padded:
+        columns = [*columns[:1], *map(_unpadded, columns[1:])]
+    return readable, columns
 
 
 def _known(stretch: Stretch, line: npt.NDArray[np.int64], offset: npt.NDArray[np.int64]) -> Known | None:

@@ -17,7 +17,8 @@ from sftp_gateway import blobs, settings
 from sftp_gateway.blobs import Files
 from sftp_gateway.brand import BrandSettings, Login
 from sftp_gateway.intake import claim
-from sftp_gateway.sftp import auth, home, hostkeys, listener
+from sftp_gateway.sftp import auth, doors, hostkeys, listener
+from sftp_gateway.sftp.doors import Doors
 from sftp_gateway.store import brands, database, drafts, files, uploads
 from sftp_gateway.upload import State, Upload
 
@@ -37,7 +38,7 @@ class House:
     rules: settings.Intake
     stack: contextlib.AsyncExitStack
     front: listener.Listener = field(init=False)
-    doors: home.Doors = field(init=False)
+    doors: Doors = field(init=False)
     intake: claim.Intake = field(init=False)
     settling: asyncio.Task[None] = field(init=False)
     jobs: int = 0
@@ -169,7 +170,7 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
             def count_job() -> None:
                 house.jobs += 1
 
-            house.doors = home.factory(
+            house.doors = doors.factory(
                 store,
                 stored,
                 intake=wishes,

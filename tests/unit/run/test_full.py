@@ -117,7 +117,7 @@ def test_a_file_that_stops_in_the_middle_is_unfinished(shop):
     outcome = shop.put(sheet(rows(3), COLUMNS)[:-8], complete=False)
     assert outcome.state is State.UNFINISHED
     assert outcome.reasons[0]["code"] == "FILE_INCOMPLETE"
-    assert outcome.complete_reason
+    assert outcome.reasons[0]["text"]
     assert codes(outcome)["FILE_INCOMPLETE"] == 1
 
 

@@ -7,6 +7,7 @@ revision = "0001"
 down_revision = None
 
 
+# Longer than other files, and in one piece: a revision is frozen as it was written; databases that have it stand on it.
 def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     """Make every table."""
     op.create_table(

@@ -1,0 +1,37 @@
+"""How a client is told no: SFTP has few status codes (draft-ietf-secsh-filexfer-02 §7), so the text says what is meant."""
+
+from typing import NoReturn
+
+import asyncssh
+
+from sftp_gateway import errors
+from sftp_gateway.sftp import names
+
+MADE_BY_GATEWAY = "This is made by the gateway; files go into /inbox, /partial or /test"
+
+
+def fail(refusal: errors.Refused) -> NoReturn:
+    """Say a refusal in the one of SFTP's few codes that helps most; the text says the rest."""
+    if refusal.code == "not_allowed":
+        raise asyncssh.SFTPPermissionDenied(str(refusal)) from refusal
+    raise asyncssh.SFTPFailure(str(refusal)) from refusal
+
+
+def no_links() -> NoReturn:
+    """Say that there are no links."""
+    raise asyncssh.SFTPOpUnsupported("Links are not supported here")
+
+
+def place(path: bytes) -> names.Place:
+    """Find the place of a path; SFTPFailure for one that is no good."""
+    try:
+        return names.place(path)
+    except errors.Refused as refusal:
+        fail(refusal)
+
+
+def check_writable(where: names.Place) -> None:
+    """Raise Refused for what the gateway makes, and for directories."""
+    if not where.writable or "/" not in where.path:
+        in_folder = where.path.partition("/")[0] in names.FOLDERS
+        raise errors.Refused("not_allowed", f"/{where.path} is read-only" if in_folder else MADE_BY_GATEWAY)
