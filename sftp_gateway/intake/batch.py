@@ -30,10 +30,11 @@ LOST = {
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A claimed draft whose bytes are among the sources; `reason` if it is refused nevertheless."""
+    """A claimed draft whose bytes are among the sources, or `is_staged` still; `reason` if it is refused nevertheless."""
 
     row: Entry
     sha256: str
+    is_staged: bool
     companions: tuple[Entry, ...]
     reason: dict[str, Any] | None
 
@@ -89,8 +90,8 @@ class Batch:
                         "draft.lost", brand=self.brand, path=row.sent, draft=row.id, bytes=row.bytes, reason=str(lost)
                     )
                     self.desk.refuse(row, LOST, self.own.mode, self.told)
-            files = ((item.sha256, self.desk.staging.file(item.row.id)) for item in taken)
-            sources.keep(self.desk.files, [(sha256, file) for sha256, file in files if file.exists()])
+            staged = [item for item in taken if item.is_staged]
+            sources.keep(self.desk.files, [(item.sha256, self.desk.staging.file(item.row.id)) for item in staged])
         except BaseException:
             self._hand_back(claimed)
             raise
@@ -109,14 +110,18 @@ class Batch:
         desk, file = self.desk, self.desk.staging.file(row.id)
         speaking = companions.fresh(row, self.own, beside)
         sha256 = row.sha256
-        if file.exists():
-            if file.stat().st_size != row.bytes:
-                raise Lost(f"{file.stat().st_size} bytes on disk")
-            sha256 = sha256 or sources.digest(file, "sha256")
-        elif not sha256 or not desk.files.exists(Area.SOURCES, sha256):
-            raise Lost("no file on disk")
+        try:
+            size = file.stat().st_size
+        except FileNotFoundError:
+            if not sha256 or not desk.files.exists(Area.SOURCES, sha256):
+                raise Lost("no file on disk") from None
+            is_staged = False
+        else:
+            if size != row.bytes:
+                raise Lost(f"{size} bytes on disk")
+            sha256, is_staged = sha256 or sources.digest(file, "sha256"), True
         reason = companions.contradiction(desk, row, sha256, speaking)
-        return Taken(row, sha256, tuple(speaking.values()), reason)
+        return Taken(row, sha256, is_staged, tuple(speaking.values()), reason)
 
     def _receive(self, tx: Transaction, taken: list[Taken]) -> None:
         """Make uploads of what was taken, in the order in which it came; what went meanwhile stays away."""

@@ -38,8 +38,11 @@ def keep(files: Files, drafts: Iterable[tuple[str, Path]]) -> None:
     seconds = [(sha256, file, file.with_name(f"{file.name}.claim")) for sha256, file in drafts]
     try:
         for _, file, second in seconds:
-            second.unlink(missing_ok=True)
-            os.link(file, second)
+            try:
+                os.link(file, second)
+            except FileExistsError:  # left by a claim that died
+                second.unlink()
+                os.link(file, second)
         files.keep_all(Area.SOURCES, [(sha256, second) for sha256, _, second in seconds])
     except BaseException:
         for *_, second in seconds:
