@@ -18,7 +18,6 @@ class Shared:
     def __init__(self) -> None:
         self._cells = self._longest = self._length = 0
         self._lengths: list[int] = []
-        self._wanted = np.zeros(0, np.int64)
 
     def see(self, name: str, chunk: bytes) -> None:
         """Look at more of a part; FILE_BOMB if one text is longer than a row may be."""
