@@ -5,6 +5,7 @@ Also refusals at OPEN, which stand in the history as well. Serves home.py and wr
 
 import asyncio
 import contextlib
+import hashlib
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -83,11 +84,13 @@ async def _put_down(homes: Homes, view: View, handle: Writing, session: Session)
         entry, place=Place.CLOSED, owner="", due_at=entry.changed_at + timedelta(seconds=homes.intake.settle_seconds)
     )
     try:
-        data = draft.take()
-        if data is None:
-            data = draft.read(0, draft.size)
+        data: bytes | bytearray
+        if (held := draft.take()) is not None:
+            homes.unwritten.keep(entry.id, data := held)
         else:
-            homes.unwritten.keep(entry.id, data)
+            data = draft.read(0, draft.size)
+            if not entry.sha256:  # it came in another order
+                entry = replace(entry, sha256=hashlib.sha256(data).hexdigest())
         draft.close()
         view.release(entry.id)
         view.put(entry)

@@ -113,6 +113,9 @@ class Draft:
         """Have a staging file, if the bytes are in memory only (blocks, shortly). OSError: they stay there."""
         if self._held is not None:
             self._fd = create(self.file, self._held)
+            if self._hash is not None:
+                self._hash.update(self._held)
+                self._hashed = len(self._held)
             self._let_go()
 
     @property
@@ -120,11 +123,9 @@ class Draft:
         """Whether its bytes are in memory only."""
         return self._held is not None
 
-    def take(self) -> bytes | None:
+    def take(self) -> bytearray | None:
         """Take the bytes out of memory, and the room they have there; None if there is a file."""
-        if self._held is None:
-            return None
-        data, self._held = bytes(self._held), None
+        data, self._held = self._held, None
         return data
 
     def _let_go(self) -> None:
@@ -132,13 +133,12 @@ class Draft:
             self._memory.give_back(len(self._held))
         self._held = None
 
-    def _holds(self, size: int) -> bool:
-        """Whether the draft may go on in memory with that size; if so, the room is taken."""
+    def _in_memory(self, size: int) -> bytearray | None:
+        """Give the bytes in memory if the draft may have that size there, the room for it taken; None: it needs a file."""
         held, memory = self._held, self._memory
         if held is None or memory is None or size > SMALL_BYTES or not memory.takes(max(0, size - len(held))):
-            return False
-        held.extend(bytes(max(0, size - len(held))))
-        return True
+            return None
+        return held
 
     def write(self, offset: int, data: bytes) -> int:
         """Write at `offset`; give the bytes written. Refused (and for ever after) without room."""
@@ -164,9 +164,11 @@ class Draft:
         return written
 
     def _put(self, offset: int, data: bytes, end: int) -> int:
-        if self._holds(end):
-            assert self._held is not None
-            self._held[offset:end] = data
+        held = self._in_memory(end)
+        if held is not None:
+            if offset > len(held):
+                held.extend(bytes(offset - len(held)))
+            held[offset:end] = data
             return len(data)
         self.put_down()
         written = os.pwrite(self._fd, data, offset)
@@ -180,8 +182,8 @@ class Draft:
 
     def _wrote(self, offset: int, data: bytes) -> None:
         self.wrote, self.modified, self.wrote_at = True, None, time.time()
-        if self._hash is None:
-            return
+        if self._hash is None or self._held is not None:
+            return  # what is in memory is hashed at its end, in one go, in whatever order it came
         if offset == self._hashed:
             self._hash.update(data)
             self._hashed += len(data)
@@ -209,7 +211,9 @@ class Draft:
             if self._memory is not None:
                 self._memory.give_back(len(self._held) - size)
             del self._held[size:]
-        elif not self._holds(size):
+        elif (held := self._in_memory(size)) is not None:
+            held.extend(bytes(size - len(held)))
+        else:
             self.put_down()
             os.ftruncate(self._fd, size)
 
@@ -235,7 +239,9 @@ class Draft:
 
     @property
     def sha256(self) -> str:
-        """The hash, if the bytes came in order; else empty."""
+        """The hash, if the bytes came in order or are in memory; else empty."""
+        if self._held is not None:
+            return hashlib.sha256(self._held).hexdigest()
         whole = self._hash is not None and self._hashed == self.size
         return self._hash.hexdigest() if whole and self._hash else ""
 

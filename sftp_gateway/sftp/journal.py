@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import secrets
 import struct
@@ -43,8 +44,9 @@ not commit the file system's own journal, for which every other file that is mad
 QUICK_SECONDS = 0.002
 """A disk that syncs within that is not worth waking a thread for, which takes about as long."""
 HEADER = struct.Struct(">4s8sQIII")
-"""Mark, generation, number of the record, lengths of row and bytes, CRC-32 of all but itself."""
-MARK = b"SGJ1"
+"""Mark, generation, number of the record, lengths of row and bytes, CRC-32 of this and the row, whose SHA-256 is that
+of the bytes."""
+MARK = b"SGJ2"
 MOMENTS = ("modified_at", "opened_at", "changed_at", "due_at", "expires_at")
 
 
@@ -108,19 +110,22 @@ class Journal:
             return False
         return True
 
-    def put(self, entry: Entry, data: bytes) -> int:
-        """Write a record, which is durable after `sync`; gives its number. OSError: nothing more is taken."""
+    def put(self, entry: Entry, data: bytes | bytearray) -> int:
+        """Write a record, which is durable after `sync`; gives its number. OSError: nothing more is taken.
+
+        `entry` tells the SHA-256 of the bytes.
+        """
         segment, number = self._segments[0], self.number + 1
-        record = _packed(segment.generation, number, entry, data)
+        head = _head(segment.generation, number, entry, len(data))
         try:
-            written = os.pwrite(segment.fd, record, segment.at)
+            written = os.pwritev(segment.fd, [head, data], segment.at)
         except OSError:
             self._broken = True
             raise
-        if written != len(record):
+        if written != len(head) + len(data):
             self._broken = True
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        segment.at += len(record)
+        segment.at += written
         segment.ids.append(entry.id)
         self._unsynced.add(segment.fd)
         self.number = number
@@ -248,12 +253,16 @@ def read(segment: bytes) -> Iterator[Record]:
     while at + HEADER.size <= len(segment):
         mark, own, number, row_bytes, data_bytes, crc = HEADER.unpack_from(segment, at)
         start = at + HEADER.size
-        end = start + row_bytes + data_bytes
+        middle, end = start + row_bytes, start + row_bytes + data_bytes
         if mark != MARK or own != generation or end > len(segment):
             return
-        if zlib.crc32(segment[start:end], zlib.crc32(segment[at : start - 4])) != crc:
+        row, data = segment[start:middle], segment[middle:end]
+        if zlib.crc32(row, zlib.crc32(segment[at : start - 4])) != crc:
             return
-        yield Record(number, _entry(segment[start : start + row_bytes]), segment[start + row_bytes : end])
+        entry = _entry(row)
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            return
+        yield Record(number, entry, data)
         at = end
 
 
@@ -267,11 +276,10 @@ def _answer(waiting: list["asyncio.Future[None]"], error: OSError | None = None)
             future.set_exception(error)
 
 
-def _packed(generation: bytes, number: int, entry: Entry, data: bytes) -> bytes:
+def _head(generation: bytes, number: int, entry: Entry, size: int) -> bytes:
     row = orjson.dumps(entry)
-    head = HEADER.pack(MARK, generation, number, len(row), len(data), 0)[:-4]
-    crc = zlib.crc32(data, zlib.crc32(row, zlib.crc32(head)))
-    return b"".join((head, crc.to_bytes(4, "big"), row, data))
+    head = HEADER.pack(MARK, generation, number, len(row), size, 0)[:-4]
+    return b"".join((head, zlib.crc32(row, zlib.crc32(head)).to_bytes(4, "big"), row))
 
 
 def _entry(row: bytes) -> Entry:

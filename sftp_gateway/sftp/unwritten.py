@@ -27,7 +27,7 @@ class Unwritten:
         self._lock = threading.Lock()
         """For the figure alone, so held for no time: the loop must not wait for a file that is being made."""
         self._making = threading.Lock()
-        self._closed: dict[str, bytes] = {}
+        self._closed: dict[str, bytes | bytearray] = {}
         self.bytes = 0
 
     def takes(self, more: int) -> bool:
@@ -48,7 +48,7 @@ class Unwritten:
         with self._lock:
             self.bytes -= size
 
-    def keep(self, id_: str, data: bytes) -> None:
+    def keep(self, id_: str, data: bytearray) -> None:
         """Keep the bytes of a closed draft, for which room was taken, until `put_down`."""
         self._closed[id_] = data
 

@@ -1,6 +1,7 @@
 """The journal of small files: what is read back, what a start brings in, and when a segment is used again."""
 
 import asyncio
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -29,7 +30,7 @@ def closed(staging, name="a.csv", body=b"sku\n1\n", brand="acme"):
     staging.file(id_).write_bytes(body)
     return Entry(
         id=id_, brand=brand, path=f"inbox/{name}", sent=name, place=Place.CLOSED, bytes=len(body), modified_at=AT,
-        opened_at=AT, changed_at=AT, sha256="00", client={"session": "x"}, due_at=AT,
+        opened_at=AT, changed_at=AT, sha256=hashlib.sha256(body).hexdigest(), client={"session": "x"}, due_at=AT,
     )  # fmt: skip
 
 
@@ -55,7 +56,7 @@ def segment_of(staging):
 
 async def test_what_was_put_is_read_back_and_a_torn_record_ends_it(staging):
     writer = Journal(staging, "j", yes)
-    one, two = closed(staging), closed(staging, "ü\n.csv")
+    one, two = closed(staging, body=b"first"), closed(staging, "ü\n.csv", b"second")
     await write(writer, (one, b"first"), (two, b"second"))
     raw = segment_of(staging).read_bytes()
     assert [(record.entry, record.data) for record in journal.read(raw)] == [(one, b"first"), (two, b"second")]
@@ -69,7 +70,8 @@ async def test_what_was_put_is_read_back_and_a_torn_record_ends_it(staging):
 async def test_a_start_brings_in_what_a_dead_process_acknowledged_once(staging, sqlite_store):
     brands.create(sqlite_store, "acme")
     writer = Journal(staging, "j", yes)
-    stored, owed, erased = closed(staging, "a.csv"), closed(staging, "b.csv"), closed(staging, "c.csv", brand="gone")
+    stored, owed = closed(staging, "a.csv", b"a"), closed(staging, "b.csv", b"b")
+    erased = closed(staging, "c.csv", b"c", brand="gone")
     await write(writer, (stored, b"a"), (owed, b"b"), (erased, b"c"))
     with sqlite_store.write() as tx:
         drafts.save_all(tx, [stored])
@@ -108,7 +110,7 @@ async def test_a_full_segment_gives_way_to_the_other_and_a_start_reads_both(stag
     monkeypatch.setattr(journal, "SEGMENT_BYTES", journal.ROW_BYTES + 100_000)
     monkeypatch.setattr(journal, "AHEAD", bytes(50_000))
     writer = Journal(staging, "j", yes)
-    entries = [closed(staging, f"{n}.csv") for n in range(40)]
+    entries = [closed(staging, f"{n}.csv", f"inbox/{n}.csv".encode() * 500) for n in range(40)]
     put = []
     for entry in entries:
         while not writer.takes(10_000):  # noqa: ASYNC110 - the other one is being synced
@@ -132,7 +134,7 @@ async def test_an_orderly_end_leaves_nothing_and_a_store_that_does_not_answer_ev
 
     for answer, left in ((yes, 0), (no, 1)):
         writer = Journal(staging, f"j{left}", answer)
-        await write(writer, (closed(staging), b"x"))
+        await write(writer, (closed(staging, body=b"x"), b"x"))
         await writer.aclose()
         assert len([*journal.folder_of(staging).iterdir()]) == left
 
@@ -144,7 +146,7 @@ async def test_those_who_close_at_once_share_a_sync(staging, monkeypatch):
         writer._seconds = seconds
         for n in range(20):
             assert writer.takes(10)
-            writer.put(closed(staging, f"{n}.csv"), b"x")
+            writer.put(closed(staging, f"{n}.csv", b"x"), b"x")
         await asyncio.gather(*(writer.sync() for _ in range(20)))
     assert len(syncs) <= 4
     die(writer)
