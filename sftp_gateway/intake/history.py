@@ -7,7 +7,7 @@ from typing import Any
 
 from sftp_gateway import receipt, upload_name
 from sftp_gateway.intake import answer
-from sftp_gateway.store import drafts, files, uploads
+from sftp_gateway.store import arrived, drafts, files, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State, Upload
@@ -40,7 +40,7 @@ def insert(  # noqa: PLR0913, PLR0917 - the row, and what is not in it
     reasons: tuple[dict[str, Any], ...] = (),
 ) -> int:
     """Give the file of a row an upload of its own."""
-    return uploads.insert_all(tx, row.brand, [_new(row, mode, sha256, reasons)], state)[0]
+    return uploads.insert_all(tx, row.brand, [arrived.new(row, mode, sha256, reasons)], state)[0]
 
 
 def received(tx: Transaction, brand: str, rows: Iterable[Entry], mode: str) -> list[int]:
@@ -50,15 +50,8 @@ def received(tx: Transaction, brand: str, rows: Iterable[Entry], mode: str) -> l
         if resumed:
             ids += [_resumed(tx, row, mode) for row in some]
         else:
-            ids += uploads.insert_all(tx, brand, [_new(row, mode, row.sha256) for row in some])
+            ids += uploads.insert_all(tx, brand, [arrived.new(row, mode, row.sha256) for row in some])
     return ids
-
-
-def _new(row: Entry, mode: str, sha256: str, reasons: tuple[dict[str, Any], ...] = ()) -> uploads.New:
-    return uploads.New(
-        mode=upload_name.mode(row.path or _top(row.sent), mode), path=row.sent, sha256=sha256, bytes=row.bytes,
-        via="sftp", complete=False, received_at=row.changed_at, client=row.client, reasons=reasons,
-    )  # fmt: skip
 
 
 def _resumed(tx: Transaction, row: Entry, mode: str) -> int:
@@ -70,7 +63,7 @@ def _resumed(tx: Transaction, row: Entry, mode: str) -> int:
         return insert(tx, row, mode, State.RECEIVED, sha256=row.sha256)
     uploads.move(
         tx, row.upload, State.RECEIVED, sha256=row.sha256, bytes=row.bytes, path=row.sent,
-        name=upload_name.base(row.sent), mode=str(upload_name.mode(row.path or _top(row.sent), mode)),
+        name=upload_name.base(row.sent), mode=str(arrived.mode_of(row, mode)),
         received_at=row.changed_at, client=row.client, reasons=None, receipt=None, findings=None,
     )  # fmt: skip
     return row.upload
@@ -82,8 +75,3 @@ def spent(tx: Transaction, companion: Entry, until: datetime) -> list[Entry]:
         tx, companion.id, [Place.CLOSED], seen=companion.changed_at, place=Place.SPENT, due_at=None, expires_at=until
     )
     return [moved] if moved else []
-
-
-def _top(sent: str) -> str:
-    """Give the path in the view of a path as sent."""
-    return sent if sent.partition("/")[0] in upload_name.TOPS and "/" in sent else f"inbox/{sent}"

@@ -14,12 +14,12 @@ from typing import Any
 import asyncssh
 
 from sftp_gateway import errors, logs
-from sftp_gateway.sftp import names
+from sftp_gateway.sftp import names, status
 from sftp_gateway.sftp.draft import Draft, disk_refusal
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.session import Session
 from sftp_gateway.sftp.view import View
-from sftp_gateway.store import drafts
+from sftp_gateway.store import arrived, drafts
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 
@@ -57,16 +57,19 @@ async def finish(homes: Homes, view: View, handle: Writing, session: Session, *,
         written: asyncio.Future[Any] = homes.save(view, entry)
     else:
         written = _end(homes, view, draft)
-    entry = draft.entry
-    _audit(session, handle, entry, clean=clean)
+    entry, upload = draft.entry, draft.entry.upload
     try:
-        await written
+        told = await written
+        if entry.place is Place.REFUSED:
+            upload = told
     except errors.GatewayError as error:
         _lost(homes, view, entry)
         raise asyncssh.SFTPFailure("The gateway could not record the file; please send it again") from error
+    finally:
+        _audit(session, handle, replace(entry, upload=upload), clean=clean)
     homes.wake()
     if clean and draft.refusal is not None:
-        raise asyncssh.SFTPFailure(str(draft.refusal))
+        raise asyncssh.SFTPFailure(status.text(draft.refusal, upload))
 
 
 def _is_for_journal(homes: Homes, draft: Draft) -> bool:
@@ -171,8 +174,9 @@ def _end(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
         entry = replace(entry, path=None, due_at=entry.changed_at)
         view.drop(entry.id)
         draft.discard()
-    else:
-        view.put(entry)
+        draft.entry = entry
+        return homes.commit(view, lambda tx: arrived.refused(tx, entry))
+    view.put(entry)
     draft.entry = entry
     return homes.save(view, entry)
 
@@ -231,16 +235,20 @@ def _audit(session: Session, handle: Writing, entry: Entry, *, clean: bool) -> N
     )
 
 
-def refused(homes: Homes, view: View, path: str, session: Session, refusal: errors.Refused) -> None:
-    """Have a refusal at OPEN stand in the history (spec §2), once in a while for a client that insists."""
+async def refused(homes: Homes, view: View, path: str, session: Session, refusal: errors.Refused) -> int | None:
+    """Have a refusal at OPEN stand in the history (spec §2), once in a while for a client that insists; gives its id."""
     log.info("transfer.refused", brand=view.brand, path=path, code=refusal.code, reason=str(refusal), **session.facts())
     if not homes.is_news(view.brand, path, refusal.code):
-        return
+        return None
     now = homes.now()
     entry = Entry(
         id=homes.staging.new_id(), brand=view.brand, path=None, sent=path, place=Place.REFUSED, bytes=0, modified_at=now,
         opened_at=now, changed_at=now, client=session.facts(), due_at=now,
         reason={"code": refusal.code, "text": refusal.message, "suggestion": refusal.suggestion},
     )  # fmt: skip
-    written = homes.save(view, entry)
-    written.add_done_callback(lambda _done: homes.wake())
+    try:
+        upload = await homes.commit(view, lambda tx: arrived.refused(tx, entry))
+    except errors.GatewayError:
+        return None  # the ledger tells; the client is refused all the same
+    homes.wake()
+    return upload

@@ -54,8 +54,8 @@ class Home(asyncssh.SFTPServer):
             status.check_writable(place)
             return await writing.start(self._homes, self._view, place, way, self._session)
         except errors.Refused as refusal:
-            closing.refused(self._homes, self._view, names.printable(path).lstrip("/"), self._session, refusal)
-            status.fail(refusal)
+            shown = names.printable(path).lstrip("/")
+            status.fail(refusal, await closing.refused(self._homes, self._view, shown, self._session, refusal))
 
     async def _open_to_read(self, path: bytes) -> Reading:
         place = status.place(path)

@@ -10,11 +10,16 @@ from sftp_gateway.sftp import names
 MADE_BY_GATEWAY = "This is made by the gateway; files go into /inbox, /partial or /test"
 
 
-def fail(refusal: errors.Refused) -> NoReturn:
+def fail(refusal: errors.Refused, upload: int | None = None) -> NoReturn:
     """Say a refusal in the one of SFTP's few codes that helps most; the text says the rest."""
     if refusal.code == "not_allowed":
-        raise asyncssh.SFTPPermissionDenied(str(refusal)) from refusal
-    raise asyncssh.SFTPFailure(str(refusal)) from refusal
+        raise asyncssh.SFTPPermissionDenied(text(refusal, upload)) from refusal
+    raise asyncssh.SFTPFailure(text(refusal, upload)) from refusal
+
+
+def text(refusal: errors.Refused, upload: int | None) -> str:
+    """Say why, and under which upload it stands in the history."""
+    return f"{refusal} (upload {upload})" if upload is not None else str(refusal)
 
 
 def no_links() -> NoReturn:

@@ -51,6 +51,14 @@ def get(store: Store, name: str) -> Brand:
     raise errors.NotFound(f"no brand {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
 
+def settings(conn: sa.Connection, name: str) -> BrandSettings:
+    """Give what a brand set, inside a transaction; NotFound."""
+    row = conn.execute(sa.select(_brands).where(_brands.c.name == name)).first()
+    if row is None:
+        raise errors.NotFound(f"no brand {name!r}")
+    return _of(row).settings
+
+
 def all_brands(store: Store) -> list[Brand]:
     """List every brand by name, disabled ones too."""
     with store.read() as conn:

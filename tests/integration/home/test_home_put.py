@@ -392,6 +392,27 @@ async def test_the_quota_is_exact_to_the_byte_under_parallel_writes(open_house):
     assert all(u.receipt["state"] == "refused" for u in house.history()[:-1])
 
 
+async def test_a_refusal_names_the_upload_under_which_it_stands_in_the_history(open_house, log_lines):
+    house = await open_house(
+        limits=settings.Limits(disk_floor_bytes=0, max_file_bytes=10_000), brand=BrandSettings(mode="partial")
+    )
+    async with house.sftp() as client:
+        with pytest.raises(asyncssh.SFTPFailure) as told:
+            await client.open("/told.csv", "wb", asyncssh.SFTPAttrs(size=20_000))
+        file = await client.open("/large.csv", "wb")
+        with pytest.raises(asyncssh.SFTPFailure):
+            await file.write(b"x" * 20_000)
+        with pytest.raises(asyncssh.SFTPFailure) as closed:
+            await file.close()
+        found = await house.received(2)
+        await house.until(lambda: all(upload.state is State.REFUSED for upload in house.history()))
+    shown = {upload.path: f"(upload {upload.id})" for upload in found}
+    assert str(told.value).endswith(shown["told.csv"]) and str(closed.value).endswith(shown["large.csv"])
+    assert {upload.mode for upload in found} == {Mode.PARTIAL}
+    (line,) = [line for line in log_lines if line["event"] == "transfer.closed"]
+    assert f"(upload {line['upload']})" == shown["large.csv"] and line["how"] == "refused"
+
+
 async def test_a_file_larger_than_allowed_is_refused_at_open_when_known_else_while_it_is_written(open_house):
     house = await open_house(limits=settings.Limits(disk_floor_bytes=0, max_file_bytes=1000))
     async with house.sftp() as client:
