@@ -1,10 +1,12 @@
-"""Copies a file of this machine into staging in a thread, hashing it on the way, while the verb gets ready."""
+"""Copies a file of this machine into staging in a thread, hashing the copy in another, while the verb gets ready."""
 
+import errno
 import hashlib
 import os
 import threading
 import uuid
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +14,8 @@ from sftp_gateway.blobs import Area, Files
 from sftp_gateway.errors import Refused
 
 CHUNK_BYTES = 8 << 20
-"""Large, because the thread asks for the interpreter three times a chunk and the other one imports meanwhile."""
+"""Large, because each chunk asks for the interpreter while another thread imports with it."""
+HASHED_BYTES = 1 << 20
 
 
 class Copy:
@@ -61,15 +64,40 @@ class Copy:
             self._error = error
 
     def _copy(self) -> None:
-        buffer = memoryview(bytearray(CHUNK_BYTES))
-        with self._path.open("rb", buffering=0) as source, self._staged.open("xb", buffering=0) as target:
+        with (
+            self._path.open("rb", buffering=0) as source,
+            self._staged.open("x+b", buffering=0) as target,
+            ThreadPoolExecutor(1, thread_name_prefix="hash") as hashing,
+        ):
             size = max(os.fstat(source.fileno()).st_size, 1)
-            while (count := source.readinto(buffer) or 0) and not self._stop.is_set():
-                self._digest.update(buffer[:count])
-                part = buffer[:count]
-                while part:
-                    part = part[target.write(part) :]
-                self.bytes += count
-                self._check(self.bytes)
-                self._progress("taking in", self.bytes / size)
-            os.fsync(target.fileno())  # here, beside the other work; `keep` finds little left to do
+            hashed: list[Future[None]] = []
+            try:
+                while (count := _move(source.fileno(), target.fileno())) and not self._stop.is_set():
+                    # What is in the copy by now is hashed: the file itself may change meanwhile.
+                    hashed.append(hashing.submit(self._hash, target.fileno(), self.bytes, count))
+                    self.bytes += count
+                    self._check(self.bytes)
+                    self._progress("taking in", self.bytes / size)
+                os.fsync(target.fileno())  # here, beside the other work; `keep` finds little left to do
+                for part in hashed:
+                    part.result()
+            finally:
+                hashing.shutdown(cancel_futures=True)
+
+    def _hash(self, descriptor: int, start: int, count: int) -> None:
+        for at in range(start, start + count, HASHED_BYTES):
+            self._digest.update(os.pread(descriptor, min(HASHED_BYTES, start + count - at), at))
+
+
+def _move(source: int, target: int) -> int:
+    """Copy up to a chunk within the kernel, or through memory where a file system does not know how; gives the bytes."""
+    try:
+        return os.sendfile(target, source, None, CHUNK_BYTES)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}:
+            raise
+    data = memoryview(os.read(source, CHUNK_BYTES))
+    written = 0
+    while written < len(data):
+        written += os.write(target, data[written:])
+    return written

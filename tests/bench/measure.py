@@ -27,7 +27,11 @@ class Run:
 
 
 def run(command: Sequence[str], environ: Mapping[str, str] | None = None, *, may_fail: bool = False) -> Run:
-    """Run to the end; raises CalledProcessError with what it said when it fails; `may_fail`: 1 is no failure."""
+    """Run to the end; raises CalledProcessError with what it said when it fails; `may_fail`: 1 is no failure.
+
+    What earlier runs wrote is on the disk before the clock starts: who syncs would else wait for their bytes, too.
+    """
+    os.sync()
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ) as process:
         peak = _Peak(process.pid)
