@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import bounds, careful, heading, mending
+from sftp_gateway.catalog.read import bounds, careful, heading, mending, separators
 from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.heading import Heading
+from sftp_gateway.catalog.read.rewriting import Rewriting
 from sftp_gateway.catalog.read.source import Hints
 
 _QUOTED = 0.05
@@ -46,6 +47,8 @@ class Layout:
     dialect: Dialect
     records: tuple[Record, ...]
     heading: Heading
+    rewriting: Rewriting | None = None
+    """What the text was rewritten by before it was told apart."""
 
 
 def layout(sample: bytes, hints: Hints, *, whole: bool = False) -> Layout:
@@ -53,6 +56,31 @@ def layout(sample: bytes, hints: Hints, *, whole: bool = False) -> Layout:
 
     `whole`: the sample is the whole file.
     """
+    dialect = _usual(sample, hints)
+    way: Rewriting | None = None
+    if not hints.delimiter:
+        found = _unusual(sample, dialect, hints)
+        dialect, way = found.dialect, found.rewriting
+        sample = way.text(sample) if way else sample
+    records = records_of(sample, dialect, bounds.WHOLE_RECORDS if whole else bounds.SAMPLE_RECORDS)
+    if _is_literal(sample, dialect, records):
+        dialect = replace(dialect, literal=True)
+    if _is_padded(records):
+        dialect = replace(dialect, padded=True)
+        records = tuple(replace(record, cells=_unpadded(record.cells)) for record in records)
+    records = _unwrapped(records, dialect)
+    head = heading.find([record.cells for record in records], hints, whole=whole)
+    if len(head.names) == 1 and not (head.known or hints.delimiter or hints.lenient):
+        raise errors.Refused(
+            "FILE_DELIMITER",
+            "No delimiter was found: with comma, semicolon, tab and pipe alike, the rows have one column.",
+            "Separate the columns with commas, or set `delimiter` for this brand.",
+        )
+    return Layout(dialect, records, head, way)
+
+
+def _usual(sample: bytes, hints: Hints) -> Dialect:
+    """Give the best dialect with one of the usual delimiters."""
     best: tuple[float, Dialect] | None = None
     for quote in _candidates(hints.quote, QUOTES):
         for delimiter in _candidates(hints.delimiter, DELIMITERS):
@@ -66,22 +94,48 @@ def layout(sample: bytes, hints: Hints, *, whole: bool = False) -> Layout:
             if best is None or score > best[0]:
                 best = score, dialect
     assert best is not None  # a comma is always tried
-    dialect = best[1] if hints.delimiter else _by_spaces(sample, best[1], hints)
-    records = records_of(sample, dialect, bounds.WHOLE_RECORDS if whole else bounds.SAMPLE_RECORDS)
-    if _is_literal(sample, dialect, records):
-        dialect = replace(dialect, literal=True)
-    if _is_padded(records):
-        dialect = replace(dialect, padded=True)
-        records = tuple(replace(record, cells=_unpadded(record.cells)) for record in records)
-    records = _unwrapped(records, dialect)
-    found = heading.find([record.cells for record in records], hints, whole=whole)
-    if len(found.names) == 1 and not (found.known or hints.delimiter or hints.lenient):
-        raise errors.Refused(
-            "FILE_DELIMITER",
-            "No delimiter was found: with comma, semicolon, tab and pipe alike, the rows have one column.",
-            "Separate the columns with commas, or set `delimiter` for this brand.",
-        )
-    return Layout(dialect, records, found)
+    return best[1] if hints.delimiter else _by_spaces(sample, best[1], hints)
+
+
+def _unusual(sample: bytes, dialect: Dialect, hints: Hints) -> separators.Spelling:
+    """Give the dialect, or an unusual one (and what the text is rewritten by) if that fits where it does not."""
+    rows = _filled_cells(sample, dialect)
+    cells = [cells for cells, _ in rows]
+    fit = separators.Fit.of(rows)
+    if found := _longer(sample, dialect, fit):
+        return found
+    if fit.perfect:
+        return separators.Spelling(dialect)
+    if way := separators.wrapped(sample, cells):
+        inner = way.text(sample)
+        usual = _usual(inner, hints)
+        if separators.Fit.of(_filled_cells(inner, usual)).perfect:
+            return separators.Spelling(usual, way)
+    if heading.known_names(cells[0] if cells else (), hints) > 1:
+        return separators.Spelling(dialect)
+    for found in separators.candidates(sample):
+        other = _fit(sample, found)
+        if other.beats(fit):
+            return (None if found.rewriting else _longer(sample, found.dialect, other)) or found
+    return separators.Spelling(dialect)
+
+
+def _longer(sample: bytes, dialect: Dialect, fit: separators.Fit) -> separators.Spelling | None:
+    """Give the spelling with a longer delimiter that fits as well."""
+    for delimiter in separators.longer(sample, dialect.delimiter):
+        found = separators.spelling(delimiter, dialect.quote)
+        if _fit(sample, found).better(fit):
+            return found
+    return None
+
+
+def _fit(sample: bytes, spelling: separators.Spelling) -> separators.Fit:
+    text = spelling.rewriting.text(sample) if spelling.rewriting else sample
+    return separators.Fit.of(_filled_cells(text, spelling.dialect))
+
+
+def _filled_cells(sample: bytes, dialect: Dialect) -> list[tuple[tuple[bytes, ...], bool]]:
+    return [(record.cells, record.strict) for record in records_of(sample, dialect) if not record.blank]
 
 
 def _by_spaces(sample: bytes, dialect: Dialect, hints: Hints) -> Dialect:

@@ -1,0 +1,126 @@
+"""Unusual ways to separate cells, looked for where none of the usual delimiters gives all records the header's columns.
+
+A delimiter may be any sign, or several; each line may stand in quotes as a whole. Such a reading is believed
+only if (nearly) every record, the header too, has the same columns by it.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sftp_gateway.catalog.read import rewriting
+from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
+from sftp_gateway.catalog.read.rewriting import STAND_IN, Rewriting
+
+_SIGNS = re.compile(rb"""(?:[,;|:^~#*!=\t\x01-\x08\x1c-\x1f\x80-\xff]|\\t)+""")
+"""What may separate cells: signs that stand in few values, and `\\t` where it was written out."""
+_LETTERS = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
+_MOST_SIGNS = 4
+_WRAPPED = 0.9
+"""Share of the records that must stand in quotes as a whole."""
+_NEARLY = 0.97
+_HALF = 0.5
+_MOST_TRIED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """A dialect, and how the text is rewritten for it."""
+
+    dialect: Dialect
+    rewriting: Rewriting | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What a dialect makes of the records: `width` most have, `share` that have it strictly, `first` has it too."""
+
+    width: int
+    share: float
+    first: bool
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[Sequence[bytes], bool]]) -> "Fit":
+        """Judge filled records: their cells, and whether they are strict."""
+        widths = Counter(len(cells) for cells, _ in rows)
+        width = max(widths, key=lambda columns: (widths[columns] * (columns > 1), columns)) if widths else 1
+        good = sum(strict and len(cells) == width for cells, strict in rows)
+        return cls(width, good / max(1, len(rows)), bool(rows) and len(rows[0][0]) == width)
+
+    @property
+    def perfect(self) -> bool:
+        """Whether (nearly) all records have two columns or more, and as many as the first."""
+        return self.width > 1 and self.first and self.share >= _NEARLY
+
+    def beats(self, usual: "Fit") -> bool:
+        """Whether it fits, and a usual delimiter does not fit half of the records, or gives fewer columns."""
+        return self.perfect and (usual.share < _HALF or self.width > usual.width)
+
+    def better(self, than: "Fit") -> bool:
+        """Whether it fits, and as many records as another."""
+        return self.width > 1 and self.first and self.share >= min(than.share, _NEARLY)
+
+
+def candidates(sample: bytes) -> Iterable[Spelling]:
+    """Give spellings with the delimiters that the first line suggests, the more frequent first."""
+    found = Counter(_signs(_first_line(sample)))
+    for sign in sorted(found, key=lambda sign: (-found[sign], -len(sign)))[:_MOST_TRIED]:
+        delimiter = sign.decode(errors="replace")
+        if delimiter not in DELIMITERS and "\ufffd" not in delimiter:
+            for quote in QUOTES:
+                yield spelling(delimiter, quote)
+
+
+def spelling(delimiter: str, quote: str) -> Spelling:
+    """Give the dialect for a delimiter of one byte or several."""
+    if len(delimiter.encode()) == 1:
+        return Spelling(Dialect(delimiter, quote))
+    return Spelling(Dialect(STAND_IN, quote), Rewriting(delimiter))
+
+
+def _first_line(sample: bytes) -> bytes:
+    """Give the first line that is not blank, without what stands in quotes."""
+    first = next((line for line in re.split(rb"\r\n|\n|\r", sample[:65536]) if line.strip()), b"")
+    return re.sub(rb'"[^"]*"', b'""', first)
+
+
+def _signs(line: bytes) -> Iterable[bytes]:
+    """Give what may separate the cells of a line: signs by themselves and in runs."""
+    for match in _SIGNS.finditer(_LETTERS.sub(_kept, line)):
+        run = match.group()
+        if len(run) <= _MOST_SIGNS:
+            yield run
+        if len(run) > 1 and len(set(run)) == 1:
+            yield run[:1]
+            yield run[:2]
+        elif len(run) > 1 and run.isascii():
+            yield from (run[place : place + 1] for place in range(len(run)) if run != b"\\t")
+
+
+def _kept(letter: re.Match[bytes]) -> bytes:
+    """Keep a sign beyond ASCII, take a letter for a letter."""
+    return b"x" if letter.group().decode(errors="replace").isalnum() else letter.group()
+
+
+def longer(sample: bytes, delimiter: str) -> Iterable[str]:
+    """Give longer delimiters of which the one that was found may be a part, by the first line."""
+    header = _first_line(sample).split(delimiter.encode())
+    before, after = [cell[-1:] for cell in header[:-1]], [cell[:1] for cell in header[1:]]
+    between = set(header[1::2])
+    if len(header) % 2 and len(between) == 1 and all(header[::2]) and re.fullmatch(rb"[^\w\s]{0,2}", min(between)):
+        yield delimiter + min(between).decode() + delimiter
+    if not before or len(set(after)) > 1 or not (after[0] == b" " or _SIGNS.fullmatch(after[0])):
+        return
+    if len(set(before)) == 1 and (before[0] == b" " or _SIGNS.fullmatch(before[0])):
+        yield before[0].decode() + delimiter + after[0].decode()
+    yield delimiter + after[0].decode()
+
+
+def wrapped(sample: bytes, rows: Sequence[Sequence[bytes]]) -> Rewriting | None:
+    """Give the rewriting for lines that stand in quotes as a whole, if they may: nearly all records have one cell."""
+    single = sum(len(cells) == 1 for cells in rows)
+    if len(rows) < 2 or single < min(_WRAPPED * len(rows), len(rows) - 1) or b'"' not in sample:
+        return None
+    # A header that is not wrapped has several cells.
+    return Rewriting(wrapped=True) if rewriting.count_wrapped(sample) >= _WRAPPED * single else None
