@@ -1,7 +1,7 @@
 """CSV and its kin as a `Source`: blocks of about 6 MiB, cut where a record ends, each told apart exactly."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
@@ -9,6 +9,7 @@ from sftp_gateway.catalog.read import bounds, encoding, escaping, records, rows,
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.dialect import Dialect
 from sftp_gateway.catalog.read.encoding import Encoding, Recoded
+from sftp_gateway.catalog.read.profile import Profile
 from sftp_gateway.catalog.read.rejects import Reject
 from sftp_gateway.catalog.read.rewriting import Rewriting
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Sieve, Tally
@@ -37,6 +38,7 @@ class DelimitedSource:
     """Title lines."""
     line_end: str
     rewriting: Rewriting | None = None
+    profile: Profile = field(default_factory=lambda: Profile(()))
 
     @property
     def bom(self) -> bytes:
@@ -109,7 +111,13 @@ def _source(
         skipped=titles,
         line_end=sample.text[first.end : first.stop].decode() or "\n",
         rewriting=found.rewriting,
+        profile=_profile(found, len(headers)),
     )
+
+
+def _profile(found: sniff.Layout, width: int) -> Profile:
+    rows = found.records[found.heading.last + 1 :]
+    return Profile([row.cells for row in rows if row.strict and len(row.cells) == width and not row.blank])
 
 
 def _titles(found: sniff.Layout, titles: int) -> str:
@@ -186,6 +194,7 @@ class _Reading:
             self.place,
             self.source.header,
             spare=self.spare,
+            profile=self.source.profile,
             clean=self.source.encoding.clean,
             ours=sum(name.strip() in escaping.OURS for name in self.source.headers) * self.source.correction_of,
             sieve=self.sieve,

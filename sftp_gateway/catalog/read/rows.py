@@ -17,6 +17,8 @@ from sftp_gateway.catalog.read.rejects import Reject, Rejects
 from sftp_gateway.catalog.read.source import Block, Known, Sieve, Tally
 from sftp_gateway.catalog.read.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch
 
+_MANY = 5
+"""Where more than one record in so many is quoted otherwise, the sender means it."""
 _QUOTE_REPAIRED = "A quote stands where none may; only one reading gives the header's columns, and it was taken."
 
 
@@ -67,8 +69,23 @@ def _classify(stretch: Stretch) -> None:
             stretch.judge_width(index)
         elif stretch.kinds[index] == CLEAN and not stretch.mend(index):
             stretch.give_up(index, found.code, found.message, "Double every quote inside a quoted cell.")
+    for index in _quoted_otherwise(stretch):
+        stretch.judge_quotes(index)
     for index in np.flatnonzero(sizes > bounds.RECORD_BYTES).tolist():
         _too_large(stretch, index)
+
+
+def _quoted_otherwise(stretch: Stretch) -> list[int]:
+    """Find the clean records that begin and end with the quote which the file does not use: some, not many."""
+    records, quote = stretch.records, stretch.text.dialect.quote_byte
+    other = {ord('"'): ord("'"), ord("'"): ord('"')}.get(quote, -1)
+    if other < 0 or bytes([other]) not in stretch.text.data:
+        return []
+    codes = np.frombuffer(stretch.text.data, np.uint8)
+    last = len(codes) - 1
+    found = (codes[np.minimum(records.start, last)] == other) & (codes[np.maximum(records.end - 1, 0)] == other)
+    chosen = np.flatnonzero(found & (records.end > records.start) & (stretch.kinds == CLEAN))
+    return chosen.tolist() if len(chosen) * _MANY <= max(len(records.start), 2 * _MANY) else []
 
 
 def _too_large(stretch: Stretch, index: int) -> None:

@@ -11,6 +11,7 @@ from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds, mending
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.encoding import Recoded
+from sftp_gateway.catalog.read.profile import Profile
 from sftp_gateway.catalog.read.records import Records
 from sftp_gateway.catalog.read.source import Marks, Sieve
 
@@ -40,6 +41,8 @@ class Stretch:
     """The records of the header: one met again is skipped."""
     spare: int = 0
     """How many of the last columns have no name: a row may lack them."""
+    profile: Profile = field(default_factory=lambda: Profile(()))
+    """What a row must look like that was mended."""
     clean: bool = False
     """Known to be UTF-8 throughout."""
     ours: int = 0
@@ -84,7 +87,7 @@ class Stretch:
 
     def mend(self, index: int) -> bool:
         """Keep a record if one reading only gives the header's columns; False if there is none."""
-        found = mending.mend(self.bytes_of(index), self.text.dialect, self.text.width, self.spare)
+        found = mending.mend(self.bytes_of(index), self.text.dialect, self.text.width, self.spare, self.profile)
         if found is None:
             return False
         self.repair(index, *found)
@@ -92,6 +95,14 @@ class Stretch:
             self.why[index] = replace(self.why[index], suggestion="Separate every row as the header is.")
             self.reshaped.add(index)
         return True
+
+    def judge_quotes(self, index: int) -> None:
+        """Take the quotes off a record if all cells are in such as the file does not use."""
+        cells = mending.requoted(self.bytes_of(index), self.text.dialect)
+        if cells is not None and len(cells) == self.text.width and self.profile.fits(cells):
+            self.repair(
+                index, tuple(cells), "All cells of the row stand in quotes that the file does not use; taken off."
+            )
 
     def judge_width(self, index: int) -> None:
         """Tell what a record of the wrong width is: blank, to be mended, or rejected."""
