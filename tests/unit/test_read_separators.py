@@ -77,3 +77,12 @@ def test_one_column_of_quoted_sentences_is_no_wrapped_table(tmp_path):
     found = read(tmp_path, data)
     assert found.source.headers == ("name",)
     assert found.rows == [("a chair, red",), ("a table, and a lamp, blue",), ("a lamp, green",)]
+
+
+def test_backslashes_before_quotes_are_told_though_they_make_one_cell_of_two_in_each_row(tmp_path):
+    rows = b"".join(b'P%d,"tube %d\\"","red, long",%d\n' % (n, n, n) for n in range(5))
+    found = read(tmp_path, b"Part,What,Colour,Pieces\n" + rows)
+    assert found.source.headers == ("Part", "What", "Colour", "Pieces")
+    assert found.rows == [(f"P{n}", f'tube {n}"', "red, long", str(n)) for n in range(5)]
+    assert [finding.code for finding in found.source.findings] == ["ROW_QUOTE_REPAIRED"]
+    assert found.raws[1] == b'P1,"tube 1\\"","red, long",1'

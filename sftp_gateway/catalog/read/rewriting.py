@@ -24,11 +24,15 @@ class Rewriting:
 
     delimiter: str = ""
     wrapped: bool = False
+    escaped: bool = False
+    """A quote inside a quoted cell has a backslash before it; it is doubled instead."""
 
     def text(self, text: bytes) -> bytes:
         """Rewrite UTF-8."""
         if self.wrapped:
             text = _WRAPPED.sub(lambda found: found[1].replace(b'""', b'"'), text)
+        if self.escaped:
+            text = text.replace(b'\\"', b'""')
         return text.replace(self.delimiter.encode(), STAND_IN.encode()) if self.delimiter else text
 
     def recoded(self, recoded: Recoded) -> Recoded:
@@ -41,10 +45,14 @@ class Rewriting:
 
     def said(self) -> tuple[Finding, ...]:
         """Say what is done to each line."""
-        if not self.wrapped:
-            return ()
-        text = "Each line stands in quotes as a whole; they were taken away, and doubled quotes inside read as one."
-        return (Finding("ROW_QUOTE_REPAIRED", text, "Quote single cells, not whole lines."),)
+        told = []
+        if self.wrapped:
+            text = "Each line stands in quotes as a whole; they were taken away, and doubled quotes inside read as one."
+            told.append(Finding("ROW_QUOTE_REPAIRED", text, "Quote single cells, not whole lines."))
+        if self.escaped:
+            text = "Quotes inside quoted cells have a backslash before them; it was taken away."
+            told.append(Finding("ROW_QUOTE_REPAIRED", text, "Double every quote inside a quoted cell."))
+        return tuple(told)
 
     def block(self, block: Block) -> Block:
         """Put back what stands in for the delimiter; say of wrapped rows that their bytes do not fit the header."""

@@ -117,10 +117,15 @@ def longer(sample: bytes, delimiter: str) -> Iterable[str]:
     yield delimiter + after[0].decode()
 
 
-def wrapped(sample: bytes, rows: Sequence[Sequence[bytes]]) -> Rewriting | None:
-    """Give the rewriting for lines that stand in quotes as a whole, if they may: nearly all records have one cell."""
+def rewritings(sample: bytes, rows: Sequence[Sequence[bytes]], fit: Fit) -> Iterable[Rewriting]:
+    """Give what a text may be rewritten by whose records (`rows`) do not fit.
+
+    Lines may stand in quotes as a whole: then nearly all have one cell, but for a header that does not. Quotes may
+    have a backslash before them: in front of a delimiter it makes one cell of two, in all rows alike.
+    """
     single = sum(len(cells) == 1 for cells in rows)
-    if len(rows) < 2 or single < min(_WRAPPED * len(rows), len(rows) - 1) or b'"' not in sample:
-        return None
-    # A header that is not wrapped has several cells.
-    return Rewriting(wrapped=True) if rewriting.count_wrapped(sample) >= _WRAPPED * single else None
+    mostly = len(rows) > 1 and single >= min(_WRAPPED * len(rows), len(rows) - 1)
+    if mostly and rewriting.count_wrapped(sample) >= _WRAPPED * max(1, single):
+        yield Rewriting(wrapped=True)
+    if b'\\"' in sample and (not fit.first or fit.share < _HALF):
+        yield Rewriting(escaped=True)

@@ -106,7 +106,7 @@ def _unusual(sample: bytes, dialect: Dialect, hints: Hints) -> separators.Spelli
         return found
     if fit.perfect:
         return separators.Spelling(dialect)
-    if way := separators.wrapped(sample, cells):
+    for way in separators.rewritings(sample, cells, fit):
         inner = way.text(sample)
         usual = _usual(inner, hints)
         if separators.Fit.of(_filled_cells(inner, usual)).perfect:
