@@ -116,8 +116,10 @@ def _source(
 
 
 def _profile(found: sniff.Layout, width: int) -> Profile:
-    rows = found.records[found.heading.last + 1 :]
-    return Profile([row.cells for row in rows if row.strict and len(row.cells) == width and not row.blank])
+    """Give what rows look like; not by those that may be notes under them."""
+    rows = [row.cells for row in found.records[found.heading.last + 1 :] if row.strict and len(row.cells) == width]
+    least = 2 if width > 2 else 1
+    return Profile([cells for cells in rows if sum(bool(cell.strip()) for cell in cells) >= least])
 
 
 def _titles(found: sniff.Layout, titles: int) -> str:

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.folding import fold
-from sftp_gateway.catalog.read import bounds, footer, heading
-from sftp_gateway.catalog.read.heading import Cells, Heading, Rows
+from sftp_gateway.catalog.read import bounds, footer, heading, naming
+from sftp_gateway.catalog.read.heading import Heading
+from sftp_gateway.catalog.read.naming import Cells, Rows
 from sftp_gateway.catalog.read.source import Hints
 
 Filled = npt.NDArray[np.bool_]
@@ -164,7 +165,7 @@ def _apart(one: Band, two: Band) -> bool:
 
 def _is_table(band: Band) -> bool:
     """Whether a part has a header of words, and rows under it."""
-    return len(band.body) > 0 and heading.begins_table([name.encode() for name in band.head.names])
+    return len(band.body) > 0 and naming.begins_table([name.encode() for name in band.head.names])
 
 
 def _goes_on(band: Band, row: int) -> bool:
@@ -219,12 +220,12 @@ def _table_begins(grid: Grid, head: Heading, block: tuple[int, int], always: npt
             return None
         left, right = grid.extent(top, stop)
         names = [text.encode() for text in grid.cells(top, left, right)]
-        if not heading.begins_table(names) or [name.decode() for name in names] == list(head.names):
+        if not naming.begins_table(names) or [name.decode() for name in names] == list(head.names):
             continue
         rows = [
             [text.encode() for text in grid.cells(row, left, right)]
             for row in range(top + 1, min(stop, top + _BODY_ROWS))
         ]
-        if heading.contrasts(names, rows) or not _fills(grid, (top, stop), always):
+        if naming.contrasts(names, rows) or not _fills(grid, (top, stop), always):
             return top
     return None

@@ -45,6 +45,15 @@ class Profile:
         """Whether a column is blank in all rows."""
         return bool(self._rows) and self._kinds[column] == {""}
 
+    @property
+    def always_filled(self) -> int:
+        """How many columns are filled in all rows."""
+        return sum("" not in seen for seen in self._kinds) if len(self._rows) >= _ENOUGH else 0
+
+    def holds(self, column: int, cell: bytes) -> bool:
+        """Whether a column has cells of the kind of this one."""
+        return self._agrees(kind(cell), self._kinds[column])
+
     def fits(self, cells: Sequence[bytes]) -> bool:
         """Whether each cell looks like one of its column."""
         if not self._rows or len(cells) != len(self._kinds):
