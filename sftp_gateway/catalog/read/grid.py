@@ -159,8 +159,17 @@ def _apart(one: Band, two: Band) -> bool:
         return True
     if one.head.known and two.head.known:
         return False
+    if not (one.head.known or two.head.known) and _has_key(one) and _has_key(two):
+        return True
     longer, shorter = (one, two) if one.last > two.last else (two, one)
     return bool(shorter.body.mean() >= 0.9) and _goes_on(longer, shorter.last + 1)
+
+
+def _has_key(band: Band) -> bool:
+    """Whether the first column of a part has a word in each row, all different, as a table of its own has."""
+    texts = [band.grid.cells(row, 0, 1)[0] for row in range(band.head.last + 1, band.last + 1)]
+    words = [text.strip() for text in texts if text.strip() and not naming.is_value(text.encode())]
+    return len(texts) > 1 and len(set(words)) == len(texts)
 
 
 def _is_table(band: Band) -> bool:

@@ -18,7 +18,9 @@ _VALUE = re.compile(
 _DIGIT = re.compile(rb"\d")
 _LABELS = {
     "year": re.compile(rb"\s*(?:1[89]|20|21)\d\d\s*"),
-    "date": re.compile(rb"\s*\d{1,4}[-./]\d{1,2}(?:[-./]\d{1,4})?(?:[T\s]+[\d:.+Z]*)?\s*"),
+    "date": re.compile(
+        rb"\s*(?:\d{4}[-/.]\d\d?(?:[-/.]\d\d?)?|\d\d?[-/.]\d\d?[-/.]\d{2,4}|\d\d?[-/]\d{4})(?:[T\s]+[\d:.+Z]*)?\s*"
+    ),
 }
 """Values that name columns, too, where there are several of them beside a word."""
 _DIGITS, _LETTERS = re.compile(rb"\d+"), re.compile(rb"[A-Za-z]+")
