@@ -3,6 +3,7 @@
 import pytest
 
 from sftp_gateway.catalog.read.profile import Profile, kind
+from sftp_gateway.catalog.read.sniff import Record
 from tests.unit.reading import read
 
 NOTES = b"sku,name,msrp,note\n" + b"".join(b"S%d,name %d,%d.50,\n" % (n, n, n) for n in range(5))
@@ -78,10 +79,11 @@ def test_kinds_of_cells():
 
 
 def test_a_profile_knows_what_a_column_may_hold():
-    profile = Profile([(b"S1", b"1.50", b""), (b"S2", b"2", b""), (b"S3", b"3", b"")])
+    rows = [(b"S1", b"1.50", b""), (b"S2", b"2", b""), (b"S3", b"3", b"")]
+    profile = Profile([Record(0, 0, 0, cells, strict=True) for cells in rows], 3)
     assert profile.fits((b"S9", b"9", b""))
     for row in ((b"S9", b"", b""), (b"S9", b"red", b""), (b"9", b"9", b""), (b"S9", b"9", b"red"), (b"S9", b"9")):
         assert not profile.fits(row)
     assert profile.is_blank(2)
     assert not profile.is_blank(1)
-    assert Profile(()).fits((b"anything",))
+    assert Profile().fits((b"anything",))

@@ -38,7 +38,7 @@ class DelimitedSource:
     """Title lines."""
     line_end: str
     rewriting: Rewriting | None = None
-    profile: Profile = field(default_factory=lambda: Profile(()))
+    profile: Profile = field(default_factory=Profile)
 
     @property
     def bom(self) -> bytes:
@@ -111,15 +111,8 @@ def _source(
         skipped=titles,
         line_end=sample.text[first.end : first.stop].decode() or "\n",
         rewriting=found.rewriting,
-        profile=_profile(found, len(headers)),
+        profile=Profile(found.records[head.last + 1 :], len(headers)),
     )
-
-
-def _profile(found: sniff.Layout, width: int) -> Profile:
-    """Give what rows look like; not by those that may be notes under them."""
-    rows = [row.cells for row in found.records[found.heading.last + 1 :] if row.strict and len(row.cells) == width]
-    least = 2 if width > 2 else 1
-    return Profile([cells for cells in rows if sum(bool(cell.strip()) for cell in cells) >= least])
 
 
 def _titles(found: sniff.Layout, titles: int) -> str:

@@ -39,6 +39,12 @@ def begins_table(cells: Cells) -> bool:
     names = {cell.strip().lower() for cell in cells}
     if len(cells) < 2 or len(names) != len(cells) or b"" in names:
         return False
+    digits = [cell for cell in cells if _DIGIT.search(cell)]
+    if len(digits) < 2 or len(digits) == len(cells):
+        return not digits
+    first = digits[0][:1].lower()
+    if not (first.isdigit() or any(cell[:1].lower() == first for cell in digits[1:])):
+        return False  # most rows, at once
     labels = {*_labels(cells), *_numbered(cells)}
     return not has_digit([cell for place, cell in enumerate(cells) if place not in labels])
 

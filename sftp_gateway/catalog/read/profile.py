@@ -7,6 +7,7 @@ where prices are, a word where nothing ever was. Looked at only where a row is d
 import re
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Protocol
 
 _KINDS = re.compile(
     rb"""\s*(?:
@@ -31,11 +32,32 @@ def kind(cell: bytes) -> str:
     return str(found.lastgroup) if found else "text"
 
 
-class Profile:
-    """The kinds of cells that each column of the first rows has."""
+class Told(Protocol):
+    """A record of the first ones."""
 
-    def __init__(self, rows: Sequence[Sequence[bytes]]) -> None:
-        self._rows = rows[:_MOST_ROWS]
+    @property
+    def cells(self) -> Sequence[bytes]:
+        """Its cells."""
+        ...
+
+    @property
+    def strict(self) -> bool:
+        """Whether it obeys the rules."""
+        ...
+
+
+class Profile:
+    """The kinds of cells that each column of the first rows has; worked out when it is first asked for."""
+
+    def __init__(self, records: Sequence[Told] = (), width: int = 0) -> None:
+        self._records, self._width = records[: 2 * _MOST_ROWS], width
+
+    @cached_property
+    def _rows(self) -> list[Sequence[bytes]]:
+        """The rows, but for those that may be notes under them."""
+        least = min(2, max(1, self._width - 1))
+        rows = [record.cells for record in self._records if record.strict and len(record.cells) == self._width]
+        return [cells for cells in rows if sum(bool(cell.strip()) for cell in cells) >= least][:_MOST_ROWS]
 
     @cached_property
     def _kinds(self) -> list[set[str]]:

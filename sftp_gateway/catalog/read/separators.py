@@ -17,6 +17,8 @@ _SIGNS = re.compile(rb"""(?:[,;|:^~#*!=\t\x01-\x08\x1c-\x1f\x80-\xff]|\\t)+""")
 """What may separate cells: signs that stand in few values, and `\\t` where it was written out."""
 _LETTERS = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 _MOST_SIGNS = 4
+_FILLED_LINE = re.compile(rb"[^\r\n]*[^\s][^\r\n]*")
+_QUOTED = re.compile(rb'"[^"]*"')
 _WRAPPED = 0.9
 """Share of the records that must stand in quotes as a whole."""
 _NEARLY = 0.97
@@ -81,8 +83,8 @@ def spelling(delimiter: str, quote: str) -> Spelling:
 
 def _first_line(sample: bytes) -> bytes:
     """Give the first line that is not blank, without what stands in quotes."""
-    first = next((line for line in re.split(rb"\r\n|\n|\r", sample[:65536]) if line.strip()), b"")
-    return re.sub(rb'"[^"]*"', b'""', first)
+    found = _FILLED_LINE.search(sample, 0, 65536)
+    return _QUOTED.sub(b'""', found.group()) if found else b""
 
 
 def _signs(line: bytes) -> Iterable[bytes]:

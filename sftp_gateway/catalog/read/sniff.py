@@ -51,19 +51,43 @@ class Layout:
     """What the text was rewritten by before it was told apart."""
 
 
-def layout(sample: bytes, hints: Hints, *, whole: bool = False) -> Layout:
+class _Sample:
+    """A text and its first records by each dialect that was tried."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self._told: dict[Dialect, tuple[Record, ...]] = {}
+
+    def records(self, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:
+        """Give the first records."""
+        found = self._told.get(dialect, ())
+        if not found or bounds.SAMPLE_RECORDS <= len(found) < most:
+            self._told[dialect] = found = records_of(self.text, dialect, most)
+        return found
+
+    def filled(self, dialect: Dialect) -> list[Record]:
+        """Give those that are not blank."""
+        return [record for record in self.records(dialect) if not record.blank]
+
+    def fit(self, dialect: Dialect) -> separators.Fit:
+        """Judge a dialect."""
+        return separators.Fit.of([(record.cells, record.strict) for record in self.filled(dialect)])
+
+
+def layout(text: bytes, hints: Hints, *, whole: bool = False) -> Layout:
     """Find dialect and header of a text's first bytes; Refused FILE_DELIMITER where no delimiter fits.
 
     `whole`: the sample is the whole file.
     """
+    sample = _Sample(text)
     dialect = _usual(sample, hints)
     way: Rewriting | None = None
     if not hints.delimiter:
         found = _unusual(sample, dialect, hints)
         dialect, way = found.dialect, found.rewriting
-        sample = way.text(sample) if way else sample
-    records = records_of(sample, dialect, bounds.WHOLE_RECORDS if whole else bounds.SAMPLE_RECORDS)
-    if _is_literal(sample, dialect, records):
+        sample = _Sample(way.text(text)) if way else sample
+    records = sample.records(dialect, bounds.WHOLE_RECORDS if whole else bounds.SAMPLE_RECORDS)
+    if _is_literal(sample.text, dialect, records):
         dialect = replace(dialect, literal=True)
     if _is_padded(records):
         dialect = replace(dialect, padded=True)
@@ -79,76 +103,71 @@ def layout(sample: bytes, hints: Hints, *, whole: bool = False) -> Layout:
     return Layout(dialect, records, head, way)
 
 
-def _usual(sample: bytes, hints: Hints) -> Dialect:
+def _usual(sample: _Sample, hints: Hints) -> Dialect:
     """Give the best dialect with one of the usual delimiters."""
     best: tuple[float, Dialect] | None = None
     for quote in _candidates(hints.quote, QUOTES):
         for delimiter in _candidates(hints.delimiter, DELIMITERS):
-            if delimiter.encode() not in sample and not hints.delimiter and delimiter != ",":
+            if delimiter.encode() not in sample.text and not hints.delimiter and delimiter != ",":
                 continue
-            more = _apostrophes(sample, delimiter) if quote == "'" and not hints.quote else 0.0
+            more = _apostrophes(sample.text, delimiter) if quote == "'" and not hints.quote else 0.0
             if more is None:
                 continue
             dialect = Dialect(delimiter, quote)
-            score = _judge(records_of(sample, dialect), hints) + more
+            score = _judge(sample.records(dialect), hints) + more
             if best is None or score > best[0]:
                 best = score, dialect
     assert best is not None  # a comma is always tried
     return best[1] if hints.delimiter else _by_spaces(sample, best[1], hints)
 
 
-def _unusual(sample: bytes, dialect: Dialect, hints: Hints) -> separators.Spelling:
+def _unusual(sample: _Sample, dialect: Dialect, hints: Hints) -> separators.Spelling:
     """Give the dialect, or an unusual one (and what the text is rewritten by) if that fits where it does not."""
-    rows = _filled_cells(sample, dialect)
-    cells = [cells for cells, _ in rows]
-    fit = separators.Fit.of(rows)
+    fit = sample.fit(dialect)
     if found := _longer(sample, dialect, fit):
         return found
     if fit.perfect:
         return separators.Spelling(dialect)
-    for way in separators.rewritings(sample, cells, fit):
-        inner = way.text(sample)
+    cells = [record.cells for record in sample.filled(dialect)]
+    for way in separators.rewritings(sample.text, cells, fit):
+        inner = _Sample(way.text(sample.text))
         usual = _usual(inner, hints)
-        if separators.Fit.of(_filled_cells(inner, usual)).perfect:
+        if inner.fit(usual).perfect:
             return separators.Spelling(usual, way)
     if heading.known_names(cells[0] if cells else (), hints) > 1:
         return separators.Spelling(dialect)
-    for found in separators.candidates(sample):
+    for found in separators.candidates(sample.text):
         other = _fit(sample, found)
         if other.beats(fit):
             return (None if found.rewriting else _longer(sample, found.dialect, other)) or found
     return separators.Spelling(dialect)
 
 
-def _longer(sample: bytes, dialect: Dialect, fit: separators.Fit) -> separators.Spelling | None:
+def _longer(sample: _Sample, dialect: Dialect, fit: separators.Fit) -> separators.Spelling | None:
     """Give the spelling with a longer delimiter that fits as well."""
-    for delimiter in separators.longer(sample, dialect.delimiter):
+    for delimiter in separators.longer(sample.text, dialect.delimiter):
         found = separators.spelling(delimiter, dialect.quote)
         if _fit(sample, found).better(fit):
             return found
     return None
 
 
-def _fit(sample: bytes, spelling: separators.Spelling) -> separators.Fit:
-    text = spelling.rewriting.text(sample) if spelling.rewriting else sample
-    return separators.Fit.of(_filled_cells(text, spelling.dialect))
+def _fit(sample: _Sample, spelling: separators.Spelling) -> separators.Fit:
+    inner = _Sample(spelling.rewriting.text(sample.text)) if spelling.rewriting else sample
+    return inner.fit(spelling.dialect)
 
 
-def _filled_cells(sample: bytes, dialect: Dialect) -> list[tuple[tuple[bytes, ...], bool]]:
-    return [(record.cells, record.strict) for record in records_of(sample, dialect) if not record.blank]
-
-
-def _by_spaces(sample: bytes, dialect: Dialect, hints: Hints) -> Dialect:
+def _by_spaces(sample: _Sample, dialect: Dialect, hints: Hints) -> Dialect:
     """Give the dialect, or spaces where it hardly fits and they give each record the same columns, known ones."""
-    filled = [record for record in records_of(sample, dialect) if not record.blank]
+    filled = sample.filled(dialect)
     strict = sum(record.strict and len(record.cells) > 1 for record in filled)
     delimiter = dialect.delimiter.encode()
     # What stands in quotes is put aside: a delimiter in each line outside them was meant as one.
-    outside = all(delimiter in _QUOTED_TEXT.sub(b"", line) for line in _filled_lines(sample, delimiter))
+    outside = all(delimiter in _QUOTED_TEXT.sub(b"", line) for line in _filled_lines(sample.text, delimiter))
     if strict * 2 > len(filled) or outside:
         return dialect
     spaced = replace(dialect, delimiter=" ")
-    records = [record for record in records_of(sample, spaced) if not record.blank]
+    records = sample.filled(spaced)
     widths = {len(record.cells) for record in records}
     fits = len(records) > 1 and len(widths) == 1 and min(widths) > 1 and all(record.strict for record in records)
     return spaced if fits and (hints.lenient or heading.known_names(records[0].cells, hints) > 1) else dialect

@@ -41,7 +41,7 @@ class Stretch:
     """The records of the header: one met again is skipped."""
     spare: int = 0
     """How many of the last columns have no name: a row may lack them."""
-    profile: Profile = field(default_factory=lambda: Profile(()))
+    profile: Profile = field(default_factory=Profile)
     """What a row must look like that was mended."""
     clean: bool = False
     """Known to be UTF-8 throughout."""
