@@ -83,6 +83,30 @@ def test_a_last_row_that_may_be_one_is_none(tmp_path, last):
     assert len(found.rows) == 9
 
 
+def test_a_comment_with_as_many_cells_as_a_row_is_skipped_and_said(tmp_path):
+    found = look(tmp_path, b"Country,Area,People,Share\n" + ROWS + b"# checked, by, Ann, twice\n" + ROWS)
+    assert len(found.rows) == 16
+    assert [finding.code for finding in found.source.tally.late] == ["FILE_PREAMBLE"]
+
+
+def test_a_first_cell_may_begin_with_a_number_sign(tmp_path):
+    rows = b"".join(b"# %d,%d,%d,%d\n" % (n, n, n, n) for n in range(8))
+    assert len(look(tmp_path, b"Place,Area,People,Share\n" + rows).rows) == 8
+    found = look(tmp_path, b"Country,Area,People,Share\n" + ROWS + b"# 9,1,2,3\n")
+    assert len(found.rows) == 9
+
+
+def test_a_total_over_numbers_alone_is_no_row(tmp_path):
+    found = look(tmp_path, b"Country,Area,People,Share\n" + ROWS + b"Total,28.0,28.0,28.0\n")
+    assert len(found.rows) == 8
+    found = look(tmp_path, b"sku,name,msrp\nA,a,1\nTotal,red,5\n")
+    assert len(found.rows) == 2
+
+
+def test_numbers_alone_are_a_row_not_a_header(tmp_path):
+    assert look(tmp_path, b"1,2.5,3\n").rows == [("1", "2.5", "3")]
+
+
 def test_what_begins_a_table():
     assert naming.begins_table((b"sku", b"image 1", b"image 2"))
     assert naming.begins_table((b"Country", b"1990", b"1991"))

@@ -204,6 +204,8 @@ def _is_absent(rows: Rows, first: int, hints: Hints) -> bool:
     body = _body(rows, first + 1, len(cells))
     if any(BY_POSITION.fullmatch(name) for name in hints.known_headers):
         return not naming.contrasts(cells, body) or not naming.begins_table(cells)
+    if len(rows) == first + 1:
+        body = [cells]  # alone, it is a row if most of its cells are values
     return hints.lenient and naming.looks_like_row(cells, body)
 
 

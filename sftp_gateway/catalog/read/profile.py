@@ -54,9 +54,10 @@ class Profile:
 
     @cached_property
     def _rows(self) -> list[Sequence[bytes]]:
-        """The rows, but for those that may be notes under them."""
+        """The rows, but for those that may be comments, or notes under them."""
         least = min(2, max(1, self._width - 1))
         rows = [record.cells for record in self._records if record.strict and len(record.cells) == self._width]
+        rows = [cells for cells in rows if not cells[0].startswith(b"# ")]
         return [cells for cells in rows if sum(bool(cell.strip()) for cell in cells) >= least][:_MOST_ROWS]
 
     @cached_property

@@ -69,23 +69,43 @@ def _classify(stretch: Stretch) -> None:
             stretch.judge_width(index)
         elif stretch.kinds[index] == CLEAN and not stretch.mend(index):
             stretch.give_up(index, found.code, found.message, "Double every quote inside a quoted cell.")
-    for index in _quoted_otherwise(stretch):
-        stretch.judge_quotes(index)
+    stretch.kinds[_comments(stretch)] = SKIPPED
+    _judge_quotes(stretch)
     for index in np.flatnonzero(sizes > bounds.RECORD_BYTES).tolist():
         _too_large(stretch, index)
 
 
-def _quoted_otherwise(stretch: Stretch) -> list[int]:
-    """Find the clean records that begin and end with the quote which the file does not use: some, not many."""
+def _comments(stretch: Stretch) -> list[int]:
+    """Find the clean records that begin with `# ` and do not look like the others."""
+    records, data = stretch.records, stretch.text.data
+    if b"# " not in data:
+        return []
+    codes = np.frombuffer(data, np.uint8)
+    found = (codes[np.minimum(records.start, len(codes) - 1)] == ord("#")) & (stretch.kinds == CLEAN)
+    chosen = np.flatnonzero(found & (records.end > records.start)).tolist()
+    if len(chosen) * _MANY > max(len(records.start), 2 * _MANY):
+        return []
+    cells = {index: stretch.text.dialect.cells(stretch.bytes_of(index)) or [] for index in chosen}
+    return [
+        index
+        for index, told in cells.items()
+        if len(told) == stretch.text.width and told[0].startswith(b"# ") and not stretch.profile.fits(told)
+    ]
+
+
+def _judge_quotes(stretch: Stretch) -> None:
+    """Look at clean records that begin and end with the quote which the file does not use, if they are few."""
     records, quote = stretch.records, stretch.text.dialect.quote_byte
     other = {ord('"'): ord("'"), ord("'"): ord('"')}.get(quote, -1)
     if other < 0 or bytes([other]) not in stretch.text.data:
-        return []
+        return
     codes = np.frombuffer(stretch.text.data, np.uint8)
     last = len(codes) - 1
     found = (codes[np.minimum(records.start, last)] == other) & (codes[np.maximum(records.end - 1, 0)] == other)
     chosen = np.flatnonzero(found & (records.end > records.start) & (stretch.kinds == CLEAN))
-    return chosen.tolist() if len(chosen) * _MANY <= max(len(records.start), 2 * _MANY) else []
+    if len(chosen) * _MANY <= max(len(records.start), 2 * _MANY):
+        for index in chosen.tolist():
+            stretch.judge_quotes(index)
 
 
 def _too_large(stretch: Stretch, index: int) -> None:
@@ -170,6 +190,9 @@ def _tell_repeated_header(stretch: Stretch, tally: Tally) -> None:
         if stretch.bytes_of(index) in stretch.header[:1]:
             row = stretch.place.row + index + 1
             tally.late.append(Finding("FILE_PREAMBLE", f"Row {row} is the header again; it was skipped."))
+        elif stretch.bytes_of(index).startswith(b"# "):
+            row = stretch.place.row + index + 1
+            tally.late.append(Finding("FILE_PREAMBLE", f"Row {row} is a comment; it was skipped."))
 
 
 def _count(stretch: Stretch, tally: Tally, sizes: npt.NDArray[np.int64]) -> None:

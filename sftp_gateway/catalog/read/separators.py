@@ -15,6 +15,8 @@ from sftp_gateway.catalog.read.rewriting import STAND_IN, Rewriting
 
 _SIGNS = re.compile(rb"""(?:[,;|:^~#*!=\t\x01-\x08\x1c-\x1f\x80-\xff]|\\t)+""")
 """What may separate cells: signs that stand in few values, and `\\t` where it was written out."""
+_BESIDE = re.compile(rb"[ ,;|:^~#*!=\t]")
+"""What may be a part of a delimiter of several signs, at its edge."""
 _LETTERS = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 _MOST_SIGNS = 4
 _FILLED_LINE = re.compile(rb"[^\r\n]*[^\s][^\r\n]*")
@@ -112,9 +114,9 @@ def longer(sample: bytes, delimiter: str) -> Iterable[str]:
     between = set(header[1::2])
     if len(header) % 2 and len(between) == 1 and all(header[::2]) and re.fullmatch(rb"[^\w\s]{0,2}", min(between)):
         yield delimiter + min(between).decode() + delimiter
-    if not before or len(set(after)) > 1 or not (after[0] == b" " or _SIGNS.fullmatch(after[0])):
+    if not before or len(set(after)) > 1 or not _BESIDE.fullmatch(after[0]):
         return
-    if len(set(before)) == 1 and (before[0] == b" " or _SIGNS.fullmatch(before[0])):
+    if len(set(before)) == 1 and _BESIDE.fullmatch(before[0]):
         yield before[0].decode() + delimiter + after[0].decode()
     yield delimiter + after[0].decode()
 
