@@ -54,6 +54,12 @@ def test_one_word_under_the_header_where_all_rows_have_a_first_cell_is_more_of_i
     assert len(found.rows) == 8
 
 
+def test_what_is_drawn_under_the_names_is_no_row(tmp_path):
+    found = look(tmp_path, b"Country|Area|People|Share\n-------|---:|:--:|---\n" + ROWS.replace(b",", b"|"))
+    assert found.source.headers == ("Country", "Area", "People", "Share")
+    assert len(found.rows) == 8
+
+
 def test_a_row_of_units_is_more_header(tmp_path):
     found = look(tmp_path, b"Part,Label,Weight\n,,kg\n" + PARTS.replace(b"\n", b",1\n"))
     assert found.source.headers == ("Part", "Label", "Weight (kg)")
@@ -79,8 +85,10 @@ def test_a_text_alone_behind_dated_rows_is_a_note(tmp_path, notes):
 @pytest.mark.parametrize("last", [b"Land 9,,,\n", b"Atlantis,,,\n", b"Atlantis,,,1\n"])
 def test_a_last_row_that_may_be_one_is_none(tmp_path, last):
     rows = b"".join(b"Country of %s,%d,%d,%d\n" % (b"abcdefgh"[n : n + 1], n, n, n) for n in range(8))
-    found = look(tmp_path, b"Country,Area,People,Share\n" + rows + last)
+    found = read(tmp_path, b"Country,Area,People,Share\n" + rows + last)
     assert len(found.rows) == 9
+    note = last.endswith(b",,,\n")  # of inspect, which may guess
+    assert len(look(tmp_path, b"Country,Area,People,Share\n" + rows + last).rows) == 9 - note
 
 
 def test_a_comment_with_as_many_cells_as_a_row_is_skipped_and_said(tmp_path):

@@ -190,6 +190,7 @@ class _Reading:
             self.source.header,
             spare=self.spare,
             profile=self.source.profile,
+            lenient=self.source.packed.hints.lenient,
             clean=self.source.encoding.clean,
             ours=sum(name.strip() in escaping.OURS for name in self.source.headers) * self.source.correction_of,
             sieve=self.sieve,

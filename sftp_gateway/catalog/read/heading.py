@@ -19,6 +19,8 @@ BY_POSITION = re.compile(r"#[1-9]\d{0,3}")
 """A column by its number, where a brand's files have no header."""
 _UNIT = re.compile(r"\(?\s*(kg|g|lb|lbs|oz|mm|cm|m|in|inch|inches|ft|ml|l)\s*\)?", re.IGNORECASE)
 _MOST_UNIT = 20
+_RULE = re.compile(rb"\s*:?[-=]{2,}:?\s*")
+"""Drawn under a name."""
 _COMMENT = re.compile(rb"\s*(?:#|//|--)\s*[^\W\d]")
 _BODY_ROWS = 60
 _MORE_ROWS = 4
@@ -204,9 +206,7 @@ def _is_absent(rows: Rows, first: int, hints: Hints) -> bool:
     body = _body(rows, first + 1, len(cells))
     if any(BY_POSITION.fullmatch(name) for name in hints.known_headers):
         return not naming.contrasts(cells, body) or not naming.begins_table(cells)
-    if len(rows) == first + 1:
-        body = [cells]  # alone, it is a row if most of its cells are values
-    return hints.lenient and naming.looks_like_row(cells, body)
+    return hints.lenient and (naming.looks_like_row(cells, body) if body else naming.holds_values(cells))
 
 
 def _goes_on(rows: Rows, place: int, start: int, width: int) -> bool:
@@ -216,6 +216,8 @@ def _goes_on(rows: Rows, place: int, start: int, width: int) -> bool:
     cells, body = rows[place], _body(rows, start, width)
     if not cells[0].strip() and _filled(cells) * 2 <= width and len(body) > 1:
         return all(row[0].strip() for row in body)  # each row has a first cell but this one
+    if all(_RULE.fullmatch(cell) for cell in cells if cell.strip()):
+        return True
     units = [cell.decode(errors="replace") for cell in cells if cell.strip()]
     if all(len(unit) < _MOST_UNIT and _UNIT.fullmatch(unit.strip()) for unit in units):
         return True
@@ -223,7 +225,11 @@ def _goes_on(rows: Rows, place: int, start: int, width: int) -> bool:
 
 
 def _names(rows: Rows, top: int, last: int, hints: Hints) -> tuple[str, ...]:
-    return _joined([_texts(rows[place]) for place in range(top, last + 1)], hints)
+    return _joined([_texts([_named(cell) for cell in rows[place]]) for place in range(top, last + 1)], hints)
+
+
+def _named(cell: bytes) -> bytes:
+    return b"" if _RULE.fullmatch(cell) else cell
 
 
 def _names_groups(above: Cells, header: Sequence[str]) -> bool:

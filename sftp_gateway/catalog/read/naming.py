@@ -97,6 +97,12 @@ def has_digit(cells: Cells) -> bool:
     return any(_DIGIT.search(cell) for cell in cells)
 
 
+def holds_values(cells: Cells) -> bool:
+    """Whether most of the filled cells are values."""
+    filled = [cell for cell in cells if cell.strip()]
+    return sum(map(is_value, filled)) * 2 > len(filled)
+
+
 def looks_like_row(cells: Cells, body: Rows) -> bool:
     """Whether a first record holds values where the rows below it do, or codes of the shape that theirs have."""
     labels = _labels(cells)

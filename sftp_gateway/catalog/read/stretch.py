@@ -43,6 +43,8 @@ class Stretch:
     """How many of the last columns have no name: a row may lack them."""
     profile: Profile = field(default_factory=Profile)
     """What a row must look like that was mended."""
+    lenient: bool = False
+    """Of `inspect`: a text alone at the end is taken for a note."""
     clean: bool = False
     """Known to be UTF-8 throughout."""
     ours: int = 0

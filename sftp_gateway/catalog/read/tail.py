@@ -149,7 +149,7 @@ def skip_footer(stretch: Stretch, tally: Tally) -> None:
 def _is_note(stretch: Stretch, index: int, cells: tuple[str, ...]) -> bool:
     """Whether a last record of the right width holds one text only, that is none of its column or stands apart.
 
-    All rows must have more: no product is taken for a note.
+    All rows must have more: no product is taken for a note, unless somebody only looks at the file.
     """
     if len(cells) != stretch.text.width or not cells[0].strip() or any(cell.strip() for cell in cells[1:]):
         return False
@@ -157,7 +157,9 @@ def _is_note(stretch: Stretch, index: int, cells: tuple[str, ...]) -> bool:
     if stretch.profile.always_filled < _LEAST_FILLED or profile.kind(text) != "text":
         return False
     kinds = stretch.kinds[max(0, index - bounds.FOOTER_RECORDS) : index]
-    return not stretch.profile.holds(0, text) or bool((kinds == BLANK).any() and _alone_since(stretch, index))
+    if stretch.lenient or not stretch.profile.holds(0, text):
+        return True
+    return bool((kinds == BLANK).any() and _alone_since(stretch, index))
 
 
 def _alone_since(stretch: Stretch, index: int) -> bool:
