@@ -57,6 +57,14 @@ def test_a_row_in_the_other_quotes_is_taken_out_of_them_or_rejected(tmp_path, fi
     assert [note.code for note in found.notes] == ["ROW_QUOTE_REPAIRED"]
 
 
+@pytest.mark.parametrize("row", [b"S9, name 9, 9.50", b'S9, "name 9", 9.50', b'"S9", "name 9", "9.50"'])
+def test_a_row_with_a_space_behind_each_delimiter_is_read_without(tmp_path, row):
+    found = read(tmp_path, FULL + row + b"\nS10,name 10,1.50\n")
+    assert found.rows[-2:] == [("S9", "name 9", "9.50"), ("S10", "name 10", "1.50")]
+    assert [note.code for note in found.notes] == ["ROW_QUOTE_REPAIRED"]
+    assert len(read(tmp_path, FULL + b"S9, name 9,9.50\n").notes) == 0
+
+
 def test_the_last_line_of_a_cell_over_two_lines_is_no_row_where_the_whole_has_a_cell_too_many(tmp_path):
     data = b'sku,name,msrp\nS1,"two\nlines",1.50\nS2,"two\nlines",,2.50\nS3,"two\nlines",3.50\n'
     found = read(tmp_path, data)

@@ -7,6 +7,7 @@ from sftp_gateway.catalog.read.dialect import DELIMITERS, Dialect
 from sftp_gateway.catalog.read.profile import Profile
 
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_STAND_IN = b"\x1f"
 _LEAST_COLUMNS = 3
 """In narrower files a text with one comma too many would pass for a row."""
 
@@ -50,6 +51,15 @@ def _of_blanks(
         return None
     added = width - len(cells)
     return (*cells, *[b""] * added), f"The row ends {_delimiters(added)} early, in columns without a name."
+
+
+def spaced(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
+    """Give the cells of a row that has a space behind each delimiter, as the others have not, None if it has not."""
+    mark = dialect.delimiter.encode() + b" "
+    if width < _LEAST_COLUMNS or record.count(mark) < width - 1 or _STAND_IN in record:
+        return None
+    cells = _dialect(_STAND_IN.decode(), dialect.quote).cells(record.replace(mark, _STAND_IN)) or []
+    return tuple(cell.replace(_STAND_IN, mark) for cell in cells) if len(cells) == width else None
 
 
 def requoted(record: bytes, dialect: Dialect) -> list[bytes] | None:

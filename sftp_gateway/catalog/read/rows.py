@@ -35,6 +35,7 @@ def block(stretch: Stretch, tally: Tally, other: tail.Other, *, final: bool) -> 
             _classify(stretch)
             if stretch.sieve is not None:
                 stretch.marks = stretch.sieve.marks(stretch.text.data, stretch.records.start, stretch.records.stop)
+    _judge_spaces(stretch)
     tail.skip_tables(stretch, tally, other)
     if final:
         tail.skip_footer(stretch, tally)
@@ -64,7 +65,8 @@ def _classify(stretch: Stretch) -> None:
                 stretch.kinds[index] = kind
     for index, found in records.odd.items():
         if found.code == "ROW_QUOTE_REPAIRED":
-            stretch.repair(index, found.cells or (), _QUOTE_REPAIRED)
+            if not stretch.judge_spaces(index):
+                stretch.repair(index, found.cells or (), _QUOTE_REPAIRED)
         elif found.code == "ROW_COLUMNS":
             stretch.judge_width(index)
         elif stretch.kinds[index] == CLEAN and not stretch.mend(index):
@@ -106,6 +108,21 @@ def _judge_quotes(stretch: Stretch) -> None:
     if len(chosen) * _MANY <= max(len(records.start), 2 * _MANY):
         for index in chosen.tolist():
             stretch.judge_quotes(index)
+
+
+def _judge_spaces(stretch: Stretch) -> None:
+    """Look at the rows whose second cell begins with a space, if they are few: one may stand behind each delimiter."""
+    if len(stretch.columns) < 2 or stretch.text.dialect.padded:
+        return
+    places = np.flatnonzero(np.asarray(pc.starts_with(stretch.columns[1], " ")))
+    if not len(places) or len(places) * _MANY > max(len(stretch.parsed), 2 * _MANY):
+        return
+    taken = [place for place in places.tolist() if stretch.judge_spaces(int(stretch.parsed[place]))]
+    if taken:
+        stretch.parsed = np.delete(stretch.parsed, taken)
+        keep = np.ones(len(stretch.columns[0]), np.bool_)
+        keep[taken] = False
+        stretch.columns = [column.filter(pa.array(keep)) for column in stretch.columns]
 
 
 def _too_large(stretch: Stretch, index: int) -> None:

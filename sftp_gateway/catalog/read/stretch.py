@@ -106,6 +106,14 @@ class Stretch:
                 index, tuple(cells), "All cells of the row stand in quotes that the file does not use; taken off."
             )
 
+    def judge_spaces(self, index: int) -> bool:
+        """Take the spaces behind the delimiters off a record if it has one behind each; False if it has not."""
+        cells = mending.spaced(self.bytes_of(index), self.text.dialect, self.text.width)
+        if cells is None or self.text.dialect.padded or not self.profile.fits(cells):
+            return False
+        self.repair(index, cells, "A space stands behind each delimiter of the row, as in no other; taken off.")
+        return True
+
     def judge_width(self, index: int) -> None:
         """Tell what a record of the wrong width is: blank, to be mended, or rejected."""
         raw = self.bytes_of(index)
