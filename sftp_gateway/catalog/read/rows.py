@@ -17,6 +17,7 @@ from sftp_gateway.catalog.read.rejects import Reject, Rejects
 from sftp_gateway.catalog.read.source import Block, Known, Sieve, Tally
 from sftp_gateway.catalog.read.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch
 
+_OTHER_QUOTE = {ord('"'): ord("'"), ord("'"): ord('"')}
 _MANY = 5
 """Where more than one record in so many is quoted otherwise, the sender means it."""
 _QUOTE_REPAIRED = "A quote stands where none may; only one reading gives the header's columns, and it was taken."
@@ -71,43 +72,33 @@ def _classify(stretch: Stretch) -> None:
             stretch.judge_width(index)
         elif stretch.kinds[index] == CLEAN and not stretch.mend(index):
             stretch.give_up(index, found.code, found.message, "Double every quote inside a quoted cell.")
-    stretch.kinds[_comments(stretch)] = SKIPPED
-    _judge_quotes(stretch)
+    _judge_beginnings(stretch)
     for index in np.flatnonzero(sizes > bounds.RECORD_BYTES).tolist():
         _too_large(stretch, index)
 
 
-def _comments(stretch: Stretch) -> list[int]:
-    """Find the clean records that begin with `# ` and do not look like the others."""
-    records, data = stretch.records, stretch.text.data
-    if b"# " not in data:
-        return []
-    codes = np.frombuffer(data, np.uint8)
-    found = (codes[np.minimum(records.start, len(codes) - 1)] == ord("#")) & (stretch.kinds == CLEAN)
-    chosen = np.flatnonzero(found & (records.end > records.start)).tolist()
-    if len(chosen) * _MANY > max(len(records.start), 2 * _MANY):
-        return []
-    cells = {index: stretch.text.dialect.cells(stretch.bytes_of(index)) or [] for index in chosen}
-    return [
-        index
-        for index, told in cells.items()
-        if len(told) == stretch.text.width and told[0].startswith(b"# ") and not stretch.profile.fits(told)
-    ]
+def _judge_beginnings(stretch: Stretch) -> None:
+    """Look at clean records that begin with a number sign, or with the quote that the file does not use, if they are few.
 
-
-def _judge_quotes(stretch: Stretch) -> None:
-    """Look at clean records that begin and end with the quote which the file does not use, if they are few."""
-    records, quote = stretch.records, stretch.text.dialect.quote_byte
-    other = {ord('"'): ord("'"), ord("'"): ord('"')}.get(quote, -1)
-    if other < 0 or bytes([other]) not in stretch.text.data:
-        return
+    Only their first bytes are looked at before: most files have none.
+    """
+    dialect, start = stretch.text.dialect, stretch.records.start
     codes = np.frombuffer(stretch.text.data, np.uint8)
-    last = len(codes) - 1
-    found = (codes[np.minimum(records.start, last)] == other) & (codes[np.maximum(records.end - 1, 0)] == other)
-    chosen = np.flatnonzero(found & (records.end > records.start) & (stretch.kinds == CLEAN))
-    if len(chosen) * _MANY <= max(len(records.start), 2 * _MANY):
-        for index in chosen.tolist():
-            stretch.judge_quotes(index)
+    first = codes[start] if len(start) and start[-1] < len(codes) else np.zeros(len(start), np.uint8)
+    other = _OTHER_QUOTE.get(dialect.quote_byte, 0)
+    for byte, judge in ((ord("#"), _judge_comment), (other, Stretch.judge_quotes)):
+        found = np.flatnonzero(first == byte) if byte else first[:0]
+        if len(found) and len(found) * _MANY <= max(len(start), 2 * _MANY):
+            for index in found[stretch.kinds[found] == CLEAN].tolist():
+                judge(stretch, index)
+
+
+def _judge_comment(stretch: Stretch, index: int) -> None:
+    """Skip a record that begins with `# ` and does not look like the others."""
+    cells = stretch.text.dialect.cells(stretch.bytes_of(index)) or []
+    comment = len(cells) == stretch.text.width and cells[0].startswith(b"# ")
+    if comment and not stretch.profile.fits(cells):
+        stretch.kinds[index] = SKIPPED
 
 
 def _judge_spaces(stretch: Stretch) -> None:
