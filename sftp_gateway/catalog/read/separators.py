@@ -4,12 +4,13 @@ A delimiter may be any sign, or several; each line may stand in quotes as a whol
 only if (nearly) every record, the header too, has the same columns by it.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sftp_gateway.catalog.read import rewriting
+from sftp_gateway.catalog.read import bounds, rewriting
 from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.rewriting import STAND_IN, Rewriting
 
@@ -23,9 +24,11 @@ _FILLED_LINE = re.compile(rb"[^\r\n]*[^\s][^\r\n]*")
 _QUOTED = re.compile(rb'"[^"]*"')
 _WRAPPED = 0.9
 """Share of the records that must stand in quotes as a whole."""
-_NEARLY = 0.97
+_NEARLY = 0.03
+"""Share of the records that may be damaged."""
 _HALF = 0.5
 _MOST_TRIED = 8
+_LINES = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Fit:
     @property
     def perfect(self) -> bool:
         """Whether (nearly) all records have two columns or more, and as many as the first."""
-        return self.width > 1 and self.first and self.share >= _NEARLY
+        return self.width > 1 and self.first and self.share >= 1 - _NEARLY
 
     def beats(self, usual: "Fit") -> bool:
         """Whether it fits, and a usual delimiter does not fit half of the records, or gives fewer columns."""
@@ -63,17 +66,35 @@ class Fit:
 
     def better(self, than: "Fit") -> bool:
         """Whether it fits, and as many records as another."""
-        return self.width > 1 and self.first and self.share >= min(than.share, _NEARLY)
+        return self.width > 1 and self.first and self.share >= min(than.share, 1 - _NEARLY)
+
+
+def inner(rows: Sequence[tuple[Sequence[bytes], bool]]) -> Sequence[tuple[Sequence[bytes], bool]]:
+    """Leave out titles and footers."""
+    start, stop = 0, len(rows)
+    while start < min(bounds.PREAMBLE_RECORDS, stop - 1) and len(rows[start][0]) == 1:
+        start += 1
+    while stop - 1 > max(start, len(rows) - bounds.FOOTER_RECORDS) and len(rows[stop - 1][0]) == 1:
+        stop -= 1
+    return rows[start:stop]
 
 
 def candidates(sample: bytes) -> Iterable[Spelling]:
-    """Give spellings with the delimiters that the first line suggests, the more frequent first."""
-    found = Counter(_signs(_first_line(sample)))
+    """Give spellings with the delimiters that the first line suggests, or one behind any titles; the more frequent first."""
+    lines = [found.group() for found in itertools.islice(_FILLED_LINE.finditer(sample, 0, 65536), _LINES)]
+    found = Counter(_signs(_bare(lines[0])) if lines else ())
+    if len(lines) > 2:
+        found |= Counter(_signs(_bare(lines[len(lines) // 2])))
     for sign in sorted(found, key=lambda sign: (-found[sign], -len(sign)))[:_MOST_TRIED]:
         delimiter = sign.decode(errors="replace")
         if delimiter not in DELIMITERS and "\ufffd" not in delimiter:
-            for quote in QUOTES:
-                yield spelling(delimiter, quote)
+            yield from (spelling(delimiter, quote) for quote in quotes(sample, delimiter))
+
+
+def quotes(sample: bytes, delimiter: str) -> Sequence[str]:
+    """Give the quotes that cells begin with, the more frequent first; `"` if there are none."""
+    counts = {quote: sample.count((delimiter + quote).encode()) for quote in QUOTES}
+    return sorted(filter(counts.get, QUOTES), key=lambda quote: -counts[quote]) or ['"']
 
 
 def spelling(delimiter: str, quote: str) -> Spelling:
@@ -83,10 +104,9 @@ def spelling(delimiter: str, quote: str) -> Spelling:
     return Spelling(Dialect(STAND_IN, quote), Rewriting(delimiter))
 
 
-def _first_line(sample: bytes) -> bytes:
-    """Give the first line that is not blank, without what stands in quotes."""
-    found = _FILLED_LINE.search(sample, 0, 65536)
-    return _QUOTED.sub(b'""', found.group()) if found else b""
+def _bare(line: bytes) -> bytes:
+    """Give a line without what stands in quotes."""
+    return _QUOTED.sub(b'""', line)
 
 
 def _signs(line: bytes) -> Iterable[bytes]:
@@ -108,11 +128,17 @@ def _kept(letter: re.Match[bytes]) -> bytes:
 
 
 def longer(sample: bytes, delimiter: str) -> Iterable[str]:
-    """Give longer delimiters of which the one that was found may be a part, by the first line."""
-    header = _first_line(sample).split(delimiter.encode())
+    """Give longer delimiters of which the one that was found may be a part, by the first line that has it."""
+    if STAND_IN.encode() in sample:
+        return  # a delimiter of several signs could not be told from it
+    mark = delimiter.encode()
+    lines = itertools.islice(_FILLED_LINE.finditer(sample, 0, 65536), bounds.PREAMBLE_RECORDS + 1)
+    first = next((line for found in lines if mark in (line := _bare(found.group()))), b"")
+    header = first.split(mark)
     before, after = [cell[-1:] for cell in header[:-1]], [cell[:1] for cell in header[1:]]
     between = set(header[1::2])
-    if len(header) % 2 and len(between) == 1 and all(header[::2]) and re.fullmatch(rb"[^\w\s]{0,2}", min(between)):
+    filled = sum(map(bool, header[::2]))
+    if filled > 1 and len(header) % 2 and len(between) == 1 and re.fullmatch(rb"[^\w\s\"']{0,2}", min(between)):
         yield delimiter + min(between).decode() + delimiter
     if not before or len(set(after)) > 1 or not _BESIDE.fullmatch(after[0]):
         return

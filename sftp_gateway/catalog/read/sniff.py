@@ -14,30 +14,20 @@ from sftp_gateway.catalog.read import bounds, careful, heading, mending, separat
 from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.heading import Heading
 from sftp_gateway.catalog.read.rewriting import Rewriting
+from sftp_gateway.catalog.read.sampling import Record, Sample
 from sftp_gateway.catalog.read.source import Hints
 
 _QUOTED = 0.05
 """What cells between `'` are worth: more than one row in twenty that has another width then."""
 _ALL_QUOTED = 0.6
 """What they are worth where nearly all cells are so: more than all rows being strict."""
+_UNUSUAL = 0.25
+"""How much better than a usual delimiter another sign must be that does not fit all records."""
+_FEW_COLUMNS = 2
+_MOST, _ODD = 0.8, 0.05
+"""How many records a longer delimiter must fit at least, and how many fewer than the one that is a part of it."""
 _QUOTED_TEXT = re.compile(rb""" "[^"\r\n]*" | '[^'\r\n]*' """, re.VERBOSE)
 _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "none": ""}
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record of the sample; `strict` if it obeys the rules of its dialect."""
-
-    start: int
-    end: int
-    stop: int
-    cells: tuple[bytes, ...]
-    strict: bool
-
-    @property
-    def blank(self) -> bool:
-        """Whether no cell holds anything."""
-        return not any(cell.strip() for cell in self.cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,41 +41,18 @@ class Layout:
     """What the text was rewritten by before it was told apart."""
 
 
-class _Sample:
-    """A text and its first records by each dialect that was tried."""
-
-    def __init__(self, text: bytes) -> None:
-        self.text = text
-        self._told: dict[Dialect, tuple[Record, ...]] = {}
-
-    def records(self, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:
-        """Give the first records."""
-        found = self._told.get(dialect, ())
-        if not found or bounds.SAMPLE_RECORDS <= len(found) < most:
-            self._told[dialect] = found = records_of(self.text, dialect, most)
-        return found
-
-    def filled(self, dialect: Dialect) -> list[Record]:
-        """Give those that are not blank."""
-        return [record for record in self.records(dialect) if not record.blank]
-
-    def fit(self, dialect: Dialect) -> separators.Fit:
-        """Judge a dialect."""
-        return separators.Fit.of([(record.cells, record.strict) for record in self.filled(dialect)])
-
-
 def layout(text: bytes, hints: Hints, *, whole: bool = False) -> Layout:
     """Find dialect and header of a text's first bytes; Refused FILE_DELIMITER where no delimiter fits.
 
     `whole`: the sample is the whole file.
     """
-    sample = _Sample(text)
+    sample = Sample(text)
     dialect = _usual(sample, hints)
     way: Rewriting | None = None
     if not hints.delimiter:
         found = _unusual(sample, dialect, hints)
         dialect, way = found.dialect, found.rewriting
-        sample = _Sample(way.text(text)) if way else sample
+        sample = Sample(way.text(text)) if way else sample
     records = sample.records(dialect, bounds.WHOLE_RECORDS if whole else bounds.SAMPLE_RECORDS)
     if _is_literal(sample.text, dialect, records):
         dialect = replace(dialect, literal=True)
@@ -103,7 +70,7 @@ def layout(text: bytes, hints: Hints, *, whole: bool = False) -> Layout:
     return Layout(dialect, records, head, way)
 
 
-def _usual(sample: _Sample, hints: Hints) -> Dialect:
+def _usual(sample: Sample, hints: Hints) -> Dialect:
     """Give the best dialect with one of the usual delimiters."""
     best: tuple[float, Dialect] | None = None
     for quote in _candidates(hints.quote, QUOTES):
@@ -121,43 +88,65 @@ def _usual(sample: _Sample, hints: Hints) -> Dialect:
     return best[1] if hints.delimiter else _by_spaces(sample, best[1], hints)
 
 
-def _unusual(sample: _Sample, dialect: Dialect, hints: Hints) -> separators.Spelling:
+def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spelling:
     """Give the dialect, or an unusual one (and what the text is rewritten by) if that fits where it does not."""
     fit = sample.fit(dialect)
-    if found := _longer(sample, dialect, fit):
+    if found := _longer(sample, dialect):
         return found
     if fit.perfect:
         return separators.Spelling(dialect)
     cells = [record.cells for record in sample.filled(dialect)]
     for way in separators.rewritings(sample.text, cells, fit):
-        inner = _Sample(way.text(sample.text))
+        inner = Sample(way.text(sample.text))
         usual = _usual(inner, hints)
         if inner.fit(usual).perfect:
             return separators.Spelling(usual, way)
     if heading.known_names(cells[0] if cells else (), hints) > 1:
         return separators.Spelling(dialect)
-    for found in separators.candidates(sample.text):
-        other = _fit(sample, found)
-        if other.beats(fit):
-            return (None if found.rewriting else _longer(sample, found.dialect, other)) or found
+    return _by_signs(sample, dialect, fit, hints)
+
+
+def _by_signs(sample: Sample, dialect: Dialect, fit: separators.Fit, hints: Hints) -> separators.Spelling:
+    """Give the dialect, or the spelling with another sign, or several, that fits where it (`fit`) does not."""
+    tried = [(spelling, _spelled(sample, spelling)) for spelling in separators.candidates(sample.text)]
+    for spelling, text in tried:
+        if text.fit(spelling.dialect).beats(fit):
+            return _longest(sample, spelling)
+    least = _judge(sample.records(dialect), hints) + _UNUSUAL
+    scores = [_judge(text.records(spelling.dialect), hints) for spelling, text in tried]
+    best = max(range(len(tried)), key=lambda place: scores[place], default=-1)
+    if best >= 0 and scores[best] > least and tried[best][1].fit(tried[best][0].dialect).width > _FEW_COLUMNS:
+        return _longest(sample, tried[best][0])
     return separators.Spelling(dialect)
 
 
-def _longer(sample: _Sample, dialect: Dialect, fit: separators.Fit) -> separators.Spelling | None:
+def _longest(sample: Sample, spelling: separators.Spelling) -> separators.Spelling:
+    return (None if spelling.rewriting else _longer(sample, spelling.dialect)) or spelling
+
+
+def _longer(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
     """Give the spelling with a longer delimiter that fits as well."""
-    for delimiter in separators.longer(sample.text, dialect.delimiter):
-        found = separators.spelling(delimiter, dialect.quote)
-        if _fit(sample, found).better(fit):
-            return found
+    longer = list(separators.longer(sample.text, dialect.delimiter))
+    if not longer:
+        return None
+    usual = sample.fit(dialect)
+    for delimiter in longer:
+        for quote in separators.quotes(sample.text, delimiter):
+            found = separators.spelling(delimiter, quote)
+            text = _spelled(sample, found)
+            fit, inner = text.fit(found.dialect), text.inner_fit(found.dialect)
+            if fit.better(usual) and (usual.perfect or fit.width > _FEW_COLUMNS):
+                return found
+            if inner.width > _FEW_COLUMNS and inner.share >= max(_MOST, sample.inner_fit(dialect).share - _ODD):
+                return found
     return None
 
 
-def _fit(sample: _Sample, spelling: separators.Spelling) -> separators.Fit:
-    inner = _Sample(spelling.rewriting.text(sample.text)) if spelling.rewriting else sample
-    return inner.fit(spelling.dialect)
+def _spelled(sample: Sample, spelling: separators.Spelling) -> Sample:
+    return Sample(spelling.rewriting.text(sample.text)) if spelling.rewriting else sample
 
 
-def _by_spaces(sample: _Sample, dialect: Dialect, hints: Hints) -> Dialect:
+def _by_spaces(sample: Sample, dialect: Dialect, hints: Hints) -> Dialect:
     """Give the dialect, or spaces where it hardly fits and they give each record the same columns, known ones."""
     filled = sample.filled(dialect)
     strict = sum(record.strict and len(record.cells) > 1 for record in filled)
@@ -249,41 +238,6 @@ def _apostrophes(sample: bytes, delimiter: str) -> float | None:
     filled = _filled_lines(sample, d)
     every = cells > 0.6 * (sum(line.count(d) for line in filled) + len(filled))
     return _ALL_QUOTED if every else _QUOTED
-
-
-def records_of(sample: bytes, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:
-    """Give the first records of a text; one that is not strict is read leniently, on its line."""
-    found: list[Record] = []
-    position = 0
-    while position < len(sample) and len(found) < most:
-        match = dialect.record.match(sample, position)
-        if match is not None:
-            record = sample[position : match.end()]
-            cells = dialect.cells(record.rstrip(b"\r\n") if record[-1:] in b"\r\n" else record)
-            found.append(_record(sample, position, match.end(), tuple(cells or (record,)), strict=cells is not None))
-        else:
-            stop = _next_line(sample, position)
-            line = sample[position:stop].rstrip(b"\r\n")
-            cells = careful.lenient(line, dialect) or line.split(dialect.delimiter.encode())
-            found.append(_record(sample, position, stop, tuple(cells), strict=False))
-        position = found[-1].stop
-    return tuple(found)
-
-
-def _record(sample: bytes, start: int, stop: int, cells: tuple[bytes, ...], *, strict: bool) -> Record:
-    end = stop
-    if sample[end - 1] == 10:
-        end -= 1
-    if end > start and sample[end - 1] == 13:
-        end -= 1
-    return Record(start, end, stop, cells, strict)
-
-
-def _next_line(sample: bytes, position: int) -> int:
-    feed, back = sample.find(b"\n", position), sample.find(b"\r", position)
-    if back >= 0 and (feed < 0 or back < feed - 1):
-        return back + 1
-    return feed + 1 if feed >= 0 else len(sample)
 
 
 def _judge(records: Sequence[Record], hints: Hints) -> float:
