@@ -70,13 +70,13 @@ class Fit:
 
 
 def inner(rows: Sequence[tuple[Sequence[bytes], bool]]) -> Sequence[tuple[Sequence[bytes], bool]]:
-    """Leave out titles and footers."""
+    """Leave out titles and footers, if they are fewer than the rest."""
     start, stop = 0, len(rows)
     while start < min(bounds.PREAMBLE_RECORDS, stop - 1) and len(rows[start][0]) == 1:
         start += 1
     while stop - 1 > max(start, len(rows) - bounds.FOOTER_RECORDS) and len(rows[stop - 1][0]) == 1:
         stop -= 1
-    return rows[start:stop]
+    return rows[start:stop] if (stop - start) * 2 > len(rows) else rows
 
 
 def candidates(sample: bytes) -> Iterable[Spelling]:
