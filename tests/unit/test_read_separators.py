@@ -86,3 +86,8 @@ def test_backslashes_before_quotes_are_told_though_they_make_one_cell_of_two_in_
     assert found.rows == [(f"P{n}", f'tube {n}"', "red, long", str(n)) for n in range(5)]
     assert [finding.code for finding in found.source.findings] == ["ROW_QUOTE_REPAIRED"]
     assert found.raws[1] == b'P1,"tube 1\\"","red, long",1'
+
+
+def test_one_row_is_enough_to_tell_backslashes_under_a_header_that_it_does_not_fit(tmp_path):
+    found = read(tmp_path, b'Part,What,Colour,Pieces\nP1,"tube 5\\"","red, long",1\n')
+    assert found.rows == [("P1", 'tube 5"', "red, long", "1")]

@@ -157,5 +157,5 @@ def rewritings(sample: bytes, rows: Sequence[Sequence[bytes]], fit: Fit) -> Iter
     mostly = len(rows) > 1 and single >= min(_WRAPPED * len(rows), len(rows) - 1)
     if mostly and rewriting.count_wrapped(sample) >= _WRAPPED * max(1, single):
         yield Rewriting(wrapped=True)
-    if b'\\"' in sample and (not fit.first or fit.share < _HALF):
+    if b'\\"' in sample and (not fit.first or fit.share <= _HALF):
         yield Rewriting(escaped=True)
