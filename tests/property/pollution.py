@@ -40,6 +40,11 @@ def pollute(random: Random) -> Polluted:
     return _File(random).made()
 
 
+def pollute_strangely(random: Random) -> Polluted:
+    """Make one file whose cells are separated by another sign, or by several, or whose last column is blank."""
+    return _Strange(random).made()
+
+
 class _File:
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -233,6 +238,29 @@ class _File:
             lines[:] = [line + self.delimiter if self.delimiter in line else line for line in lines]
         self.header = [*self.header, "" if head else "#8"]
         return True
+
+
+class _Strange(_File):
+    def __init__(self, random: Random) -> None:
+        super().__init__(random)
+        self.encoding = random.choice(["utf-8", "utf-8-sig", "utf-16"])
+        if random.random() < 0.5:
+            self.delimiter = random.choice(["||", "::", "\t\t", ", ", "^", "~", "¦", "~|~"])
+        self.backslash = False
+        for row in self.rows if random.random() < 0.5 else ():
+            row[6] = ""
+
+    def line(self, cells: list[str], delimiter: str = "") -> str:
+        delimiter = delimiter or self.delimiter
+        if len(delimiter.encode()) == 1 or self.quoting == "none":
+            return super().line(cells, delimiter)
+        return delimiter.join(map(self._cell, cells))
+
+    def _cell(self, cell: str) -> str:
+        needed = any(part in cell for part in (*self.delimiter, self.quote, "\n", "\r"))
+        if not (needed or self.quoting == "all"):
+            return cell
+        return self.quote + cell.replace(self.quote, self.quote * 2) + self.quote
 
 
 _ROWS = [

@@ -166,3 +166,34 @@ def test_a_header_whose_groups_stand_over_two_rows_takes_what_tells_its_columns_
         "Asia sale price",
     )
     assert len(found.rows) == 4
+
+
+TOWNS = [
+    ["Town", "People", "Area"],
+    *([f"Town {letter}", 1000 + place, place] for place, letter in enumerate("abcdefgh")),
+]
+
+
+def test_tables_beside_one_another_of_one_height_are_two_if_each_has_a_key(tmp_path):
+    found = products(tmp_path, (1, 1, [STRANGE, *BODY]), (1, 6, TOWNS), header=STRANGE, lenient=True)
+    assert any("Town, People, Area" in message for _, message in told(found))
+
+
+@pytest.mark.parametrize("more", [["Preis", "Farbe"], ["Farbe", "Lager"]])
+def test_a_blank_column_in_a_table_is_no_border_where_what_follows_has_no_key(tmp_path, more):
+    values = {"Preis": lambda n: n + 0.5, "Farbe": lambda _: "red", "Lager": lambda n: f"Lager {n}"}
+    right = [more, *([values[name](n) for name in more] for n in range(1, 9))]
+    found = read(tmp_path, sheet((1, 1, [STRANGE[:2], *(row[:2] for row in BODY)]), (1, 4, right)), lenient=True)
+    assert found.source.headers == ("Artikel", "Bezeichnung", "", *more)
+    assert len(found.rows) == 8
+
+
+@pytest.mark.parametrize("above", [True, False])
+@pytest.mark.parametrize("labels", [["2026-01-01", "2026-02-01"], ["2025", "2026"], [2025, 2026]])
+def test_a_larger_table_whose_header_has_dates_is_read(tmp_path, above, labels):
+    large = [["Land", *labels], *([f"Land {n}", n, n + 0.5] for n in range(1, 9))]
+    small = [["Store", "City", "Owner"], *([f"Shop {letter}", "Rome", "Ann"] for letter in "abc")]
+    places = [(1, 1, small), (6, 1, large)] if above else [(1, 1, large), (1, 5, small)]
+    found = read(tmp_path, sheet(*places), lenient=True)
+    assert found.source.headers == ("Land", *map(str, labels))
+    assert len(found.rows) == 8

@@ -93,7 +93,7 @@ def _extent(text: Text, start: int, end: int, stop: int, whole: int | None) -> t
             return end, stop, False
         if stop >= len(text.data):
             return (end, stop, True) if text.final else None
-        begins = _begins(text, stop)
+        begins = _begins(text, stop, whole)
         if begins is None:
             return None
         if begins or stop - start > bounds.QUOTE_BYTES:
@@ -105,8 +105,11 @@ def _extent(text: Text, start: int, end: int, stop: int, whole: int | None) -> t
     return end, stop, False
 
 
-def _begins(text: Text, start: int) -> bool | None:
-    """Whether a record of the right width begins at a line; None if more must be seen to tell."""
+def _begins(text: Text, start: int, until: int | None) -> bool | None:
+    """Whether a record of the right width begins at a line; None if more must be seen to tell.
+
+    `until`: where the strict record that goes over this line ends. The quote in its last line is its closing one.
+    """
     whole = _strict(text, start, bounds.QUOTE_BYTES)
     if whole is not None:
         if whole == len(text.data) and not text.final:
@@ -116,7 +119,7 @@ def _begins(text: Text, start: int) -> bool | None:
     line = _line(text, start)
     if line is None:
         return None
-    return readings(text.data[start : line[0]], text.dialect, text.width) is not None
+    return line[1] != until and readings(text.data[start : line[0]], text.dialect, text.width) is not None
 
 
 def _strict(text: Text, start: int, limit: int) -> int | None:
@@ -190,6 +193,7 @@ def lenient(record: bytes, dialect: Dialect) -> list[bytes] | None:
 def _read(record: bytes, dialect: Dialect, backslash: bool, even_closes: bool) -> list[bytes] | None:
     delimiter, quote = dialect.delimiter.encode(), dialect.quote.encode()
     cells: list[bytes] = []
+    plain: list[bytes] = []
     position, size = 0, len(record)
     while True:
         opening = position
@@ -210,10 +214,16 @@ def _read(record: bytes, dialect: Dialect, backslash: bool, even_closes: bool) -
             if b"\n" in cell or b"\r" in cell:
                 return None
             cells.append(cell)
+            plain.append(cell)
             position = end
         if position >= size:
-            return cells
+            return None if _lost_opening(plain, len(cells), quote) else cells
         position += 1
+
+
+def _lost_opening(plain: list[bytes], count: int, quote: bytes) -> bool:
+    """Whether the only cell that is not quoted ends with a quote, which may have had one before it."""
+    return len(plain) == 1 and count > 1 and plain[0].endswith(quote)
 
 
 def _names_twice(content: bytes, quote: bytes, delimiter: bytes) -> bool:

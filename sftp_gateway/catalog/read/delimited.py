@@ -1,7 +1,7 @@
 """CSV and its kin as a `Source`: blocks of about 6 MiB, cut where a record ends, each told apart exactly."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
@@ -9,7 +9,9 @@ from sftp_gateway.catalog.read import bounds, encoding, escaping, records, rows,
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.dialect import Dialect
 from sftp_gateway.catalog.read.encoding import Encoding, Recoded
+from sftp_gateway.catalog.read.profile import Profile
 from sftp_gateway.catalog.read.rejects import Reject
+from sftp_gateway.catalog.read.rewriting import Rewriting
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Sieve, Tally
 from sftp_gateway.catalog.read.stretch import Place, Stretch, first_line_end
 from sftp_gateway.catalog.read.unpack import Packed, Readable
@@ -35,6 +37,8 @@ class DelimitedSource:
     skipped: int
     """Title lines."""
     line_end: str
+    rewriting: Rewriting | None = None
+    profile: Profile = field(default_factory=Profile)
 
     @property
     def bom(self) -> bytes:
@@ -68,19 +72,21 @@ def open_delimited(packed: Packed, encoded: Encoding, hints: Hints) -> Delimited
     if not text.strip():
         raise errors.Refused("FILE_EMPTY", "The file is empty.", "Send a file with a header and products.")
     found = sniff.layout(text, hints, whole=whole)
+    if found.rewriting:
+        sample = found.rewriting.recoded(sample)
     return _source(packed, encoded, sample, found, width.settle(found, hints, whole=whole))
 
 
 def _source(
     packed: Packed, encoded: Encoding, sample: Recoded, found: sniff.Layout, headers: tuple[str, ...]
 ) -> DelimitedSource:
-    head = found.heading
+    head, way = found.heading, found.rewriting or Rewriting()
     first = found.records[head.first]
     begin = found.records[head.last].stop if head.last >= 0 else 0
     ends = records.split(Text(sample.text[:begin], found.dialect, 0, final=True)).line_ends
     start, end, stop = (int(place) for place in sample.raw_positions(encoding.positions(first.start, first.end, begin)))
     titles = sum(not record.blank for record in found.records[: head.first])
-    as_sent = head.first == head.last and len(headers) == len(first.cells)
+    as_sent = head.first == head.last and len(headers) == len(first.cells) and not way.wrapped
     header = [sample.text[record.start : record.end] for record in found.records[head.first : head.last + 1]]
     return DelimitedSource(
         packed=packed,
@@ -90,20 +96,22 @@ def _source(
             "csv",
             packed.compression,
             encoded.name,
-            found.dialect.delimiter,
+            way.delimiter or found.dialect.delimiter,
             found.dialect.quote,
             None,
             encoded.ends_with_newline,
         ),
-        headers=headers,
+        headers=way.names(headers),
         header_raw=sample.raw[start:end] if as_sent else b"",
-        findings=(*encoded.findings, *head.said(_titles(found, titles))),
+        findings=(*encoded.findings, *way.said(), *head.said(_titles(found, titles))),
         correction_of="_correction_of" in (name.strip() for name in headers),
         tally=Tally(total_bytes=encoded.total_bytes),
         header=tuple(header),
         before=Place(head.last + 1, len(ends), encoded.bom + stop),
         skipped=titles,
         line_end=sample.text[first.end : first.stop].decode() or "\n",
+        rewriting=found.rewriting,
+        profile=Profile(found.records[head.last + 1 :], len(headers)),
     )
 
 
@@ -147,7 +155,7 @@ class _Reading:
 
     def _blocks(self, raw: bytes, *, final: bool) -> Iterator[Block]:
         source = self.source
-        recoded, cut_character = encoding.recode(raw, source.encoding, final=final)
+        recoded, cut_character = self._recode(raw, final=final)
         if self.oversize:
             closed = self._drop(recoded, final=final)
             if closed is None:
@@ -156,7 +164,7 @@ class _Reading:
             block, rest = closed
             yield block
             raw = rest + cut_character
-            recoded, cut_character = encoding.recode(raw, source.encoding, final=final)
+            recoded, cut_character = self._recode(raw, final=final)
         if not raw:
             return
         text = Text(recoded.text, source.dialect, len(source.headers), final=final)
@@ -169,6 +177,10 @@ class _Reading:
             self._drop(recoded, final=False)
             self.carry = cut_character
 
+    def _recode(self, raw: bytes, *, final: bool) -> tuple[Recoded, bytes]:
+        recoded, rest = encoding.recode(raw, self.source.encoding, final=final)
+        return (self.source.rewriting.recoded(recoded) if self.source.rewriting else recoded), rest
+
     def _told(self, text: Text, recoded: Recoded, found: records.Records) -> Block:
         stretch = Stretch(
             text,
@@ -177,6 +189,8 @@ class _Reading:
             self.place,
             self.source.header,
             spare=self.spare,
+            profile=self.source.profile,
+            lenient=self.source.packed.hints.lenient,
             clean=self.source.encoding.clean,
             ours=sum(name.strip() in escaping.OURS for name in self.source.headers) * self.source.correction_of,
             sieve=self.sieve,
@@ -187,7 +201,7 @@ class _Reading:
         used = int(recoded.raw_positions(cut)[0])
         self.carry = recoded.raw[used:]
         self._go_on(len(stretch.records.start), int(found.lines_before(cut)[0]), used)
-        return block
+        return self.source.rewriting.block(block) if self.source.rewriting else block
 
     def _go_on(self, row: int, line: int, offset: int) -> None:
         self.place = Place(self.place.row + row, self.place.line + line, self.place.offset + offset)

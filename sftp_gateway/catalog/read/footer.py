@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from sftp_gateway.catalog.read.naming import is_value
+
 _FOOTER = re.compile(
     r"""\W*(?:
       (?:grand[ ]|sub[ -]?)?totals?\b | sum\b | summe\b | gesamt | insgesamt | totaal\b | totale\b | suma\b | somme\b
@@ -13,6 +15,10 @@ _FOOTER = re.compile(
     ) | [-=*_\#]{3,}\s*$""",
     re.IGNORECASE | re.VERBOSE,
 )
+_TOTAL = re.compile(
+    r"\W*(?:(?:grand |sub[ -]?)?totals?|sum|summe|gesamt|insgesamt|totaal|totale|suma|somme)\W*", re.IGNORECASE
+)
+"""All of a cell: a row of numbers behind it is no product, which has a name."""
 
 
 def is_footer(cells: Sequence[str], width: int, *, after_blank: bool = False, ragged: bool = False) -> bool:
@@ -21,6 +27,8 @@ def is_footer(cells: Sequence[str], width: int, *, after_blank: bool = False, ra
     A row of the right width must say so itself and be mostly empty: no product is taken for a footer.
     """
     filled = [cell for cell in cells if cell.strip()]
+    if len(filled) > 1 and _TOTAL.fullmatch(cells[0]) and all(is_value(cell.encode()) for cell in filled[1:]):
+        return True
     if not filled or len(filled) > max(2, width // 2):
         return False
     if _FOOTER.match(filled[0]):

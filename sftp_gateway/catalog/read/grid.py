@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.folding import fold
-from sftp_gateway.catalog.read import bounds, footer, heading
-from sftp_gateway.catalog.read.heading import Cells, Heading, Rows
+from sftp_gateway.catalog.read import bounds, footer, heading, naming
+from sftp_gateway.catalog.read.heading import Heading
+from sftp_gateway.catalog.read.naming import Cells, Rows
 from sftp_gateway.catalog.read.source import Hints
 
 Filled = npt.NDArray[np.bool_]
@@ -158,13 +159,22 @@ def _apart(one: Band, two: Band) -> bool:
         return True
     if one.head.known and two.head.known:
         return False
+    if not (one.head.known or two.head.known) and _has_key(one) and _has_key(two):
+        return True
     longer, shorter = (one, two) if one.last > two.last else (two, one)
     return bool(shorter.body.mean() >= 0.9) and _goes_on(longer, shorter.last + 1)
 
 
+def _has_key(band: Band) -> bool:
+    """Whether the first column of a part has a word in each row, all different, as a table of its own has."""
+    texts = [band.grid.cells(row, 0, 1)[0] for row in range(band.head.last + 1, band.last + 1)]
+    words = [text.strip() for text in texts if text.strip() and not naming.is_value(text.encode())]
+    return len(texts) > 1 and len(set(words)) == len(texts)
+
+
 def _is_table(band: Band) -> bool:
     """Whether a part has a header of words, and rows under it."""
-    return len(band.body) > 0 and heading.begins_table([name.encode() for name in band.head.names])
+    return len(band.body) > 0 and naming.begins_table([name.encode() for name in band.head.names])
 
 
 def _goes_on(band: Band, row: int) -> bool:
@@ -219,12 +229,12 @@ def _table_begins(grid: Grid, head: Heading, block: tuple[int, int], always: npt
             return None
         left, right = grid.extent(top, stop)
         names = [text.encode() for text in grid.cells(top, left, right)]
-        if not heading.begins_table(names) or [name.decode() for name in names] == list(head.names):
+        if not naming.begins_table(names) or [name.decode() for name in names] == list(head.names):
             continue
         rows = [
             [text.encode() for text in grid.cells(row, left, right)]
             for row in range(top + 1, min(stop, top + _BODY_ROWS))
         ]
-        if heading.contrasts(names, rows) or not _fills(grid, (top, stop), always):
+        if naming.contrasts(names, rows) or not _fills(grid, (top, stop), always):
             return top
     return None

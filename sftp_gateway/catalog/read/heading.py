@@ -11,28 +11,18 @@ from dataclasses import dataclass
 
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.folding import fold
-from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read import bounds, naming
+from sftp_gateway.catalog.read.naming import Cells, Rows
 from sftp_gateway.catalog.read.source import Hints
 
-Cells = Sequence[bytes]
-Rows = Sequence[Cells]
-
-_VALUE = re.compile(
-    rb"""\s*(?:
-      [-+(]?\s*(?:[$\xa3]|\xe2\x82\xac|\xc2\xa3|[A-Z]{3}\s)?\s*[-+]?[\d.,]*\d[\d.,'\s]*(?:[eE][+-]?\d+)?\s*\)?
-        (?:%|[A-Za-z]{1,3}|\xe2\x82\xac)?
-    | \d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[T\s]+\d.*)? | \d{1,2}:\d\d(?::\d\d)?(?:\s?[APap][Mm])?
-    | https?://\S+ | (?i:true|false|yes|no|nan|[-+]?inf|null|none|n/?a)
-    )\s*""",
-    re.VERBOSE,
-)
-_DIGIT = re.compile(rb"\d")
 BY_POSITION = re.compile(r"#[1-9]\d{0,3}")
 """A column by its number, where a brand's files have no header."""
 _UNIT = re.compile(r"\(?\s*(kg|g|lb|lbs|oz|mm|cm|m|in|inch|inches|ft|ml|l)\s*\)?", re.IGNORECASE)
+_MOST_UNIT = 20
+_RULE = re.compile(rb"\s*:?[-=]{2,}:?\s*")
+"""Drawn under a name."""
+_COMMENT = re.compile(rb"\s*(?:#|//|--)\s*[^\W\d]")
 _BODY_ROWS = 60
-_ONE_ODD = 5
-"""Of more rows than these one may be damaged."""
 _MORE_ROWS = 4
 """How many records a header may have beside its first."""
 
@@ -75,7 +65,7 @@ def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
     if _is_absent(rows, first, hints):
         return Heading(first, first - 1, tuple(f"#{number + 1}" for number in range(width)), 0, above)
     top, last = first, first
-    named = not any(map(is_value, rows[first]))
+    named = not any(map(naming.is_value, rows[first]))
     for more in range(_MORE_ROWS, 0, -1):
         if named and all(
             _goes_on(rows, place, first + more + 1, len(rows[first])) for place in range(first + 1, first + more + 1)
@@ -92,7 +82,7 @@ def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
 def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
     """Which of the first records is the header, and how many of its names we know; `width`: the usual number of cells."""
     first = [number for number, cells in enumerate(rows) if _filled(cells)]
-    first = first[: bounds.PREAMBLE_RECORDS + 1]
+    first = _behind_comments(rows, first[: bounds.PREAMBLE_RECORDS + 1])
     if not first:
         return 0, 0
     scores = {number: known_names(rows[number], hints) for number in first}
@@ -103,6 +93,17 @@ def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
         if len(rows[number]) > 1 and _filled(rows[number]) * 2 > width:
             return number, scores[number]
     return first[0], scores[first[0]]
+
+
+def _behind_comments(rows: Rows, first: list[int]) -> list[int]:
+    """Leave out the lines of a comment above a header; one over values may be the header itself."""
+    count = 0
+    while count < len(first) and rows[first[count]] and _COMMENT.match(rows[first[count]][0]):
+        count += 1
+    if not count or count == len(first) or not naming.begins_table(rows[first[count]]):
+        return first
+    alike = count == 1 and len(rows[first[0]]) == len(rows[first[1]])
+    return first if alike else first[count:]
 
 
 def known_names(cells: Cells, hints: Hints) -> int:
@@ -118,33 +119,6 @@ def is_known(header: str, hints: Hints) -> bool:
     """Whether a header is one that a catalog column goes by; `variation:Width` is, if `variation` is."""
     name = fold(header)
     return name in hints.known_headers or (":" in name and name.partition(":")[0] in hints.known_headers)
-
-
-def begins_table(cells: Cells) -> bool:
-    """Whether a record can be the header of a table: two names or more, all different, none with a digit.
-
-    A delimiter may end it that ends every row.
-    """
-    if len(cells) > 2 and not cells[-1].strip():
-        cells = cells[:-1]
-    names = {cell.strip().lower() for cell in cells}
-    return len(cells) > 1 and len(names) == len(cells) and b"" not in names and not _has_digit(cells)
-
-
-def contrasts(cells: Cells, body: Rows, *, least: int = 1) -> bool:
-    """Whether a record has words in every column where the rows have numbers, dates or links, `least` of them."""
-    columns = _value_columns(body, len(cells))
-    filled = [cells[place] for place in columns if cells[place].strip()]
-    return len(filled) >= least and not any(map(is_value, filled))
-
-
-def is_value(cell: bytes) -> bool:
-    """Whether a cell is a number, an amount, a date, a link or a boolean."""
-    return len(cell) < 1024 and _VALUE.fullmatch(cell) is not None
-
-
-def _has_digit(cells: Cells) -> bool:
-    return any(_DIGIT.search(cell) for cell in cells)
 
 
 def _filled(cells: Cells) -> int:
@@ -168,17 +142,6 @@ def _body(rows: Rows, start: int, width: int) -> Rows:
     return [cells for cells in rows[start : start + _BODY_ROWS] if len(cells) == width and _filled(cells)]
 
 
-def _value_columns(body: Rows, width: int) -> list[int]:
-    """Columns of which nine in ten filled cells are values, or all but one."""
-    found = []
-    for place in range(width):
-        filled = [cells[place] for cells in body if cells[place].strip()]
-        odd = len(filled) - sum(map(is_value, filled))
-        if filled and odd <= max(0.1 * len(filled), len(filled) > _ONE_ODD):
-            found.append(place)
-    return found
-
-
 def _largest(rows: Rows, base: int, hints: Hints, *, whole: bool) -> int:
     """Which record is the first of the largest table whose header we know; of the largest if we know none."""
     starts = [base, *_starts(rows, base, hints)]
@@ -198,12 +161,16 @@ def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:
     header = rows[base]
     for place in range(base + 2, len(rows) - 1):
         cells = rows[place]
-        if len(cells) < 2 or not begins_table(cells) or cells == header:
+        if len(cells) < 2 or not naming.begins_table(cells) or cells == header:
             continue
         known = known_names(cells, hints)
-        if (known >= 2 and known * 2 >= len(cells)) or _stands_apart(rows, place, len(header)):
+        if (known >= 2 and known * 2 >= len(cells)) or _begins_apart(rows, place, len(header)):
             found.append(place)
     return found
+
+
+def _begins_apart(rows: Rows, place: int, width: int) -> bool:
+    return _stands_apart(rows, place, width) or _changes_width(rows, place, width)
 
 
 def _stands_apart(rows: Rows, place: int, width: int) -> bool:
@@ -215,9 +182,20 @@ def _stands_apart(rows: Rows, place: int, width: int) -> bool:
     if _filled(before) or len(below) != len(rows[place]):
         return False
     body = _body(rows, place + 1, len(rows[place]))
-    more = next((number for number, cells in enumerate(body) if _has_digit(cells)), 0)
+    more = next((number for number, cells in enumerate(body) if naming.has_digit(cells)), 0)
     body = body[min(more, _MORE_ROWS) :]  # the header may take several rows
-    return len(rows[place]) != width or contrasts(rows[place], body)
+    return len(rows[place]) != width or naming.contrasts(rows[place], body, codes=True)
+
+
+def _changes_width(rows: Rows, place: int, width: int) -> bool:
+    """Whether rows of another width begin with a record, all those before it having the width of their header."""
+    here, below = len(rows[place]), rows[place + 1 : place + 1 + _BODY_ROWS]
+    return (
+        here != width
+        and len(below) > 1
+        and all(len(cells) == here for cells in below[:_MORE_ROWS])
+        and all(len(cells) == width or not _filled(cells) for cells in rows[max(0, place - _MORE_ROWS) : place])
+    )
 
 
 def _is_absent(rows: Rows, first: int, hints: Hints) -> bool:
@@ -227,31 +205,36 @@ def _is_absent(rows: Rows, first: int, hints: Hints) -> bool:
         return False
     body = _body(rows, first + 1, len(cells))
     if any(BY_POSITION.fullmatch(name) for name in hints.known_headers):
-        return not contrasts(cells, body) or not begins_table(cells)
-    return hints.lenient and looks_like_row(cells, body)
-
-
-def looks_like_row(cells: Cells, body: Rows) -> bool:
-    """Whether a first record holds values where the rows below it do."""
-    columns = [place for place in _value_columns(body, len(cells)) if cells[place].strip()]
-    return bool(columns) and sum(is_value(cells[place]) for place in columns) * 2 > len(columns)
+        return not naming.contrasts(cells, body) or not naming.begins_table(cells)
+    return hints.lenient and (naming.looks_like_row(cells, body) if body else naming.holds_values(cells))
 
 
 def _goes_on(rows: Rows, place: int, start: int, width: int) -> bool:
     """Whether a record under the header is more of it, by the rows from `start` on: a product so would have no value."""
-    if start >= len(rows) or len(rows[place]) != width or not _filled(rows[place]) or _has_digit(rows[place]):
+    if start >= len(rows) or len(rows[place]) != width or not _filled(rows[place]) or naming.has_digit(rows[place]):
         return False
-    cells = rows[place]
-    return contrasts(cells, _body(rows, start, width), least=1 if not cells[0].strip() else 2)
+    cells, body = rows[place], _body(rows, start, width)
+    if not cells[0].strip() and _filled(cells) * 2 <= width and len(body) > 1:
+        return all(row[0].strip() for row in body)  # each row has a first cell but this one
+    if all(_RULE.fullmatch(cell) for cell in cells if cell.strip()):
+        return True
+    units = [cell.decode(errors="replace") for cell in cells if cell.strip()]
+    if all(len(unit) < _MOST_UNIT and _UNIT.fullmatch(unit.strip()) for unit in units):
+        return True
+    return naming.contrasts(cells, body, least=1 if not cells[0].strip() else 2)
 
 
 def _names(rows: Rows, top: int, last: int, hints: Hints) -> tuple[str, ...]:
-    return _joined([_texts(rows[place]) for place in range(top, last + 1)], hints)
+    return _joined([_texts([_named(cell) for cell in rows[place]]) for place in range(top, last + 1)], hints)
+
+
+def _named(cell: bytes) -> bytes:
+    return b"" if _RULE.fullmatch(cell) else cell
 
 
 def _names_groups(above: Cells, header: Sequence[str]) -> bool:
     """Whether a record over the header names groups of columns, and the header needs them to be told apart."""
-    if len(above) != len(header) or _filled(above) < 2 or _has_digit(above):
+    if len(above) != len(header) or _filled(above) < 2 or naming.has_digit(above):
         return False
     names = [name.strip().lower() for name in header]
     needs = [place for place, name in enumerate(names) if not name or names.count(name) > 1]

@@ -4,34 +4,79 @@ import functools
 from collections.abc import Sequence
 
 from sftp_gateway.catalog.read.dialect import DELIMITERS, Dialect
+from sftp_gateway.catalog.read.profile import Profile
 
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_STAND_IN = b"\x1f"
 _LEAST_COLUMNS = 3
 """In narrower files a text with one comma too many would pass for a row."""
 
 
-def mend(record: bytes, dialect: Dialect, width: int, spare: int) -> tuple[tuple[bytes, ...], str] | None:
+def mend(
+    record: bytes, dialect: Dialect, width: int, spare: int, profile: Profile
+) -> tuple[tuple[bytes, ...], str] | None:
     """Give the cells of a row and what was done to it, None if it cannot be told.
 
-    `spare`: how many of the header's last columns have no name, so that a row may lack them.
+    `spare`: how many of the header's last columns have no name, so that a row may lack them. `profile`: what the
+    row must look like.
     """
+    found = _reading(record, dialect, width, spare, profile)
+    return found if found and profile.fits(found[0]) else None
+
+
+def _reading(
+    record: bytes, dialect: Dialect, width: int, spare: int, profile: Profile
+) -> tuple[tuple[bytes, ...], str] | None:
     cells = dialect.cells(record)
     if cells is None:
         return _otherwise(record, dialect, width)
     if (inner := unwrapped(cells, dialect, width)) is not None:
         return inner, "The row stands in quotes as a whole; they were taken away."
-    if (
-        spare == 1
-        and not cells[-1].strip()
-        and (len(cells) < width or any(cell.strip() for cell in cells[width - spare :]))
-    ):
+    if len(cells) < width - spare or (len(cells) >= width and any(cell.strip() for cell in cells[width:])):
+        return _otherwise(record, dialect, width)
+    return _of_blanks(cells, width, spare, profile)
+
+
+def _of_blanks(
+    cells: Sequence[bytes], width: int, spare: int, profile: Profile
+) -> tuple[tuple[bytes, ...], str] | None:
+    """Give the cells of a row with blank cells too many, or unnamed ones too few, at its end."""
+    if spare == 1 and not cells[-1].strip() and (len(cells) < width or cells[width - 1].strip()):
         return None  # a delimiter ends every row: the cell too many or few may stand before it
-    if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
+    if len(cells) > width:
+        if _may_be_shifted(cells, width, profile):
+            return None
         return tuple(cells[:width]), f"The row ends with {_delimiters(len(cells) - width)} too many; left out."
-    if width - spare <= len(cells) < width:
-        added = width - len(cells)
-        return (*cells, *[b""] * added), f"The row ends {_delimiters(added)} early, in columns without a name."
-    return _otherwise(record, dialect, width)
+    if not all(map(profile.is_blank, range(len(cells), width))):
+        return None
+    added = width - len(cells)
+    return (*cells, *[b""] * added), f"The row ends {_delimiters(added)} early, in columns without a name."
+
+
+def spaced(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
+    """Give the cells of a row that has a space behind each delimiter, as the others have not, None if it has not."""
+    mark = dialect.delimiter.encode() + b" "
+    if width < _LEAST_COLUMNS or record.count(mark) < width - 1 or _STAND_IN in record:
+        return None
+    cells = _dialect(_STAND_IN.decode(), dialect.quote).cells(record.replace(mark, _STAND_IN)) or []
+    return tuple(cell.replace(_STAND_IN, mark) for cell in cells) if len(cells) == width else None
+
+
+def requoted(record: bytes, dialect: Dialect) -> list[bytes] | None:
+    """Give the cells of a row of which all stand in the quotes that the file does not use, None if they do not."""
+    other = "'" if dialect.quote == '"' else '"'
+    mark = other.encode()
+    sent = dialect.cells(record) or []
+    if len(sent) < 2 or not all(len(cell) > 1 and cell.startswith(mark) and cell.endswith(mark) for cell in sent):
+        return None
+    return _dialect(dialect.delimiter, other).cells(record)
+
+
+def _may_be_shifted(cells: Sequence[bytes], width: int, profile: Profile) -> bool:
+    """Whether a cell too many may as well stand before the last one: the row without it would fit, too."""
+    kept = list(cells[:width])
+    others = ([*cells[:place], *cells[place + 1 : width + 1]] for place in range(width))
+    return any(other != kept and profile.fits(other) for other in others)
 
 
 def unwrapped(cells: Sequence[bytes], dialect: Dialect, width: int) -> tuple[bytes, ...] | None:

@@ -21,6 +21,8 @@ _OTHERS = {
     b"MZ": "a program",
     b"SQLite format 3": "a SQLite database",
 }
+_TEXT = frozenset((1, 9, 10, 11, 12, 13, 27, 28, 29, 30, 31))
+"""Control characters that texts have: white space, escape, and what databases separate cells with."""
 _WANTED = "Send CSV, JSON, JSON Lines, XLSX, XLS, ODS or Parquet."
 
 
@@ -74,7 +76,7 @@ def _sample(packed: Packed, encoded: encoding.Encoding) -> bytes:
 def _refuse_other_text(sample: bytes, start: bytes) -> None:
     if start.startswith((b"<?xml", b"<!doctype", b"<html", b"<table", b"<rss")):
         raise errors.Refused("FILE_FORMAT", "The file is XML or HTML, no catalog.", _WANTED)
-    controls = sum(sample.count(code) for code in range(32) if code not in (9, 10, 11, 12, 13, 27))
+    controls = sum(sample.count(code) for code in range(32) if code not in _TEXT)
     if controls > max(8, 0.05 * len(sample)):
         raise errors.Refused("FILE_FORMAT", "The file is no text.", _WANTED)
 

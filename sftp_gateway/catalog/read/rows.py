@@ -17,6 +17,9 @@ from sftp_gateway.catalog.read.rejects import Reject, Rejects
 from sftp_gateway.catalog.read.source import Block, Known, Sieve, Tally
 from sftp_gateway.catalog.read.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch
 
+_OTHER_QUOTE = {ord('"'): ord("'"), ord("'"): ord('"')}
+_MANY = 5
+"""Where more than one record in so many is quoted otherwise, the sender means it."""
 _QUOTE_REPAIRED = "A quote stands where none may; only one reading gives the header's columns, and it was taken."
 
 
@@ -33,6 +36,7 @@ def block(stretch: Stretch, tally: Tally, other: tail.Other, *, final: bool) -> 
             _classify(stretch)
             if stretch.sieve is not None:
                 stretch.marks = stretch.sieve.marks(stretch.text.data, stretch.records.start, stretch.records.stop)
+    _judge_spaces(stretch)
     tail.skip_tables(stretch, tally, other)
     if final:
         tail.skip_footer(stretch, tally)
@@ -62,13 +66,54 @@ def _classify(stretch: Stretch) -> None:
                 stretch.kinds[index] = kind
     for index, found in records.odd.items():
         if found.code == "ROW_QUOTE_REPAIRED":
-            stretch.repair(index, found.cells or (), _QUOTE_REPAIRED)
+            if not stretch.judge_spaces(index):
+                stretch.repair(index, found.cells or (), _QUOTE_REPAIRED)
         elif found.code == "ROW_COLUMNS":
             stretch.judge_width(index)
         elif stretch.kinds[index] == CLEAN and not stretch.mend(index):
             stretch.give_up(index, found.code, found.message, "Double every quote inside a quoted cell.")
+    _judge_beginnings(stretch)
     for index in np.flatnonzero(sizes > bounds.RECORD_BYTES).tolist():
         _too_large(stretch, index)
+
+
+def _judge_beginnings(stretch: Stretch) -> None:
+    """Look at clean records that begin with a number sign, or with the quote that the file does not use, if they are few.
+
+    Only their first bytes are looked at before: most files have none.
+    """
+    dialect, start = stretch.text.dialect, stretch.records.start
+    codes = np.frombuffer(stretch.text.data, np.uint8)
+    first = codes[start] if len(start) and start[-1] < len(codes) else np.zeros(len(start), np.uint8)
+    other = _OTHER_QUOTE.get(dialect.quote_byte, 0)
+    for byte, judge in ((ord("#"), _judge_comment), (other, Stretch.judge_quotes)):
+        found = np.flatnonzero(first == byte) if byte else first[:0]
+        if len(found) and len(found) * _MANY <= max(len(start), 2 * _MANY):
+            for index in found[stretch.kinds[found] == CLEAN].tolist():
+                judge(stretch, index)
+
+
+def _judge_comment(stretch: Stretch, index: int) -> None:
+    """Skip a record that begins with `# ` and does not look like the others."""
+    cells = stretch.text.dialect.cells(stretch.bytes_of(index)) or []
+    comment = len(cells) == stretch.text.width and cells[0].startswith(b"# ")
+    if comment and not stretch.profile.fits(cells):
+        stretch.kinds[index] = SKIPPED
+
+
+def _judge_spaces(stretch: Stretch) -> None:
+    """Look at the rows whose second cell begins with a space, if they are few: one may stand behind each delimiter."""
+    if len(stretch.columns) < 2 or stretch.text.dialect.padded:
+        return
+    places = np.flatnonzero(np.asarray(pc.starts_with(stretch.columns[1], " ")))
+    if not len(places) or len(places) * _MANY > max(len(stretch.parsed), 2 * _MANY):
+        return
+    taken = [place for place in places.tolist() if stretch.judge_spaces(int(stretch.parsed[place]))]
+    if taken:
+        stretch.parsed = np.delete(stretch.parsed, taken)
+        keep = np.ones(len(stretch.columns[0]), np.bool_)
+        keep[taken] = False
+        stretch.columns = [column.filter(pa.array(keep)) for column in stretch.columns]
 
 
 def _too_large(stretch: Stretch, index: int) -> None:
@@ -159,6 +204,9 @@ def _tell_repeated_header(stretch: Stretch, tally: Tally) -> None:
         if stretch.bytes_of(index) in stretch.header[:1]:
             row = stretch.place.row + index + 1
             tally.late.append(Finding("FILE_PREAMBLE", f"Row {row} is the header again; it was skipped."))
+        elif stretch.bytes_of(index).startswith(b"# "):
+            row = stretch.place.row + index + 1
+            tally.late.append(Finding("FILE_PREAMBLE", f"Row {row} is a comment; it was skipped."))
 
 
 def _count(stretch: Stretch, tally: Tally, sizes: npt.NDArray[np.int64]) -> None:

@@ -10,33 +10,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import bounds, careful, heading, mending
+from sftp_gateway.catalog.read import bounds, careful, heading, mending, separators
 from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.heading import Heading
+from sftp_gateway.catalog.read.rewriting import Rewriting
+from sftp_gateway.catalog.read.sampling import Record, Sample
 from sftp_gateway.catalog.read.source import Hints
 
 _QUOTED = 0.05
 """What cells between `'` are worth: more than one row in twenty that has another width then."""
 _ALL_QUOTED = 0.6
 """What they are worth where nearly all cells are so: more than all rows being strict."""
+_UNUSUAL = 0.25
+"""How much better than a usual delimiter another sign must be that does not fit all records."""
+_FEW_COLUMNS = 2
+_MOST, _ODD = 0.8, 0.05
+"""How many records a longer delimiter must fit at least, and how many fewer than the one that is a part of it."""
 _QUOTED_TEXT = re.compile(rb""" "[^"\r\n]*" | '[^'\r\n]*' """, re.VERBOSE)
 _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "none": ""}
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record of the sample; `strict` if it obeys the rules of its dialect."""
-
-    start: int
-    end: int
-    stop: int
-    cells: tuple[bytes, ...]
-    strict: bool
-
-    @property
-    def blank(self) -> bool:
-        """Whether no cell holds anything."""
-        return not any(cell.strip() for cell in self.cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,55 +37,126 @@ class Layout:
     dialect: Dialect
     records: tuple[Record, ...]
     heading: Heading
+    rewriting: Rewriting | None = None
+    """What the text was rewritten by before it was told apart."""
 
 
-def layout(sample: bytes, hints: Hints, *, whole: bool = False) -> Layout:
+def layout(text: bytes, hints: Hints, *, whole: bool = False) -> Layout:
     """Find dialect and header of a text's first bytes; Refused FILE_DELIMITER where no delimiter fits.
 
     `whole`: the sample is the whole file.
     """
-    best: tuple[float, Dialect] | None = None
-    for quote in _candidates(hints.quote, QUOTES):
-        for delimiter in _candidates(hints.delimiter, DELIMITERS):
-            if delimiter.encode() not in sample and not hints.delimiter and delimiter != ",":
-                continue
-            more = _apostrophes(sample, delimiter) if quote == "'" and not hints.quote else 0.0
-            if more is None:
-                continue
-            dialect = Dialect(delimiter, quote)
-            score = _judge(records_of(sample, dialect), hints) + more
-            if best is None or score > best[0]:
-                best = score, dialect
-    assert best is not None  # a comma is always tried
-    dialect = best[1] if hints.delimiter else _by_spaces(sample, best[1], hints)
-    records = records_of(sample, dialect, bounds.WHOLE_RECORDS if whole else bounds.SAMPLE_RECORDS)
-    if _is_literal(sample, dialect, records):
+    sample = Sample(text)
+    dialect = _usual(sample, hints)
+    way: Rewriting | None = None
+    if not hints.delimiter:
+        found = _unusual(sample, dialect, hints)
+        dialect, way = found.dialect, found.rewriting
+        sample = Sample(way.text(text)) if way else sample
+    records = sample.records(dialect, bounds.WHOLE_RECORDS if whole else bounds.SAMPLE_RECORDS)
+    if _is_literal(sample.text, dialect, records):
         dialect = replace(dialect, literal=True)
     if _is_padded(records):
         dialect = replace(dialect, padded=True)
         records = tuple(replace(record, cells=_unpadded(record.cells)) for record in records)
     records = _unwrapped(records, dialect)
-    found = heading.find([record.cells for record in records], hints, whole=whole)
-    if len(found.names) == 1 and not (found.known or hints.delimiter or hints.lenient):
+    head = heading.find([record.cells for record in records], hints, whole=whole)
+    if len(head.names) == 1 and not (head.known or hints.delimiter or hints.lenient):
         raise errors.Refused(
             "FILE_DELIMITER",
             "No delimiter was found: with comma, semicolon, tab and pipe alike, the rows have one column.",
             "Separate the columns with commas, or set `delimiter` for this brand.",
         )
-    return Layout(dialect, records, found)
+    return Layout(dialect, records, head, way)
 
 
-def _by_spaces(sample: bytes, dialect: Dialect, hints: Hints) -> Dialect:
+def _usual(sample: Sample, hints: Hints) -> Dialect:
+    """Give the best dialect with one of the usual delimiters."""
+    best: tuple[float, Dialect] | None = None
+    for quote in _candidates(hints.quote, QUOTES):
+        for delimiter in _candidates(hints.delimiter, DELIMITERS):
+            if delimiter.encode() not in sample.text and not hints.delimiter and delimiter != ",":
+                continue
+            more = _apostrophes(sample.text, delimiter) if quote == "'" and not hints.quote else 0.0
+            if more is None:
+                continue
+            dialect = Dialect(delimiter, quote)
+            score = _judge(sample.records(dialect), hints) + more
+            if best is None or score > best[0]:
+                best = score, dialect
+    assert best is not None  # a comma is always tried
+    return best[1] if hints.delimiter else _by_spaces(sample, best[1], hints)
+
+
+def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spelling:
+    """Give the dialect, or an unusual one (and what the text is rewritten by) if that fits where it does not."""
+    fit = sample.fit(dialect)
+    if found := _longer(sample, dialect):
+        return found
+    if fit.perfect:
+        return separators.Spelling(dialect)
+    cells = [record.cells for record in sample.filled(dialect)]
+    for way in separators.rewritings(sample.text, cells, fit):
+        inner = Sample(way.text(sample.text))
+        usual = _usual(inner, hints)
+        if inner.fit(usual).perfect:
+            return separators.Spelling(usual, way)
+    if heading.known_names(cells[0] if cells else (), hints) > 1:
+        return separators.Spelling(dialect)
+    return _by_signs(sample, dialect, fit, hints)
+
+
+def _by_signs(sample: Sample, dialect: Dialect, fit: separators.Fit, hints: Hints) -> separators.Spelling:
+    """Give the dialect, or the spelling with another sign, or several, that fits where it (`fit`) does not."""
+    tried = [(spelling, _spelled(sample, spelling)) for spelling in separators.candidates(sample.text)]
+    for spelling, text in tried:
+        if text.fit(spelling.dialect).beats(fit):
+            return _longest(sample, spelling)
+    least = _judge(sample.records(dialect), hints) + _UNUSUAL
+    scores = [_judge(text.records(spelling.dialect), hints) for spelling, text in tried]
+    best = max(range(len(tried)), key=lambda place: scores[place], default=-1)
+    if best >= 0 and scores[best] > least and tried[best][1].fit(tried[best][0].dialect).width > _FEW_COLUMNS:
+        return _longest(sample, tried[best][0])
+    return separators.Spelling(dialect)
+
+
+def _longest(sample: Sample, spelling: separators.Spelling) -> separators.Spelling:
+    return (None if spelling.rewriting else _longer(sample, spelling.dialect)) or spelling
+
+
+def _longer(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
+    """Give the spelling with a longer delimiter that fits as well."""
+    longer = list(separators.longer(sample.text, dialect.delimiter))
+    if not longer:
+        return None
+    usual = sample.fit(dialect)
+    for delimiter in longer:
+        for quote in separators.quotes(sample.text, delimiter):
+            found = separators.spelling(delimiter, quote)
+            text = _spelled(sample, found)
+            fit, inner = text.fit(found.dialect), text.inner_fit(found.dialect)
+            if fit.better(usual) and (usual.perfect or fit.width > _FEW_COLUMNS):
+                return found
+            if inner.width > _FEW_COLUMNS and inner.share >= max(_MOST, sample.inner_fit(dialect).share - _ODD):
+                return found
+    return None
+
+
+def _spelled(sample: Sample, spelling: separators.Spelling) -> Sample:
+    return Sample(spelling.rewriting.text(sample.text)) if spelling.rewriting else sample
+
+
+def _by_spaces(sample: Sample, dialect: Dialect, hints: Hints) -> Dialect:
     """Give the dialect, or spaces where it hardly fits and they give each record the same columns, known ones."""
-    filled = [record for record in records_of(sample, dialect) if not record.blank]
+    filled = sample.filled(dialect)
     strict = sum(record.strict and len(record.cells) > 1 for record in filled)
     delimiter = dialect.delimiter.encode()
     # What stands in quotes is put aside: a delimiter in each line outside them was meant as one.
-    outside = all(delimiter in _QUOTED_TEXT.sub(b"", line) for line in _filled_lines(sample, delimiter))
+    outside = all(delimiter in _QUOTED_TEXT.sub(b"", line) for line in _filled_lines(sample.text, delimiter))
     if strict * 2 > len(filled) or outside:
         return dialect
     spaced = replace(dialect, delimiter=" ")
-    records = [record for record in records_of(sample, spaced) if not record.blank]
+    records = sample.filled(spaced)
     widths = {len(record.cells) for record in records}
     fits = len(records) > 1 and len(widths) == 1 and min(widths) > 1 and all(record.strict for record in records)
     return spaced if fits and (hints.lenient or heading.known_names(records[0].cells, hints) > 1) else dialect
@@ -176,41 +238,6 @@ def _apostrophes(sample: bytes, delimiter: str) -> float | None:
     filled = _filled_lines(sample, d)
     every = cells > 0.6 * (sum(line.count(d) for line in filled) + len(filled))
     return _ALL_QUOTED if every else _QUOTED
-
-
-def records_of(sample: bytes, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:
-    """Give the first records of a text; one that is not strict is read leniently, on its line."""
-    found: list[Record] = []
-    position = 0
-    while position < len(sample) and len(found) < most:
-        match = dialect.record.match(sample, position)
-        if match is not None:
-            record = sample[position : match.end()]
-            cells = dialect.cells(record.rstrip(b"\r\n") if record[-1:] in b"\r\n" else record)
-            found.append(_record(sample, position, match.end(), tuple(cells or (record,)), strict=cells is not None))
-        else:
-            stop = _next_line(sample, position)
-            line = sample[position:stop].rstrip(b"\r\n")
-            cells = careful.lenient(line, dialect) or line.split(dialect.delimiter.encode())
-            found.append(_record(sample, position, stop, tuple(cells), strict=False))
-        position = found[-1].stop
-    return tuple(found)
-
-
-def _record(sample: bytes, start: int, stop: int, cells: tuple[bytes, ...], *, strict: bool) -> Record:
-    end = stop
-    if sample[end - 1] == 10:
-        end -= 1
-    if end > start and sample[end - 1] == 13:
-        end -= 1
-    return Record(start, end, stop, cells, strict)
-
-
-def _next_line(sample: bytes, position: int) -> int:
-    feed, back = sample.find(b"\n", position), sample.find(b"\r", position)
-    if back >= 0 and (feed < 0 or back < feed - 1):
-        return back + 1
-    return feed + 1 if feed >= 0 else len(sample)
 
 
 def _judge(records: Sequence[Record], hints: Hints) -> float:

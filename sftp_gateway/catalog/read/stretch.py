@@ -11,6 +11,7 @@ from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds, mending
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.encoding import Recoded
+from sftp_gateway.catalog.read.profile import Profile
 from sftp_gateway.catalog.read.records import Records
 from sftp_gateway.catalog.read.source import Marks, Sieve
 
@@ -40,6 +41,10 @@ class Stretch:
     """The records of the header: one met again is skipped."""
     spare: int = 0
     """How many of the last columns have no name: a row may lack them."""
+    profile: Profile = field(default_factory=Profile)
+    """What a row must look like that was mended."""
+    lenient: bool = False
+    """Of `inspect`: a text alone at the end is taken for a note."""
     clean: bool = False
     """Known to be UTF-8 throughout."""
     ours: int = 0
@@ -84,13 +89,29 @@ class Stretch:
 
     def mend(self, index: int) -> bool:
         """Keep a record if one reading only gives the header's columns; False if there is none."""
-        found = mending.mend(self.bytes_of(index), self.text.dialect, self.text.width, self.spare)
+        found = mending.mend(self.bytes_of(index), self.text.dialect, self.text.width, self.spare, self.profile)
         if found is None:
             return False
         self.repair(index, *found)
         if self.kinds[index] == REPAIRED:
             self.why[index] = replace(self.why[index], suggestion="Separate every row as the header is.")
             self.reshaped.add(index)
+        return True
+
+    def judge_quotes(self, index: int) -> None:
+        """Take the quotes off a record if all cells are in such as the file does not use."""
+        cells = mending.requoted(self.bytes_of(index), self.text.dialect)
+        if cells is not None and len(cells) == self.text.width and self.profile.fits(cells):
+            self.repair(
+                index, tuple(cells), "All cells of the row stand in quotes that the file does not use; taken off."
+            )
+
+    def judge_spaces(self, index: int) -> bool:
+        """Take the spaces behind the delimiters off a record if it has one behind each; False if it has not."""
+        cells = mending.spaced(self.bytes_of(index), self.text.dialect, self.text.width)
+        if cells is None or self.text.dialect.padded or not self.profile.fits(cells):
+            return False
+        self.repair(index, cells, "A space stands behind each delimiter of the row, as in no other; taken off.")
         return True
 
     def judge_width(self, index: int) -> None:

@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, footer, heading
+from sftp_gateway.catalog.read import bounds, footer, naming, profile
 from sftp_gateway.catalog.read.source import Tally
 from sftp_gateway.catalog.read.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch, cells_of
 
 _BODY_ROWS = 20
+_LEAST_FILLED = 3
+"""So many columns must be filled in all rows before one with a single text is told from them."""
 _FITS = (CLEAN, KNOWN)
 """Kinds of records that have the header's columns as they are."""
 
@@ -71,7 +73,7 @@ def _next_start(stretch: Stretch, place: int, other: Other) -> int | None:
 def _heads(stretch: Stretch, at: int) -> bool:
     """Whether record `at` heads a table that is not ours."""
     cells = [cell.encode() for cell in _cells(stretch, at)]
-    if stretch.kinds[at] not in (*_FITS, REJECT) or not heading.begins_table(cells):
+    if stretch.kinds[at] not in (*_FITS, REJECT) or not naming.begins_table(cells):
         return False
     if _is_ragged(stretch, at):
         return _is_ragged(stretch, at + 1) and len(_cells(stretch, at + 1)) == len(cells)
@@ -81,7 +83,7 @@ def _heads(stretch: Stretch, at: int) -> bool:
     place = int(np.searchsorted(clean, at))
     sides = clean[max(0, place - _BODY_ROWS) : place], clean[place + 1 : place + 1 + _BODY_ROWS]
     before, after = ([[cell.encode() for cell in _cells(stretch, index)] for index in side.tolist()] for side in sides)
-    return heading.contrasts(cells, before, least=2) and heading.contrasts(cells, after)
+    return naming.contrasts(cells, before, least=2) and naming.contrasts(cells, after)
 
 
 def _is_ragged(stretch: Stretch, index: int) -> bool:
@@ -130,7 +132,9 @@ def skip_footer(stretch: Stretch, tally: Tally) -> None:
             break
         cells = _cells(stretch, last)
         before = last > 0 and kinds[last - 1] == BLANK
-        if not footer.is_footer(cells, stretch.text.width, after_blank=before, ragged=ragged):
+        if not footer.is_footer(cells, stretch.text.width, after_blank=before, ragged=ragged) and not _is_note(
+            stretch, last, cells
+        ):
             break
         stretch.skip(last)
         skipped += 1
@@ -140,6 +144,32 @@ def skip_footer(stretch: Stretch, tally: Tally) -> None:
         text = stretch.bytes_of(first)[:80].decode(errors="replace")
         row = stretch.place.row + first + 1
         tally.late.append(Finding("FILE_FOOTER", f"Skipped after the last product: row {row} on ({text})."))
+
+
+def _is_note(stretch: Stretch, index: int, cells: tuple[str, ...]) -> bool:
+    """Whether a last record of the right width holds one text only, that is none of its column or stands apart.
+
+    All rows must have more: no product is taken for a note, unless somebody only looks at the file.
+    """
+    if len(cells) != stretch.text.width or not cells[0].strip() or any(cell.strip() for cell in cells[1:]):
+        return False
+    text = cells[0].encode()
+    if stretch.profile.always_filled < _LEAST_FILLED or profile.kind(text) != "text":
+        return False
+    kinds = stretch.kinds[max(0, index - bounds.FOOTER_RECORDS) : index]
+    if stretch.lenient or not stretch.profile.holds(0, text):
+        return True
+    return bool((kinds == BLANK).any() and _alone_since(stretch, index))
+
+
+def _alone_since(stretch: Stretch, index: int) -> bool:
+    """Whether all records up to the blank one before hold one text only."""
+    while index > 0 and stretch.kinds[index - 1] != BLANK:
+        index -= 1
+        cells = _cells(stretch, index)
+        if not cells or any(cell.strip() for cell in cells[1:]):
+            return False
+    return index > 0
 
 
 def _drop_skipped(stretch: Stretch) -> None:

@@ -7,7 +7,8 @@ from sftp_gateway import errors
 from sftp_gateway.catalog.read import footer
 from sftp_gateway.catalog.read.dialect import Dialect
 from sftp_gateway.catalog.read.heading import is_known
-from sftp_gateway.catalog.read.sniff import Layout, Record
+from sftp_gateway.catalog.read.sampling import Record
+from sftp_gateway.catalog.read.sniff import Layout
 from sftp_gateway.catalog.read.source import Hints
 
 

@@ -1,0 +1,90 @@
+"""What the cells of each column look like, by the first rows: a row that was mended must look like them.
+
+A row with a cell too many or few has many readings of the right width, and most of them are shifted: a date
+where prices are, a word where nothing ever was. Looked at only where a row is damaged.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Protocol
+
+_KINDS = re.compile(
+    rb"""\s*(?:
+      (?P<number>[-+(]?\s*(?:[$\xa3]|\xe2\x82\xac|\xc2\xa3|[A-Z]{3}\s)?\s*[-+]?[\d.,]*\d[\d.,'\s]*(?:[eE][+-]?\d+)?\s*\)?
+        (?:%|\xe2\x82\xac|[$])?)
+    | (?P<date>\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[T\s]+\d.*)?) | (?P<time>\d{1,2}:\d\d(?::\d\d)?(?:\s?[APap][Mm])?)
+    | (?P<link>https?://\S+) | (?P<code>\S*\d\S*)
+    )\s*""",
+    re.VERBOSE,
+)
+_MOST_ROWS = 200
+_ENOUGH = 3
+"""From so many rows on a column that was never blank, or always, is to stay so."""
+_MOST_BYTES = 1024
+
+
+def kind(cell: bytes) -> str:
+    """Say what a cell looks like: `number`, `date`, `time`, `link`, `code` (a word with a digit), `text`, '' if blank."""
+    if not cell.strip():
+        return ""
+    found = _KINDS.fullmatch(cell) if len(cell) < _MOST_BYTES else None
+    return str(found.lastgroup) if found else "text"
+
+
+class Told(Protocol):
+    """A record of the first ones."""
+
+    @property
+    def cells(self) -> Sequence[bytes]:
+        """Its cells."""
+        ...
+
+    @property
+    def strict(self) -> bool:
+        """Whether it obeys the rules."""
+        ...
+
+
+class Profile:
+    """The kinds of cells that each column of the first rows has; worked out when it is first asked for."""
+
+    def __init__(self, records: Sequence[Told] = (), width: int = 0) -> None:
+        self._records, self._width = records[: 2 * _MOST_ROWS], width
+
+    @cached_property
+    def _rows(self) -> list[Sequence[bytes]]:
+        """The rows, but for those that may be comments, or notes under them."""
+        least = min(2, max(1, self._width - 1))
+        rows = [record.cells for record in self._records if record.strict and len(record.cells) == self._width]
+        rows = [cells for cells in rows if not cells[0].startswith(b"# ")]
+        return [cells for cells in rows if sum(bool(cell.strip()) for cell in cells) >= least][:_MOST_ROWS]
+
+    @cached_property
+    def _kinds(self) -> list[set[str]]:
+        return [set(map(kind, column)) for column in zip(*self._rows, strict=True)]
+
+    def is_blank(self, column: int) -> bool:
+        """Whether a column is blank in all rows."""
+        return bool(self._rows) and self._kinds[column] == {""}
+
+    @property
+    def always_filled(self) -> int:
+        """How many columns are filled in all rows."""
+        return sum("" not in seen for seen in self._kinds) if len(self._rows) >= _ENOUGH else 0
+
+    def holds(self, column: int, cell: bytes) -> bool:
+        """Whether a column has cells of the kind of this one."""
+        return self._agrees(kind(cell), self._kinds[column])
+
+    def fits(self, cells: Sequence[bytes]) -> bool:
+        """Whether each cell looks like one of its column."""
+        if not self._rows or len(cells) != len(self._kinds):
+            return not self._rows
+        return all(self._agrees(kind(cell), seen) for cell, seen in zip(cells, self._kinds, strict=True))
+
+    def _agrees(self, here: str, seen: set[str]) -> bool:
+        if here in seen or (not here and len(self._rows) < _ENOUGH):
+            return True
+        # Of text anything may be a part, if it was seen with something else.
+        return bool(here) and seen - {""} != set() and "text" in seen and (len(seen - {""}) > 1 or here == "code")

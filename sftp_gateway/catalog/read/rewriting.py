@@ -1,0 +1,77 @@
+"""Text rewritten line by line before it is told apart: delimiters of several bytes, lines that stand in quotes as a whole.
+
+No line end comes or goes, so that places in the file are still told by counting them (`encoding.Recoded`).
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.read.encoding import Recoded
+from sftp_gateway.catalog.read.source import Block
+
+STAND_IN = "\x1f"
+"""Stands for a delimiter of several bytes; where it is a part of a quoted cell, it is put back."""
+_WRAPPED = re.compile(rb"""(?:\A|(?<=[\r\n]))"((?:[^"]|"")*+)"[ \t]*(?=[\r\n]|\Z)""")
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """`delimiter`: of several bytes, '' if it has one. `wrapped`: each line is one quoted cell that holds the record."""
+
+    delimiter: str = ""
+    wrapped: bool = False
+    escaped: bool = False
+    """A quote inside a quoted cell has a backslash before it; it is doubled instead."""
+
+    def text(self, text: bytes) -> bytes:
+        """Rewrite UTF-8."""
+        if self.wrapped:
+            text = _WRAPPED.sub(lambda found: found[1].replace(b'""', b'"'), text)
+        if self.escaped:
+            text = text.replace(b'\\"', b'""')
+        return text.replace(self.delimiter.encode(), STAND_IN.encode()) if self.delimiter else text
+
+    def recoded(self, recoded: Recoded) -> Recoded:
+        """Rewrite a stretch of a file."""
+        return replace(recoded, text=self.text(recoded.text))
+
+    def names(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Put back what stands in for the delimiter."""
+        return tuple(name.replace(STAND_IN, self.delimiter) for name in names) if self.delimiter else names
+
+    def said(self) -> tuple[Finding, ...]:
+        """Say what is done to each line."""
+        told = []
+        if self.wrapped:
+            text = "Each line stands in quotes as a whole; they were taken away, and doubled quotes inside read as one."
+            told.append(Finding("ROW_QUOTE_REPAIRED", text, "Quote single cells, not whole lines."))
+        if self.escaped:
+            text = "Quotes inside quoted cells have a backslash before them; it was taken away."
+            told.append(Finding("ROW_QUOTE_REPAIRED", text, "Double every quote inside a quoted cell."))
+        return tuple(told)
+
+    def block(self, block: Block) -> Block:
+        """Put back what stands in for the delimiter; say of wrapped rows that their bytes do not fit the header."""
+        if self.delimiter:
+            rejects = block.rejects
+            listed = rejects.cells
+            values = self._restored(listed.values)
+            rejects = replace(
+                rejects,
+                message=self._restored(rejects.message),
+                cells=pa.ListArray.from_arrays(listed.offsets, values),
+            )
+            block = replace(block, cells=tuple(map(self._restored, block.cells)), rejects=rejects)
+        return replace(block, reshaped=frozenset(range(len(block)))) if self.wrapped else block
+
+    def _restored(self, column: pa.Array) -> pa.Array:
+        return pc.replace_substring(column, STAND_IN, self.delimiter)
+
+
+def count_wrapped(text: bytes) -> int:
+    """How many lines stand in quotes as a whole."""
+    return len(_WRAPPED.findall(text))

@@ -1,0 +1,84 @@
+"""The first bytes of a text, told apart into records by each dialect that is tried."""
+
+from dataclasses import dataclass
+
+from sftp_gateway.catalog.read import bounds, careful, separators
+from sftp_gateway.catalog.read.dialect import Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of the sample; `strict` if it obeys the rules of its dialect."""
+
+    start: int
+    end: int
+    stop: int
+    cells: tuple[bytes, ...]
+    strict: bool
+
+    @property
+    def blank(self) -> bool:
+        """Whether no cell holds anything."""
+        return not any(cell.strip() for cell in self.cells)
+
+
+class Sample:
+    """A text and its first records by each dialect that was tried."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self._told: dict[Dialect, tuple[Record, ...]] = {}
+
+    def records(self, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:
+        """Give the first records."""
+        found = self._told.get(dialect, ())
+        if not found or bounds.SAMPLE_RECORDS <= len(found) < most:
+            self._told[dialect] = found = records_of(self.text, dialect, most)
+        return found
+
+    def filled(self, dialect: Dialect) -> list[Record]:
+        """Give those that are not blank."""
+        return [record for record in self.records(dialect) if not record.blank]
+
+    def fit(self, dialect: Dialect) -> separators.Fit:
+        """Judge a dialect."""
+        return separators.Fit.of([(record.cells, record.strict) for record in self.filled(dialect)])
+
+    def inner_fit(self, dialect: Dialect) -> separators.Fit:
+        """Judge a dialect by the records between titles and footers."""
+        return separators.Fit.of(separators.inner([(record.cells, record.strict) for record in self.filled(dialect)]))
+
+
+def records_of(sample: bytes, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:
+    """Give the first records of a text; one that is not strict is read leniently, on its line."""
+    found: list[Record] = []
+    position = 0
+    while position < len(sample) and len(found) < most:
+        match = dialect.record.match(sample, position)
+        if match is not None:
+            record = sample[position : match.end()]
+            cells = dialect.cells(record.rstrip(b"\r\n") if record[-1:] in b"\r\n" else record)
+            found.append(_record(sample, position, match.end(), tuple(cells or (record,)), strict=cells is not None))
+        else:
+            stop = _next_line(sample, position)
+            line = sample[position:stop].rstrip(b"\r\n")
+            cells = careful.lenient(line, dialect) or line.split(dialect.delimiter.encode())
+            found.append(_record(sample, position, stop, tuple(cells), strict=False))
+        position = found[-1].stop
+    return tuple(found)
+
+
+def _record(sample: bytes, start: int, stop: int, cells: tuple[bytes, ...], *, strict: bool) -> Record:
+    end = stop
+    if sample[end - 1] == 10:
+        end -= 1
+    if end > start and sample[end - 1] == 13:
+        end -= 1
+    return Record(start, end, stop, cells, strict)
+
+
+def _next_line(sample: bytes, position: int) -> int:
+    feed, back = sample.find(b"\n", position), sample.find(b"\r", position)
+    if back >= 0 and (feed < 0 or back < feed - 1):
+        return back + 1
+    return feed + 1 if feed >= 0 else len(sample)

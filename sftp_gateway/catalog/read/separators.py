@@ -1,0 +1,161 @@
+"""Unusual ways to separate cells, looked for where none of the usual delimiters gives all records the header's columns.
+
+A delimiter may be any sign, or several; each line may stand in quotes as a whole. Such a reading is believed
+only if (nearly) every record, the header too, has the same columns by it.
+"""
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sftp_gateway.catalog.read import bounds, rewriting
+from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
+from sftp_gateway.catalog.read.rewriting import STAND_IN, Rewriting
+
+_SIGNS = re.compile(rb"""(?:[,;|:^~#*!=\t\x01-\x08\x1c-\x1f\x80-\xff]|\\t)+""")
+"""What may separate cells: signs that stand in few values, and `\\t` where it was written out."""
+_BESIDE = re.compile(rb"[ ,;|:^~#*!=\t]")
+"""What may be a part of a delimiter of several signs, at its edge."""
+_LETTERS = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
+_MOST_SIGNS = 4
+_FILLED_LINE = re.compile(rb"[^\r\n]*[^\s][^\r\n]*")
+_QUOTED = re.compile(rb'"[^"]*"')
+_WRAPPED = 0.9
+"""Share of the records that must stand in quotes as a whole."""
+_NEARLY = 0.03
+"""Share of the records that may be damaged."""
+_HALF = 0.5
+_MOST_TRIED = 8
+_LINES = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """A dialect, and how the text is rewritten for it."""
+
+    dialect: Dialect
+    rewriting: Rewriting | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What a dialect makes of the records: `width` most have, `share` that have it strictly, `first` has it too."""
+
+    width: int
+    share: float
+    first: bool
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[Sequence[bytes], bool]]) -> "Fit":
+        """Judge filled records: their cells, and whether they are strict."""
+        widths = Counter(len(cells) for cells, _ in rows)
+        width = max(widths, key=lambda columns: (widths[columns] * (columns > 1), columns)) if widths else 1
+        good = sum(strict and len(cells) == width for cells, strict in rows)
+        return cls(width, good / max(1, len(rows)), bool(rows) and len(rows[0][0]) == width)
+
+    @property
+    def perfect(self) -> bool:
+        """Whether (nearly) all records have two columns or more, and as many as the first."""
+        return self.width > 1 and self.first and self.share >= 1 - _NEARLY
+
+    def beats(self, usual: "Fit") -> bool:
+        """Whether it fits, and a usual delimiter does not fit half of the records, or gives fewer columns."""
+        return self.perfect and (usual.share < _HALF or self.width > usual.width)
+
+    def better(self, than: "Fit") -> bool:
+        """Whether it fits, and as many records as another."""
+        return self.width > 1 and self.first and self.share >= min(than.share, 1 - _NEARLY)
+
+
+def inner(rows: Sequence[tuple[Sequence[bytes], bool]]) -> Sequence[tuple[Sequence[bytes], bool]]:
+    """Leave out titles and footers, if they are fewer than the rest."""
+    start, stop = 0, len(rows)
+    while start < min(bounds.PREAMBLE_RECORDS, stop - 1) and len(rows[start][0]) == 1:
+        start += 1
+    while stop - 1 > max(start, len(rows) - bounds.FOOTER_RECORDS) and len(rows[stop - 1][0]) == 1:
+        stop -= 1
+    return rows[start:stop] if (stop - start) * 2 > len(rows) else rows
+
+
+def candidates(sample: bytes) -> Iterable[Spelling]:
+    """Give spellings with the delimiters that the first line suggests, or one behind any titles; the more frequent first."""
+    lines = [found.group() for found in itertools.islice(_FILLED_LINE.finditer(sample, 0, 65536), _LINES)]
+    found = Counter(_signs(_bare(lines[0])) if lines else ())
+    if len(lines) > 2:
+        found |= Counter(_signs(_bare(lines[len(lines) // 2])))
+    for sign in sorted(found, key=lambda sign: (-found[sign], -len(sign)))[:_MOST_TRIED]:
+        delimiter = sign.decode(errors="replace")
+        if delimiter not in DELIMITERS and "\ufffd" not in delimiter:
+            yield from (spelling(delimiter, quote) for quote in quotes(sample, delimiter))
+
+
+def quotes(sample: bytes, delimiter: str) -> Sequence[str]:
+    """Give the quotes that cells begin with, the more frequent first; `"` if there are none."""
+    counts = {quote: sample.count((delimiter + quote).encode()) for quote in QUOTES}
+    return sorted(filter(counts.get, QUOTES), key=lambda quote: -counts[quote]) or ['"']
+
+
+def spelling(delimiter: str, quote: str) -> Spelling:
+    """Give the dialect for a delimiter of one byte or several."""
+    if len(delimiter.encode()) == 1:
+        return Spelling(Dialect(delimiter, quote))
+    return Spelling(Dialect(STAND_IN, quote), Rewriting(delimiter))
+
+
+def _bare(line: bytes) -> bytes:
+    """Give a line without what stands in quotes."""
+    return _QUOTED.sub(b'""', line)
+
+
+def _signs(line: bytes) -> Iterable[bytes]:
+    """Give what may separate the cells of a line: signs by themselves and in runs."""
+    for match in _SIGNS.finditer(_LETTERS.sub(_kept, line)):
+        run = match.group()
+        if len(run) <= _MOST_SIGNS:
+            yield run
+        if len(run) > 1 and len(set(run)) == 1:
+            yield run[:1]
+            yield run[:2]
+        elif len(run) > 1 and run.isascii():
+            yield from (run[place : place + 1] for place in range(len(run)) if run != b"\\t")
+
+
+def _kept(letter: re.Match[bytes]) -> bytes:
+    """Keep a sign beyond ASCII, take a letter for a letter."""
+    return b"x" if letter.group().decode(errors="replace").isalnum() else letter.group()
+
+
+def longer(sample: bytes, delimiter: str) -> Iterable[str]:
+    """Give longer delimiters of which the one that was found may be a part, by the first line that has it."""
+    if STAND_IN.encode() in sample:
+        return  # a delimiter of several signs could not be told from it
+    mark = delimiter.encode()
+    lines = itertools.islice(_FILLED_LINE.finditer(sample, 0, 65536), bounds.PREAMBLE_RECORDS + 1)
+    first = next((line for found in lines if mark in (line := _bare(found.group()))), b"")
+    header = first.split(mark)
+    before, after = [cell[-1:] for cell in header[:-1]], [cell[:1] for cell in header[1:]]
+    between = set(header[1::2])
+    filled = sum(map(bool, header[::2]))
+    if filled > 1 and len(header) % 2 and len(between) == 1 and re.fullmatch(rb"[^\w\s\"']{0,2}", min(between)):
+        yield delimiter + min(between).decode() + delimiter
+    if not before or len(set(after)) > 1 or not _BESIDE.fullmatch(after[0]):
+        return
+    if len(set(before)) == 1 and _BESIDE.fullmatch(before[0]):
+        yield before[0].decode() + delimiter + after[0].decode()
+    yield delimiter + after[0].decode()
+
+
+def rewritings(sample: bytes, rows: Sequence[Sequence[bytes]], fit: Fit) -> Iterable[Rewriting]:
+    """Give what a text may be rewritten by whose records (`rows`) do not fit.
+
+    Lines may stand in quotes as a whole: then nearly all have one cell, but for a header that does not. Quotes may
+    have a backslash before them: in front of a delimiter it makes one cell of two, in all rows alike.
+    """
+    single = sum(len(cells) == 1 for cells in rows)
+    mostly = len(rows) > 1 and single >= min(_WRAPPED * len(rows), len(rows) - 1)
+    if mostly and rewriting.count_wrapped(sample) >= _WRAPPED * max(1, single):
+        yield Rewriting(wrapped=True)
+    if b'\\"' in sample and (not fit.first or fit.share <= _HALF):
+        yield Rewriting(escaped=True)

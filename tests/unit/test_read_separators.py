@@ -1,0 +1,93 @@
+"""Unusual ways to separate cells: any sign, several signs, each line in quotes as a whole."""
+
+import pytest
+
+from sftp_gateway.catalog.read import bounds
+from tests.unit.reading import read
+
+ROWS = [
+    ("S1", "a chair, red", "1.50", "https://x.example/a?b=1;c=2|3"),
+    ("S2", "", "2.50", '{"a": [1, 2]}'),
+    ("S3", "two\nlines", "3.50", ""),
+    ("S4", '5" pipe', "4.50", "~ and ^"),
+]
+HEADER = ("Code", "What it is", "Price", "More")
+
+
+def text(delimiter, rows, *, every=False):
+    def cell(value):
+        needed = every or any(part in value for part in (delimiter, '"', "\n")) or value.startswith(delimiter[-1])
+        return '"' + value.replace('"', '""') + '"' if needed else value
+
+    return "".join(delimiter.join(map(cell, row)) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize(
+    "delimiter", ["||", "::", ";;", "\t\t", ", ", "\\t", "~|~", "^", "~", ":", "\x01", "\x1f", "¦", "§"]
+)
+def test_any_sign_or_several_may_separate_the_cells(tmp_path, monkeypatch, delimiter, every):
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", 100)  # a delimiter may be cut in two where a block ends
+    data = text(delimiter, [HEADER, *ROWS * 5], every=every).encode()
+    found = read(tmp_path, data)
+    assert found.source.format.delimiter == delimiter
+    assert found.source.headers == HEADER
+    assert found.rows == ROWS * 5
+    assert not found.rejects
+    assert found.raws[0] == text(delimiter, ROWS[:1], every=every).encode().rstrip(b"\n")
+
+
+def test_a_row_with_a_cell_too_many_between_several_signs_is_rejected_as_it_was_sent(tmp_path):
+    data = text("||", [HEADER, *ROWS]).encode() + b'S5||"x||y"||5||z||6\n'
+    found = read(tmp_path, data)
+    assert found.rows == ROWS
+    assert found.codes == ["ROW_COLUMNS"]
+    assert found.rejects[0].raw == b'S5||"x||y"||5||z||6'
+    assert found.rejects[0].cells == ("S5", "x||y", "5", "z", "6")
+
+
+def test_every_second_column_may_be_empty_where_the_header_names_it(tmp_path):
+    found = read(tmp_path, b"a,b,c\n1,,3\n4,,6\n")
+    assert found.source.headers == ("a", "b", "c")
+    assert found.rows == [("1", "", "3"), ("4", "", "6")]
+
+
+def test_a_usual_delimiter_that_fits_is_not_doubted(tmp_path):
+    found = read(tmp_path, b"a:b,c:d\n1:2,3:4\n5:6,7:8\n")
+    assert found.source.headers == ("a:b", "c:d")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("header", [True, False])
+def test_lines_in_quotes_as_a_whole_are_taken_out_of_them_and_that_is_said(tmp_path, delimiter, header):
+    lines = [text(delimiter, [row]).rstrip("\n") for row in [HEADER, *ROWS]]
+    wrapped = ['"' + line.replace('"', '""') + '"' for line in lines]
+    if not header:
+        wrapped[0] = lines[0]
+    data = "\r\n".join(wrapped).encode()
+    found = read(tmp_path, data, complete=True)
+    assert found.source.headers == HEADER
+    assert found.rows == ROWS
+    assert [finding.code for finding in found.source.findings] == ["ROW_QUOTE_REPAIRED"]
+    assert found.raws == [b""] * 4  # they are no rows under the header
+
+
+def test_one_column_of_quoted_sentences_is_no_wrapped_table(tmp_path):
+    data = b'name\n"a chair, red"\n"a table, and a lamp, blue"\n"a lamp, green"\n'
+    found = read(tmp_path, data)
+    assert found.source.headers == ("name",)
+    assert found.rows == [("a chair, red",), ("a table, and a lamp, blue",), ("a lamp, green",)]
+
+
+def test_backslashes_before_quotes_are_told_though_they_make_one_cell_of_two_in_each_row(tmp_path):
+    rows = b"".join(b'P%d,"tube %d\\"","red, long",%d\n' % (n, n, n) for n in range(5))
+    found = read(tmp_path, b"Part,What,Colour,Pieces\n" + rows)
+    assert found.source.headers == ("Part", "What", "Colour", "Pieces")
+    assert found.rows == [(f"P{n}", f'tube {n}"', "red, long", str(n)) for n in range(5)]
+    assert [finding.code for finding in found.source.findings] == ["ROW_QUOTE_REPAIRED"]
+    assert found.raws[1] == b'P1,"tube 1\\"","red, long",1'
+
+
+def test_one_row_is_enough_to_tell_backslashes_under_a_header_that_it_does_not_fit(tmp_path):
+    found = read(tmp_path, b'Part,What,Colour,Pieces\nP1,"tube 5\\"","red, long",1\n')
+    assert found.rows == [("P1", 'tube 5"', "red, long", "1")]
