@@ -50,7 +50,9 @@ def growth(folder: Path, count: int, rounds: int) -> list[str]:
         ratio = statistics.median(one.seconds / other.seconds for one, other in zip(found, plain, strict=True))
         seconds = statistics.median(run.seconds for run in found)
         lines.append(f"| {name} | {seconds:.2f} s | {ratio:.2f} × | {_mebibytes(found)} |")
-    return lines
+    worst = zip(runs["all bad"], runs["none bad"], strict=True)
+    ratio = statistics.median(one.seconds / other.seconds for one, other in worst)
+    return [*lines, "", f"All bad ÷ none bad: {ratio:.2f} ×."]
 
 
 def _variants(count: int) -> list[Variant]:
