@@ -136,7 +136,8 @@ def _guess(survey: _Survey) -> tuple[str, int, tuple[Finding, ...]]:
     text = survey.strange or survey.head
     name = detector.guess(text)
     letters = sum(byte > 0x7F for byte in text)
-    few = f", a guess from only {letters} letters: see whether they are right" * (letters < _FEW_LETTERS)
+    seen = "one letter" if letters == 1 else f"{letters} letters"
+    few = f", a guess from only {seen}: see whether it is right" * (letters < _FEW_LETTERS)
     finding = Finding(
         "FILE_ENCODING_GUESSED",
         f"The file is not UTF-8; it was read as {name}{few}.",
