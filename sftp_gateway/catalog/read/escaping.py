@@ -14,7 +14,7 @@ OURS = ("_row", "_codes", "_errors", "_suggestions", "_correction_of")
 _FIRST = frozenset("'=+-@\t\r")
 """Few cells begin so: the rest needs no pattern."""
 _DANGEROUS = re.compile(r"'*[=+\-@\t\r]")
-_NUMBER = re.compile(r"[+\-]?(?:\d+[.,]?\d*|[.,]\d+)")
+_NUMBER = re.compile(r"[+\-]?(?:\d++[.,]?\d*+|[.,]\d++)")
 _ESCAPED = r"^'+[=+\-@\t\r]"
 
 

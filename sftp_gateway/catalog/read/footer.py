@@ -15,6 +15,8 @@ _FOOTER = re.compile(
     ) | [-=*_\#]{3,}\s*$""",
     re.IGNORECASE | re.VERBOSE,
 )
+_MOST = 200
+"""So many characters of a cell tell; the pattern goes back and forth over signs."""
 _TOTAL = re.compile(
     r"\W*(?:(?:grand |sub[ -]?)?totals?|sum|summe|gesamt|insgesamt|totaal|totale|suma|somme)\W*", re.IGNORECASE
 )
@@ -31,6 +33,6 @@ def is_footer(cells: Sequence[str], width: int, *, after_blank: bool = False, ra
         return True
     if not filled or len(filled) > max(2, width // 2):
         return False
-    if _FOOTER.match(filled[0]):
+    if _FOOTER.match(filled[0][:_MOST]):
         return True
     return ragged and after_blank and len(filled) == 1

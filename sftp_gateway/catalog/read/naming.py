@@ -3,17 +3,15 @@
 import re
 from collections.abc import Sequence
 
+from sftp_gateway.catalog.read import shapes
+
 Cells = Sequence[bytes]
 Rows = Sequence[Cells]
 
+_WORD = rb"(?i:true|false|yes|no|nan|[-+]?inf|null|none|n/?a)"
 _VALUE = re.compile(
-    rb"""\s*(?:
-      [-+(]?\s*(?:[$\xa3]|\xe2\x82\xac|\xc2\xa3|[A-Z]{3}\s)?\s*[-+]?[\d.,]*\d[\d.,'\s]*(?:[eE][+-]?\d+)?\s*\)?
-        (?:%|[A-Za-z]{1,3}|\xe2\x82\xac)?
-    | \d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[T\s]+\d.*)? | \d{1,2}:\d\d(?::\d\d)?(?:\s?[APap][Mm])?
-    | https?://\S+ | (?i:true|false|yes|no|nan|[-+]?inf|null|none|n/?a)
-    )\s*""",
-    re.VERBOSE,
+    rb"\s*+(?:%b(?:%%|[A-Za-z]{1,3}|\xe2\x82\xac)?|%b|%b|%b|%b)\s*+"
+    % (shapes.NUMBER, shapes.DATE, shapes.TIME, shapes.LINK, _WORD)
 )
 _DIGIT = re.compile(rb"\d")
 _LABELS = {

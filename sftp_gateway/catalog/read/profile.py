@@ -9,14 +9,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Protocol
 
+from sftp_gateway.catalog.read import shapes
+
 _KINDS = re.compile(
-    rb"""\s*(?:
-      (?P<number>[-+(]?\s*(?:[$\xa3]|\xe2\x82\xac|\xc2\xa3|[A-Z]{3}\s)?\s*[-+]?[\d.,]*\d[\d.,'\s]*(?:[eE][+-]?\d+)?\s*\)?
-        (?:%|\xe2\x82\xac|[$])?)
-    | (?P<date>\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[T\s]+\d.*)?) | (?P<time>\d{1,2}:\d\d(?::\d\d)?(?:\s?[APap][Mm])?)
-    | (?P<link>https?://\S+) | (?P<code>\S*\d\S*)
-    )\s*""",
-    re.VERBOSE,
+    rb"\s*+(?:(?P<number>%b(?:%%|\xe2\x82\xac|[$])?)|(?P<date>%b)|(?P<time>%b)|(?P<link>%b)|(?P<code>(?=\S*\d)\S++))\s*+"
+    % (shapes.NUMBER, shapes.DATE, shapes.TIME, shapes.LINK)
 )
 _MOST_ROWS = 200
 _ENOUGH = 3

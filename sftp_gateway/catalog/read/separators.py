@@ -7,7 +7,7 @@ only if (nearly) every record, the header too, has the same columns by it.
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sftp_gateway.catalog.read import bounds, rewriting
@@ -20,7 +20,7 @@ _BESIDE = re.compile(rb"[ ,;|:^~#*!=\t]")
 """What may be a part of a delimiter of several signs, at its edge."""
 _LETTERS = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 _MOST_SIGNS = 4
-_FILLED_LINE = re.compile(rb"[^\r\n]*[^\s][^\r\n]*")
+_LINES_BYTES = 65536
 _QUOTED = re.compile(rb'"[^"]*"')
 _WRAPPED = 0.9
 """Share of the records that must stand in quotes as a whole."""
@@ -81,7 +81,7 @@ def inner(rows: Sequence[tuple[Sequence[bytes], bool]]) -> Sequence[tuple[Sequen
 
 def candidates(sample: bytes) -> Iterable[Spelling]:
     """Give spellings with the delimiters that the first line suggests, or one behind any titles; the more frequent first."""
-    lines = [found.group() for found in itertools.islice(_FILLED_LINE.finditer(sample, 0, 65536), _LINES)]
+    lines = list(itertools.islice(_filled_lines(sample), _LINES))
     found = Counter(_signs(_bare(lines[0])) if lines else ())
     if len(lines) > 2:
         found |= Counter(_signs(_bare(lines[len(lines) // 2])))
@@ -102,6 +102,10 @@ def spelling(delimiter: str, quote: str) -> Spelling:
     if len(delimiter.encode()) == 1:
         return Spelling(Dialect(delimiter, quote))
     return Spelling(Dialect(STAND_IN, quote), Rewriting(delimiter))
+
+
+def _filled_lines(sample: bytes) -> Iterator[bytes]:
+    return (line for line in sample[:_LINES_BYTES].splitlines() if line.strip())
 
 
 def _bare(line: bytes) -> bytes:
@@ -132,8 +136,8 @@ def longer(sample: bytes, delimiter: str) -> Iterable[str]:
     if STAND_IN.encode() in sample:
         return  # a delimiter of several signs could not be told from it
     mark = delimiter.encode()
-    lines = itertools.islice(_FILLED_LINE.finditer(sample, 0, 65536), bounds.PREAMBLE_RECORDS + 1)
-    first = next((line for found in lines if mark in (line := _bare(found.group()))), b"")
+    lines = map(_bare, itertools.islice(_filled_lines(sample), bounds.PREAMBLE_RECORDS + 1))
+    first = next((line for line in lines if mark in line), b"")
     header = first.split(mark)
     before, after = [cell[-1:] for cell in header[:-1]], [cell[:1] for cell in header[1:]]
     between = set(header[1::2])

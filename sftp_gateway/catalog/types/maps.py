@@ -20,7 +20,10 @@ from sftp_gateway.catalog.types.typing import Fault, Reading
 
 # a new entry begins only where a name follows: `Material: cotton, wool` is one entry
 _BETWEEN = re.compile(r"\s*[|;,\n]\s*(?=[^|;,:=\n]{1,80}[:=])")
-_ENTRY = re.compile(r"\s*([^:=]{1,80}?)\s*[:=]\s*(.*?)\s*", re.DOTALL)
+_SIGN = re.compile(r"[:=]")
+_ROOM = re.compile(r"\s{20,}+")
+"""Shortened first: to split at white space takes the square of its length."""
+_LONGEST_NAME = 80
 _NO_OPTION = ("Title", "Default Title")
 """What Shopify writes for a product that has no options."""
 _DECODE = json.JSONDecoder(object_pairs_hook=lambda pairs: [(name, value) for name, value in pairs])
@@ -148,12 +151,13 @@ def parse(cell: str) -> dict[str, str] | None:
     if cell.startswith("{") and cell.endswith("}"):
         return _from_json(cell)
     entries: dict[str, str] = {}
-    for part in _BETWEEN.split(cell):
-        found = _ENTRY.fullmatch(part)
-        if found is None:
+    for part in _BETWEEN.split(_ROOM.sub(lambda found: "\n" if "\n" in found[0] else " ", cell)):
+        name, *values = _SIGN.split(part, maxsplit=1)
+        name = name.strip()
+        if not values or not 0 < len(name) <= _LONGEST_NAME:
             return None
-        if found[2]:
-            entries[found[1]] = found[2]
+        if value := values[0].strip():
+            entries[name] = value
     return entries
 
 

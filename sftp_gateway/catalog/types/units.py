@@ -44,7 +44,9 @@ UNITS: dict[str, Unit] = {
     for spelling in spellings
 }
 """Every spelling, lower case → its unit."""
-_IN_HEADER = re.compile(r"(.*?)[\s_\-(\[/.]+(?:in\s+)?([A-Za-z]+)[\s)\].]*")
+_IN_HEADER = re.compile(r"(.*?)[\s_\-(\[/.]++(?:in\s++)?([A-Za-z]++)[\s)\].]*+")
+LONGEST_HEADER = 200
+"""Longer ones name no unit: to look for it takes the square of their length."""
 
 
 def find(spelling: str) -> Unit | None:
@@ -55,6 +57,6 @@ def find(spelling: str) -> Unit | None:
 
 def of_header(header: str) -> tuple[str, str]:
     """Split the unit off a header: `Weight (kg)` → (`Weight`, `kg`), `Variant Grams` → (`Variant`, `g`)."""
-    found = _IN_HEADER.fullmatch(header.strip())
+    found = _IN_HEADER.fullmatch(header.strip()) if len(header) < LONGEST_HEADER else None
     unit = find(found[2]) if found else None
     return (found[1], unit.name) if found and unit else (header, "")

@@ -1,0 +1,63 @@
+"""Cells and lines made to keep a pattern busy: whatever looks at a stranger's text ends at once, however long that is."""
+
+import pytest
+
+from sftp_gateway.catalog.read import escaping, footer, naming, profile, separators
+from sftp_gateway.catalog.types import maps, units
+
+LENGTH = 100_000
+UNITS = [
+    " ",
+    "1",
+    "a",
+    "A",
+    '"',
+    "'",
+    ",",
+    ";",
+    "\n",
+    "\t",
+    "-",
+    "(",
+    "/",
+    ".",
+    "=",
+    ":",
+    "1 ",
+    "1,",
+    "- ",
+    "a ",
+    " \n",
+    ".,",
+    "a:",
+    "é",
+]
+HOSTILE = [
+    start + unit * (length // len(unit)) + end
+    for unit in UNITS
+    for start in ("", "+", "a: ", "1")
+    for end in ("", "x", " x", "\0")
+    for length in (500, 1_000, LENGTH)
+] + [one * 500 + " " * length + end for one in "1-a(" for length in (500, LENGTH) for end in ("x", "")]
+
+LOOKS = {
+    "kind": lambda text: profile.kind(text.encode()),
+    "is_value": lambda text: naming.is_value(text.encode()),
+    "begins_table": lambda text: naming.begins_table([text.encode(), b"1" + text.encode(), b"2" + text.encode()]),
+    "contrasts": lambda text: naming.contrasts([text.encode()] * 2, [[text.encode()] * 2] * 2, codes=True),
+    "is_dangerous": escaping.is_dangerous,
+    "escape_raw": lambda text: escaping.escape_raw(text.encode(), ",", '"'),
+    "is_footer": lambda text: footer.is_footer([text, "", ""], 3),
+    "is_total": lambda text: footer.is_footer([text, "1", "2"], 3),
+    "map": maps.parse,
+    "unit": units.of_header,
+    "candidates": lambda text: list(separators.candidates(text.encode())),
+    "longer": lambda text: list(separators.longer(text.encode(), ",")),
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("look", LOOKS)
+def test_nothing_takes_long_over_a_hostile_text(look):
+    for text in HOSTILE:
+        LOOKS[look](text)
