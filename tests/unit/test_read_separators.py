@@ -91,3 +91,12 @@ def test_backslashes_before_quotes_are_told_though_they_make_one_cell_of_two_in_
 def test_one_row_is_enough_to_tell_backslashes_under_a_header_that_it_does_not_fit(tmp_path):
     found = read(tmp_path, b'Part,What,Colour,Pieces\nP1,"tube 5\\"","red, long",1\n')
     assert found.rows == [("P1", 'tube 5"', "red, long", "1")]
+
+
+def test_a_comma_in_a_single_line_is_no_delimiter_where_another_sign_makes_the_header_and_its_row(tmp_path):
+    data = (
+        "As of: today\nAs of: today\n'Part'¦'What'¦'Text'¦'Colour'¦'Pieces'\n'P1'¦'tube'¦'a, b'¦'red'¦'1'\n\n1 rows\n"
+    )
+    found = read(tmp_path, data.encode(), complete=True)
+    assert found.source.headers == ("Part", "What", "Text", "Colour", "Pieces")
+    assert found.rows == [("P1", "tube", "a, b", "red", "1")]

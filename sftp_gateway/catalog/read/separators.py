@@ -41,9 +41,10 @@ class Spelling:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What a dialect makes of the records: `width` most have, `share` that have it strictly, `first` has it too."""
+    """What a dialect makes of the records: `width` that `rows` have, more than any other, `share` strictly, `first` too."""
 
     width: int
+    rows: int
     share: float
     first: bool
 
@@ -53,12 +54,17 @@ class Fit:
         widths = Counter(len(cells) for cells, _ in rows)
         width = max(widths, key=lambda columns: (widths[columns] * (columns > 1), columns)) if widths else 1
         good = sum(strict and len(cells) == width for cells, strict in rows)
-        return cls(width, good / max(1, len(rows)), bool(rows) and len(rows[0][0]) == width)
+        return cls(width, widths[width], good / max(1, len(rows)), bool(rows) and len(rows[0][0]) == width)
 
     @property
     def perfect(self) -> bool:
         """Whether (nearly) all records have two columns or more, and as many as the first."""
         return self.width > 1 and self.first and self.share >= 1 - _NEARLY
+
+    @property
+    def alone(self) -> bool:
+        """Whether a single record has columns by it: what stands in one line separates nothing."""
+        return self.width > 1 and self.rows == 1
 
     def beats(self, usual: "Fit") -> bool:
         """Whether it fits, and a usual delimiter does not fit half of the records, or gives fewer columns."""

@@ -112,7 +112,7 @@ def _by_signs(sample: Sample, dialect: Dialect, fit: separators.Fit, hints: Hint
     for spelling, text in tried:
         if text.fit(spelling.dialect).beats(fit):
             return _longest(sample, spelling)
-    least = _judge(sample.records(dialect), hints) + _UNUSUAL
+    least = _judge(sample.records(dialect), hints) + (0.0 if fit.alone else _UNUSUAL)
     scores = [_judge(text.records(spelling.dialect), hints) for spelling, text in tried]
     best = max(range(len(tried)), key=lambda place: scores[place], default=-1)
     if best >= 0 and scores[best] > least and tried[best][1].fit(tried[best][0].dialect).width > _FEW_COLUMNS:
