@@ -61,9 +61,8 @@ def place_all(moves: Sequence[tuple[Path, Path]]) -> None:
         for made, final in near.items():
             with disk_errors(final):
                 made.replace(final)
-            left.discard(made)
     finally:
-        for path in left:
+        for path in left:  # after a rename, too: onto another name of the same file it does nothing (rename(2))
             path.unlink(missing_ok=True)
     side_by_side(sync_directory, list({final.parent for final in near.values()}))
 

@@ -147,6 +147,16 @@ def test_a_file_that_could_not_be_synced_is_thrown_away_and_never_synced_again(t
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_second_name_of_the_blob_itself_is_gone_afterwards_too(tmp_path):
+    """As after a claim that died between its blob and its row: a rename onto the same file does nothing (rename(2))."""
+    final, tmp = tmp_path / "area" / "final", tmp_path / "staged.claim"
+    final.parent.mkdir()
+    final.write_bytes(b"x")
+    tmp.hardlink_to(final)
+    place(tmp, final)
+    assert final.read_bytes() == b"x" and not tmp.exists()
+
+
 def test_when_one_of_many_cannot_be_synced_none_has_its_name_and_none_is_left(tmp_path, monkeypatch):
     real, seen = os.fsync, []
 
