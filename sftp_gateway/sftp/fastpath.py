@@ -37,6 +37,8 @@ DATA = struct.Struct(">BII")
 """Head of CHANNEL_DATA (RFC 4254 §5.2): kind, channel, length."""
 ANSWER = struct.Struct(">IB")
 """Head of an SFTP packet: length, kind."""
+MOST_TOGETHER = 64
+"""Pieces (an answer has two) that are gathered at most: who asks for ever shall not fill the memory before the socket says stop."""
 READ_ANSWER = struct.Struct(">II")
 """Head of FXP_DATA after that: request, length of the bytes."""
 Part = bytes | bytearray | memoryview
@@ -161,7 +163,7 @@ class Fast(Silent, SSHServerConnection):
         self._send_seq = (self._send_seq + 1) & 0xFFFFFFFF
         self._rekey_bytes_sent += len(packet)
         self._sealed += sealed
-        if size > TOGETHER_BYTES:
+        if size > TOGETHER_BYTES or len(self._sealed) >= MOST_TOGETHER:
             self.send_sealed()
         elif len(self._sealed) == len(sealed):
             self._loop.call_soon(self.send_sealed)  # at the latest, whoever waits for what

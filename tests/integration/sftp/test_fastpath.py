@@ -225,13 +225,14 @@ class Counted:
     """A transport that counts how often it is written to."""
 
     def __init__(self, transport):
-        self._transport, self.times = transport, 0
+        self._transport, self.times, self.most_parts = transport, 0, 0
 
     def __getattr__(self, name):
         return getattr(self._transport, name)
 
     def writelines(self, parts):
         self.times += 1
+        self.most_parts = max(self.most_parts, len(parts))
         self._transport.writelines(parts)
 
 
@@ -245,6 +246,16 @@ async def test_answers_to_what_came_together_leave_together(front):
         counted.times = 0
         await client.stat(".")
         assert counted.times == 1
+
+
+async def test_not_more_than_so_many_answers_wait_for_one_another(front):
+    door = await front()
+    async with through(door.port, door) as connection, connection.start_sftp_client() as client:
+        (guest,) = door.listener._door.inside
+        counted = guest._connection._transport = Counted(guest._connection._transport)
+        await asyncio.gather(*(client.stat(".") for _ in range(2000)))
+        assert counted.most_parts <= fastpath.MOST_TOGETHER + 2
+        assert counted.times < 200
 
 
 async def test_no_answer_waits_for_the_request_behind_it(front):
