@@ -16,7 +16,9 @@ from sftp_gateway.daemon.parts import Parts
 from sftp_gateway.intake.claim import Intake
 from sftp_gateway.intake.watch import Drop
 from sftp_gateway.settings import Settings
-from sftp_gateway.sftp import bans, doors
+from sftp_gateway.sftp import bans
+from sftp_gateway.sftp.doors import Doors
+from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.listener import Listener
 from sftp_gateway.store import brands
 from sftp_gateway.store.database import Store
@@ -31,13 +33,15 @@ class FrontDoor:
 
     def __init__(self, store: Store, files: Files, settings: Settings, *, wake_worker: Callable[[], None]) -> None:
         self._store, self._settings = store, settings
-        self.doors = doors.factory(
-            store,
-            files,
-            intake=settings.intake,
-            limits=settings.limits,
-            retention=settings.retention,
-            wake=self._wake_intake,
+        self.doors = Doors(
+            Homes(
+                store,
+                files,
+                intake=settings.intake,
+                limits=settings.limits,
+                retention=settings.retention,
+                wake=self._wake_intake,
+            )
         )
         homes = self.doors.homes
         self.intake = Intake(

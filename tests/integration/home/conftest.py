@@ -17,8 +17,9 @@ from sftp_gateway import blobs, settings
 from sftp_gateway.blobs import Files
 from sftp_gateway.brand import BrandSettings, Login
 from sftp_gateway.intake import claim
-from sftp_gateway.sftp import auth, doors, hostkeys, listener
+from sftp_gateway.sftp import auth, hostkeys, listener
 from sftp_gateway.sftp.doors import Doors
+from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.store import brands, database, drafts, files, uploads
 from sftp_gateway.upload import State, Upload
 
@@ -170,13 +171,15 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
             def count_job() -> None:
                 house.jobs += 1
 
-            house.doors = doors.factory(
-                store,
-                stored,
-                intake=wishes,
-                limits=limits or settings.Limits(disk_floor_bytes=0),
-                retention=settings.Retention(),
-                wake=lambda: house.intake.wake(),  # noqa: PLW0108 - there is no intake yet
+            house.doors = Doors(
+                Homes(
+                    store,
+                    stored,
+                    intake=wishes,
+                    limits=limits or settings.Limits(disk_floor_bytes=0),
+                    retention=settings.Retention(),
+                    wake=lambda: house.intake.wake(),  # noqa: PLW0108 - there is no intake yet
+                )
             )
             mine.push_async_callback(house.doors.aclose)
             house.intake = claim.Intake(
