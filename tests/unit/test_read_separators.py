@@ -100,3 +100,16 @@ def test_a_comma_in_a_single_line_is_no_delimiter_where_another_sign_makes_the_h
     found = read(tmp_path, data.encode(), complete=True)
     assert found.source.headers == ("Part", "What", "Text", "Colour", "Pieces")
     assert found.rows == [("P1", "tube", "a, b", "red", "1")]
+
+
+@pytest.mark.parametrize("delimiter", ["||", "::", "\t\t", ";;"])
+@pytest.mark.parametrize("header", [True, False])
+def test_a_doubled_delimiter_is_told_below_another_table_and_without_a_header(tmp_path, delimiter, header):
+    rows = [("P1", "tube", "a-b", "red", "1"), ("P2", "pipe", "c d", "", "2"), ("P3", "bolt", "e f", "red", "3")]
+    above = [("Shop", "City", "Land"), ("North", "Berlin", "DE")] if header else []
+    names = [("Part", "What", "Text", "Colour", "Pieces")] if header else []
+    lines = [*map(delimiter.join, above), *([""] if above else []), *map(delimiter.join, names + rows)]
+    found = read(tmp_path, "\r\n".join(lines).encode(), complete=True, lenient=True)
+    assert found.rows == rows
+    if header:
+        assert found.source.headers == names[0]

@@ -27,6 +27,8 @@ _WRAPPED = 0.9
 _NEARLY = 0.03
 """Share of the records that may be damaged."""
 _HALF = 0.5
+_LEAST_DOUBLED = 3
+"""Three columns, the middle one blank, may be a table of its own."""
 _MOST_TRIED = 8
 _LINES = 25
 
@@ -155,6 +157,18 @@ def longer(sample: bytes, delimiter: str) -> Iterable[str]:
     if len(set(before)) == 1 and _BESIDE.fullmatch(before[0]):
         yield before[0].decode() + delimiter + after[0].decode()
     yield delimiter + after[0].decode()
+
+
+def is_doubled(sample: bytes, rows: Sequence[Sequence[bytes]]) -> bool:
+    """Whether a delimiter stands twice wherever it stands: by one alone every second column of `rows` is blank."""
+    if STAND_IN.encode() in sample:
+        return False
+    widths = Counter(len(cells) for cells in rows if len(cells) > _LEAST_DOUBLED and len(cells) % 2)
+    if not widths:
+        return False
+    width, count = widths.most_common(1)[0]
+    blank = sum(len(cells) == width and not b"".join(cells[1::2]).strip() for cells in rows)
+    return count > 1 and blank >= (1 - _NEARLY) * count
 
 
 def rewritings(sample: bytes, rows: Sequence[Sequence[bytes]], fit: Fit) -> Iterable[Rewriting]:

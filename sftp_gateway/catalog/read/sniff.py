@@ -126,6 +126,8 @@ def _longest(sample: Sample, spelling: separators.Spelling) -> separators.Spelli
 
 def _longer(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
     """Give the spelling with a longer delimiter that fits as well."""
+    if separators.is_doubled(sample.text, [record.cells for record in sample.filled(dialect)]):
+        return separators.spelling(dialect.delimiter * 2, dialect.quote)
     longer = list(separators.longer(sample.text, dialect.delimiter))
     if not longer:
         return None
