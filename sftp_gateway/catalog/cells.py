@@ -117,7 +117,7 @@ def csv(columns: Sequence[pa.Array], *, escape: bool) -> pa.Buffer:
 def csv_around(before: str, values: pa.Array, after: str) -> pa.Buffer:
     """Give a line for each text, escaped, between two that need neither quotes nor escaping."""
     shown = _quoted(safe(pc.fill_null(values, "")))
-    return _joined([pc.binary_join_element_wise(before, shown, after, "")], "", "\r\n")
+    return _text_of(pc.binary_join_element_wise(before, shown, after + "\r\n", ""))
 
 
 def csv_header(names: Sequence[str], *, escape: bool) -> bytes:
@@ -160,11 +160,15 @@ def json_text(column: pa.Array) -> pa.Array:
 
 
 def _joined(cells: list[pa.Array], separator: str, end: str) -> pa.Buffer:
-    """Join columns row by row; the values buffer of the joined array *is* the text of all rows."""
+    """Join columns row by row."""
     if not cells or len(cells[0]) == 0:
         return pa.py_buffer(b"")
     ended = pc.binary_join_element_wise(cells[-1], end, "")
-    lines = pc.binary_join_element_wise(*cells[:-1], ended, separator) if len(cells) > 1 else ended
+    return _text_of(pc.binary_join_element_wise(*cells[:-1], ended, separator) if len(cells) > 1 else ended)
+
+
+def _text_of(lines: pa.Array) -> pa.Buffer:
+    """Give the values of a text array one after the other."""
     offsets, values = lines.buffers()[1:]
     width = 8 if pa.types.is_large_string(lines.type) else 4
     first, last = (

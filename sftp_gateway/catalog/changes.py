@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sftp_gateway.catalog import cells, diff, engine, keys, versionfile
+from sftp_gateway.catalog import cells, diff, engine, keys, lane, versionfile
 from sftp_gateway.catalog.engine import Connection, identifier
 from sftp_gateway.catalog.stage import Positions, Stage
 from sftp_gateway.catalog.typed import DELETED
@@ -56,9 +56,16 @@ class Writer:
         """Append a line for each of these products, which came or went whole; there may be millions."""
         if len(keys) == 0:
             return
+        with lane.beside(lambda: self._csv_whole(op, keys)) as written:
+            self._parquet_whole(op, keys)
+            written()
+
+    def _parquet_whole(self, op: str, keys: pa.Array) -> None:
         if self._parquet is not None:
             blank = pa.repeat("", len(keys))
             self._parquet.write_table(pa.table([pa.repeat(op, len(keys)), keys, blank, blank, blank], schema=SCHEMA))
+
+    def _csv_whole(self, op: str, keys: pa.Array) -> None:
         if self._csv is not None:
             self._csv.write(cells.csv_around(f"{op},", keys, ",,,"))
 

@@ -7,6 +7,7 @@ when a file names the upload it corrects (spec §8).
 
 import json
 import re
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -28,9 +29,10 @@ _PACKED_ENDINGS = (".gz", ".gzip", ".zst", ".zstd", ".zip")
 
 
 class _Form(Protocol):
-    """A way to write rejected records."""
+    """A way to write rejected records: `make` prepares what `add` writes; several may be made at once."""
 
-    def add(self, rejected: Rejected) -> None: ...
+    def make(self, rejected: Rejected) -> Any: ...
+    def add(self, made: Any) -> None: ...
     def close(self) -> None: ...
 
 
@@ -42,21 +44,27 @@ class CorrectionWriter:
         ending = _ending(source, base_name)
         self._path = out / f"{base_name}.{upload}.corrections.{ending}"
         self._form: _Form | None = None
+        self._lock = threading.Lock()
 
-    def add(self, block: Block, indices: Rows, reasons: Sequence[Any], broken: Rejects = NO_REJECTS) -> None:
-        """Append rejected rows of a block, and records that could not be read as rows, in their order in the file.
+    def make(self, block: Block, indices: Rows, reasons: Sequence[Any], broken: Rejects = NO_REJECTS) -> Any:
+        """Prepare rejected rows of a block, and records that could not be read as rows, for `add`; None if there are none.
 
-        `reasons`: codes, errors and suggestions of the rows, three string arrays as long as `indices`.
+        `reasons`: codes, errors and suggestions of the rows, three string arrays as long as `indices`. Thread-safe.
         """
         if not len(indices) and not broken:
-            return
+            return None
         rows = pc.cast(pa.array(block.row[indices]), pa.string())
         texts = [pc.fill_null(column, "") for column in reasons]
         ours = (rows, *texts, pa.repeat(str(self._upload), len(indices)))
         numbers = pc.cast(pa.array(broken.row), pa.string())
         upload = pa.repeat(str(self._upload), len(broken))
         told = (numbers, broken.code, broken.message, broken.suggestion, upload)
-        self._open().add(Rejected(block, indices, ours, broken, told))
+        return self._open().make(Rejected(block, indices, ours, broken, told))
+
+    def add(self, made: Any) -> None:
+        """Append what was made of the next block."""
+        if made is not None:
+            self._open().add(made)
 
     def finish(self) -> Path | None:
         """Close the file; its path, or None if no row was rejected."""
@@ -66,15 +74,16 @@ class CorrectionWriter:
         return self._path
 
     def _open(self) -> _Form:
-        if self._form is None:
-            kind = self._source.format.format
-            if kind in ("json", "jsonl"):
-                self._form = _JsonLines(self._path, self._source)
-            elif kind in ("xlsx", "xls", "ods"):
-                self._form = _Sheet(self._path, self._source)
-            else:
-                self._form = corrections_csv.Delimited(self._path, self._source)
-        return self._form
+        with self._lock:
+            if self._form is None:
+                kind = self._source.format.format
+                if kind in ("json", "jsonl"):
+                    self._form = _JsonLines(self._path, self._source)
+                elif kind in ("xlsx", "xls", "ods"):
+                    self._form = _Sheet(self._path, self._source)
+                else:
+                    self._form = corrections_csv.Delimited(self._path, self._source)
+            return self._form
 
 
 def _ending(source: Source, base_name: str) -> str:
@@ -99,27 +108,31 @@ class _JsonLines:
         self._file: BinaryIO = path.open("wb")
         self._file.write(source.bom)
 
-    def add(self, rejected: Rejected) -> None:
-        """Append products, each with its own values and our keys after them."""
-        for sent, raw, ours in rejected.in_order():
-            if isinstance(sent, Reject):
-                self._unreadable(raw, ours)
-            else:
-                self._product(raw, ours)
+    def make(self, rejected: Rejected) -> bytes:
+        """Give products as lines, each with its own values and our keys after them."""
+        lines = [
+            self._unreadable(raw, ours) if isinstance(sent, Reject) else self._product(raw, ours)
+            for sent, raw, ours in rejected.in_order()
+        ]
+        return "".join(lines).encode(self._encoding, "replace")
 
-    def _product(self, raw: bytes, ours: Ours) -> None:
+    def add(self, made: bytes) -> None:
+        """Append lines."""
+        self._file.write(made)
+
+    def _product(self, raw: bytes, ours: Ours) -> str:
         text = self._decoded(raw).rstrip()
         own = ", ".join(f"{_json(name)}: {_json(value)}" for name, value in zip(OURS, ours, strict=True))
         if any(name in OURS for name in self._names):
             text = _json({name: value for name, value in _parsed(text).items() if name not in OURS})
         body = text[1:-1].strip()
         body = re.sub(r"[\r\n]+", " ", body)
-        self._line("{" + body + (", " if body else "") + own + "}")
+        return "{" + body + (", " if body else "") + own + "}\n"
 
-    def _unreadable(self, raw: bytes, ours: Ours) -> None:
-        """Write what was sent as a text under `_raw`."""
+    def _unreadable(self, raw: bytes, ours: Ours) -> str:
+        """Give what was sent as a text under `_raw`."""
         own = dict(zip(OURS, ours, strict=True))
-        self._line(_json({"_raw": self._decoded(raw), **own}))
+        return _json({"_raw": self._decoded(raw), **own}) + "\n"
 
     def close(self) -> None:
         """Close the file."""
@@ -127,9 +140,6 @@ class _JsonLines:
 
     def _decoded(self, raw: bytes) -> str:
         return raw.decode(self._encoding, "replace")
-
-    def _line(self, text: str) -> None:
-        self._file.write((text + "\n").encode(self._encoding, "replace"))
 
 
 def _json(value: object) -> str:
@@ -151,14 +161,21 @@ class _Sheet:
         self._book = xlsx.Writer(path)
         self._book.row([*(source.headers[place] for place in self._own), *OURS])
 
-    def add(self, rejected: Rejected) -> None:
-        """Append rows; of a record that cannot be read, what could be told of it (sheets have none)."""
+    def make(self, rejected: Rejected) -> list[list[str]]:
+        """Give rows; of a record that cannot be read, what could be told of it (sheets have none)."""
+        made = []
         for sent, _, ours in rejected.in_order():
             if isinstance(sent, Reject):
                 cells = [*sent.cells, *([""] * len(self._own))][: len(self._own)]
             else:
                 cells = [sent[place] for place in self._own]
-            self._book.row([*cells, *ours])
+            made.append([*cells, *ours])
+        return made
+
+    def add(self, made: list[list[str]]) -> None:
+        """Append rows."""
+        for row in made:
+            self._book.row(row)
 
     def close(self) -> None:
         """Finish the workbook."""

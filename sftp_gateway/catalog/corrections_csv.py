@@ -4,7 +4,7 @@ A record is written byte for byte as it was sent, ours behind it, unless a sprea
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -50,8 +50,8 @@ class Delimited:
             names = [pa.array([source.headers[place]], pa.string()) for place in self._own]
             self._file.write(self._bytes(self._joined(names)[0].as_py() + ours))
 
-    def add(self, rejected: Rejected) -> None:
-        """Append rejected records in their order in the file."""
+    def make(self, rejected: Rejected) -> pa.Buffer:
+        """Give rejected records as lines in their order in the file."""
         anew = self._must_be_made(rejected.block, rejected.indices)
         kept, made = np.flatnonzero(~anew), np.flatnonzero(anew)
         broken = np.arange(len(rejected.broken)) + len(anew)
@@ -61,7 +61,11 @@ class Delimited:
         )
         lines = lines.take(pa.array(np.argsort(numbers, kind="stable")))
         offsets = np.frombuffer(lines.buffers()[1], dtype=np.int32)[lines.offset :]
-        self._file.write(lines.buffers()[2][int(offsets[0]) : int(offsets[len(lines)])])
+        return lines.buffers()[2][int(offsets[0]) : int(offsets[len(lines)])]
+
+    def add(self, made: pa.Buffer) -> None:
+        """Append lines."""
+        self._file.write(made)
 
     def close(self) -> None:
         """Close the file."""
@@ -72,8 +76,9 @@ class Delimited:
         if self._strip or block.offset is None or block.end is None:
             return np.ones(len(indices), dtype=np.bool_)
         dangerous = np.isin(indices, list(block.reshaped))
-        for place in self._own:
-            dangerous[cells.risky(Cells(block.cells[place].take(pa.array(indices))))] = True
+        take = pa.array(indices)
+        sent = pa.concat_arrays([block.cells[place].take(take) for place in self._own])
+        dangerous[cells.risky(Cells(sent)) % len(indices)] = True
         return dangerous
 
     def _as_sent(self, rejected: Rejected, places: Rows) -> Any:
@@ -118,11 +123,15 @@ class Delimited:
         plain = [_FORBIDDEN.sub(" ", text).replace(self._delimiter, " ") for text in map(escaping.escape_plain, ours)]
         return raw + self._bytes(self._delimiter + self._delimiter.join(plain) + self._end)
 
-    def _ended(self, columns: Iterable[Any]) -> Any:
+    def _ended(self, columns: Sequence[Any]) -> Any:
         return pc.binary_join_element_wise(self._joined(columns), self._end, "")
 
-    def _joined(self, columns: Iterable[Any]) -> Any:
-        return pc.binary_join_element_wise(*(self._quoted(cells.safe(c)) for c in columns), self._delimiter)
+    def _joined(self, columns: Sequence[Any]) -> Any:
+        """Join columns of one length cell by cell; all are looked at as one, for they are many and short."""
+        rows = len(columns[0])
+        flat = self._quoted(cells.safe(pa.concat_arrays(columns)))
+        quoted = [flat.slice(place * rows, rows) for place in range(len(columns))]
+        return pc.binary_join_element_wise(*quoted, self._delimiter)
 
     def _quoted(self, column: Any) -> Any:
         sent = Cells(column)

@@ -113,14 +113,15 @@ def rows(  # noqa: PLR0913 - what is looked at, where it is kept, and beside whi
     `staying`: columns of the current version where products that the file lacks stay: they have their values, too.
     """
     stage = sifted.stage
-    found = Rows(unique.drop_earlier(connection, stage.schema, schema.key))
+    found = Rows(unique.drop_earlier(connection, stage.schema, schema.key, looks=stage.may_repeat(schema.key)))
     if len(found.dropped.positions):
         tables = unique.key_findings(connection, stage.places, schema.key, refuse=refuse)
         found.late.append(_spooled(tables, scratch / "late-keys.arrow"))
     for column in schema.columns:
         if column.type == "gtin" and not column.unique:
-            tables = unique.gtin_findings(connection, stage.places, column.name, schema.key)
-            found.late.append(_spooled(tables, scratch / f"late-{column.name}.arrow"))
+            if stage.may_repeat((column.name,)):
+                tables = unique.gtin_findings(connection, stage.places, column.name, schema.key)
+                found.late.append(_spooled(tables, scratch / f"late-{column.name}.arrow"))
             if column.name in staying.names and column.name in stage.schema.names:
                 tables = unique.taken_gtin_findings(connection, stage.places, column.name, schema.key)
                 found.late.append(_spooled(tables, scratch / f"taken-{column.name}.arrow"))

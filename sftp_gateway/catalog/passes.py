@@ -30,7 +30,7 @@ class File:
         self.base_name = report.safe_name(job.name)
         self.source: Source | None = None
         self.plan = Plan(job.mode, Mode.FULL, absent_goes=False)
-        self.sifted = sift.start(self.scratch)
+        self.sifted = sift.start(self.scratch, self.job.schema)
         self.whole: list[Finding] = []
         self.writer: corrections.CorrectionWriter | None = None
 
@@ -91,7 +91,7 @@ class File:
             assert self.writer is not None
             self.writer.finish()
             self.sifted.close()
-            self.sifted = sift.start(self.scratch)
+            self.sifted = sift.start(self.scratch, self.job.schema)
 
     def _counts_known(self, checker: check.Checker, mapping: headers.Mapping) -> bool:
         """Count the rows that were not checked; False if it cannot be told whether an expected column is blank in all."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from isal import igzip
 
-from sftp_gateway.catalog import cells, findings
+from sftp_gateway.catalog import cells, findings, lane
 from sftp_gateway.catalog.job import Made
 
 SAMPLES: Final = 10
@@ -149,8 +149,9 @@ class ErrorFiles:
         upload = pa.array(np.full(table.num_rows, self._upload, dtype=np.int64))
         columns = [upload] + [column.combine_chunks() for column in table.columns]
         columns[ERROR_COLUMNS.index("value")] = cells.cut(columns[ERROR_COLUMNS.index("value")])
-        self._jsonl.write(cells.json_lines(ERROR_COLUMNS, columns))
-        self._csv.write(cells.csv([cells.text(column) for column in columns], escape=True))
+        with lane.beside(lambda: self._jsonl.write(cells.json_lines(ERROR_COLUMNS, columns))) as written:
+            self._csv.write(cells.csv([cells.text(column) for column in columns], escape=True))
+            written()
 
     def close(self) -> None:
         """Finish both files."""

@@ -103,7 +103,8 @@ class _Run:
             return engine.open_small()
         readable = [self.file.sifted.stage.path, *([self.job.base.path] if self.job.base else [])]
         memory = int(self.job.memory_bytes * DIFF_SHARE)
-        engine.give_back_memory()
+        if self.job.base is not None or self.file.sifted.stage.repeats:
+            engine.give_back_memory()  # the database looks at many rows
         return engine.open_large(readable, self.file.scratch, memory_bytes=memory, threads=self.job.threads)
 
     def _unique(self, connection: engine.Connection, base: pa.Schema) -> None:

@@ -21,6 +21,7 @@ from sftp_gateway.catalog import findings, keys, lane, reuse, spool, stage, vers
 from sftp_gateway.catalog.read.rejects import NONE as NO_REJECTS
 from sftp_gateway.catalog.read.rejects import Rejects
 from sftp_gateway.catalog.read.source import Block, Source
+from sftp_gateway.catalog.schema import Schema
 from sftp_gateway.catalog.typed import ROW, Checked
 
 KEYS = pa.schema([("key", pa.string())])
@@ -38,8 +39,11 @@ Indices = npt.NDArray[np.int64]
 class Corrections(Protocol):
     """Where rejected rows go: `corrections.CorrectionWriter`."""
 
-    def add(self, block: Block, indices: Indices, reasons: Sequence[Any], broken: Rejects = NO_REJECTS) -> None:
-        """Append rejected rows of a block with their reasons, and records that could not be read as rows."""
+    def make(self, block: Block, indices: Indices, reasons: Sequence[Any], broken: Rejects = NO_REJECTS) -> Any:
+        """Prepare rejected rows of a block with their reasons, and records that could not be read as rows; None of none."""
+
+    def add(self, made: Any) -> None:
+        """Append what was made."""
 
 
 @dataclass(slots=True)
@@ -67,10 +71,11 @@ class Sifted:
         self.rejected_keys.remove()
 
 
-def start(scratch: Path) -> Sifted:
+def start(scratch: Path, schema: Schema) -> Sifted:
     """Begin with nothing."""
+    gtins = [(column.name,) for column in schema.columns if column.type == "gtin"]
     return Sifted(
-        stage.Stage(scratch),
+        stage.Stage(scratch, [schema.key, *gtins]),
         spool.Spool(scratch / "findings.arrow", findings.SCHEMA),
         spool.Spool(scratch / "rejected.arrow", KEYS),
     )
@@ -90,7 +95,7 @@ def file(  # noqa: PLR0913, PLR0917 - where blocks come from, go through, and go
 
     Raises errors.Refused or Incomplete when the reader finds that the file cannot be used.
     """
-    with contextlib.closing(_judged(sifted, source, check, key_of, pool)) as stream:
+    with contextlib.closing(_judged(sifted, source, check, key_of, corrections, pool)) as stream:
         for done in stream:
             _take(sifted, done, corrections)
             yield done.block
@@ -105,29 +110,42 @@ class _Done:
     broken: list[str]
     """The keys of its records that cannot be read, blank where there is none."""
     found: pa.Table
+    rejects: Any
+    """What the correction file gets of it."""
     rows: stage.Staged
 
 
-def _judged(
-    sifted: Sifted, source: Source, check: Check, key_of: keys.Reader, pool: Executor | None
+def _judged(  # noqa: PLR0913, PLR0917 - as `file`
+    sifted: Sifted,
+    source: Source,
+    check: Check,
+    key_of: keys.Reader,
+    corrections: Corrections,
+    pool: Executor | None,
 ) -> Generator[_Done, None, None]:
     """Check blocks in the pool while one thread reads and another puts them in order; `read` and `check` seconds are time at work."""
 
-    def one(block: Block) -> tuple[Block, Checked, list[str], pa.Table]:
+    def one(block: Block) -> tuple[Block, Checked, list[str], pa.Table, Any]:
         begun = time.perf_counter()
         checked = check(block)
         broken = key_of.of_all(block.rejects)
         found = _findings(block, checked, broken)
+        rejects: Any = None
+        if len(checked.rejected) or block.rejects:
+            reasons = _reasons(found, block.row[checked.rejected])
+            rejects = corrections.make(block, checked.rejected, reasons, block.rejects)
         sifted.seconds["check"] += time.perf_counter() - begun
-        return block, checked, broken, found
+        return block, checked, broken, found, rejects
 
     def done() -> Iterator[_Done]:
         blocks = lane.ahead(_timed((sifted.carry or source).blocks(), sifted.seconds))
         with contextlib.closing(blocks):
             parts = (part for whole in blocks for part in whole.parts(PART_ROWS))
             checks = map(one, parts) if pool is None else lane.each(one, parts, pool, AHEAD)
-            for block, checked, broken, found in checks:
-                yield _Done(block, checked, broken, found, _staged(sifted, block, checked, found))
+            for block, checked, broken, found, rejects in checks:
+                rows = _staged(sifted, block, checked, found)
+                sifted.stage.look(rows.table)
+                yield _Done(block, checked, broken, found, rejects, rows)
 
     return lane.ahead(done())
 
@@ -158,9 +176,7 @@ def _take(sifted: Sifted, done: _Done, corrections: Corrections) -> None:
     sifted.stage.add(done.rows)
     sifted.findings.add(done.found)
     _count(sifted, block, checked, [key for key in done.broken if key])
-    if len(checked.rejected) or block.rejects:
-        reasons = _reasons(done.found, block.row[checked.rejected])
-        corrections.add(block, checked.rejected, reasons, block.rejects)
+    corrections.add(done.rejects)
 
 
 def _findings(block: Block, checked: Checked, broken: list[str]) -> pa.Table:
@@ -190,7 +206,7 @@ def _count(sifted: Sifted, block: Block, checked: Checked, readable: list[str]) 
 
 def add_rows(corrections: Corrections, block: Block, indices: Indices, found: pa.Table) -> None:
     """Write rejected rows of a block for correction; `found` holds their findings, sorted by row."""
-    corrections.add(block, indices, _reasons(found, block.row[indices]))
+    corrections.add(corrections.make(block, indices, _reasons(found, block.row[indices])))
 
 
 def _reasons(found: pa.Table, rows: Indices) -> list[pa.Array]:
@@ -260,5 +276,7 @@ def join(sifted: Sifted, path: Path, schema: pa.Schema) -> None:
     """Put the accepted rows of a held upload before those of this file; they have no place in it."""
     for table in versionfile.tables(path):
         nowhere = np.zeros(table.num_rows, dtype=np.int64)
-        sifted.stage.add(stage.Staged(versionfile.shaped(table, schema), nowhere))
+        shaped = versionfile.shaped(table, schema)
+        sifted.stage.look(shaped)
+        sifted.stage.add(stage.Staged(shaped, nowhere))
         sifted.read += table.num_rows

@@ -4,7 +4,7 @@ A small stage is a table in memory; a large one is already written as the Parque
 the version, so that in the usual case no row is written twice. Serves run, unique, diff, publish.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sftp_gateway.catalog import engine, versionfile
+from sftp_gateway.catalog import engine, keys, versionfile
+from sftp_gateway.catalog.once import Once
 
 MEMORY_BYTES = 16 * 1024**2
 Positions = npt.NDArray[np.int64]
@@ -56,18 +57,30 @@ class Staged:
 
 
 class Stage:
-    """Accepted rows in file order. `add` all, then `finish`, then read."""
+    """Accepted rows in file order. `add` all, then `finish`, then read.
 
-    def __init__(self, scratch: Path) -> None:
+    `once`: columns, each by itself or several joined, of which it can tell whether a value comes twice.
+    """
+
+    def __init__(self, scratch: Path, once: Sequence[Sequence[str]] = ()) -> None:
         self.path = scratch / "stage.parquet"
         self.places = Places(scratch / "places.bin")
         self.rows = 0
         self.schema: pa.Schema = pa.schema([])
         self.filled: dict[str, int] = {}
         self.table: pa.Table | None = None
+        self._once = {tuple(columns): Once() for columns in once}
+        self._looked = 0
         self._held: list[pa.Table] = []
         self._held_bytes = 0
         self._writer: versionfile.Writer | None = None
+
+    def look(self, table: pa.Table) -> None:
+        """Take note of the values of rows that are added sooner or later; may run beside `add`."""
+        self._looked += table.num_rows
+        for columns, values in self._once.items():
+            if set(columns) <= set(table.column_names):
+                values.add(keys.texts(table, columns))
 
     def add(self, rows: Staged) -> None:
         """Append rows; all tables have one schema."""
@@ -85,6 +98,16 @@ class Stage:
         self._held_bytes += table.get_total_buffer_size()
         if self._held_bytes > MEMORY_BYTES:
             self._to_disk()
+
+    def may_repeat(self, columns: Sequence[str]) -> bool:
+        """Whether two rows may have the same value in these columns; True where not all were looked at."""
+        values = self._once.get(tuple(columns))
+        return values is None or self._looked != self.rows or values.may_repeat
+
+    @property
+    def repeats(self) -> bool:
+        """Whether anything that it looked for may come twice."""
+        return any(map(self.may_repeat, self._once))
 
     def _to_disk(self) -> None:
         sample = pa.concat_tables(self._held)

@@ -27,10 +27,13 @@ class Dropped:
 NOTHING = Dropped(np.empty(0, dtype=np.int64), 0)
 
 
-def drop_earlier(connection: Connection, schema: pa.Schema, key: Sequence[str]) -> Dropped:
-    """Let the last row of every key win; leaves `earlier(pos, winner, same, k)` and the view `live`."""
+def drop_earlier(connection: Connection, schema: pa.Schema, key: Sequence[str], *, looks: bool = True) -> Dropped:
+    """Let the last row of every key win; leaves `earlier(pos, winner, same, k)` and the view `live`.
+
+    `looks` false: no key comes twice, it is known.
+    """
     names = diff.key_text(key)
-    if not _repeats(connection, "new_rows", names):
+    if not looks or not _repeats(connection, "new_rows", names):
         connection.execute("CREATE OR REPLACE TEMP VIEW live AS SELECT * FROM new_rows")
         connection.execute("CREATE OR REPLACE TEMP TABLE earlier (pos BIGINT, winner BIGINT, same BOOLEAN, k VARCHAR)")
         return NOTHING

@@ -71,7 +71,7 @@ def gateway(file: Path) -> dict[str, float]:
         for block in blocks:
             count = min(left, len(block))
             reasons = [pa.repeat(text, count) for text in ("FIELD_TYPE", "msrp: is not a number", "Write digits")]
-            writer.add(block, np.arange(count), reasons)
+            writer.add(writer.make(block, np.arange(count), reasons))
             left -= count
         writer.finish()
         return {"read": read, "corrections": time.perf_counter() - began}

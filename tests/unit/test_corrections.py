@@ -29,7 +29,7 @@ def correct(folder, data, name="catalog.csv"):
     writer = corrections.CorrectionWriter(source, 17, folder, name)
     for block in source.blocks():
         told = [pa.array([text] * len(block)) for text in ("FIELD_TYPE", 'it, is "bad"; é', "=fix")]
-        writer.add(block, np.arange(len(block)), told, block.rejects)
+        writer.add(writer.make(block, np.arange(len(block)), told, block.rejects))
     return writer.finish()
 
 
