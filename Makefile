@@ -46,9 +46,10 @@ run: $(STAMP) ## the daemon, with SFTP_GATEWAY_CONFIG or /etc/sftp-gateway/gatew
 	$(BIN)/sftp-gateway run $(ARGS)
 
 PEERS := .cache/peers
-$(PEERS)/.installed: tests/bench/peers.txt
+$(PEERS)/.installed: tests/bench/peers.txt tests/bench/peers_pandas.txt
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/bench/peers.txt
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --target $(PEERS)/pandas -r tests/bench/peers_pandas.txt
 	touch $@
 
 bench: $(STAMP) $(PEERS)/.installed ## measure beside peers, write docs/benchmarks.md

@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import gc
 import importlib
-import importlib.abc
 import os
 import select
 import signal
@@ -159,7 +158,7 @@ def serve(control: socket.socket, preload: list[str]) -> None:
         os.write(fate, f"pid {pid}\n".encode())
 
 
-class _NoPandas(importlib.abc.MetaPathFinder):
+class _NoPandas:
     """Says that there is no pandas while Arrow asks: for its first array it would import it, 0.2 s and 40 MiB for nothing.
 
     No child needs it: only `inspect` does, in a process of its own.

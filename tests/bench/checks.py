@@ -9,7 +9,13 @@ from sftp_gateway.worker import nursery
 from tests.bench import jobs, measure, rows
 
 PYTHON = Path(__file__).parents[2] / ".cache" / "peers" / "bin" / "python"
-PEERS = ("dataframely", "pandera", "frictionless")
+PEERS = {
+    "dataframely": ("dataframely",),
+    "pandera on polars": ("pandera", "polars"),
+    "pandera on pandas": ("pandera", "pandas"),
+    "frictionless": ("frictionless",),
+}
+"""Which script each is, and what it is told before the file."""
 
 
 def checked_only(folder: Path, count: int, rounds: int) -> list[str]:
@@ -28,9 +34,11 @@ def checked_only(folder: Path, count: int, rounds: int) -> list[str]:
         alone = [sys.executable, "-m", "tests.bench.check_alone", str(file)]
         child = os.environ | nursery.QUIET_LIBRARIES | nursery.KEPT_MEMORY
         runs["gateway, reading and checking alone"].append(measure.run(alone, child))
-        for name in PEERS:
-            script = Path(__file__).with_name(f"peer_{name}.py")
-            runs.setdefault(name, []).append(measure.run([str(PYTHON), str(script), str(file), str(folder / name)]))
+        for name, (peer, *words) in PEERS.items():
+            script = Path(__file__).with_name(f"peer_{peer}.py")
+            runs.setdefault(name, []).append(
+                measure.run([str(PYTHON), str(script), *words, str(file), str(folder / peer)])
+            )
     gateway.close()
     lines = [f"{count:,} rows, 1 % bad, median of {rounds}.", "", "| checker | seconds | peak |", "| --- | --- | --- |"]
     for name, found in runs.items():

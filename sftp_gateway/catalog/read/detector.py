@@ -10,8 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-import charset_normalizer
-
 COMMON = [
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "iso8859_15",
     "mac_roman", "cp437", "cp850", "koi8_r", "shift_jis", "cp932", "euc_jp", "gb18030", "gbk", "big5", "euc_kr", "cp949",
@@ -67,6 +65,8 @@ def guess(text: bytes) -> str:
     for name in ("cp1252", "mac-roman"):
         if _is_western(text, name, beyond):
             return name
+    import charset_normalizer  # noqa: PLC0415 - 15 ms for what hardly a file needs
+
     best = charset_normalizer.from_bytes(text, cp_isolation=COMMON, steps=10, chunk_size=1024).best()
     return "cp1252" if best is None else codecs.lookup(best.encoding).name
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
@@ -91,11 +91,13 @@ def open_parquet(path: Path, hints: Hints) -> ParquetSource:
     )
 
 
-def _open(path: Path) -> pa.parquet.ParquetFile:
+def _open(path: Path) -> Any:
+    from pyarrow import parquet  # noqa: PLC0415 - 18 ms, a tenth of what another format's check of a small file takes
+
     # Texts stay dictionaries, so that one long value a million times is seen before it is unfolded.
-    metadata = pa.parquet.read_metadata(path)
+    metadata = parquet.read_metadata(path)
     names = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
-    return pa.parquet.ParquetFile(path, read_dictionary=names, pre_buffer=False, memory_map=False)
+    return parquet.ParquetFile(path, read_dictionary=names, pre_buffer=False, memory_map=False)
 
 
 def _subcolumns(kind: pa.DataType) -> tuple[str, ...]:
