@@ -5,7 +5,7 @@ import stat
 import asyncssh
 
 from sftp_gateway.sftp import names
-from sftp_gateway.sftp.draft import Allowance
+from sftp_gateway.sftp.allowance import Allowance
 from sftp_gateway.sftp.view import View
 from sftp_gateway.store import files as shelf
 from sftp_gateway.store.drafts import Entry, Place

@@ -14,53 +14,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sftp_gateway import disk, errors
+from sftp_gateway.sftp.allowance import Allowance
+from sftp_gateway.sftp.trail import Trail
 from sftp_gateway.sftp.unwritten import SMALL_BYTES, Unwritten, create
 from sftp_gateway.store.drafts import Entry
 
 COPY_BYTES = 1 << 20
-
-
-class Allowance:
-    """What a brand may still write: bytes and files of everything in its writable directories.
-
-    Kept by the one process that holds the brand's sessions, changed without a pause between the
-    question and the taking, so it is exact to the byte however many handles write.
-    """
-
-    def __init__(self, *, quota_bytes: int, quota_files: int, max_file_bytes: int) -> None:
-        self.quota_bytes, self.quota_files, self.max_file_bytes = quota_bytes, quota_files, max_file_bytes
-        self.used_bytes = 0
-        self.used_files = 0
-
-    def resize(self, old: int, new: int) -> None:
-        """Take (or give back) what a file of `old` bytes needs to have `new`; Refused if there is no room."""
-        if new > old:
-            self.check(new - old, new)
-        self.used_bytes += new - old
-
-    def check(self, more: int, size: int) -> None:
-        """Raise Refused if a file of `size` bytes, `more` of them new, may not be."""
-        if size > self.max_file_bytes:
-            raise errors.Refused(
-                "FILE_TOO_LARGE",
-                f"The file is larger than the {in_units(self.max_file_bytes)} that one file may have",
-                "Send it in parts, to /partial",
-            )
-        if self.used_bytes + more > self.quota_bytes:
-            raise errors.Refused(
-                "quota_exceeded",
-                f"Quota exceeded: {in_units(self.used_bytes)} of {in_units(self.quota_bytes)} are in use",
-                "Remove files you no longer need from /inbox, /partial and /test",
-            )
-
-    def check_files(self) -> None:
-        """Raise Refused if not one more file or directory may be."""
-        if self.used_files >= self.quota_files:
-            raise errors.Refused(
-                "quota_exceeded",
-                f"Quota exceeded: {self.used_files} files and directories, and no more than that may be kept",
-                "Remove files you no longer need from /inbox, /partial and /test",
-            )
 
 
 class Draft:
@@ -90,8 +49,7 @@ class Draft:
         self._held: bytearray | None = None
         self._memory = memory
         self._allowance = allowance
-        self._hash: hashlib._Hash | None = None
-        self._hashed = 0
+        self._trail: Trail | None = None
         self._synced_name = False
 
     def create(self) -> None:
@@ -102,7 +60,6 @@ class Draft:
                 self.put_down()
             except OSError as error:
                 raise disk_refusal(error) from error
-        self._hash, self._hashed = hashlib.sha256(), 0
 
     def reopen(self) -> None:
         """Open the staging file again; its bytes are accounted for already."""
@@ -113,9 +70,8 @@ class Draft:
         """Have a staging file, if the bytes are in memory only (blocks, shortly). OSError: they stay there."""
         if self._held is not None:
             self._fd = create(self.file, self._held)
-            if self._hash is not None:
-                self._hash.update(self._held)
-                self._hashed = len(self._held)
+            self._trail = Trail(self._fd)
+            self._trail.grow(len(self._held))
             self._let_go()
 
     @property
@@ -182,13 +138,17 @@ class Draft:
 
     def _wrote(self, offset: int, data: bytes) -> None:
         self.wrote, self.modified, self.wrote_at = True, None, time.time()
-        if self._hash is None or self._held is not None:
+        if self._trail is None:
             return  # what is in memory is hashed at its end, in one go, in whatever order it came
-        if offset == self._hashed:
-            self._hash.update(data)
-            self._hashed += len(data)
-        elif offset < self._hashed:
-            self._hash = None  # written over: hashed from the file when it is claimed
+        if offset == self._trail.size:
+            self._trail.grow(len(data))
+        elif offset < self._trail.size:
+            self._forget()  # written over: hashed from the file when it is claimed
+
+    def _forget(self) -> None:
+        if self._trail is not None:
+            self._trail.leave()
+        self._trail = None
 
     def truncate(self, size: int) -> None:
         """Cut or extend to `size` bytes (OpenSSH's scp cuts before CLOSE); Refused without room."""
@@ -201,10 +161,10 @@ class Draft:
             self._allowance.resize(size, self.size)
             raise disk_refusal(error) from error
         self.size, self.wrote, self.wrote_at = size, True, time.time()
-        if size == 0:
-            self._hash, self._hashed = hashlib.sha256(), 0
-        elif size < self._hashed:
-            self._hash = None
+        if self._trail is not None and size < self._trail.size:
+            self._forget()
+        if size == 0 and self._fd >= 0:
+            self._trail = Trail(self._fd)
 
     def _cut(self, size: int) -> None:
         if self._held is not None and size < len(self._held):
@@ -239,11 +199,10 @@ class Draft:
 
     @property
     def sha256(self) -> str:
-        """The hash, if the bytes came in order or are in memory; else empty."""
+        """The hash, if the bytes came in order, or are in memory; else empty."""
         if self._held is not None:
             return hashlib.sha256(self._held).hexdigest()
-        whole = self._hash is not None and self._hashed == self.size
-        return self._hash.hexdigest() if whole and self._hash else ""
+        return self._trail.hexdigest() if self._trail is not None and self._trail.size == self.size else ""
 
     def sync(self) -> None:
         """Put the bytes and their directory entry on disk, after `put_down` (blocks: for a thread).
@@ -251,6 +210,8 @@ class Draft:
         An error is final: after a failed fsync the kernel calls the lost pages clean, so a second
         one would lie. The caller throws the draft away.
         """
+        if self._trail is not None:
+            self._trail.catch_up()  # here, where nobody waits for the loop
         disk.sync(self._fd)
         if not self._synced_name:
             directory = os.open(self.file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -263,6 +224,7 @@ class Draft:
     def close(self) -> None:
         """Let go of the file; the bytes stay, unless they were in memory only."""
         self._let_go()
+        self._forget()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -285,13 +247,3 @@ def disk_refusal(error: OSError) -> errors.Refused:
     if error.errno == errno.EFBIG:
         return errors.Refused("FILE_TOO_LARGE", "The file is larger than the gateway's disk can hold in one file")
     return errors.Refused("disk_failed", "The gateway could not write to its disk; please try again later")
-
-
-def in_units(size: int) -> str:
-    """Say a number of bytes as a person would."""
-    value, unit = float(size), "bytes"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if value < 1024:
-            break
-        value, unit = value / 1024, larger
-    return f"{value:,.1f} {unit}".replace(".0 ", " ")

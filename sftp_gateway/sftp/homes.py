@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sftp_gateway import errors, settings, upload_name
 from sftp_gateway.blobs import Files
 from sftp_gateway.sftp import replay
-from sftp_gateway.sftp.draft import Allowance, in_units
+from sftp_gateway.sftp.allowance import Allowance, in_units
 from sftp_gateway.sftp.journal import Journal
 from sftp_gateway.sftp.ledger import Ledger
 from sftp_gateway.sftp.unwritten import Unwritten

@@ -12,7 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from sftp_gateway import upload_name
-from sftp_gateway.sftp.draft import Allowance, Draft
+from sftp_gateway.sftp.allowance import Allowance
+from sftp_gateway.sftp.draft import Draft
 from sftp_gateway.store.drafts import Entry, Place
 
 STALE_SECONDS = 1.0

@@ -29,7 +29,7 @@ class Crowd:
     inbox: str
     senders: int
     uploads: int
-    body: bytes
+    size: int
     waits: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     began: float = 0.0
@@ -52,9 +52,11 @@ class Crowd:
                 sftp = session.sftp_init()
                 self.inside.wait()
                 for upload in range(self.uploads):
+                    name = f"crowd-{number}-{upload}.csv"
+                    body = name.encode().ljust(self.size, b"x")  # no two files are alike, as no two of a day are
                     began = time.perf_counter()
-                    handle = sftp.open(f"{self.inbox}/crowd-{number}-{upload}.csv", FLAGS, MODE)
-                    handle.write(self.body)
+                    handle = sftp.open(f"{self.inbox}/{name}", FLAGS, MODE)
+                    handle.write(body)
                     handle.close()
                     self.waits.append(time.perf_counter() - began)
                 session.disconnect()
@@ -66,7 +68,7 @@ class Crowd:
 def main() -> None:
     """Send all, print what was seen."""
     port, user, key, inbox, senders, uploads, size = sys.argv[1:]
-    crowd = Crowd(int(port), user, key, inbox, int(senders), int(uploads), b"x" * int(size))
+    crowd = Crowd(int(port), user, key, inbox, int(senders), int(uploads), int(size))
     threading.stack_size(STACK_BYTES)
     threads = [threading.Thread(target=crowd.send, args=(number,)) for number in range(crowd.senders)]
     for thread in threads:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from sftp_gateway import errors
-from sftp_gateway.sftp.draft import Allowance, Draft
+from sftp_gateway.sftp.allowance import Allowance
+from sftp_gateway.sftp.draft import Draft
 from sftp_gateway.sftp.view import View
 from sftp_gateway.store.drafts import Entry, Place
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 import pytest
 
 from sftp_gateway import errors
-from sftp_gateway.sftp import draft as drafting
-from sftp_gateway.sftp.draft import Allowance, Draft
+from sftp_gateway.sftp.allowance import Allowance, in_units
+from sftp_gateway.sftp.draft import Draft
 from sftp_gateway.store.drafts import Entry, Place
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
@@ -90,4 +90,4 @@ def test_the_quota_holds_to_the_byte_over_all_files(draft, allowance):
     ("size", "text"), [(0, "0 bytes"), (1023, "1,023 bytes"), (1536, "1.5 KiB"), (20 << 30, "20 GiB")]
 )
 def test_sizes_are_said_as_a_person_would(size, text):
-    assert drafting.in_units(size) == text
+    assert in_units(size) == text

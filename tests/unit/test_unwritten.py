@@ -5,7 +5,8 @@ import pytest
 
 from sftp_gateway import errors
 from sftp_gateway.sftp import unwritten
-from sftp_gateway.sftp.draft import Allowance, Draft
+from sftp_gateway.sftp.allowance import Allowance
+from sftp_gateway.sftp.draft import Draft
 from sftp_gateway.sftp.unwritten import SMALL_BYTES, Unwritten
 from sftp_gateway.store.staging import Staging
 from tests.unit.test_draft import AT, Entry, Place

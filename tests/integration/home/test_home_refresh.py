@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sftp_gateway import errors
 from sftp_gateway.sftp import view as view_module
-from sftp_gateway.sftp.draft import Allowance
+from sftp_gateway.sftp.allowance import Allowance
 from sftp_gateway.store import drafts
 
 
