@@ -23,9 +23,10 @@ from sftp_gateway.sftp.listener import Listener
 from sftp_gateway.store import brands
 from sftp_gateway.store.database import Store
 
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.00005
 """A thread gives the interpreter back after that (Python: 5 ms). The front door's loop lets go of it at every
-sync and send; with 5 ms each of those waits for whatever the ledger or the intake is computing just then."""
+sync and hash; with 5 ms each of those waits for whatever the ledger or the intake is computing just then. Of 200
+senders at once, 0.05 ms serve a tenth more than 0.5 ms."""
 
 
 class FrontDoor:

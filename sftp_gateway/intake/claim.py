@@ -34,7 +34,9 @@ BACKOFF_SECONDS = 1.0
 SIDE_BY_SIDE = 4
 PAUSE_SECONDS = 0.1
 PATIENCE_SECONDS = 5.0
-"""A burst of files that lasts longer is no burst: claims go on beside it, a batch at a time, resting as long as each took."""
+"""A burst of files that lasts longer is no burst: claims go on beside it, a batch at a time, with a rest after each."""
+RESTS = 3.0
+"""How long, as a multiple of what the batch took: the answers that senders wait for come first, a batch takes some 0.1 s."""
 
 
 @dataclass
@@ -160,7 +162,8 @@ class Intake:
         else:
             self._woken.set()  # there may be more of it
         finally:
-            self._rests_until = 2 * time.monotonic() - began
+            now = time.monotonic()
+            self._rests_until = now + RESTS * (now - began)
             del self._busy[brand]
 
     async def _sweep(self) -> None:
