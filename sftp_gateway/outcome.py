@@ -131,7 +131,7 @@ def sentence(receipt: dict[str, Any], *, removals_wait: bool = False) -> str:
         rows = f"{_rows(receipt)}; nothing" if receipt["rows"]["read"] else "Nothing"
         return f"Dry run: as a real file this would end as “{end}”. {rows} was changed."
     if state is State.HELD:
-        return f"Nothing is live yet: this file waits for a decision. {_first_reason(receipt)}".strip()
+        return f"Nothing of it is live yet: this file waits for a decision. {_first_reason(receipt)}".strip()
     if state is State.REFUSED:
         why = _first_reason(receipt) or _first_fatal(receipt)
         return f"Nothing was taken from this file. {why}".strip()

@@ -7,6 +7,7 @@ by the intake, which goes on after the last answer.
 
 import asyncio
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -64,6 +65,7 @@ def table(folder: Path, sizes: Sizes, rounds: int) -> list[str]:
             took = _in_turn(pair, rounds, _large(large, cipher, get=get), _nothing(cipher))
             lines.append(_line(name, took, sizes.large_bytes / 2**20, "MiB/s", sizes.large_bytes / 2**30, "s/GiB"))
         took = _in_turn(pair, rounds, _small(small), _nothing(""))
+        facts += [_sync_floor(folder, sizes, statistics.median(one.seconds for one in took[0])), ""]
         lines.append(
             _line("small files in a session", took, sizes.small_files, "files/s", sizes.small_files / 1e6, "µs a file")
         )
@@ -113,6 +115,24 @@ def _line(  # noqa: PLR0917 - a line of the table
     theirs, ours = (amount / statistics.median(one.seconds for one in side) for side in took)
     cpu = [statistics.median(one.cpu_seconds for one in side) / per for side in took]
     return f"| {name} | {theirs:,.0f} {unit} | {ours:,.0f} | {ours / theirs:.2f} | {cpu[0]:.2f} {cpu_unit} | {cpu[1]:.2f} |"
+
+
+def _sync_floor(folder: Path, sizes: Sizes, theirs: float) -> str:
+    """Say what OpenSSH would come to if it synced each small file, into blocks that are there already, as a journal has them."""
+    piece, count = b"x" * sizes.small_bytes, sizes.small_files
+    with (folder / "floor").open("wb", buffering=0) as file:
+        file.write(piece * count)
+        os.fsync(file.fileno())
+        began = time.perf_counter()
+        for number in range(count):
+            os.pwrite(file.fileno(), piece, number * sizes.small_bytes)
+            os.fdatasync(file.fileno())
+        syncs = time.perf_counter() - began
+    ratio = theirs / (theirs + syncs)
+    return (
+        f"To write and sync {sizes.small_bytes:,} bytes takes {syncs / count * 1000:.2f} ms here, all of a small file takes OpenSSH "
+        f"{theirs / count * 1000:.2f} ms without a sync: with one after each file it would come to {ratio:.2f} of itself."
+    )
 
 
 def _nothing(cipher: str) -> Run:

@@ -52,7 +52,11 @@ def growth(folder: Path, count: int, rounds: int) -> list[str]:
         lines.append(f"| {name} | {seconds:.2f} s | {ratio:.2f} × | {_mebibytes(found)} |")
     worst = zip(runs["all bad"], runs["none bad"], strict=True)
     ratio = statistics.median(one.seconds / other.seconds for one, other in worst)
-    return [*lines, "", f"All bad ÷ none bad: {ratio:.2f} ×."]
+    return [
+        *lines,
+        "",
+        f"All bad ÷ none bad: {ratio:.2f} ×. Of the latter nearly all rows are known and not checked, of the former each.",
+    ]
 
 
 def _variants(count: int) -> list[Variant]:

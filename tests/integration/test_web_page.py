@@ -10,7 +10,7 @@ import pytest
 
 from sftp_gateway import brake
 from sftp_gateway.store import tokens, uploads
-from sftp_gateway.upload import State
+from sftp_gateway.upload import Mode, State
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from web_scene import Scene, populate
@@ -155,6 +155,22 @@ def test_forms_that_do_not_come_from_the_page_are_refused(scene, web):
     assert uploads.get(scene.store, item.id).state is State.HELD
     assert press(web, page, url).status_code == 303
     assert uploads.get(scene.store, item.id).state is State.RECEIVED
+
+
+@pytest.mark.parametrize(
+    ("mode", "would"),
+    [
+        (Mode.FULL, "“Approve” makes this file the catalog"),
+        (Mode.PARTIAL, "“Approve” puts these rows into the catalog, where all other products stay"),
+    ],
+)
+def test_a_held_file_says_what_approving_it_would_do(scene, web, mode, would):
+    reasons = [{"code": "price_move", "text": "prices moved"}]
+    item = scene.finish(scene.receive(mode=mode), State.HELD, reasons=reasons)
+    sign_in(web, scene.token())
+    said = words(web.get(f"/uploads/{item.id}"))
+    assert would in said
+    assert "Nothing of it is live yet" in said
 
 
 def test_the_page_approves_refuses_and_retries(scene, web):
