@@ -210,8 +210,9 @@ class Draft:
         An error is final: after a failed fsync the kernel calls the lost pages clean, so a second
         one would lie. The caller throws the draft away.
         """
-        if self._trail is not None:
-            self._trail.catch_up()  # here, where nobody waits for the loop
+        trail = self._trail  # once: another handle may write over its bytes, on the loop, at any moment
+        if trail is not None:
+            trail.catch_up()  # here, where nobody waits for the loop
         disk.sync(self._fd)
         if not self._synced_name:
             directory = os.open(self.file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -101,6 +101,28 @@ def test_what_is_changed_after_it_was_hashed_has_no_hash(tmp_path, small_steps, 
     draft.close()
 
 
+class Forgetting(Draft):
+    """A draft whose trail is gone at the second look, as if another handle wrote over its bytes between the two."""
+
+    @property
+    def _trail(self):
+        trail, self.kept = self.kept, None
+        return trail
+
+    @_trail.setter
+    def _trail(self, trail):
+        self.kept = trail
+
+
+def test_a_sync_does_not_stumble_over_what_another_handle_changes_meanwhile(tmp_path, monkeypatch):
+    draft = opened(tmp_path)
+    draft.append(b"0123456789")
+    monkeypatch.setattr(draft, "__class__", Forgetting)
+    draft.kept = Trail(draft._fd)
+    draft.sync()
+    draft.close()
+
+
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("append"), st.binary(min_size=1, max_size=20)),
