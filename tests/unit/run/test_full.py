@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import COLUMNS, Shop, codes, put, rows, sheet, small_rules, table
 
 from sftp_gateway import receipt
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import result, run
+from sftp_gateway.catalog import engine, result, run, stage
 from sftp_gateway.upload import State
 
 # a full file
@@ -153,6 +154,16 @@ def test_a_rejected_row_does_not_take_part_in_duplicates(shop):
     assert (outcome.receipt["rows"]["duplicates"], outcome.receipt["rows"]["rejected"]) == (0, 1)
     assert outcome.receipt["rows"]["retained"] == 0
     assert shop.products()["a"]["name"] == "good"
+
+
+@pytest.mark.parametrize("unique", [False, True])
+def test_memory_is_given_back_on_a_first_day_only_if_the_database_looks_at_all_rows(tmp_path, monkeypatch, unique):
+    given = []
+    monkeypatch.setattr(engine, "give_back_memory", lambda: given.append(1))
+    rules = '[column.code]\ntype = "text"\nunique = true\n' if unique else ""
+    shop = Shop(tmp_path, small_rules(tmp_path, rules))
+    put(shop, [("a", "A", "1"), ("b", "B", "2")], ("sku", "name", "code"))
+    assert bool(given) is (unique and stage.MEMORY_BYTES < 0)
 
 
 def test_a_repeat_in_a_unique_column_is_rejected_late_with_its_row_for_correction(tmp_path):
