@@ -1,7 +1,7 @@
 """Whether a value comes twice, told while values stream by: 64-bit hashes, sorted part by part and merged at the end.
 
 Equal values have equal hashes, so that hashes which all differ prove that the values do. Equal hashes prove
-nothing: the database looks then. That is an eighth of the time which grouping all of them in the database takes.
+nothing: the database looks then. So it need not group all of them in the usual case, that none comes twice.
 """
 
 import functools
