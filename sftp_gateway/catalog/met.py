@@ -70,10 +70,13 @@ class Current:
     def _anywhere(self, marks: Marks, near: Rows) -> Rows:
         """Look where most of these rows are, if few are near: go on there if that is farther on and in one place."""
         if self._sorted is None:
-            all_marks = self._marks.to_numpy()
-            order = np.argsort(all_marks, kind="stable").astype(np.int32)
-            self._sorted = all_marks[order], order
+            # What lies behind is no place to go on from: at the end of a file with new rows little is left to sort.
+            ahead = self._marks.slice(self._next).to_numpy()
+            order = np.argsort(ahead).astype(np.int32)
+            self._sorted = ahead[order], order + np.int32(self._next)
         known, order = self._sorted
+        if not len(known):
+            return near
         at = np.minimum(np.searchsorted(known, marks), len(known) - 1)
         found = np.sort(order[at[(known[at] == marks) & (marks != 0)]])
         if np.count_nonzero(near >= 0) * 2 >= len(found):
@@ -112,7 +115,7 @@ class Current:
     def _leave(self, table: pa.Table, start: int) -> None:
         left = np.flatnonzero(~self._met[start : start + table.num_rows])
         if self.tells_apart and len(left):
-            self._left.add(table.take(pa.array(left)).append_column("_pos", pa.array(left + start)))
+            self._left.add(taken(table, left).append_column("_pos", pa.array(left + start)))
 
     def left(self) -> spool.Spool:
         """Give the rows that were not met, with their place as `_pos`; no more can be met afterwards."""
@@ -129,3 +132,13 @@ class Current:
         """Close the file and delete what is on disk."""
         self._file.close()
         self._left.remove()
+
+
+def taken(table: pa.Table, rows: Rows) -> pa.Table:
+    """Give rows of a table; to take nothing but blanks costs as much as to take texts, so blank columns are made anew."""
+    index = pa.array(rows)
+    columns = [
+        pa.nulls(len(rows), column.type) if column.null_count == len(column) else column.combine_chunks().take(index)
+        for column in table.columns
+    ]
+    return pa.table(columns, schema=table.schema)

@@ -4,8 +4,6 @@ Equal values have equal hashes, so that hashes which all differ prove that the v
 nothing: the database looks then. So it need not group all of them in the usual case, that none comes twice.
 """
 
-import functools
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -13,8 +11,9 @@ import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types.cells import Cells
 
-MOST_VALUES = 20_000_000
-"""8 bytes each, twice while they are sorted; more than that is left to the database."""
+MOST_VALUES = 12_000_000
+"""8 bytes each, and half as much again while they are sorted; more than that is left to the database."""
+_GROWTH, _LEAST = 4, 65_536
 _WORD = 8
 _FACTORS = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], np.uint64)
 """Odd numbers whose bits look random (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators)."""
@@ -27,25 +26,45 @@ class Once:
     """Values of one column, or of several joined to a text; nulls do not count."""
 
     def __init__(self) -> None:
-        self._held: list[Hashes] = []
+        self._values = np.empty(0, np.uint64)
         self._count = 0
+        self._repeats: bool | None = None
 
     def add(self, texts: pa.Array) -> None:
         """Take note of more values."""
-        self._count += len(texts)
+        more = np.sort(hashes(Cells(pc.drop_null(texts))))
+        start, self._count = self._count, self._count + len(more)
         if self._count > MOST_VALUES:
-            self._held = []
-        else:
-            self._held.append(np.sort(hashes(Cells(pc.drop_null(texts)))))
+            self._values = self._values[:0]
+            return
+        if self._count > len(self._values):
+            grown = np.empty(max(_GROWTH * self._count, _LEAST), np.uint64)  # what is not written to takes no memory
+            grown[:start] = self._values[:start]
+            self._values = grown
+        self._values[start : self._count] = more
 
-    @functools.cached_property
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the values take; none any more once it is told."""
+        return self._values.nbytes
+
+    @property
     def may_repeat(self) -> bool:
         """Whether two values may be equal; asked when no more come."""
+        self.settle()
+        return bool(self._repeats)
+
+    def settle(self) -> None:
+        """Find it out; takes a thread 30 ms a million values, so that several are best settled side by side."""
+        if self._repeats is not None:
+            return
         if self._count > MOST_VALUES:
-            return True
-        together = np.concatenate([np.zeros(0, np.uint64), *self._held])
-        together.sort(kind="stable")  # which only merges what is sorted in parts
-        return bool((together[1:] == together[:-1]).any())
+            self._repeats = True
+            return
+        values = self._values[: self._count]
+        values.sort(kind="stable")  # which only merges what is sorted in parts
+        self._repeats = bool((values[1:] == values[:-1]).any())
+        self._values = self._values[:0].copy()  # the comparison that follows has a use for the memory
 
 
 def hashes(cells: Cells) -> Hashes:
@@ -54,13 +73,14 @@ def hashes(cells: Cells) -> Hashes:
     data = np.concatenate([cells.data, np.zeros(_WORD, np.uint8)])
     words = np.ndarray(len(data) - _WORD + 1, np.dtype("<u8"), data, strides=(1,))
     found = _mixed(lengths.astype(np.uint64))
-    rows = np.flatnonzero(lengths)
-    at = 0
-    while rows.size:
-        left = np.minimum(lengths[rows] - at, _WORD)
-        found[rows] = _mixed(found[rows] ^ (words[begins[rows] + at] & _KEPT[left]))
-        at += _WORD
-        rows = rows[lengths[rows] > at]
+    shortest, longest = (int(lengths.min()), int(lengths.max())) if len(lengths) else (0, 0)
+    for at in range(0, longest, _WORD):
+        # All rows as they are, where all are so long: picking them costs more than hashing them.
+        rows: slice | npt.NDArray[np.int64] = slice(None) if shortest > at else np.flatnonzero(lengths > at)
+        word = words[begins[rows] + at]
+        if shortest < at + _WORD:
+            word &= _KEPT[np.minimum(lengths[rows] - at, _WORD)]
+        found[rows] = _mixed(found[rows] ^ word)
     return found
 
 

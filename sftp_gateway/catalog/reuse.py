@@ -23,7 +23,7 @@ from sftp_gateway.catalog import engine, spool
 from sftp_gateway.catalog.engine import Connection
 from sftp_gateway.catalog.evidence import Evidence
 from sftp_gateway.catalog.job import Job
-from sftp_gateway.catalog.met import RAW, Current
+from sftp_gateway.catalog.met import RAW, Current, taken
 from sftp_gateway.catalog.read.delimited import DelimitedSource
 from sftp_gateway.catalog.read.source import Block, Known, Marks, Rows
 from sftp_gateway.catalog.stage import Positions, Staged
@@ -118,13 +118,13 @@ class Carry:
         order = np.argsort(row, kind="stable")
         at = np.concatenate([known.place - known.place.min(), np.arange(len(fresh.row)) + table.num_rows])[order]
         place = np.concatenate([known.place, np.full(len(fresh.row), -1, np.int64)])[order]
-        both = pa.concat_tables([table, fresh.table]).combine_chunks()
+        both = taken(pa.concat_tables([table, fresh.table]), at)
         self.known += len(known)
         self._note(fresh.table, np.flatnonzero(place < 0), place)
         assert fresh.line is not None
         assert fresh.offset is not None
         line, offset = np.concatenate([known.line, fresh.line]), np.concatenate([known.offset, fresh.offset])
-        return Staged(both.take(pa.array(at)), row[order], line[order], offset[order])
+        return Staged(both, row[order], line[order], offset[order])
 
     def _note(self, fresh: pa.Table, index: Rows, place: Rows) -> None:
         """Keep what the comparison needs: rows that are new, and where the others are in the current version."""

@@ -4,6 +4,7 @@ A small stage is a table in memory; a large one is already written as the Parque
 the version, so that in the usual case no row is written twice. Serves run, unique, diff, publish.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sftp_gateway.catalog import engine, keys, versionfile
+from sftp_gateway.catalog import engine, keys, lane, versionfile
 from sftp_gateway.catalog.once import Once
 
 MEMORY_BYTES = 16 * 1024**2
@@ -118,11 +119,14 @@ class Stage:
 
     def finish(self) -> None:
         """No more rows come."""
-        if self._writer is not None:
-            self._writer.close()
-        else:
+        if self._writer is None:
             self.table = pa.concat_tables(self._held) if self._held else self.schema.empty_table()
             self._held = []
+            return
+        with contextlib.ExitStack() as beside:
+            for once in self._once.values():
+                beside.enter_context(lane.beside(once.settle))
+            self._writer.close()
 
     @property
     def on_disk(self) -> bool:

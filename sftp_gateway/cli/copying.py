@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
+from sftp_gateway import disk
 from sftp_gateway.blobs import Area, Files
 from sftp_gateway.errors import Refused
 
@@ -85,6 +86,7 @@ class Copy:
                 hashing.shutdown(cancel_futures=True)
 
     def _hash(self, descriptor: int, start: int, count: int) -> None:
+        disk.write_behind(descriptor, start, count)
         for at in range(start, start + count, HASHED_BYTES):
             self._digest.update(os.pread(descriptor, min(HASHED_BYTES, start + count - at), at))
 

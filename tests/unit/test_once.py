@@ -55,6 +55,15 @@ def test_more_values_than_are_held_are_left_to_the_database(monkeypatch):
     assert not noted(["a"], ["b", "c"]).may_repeat
 
 
+@pytest.mark.parametrize("again", [0, 199_999])
+def test_what_is_held_grows_and_is_let_go_of_once_it_is_told(again):
+    parts = [[f"K-{number}" for number in range(start, start + 40_000)] for start in range(0, 200_000, 40_000)]
+    assert not noted(*parts).may_repeat
+    values = noted(*parts, [f"K-{again}"])
+    assert [values.may_repeat, values.may_repeat] == [True, True]
+    assert values.held_bytes == 0
+
+
 @pytest.fixture
 def stage(tmp_path):
     made = Stage(tmp_path, [("sku",), ("gtin",)])
