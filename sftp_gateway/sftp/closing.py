@@ -47,9 +47,12 @@ async def finish(homes: Homes, view: View, handle: Writing, session: Session, *,
     if handle not in draft.handles:
         return
     draft.dropped |= not clean
-    if _is_for_journal(homes, draft):
-        await _put_down(homes, view, handle, session)
-        return
+    if _is_usual(draft) and await homes.journal.room(draft.size):
+        if handle not in draft.handles:
+            return  # its connection ended while there was no room, and with it this handle
+        if _is_usual(draft):
+            await _put_down(homes, view, handle, session)
+            return
     await _sync(draft)
     draft.handles.discard(handle)
     if draft.handles:
@@ -72,10 +75,10 @@ async def finish(homes: Homes, view: View, handle: Writing, session: Session, *,
         raise asyncssh.SFTPFailure(status.text(draft.refusal, upload))
 
 
-def _is_for_journal(homes: Homes, draft: Draft) -> bool:
-    """Whether this is the usual end of a small file: its only handle is closed, nothing is wrong with it."""
+def _is_usual(draft: Draft) -> bool:
+    """Whether this is the usual end of a file: its only handle is closed, nothing is wrong with it."""
     odd = draft.dropped or draft.refusal or draft.removed or not draft.wrote or len(draft.handles) > 1
-    return not odd and homes.journal.takes(draft.size)
+    return not odd
 
 
 async def _put_down(homes: Homes, view: View, handle: Writing, session: Session) -> None:
@@ -100,7 +103,7 @@ async def _put_down(homes: Homes, view: View, handle: Writing, session: Session)
         draft.entry = entry
         homes.owe(homes.journal.put(entry, data), entry)
         _audit(session, handle, entry, clean=True)
-        await homes.journal.sync()
+        await homes.journal.sync(session)
     except OSError as error:
         log.exception("journal.unsynced", reason=str(error))
         with contextlib.suppress(errors.Unavailable):

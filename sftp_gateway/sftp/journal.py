@@ -6,7 +6,7 @@ the file, one of its directory and a commit, each in a thread: 2.5 ms. Here all 
 before that and synced when the journal's file is full. What a death leaves behind, replay.py
 brings into the store. Nobody but the next process of this host ever reads a journal.
 
-Two segments take turns: while one fills, the other's staging files are synced. A segment is written from its
+Segments take turns: while one fills, the staging files of the oldest are synced. A segment is written from its
 start again under a new generation; records of an older one behind it are not its own.
 """
 
@@ -14,49 +14,39 @@ import asyncio
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import secrets
-import struct
 import time
-import zlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
-
-import orjson
 
 from sftp_gateway import disk, errors, logs
 from sftp_gateway.blobs import side_by_side, sync_directory, sync_file
+from sftp_gateway.sftp import record
 from sftp_gateway.sftp.unwritten import SMALL_BYTES
-from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.store.drafts import Entry
 from sftp_gateway.store.staging import Staging
 
 log = logs.get(__name__)
 
-SEGMENT_BYTES = 32 * 1024 * 1024
+SEGMENTS, SEGMENT_BYTES = 8, 8 * 1024 * 1024
 ROW_BYTES = 64 * 1024
 """More than any row needs: names, facts of a session, all of bounded length."""
 AHEAD = bytes(2 * 1024 * 1024)
 """Written before records need the room: a sync of blocks that are there already changes no metadata, so it does
 not commit the file system's own journal, for which every other file that is made just then would wait."""
+PATIENCE_SECONDS = 2.0
+"""So long a CLOSE waits for room at most; what then has none goes the long way."""
 QUICK_SECONDS = 0.002
 """A disk that syncs within that is not worth waking a thread for, which takes about as long."""
-HEADER = struct.Struct(">4s8sQIII")
-"""Mark, generation, number of the record, lengths of row and bytes, CRC-32 of this and the row, whose SHA-256 is that
-of the bytes."""
-MARK = b"SGJ2"
-MOMENTS = ("modified_at", "opened_at", "changed_at", "due_at", "expires_at")
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A closed draft: `number` rises through both segments of a process's journal."""
-
-    number: int
-    entry: Entry
-    data: bytes
+GATHER_SECONDS = 0.008
+"""So long a sync waits for more while a crowd closes files: they wait for the loop far longer, and a sync costs it as much as
+a file does. One sender alone never waits (PostgreSQL's `commit_delay` and `commit_siblings`)."""
+CROWD = 8
+"""So many different senders among the last twice as many CLOSEs are a crowd, if those came within CROWD_SECONDS."""
+CROWD_SECONDS = 0.1
 
 
 @dataclass(slots=True)
@@ -86,8 +76,31 @@ class Journal:
         self._waiting: list[asyncio.Future[None]] = []
         self._syncing: asyncio.Task[None] | None = None
         self._cleaning: asyncio.Task[None] | None = None
+        self._line: list[asyncio.Future[bool]] = []
+        """Who waits for a segment to be free, in the order in which they came."""
         self._unsynced: set[int] = set()
+        self._lately: deque[tuple[float, int]] = deque(maxlen=2 * CROWD)
         self._broken = False
+
+    async def room(self, size: int) -> bool:
+        """Whether a draft of that size can be put here at once, if need be after waiting; OSError as `takes`.
+
+        While all segments are full of files that are not synced, to wait for one is quicker than to sync one more
+        file and commit one more row beside it.
+        """
+        until = time.monotonic() + PATIENCE_SECONDS
+        while self._line or not self.takes(size):  # who comes now stands behind those who wait
+            if size > SMALL_BYTES or self._broken or self._cleaning is None:
+                return False
+            freed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            self._line.append(freed)
+            try:
+                async with asyncio.timeout(until - time.monotonic()):
+                    if not await freed:
+                        return False
+            except TimeoutError:
+                return False
+        return True
 
     def takes(self, size: int) -> bool:
         """Whether a draft of that size can be put here now; OSError if there cannot be a journal."""
@@ -95,7 +108,7 @@ class Journal:
             return False
         if not self._segments:
             self._segments.append(self._new_segment(0))
-        most = HEADER.size + ROW_BYTES + size
+        most = record.HEADER.size + ROW_BYTES + size
         return (self._segments[0].at + most <= SEGMENT_BYTES or self._turn()) and self._is_ready(most)
 
     def _is_ready(self, more: int) -> bool:
@@ -116,7 +129,7 @@ class Journal:
         `entry` tells the SHA-256 of the bytes.
         """
         segment, number = self._segments[0], self.number + 1
-        head = _head(segment.generation, number, entry, len(data))
+        head = record.head(segment.generation, number, entry, len(data))
         try:
             written = os.pwritev(segment.fd, [head, data], segment.at)
         except OSError:
@@ -131,13 +144,14 @@ class Journal:
         self.number = number
         return number
 
-    def sync(self) -> "asyncio.Future[None]":
+    def sync(self, sender: object) -> "asyncio.Future[None]":
         """Bring to the disk what was put so far; OSError is final: nothing more is taken after it."""
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[None] = loop.create_future()
         self._waiting.append(waiting)
+        self._lately.append((time.monotonic(), id(sender)))
         if self._syncing is None and len(self._waiting) == 1:
-            if self._seconds < QUICK_SECONDS:
+            if self._seconds < QUICK_SECONDS and not self._is_crowd():
                 # Those whose CLOSE came in the same turn of the loop share it.
                 loop.call_soon(self._sync_here)
             else:
@@ -159,6 +173,14 @@ class Journal:
                 segment.path.unlink()
             os.close(segment.fd)
         self._segments = []
+
+    def _is_crowd(self) -> bool:
+        lately = self._lately
+        return (
+            len(lately) == lately.maxlen
+            and time.monotonic() - lately[0][0] < CROWD_SECONDS
+            and len({sender for _, sender in lately}) >= CROWD
+        )
 
     def _take(self) -> set[int]:
         taken, self._unsynced = self._unsynced, set()
@@ -187,6 +209,8 @@ class Journal:
     async def _sync_in_turn(self) -> None:
         """While one sync runs in a thread, those who come share the next."""
         while self._waiting:
+            if self._is_crowd():
+                await asyncio.sleep(GATHER_SECONDS)
             waiting, self._waiting = self._waiting, []
             try:
                 await asyncio.to_thread(self._sync, self._take())
@@ -197,23 +221,30 @@ class Journal:
         self._syncing = None
 
     def _turn(self) -> bool:
-        """Go on in the other segment, if its drafts are synced."""
-        if self._cleaning is not None and not self._cleaning.done():
-            return False
-        if len(self._segments) == 1:
-            self._segments.append(self._new_segment(1))
-        full, other = self._segments
-        if other.ids:  # the store or the disk did not answer the last time
-            self._cleaning = asyncio.create_task(self._clean(other), name="journal.clean")
-            return False
-        other.at, other.generation = 0, secrets.token_bytes(8)
-        self._segments = [other, full]
-        self._cleaning = asyncio.create_task(self._clean(full), name="journal.clean")
-        return True
+        """Go on in another segment, if there is one whose drafts are synced, and see to it that there will be one."""
+        free = next((segment for segment in self._segments[1:] if not segment.ids), None)
+        if free is None and len(self._segments) < SEGMENTS:
+            free = self._new_segment(len(self._segments))
+            self._segments.append(free)
+        if free is not None:
+            free.at, free.generation = 0, secrets.token_bytes(8)
+            self._segments.remove(free)
+            self._segments.insert(0, free)
+        full = [segment for segment in self._segments[1:] if segment.ids]
+        if full and self._cleaning is None:
+            self._cleaning = asyncio.create_task(self._clean(full[-1]), name="journal.clean")
+        return free is not None
 
     async def _clean(self, segment: _Segment) -> None:
-        if await self._stored() and await asyncio.to_thread(self._sync_drafts, list(segment.ids)):
-            segment.ids = []
+        try:
+            if await self._stored() and await asyncio.to_thread(self._sync_drafts, list(segment.ids)):
+                segment.ids = []
+        finally:
+            self._cleaning = None
+            line, self._line = self._line, []
+            for waiting in line:
+                if not waiting.done():
+                    waiting.set_result(not segment.ids)
 
     def _sync_drafts(self, ids: list[str]) -> bool:
         """Sync the staging files that are still there; the intake syncs what it takes."""
@@ -247,25 +278,6 @@ def folder_of(staging: Staging) -> Path:
     return folder
 
 
-def read(segment: bytes) -> Iterator[Record]:
-    """Give the records of a segment up to the first that is not whole, or of an older generation."""
-    at, generation = 0, segment[4:12]
-    while at + HEADER.size <= len(segment):
-        mark, own, number, row_bytes, data_bytes, crc = HEADER.unpack_from(segment, at)
-        start = at + HEADER.size
-        middle, end = start + row_bytes, start + row_bytes + data_bytes
-        if mark != MARK or own != generation or end > len(segment):
-            return
-        row, data = segment[start:middle], segment[middle:end]
-        if zlib.crc32(row, zlib.crc32(segment[at : start - 4])) != crc:
-            return
-        entry = _entry(row)
-        if hashlib.sha256(data).hexdigest() != entry.sha256:
-            return
-        yield Record(number, entry, data)
-        at = end
-
-
 def _answer(waiting: list["asyncio.Future[None]"], error: OSError | None = None) -> None:
     for future in waiting:
         if future.done():
@@ -274,17 +286,3 @@ def _answer(waiting: list["asyncio.Future[None]"], error: OSError | None = None)
             future.set_result(None)
         else:
             future.set_exception(error)
-
-
-def _head(generation: bytes, number: int, entry: Entry, size: int) -> bytes:
-    row = orjson.dumps(entry)
-    head = HEADER.pack(MARK, generation, number, len(row), size, 0)[:-4]
-    return b"".join((head, zlib.crc32(row, zlib.crc32(head)).to_bytes(4, "big"), row))
-
-
-def _entry(row: bytes) -> Entry:
-    values = orjson.loads(row)
-    for name in MOMENTS:
-        if values[name] is not None:
-            values[name] = datetime.fromisoformat(values[name])
-    return Entry(**values | {"place": Place(values["place"])})

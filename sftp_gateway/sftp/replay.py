@@ -13,7 +13,7 @@ from pathlib import Path
 from sftp_gateway import disk, logs
 from sftp_gateway.blobs import sync_directory
 from sftp_gateway.sftp import journal
-from sftp_gateway.sftp.journal import Record
+from sftp_gateway.sftp.record import Record, read
 from sftp_gateway.store import drafts
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.drafts import Entry, Place
@@ -34,7 +34,7 @@ def _replay_one(store: Store, staging: Staging, name: str, paths: list[Path]) ->
     try:
         for descriptor in descriptors:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        records = [record for path in paths if path.exists() for record in journal.read(path.read_bytes())]
+        records = [record for path in paths if path.exists() for record in read(path.read_bytes())]
         brought = _bring_in(store, staging, name, sorted(records, key=lambda record: record.number))
         for path in paths:
             path.unlink(missing_ok=True)

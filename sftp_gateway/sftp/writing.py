@@ -63,6 +63,9 @@ async def start(homes: Homes, view: View, place: names.Place, way: Way, session:
     """Open a name for writing. Raises Refused (it goes into the history) and `asyncssh.SFTPError`."""
     until = time.monotonic() + CLAIM_PATIENCE_SECONDS
     while True:
+        # Before the lock: who waited for the store with it would have all others queue up, and then each of
+        # them in turn gets it a turn of the loop later (a convoy, which does not end while files come).
+        await homes.refresh(view)
         async with view.lock:
             await homes.refresh(view)
             view.allowance.check(0, way.declared or 0)  # also where it goes on with what is there

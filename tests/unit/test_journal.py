@@ -9,6 +9,7 @@ import pytest
 
 from sftp_gateway.sftp import journal, replay
 from sftp_gateway.sftp.journal import Journal
+from sftp_gateway.sftp.record import read
 from sftp_gateway.store import brands, drafts
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.store.staging import Staging
@@ -38,7 +39,7 @@ async def write(writer, *pairs):
     for entry, body in pairs:
         assert writer.takes(len(body))
         writer.put(entry, body)
-        await writer.sync()
+        await writer.sync(writer)
 
 
 def die(writer):
@@ -59,11 +60,11 @@ async def test_what_was_put_is_read_back_and_a_torn_record_ends_it(staging):
     one, two = closed(staging, body=b"first"), closed(staging, "ü\n.csv", b"second")
     await write(writer, (one, b"first"), (two, b"second"))
     raw = segment_of(staging).read_bytes()
-    assert [(record.entry, record.data) for record in journal.read(raw)] == [(one, b"first"), (two, b"second")]
+    assert [(record.entry, record.data) for record in read(raw)] == [(one, b"first"), (two, b"second")]
     end = raw.index(b"second")
     for torn in (raw[:end], raw[:end] + b"sEcond", raw[:end] + bytes(20)):
-        assert [record.data for record in journal.read(torn)] == [b"first"]
-    assert [*journal.read(b"")] == [*journal.read(bytes(4096))] == []
+        assert [record.data for record in read(torn)] == [b"first"]
+    assert [*read(b"")] == [*read(bytes(4096))] == []
     die(writer)
 
 
@@ -107,6 +108,7 @@ async def test_bytes_come_back_only_while_the_row_means_them(staging, sqlite_sto
 
 async def test_a_full_segment_gives_way_to_the_other_and_a_start_reads_both(staging, sqlite_store, monkeypatch):
     brands.create(sqlite_store, "acme")
+    monkeypatch.setattr(journal, "SEGMENTS", 2)
     monkeypatch.setattr(journal, "SEGMENT_BYTES", journal.ROW_BYTES + 100_000)
     monkeypatch.setattr(journal, "AHEAD", bytes(50_000))
     writer = Journal(staging, "j", yes)
@@ -116,7 +118,7 @@ async def test_a_full_segment_gives_way_to_the_other_and_a_start_reads_both(stag
         while not writer.takes(10_000):  # noqa: ASYNC110 - the other one is being synced
             await asyncio.sleep(0.001)
         writer.put(entry, entry.path.encode() * 500)
-        await writer.sync()
+        await writer.sync(writer)
         put.append(entry)
     assert len([*journal.folder_of(staging).iterdir()]) == 2
     assert sum(path.stat().st_size for path in journal.folder_of(staging).iterdir()) < 400_000
@@ -147,6 +149,83 @@ async def test_those_who_close_at_once_share_a_sync(staging, monkeypatch):
         for n in range(20):
             assert writer.takes(10)
             writer.put(closed(staging, f"{n}.csv", b"x"), b"x")
-        await asyncio.gather(*(writer.sync() for _ in range(20)))
+        await asyncio.gather(*(writer.sync(writer) for _ in range(20)))
     assert len(syncs) <= 4
+    die(writer)
+
+
+@pytest.fixture
+async def tight(staging, monkeypatch):
+    """A journal of two small segments; its files come into the store when `answer` is set."""
+    monkeypatch.setattr(journal, "SEGMENTS", 2)
+    monkeypatch.setattr(journal, "SEGMENT_BYTES", journal.ROW_BYTES + 100_000)
+    monkeypatch.setattr(journal, "AHEAD", bytes(50_000))
+    answer = asyncio.Event()
+
+    async def stored():
+        await answer.wait()
+        return answer.good
+
+    answer.good = True
+    writer = Journal(staging, "j", stored)
+    while writer.takes(10_000):
+        entry = closed(staging, f"{writer.number}.csv", b"x" * 10_000)
+        writer.put(entry, b"x" * 10_000)
+    yield writer, answer
+    answer.set()
+    await writer.aclose()
+
+
+async def test_without_room_a_close_waits_for_it_and_who_comes_later_stands_behind(tight):
+    writer, answer = tight
+    order = []
+
+    async def come(number):
+        assert await writer.room(10_000)
+        order.append(number)
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for number in range(5):
+            group.create_task(come(number))
+        await asyncio.sleep(0)
+        assert order == []
+        answer.set()
+    assert order == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("why", ["the store fails", "it takes too long", "the file is too large"])
+async def test_without_hope_of_room_a_close_goes_the_long_way(tight, monkeypatch, why):
+    writer, answer = tight
+    monkeypatch.setattr(journal, "PATIENCE_SECONDS", 0.05 if why == "it takes too long" else 60.0)
+    if why == "the store fails":
+        answer.good = False
+        answer.set()
+    async with asyncio.timeout(5):
+        assert not await writer.room(10_000 if why != "the file is too large" else 200_000)
+    answer.set()
+
+
+async def test_a_crowd_shares_syncs_and_one_sender_never_waits(staging, monkeypatch):
+    syncs = []
+    monkeypatch.setattr("os.fdatasync", syncs.append)
+    writer = Journal(staging, "j", yes)
+    monkeypatch.setattr(journal, "GATHER_SECONDS", 30.0)
+
+    async def close(sender):
+        assert writer.takes(10)
+        writer.put(closed(staging, f"{sender}-{writer.number}.csv", b"x"), b"x")
+        await writer.sync(sender)
+
+    async with asyncio.timeout(10):
+        for _ in range(40):
+            await close("alone")
+    assert len(syncs) == 40
+    monkeypatch.setattr(journal, "GATHER_SECONDS", 0.05)
+    senders = [f"sender {number}" for number in range(40)]
+    await asyncio.gather(*map(close, senders))  # which shows that they are a crowd
+    syncs.clear()
+    first = asyncio.create_task(close(senders[0]))
+    await asyncio.sleep(0)
+    await asyncio.gather(first, *map(close, senders[1:]))
+    assert len(syncs) == 1
     die(writer)

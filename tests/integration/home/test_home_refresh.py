@@ -58,6 +58,23 @@ async def test_what_the_intake_does_is_told_and_has_nothing_read_anew(house, mon
     assert len(loads) == 1
 
 
+async def test_a_look_has_no_rows_written_that_gather_while_files_come(house, monkeypatch):
+    homes = house.doors.homes
+    async with house.sftp() as client:
+        await client.stat("/inbox")
+        monkeypatch.setattr(homes.ledger, "_may_wait", lambda: True)
+        monkeypatch.setattr(view_module, "STALE_SECONDS", 0.0)
+        before = homes.ledger.commits
+        for number in range(5):  # each looks whether another process did something
+            async with client.open(f"/inbox/{number}.csv", "wb") as file:
+                await file.write(b"sku\n1\n")
+            await client.stat(f"/inbox/{number}.csv")
+        assert homes.ledger.commits == before
+        assert not house.rows()
+        await homes.ledger.flush()
+        assert len(house.rows()) == 5
+
+
 async def test_what_another_process_does_is_seen_though_files_come_all_the_time(house, monkeypatch):
     monkeypatch.setattr(view_module, "STALE_SECONDS", 0.0)
     monkeypatch.setattr(view_module, "DOUBT_SECONDS", 0.2)
