@@ -113,3 +113,47 @@ def test_a_doubled_delimiter_is_told_below_another_table_and_without_a_header(tm
     assert found.rows == rows
     if header:
         assert found.source.headers == names[0]
+
+
+@pytest.mark.parametrize("delimiter", ["^", "~", "::", "~|~", "¦"])
+@pytest.mark.parametrize("titles", [2, 3])
+def test_a_single_product_below_titles_is_found_whatever_separates_its_cells(tmp_path, delimiter, titles):
+    said = ["Made by hand, for you", "As of: today", "Every part"][:titles]
+    rows = [("Part", "What", "Price", "Colour", "Pieces"), ("P1", "tube", "4.50", "dark red", "7")]
+    found = read(tmp_path, "\n".join([*said, *map(delimiter.join, rows), ""]).encode(), complete=True)
+    assert found.source.headers == rows[0]
+    assert found.rows == rows[1:]
+
+
+@pytest.mark.parametrize("delimiter", ["^", "~", "¦", "::"])
+def test_as_many_spaces_in_each_line_are_no_delimiter_where_a_sign_gives_more_columns(tmp_path, delimiter):
+    rows = [(f"P{n}", f"{what} cap", f"{n}.50", "dark red", "2026-01-0{n}") for n, what in enumerate(("a", "b", "c"))]
+    found = read(tmp_path, "\n".join(map(delimiter.join, rows)).encode(), complete=True, lenient=True)
+    assert found.rows == rows
+
+
+def test_words_between_spaces_are_columns_where_no_sign_gives_more(tmp_path):
+    found = read(tmp_path, b"P1 10:30 red\nP2 11:45 blue\nP3 12:00 green\n", complete=True, lenient=True)
+    assert found.rows == [("P1", "10:30", "red"), ("P2", "11:45", "blue"), ("P3", "12:00", "green")]
+
+
+def test_the_colon_of_each_address_separates_nothing_where_another_sign_nearly_fits(tmp_path):
+    rows = [(f"P{number}", "tube", "4.50", "red", f"https://x.example/{number}") for number in range(20)]
+    lines = ["~".join(row) for row in rows]
+    lines[6] = "P6~tube~more~4.50~red~https://x.example/6"
+    found = read(tmp_path, "\r".join(lines).encode(), complete=True, lenient=True)
+    assert found.rows == rows[:6] + rows[7:]
+    assert found.codes == ["ROW_COLUMNS"]
+
+
+def test_several_signs_that_always_stand_together_are_one_delimiter_though_rows_are_damaged(tmp_path):
+    above = [("Shop", "City", "Land"), ("North", "Berlin", "DE"), ("South", "Paris", "FR")]
+    rows = [(f"P{number}", "tube", "4.50", "red", f"{number}") for number in range(12)]
+    lines = ["~|~".join(row) for row in [*above, ("Part", "What", "Price", "Colour", "Pieces"), *rows]]
+    lines.insert(3, "")
+    lines[6] = lines[6].replace("tube", 'tu"be')
+    lines[8] = lines[8].replace("~|~red", '~|~"red')
+    found = read(tmp_path, "\n".join(lines).encode(), complete=True, lenient=True)
+    assert found.source.headers == ("Part", "What", "Price", "Colour", "Pieces")
+    assert found.rows == [rows[0], ("P1", 'tu"be', *rows[1][2:]), rows[2], *rows[4:]]
+    assert [found.rejects[0].cells[0], len(found.rejects)] == ["P3", 1]

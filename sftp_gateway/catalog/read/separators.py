@@ -27,6 +27,9 @@ _WRAPPED = 0.9
 _NEARLY = 0.03
 """Share of the records that may be damaged."""
 _HALF = 0.5
+_LEAST_WIDE = 3
+"""Two lines with more columns than that are a table, whatever stands above them."""
+_THREE = 3
 _LEAST_DOUBLED = 3
 """Three columns, the middle one blank, may be a table of its own."""
 _MOST_TRIED = 8
@@ -78,21 +81,23 @@ class Fit:
 
 
 def inner(rows: Sequence[tuple[Sequence[bytes], bool]]) -> Sequence[tuple[Sequence[bytes], bool]]:
-    """Leave out titles and footers, if they are fewer than the rest."""
+    """Leave out titles and footers, if they are fewer than the rest, or that is a table beyond doubt."""
     start, stop = 0, len(rows)
     while start < min(bounds.PREAMBLE_RECORDS, stop - 1) and len(rows[start][0]) == 1:
         start += 1
     while stop - 1 > max(start, len(rows) - bounds.FOOTER_RECORDS) and len(rows[stop - 1][0]) == 1:
         stop -= 1
-    return rows[start:stop] if (stop - start) * 2 > len(rows) else rows
+    kept = rows[start:stop]
+    wide = len(kept) > 1 and min(len(cells) for cells, _ in kept) > _LEAST_WIDE
+    return kept if wide or len(kept) * 2 > len(rows) else rows
 
 
 def candidates(sample: bytes) -> Iterable[Spelling]:
-    """Give spellings with the delimiters that the first line suggests, or one behind any titles; the more frequent first."""
+    """Give spellings with the delimiters that the first line suggests, or those behind any titles; the more frequent first."""
     lines = list(itertools.islice(_filled_lines(sample), _LINES))
     found = Counter(_signs(_bare(lines[0])) if lines else ())
     if len(lines) > 2:
-        found |= Counter(_signs(_bare(lines[len(lines) // 2])))
+        found |= Counter(_signs(_bare(lines[len(lines) // 2]))) | Counter(_signs(_bare(lines[-1])))
     for sign in sorted(found, key=lambda sign: (-found[sign], -len(sign)))[:_MOST_TRIED]:
         delimiter = sign.decode(errors="replace")
         if delimiter not in DELIMITERS and "\ufffd" not in delimiter:
@@ -157,6 +162,13 @@ def longer(sample: bytes, delimiter: str) -> Iterable[str]:
     if len(set(before)) == 1 and _BESIDE.fullmatch(before[0]):
         yield before[0].decode() + delimiter + after[0].decode()
     yield delimiter + after[0].decode()
+
+
+def is_always(sample: bytes, delimiter: str) -> bool:
+    """Whether the sign in the middle of a delimiter of three stands nowhere without the other two."""
+    three = len(delimiter) == _THREE and " " not in delimiter
+    count = sample.count(delimiter.encode())
+    return three and count > 1 and count >= (1 - _NEARLY) * sample.count(delimiter[1].encode())
 
 
 def is_doubled(sample: bytes, rows: Sequence[Sequence[bytes]]) -> bool:

@@ -94,7 +94,9 @@ def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spell
     if found := _longer(sample, dialect):
         return found
     if fit.perfect:
-        return separators.Spelling(dialect)
+        # Each line of words may have as many spaces as the others by chance: a sign that gives more columns was meant.
+        by_sign = _fitting(sample, _tried(sample), fit) if dialect.delimiter == " " else None
+        return by_sign or separators.Spelling(dialect)
     cells = [record.cells for record in sample.filled(dialect)]
     for way in separators.rewritings(sample.text, cells, fit):
         inner = Sample(way.text(sample.text))
@@ -108,16 +110,31 @@ def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spell
 
 def _by_signs(sample: Sample, dialect: Dialect, fit: separators.Fit, hints: Hints) -> separators.Spelling:
     """Give the dialect, or the spelling with another sign, or several, that fits where it (`fit`) does not."""
-    tried = [(spelling, _spelled(sample, spelling)) for spelling in separators.candidates(sample.text)]
-    for spelling, text in tried:
-        if text.fit(spelling.dialect).beats(fit):
-            return _longest(sample, spelling)
+    tried = _tried(sample)
+    if found := _fitting(sample, tried, fit):
+        return found
     least = _judge(sample.records(dialect), hints) + (0.0 if fit.alone else _UNUSUAL)
     scores = [_judge(text.records(spelling.dialect), hints) for spelling, text in tried]
     best = max(range(len(tried)), key=lambda place: scores[place], default=-1)
     if best >= 0 and scores[best] > least and tried[best][1].fit(tried[best][0].dialect).width > _FEW_COLUMNS:
         return _longest(sample, tried[best][0])
     return separators.Spelling(dialect)
+
+
+def _tried(sample: Sample) -> list[tuple[separators.Spelling, Sample]]:
+    return [(spelling, _spelled(sample, spelling)) for spelling in separators.candidates(sample.text)]
+
+
+def _fitting(
+    sample: Sample, tried: Sequence[tuple[separators.Spelling, Sample]], fit: separators.Fit
+) -> separators.Spelling | None:
+    """Give the first that fits; what gives two columns only (a colon in each address) gives way to what nearly fits with more."""
+    fits = [(spelling, text.fit(spelling.dialect)) for spelling, text in tried]
+    found = next(((spelling, own) for spelling, own in fits if own.beats(fit)), None)
+    if found is not None and found[1].width <= _FEW_COLUMNS:
+        wider = (one for one in fits if one[1].width > _FEW_COLUMNS and one[1].share >= _MOST)
+        found = next(wider, found)
+    return None if found is None else _longest(sample, found[0])
 
 
 def _longest(sample: Sample, spelling: separators.Spelling) -> separators.Spelling:
@@ -139,7 +156,8 @@ def _longer(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
             fit, inner = text.fit(found.dialect), text.inner_fit(found.dialect)
             if fit.better(usual) and (usual.perfect or fit.width > _FEW_COLUMNS):
                 return found
-            if inner.width > _FEW_COLUMNS and inner.share >= max(_MOST, sample.inner_fit(dialect).share - _ODD):
+            least = max(_MOST, sample.inner_fit(dialect).share - _ODD)
+            if inner.width > _FEW_COLUMNS and (inner.share >= least or separators.is_always(sample.text, delimiter)):
                 return found
     return None
 
