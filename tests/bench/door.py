@@ -56,7 +56,8 @@ def table(folder: Path, sizes: Sizes, rounds: int) -> list[str]:
     large, small = folder / "large.csv", folder / "small"
     _write(large, sizes.large_bytes)
     small.mkdir()
-    for number in range(sizes.small_files):  # no two are alike: what is alike is kept once, and its other copies deleted
+    # No two are alike: what is alike is kept once, and its other copies deleted.
+    for number in range(sizes.small_files):
         _write(small / f"{number:05}.csv", sizes.small_bytes, f"{number:05},")
     lines = ["| | OpenSSH | gateway | ratio | CPU: OpenSSH | gateway |", "| --- | --- | --- | --- | --- | --- |"]
     with doors.both(folder) as pair:
