@@ -157,3 +157,28 @@ def test_several_signs_that_always_stand_together_are_one_delimiter_though_rows_
     assert found.source.headers == ("Part", "What", "Price", "Colour", "Pieces")
     assert found.rows == [rows[0], ("P1", 'tu"be', *rows[1][2:]), rows[2], *rows[4:]]
     assert [found.rejects[0].cells[0], len(found.rejects)] == ["P3", 1]
+
+
+@pytest.mark.parametrize("titles", [[], ["Stand: heute"]])
+def test_a_doubled_delimiter_is_told_beside_the_single_one_of_each_address(tmp_path, titles):
+    rows = [(f"P{number}", "tube", "", "red", f"https://x.example/{number}") for number in range(8)]
+    lines = ["::".join(row) for row in rows]
+    lines[2] = lines[2].replace("::tube", "")
+    found = read(tmp_path, "\n".join([*titles, *lines]).encode(), complete=True, lenient=True)
+    assert found.rows == rows[:2] + rows[3:]
+
+
+def test_columns_by_a_single_sign_are_kept_where_some_lines_have_blank_ones(tmp_path):
+    found = read(tmp_path, b"a:b:c:d:e\n1::3::5\n1:2:3:4:5\n1::3:4:5\n", complete=True, lenient=True)
+    assert found.rows == [("1", "", "3", "", "5"), ("1", "2", "3", "4", "5"), ("1", "", "3", "4", "5")]
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_cells_quoted_behind_a_space_are_taken_out_of_their_quotes_below_another_table(tmp_path, quote):
+    above = [("Shop", "City"), ("North", "Berlin"), ("South", "Paris")]
+    rows = [(f"P{number}", "tube, red", "4.50", f"{number}") for number in range(4)]
+    table = [("Part", "What", "Price", "Pieces"), *rows]
+    lines = [", ".join(f"{quote}{cell}{quote}" for cell in row) for row in [*above, *table]]
+    found = read(tmp_path, "\n".join([*lines[:3], "", *lines[3:]]).encode(), complete=True, lenient=True)
+    assert found.source.headers == table[0]
+    assert found.rows == rows

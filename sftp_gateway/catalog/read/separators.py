@@ -26,7 +26,7 @@ _WRAPPED = 0.9
 """Share of the records that must stand in quotes as a whole."""
 _NEARLY = 0.03
 """Share of the records that may be damaged."""
-_HALF = 0.5
+_HALF, _TWO_THIRDS = 0.5, 2 / 3
 _LEAST_WIDE = 3
 """Two lines with more columns than that are a table, whatever stands above them."""
 _THREE = 3
@@ -164,23 +164,41 @@ def longer(sample: bytes, delimiter: str) -> Iterable[str]:
     yield delimiter + after[0].decode()
 
 
-def is_always(sample: bytes, delimiter: str) -> bool:
-    """Whether the sign in the middle of a delimiter of three stands nowhere without the other two."""
-    three = len(delimiter) == _THREE and " " not in delimiter
-    count = sample.count(delimiter.encode())
-    return three and count > 1 and count >= (1 - _NEARLY) * sample.count(delimiter[1].encode())
+def is_always(sample: bytes, delimiter: str, quote: str) -> bool:
+    """Whether a sign stands nowhere without what is beside it: two others, or a space that quoted cells follow."""
+    sign, count = delimiter[-2].encode(), sample.count(delimiter.encode())
+    if " " not in delimiter:
+        return len(delimiter) == _THREE and count > 1 and count >= (1 - _NEARLY) * sample.count(sign)
+    if len(delimiter) == _THREE or (delimiter + quote).encode() not in sample:
+        return False
+    cells = re.compile(rb"%b[^%b\r\n]*%b" % ((quote.encode(),) * 3))
+    outside = cells.sub(b"", sample)
+    return count > 1 and outside.count(delimiter.encode()) >= (1 - _NEARLY) * outside.count(sign)
 
 
-def is_doubled(sample: bytes, rows: Sequence[Sequence[bytes]]) -> bool:
+def is_doubled(sample: bytes, delimiter: str, rows: Sequence[Sequence[bytes]]) -> bool:
     """Whether a delimiter stands twice wherever it stands: by one alone every second column of `rows` is blank."""
     if STAND_IN.encode() in sample:
         return False
+    if _stands_in_twos(sample, delimiter.encode()):
+        return True
     widths = Counter(len(cells) for cells in rows if len(cells) > _LEAST_DOUBLED and len(cells) % 2)
     if not widths:
         return False
     width, count = widths.most_common(1)[0]
     blank = sum(len(cells) == width and not b"".join(cells[1::2]).strip() for cells in rows)
     return count > 1 and blank >= (1 - _NEARLY) * count
+
+
+def _stands_in_twos(sample: bytes, sign: bytes) -> bool:
+    """Whether nearly all lines have a sign twice or more in pairs, and half as often alone at most (in an address)."""
+    runs = re.compile(re.escape(sign) + rb"+")
+    lines = [
+        [len(run) % 2 for run in runs.findall(_bare(line))] for line in itertools.islice(_filled_lines(sample), _LINES)
+    ]
+    told = [odd for odd in lines if odd]
+    good = sum(odd.count(0) > 1 and odd.count(1) * 2 <= odd.count(0) for odd in told)
+    return good > 1 and good >= _TWO_THIRDS * len(told)
 
 
 def rewritings(sample: bytes, rows: Sequence[Sequence[bytes]], fit: Fit) -> Iterable[Rewriting]:

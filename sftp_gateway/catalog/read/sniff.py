@@ -143,7 +143,7 @@ def _longest(sample: Sample, spelling: separators.Spelling) -> separators.Spelli
 
 def _longer(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
     """Give the spelling with a longer delimiter that fits as well."""
-    if separators.is_doubled(sample.text, [record.cells for record in sample.filled(dialect)]):
+    if separators.is_doubled(sample.text, dialect.delimiter, [record.cells for record in sample.filled(dialect)]):
         return separators.spelling(dialect.delimiter * 2, dialect.quote)
     longer = list(separators.longer(sample.text, dialect.delimiter))
     if not longer:
@@ -157,7 +157,9 @@ def _longer(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
             if fit.better(usual) and (usual.perfect or fit.width > _FEW_COLUMNS):
                 return found
             least = max(_MOST, sample.inner_fit(dialect).share - _ODD)
-            if inner.width > _FEW_COLUMNS and (inner.share >= least or separators.is_always(sample.text, delimiter)):
+            if inner.width > _FEW_COLUMNS and (
+                inner.share >= least or separators.is_always(sample.text, delimiter, quote)
+            ):
                 return found
     return None
 
