@@ -13,7 +13,7 @@ from sftp_gateway.catalog.types.cells import Cells
 
 MOST_VALUES = 12_000_000
 """8 bytes each, and half as much again while they are sorted; more than that is left to the database."""
-_GROWTH, _LEAST = 4, 65_536
+_GROWTH = 4
 _WORD = 8
 _FACTORS = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], np.uint64)
 """Odd numbers whose bits look random (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators)."""
@@ -32,21 +32,17 @@ class Once:
 
     def add(self, texts: pa.Array) -> None:
         """Take note of more values."""
-        more = np.sort(hashes(Cells(pc.drop_null(texts))))
-        start, self._count = self._count, self._count + len(more)
+        texts = pc.drop_null(texts)
+        start, self._count = self._count, self._count + len(texts)
         if self._count > MOST_VALUES:
-            self._values = self._values[:0]
+            self._values = np.empty(0, np.uint64)
             return
         if self._count > len(self._values):
-            grown = np.empty(max(_GROWTH * self._count, _LEAST), np.uint64)  # what is not written to takes no memory
+            room = min(_GROWTH * self._count, MOST_VALUES)
+            grown = np.empty(room, np.uint64)  # what is not written to takes no memory
             grown[:start] = self._values[:start]
             self._values = grown
-        self._values[start : self._count] = more
-
-    @property
-    def held_bytes(self) -> int:
-        """Memory that the values take; none any more once it is told."""
-        return self._values.nbytes
+        self._values[start : self._count] = np.sort(hashes(Cells(texts)))
 
     @property
     def may_repeat(self) -> bool:
@@ -64,7 +60,7 @@ class Once:
         values = self._values[: self._count]
         values.sort(kind="stable")  # which only merges what is sorted in parts
         self._repeats = bool((values[1:] == values[:-1]).any())
-        self._values = self._values[:0].copy()  # the comparison that follows has a use for the memory
+        self._values = np.empty(0, np.uint64)  # the comparison that follows has a use for the memory
 
 
 def hashes(cells: Cells) -> Hashes:

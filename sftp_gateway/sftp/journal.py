@@ -42,8 +42,8 @@ PATIENCE_SECONDS = 2.0
 QUICK_SECONDS = 0.002
 """A disk that syncs within that is not worth waking a thread for, which takes about as long."""
 GATHER_SECONDS = 0.008
-"""So long a sync waits for more while a crowd closes files: they wait for the loop far longer, and a sync costs it as much as
-a file does. One sender alone never waits (PostgreSQL's `commit_delay` and `commit_siblings`)."""
+"""So long a sync waits for more while a crowd closes files: they wait for the loop far longer, and an eighth of its time went into
+syncs. One sender alone never waits (PostgreSQL's `commit_delay` and `commit_siblings`)."""
 CROWD = 8
 """So many different senders among the last twice as many CLOSEs are a crowd, if those came within CROWD_SECONDS."""
 CROWD_SECONDS = 0.1

@@ -163,7 +163,7 @@ def _count(survey: _Survey, block: bytes) -> bytes:
     """Count what is and what is not UTF-8; the bytes of a character cut at the end are given back."""
     cut = _whole_characters(block)
     block, rest = block[:cut], block[cut:]
-    if block.isascii():  # twice as fast as the two passes that other texts need
+    if block.isascii():  # one look, where other texts need two passes
         return rest
     # Past a thousand bad bytes the verdict stands; counting on would make a UTF-16 file slow.
     if survey.broken < 1000 and not is_utf8(block):
