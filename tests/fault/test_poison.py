@@ -23,13 +23,15 @@ from sftp_gateway.worker.watch import Bounds
 
 STANDINS = Path(__file__).parents[1] / "integration"
 SETTINGS = settings.Worker(processes=3, tries=2, backoff_seconds=0.05)
-POISONS = {"crash": "died (SIGSEGV)", "eat": "MiB of memory", "loop": "was not done after 2 s"}
+BOUNDS = Bounds(240 << 20, 5.0)
+"""So far apart that a slow machine (10 ms a MiB) still sees the memory eaten before the time is up."""
+POISONS = {"crash": "died (SIGSEGV)", "eat": "MiB of memory", "loop": "was not done after 5 s"}
 
 
 @pytest.fixture(scope="module")
 def crew():
     sys.path.insert(0, str(STANDINS))
-    with contextlib.closing(Crew(Bounds(400 << 20, 2.0), preload=("standin",))) as crew:
+    with contextlib.closing(Crew(BOUNDS, preload=("standin",))) as crew:
         yield crew
     sys.path.remove(str(STANDINS))
 
@@ -56,7 +58,7 @@ async def longest_pause(stop):
 
 
 async def test_poisoned_files_fail_alone_while_everything_else_goes_on(live_store, files, crew, eventually_async):
-    terms = Terms(schema.load(), Guards(), 1 << 30, 400 << 20, 2, SETTINGS.small_bytes, process="standin:process")
+    terms = Terms(schema.load(), Guards(), 1 << 30, BOUNDS.memory_bytes, 2, SETTINGS.small_bytes, process="standin:process")
     part = slots.Worker(Bench(live_store, files, crew, SETTINGS, lambda: terms))
     poisoned, later, neighbours = {}, {}, []
     for word in POISONS:

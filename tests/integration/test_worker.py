@@ -31,7 +31,7 @@ SETTINGS = settings.Worker(processes=2, tries=2, backoff_seconds=0.05, lease_sec
 @pytest.fixture(scope="module")
 def crew():
     sys.path.insert(0, str(HERE))
-    with contextlib.closing(Crew(Bounds(400 << 20, 3.0), preload=("standin",))) as crew:
+    with contextlib.closing(Crew(Bounds(240 << 20, 4.0), preload=("standin",))) as crew:
         yield crew
     sys.path.remove(str(HERE))
 
@@ -54,7 +54,7 @@ def test_a_child_reads_a_workbook_without_pandas(tmp_path):
 
 @pytest.fixture(scope="module")
 def terms():
-    return Terms(schema.load(), Guards(), 1 << 30, 400 << 20, 2, SETTINGS.small_bytes, process="standin:process")
+    return Terms(schema.load(), Guards(), 1 << 30, 240 << 20, 2, SETTINGS.small_bytes, process="standin:process")
 
 
 @pytest.fixture
@@ -173,8 +173,8 @@ def test_a_hold_waits_for_a_person_and_then_runs_again_with_its_reasons_waived(g
     ("word", "says"),
     [
         ("crash", "died (SIGSEGV)"),
-        ("eat", "MiB of memory, 400 MiB are allowed"),
-        ("loop", "was not done after 3 s"),
+        ("eat", "MiB of memory, 240 MiB are allowed"),
+        ("loop", "was not done after 4 s"),
         ("outside", "made 'blob' where it may not"),
     ],
 )
