@@ -58,7 +58,9 @@ async def longest_pause(stop):
 
 
 async def test_poisoned_files_fail_alone_while_everything_else_goes_on(live_store, files, crew, eventually_async):
-    terms = Terms(schema.load(), Guards(), 1 << 30, BOUNDS.memory_bytes, 2, SETTINGS.small_bytes, process="standin:process")
+    terms = Terms(
+        schema.load(), Guards(), 1 << 30, BOUNDS.memory_bytes, 2, SETTINGS.small_bytes, process="standin:process"
+    )
     part = slots.Worker(Bench(live_store, files, crew, SETTINGS, lambda: terms))
     poisoned, later, neighbours = {}, {}, []
     for word in POISONS:
