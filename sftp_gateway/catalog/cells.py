@@ -87,9 +87,9 @@ def safe(values: pa.Array) -> pa.Array:
     return with_values(values, found, pc.binary_join_element_wise("'", some, ""))
 
 
-def risky(sent: Cells) -> Rows:
-    """Tell the cells that a spreadsheet would execute; patterns look only at those that begin as one."""
-    filled = np.flatnonzero(sent.lengths)
+def risky(sent: Cells, among: Rows | None = None) -> Rows:
+    """Tell the cells that a spreadsheet would execute (of `among`); patterns look only at those that begin as one."""
+    filled = np.flatnonzero(sent.lengths) if among is None else among[sent.lengths[among] > 0]
     found = filled[_BEGINS[sent.data[sent.offsets[filled]]]]
     if not found.size:
         return found
@@ -107,17 +107,18 @@ def with_values(column: pa.Array, places: Rows, values: pa.Array) -> pa.Array:
 
 def csv(columns: Sequence[pa.Array], *, escape: bool) -> pa.Buffer:
     """Give rows of text columns as RFC 4180 lines with CRLF; null is an empty cell."""
-    cells = [pc.fill_null(column, "") for column in columns]
-    if escape:
-        cells = [safe(column) for column in cells]
-    cells = [_quoted(column) for column in cells]
-    return _joined(cells, ",", "\r\n")
+    return _joined([csv_cells(column, escape=escape) for column in columns], ",", "\r\n")
+
+
+def csv_cells(column: pa.Array, *, escape: bool = True) -> pa.Array:
+    """Give texts as they stand in a CSV line; null is an empty cell."""
+    filled = pc.fill_null(column, "")
+    return _quoted(safe(filled) if escape else filled)
 
 
 def csv_around(before: str, values: pa.Array, after: str) -> pa.Buffer:
     """Give a line for each text, escaped, between two that need neither quotes nor escaping."""
-    shown = _quoted(safe(pc.fill_null(values, "")))
-    return _text_of(pc.binary_join_element_wise(before, shown, after + "\r\n", ""))
+    return text_of(pc.binary_join_element_wise(before, csv_cells(values), after + "\r\n", ""))
 
 
 def csv_header(names: Sequence[str], *, escape: bool) -> bytes:
@@ -152,11 +153,17 @@ def json_text(column: pa.Array) -> pa.Array:
     """Give each value of a column as JSON text; null stays null."""
     if not pa.types.is_string(column.type):
         return pc.cast(column, pa.string())
+    return pc.binary_join_element_wise('"', json_inner(column), '"', "")
+
+
+def json_inner(column: pa.Array) -> pa.Array:
+    """Give texts as they stand between the quotes of JSON; null stays null."""
+    sent = Cells(column)
+    if sent.lowest >= 0x20 and not sent.has(b'"', b"\\"):
+        return column
     special = pc.fill_null(pc.match_substring_regex(column, '["\\\\\\x00-\\x1f]'), False)
-    if pc.any(special).as_py():
-        quoted = [json.dumps(value, ensure_ascii=False)[1:-1] for value in column.filter(special).to_pylist()]
-        column = pc.replace_with_mask(column, special, pa.array(quoted, pa.string()))
-    return pc.binary_join_element_wise('"', column, '"', "")
+    quoted = [json.dumps(value, ensure_ascii=False)[1:-1] for value in column.filter(special).to_pylist()]
+    return pc.replace_with_mask(column, special, pa.array(quoted, pa.string()))
 
 
 def _joined(cells: list[pa.Array], separator: str, end: str) -> pa.Buffer:
@@ -164,10 +171,10 @@ def _joined(cells: list[pa.Array], separator: str, end: str) -> pa.Buffer:
     if not cells or len(cells[0]) == 0:
         return pa.py_buffer(b"")
     ended = pc.binary_join_element_wise(cells[-1], end, "")
-    return _text_of(pc.binary_join_element_wise(*cells[:-1], ended, separator) if len(cells) > 1 else ended)
+    return text_of(pc.binary_join_element_wise(*cells[:-1], ended, separator) if len(cells) > 1 else ended)
 
 
-def _text_of(lines: pa.Array) -> pa.Buffer:
+def text_of(lines: pa.Array) -> pa.Buffer:
     """Give the values of a text array one after the other."""
     offsets, values = lines.buffers()[1:]
     width = 8 if pa.types.is_large_string(lines.type) else 4

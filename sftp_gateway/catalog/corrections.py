@@ -10,12 +10,13 @@ import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sftp_gateway import disk
 from sftp_gateway.catalog import corrections_csv, xlsx
 from sftp_gateway.catalog.read import escaping
 from sftp_gateway.catalog.read.rejects import NONE as NO_REJECTS
@@ -105,8 +106,9 @@ class _JsonLines:
     def __init__(self, path: Path, source: Source) -> None:
         self._names = source.headers
         self._encoding = source.format.encoding or "utf-8"
-        self._file: BinaryIO = path.open("wb")
-        self._file.write(source.bom)
+        self._file = path.open("wb", buffering=0)
+        self._behind = disk.Behind(self._file.fileno())
+        self._behind.write(source.bom)
 
     def make(self, rejected: Rejected) -> bytes:
         """Give products as lines, each with its own values and our keys after them."""
@@ -118,7 +120,7 @@ class _JsonLines:
 
     def add(self, made: bytes) -> None:
         """Append lines."""
-        self._file.write(made)
+        self._behind.write(made)
 
     def _product(self, raw: bytes, ours: Ours) -> str:
         text = self._decoded(raw).rstrip()

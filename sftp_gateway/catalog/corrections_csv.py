@@ -6,14 +6,16 @@ A record is written byte for byte as it was sent, ours behind it, unless a sprea
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sftp_gateway import disk
 from sftp_gateway.catalog import cells
+from sftp_gateway.catalog.kinds import Kinds
 from sftp_gateway.catalog.read import escaping
 from sftp_gateway.catalog.read.rejects import Reject, Rejects
 from sftp_gateway.catalog.read.source import Block, Rows, Source
@@ -24,7 +26,6 @@ _FORBIDDEN = re.compile(r"[\r\n\"']+")
 _EDGES = np.zeros(256, dtype=np.bool_)
 _EDGES[[*range(0x21), *range(0x80, 256)]] = True
 """What may be a byte of white space that a cell begins or ends with."""
-_NOTHING = pa.scalar(b"", pa.binary())
 
 
 class Delimited:
@@ -41,31 +42,32 @@ class Delimited:
         self._needs_quotes = rf"[{special}\r\n]|^[\s\p{{Z}}\x0b\x1c-\x1f]|[\s\p{{Z}}\x0b\x1c-\x1f]$"
         self._plain = np.ones(256, dtype=np.bool_)
         self._plain[list(f"{self._delimiter}{self._quote}\r\n".encode())] = False
-        self._file: BinaryIO = path.open("wb")
-        self._file.write(source.bom)
+        self._file = path.open("wb", buffering=0)
+        self._behind = disk.Behind(self._file.fileno())
+        self._behind.write(source.bom)
         ours = self._delimiter + self._delimiter.join(escaping.OURS) + self._end
         if source.header_raw and not self._strip:
-            self._file.write(source.header_raw + self._bytes(ours))
+            self._behind.write(source.header_raw + self._bytes(ours))
         else:
             names = [pa.array([source.headers[place]], pa.string()) for place in self._own]
-            self._file.write(self._bytes(self._joined(names)[0].as_py() + ours))
+            self._behind.write(self._bytes(self._joined(names)[0].as_py() + ours))
 
     def make(self, rejected: Rejected) -> pa.Buffer:
         """Give rejected records as lines in their order in the file."""
         anew = self._must_be_made(rejected.block, rejected.indices)
+        if not rejected.broken and not anew.any():
+            return cells.text_of(self._as_sent(rejected, None))
         kept, made = np.flatnonzero(~anew), np.flatnonzero(anew)
         broken = np.arange(len(rejected.broken)) + len(anew)
-        numbers = rejected.numbers[np.concatenate([kept, made, broken])]
+        numbers = rejected.numbers[np.concatenate([np.repeat(kept, 2), made, broken])]
         lines = pa.concat_arrays(
             [self._as_sent(rejected, kept), self._made(rejected, made), self._broken(rejected.broken, rejected.told)]
         )
-        lines = lines.take(pa.array(np.argsort(numbers, kind="stable")))
-        offsets = np.frombuffer(lines.buffers()[1], dtype=np.int32)[lines.offset :]
-        return lines.buffers()[2][int(offsets[0]) : int(offsets[len(lines)])]
+        return cells.text_of(lines.take(pa.array(np.argsort(numbers, kind="stable"))))
 
     def add(self, made: pa.Buffer) -> None:
         """Append lines."""
-        self._file.write(made)
+        self._behind.write(made)
 
     def close(self) -> None:
         """Close the file."""
@@ -76,19 +78,28 @@ class Delimited:
         if self._strip or block.offset is None or block.end is None:
             return np.ones(len(indices), dtype=np.bool_)
         dangerous = np.isin(indices, list(block.reshaped))
-        take = pa.array(indices)
-        sent = pa.concat_arrays([block.cells[place].take(take) for place in self._own])
-        dangerous[cells.risky(Cells(sent)) % len(indices)] = True
+        for place in self._own:
+            risky = cells.risky(Cells(block.cells[place]), indices)
+            if risky.size:
+                dangerous[np.searchsorted(indices, risky)] = True
         return dangerous
 
-    def _as_sent(self, rejected: Rejected, places: Rows) -> Any:
-        if not places.size:
+    def _as_sent(self, rejected: Rejected, places: Rows | None) -> Any:
+        """Give rows as two pieces each, their own bytes and ours. `places` tells which of the rejected; None: all."""
+        indices, ours = rejected.indices, rejected.ours
+        if places is not None:
+            indices, ours = indices[places], tuple(column.take(pa.array(places)) for column in ours)
+        if not indices.size:
             return pa.array([], pa.binary())
-        ours = self._ended([column.take(pa.array(places)) for column in rejected.ours])
-        after = pc.binary_join_element_wise(self._delimiter, ours, "")
-        return pc.binary_join_element_wise(
-            _raw(rejected.block, rejected.indices[places]), self._encoded(after), _NOTHING
+        number, *texts = ours
+        kinds = Kinds(texts)
+        after = pc.binary_join_element_wise(
+            "", self._quoted(number), kinds.each(self._ended(kinds.columns)), self._delimiter
         )
+        # one after the other: what was sent, ours, what was sent …
+        pieces = _pieces(rejected.block, indices)
+        both = np.stack([np.arange(0, len(pieces), 2), np.arange(len(indices)) + len(pieces)], axis=1)
+        return pa.concat_arrays([pieces, self._encoded(after)]).take(pa.array(both.ravel()))
 
     def _made(self, rejected: Rejected, places: Rows) -> Any:
         take = pa.array(rejected.indices[places])
@@ -161,12 +172,10 @@ class Delimited:
         return text.encode(self._encoding, "replace")
 
 
-def _raw(block: Block, indices: Rows) -> Any:
-    """Give records as sent, without their line ends: their bytes are taken out of the block's."""
+def _pieces(block: Block, indices: Rows) -> Any:
+    """Give records as sent, without their line ends, every second piece; between two of them is what lies between in the block."""
     assert block.offset is not None
     assert block.end is not None
-    edges = np.stack([block.offset[indices], block.end[indices]], axis=1).ravel()[:-1] - block.data_offset
-    ends = np.append(edges, int(block.end[indices[-1]]) - block.data_offset).astype(np.int32)
-    # every second piece is what lies between two of the records
-    pieces = pa.Array.from_buffers(pa.binary(), len(ends) - 1, [None, pa.py_buffer(ends), pa.py_buffer(block.data)])
-    return pieces.take(pa.array(np.arange(0, len(ends) - 1, 2)))
+    edges = np.stack([block.offset[indices], block.end[indices]], axis=1).ravel() - block.data_offset
+    ends = edges.astype(np.int32)
+    return pa.Array.from_buffers(pa.binary(), len(ends) - 1, [None, pa.py_buffer(ends), pa.py_buffer(block.data)])

@@ -170,7 +170,7 @@ class Judgement:
         if rejected.size:
             good = _only(good, ~self.bad)
         unkeyed = rows.unkeyed[rejected]
-        keys = rows.keys.take(pa.array(rejected[~unkeyed])).to_pylist()
+        keys = rows.keys.take(pa.array(rejected[~unkeyed]))
         found = problems.table(self.problems, rows.row, rows.line, rows.offset, rows.keys)
         filled = {name: int(np.count_nonzero(given)) for name, given in rows.given.items()}
         return Checked(good, accepted, rejected, keys, int(unkeyed.sum()), found, self._warned(), filled)

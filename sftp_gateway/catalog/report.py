@@ -14,14 +14,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from isal import igzip
 
+from sftp_gateway import disk
 from sftp_gateway.catalog import cells, findings, lane
 from sftp_gateway.catalog.job import Made
+from sftp_gateway.catalog.kinds import Kinds
 
 SAMPLES: Final = 10
 NAME_CHARACTERS: Final = 150
 ERROR_COLUMNS: Final = ("upload", *findings.SCHEMA.names)
 _DUPLICATES: Final = ("CATALOG_DUPLICATE_KEY", "CATALOG_DUPLICATE_ROW")
 _SEVERE: Final = ("error", "fatal")
+_NUMBERS: Final = ("row", "line", "byte_offset")
+_REPEATED: Final = ("column", "code", "severity", "message", "suggestion")
 
 
 def safe_name(name: str) -> str:
@@ -139,24 +143,65 @@ class ErrorFiles:
     """`errors.csv` (for people, escaped) and `errors.jsonl.gz` (for machines), written side by side."""
 
     def __init__(self, csv: Path, jsonl: Path, upload: int) -> None:
-        self._csv = csv.open("wb")
+        self._csv = csv.open("wb", buffering=0)
+        self._behind = disk.Behind(self._csv.fileno())
         self._jsonl: Any = igzip.open(jsonl, "wb", compresslevel=1)  # type: ignore[no-untyped-call]  # isal ships no types for it
-        self._upload = upload
-        self._csv.write(cells.BOM + cells.csv_header(ERROR_COLUMNS, escape=True))
+        self._upload = str(upload)
+        self._behind.write(cells.BOM + cells.csv_header(ERROR_COLUMNS, escape=True))
 
     def add(self, table: pa.Table) -> None:
         """Append findings."""
-        upload = pa.array(np.full(table.num_rows, self._upload, dtype=np.int64))
-        columns = [upload] + [column.combine_chunks() for column in table.columns]
-        columns[ERROR_COLUMNS.index("value")] = cells.cut(columns[ERROR_COLUMNS.index("value")])
-        with lane.beside(lambda: self._jsonl.write(cells.json_lines(ERROR_COLUMNS, columns))) as written:
-            self._csv.write(cells.csv([cells.text(column) for column in columns], escape=True))
+        lines = _Lines(self._upload, table)
+        with lane.beside(lambda: self._jsonl.write(lines.json())) as written:
+            self._behind.write(lines.csv())
             written()
 
     def close(self) -> None:
         """Finish both files."""
         self._csv.close()
         self._jsonl.close()
+
+
+class _Lines:
+    """Findings as lines. What repeats in many (column, code, texts) is made into text once for each kind."""
+
+    def __init__(self, upload: str, table: pa.Table) -> None:
+        self._upload = upload
+        columns = {name: table[name].combine_chunks() for name in findings.SCHEMA.names}
+        self._numbers = [cells.text(columns[name]) for name in _NUMBERS]
+        self._key, self._value = columns["key"], cells.cut(columns["value"])
+        self._kinds = Kinds([columns[name] for name in _REPEATED])
+
+    def csv(self) -> pa.Buffer:
+        """Give CSV lines."""
+        place, *rest = (cells.csv_cells(column) for column in self._kinds.columns)
+        rest[-1] = pc.binary_join_element_wise(rest[-1], "\r\n", "")
+        lines = pc.binary_join_element_wise(
+            self._upload,
+            *(pc.fill_null(numbers, "") for numbers in self._numbers),
+            cells.csv_cells(self._key),
+            self._kinds.each(place),
+            cells.csv_cells(self._value),
+            self._kinds.each(pc.binary_join_element_wise(*rest, ",")),
+            ",",
+        )
+        return cells.text_of(lines)
+
+    def json(self) -> pa.Buffer:
+        """Give JSON lines."""
+        place, *rest = (cells.json_inner(column) for column in self._kinds.columns)
+        named = [part for name, text in zip(_REPEATED[1:], rest, strict=True) for part in (f'","{name}":"', text)]
+        parts: list[Any] = [f'{{"upload":{self._upload}']
+        for name, numbers in zip(_NUMBERS, self._numbers, strict=True):
+            parts += [f',"{name}":', pc.fill_null(numbers, "null")]
+        parts += [
+            ',"key":"',
+            cells.json_inner(self._key),
+            self._kinds.each(pc.binary_join_element_wise('","column":"', place, '","value":"', "")),
+            cells.json_inner(self._value),
+            self._kinds.each(pc.binary_join_element_wise(*named, '"}\n', "")),
+        ]
+        return cells.text_of(pc.binary_join_element_wise(*parts, ""))
 
 
 def write_findings(

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog import findings, keys, lane, reuse, spool, stage, versionfile
+from sftp_gateway.catalog.kinds import Kinds
 from sftp_gateway.catalog.read.rejects import NONE as NO_REJECTS
 from sftp_gateway.catalog.read.rejects import Rejects
 from sftp_gateway.catalog.read.source import Block, Source
@@ -31,6 +32,7 @@ PART_ROWS = 32_768
 AHEAD = 1
 """Blocks that wait for the pool beside the one whose turn it is."""
 _SEVERE = pa.array(["error", "fatal"])
+_TOLD = ("code", "message", "suggestion")
 
 Check = Callable[[Block], Checked]
 Indices = npt.NDArray[np.int64]
@@ -175,7 +177,7 @@ def _take(sifted: Sifted, done: _Done, corrections: Corrections) -> None:
     block, checked = done.block, done.checked
     sifted.stage.add(done.rows)
     sifted.findings.add(done.found)
-    _count(sifted, block, checked, [key for key in done.broken if key])
+    _count(sifted, block, checked, pa.array([key for key in done.broken if key], pa.string()))
     corrections.add(done.rejects)
 
 
@@ -191,7 +193,7 @@ def _by_row(table: pa.Table) -> pa.Table:
     return table.take(pa.array(np.argsort(table["row"].to_numpy(), kind="stable")))
 
 
-def _count(sifted: Sifted, block: Block, checked: Checked, readable: list[str]) -> None:
+def _count(sifted: Sifted, block: Block, checked: Checked, readable: pa.StringArray) -> None:
     sifted.read += len(block) + len(block.rejects) + (0 if block.known is None else len(block.known))
     sifted.rejected += len(checked.rejected) + len(block.rejects)
     room = NAMED_ROWS - len(sifted.rejected_rows)
@@ -199,9 +201,8 @@ def _count(sifted: Sifted, block: Block, checked: Checked, readable: list[str]) 
         rows = [*block.row[checked.rejected[:room]].tolist(), *block.rejects.row[:room].tolist()]
         sifted.rejected_rows += sorted(rows)[:room]
     sifted.unkeyed += checked.unkeyed + len(block.rejects) - len(readable)
-    known = [*checked.rejected_keys, *readable]
-    if known:
-        sifted.rejected_keys.add(pa.table([pa.array(known, pa.string())], schema=KEYS))
+    for known in (checked.rejected_keys, readable):
+        sifted.rejected_keys.add(pa.table([known], schema=KEYS))
 
 
 def add_rows(corrections: Corrections, block: Block, indices: Indices, found: pa.Table) -> None:
@@ -211,25 +212,35 @@ def add_rows(corrections: Corrections, block: Block, indices: Indices, found: pa
 
 def _reasons(found: pa.Table, rows: Indices) -> list[pa.Array]:
     """Give codes, errors and suggestions of these rows, each joined to one text a row."""
-    severe = found.filter(pc.is_in(found["severity"], _SEVERE))
-    return [_listed(severe, name, rows) for name in ("code", "message", "suggestion")]
-
-
-def _listed(severe: pa.Table, name: str, rows: Indices) -> pa.Array:
-    """Join the texts of one field row by row: codes by spaces, else `column: text; column: text`."""
+    severe = found.select(["row", "column", *_TOLD]).filter(pc.is_in(found["severity"], _SEVERE))
     owner = severe["row"].to_numpy()
+    texts = [severe[name].combine_chunks() for name in ("column", *_TOLD)]
+    if np.array_equal(owner, rows):  # one finding a row, as most have: a text for each kind of it
+        kinds = Kinds(texts)
+        codes, errors, suggestions = _named(*kinds.columns)
+        return [kinds.each(column) for column in (codes, errors, _filled_only(suggestions))]
     starts, ends = np.searchsorted(owner, rows, "left"), np.searchsorted(owner, rows, "right")
-    texts = severe[name].combine_chunks()
-    if name != "code":
-        columns = severe["column"].combine_chunks()
-        bare = pc.or_(pc.equal(columns, ""), pc.equal(texts, ""))
-        texts = pc.if_else(bare, texts, pc.binary_join_element_wise(columns, texts, ": "))
-    offsets = np.concatenate(([0], np.cumsum(ends - starts))).astype(np.int32)
-    lists = pa.ListArray.from_arrays(pa.array(offsets), texts.take(pa.array(_ranges(starts, ends))))
-    joined = pc.binary_join(lists, " " if name == "code" else "; ")
-    if name == "suggestion":  # not every finding of a row suggests something
-        joined = pc.utf8_trim(pc.replace_substring_regex(joined, "(; )+", "; "), characters="; ")
-    return joined
+    offsets = pa.array(np.concatenate(([0], np.cumsum(ends - starts))).astype(np.int32))
+    take = pa.array(_ranges(starts, ends))
+    lists = [pa.ListArray.from_arrays(offsets, text.take(take)) for text in _named(*texts)]
+    marks = (" ", "; ", "; ")
+    codes, errors, suggestions = (pc.binary_join(*each) for each in zip(lists, marks, strict=True))
+    return [codes, errors, _filled_only(suggestions)]
+
+
+def _filled_only(suggestions: pa.Array) -> pa.Array:
+    """Leave out blank texts of those joined: not every finding of a row suggests something."""
+    return pc.utf8_trim(pc.replace_substring_regex(suggestions, "(; )+", "; "), characters="; ")
+
+
+def _named(column: pa.Array, code: pa.Array, message: pa.Array, suggestion: pa.Array) -> list[pa.Array]:
+    """Give codes, messages and suggestions, each text after the name of its column where both are there."""
+
+    def named(texts: pa.Array) -> pa.Array:
+        bare = pc.or_(pc.equal(column, ""), pc.equal(texts, ""))
+        return pc.if_else(bare, texts, pc.binary_join_element_wise(column, texts, ": "))
+
+    return [code, named(message), named(suggestion)]
 
 
 def _ranges(starts: Indices, ends: Indices) -> Indices:
@@ -267,7 +278,7 @@ def reject_stale(block: Block, checked: Checked, stale: pa.Array, key: tuple[str
         good=checked.good.filter(pa.array(~mask)),
         accepted=checked.accepted[~mask],
         rejected=np.union1d(checked.rejected, rejected),
-        rejected_keys=[*checked.rejected_keys, *(finding.key for finding in told)],
+        rejected_keys=pa.concat_arrays([checked.rejected_keys, names.filter(pa.array(mask))]),
         findings=_by_row(pa.concat_tables([checked.findings, findings.table(told)])),
     )
 

@@ -63,7 +63,7 @@ class Checked:
     good: pa.Table
     accepted: Rows
     rejected: Rows
-    rejected_keys: list[str]
+    rejected_keys: Texts
     """Readable keys of rejected rows; the other `unkeyed` rejected rows have none."""
     unkeyed: int
     findings: pa.Table

@@ -2,16 +2,21 @@ import csv
 import gzip
 import io
 import json
+import tempfile
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sftp_gateway.catalog import cells, findings, report, spool
 from sftp_gateway.catalog.findings import Finding
 
 
 def of_row(row, code="FIELD_TYPE", severity="", **more):
-    given = {"line": row, "byte_offset": row * 10, "key": f"k{row}", "column": "price", "value": "x"} | more
-    return Finding(code, f"message {row}", "hint", severity=severity, row=row, **given)
+    told = {"line": row, "byte_offset": row * 10, "key": f"k{row}", "column": "price", "value": "x"} | more
+    return Finding(code, f"message {row}", "hint", severity=severity, row=row, **told)
 
 
 def stream(*items):
@@ -82,6 +87,34 @@ def test_cells_are_cut_and_made_harmless_for_spreadsheets_but_not_for_machines(t
     ]
     assert machine["value"] == "=" + "1" * 255 + "…"
     assert (machine["upload"], machine["row"], machine["byte_offset"]) == (17, 2, 20)
+
+
+AWKWARD = st.sampled_from(["", "=1+1", 'say "x"', "a,b", "two\nlines", "\\", "\x01\t", "-5", "é日", "'x", "x" * 300])
+
+
+@given(st.lists(st.tuples(st.none() | st.integers(0, 9), *[AWKWARD] * 5), min_size=1, max_size=30))
+def test_every_finding_is_told_as_it_is_in_both_files_whatever_repeats(rows):
+    found = [
+        Finding(
+            "FIELD_TYPE", message, hint, row=place, line=line, byte_offset=line, key=key, column=column, value=value
+        )
+        for place, (line, message, hint, key, column, value) in enumerate(rows)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder), [], stream(found))
+        _, *lines = read(Path(folder))
+        told = gzip.decompress((Path(folder) / "c.csv.17.errors.jsonl.gz").read_bytes()).splitlines()
+    shown = findings.table(found).set_column(5, "value", cells.cut(pa.array([one.value for one in found])))
+    expected = [{"upload": 17, **row} for row in shown.to_pylist()]
+    assert [json.loads(line) for line in told] == expected
+    assert [[as_sent(cell) for cell in line] for line in lines] == [
+        ["" if value is None else str(value) for value in row.values()] for row in expected
+    ]
+
+
+def as_sent(cell):
+    """Take the apostrophe away that keeps a spreadsheet from executing a cell."""
+    return cell[1:] if cells.safe(pa.array([cell[1:]]))[0].as_py() == cell and cell else cell
 
 
 def test_findings_are_counted_with_the_first_ten_of_each(tmp_path):
