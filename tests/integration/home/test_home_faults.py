@@ -5,7 +5,7 @@ import os
 import asyncssh
 import pytest
 
-from sftp_gateway import blobs, disk, errors
+from sftp_gateway import blobs, disk, errors, settings
 from sftp_gateway.intake import sweep
 from sftp_gateway.store import brands, drafts, uploads
 from sftp_gateway.store.drafts import Place
@@ -288,6 +288,53 @@ async def test_a_store_that_is_away_fails_the_close_and_loses_nothing_that_was_a
         await put(client, "/a.csv", b"again")
         found = await house.received(3)
     assert {upload.path for upload in found} == {"kept.csv", "small.csv", "a.csv"}
+
+
+@pytest.mark.parametrize("how", ["closed", "dropped"])
+async def test_a_store_that_was_away_hears_later_how_a_file_ended_and_its_name_is_free(house, monkeypatch, how):
+    monkeypatch.setattr("sftp_gateway.sftp.writing.NOTE_AFTER_SECONDS", 0)
+    tried = []
+
+    def away(*_):
+        tried.append(how)
+        raise errors.StoreUnreachable("gone")
+
+    async with house.sftp() as stays:
+        await stays.listdir("/")
+        async with house.connect() as conn:
+            client = await conn.start_sftp_client()
+            file = await client.open("/a.csv", "wb")
+            await file.write(BIG)
+            await house.until(lambda: [row.place for row in house.rows()] == [Place.OPEN])
+            with monkeypatch.context() as patched:
+                patched.setattr(house.doors.homes.ledger, "_commit", away)
+                if how == "closed":
+                    with pytest.raises(asyncssh.SFTPFailure, match="could not record"):
+                        await file.close()
+                else:
+                    conn.abort()
+                await house.until(lambda: len(tried) > 1)
+        assert (await house.state(State.UNFINISHED)).path == "a.csv"
+        await put(stays, "/a.csv", b"again")
+        assert house.bytes_of(await house.state(State.RECEIVED)) == b"again"
+
+
+async def test_a_refusal_that_the_store_could_not_hear_stands_in_the_history_later(open_house, monkeypatch):
+    house = await open_house(limits=settings.Limits(disk_floor_bytes=0, max_file_bytes=len(BIG)))
+
+    def away(*_):
+        raise errors.StoreUnreachable("gone")
+
+    async with house.sftp() as client:
+        file = await client.open("/a.csv", "wb")
+        with pytest.raises(asyncssh.SFTPFailure, match="larger than"):
+            await file.write(BIG + b"x")
+        with monkeypatch.context() as patched:
+            patched.setattr(house.doors.homes.ledger, "_commit", away)
+            with pytest.raises(asyncssh.SFTPFailure, match="could not record"):
+                await file.close()
+        refused = await house.state(State.REFUSED)
+    assert refused.reasons[0]["code"] == "FILE_TOO_LARGE"
 
 
 async def test_a_journal_that_cannot_be_synced_fails_the_close_and_is_used_no_more(house, monkeypatch):
