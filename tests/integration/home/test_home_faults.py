@@ -1,12 +1,14 @@
 import asyncio
 import errno
 import os
+from pathlib import Path
 
 import asyncssh
 import pytest
 
 from sftp_gateway import blobs, disk, errors, settings
 from sftp_gateway.intake import sweep
+from sftp_gateway.sftp import journal
 from sftp_gateway.store import brands, drafts, uploads
 from sftp_gateway.store.drafts import Place
 from sftp_gateway.upload import State
@@ -351,6 +353,24 @@ async def test_a_journal_that_cannot_be_synced_fails_the_close_and_is_used_no_mo
         await put(client, "/a.csv", b"again")
         await house.state(State.RECEIVED)
         assert house.doors.homes.journal.number == number
+
+
+async def test_without_a_journal_a_small_file_goes_the_long_way(house, monkeypatch):
+    folder, real, tried = journal.folder_of(house.doors.homes.staging), os.open, []
+
+    def none_left(path, *arguments, **named):
+        if Path(path).parent == folder:
+            tried.append(path)
+            raise OSError(errno.EMFILE, "too many open files")
+        return real(path, *arguments, **named)
+
+    monkeypatch.setattr("os.open", none_left)
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+        assert house.doors.homes.snapshot()["drafts"] == 0
+        received = await house.state(State.RECEIVED)
+    assert house.bytes_of(received) == BODY
+    assert tried
 
 
 async def test_a_full_disk_at_the_claim_loses_nothing(house, monkeypatch):
