@@ -21,10 +21,8 @@ def written():
     def write(style, **values):
         stream = io.StringIO()
         logs.configure("info", style, stream)
-        try:
-            raise ValueError(values["command"])
-        except ValueError:
-            logs.get("test").exception("request.refused", **values)
+        fault = ValueError(values["command"])
+        logs.get("test").error("request.refused", exc_info=fault, **values)
         return stream.getvalue()
 
     yield write
