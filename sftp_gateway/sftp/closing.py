@@ -33,6 +33,7 @@ class Writing:
     draft: Draft
     place: names.Place
     append: bool
+    session: str
     opened: float = field(default_factory=time.monotonic)
     bytes: int = 0
 

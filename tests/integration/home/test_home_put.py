@@ -271,6 +271,18 @@ async def test_two_sessions_that_put_one_name_at_once_make_two_uploads(house):
     assert [house.bytes_of(upload) for upload in found] == [b"one+", b"two!"]
 
 
+async def test_two_sessions_that_open_one_name_before_either_writes_make_two_uploads(house):
+    async with house.sftp() as one, house.sftp() as two:
+        first = await one.open("/a.csv", "wb")
+        second = await two.open("/a.csv", "wb")
+        await first.write(b"sku,name\n1,one\n2,two\n")
+        await second.write(b"sku,name\n3,x\n")
+        await second.close()
+        await first.close()
+        found = await house.received(2)
+    assert {house.bytes_of(upload) for upload in found} == {b"sku,name\n1,one\n2,two\n", b"sku,name\n3,x\n"}
+
+
 async def test_ten_sessions_on_one_connection_write_ten_files(house):
     async with house.connect() as conn:
         clients = [await conn.start_sftp_client() for _ in range(10)]
