@@ -370,6 +370,26 @@ async def test_the_audit_line_joins_transfer_and_history(house, log_lines):
     assert upload.client["session"] == line["session"]
 
 
+async def test_each_audit_line_is_joined_to_its_upload_by_its_draft_also_among_equal_files(house, log_lines):
+    async with house.connect() as conn:
+        client = await conn.start_sftp_client()
+        file = await client.open("/dropped.csv", "wb")
+        await file.write(BODY)
+        conn.abort()
+    await house.state(State.UNFINISHED)
+    async with house.sftp() as client:
+        async with client.open("/dropped.csv", asyncssh.FXF_WRITE | asyncssh.FXF_APPEND, encoding=None) as file:
+            await file.write(b"2,two\n")
+        for name in ("a.csv", "b.csv"):
+            await put(client, name)
+        found = await house.received(3)
+        await house.until(lambda: {upload.state for upload in house.history()} == {State.RECEIVED})
+    uploads = {upload.id: upload.path for upload in found}
+    joined = {(line["draft"], uploads[line["upload"]]) for line in log_lines if line["event"] == "upload.received"}
+    told = [(line["draft"], line["path"]) for line in log_lines if line["event"] == "transfer.closed"]
+    assert set(told) == joined and len(told) == 4
+
+
 async def test_the_quota_is_exact_to_the_byte_under_parallel_writes(open_house):
     house = await open_house(limits=settings.Limits(disk_floor_bytes=0, quota_bytes=100_000, max_file_bytes=80_000))
     async with house.sftp() as client:
