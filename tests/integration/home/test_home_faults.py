@@ -416,6 +416,18 @@ async def test_an_erased_brand_takes_its_drafts_with_it(house):
         assert not await client.exists("/a.tmp")
 
 
+async def test_a_file_of_a_brand_that_was_erased_meanwhile_is_no_mistake_of_ours(house, log_lines):
+    async with house.sftp("bolt") as client:
+        file = await client.open("/a.csv", "wb")
+        await file.write(BIG)
+        brands.erase(house.store, house.files, "bolt")
+        with pytest.raises(asyncssh.SFTPFailure, match="could not record"):
+            await file.close()
+    assert not [line for line in log_lines if line["event"] == "session.faulted"]
+    await house.until(lambda: house.doors.snapshot()["drafts"] == 0)
+    assert house.rows("bolt") == []
+
+
 async def test_another_process_that_changes_the_home_is_noticed(house):
     async with house.sftp() as client:
         assert not await client.exists("/other.csv")
