@@ -4,6 +4,7 @@ import codecs
 import dataclasses
 import difflib
 import ipaddress
+import math
 import re
 import zoneinfo
 from collections.abc import Callable, Iterable
@@ -63,6 +64,8 @@ def _guard(key: str, name: str, value: str) -> float:
     except ValueError:
         raise NotFound(f"{key}: {value!r} is not a number") from None
     share = isinstance(getattr(Guards(), name), float)
+    if not math.isfinite(number):  # nothing is above or below it: the guard would be off, and nobody told
+        raise NotFound(f"{key}: {value!r} is not a number")
     if number < 0 or (share and number > 1 and name != "price_move"):
         raise NotFound(f"{key}: {value} is out of range; give a share between 0 and 1" if share else f"{key}: below 0")
     return number
@@ -83,8 +86,9 @@ def _text(_key: str, value: str) -> str:
 
 def _encoding(key: str, value: str) -> str:
     try:
+        "sku".encode(value)  # `hex` and its like are codecs, and encode no text
         return codecs.lookup(value).name
-    except LookupError:
+    except (LookupError, ValueError):
         raise NotFound(f"{key}: {value!r} is no encoding known here; utf-8, cp1252, utf-16 are usual") from None
 
 
@@ -98,7 +102,7 @@ def _delimiter(key: str, value: str) -> str:
 def _timezone(key: str, value: str) -> str:
     try:
         return zoneinfo.ZoneInfo(value).key
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # `Europe` is a directory of zones
         raise NotFound(f"{key}: {value!r} is no time zone; give a name such as Europe/Amsterdam") from None
 
 
@@ -119,13 +123,13 @@ def _pattern(key: str, value: str) -> str:
 
 
 def _contact(key: str, value: str) -> str:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
+    if not re.fullmatch(r'[^@\s<>()\[\],;:\\"]+@[^@\s<>()\[\],;:\\"]+', value):
         raise NotFound(f"{key}: {value!r} is no mail address")
     return value
 
 
 def _interval(key: str, value: str) -> str:
-    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?\s*(min|minutes?|h|hours?|d|days?|weeks?)", value):
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?\s*(min|minutes?|h|hours?|d|days?|weeks?)", value):
         raise NotFound(f"{key}: give a time such as 24 h or 7 d")
     return value
 

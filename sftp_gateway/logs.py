@@ -2,8 +2,8 @@
 
 Use: `log = logs.get(__name__)`, `log.info("upload.published", upload=17, brand="acme")`. Events are
 `noun.past_verb`; each is documented in docs/operations.md (a test holds both ways). Names and values
-from outside travel as values of keys: JSON escapes them, the text renderer prints their repr, so
-they cannot start a line.
+from outside travel as values of keys: JSON escapes them, and so does `printable` for the text renderer,
+so they cannot start a line, or tell a terminal what to do.
 """
 
 import functools
@@ -35,6 +35,19 @@ def _is_secret(key: str) -> bool:
     return any(word in key.lower() for word in SECRET)
 
 
+def printable(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Escape what a terminal would not show but obey; a traceback keeps its lines."""
+    for key, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            lines = value.split("\n") if key in {"exception", "stack"} else [value]
+            event[key] = "\n".join(map(_escaped, lines))
+    return event
+
+
+def _escaped(text: str) -> str:
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def configure(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
     """Set the chain for this process; `style` is auto, json or text. Stdlib loggers join it."""
     out = stream or sys.stderr
@@ -46,6 +59,8 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
         structlog.processors.format_exc_info,
         redact,
     ]
+    if not as_json:
+        shared.append(printable)
     render: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(sort_keys=False)
         if as_json

@@ -68,7 +68,9 @@ def _deserves_mail(upload: Upload, oldest: datetime) -> bool:
 
 
 def _subject(upload: Upload) -> str:
-    return f"{outcome.label(receipt.of(upload)).text}: {_one_line(upload.name)} (upload {upload.id} of {upload.brand})"
+    # A name may look like an encoded word (RFC 2047), which the email package would decode, and fail if that is no text.
+    name = _one_line(upload.name).replace("=?", "= ?")
+    return f"{outcome.label(receipt.of(upload)).text}: {name} (upload {upload.id} of {upload.brand})"
 
 
 def _text(upload: Upload) -> str:
@@ -113,6 +115,8 @@ class Postman:
                 self._failed(mail, f"recipient refused: {error.recipients}", final=True)
             except (OSError, smtplib.SMTPException) as error:
                 self._failed(mail, f"{type(error).__name__}: {error}", final=False)
+            except Exception as error:  # noqa: BLE001 - whatever a header's text makes the email package raise, one mail is to blame
+                self._failed(mail, f"cannot be written: {type(error).__name__}: {error}", final=True)
             else:
                 outbox.sent(self._store, mail)
                 log.info("mail.sent", brand=mail.brand, occasion=mail.occasion)
@@ -164,7 +168,8 @@ def _silent_since(store: Store, brand: Brand, now: datetime) -> str | None:
     """Tell since when nothing came if that is too long; None if all is well or nothing is expected."""
     if not brand.settings.expect_every:
         return None
-    with contextlib.suppress(GatewayError):  # a text that is no time any more: `brand set` would refuse it
+    # A text that is no time any more, or longer than time is: `brand set` would refuse it.
+    with contextlib.suppress(GatewayError, OverflowError):
         allowed = timedelta(seconds=config.seconds(brand.settings.expect_every))
         newest, _ = uploads.listing(store, brand=brand.name, limit=1)
         last = newest[0].received_at if newest else brand.created_at

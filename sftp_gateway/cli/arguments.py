@@ -6,6 +6,15 @@ from typing import Any
 from sftp_gateway import __version__
 
 Verbs = Any  # argparse's _SubParsersAction is generic only in its stubs
+LARGEST = 2**31 - 1
+"""The largest number that every database takes for an id."""
+
+
+def whole(text: str) -> int:
+    """Read a number from 1 to the largest there may be."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:19]) <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number from 1 to {LARGEST}")
+    return int(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -97,31 +106,31 @@ def _uploads(verbs: Verbs) -> None:
     listing.add_argument("--brand", metavar="NAME")
     listing.add_argument("--state", action="append", default=[], metavar="STATE")
     listing.add_argument("--since", metavar="DATE", help="ISO date or moment")
-    listing.add_argument("--limit", type=int, default=50)
-    listing.add_argument("--cursor", type=int, help="`next` of the page before")
-    _verb(verbs, "upload", "uploads:show", "print the receipt of an upload").add_argument("id", type=int)
+    listing.add_argument("--limit", type=whole, default=50)
+    listing.add_argument("--cursor", type=whole, help="`next` of the page before")
+    _verb(verbs, "upload", "uploads:show", "print the receipt of an upload").add_argument("id", type=whole)
     for name, says in (
         ("approve", "release a hold, or the removals that were withheld"),
         ("refuse", "refuse a hold, or keep what would have been removed"),
         ("retry", "try a failed upload again; a refused or held one as a new upload under today's rules"),
     ):
-        _verb(verbs, name, f"uploads:{name}", says).add_argument("id", type=int)
+        _verb(verbs, name, f"uploads:{name}", says).add_argument("id", type=whole)
 
 
 def _catalogs(verbs: Verbs) -> None:
     catalog = _verb(verbs, "catalog", "catalogs:catalog", "print the catalog of a brand")
     catalog.add_argument("--brand", required=True, metavar="NAME")
-    catalog.add_argument("--version", type=int, metavar="N", help="an older version")
+    catalog.add_argument("--version", type=whole, metavar="N", help="an older version")
     catalog.add_argument("--format", choices=("csv", "jsonl", "parquet"), default="csv")
     catalog.add_argument("--output", metavar="FILE", help="write there instead of printing")
     changes = _verb(verbs, "changes", "catalogs:changes", "print what a version changed")
     changes.add_argument("--brand", required=True, metavar="NAME")
-    changes.add_argument("--version", type=int, metavar="N", help="default: the current one")
+    changes.add_argument("--version", type=whole, metavar="N", help="default: the current one")
     versions = _verb(verbs, "versions", "catalogs:versions_of", "list the versions of a brand's catalog")
     versions.add_argument("--brand", required=True, metavar="NAME")
     rollback = _verb(verbs, "rollback", "catalogs:rollback", "publish an old version again, as a new one")
     rollback.add_argument("--brand", required=True, metavar="NAME")
-    rollback.add_argument("number", type=int, metavar="N")
+    rollback.add_argument("number", type=whole, metavar="N")
 
 
 def _tokens(verbs: Verbs) -> None:

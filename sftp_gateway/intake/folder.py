@@ -29,6 +29,20 @@ class Look:
         return cls(found.st_ino, found.st_size, found.st_mtime_ns)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that lies in a drop folder."""
+
+    brand: str
+    top: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """The path of the upload: as if it had been sent there."""
+        return f"{self.top}/{self.name}"
+
+
 @contextlib.contextmanager
 def directory(folder: Path, *names: str) -> Iterator[int | None]:
     """Open a directory below the drop folder without following links; None if it is not one."""
@@ -49,9 +63,11 @@ def directory(folder: Path, *names: str) -> Iterator[int | None]:
 
 
 def copied(directory: int, name: str, look: Look, copy: Path) -> str | None:
-    """Copy a file and hash it on the way; None if it is not, or no longer, what was looked at."""
+    """Copy a file and hash it on the way; None if it is not, or no longer, what was looked at; PermissionError."""
     try:
         source = os.open(name, os.O_RDONLY | os.O_NONBLOCK | NO_FOLLOW, dir_fd=directory)
+    except PermissionError:
+        raise
     except OSError:
         return None
     hashed = hashlib.sha256()

@@ -105,7 +105,7 @@ def _leave_unfinished(tx: Transaction, row: Entry, reason: str, own: BrandSettin
         shown.append({"code": row.reason["code"], "figure": None, "limit": None, "text": row.reason["text"]})
     if row.upload is not None and uploads.find(tx.conn, row.upload).state is State.RECEIVING:
         upload = row.upload
-        uploads.move(tx, upload, State.UNFINISHED, bytes=row.bytes, reasons=shown)
+        uploads.move(tx, upload, State.UNFINISHED, bytes=row.bytes, reasons=shown, detail={"draft": row.id})
     else:
         upload = history.insert(tx, row_now, own.mode, State.UNFINISHED, reasons=tuple(shown))
     moved = drafts.move(tx, row.id, [Place.DROPPED], upload=upload)

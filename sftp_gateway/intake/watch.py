@@ -29,7 +29,7 @@ from watchdog.observers.api import BaseObserver
 from sftp_gateway import errors, logs, settings, upload_name
 from sftp_gateway.blobs import Area, Files
 from sftp_gateway.intake import answer, folder
-from sftp_gateway.intake.folder import Look
+from sftp_gateway.intake.folder import Found, Look
 from sftp_gateway.intake.history import end_refused
 from sftp_gateway.intake.sources import mismatch
 from sftp_gateway.store import brands, uploads
@@ -39,20 +39,6 @@ from sftp_gateway.upload import State
 log = logs.get(__name__)
 
 BACKOFF_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A file that lies in a drop folder."""
-
-    brand: str
-    top: str
-    name: str
-
-    @property
-    def path(self) -> str:
-        """The path of the upload: as if it had been sent there."""
-        return f"{self.top}/{self.name}"
 
 
 @dataclass
@@ -68,6 +54,7 @@ class Drop:
     taken: int = 0
     _seen: dict[Found, tuple[Look, float]] = field(init=False, default_factory=dict)
     _done: dict[Found, Look] = field(init=False, default_factory=dict)
+    _stuck: set[Found] = field(init=False, default_factory=set)
     _observer: BaseObserver | None = field(init=False, default=None)
     _woken: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _temporary: upload_name.Temporary = field(init=False)
@@ -144,6 +131,7 @@ class Drop:
             del self._seen[gone]
         for gone in self._done.keys() - there:
             del self._done[gone]
+        self._stuck &= there
         return wait
 
     # --- looking
@@ -189,7 +177,7 @@ class Drop:
                     self._refuse_large(found, look)
                     self._done[found] = look
                     return True
-                sha256 = folder.copied(directory, found.name, look, copy)
+                sha256 = self._copied(directory, found, look, copy)
                 if sha256 is None:
                     return False
                 reason, companions = self._compared(directory, found, copy, sha256)
@@ -203,6 +191,18 @@ class Drop:
             scratch.rmdir()
         self.taken += 1
         return True
+
+    def _copied(self, directory: int, found: Found, look: Look, copy: Path) -> str | None:
+        """Copy a file and hash it; None if it moved, or may not be read: told once, its owner may give the right any time."""
+        try:
+            sha256 = folder.copied(directory, found.name, look, copy)
+        except PermissionError as error:
+            if found not in self._stuck:
+                log.warning("drop.stuck", brand=found.brand, path=found.path, reason=str(error))
+            self._stuck.add(found)
+            return None
+        self._stuck.discard(found)
+        return sha256
 
     def _receive(self, found: Found, look: Look, copy: Path, sha256: str, reason: dict[str, Any] | None) -> None:
         values = self._values(found, look, sha256)

@@ -33,6 +33,7 @@ class Writing:
     draft: Draft
     place: names.Place
     append: bool
+    session: str
     opened: float = field(default_factory=time.monotonic)
     bytes: int = 0
 
@@ -213,10 +214,17 @@ def _forget(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
 
 
 def _lost(homes: Homes, view: View, entry: Entry) -> None:
-    """Its row could not be written: whatever a restart finds, here it counts as interrupted."""
-    if view.get(entry.id) is not None and entry.id not in view.live and entry.place is Place.CLOSED:
-        dropped = view.put(replace(entry, place=Place.DROPPED))
-        homes.save(view, dropped)
+    """Its row could not be written: it will be when the store answers, so that its name does not stay open for ever.
+
+    Whatever a restart finds, here a closed one counts as interrupted.
+    """
+    if entry.id in view.live or entry.place not in {Place.CLOSED, Place.DROPPED, Place.REFUSED}:
+        return
+    if entry.place is not Place.REFUSED:
+        entry = replace(entry, place=Place.DROPPED)
+        if view.get(entry.id) is not None:
+            view.put(entry)
+    homes.owe(homes.journal.number, entry)
 
 
 def _audit(session: Session, handle: Writing, entry: Entry, *, clean: bool) -> None:

@@ -83,7 +83,7 @@ class Journal:
         self._broken = False
 
     async def room(self, size: int) -> bool:
-        """Whether a draft of that size can be put here at once, if need be after waiting; OSError as `takes`.
+        """Whether a draft of that size can be put here at once, if need be after waiting.
 
         While all segments are full of files that are not synced, to wait for one is quicker than to sync one more
         file and commit one more row beside it.
@@ -103,13 +103,18 @@ class Journal:
         return True
 
     def takes(self, size: int) -> bool:
-        """Whether a draft of that size can be put here now; OSError if there cannot be a journal."""
+        """Whether a draft of that size can be put here now."""
         if size > SMALL_BYTES or self._broken:
             return False
-        if not self._segments:
-            self._segments.append(self._new_segment(0))
         most = record.HEADER.size + ROW_BYTES + size
-        return (self._segments[0].at + most <= SEGMENT_BYTES or self._turn()) and self._is_ready(most)
+        try:
+            if not self._segments:
+                self._segments.append(self._new_segment(0))
+            return (self._segments[0].at + most <= SEGMENT_BYTES or self._turn()) and self._is_ready(most)
+        except (OSError, errors.Unavailable) as error:
+            # No descriptor, no inode, a disk that fails: the long way finds out for itself, and this is tried again.
+            log.warning("journal.unavailable", reason=str(error))
+            return False
 
     def _is_ready(self, more: int) -> bool:
         """Whether the blocks of the file are there already; a full disk breaks nothing, what is put goes elsewhere."""
@@ -265,9 +270,14 @@ class Journal:
     def _new_segment(self, number: int) -> _Segment:
         path = self._folder / f"{self.name}.{number}"
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        # As long as it is locked its process lives, and nobody else reads it.
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        sync_directory(self._folder)
+        try:
+            # As long as it is locked its process lives, and nobody else reads it.
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            sync_directory(self._folder)
+        except (OSError, errors.Unavailable):
+            os.close(fd)
+            path.unlink(missing_ok=True)  # or it could not be made another time
+            raise
         return _Segment(fd, path, generation=secrets.token_bytes(8))
 
 

@@ -68,7 +68,6 @@ async def _displace(homes: Homes, view: View, target: Entry, source: Entry) -> E
     if target.place in {Place.OPEN, Place.CLOSED, Place.CLAIMED}:
         writing.detach(homes, view, target)
         return source
-    view.drop(target.id)
 
     def do(tx: Transaction) -> int | None:
         row = drafts.remove(tx, target.id)
@@ -85,6 +84,7 @@ async def _displace(homes: Homes, view: View, target: Entry, source: Entry) -> E
         view.live[source.id].put_down()
         await homes.commit(view, lambda tx: drafts.save(tx, source))
     upload = await homes.commit(view, do)
+    view.drop(target.id)
     homes.staging.file(target.id).unlink(missing_ok=True)
     return view.put(replace(source, upload=upload)) if upload else source
 
@@ -180,8 +180,8 @@ async def make_directory(homes: Homes, view: View, place: names.Place) -> None:
             id=homes.staging.new_id(), brand=view.brand, path=place.path, sent=place.sent, place=Place.DIRECTORY,
             bytes=0, modified_at=now, opened_at=now, changed_at=now,
         )  # fmt: skip
-        view.put(entry)
         await homes.commit(view, lambda tx: drafts.save(tx, entry))
+        view.put(entry)
 
 
 async def remove_directory(homes: Homes, view: View, place: names.Place) -> None:
@@ -195,8 +195,8 @@ async def remove_directory(homes: Homes, view: View, place: names.Place) -> None
             raise asyncssh.SFTPFailure("This is a file")
         if next(view.below(place.path), None) is not None:
             raise asyncssh.SFTPFailure("The directory is not empty")
-        view.drop(entry.id)
         await homes.commit(view, lambda tx: drafts.remove(tx, entry.id))
+        view.drop(entry.id)
 
 
 async def set_time(homes: Homes, view: View, place: names.Place, modified: float) -> None:

@@ -71,7 +71,7 @@ async def start(homes: Homes, view: View, place: names.Place, way: Way, session:
             view.allowance.check(0, way.declared or 0)  # also where it goes on with what is there
             draft = await _draft(homes, view, place, way, session)
             if draft is not None:
-                handle = Writing(draft, place, way.append)
+                handle = Writing(draft, place, way.append, session.id)
                 draft.handles.add(handle)
                 if way.declared and draft.entry.declared_bytes != way.declared:
                     draft.entry = view.put(replace(draft.entry, declared_bytes=way.declared))
@@ -155,8 +155,9 @@ async def _again(  # noqa: PLR0913, PLR0917 - as `_draft`, and what is there
         return None
     if draft is None and entry.place is Place.OPEN and entry.owner != homes.owner:
         raise asyncssh.SFTPFailure("The file is still being written over another connection; try again in a minute")
-    size = view.size(entry)
-    aside = way.truncate and size > 0 and (draft is not None or entry.place is Place.CLOSED)
+    # An empty one that another session has open is about to be written: their bytes would be one mixture.
+    begun = view.size(entry) > 0 or (draft is not None and _is_elsewhere(draft, session))
+    aside = way.truncate and begun and (draft is not None or entry.place is Place.CLOSED)
     if aside and (draft is not None or _may_be_upload(homes, place.path)):
         detach(homes, view, entry)
         return begin(homes, view, place, session, way.declared)
@@ -165,6 +166,10 @@ async def _again(  # noqa: PLR0913, PLR0917 - as `_draft`, and what is there
     if draft is not None and way.truncate:
         draft.truncate(0)
     return draft
+
+
+def _is_elsewhere(draft: Draft, session: Session) -> bool:
+    return any(isinstance(handle, Writing) and handle.session != session.id for handle in draft.handles)
 
 
 def _may_be_upload(homes: Homes, path: str) -> bool:

@@ -15,6 +15,7 @@ def new(row: Entry, mode: str, sha256: str, reasons: tuple[dict[str, Any], ...] 
     return uploads.New(
         mode=mode_of(row, mode), path=row.sent, sha256=sha256, bytes=row.bytes, via="sftp", complete=False,
         received_at=row.changed_at, client=row.client, reasons=reasons,
+        draft=row.id,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from sftp_gateway import errors
 from sftp_gateway.store import journal, tables, uploads
 from sftp_gateway.store.database import Store, Transaction, utc_now
 from sftp_gateway.store.tables import entry as table
@@ -131,12 +132,17 @@ def due(
 
 
 def save(tx: Transaction, item: Entry) -> None:
-    """Write a row; whatever else had its path loses its row."""
+    """Write a row; whatever else had its path loses its row. NotFound if its brand was erased."""
     values = {name: getattr(item, name) for name in _NAMES}
     updated = tx.conn.execute(sa.update(table).where(table.c.id == item.id).values(values))
     if updated.rowcount == 0:
         _evict(tx, item.brand, item.path, item.id)
-        tx.conn.execute(sa.insert(table).values(values))
+        try:
+            tx.conn.execute(sa.insert(table).values(values))
+        except sa.exc.IntegrityError as error:
+            if "foreign key" not in str(error.orig).lower():
+                raise
+            raise errors.NotFound(f"no brand {item.brand!r}") from error
 
 
 def save_all(tx: Transaction, items: Sequence[Entry]) -> None:

@@ -37,10 +37,13 @@ class New:
     client: dict[str, Any] | None = None
     source_upload: int | None = None
     reasons: tuple[dict[str, Any], ...] = ()
+    draft: str = ""
+    """The draft it was, which the audit lines of its transfers name."""
 
     def facts(self) -> dict[str, Any]:
         """Give what its first event tells."""
-        return {"name": self.path, "bytes": self.bytes, "sha256": self.sha256, "mode": str(self.mode), "via": self.via}
+        told = {"name": self.path, "bytes": self.bytes, "sha256": self.sha256, "mode": str(self.mode), "via": self.via}
+        return told | ({"draft": self.draft} if self.draft else {})
 
 
 def receive(  # noqa: PLR0913 - what is known of a file that arrived

@@ -97,6 +97,33 @@ def test_a_name_from_outside_is_no_header_and_no_line_of_a_mail(store, limits, b
     assert "\nhello" not in got.get_content()
 
 
+def test_a_name_that_looks_like_an_encoded_word_is_mailed_as_it_is_and_stops_nobody(store, limits, brand, sink):
+    name = "=?utf-8?q?=ff?=gr\u20ac.csv"  # decoded, it would be no text: such a name ended the whole daemon
+    end(store, State.REFUSED, name=f"inbox/{name}")
+    noted(store, limits, brand)
+    assert mail.Postman(store, lambda: limits).deliver() == 1
+    [got] = sink.mails
+    assert "utf-8?q?=ff?=gr\u20ac.csv" in got["Subject"]
+    assert name in got.get_content()
+
+
+def test_a_contact_that_no_mail_can_have_is_given_up_and_the_next_mail_goes(store, limits, sink):
+    for name, contact in (("acme", "\u65e5\\@,?q?<"), ("bolt", "ann@bolt.example")):
+        brand = brands.create(store, name, BrandSettings(contact=contact))
+        outbox.add(store, brand.name, "test", recipient=contact, subject="s", text="t")
+    postman = mail.Postman(store, lambda: limits)
+    assert postman.deliver() == 1
+    assert postman.deliver() == 0
+    assert [one["To"] for one in sink.mails] == ["ann@bolt.example"]
+
+
+def test_an_interval_that_no_clock_can_count_ends_nothing(store, limits, sink):
+    brands.create(store, "acme", BrandSettings(expect_every="99999999999999999 d"))
+    postman = mail.Postman(store, lambda: limits)
+    postman.watch()
+    assert postman.snapshot()["overdue"] == 0
+
+
 def test_a_mail_server_that_is_busy_is_asked_again_later_and_gets_the_same_mail(store, limits, brand, sink, clock):
     end(store, State.REFUSED)
     noted(store, limits, brand)

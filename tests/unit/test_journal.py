@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -104,6 +104,23 @@ async def test_bytes_come_back_only_while_the_row_means_them(staging, sqlite_sto
     die(writer)
     replay.replay(sqlite_store, staging)
     assert staging.file(entry.id).read_bytes() == (b"other" if changed else b"sku")
+
+
+async def test_a_draft_that_was_renamed_since_keeps_its_bytes_over_a_power_cut(staging, sqlite_store):
+    brands.create(sqlite_store, "acme")
+    writer = Journal(staging, "j", yes)
+    entry = closed(staging, "a.csv.tmp", body=b"sku")
+    await write(writer, (entry, b"sku"))
+    renamed = replace(entry, path="inbox/a.csv", sent="a.csv", changed_at=AT + timedelta(seconds=1))
+    with sqlite_store.write() as tx:
+        drafts.save_all(tx, [renamed])
+        drafts.set_journaled(tx, "j", 1)
+    die(writer)
+    staging.file(entry.id).write_bytes(b"")  # the row was committed, the file never synced
+    replay.replay(sqlite_store, staging)
+    assert staging.file(entry.id).read_bytes() == b"sku"
+    with sqlite_store.read() as conn:
+        assert drafts.load(conn, "acme")[1] == [renamed]
 
 
 async def test_a_full_segment_gives_way_to_the_other_and_a_start_reads_both(staging, sqlite_store, monkeypatch):

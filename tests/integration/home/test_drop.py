@@ -113,3 +113,23 @@ async def test_a_file_too_large_stays_where_it_is_and_is_refused_once_in_the_his
     await asyncio.to_thread(drop.look)
     assert file.exists() and len(house.history()) == 1
     assert [line["bytes"] for line in log_lines if line["event"] == "drop.too_large"] == [1001]
+
+
+async def test_a_file_that_may_not_be_read_is_told_once_and_taken_when_it_may(house, drop, log_lines, monkeypatch):
+    real, tries = os.open, []
+
+    def forbidden(path, *arguments, **named):
+        if path == "a.csv":  # the tests may run as root, who may read everything
+            tries.append(path)
+            raise PermissionError(13, "Permission denied")
+        return real(path, *arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.open", forbidden)
+        (drop.folder / "acme" / "inbox" / "a.csv").write_bytes(BODY)
+        (drop.folder / "acme" / "inbox" / "b.csv").write_bytes(BODY)
+        await house.until(lambda: len(tries) > 2)
+    found = await house.received(2)
+    assert {upload.path for upload in found} == {"inbox/a.csv", "inbox/b.csv"}
+    stuck = [(line["path"], line["reason"]) for line in log_lines if line["event"] == "drop.stuck"]
+    assert stuck == [("inbox/a.csv", "[Errno 13] Permission denied")]

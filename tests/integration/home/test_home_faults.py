@@ -1,12 +1,14 @@
 import asyncio
 import errno
 import os
+from pathlib import Path
 
 import asyncssh
 import pytest
 
-from sftp_gateway import blobs, disk, errors
+from sftp_gateway import blobs, disk, errors, settings
 from sftp_gateway.intake import sweep
+from sftp_gateway.sftp import journal
 from sftp_gateway.store import brands, drafts, uploads
 from sftp_gateway.store.drafts import Place
 from sftp_gateway.upload import State
@@ -290,6 +292,53 @@ async def test_a_store_that_is_away_fails_the_close_and_loses_nothing_that_was_a
     assert {upload.path for upload in found} == {"kept.csv", "small.csv", "a.csv"}
 
 
+@pytest.mark.parametrize("how", ["closed", "dropped"])
+async def test_a_store_that_was_away_hears_later_how_a_file_ended_and_its_name_is_free(house, monkeypatch, how):
+    monkeypatch.setattr("sftp_gateway.sftp.writing.NOTE_AFTER_SECONDS", 0)
+    tried = []
+
+    def away(*_):
+        tried.append(how)
+        raise errors.StoreUnreachable("gone")
+
+    async with house.sftp() as stays:
+        await stays.listdir("/")
+        async with house.connect() as conn:
+            client = await conn.start_sftp_client()
+            file = await client.open("/a.csv", "wb")
+            await file.write(BIG)
+            await house.until(lambda: [row.place for row in house.rows()] == [Place.OPEN])
+            with monkeypatch.context() as patched:
+                patched.setattr(house.doors.homes.ledger, "_commit", away)
+                if how == "closed":
+                    with pytest.raises(asyncssh.SFTPFailure, match="could not record"):
+                        await file.close()
+                else:
+                    conn.abort()
+                await house.until(lambda: len(tried) > 1)
+        assert (await house.state(State.UNFINISHED)).path == "a.csv"
+        await put(stays, "/a.csv", b"again")
+        assert house.bytes_of(await house.state(State.RECEIVED)) == b"again"
+
+
+async def test_a_refusal_that_the_store_could_not_hear_stands_in_the_history_later(open_house, monkeypatch):
+    house = await open_house(limits=settings.Limits(disk_floor_bytes=0, max_file_bytes=len(BIG)))
+
+    def away(*_):
+        raise errors.StoreUnreachable("gone")
+
+    async with house.sftp() as client:
+        file = await client.open("/a.csv", "wb")
+        with pytest.raises(asyncssh.SFTPFailure, match="larger than"):
+            await file.write(BIG + b"x")
+        with monkeypatch.context() as patched:
+            patched.setattr(house.doors.homes.ledger, "_commit", away)
+            with pytest.raises(asyncssh.SFTPFailure, match="could not record"):
+                await file.close()
+        refused = await house.state(State.REFUSED)
+    assert refused.reasons[0]["code"] == "FILE_TOO_LARGE"
+
+
 async def test_a_journal_that_cannot_be_synced_fails_the_close_and_is_used_no_more(house, monkeypatch):
     def failing(_descriptor):
         raise OSError(errno.EIO, "disk on fire")
@@ -304,6 +353,24 @@ async def test_a_journal_that_cannot_be_synced_fails_the_close_and_is_used_no_mo
         await put(client, "/a.csv", b"again")
         await house.state(State.RECEIVED)
         assert house.doors.homes.journal.number == number
+
+
+async def test_without_a_journal_a_small_file_goes_the_long_way(house, monkeypatch):
+    folder, real, tried = journal.folder_of(house.doors.homes.staging), os.open, []
+
+    def none_left(path, *arguments, **named):
+        if Path(path).parent == folder:
+            tried.append(path)
+            raise OSError(errno.EMFILE, "too many open files")
+        return real(path, *arguments, **named)
+
+    monkeypatch.setattr("os.open", none_left)
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+        assert house.doors.homes.snapshot()["drafts"] == 0
+        received = await house.state(State.RECEIVED)
+    assert house.bytes_of(received) == BODY
+    assert tried
 
 
 async def test_a_full_disk_at_the_claim_loses_nothing(house, monkeypatch):
@@ -347,6 +414,18 @@ async def test_an_erased_brand_takes_its_drafts_with_it(house):
         await asyncio.sleep(0)
         await house.doors.homes.refresh(house.doors.homes._views["acme"], force=True)
         assert not await client.exists("/a.tmp")
+
+
+async def test_a_file_of_a_brand_that_was_erased_meanwhile_is_no_mistake_of_ours(house, log_lines):
+    async with house.sftp("bolt") as client:
+        file = await client.open("/a.csv", "wb")
+        await file.write(BIG)
+        brands.erase(house.store, house.files, "bolt")
+        with pytest.raises(asyncssh.SFTPFailure, match="could not record"):
+            await file.close()
+    assert not [line for line in log_lines if line["event"] == "session.faulted"]
+    await house.until(lambda: house.doors.snapshot()["drafts"] == 0)
+    assert house.rows("bolt") == []
 
 
 async def test_another_process_that_changes_the_home_is_noticed(house):

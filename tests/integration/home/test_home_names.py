@@ -3,6 +3,7 @@ import asyncio
 import asyncssh
 import pytest
 
+from sftp_gateway import errors
 from sftp_gateway.upload import Mode, State
 
 BODY = b"sku,name\n1,one\n" * 10
@@ -284,3 +285,27 @@ async def test_a_name_that_could_mislead_is_refused_and_stands_escaped_in_the_hi
     refused = await house.state(State.REFUSED)
     assert refused.reasons[0]["code"] == "name_refused"
     assert refused.path.isprintable()
+
+
+async def test_what_the_store_did_not_take_is_not_in_the_view(house, monkeypatch):
+    def away(*_):
+        raise errors.StoreUnreachable("gone")
+
+    async with house.sftp() as client:
+        await client.mkdir("/kept")
+        await put(client, "/a.csv")
+        await house.received(1)
+        await put(client, "/b.csv.tmp")
+        await house.until(lambda: len(house.rows()) == 3)
+        with monkeypatch.context() as patched:
+            patched.setattr(house.doors.homes.ledger, "_commit", away)
+            for request in (client.mkdir("/new"), client.rmdir("/kept"), client.posix_rename("/b.csv.tmp", "/a.csv")):
+                with pytest.raises(asyncssh.SFTPFailure, match="gone"):
+                    await request
+            assert await client.exists("/kept")
+            assert await client.exists("/a.csv")
+            assert not await client.exists("/new")
+        await client.mkdir("/new")
+        await client.rmdir("/kept")
+        await client.posix_rename("/b.csv.tmp", "/a.csv")
+        assert {str(row.path) for row in house.rows()} == {"inbox/new", "inbox/a.csv"}

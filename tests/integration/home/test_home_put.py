@@ -271,6 +271,18 @@ async def test_two_sessions_that_put_one_name_at_once_make_two_uploads(house):
     assert [house.bytes_of(upload) for upload in found] == [b"one+", b"two!"]
 
 
+async def test_two_sessions_that_open_one_name_before_either_writes_make_two_uploads(house):
+    async with house.sftp() as one, house.sftp() as two:
+        first = await one.open("/a.csv", "wb")
+        second = await two.open("/a.csv", "wb")
+        await first.write(b"sku,name\n1,one\n2,two\n")
+        await second.write(b"sku,name\n3,x\n")
+        await second.close()
+        await first.close()
+        found = await house.received(2)
+    assert {house.bytes_of(upload) for upload in found} == {b"sku,name\n1,one\n2,two\n", b"sku,name\n3,x\n"}
+
+
 async def test_ten_sessions_on_one_connection_write_ten_files(house):
     async with house.connect() as conn:
         clients = [await conn.start_sftp_client() for _ in range(10)]
@@ -356,6 +368,26 @@ async def test_the_audit_line_joins_transfer_and_history(house, log_lines):
     assert (line["how"], line["bytes"], line["sha256"], line["brand"]) == ("close", len(BODY), upload.sha256, "acme")
     assert line["fingerprint"].startswith("SHA256:") and line["source"] == "127.0.0.1" and line["client"]
     assert upload.client["session"] == line["session"]
+
+
+async def test_each_audit_line_is_joined_to_its_upload_by_its_draft_also_among_equal_files(house, log_lines):
+    async with house.connect() as conn:
+        client = await conn.start_sftp_client()
+        file = await client.open("/dropped.csv", "wb")
+        await file.write(BODY)
+        conn.abort()
+    await house.state(State.UNFINISHED)
+    async with house.sftp() as client:
+        async with client.open("/dropped.csv", asyncssh.FXF_WRITE | asyncssh.FXF_APPEND, encoding=None) as file:
+            await file.write(b"2,two\n")
+        for name in ("a.csv", "b.csv"):
+            await put(client, name)
+        found = await house.received(3)
+        await house.until(lambda: {upload.state for upload in house.history()} == {State.RECEIVED})
+    uploads = {upload.id: upload.path for upload in found}
+    joined = {(line["draft"], uploads[line["upload"]]) for line in log_lines if line["event"] == "upload.received"}
+    told = [(line["draft"], line["path"]) for line in log_lines if line["event"] == "transfer.closed"]
+    assert set(told) == joined and len(told) == 4
 
 
 async def test_the_quota_is_exact_to_the_byte_under_parallel_writes(open_house):

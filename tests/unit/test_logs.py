@@ -1,0 +1,45 @@
+"""Log lines: nothing from outside forges one, or moves a terminal, in either style."""
+
+import io
+import json
+import logging
+
+import pytest
+import structlog
+
+from sftp_gateway import logs
+
+EVIL = "\x1b[2J\x1b]0;owned\x07a\nforged\x85\u2028\u202eb"
+
+
+@pytest.fixture
+def written():
+    """Give a function that logs by a style and gives what was written."""
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def write(style, **values):
+        stream = io.StringIO()
+        logs.configure("info", style, stream)
+        fault = ValueError(values["command"])
+        logs.get("test").error("request.refused", exc_info=fault, **values)
+        return stream.getvalue()
+
+    yield write
+    structlog.configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_text_shows_what_is_outside_as_one_printable_line(written):
+    first, *rest = written("text", command=EVIL, client="\x1b[31m", name="Größe 日本.csv").split("\n")
+    assert r"\x1b[2J" in first and r"\x1b[31m" in first and r"a\nforged" in first
+    assert "Größe 日本.csv" in first
+    assert first.isprintable()
+    assert any("ValueError" in line for line in rest)
+    assert all(line.isprintable() for line in rest)
+
+
+def test_json_is_one_line(written):
+    (line,) = written("json", command=EVIL).splitlines()
+    assert json.loads(line)["command"] == EVIL
