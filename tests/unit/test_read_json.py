@@ -2,7 +2,9 @@ import pytest
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
-from tests.unit.reading import read
+from sftp_gateway.catalog.read.opening import open_source
+from sftp_gateway.catalog.read.source import Hints
+from tests.unit.reading import KNOWN, read
 
 SHAPES = {
     "array": lambda items: "[" + ", ".join(items) + "]",
@@ -81,6 +83,14 @@ def test_broken_json_is_refused_with_its_reason(tmp_path, data, code):
     with pytest.raises(errors.Refused) as refused:
         read(tmp_path, data.encode())
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize("data", ["[]", '{"products": []}', "[ ]\n"])
+def test_json_without_products_is_empty_before_anyone_asks_for_its_columns(tmp_path, data):
+    (tmp_path / "file").write_text(data)
+    with pytest.raises(errors.Refused) as refused:
+        open_source(tmp_path / "file", Hints(known_headers=KNOWN))
+    assert refused.value.code == "FILE_EMPTY"
 
 
 @pytest.mark.parametrize("number", ["1.50", "-0.10", "12345678901234567890", "1e3", "-1.5E-7", "0.1"])

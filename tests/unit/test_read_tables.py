@@ -121,6 +121,13 @@ def test_parquet_values_come_as_text(tmp_path):
     assert found.numbers == [1, 2]
 
 
+def test_parquet_numbers_of_single_precision_have_the_digits_that_were_written(tmp_path):
+    values = [0.1, 19.99, 1e-5, 1e20, 2.0, -0.0]
+    found = read(tmp_path, parquet({"msrp": pa.array(values, pa.float32()), "cost": pa.array(values, pa.float64())}))
+    assert [row[0] for row in found.rows] == ["0.1", "19.99", "0.00001", "100000000000000000000", "2", "0"]
+    assert [row[0] for row in found.rows] == [row[1] for row in found.rows]
+
+
 def test_parquet_is_read_by_row_group_with_row_numbers_that_go_on(tmp_path):
     found = read(tmp_path, parquet({"sku": [f"S{n}" for n in range(50_000)]}, row_group_size=7000))
     assert found.numbers == list(range(1, 50_001))
