@@ -181,7 +181,9 @@ def find_repeats(
 
 def leave_out_repeats(connection: Connection, columns: Sequence[str]) -> Positions:
     """Take the repeats in these columns out of `live`; gives their positions, sorted."""
-    listed = ", ".join(engine.literal(name) for name in columns) or "NULL"
+    if not columns:
+        return NOTHING.positions
+    listed = ", ".join(engine.literal(name) for name in columns)
     connection.execute(f"DELETE FROM repeats WHERE col NOT IN ({listed})")  # noqa: S608 - literals
     found = connection.execute("SELECT DISTINCT pos FROM repeats ORDER BY pos").fetchnumpy()["pos"]
     if len(found):

@@ -213,3 +213,14 @@ def test_what_is_left_in_the_directory_is_what_was_made(shop):
     outcome = put(shop, rows(20))
     out = shop.past[2].job.out
     assert {path.name for path in out.iterdir() if path.is_file()} == {made.path.name for made in outcome.made}
+
+
+def test_a_value_that_should_be_unique_and_is_told_as_a_warning_costs_no_row(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path, '[column.code]\ntype = "text"\nunique = true\nseverity = "warning"\n'))
+    sent = put(shop, [("A", "7"), ("B", "7"), ("C", "8")], ("sku", "code"))
+    assert (sent.receipt["rows"]["accepted"], sent.receipt["rows"]["rejected"]) == (3, 0)
+    assert sent.receipt["rows"]["warned"] == 1
+    assert [(row["key"], row["code"], row["severity"]) for row in shop.errors(sent)] == [
+        ("B", "FIELD_VALUE", "warning")
+    ]
+    assert shop.products()["B"] == {"sku": "B", "code": "7"}
