@@ -57,6 +57,22 @@ def test_a_broken_product_costs_itself_only(tmp_path, broken):
     assert found.numbers == [1, 4]
 
 
+@pytest.mark.parametrize("scalar", ["null", "17", '"a, \\"b\\", ]"', "true", "-1.5e3"])
+@pytest.mark.parametrize("size", [40, 4 * 1024**2])
+def test_an_element_that_is_no_object_costs_itself_only(tmp_path, scalar, size, monkeypatch):
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", size)
+    for text, rejected in (
+        ('[{{"sku":"a"}}, {0} ,{{"sku":"b"}}]', [2]),
+        ('[ {0},{{"sku":"a"}},{0},\n{0},{{"sku":"b"}}]', [1, 3, 4]),
+        ('{{"products":[{{"sku":"a"}},{{"sku":"b"}},{0},{0} ]}}', [3, 4]),
+    ):
+        found = read(tmp_path, text.format(scalar).encode())
+        assert [row[0] for row in found.rows] == ["a", "b"]
+        assert found.codes == ["ROW_JSON"] * len(rejected)
+        assert [item.finding.row for item in found.rejects] == rejected
+        assert {item.raw.decode() for item in found.rejects} == {scalar}
+
+
 @pytest.mark.parametrize(
     "data", ['[{"sku":"a"},{"sku":"b"', '[{"sku":"a"},', '{"products":[{"sku":"a"}]', '{"sku":"a"}\n{"sku']
 )
@@ -76,6 +92,10 @@ def test_json_that_stops_in_the_middle_is_incomplete(tmp_path, data):
         ("[1,2]", "FILE_FORMAT"),
         ('[{"sku":"a"} {"sku":"b"}]', "FILE_FORMAT"),
         ('[{"sku":"a"},]', "FILE_FORMAT"),
+        ('[{"sku":"a"},nul,{"sku":"b"}]', "FILE_FORMAT"),
+        ('[{"sku":"a"},,{"sku":"b"}]', "FILE_FORMAT"),
+        ('[{"sku":"a"} null,{"sku":"b"}]', "FILE_FORMAT"),
+        ('[{"sku":"a"},null]]', "FILE_FORMAT"),
         ('[{"sku":"a"}] x', "FILE_FORMAT"),
     ],
 )

@@ -72,7 +72,7 @@ class SheetSource:
 
 
 def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
-    """Open a workbook (`kind` xlsx, xls or ods): its first sheet that is not empty, or the one the brand names."""
+    """Open a workbook (`kind` xlsx, xls or ods): its first visible sheet that is not empty, or the one the brand names."""
     doubtful = workbook.check(path, kind, hints)
     try:
         with python_calamine.load_workbook(path) as book:
