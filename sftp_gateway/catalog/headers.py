@@ -55,11 +55,11 @@ class Mapping:
         """Give every position that a catalog column uses: those that fill it, and the names beside its values."""
         return (*self.filled_by(column), *(name for name, _ in self.pairs.get(column, ())))
 
-
-def asking(schema: Schema, settings: BrandSettings) -> tuple[Schema, BrandSettings]:
-    """Give rules and settings under which headers are matched as far as they go: nothing missing or unknown refuses them."""
-    optional = tuple(dataclasses.replace(column, required=False) for column in schema.columns)
-    return dataclasses.replace(schema, columns=optional), dataclasses.replace(settings, unknown_columns="ignore")
+    def named_as(self, names: Sequence[str]) -> "Mapping":
+        """Let a kept column go by the name it has among these, the current version's: `season` fills `Season`."""
+        folded = {fold(name): name for name in names}
+        kept = {name if name in names else folded.get(fold(name), name): at for name, at in self.kept.items()}
+        return dataclasses.replace(self, kept=kept)
 
 
 def known(schema: Schema, settings: BrandSettings) -> frozenset[str]:

@@ -3,6 +3,7 @@
 Serves `brand map`; saves nothing. Judged on the first rows only, so a proposal is for a person to look at.
 """
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Iterator
@@ -68,10 +69,16 @@ class Proposed:
         return [f"columns.{item.column}={item.header}" for item in self.columns if item.source == "new"]
 
 
+def asking(schema: Schema, settings: BrandSettings) -> tuple[Schema, BrandSettings]:
+    """Give rules and settings under which headers are matched as far as they go: nothing missing or unknown refuses them."""
+    optional = tuple(dataclasses.replace(column, required=False) for column in schema.columns)
+    return dataclasses.replace(schema, columns=optional), dataclasses.replace(settings, unknown_columns="ignore")
+
+
 def look(source: Source, schema: Schema, settings: BrandSettings) -> Proposed:
     """Propose a mapping for a file. Raises Refused where its headers cannot be told apart or it cannot be read."""
     views = _first_rows(source)
-    mapping = headers.match(source.headers, *headers.asking(schema, settings), Mode.FULL)
+    mapping = headers.match(source.headers, *asking(schema, settings), Mode.FULL)
     known = {column.name: mapping.filled_by(column.name) for column in schema.columns}
     names_of_pairs = {name for pairs in mapping.pairs.values() for name, _ in pairs}
     taken = {at for positions in known.values() for at in positions} | names_of_pairs | set(mapping.ours.values())

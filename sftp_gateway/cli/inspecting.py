@@ -9,7 +9,7 @@ from typing import Any
 
 from sftp_gateway import config, upload
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import headers, schema
+from sftp_gateway.catalog import headers, propose, schema
 from sftp_gateway.catalog import inspect as reading
 from sftp_gateway.catalog.read.source import Hints
 from sftp_gateway.cli import opening, output
@@ -102,7 +102,7 @@ def _mapping(report: reading.Report, rules: schema.Schema, settings: BrandSettin
     except Refused as error:
         problem = f"{error.code}: {error.message}"
     try:
-        found = headers.match(report.headers, *headers.asking(rules, settings), upload.Mode.FULL)
+        found = headers.match(report.headers, *propose.asking(rules, settings), upload.Mode.FULL)
     except Refused:
         return {}, problem
     places = {column.name: found.taken_by(column.name) for column in rules.columns}
