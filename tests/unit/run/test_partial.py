@@ -128,3 +128,15 @@ def test_a_kept_column_is_the_same_however_its_header_is_spelt(tmp_path):
     assert [(row["key"], row["column"], row["before"], row["after"]) for row in shop.told(full)] == [
         ("B", "Care", "dry", "wet")
     ]
+
+
+def test_a_product_that_is_deleted_shares_its_values_with_nobody(tmp_path):
+    """A key is renamed so: the old one deleted, the new one created with the same GTIN."""
+    more = '[column.gtin]\ntype = "gtin"\n[column.code]\ntype = "text"\nunique = true\n'
+    shop = Shop(tmp_path, small_rules(tmp_path, more))
+    columns = ("sku", "gtin", "code", "_op")
+    put(shop, [("A", "4006381333931", "1"), ("B", "4006381333948", "2"), ("C", "4006381333955", "3")], columns[:3])
+    sent = [("A", "", "", "delete"), ("A2", "4006381333931", "1", ""), ("B", "4006381333955", "3", "delete")]
+    outcome = put(shop, sent, columns, mode=Mode.PARTIAL)
+    assert shop.errors(outcome) == []
+    assert sorted(shop.products()) == ["A2", "C"]
