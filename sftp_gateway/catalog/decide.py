@@ -138,7 +138,7 @@ def _reject_repeats(  # noqa: PLR0913, PLR0917 - as `rows`
         return
     for column in columns:
         beside = column.name in staying.names
-        unique.find_repeats(connection, sifted.stage.schema, column.name, schema.key, beside_base=beside)
+        unique.find_repeats(connection, column.name, schema.key, beside_base=beside)
     severity = {column.name: column.severity for column in columns}
     tables = unique.repeat_findings(connection, sifted.stage.places, severity)
     found.late.append(_spooled(tables, scratch / "late-unique.arrow"))

@@ -1,5 +1,6 @@
 """Which of a sender's columns is which of ours: exact names, the brand's own mapping, aliases (spec §4)."""
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Sequence
@@ -49,6 +50,16 @@ class Mapping:
         parts = [position for (name, _), position in self.maps.items() if name == column]
         pairs = [value for _, value in self.pairs.get(column, ())]
         return (*self.columns.get(column, ()), *parts, *pairs)
+
+    def taken_by(self, column: str) -> tuple[int, ...]:
+        """Give every position that a catalog column uses: those that fill it, and the names beside its values."""
+        return (*self.filled_by(column), *(name for name, _ in self.pairs.get(column, ())))
+
+    def named_as(self, names: Sequence[str]) -> "Mapping":
+        """Let a kept column go by the name it has among these, the current version's: `season` fills `Season`."""
+        folded = {fold(name): name for name in names}
+        kept = {name if name in names else folded.get(fold(name), name): at for name, at in self.kept.items()}
+        return dataclasses.replace(self, kept=kept)
 
 
 def known(schema: Schema, settings: BrandSettings) -> frozenset[str]:

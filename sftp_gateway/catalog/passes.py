@@ -5,7 +5,22 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, TypeGuard
 
-from sftp_gateway.catalog import check, corrections, headers, keys, merge, original, plan, report, result, reuse, sift
+import pyarrow.parquet as pq
+
+from sftp_gateway.catalog import (
+    check,
+    corrections,
+    diff,
+    headers,
+    keys,
+    merge,
+    original,
+    plan,
+    report,
+    result,
+    reuse,
+    sift,
+)
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.job import Job, Lookup, Progress
 from sftp_gateway.catalog.judgement import CURRENCY
@@ -48,6 +63,8 @@ class File:
         self.whole += source.findings
         mapping = headers.match(source.headers, self.job.schema, self.job.settings, self.plan.rows)
         self.whole += mapping.findings
+        if mapping.kept and self.job.base is not None:
+            mapping = mapping.named_as(diff.visible(pq.read_schema(self.job.base.path)))
         self.clock.seconds["read"] += time.perf_counter() - begun
         checker = self._pass(source, mapping)
         self.whole += [*source.tally.late, *checker.finish()]

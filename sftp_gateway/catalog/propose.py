@@ -5,6 +5,7 @@ Serves `brand map`; saves nothing. Judged on the first rows only, so a proposal 
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -68,12 +69,16 @@ class Proposed:
         return [f"columns.{item.column}={item.header}" for item in self.columns if item.source == "new"]
 
 
+def asking(schema: Schema, settings: BrandSettings) -> tuple[Schema, BrandSettings]:
+    """Give rules and settings under which headers are matched as far as they go: nothing missing or unknown refuses them."""
+    optional = tuple(dataclasses.replace(column, required=False) for column in schema.columns)
+    return dataclasses.replace(schema, columns=optional), dataclasses.replace(settings, unknown_columns="ignore")
+
+
 def look(source: Source, schema: Schema, settings: BrandSettings) -> Proposed:
     """Propose a mapping for a file. Raises Refused where its headers cannot be told apart or it cannot be read."""
     views = _first_rows(source)
-    asking = dataclasses.replace(settings, unknown_columns="ignore")
-    optional = tuple(dataclasses.replace(column, required=False) for column in schema.columns)
-    mapping = headers.match(source.headers, dataclasses.replace(schema, columns=optional), asking, Mode.FULL)
+    mapping = headers.match(source.headers, *asking(schema, settings), Mode.FULL)
     known = {column.name: mapping.filled_by(column.name) for column in schema.columns}
     names_of_pairs = {name for pairs in mapping.pairs.values() for name, _ in pairs}
     taken = {at for positions in known.values() for at in positions} | names_of_pairs | set(mapping.ours.values())
@@ -130,8 +135,7 @@ def _matched(
     scored: list[tuple[float, int, int, str]] = []
     for rank, column in enumerate(columns):
         for position in free:
-            near = _nearness(column, names[position])
-            score, why = _judged(column, views[position], near, is_key=column.name in key)
+            score, why = _judged(column, views[position], names[position], is_key=column.name in key)
             if score:
                 scored.append((-score, position, rank, why))
     done: set[str] = set()
@@ -181,15 +185,16 @@ def _nearness(column: Column, header: str) -> float:
     return best
 
 
-def _judged(column: Column, cells: Cells, near: float, *, is_key: bool) -> tuple[float, str]:
+def _judged(column: Column, cells: Cells, header: str, *, is_key: bool) -> tuple[float, str]:
     """Say how sure it is that these cells are a column's, 0..2 (0: they are not), and why."""
     filled = int(np.count_nonzero(cells.filled))
-    if not filled:
+    if not filled or (column.type == "money" and _OTHER_AMOUNT.search(_CAMEL.sub(" ", header))):
         return 0.0, ""
+    near = _nearness(column, header)
     share = _good(column, cells) / filled
     if share < FITS:
         return 0.0, ""
-    sure, what = _likeness(column, cells, filled, is_key=is_key)
+    sure, what = _likeness(column, cells, filled, near, is_key=is_key)
     if near >= NEAR:
         return sure + near, f"its header is like {column.name}" + (f", and {share:.0%} are {what}" if sure else "")
     return (sure + near, f"{share:.0%} are {what}") if sure else (0.0, "")
@@ -213,8 +218,8 @@ def _readable(column: Column, cells: Cells, dialect: Dialect) -> Mask:
     return good
 
 
-def _likeness(column: Column, cells: Cells, filled: int, *, is_key: bool) -> tuple[float, str]:
-    """Say how much good values alone speak for a column; 0 where others look the same."""
+def _likeness(column: Column, cells: Cells, filled: int, near: float, *, is_key: bool) -> tuple[float, str]:
+    """Say how much good values alone speak for a column; 0 where others look the same, as all that is yes or no does."""
     array = cells.trimmed.array.filter(pa.array(cells.filled))
     different = pc.count_distinct(array).as_py()
     looks = _Looks(array, filled, different)
@@ -230,7 +235,7 @@ def _likeness(column: Column, cells: Cells, filled: int, *, is_key: bool) -> tup
         (kind == "url" and looks.share(_PICTURE) < 0.2 and looks.share(_PAGE) >= FITS, 0.9, "addresses of pages"),
         (kind in ("date", "datetime"), 0.7, "dates or times"),
         (kind == "money" and looks.share(_PRICE) >= FITS, 0.5, _AMOUNTS),
-        (kind == "boolean" and different == 2, 0.4, "yes or no"),
+        (kind == "boolean" and different == 2 and near >= NEAR, 0.4, "yes or no"),
         (column.name == "categories" and looks.share(_PATH) >= FITS, 0.5, "paths such as A > B"),
     )
     return next(((sure, what) for holds, sure, what in claims if holds), looks.text(column))
@@ -240,6 +245,12 @@ _PAGE, _PATH = "^https?://", r"\S *(>|/|») *\S"
 _PRICE = r"[0-9][.,][0-9]{2}$|^\p{Sc}|\p{Sc}$|[A-Z]{3}$"
 _PICTURE = r"(?i)\.(jpe?g|png|gif|webp|tiff?|bmp|avif)([?#|,;\s]|$)"
 _LONG_CHARACTERS = 80
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
+_OTHER_AMOUNT = re.compile(
+    r"(?i)\b(sales?|special|promo\w*|discount\w*|reduced|aktion\w*|angebot\w*|sonder\w*|soldes?|promotion\w*|"
+    r"shipping|freight|delivery|versand\w*|livraison)\b"
+)
+"""In the header of an amount that is neither a product's price nor its cost."""
 _WORDS = r"\p{L}{2,}[\s\-].*\p{L}{2,}"
 
 

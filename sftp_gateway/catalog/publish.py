@@ -51,22 +51,37 @@ def version_schema(new: pa.Schema, base: pa.Schema, *, full: bool) -> pa.Schema:
 
 
 def write_full(
-    connection: Connection, staged: stage.Stage, gone: Positions, path: Path, *, has_base: bool
+    connection: Connection, staged: stage.Stage, gone: Positions, path: Path, base: pa.Schema | None
 ) -> pa.Schema:
-    """Write the version of a full file: its rows without `gone`, then what `kept` and `old` say stays."""
+    """Write the version of a full file: its rows without `gone`, then what `kept` and `old` say stays of `base`."""
     schema = version_schema(staged.schema, staged.schema, full=True)
+    for field in _only_staying(connection, schema, base) if base is not None else ():
+        schema = schema.insert(len(diff.visible(schema)), field)
     if staged.on_disk and len(gone) == 0 and schema.equals(staged.schema):
         staged.path.rename(path)
-        if has_base:
+        if base is not None:
             versionfile.append(path, staying(connection, schema))
         return schema
     with versionfile.Writer(path, schema) as writer:
         for table in versionfile.without(staged.tables(), gone):
             writer.write(versionfile.shaped(table, schema))
-        if has_base:
+        if base is not None:
             for table in staying(connection, schema):
                 writer.write(table)
     return schema
+
+
+def _only_staying(connection: Connection, new: pa.Schema, base: pa.Schema) -> list[pa.Field]:
+    """Give the kept columns that the file lacks and a product that stays has a value in: it stays whole."""
+    here = {name.lower() for name in new.names}  # as the database tells names apart
+    lost = [name for name in diff.visible(base) if name.lower() not in here and diff.BASE_UNIT + name not in base.names]
+    if not lost:
+        return []
+    fetched = {name for name, *_ in connection.execute("DESCRIBE old").fetchall()}  # without those blank in all
+    fields = [base.field(name) for name in lost if name in fetched and pa.types.is_string(base.field(name).type)]
+    counts = ", ".join(["count(*)", *(f"count(old.{identifier(field.name)})" for field in fields)])
+    _, *found = engine.one(connection, f"SELECT {counts} FROM old JOIN kept ON old._pos = kept.bpos")  # noqa: S608 - names are quoted
+    return [field for field, count in zip(fields, found, strict=True) if count]
 
 
 def staying(connection: Connection, schema: pa.Schema) -> Iterator[pa.Table]:

@@ -173,8 +173,8 @@ class _Run:
     def _write_version(self, connection: engine.Connection, paths: publish.Paths, base: pa.Schema) -> tuple[str, ...]:
         job, staged = self.job, self.file.sifted.stage
         if self.file.plan.absent_goes:
-            has_base = job.base is not None
-            schema = publish.write_full(connection, staged, self.rows.gone, paths.catalog, has_base=has_base)
+            before = base if job.base is not None else None
+            schema = publish.write_full(connection, staged, self.rows.gone, paths.catalog, before)
         else:
             old = job.base.path if job.base else None
             schema = publish.write_merged(connection, staged, old, base, paths.catalog)

@@ -1,7 +1,7 @@
 """Duplicates among accepted rows: of keys, of GTINs, of columns the rules call unique (spec §5).
 
 Works on `new_rows`; leaves the view `live`: the rows that count, without earlier ones of a key. Rows of a
-partial file also meet the products of `base_rows` that it leaves alone.
+partial file also meet the products of `base_rows` that it leaves alone; rows that delete their product (not in `sold`) meet none.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,13 +28,15 @@ NOTHING = Dropped(np.empty(0, dtype=np.int64), 0)
 
 
 def drop_earlier(connection: Connection, schema: pa.Schema, key: Sequence[str], *, looks: bool = True) -> Dropped:
-    """Let the last row of every key win; leaves `earlier(pos, winner, same, k)` and the view `live`.
+    """Let the last row of every key win; leaves `earlier(pos, winner, same, k)` and the views `live` and `sold`.
 
     `looks` false: no key comes twice, it is known.
     """
     names = diff.key_text(key)
+    staying = " WHERE NOT _deleted" if "_deleted" in schema.names else ""
+    connection.execute("CREATE OR REPLACE TEMP VIEW live AS SELECT * FROM new_rows")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW sold AS SELECT * FROM live{staying}")  # noqa: S608 - ours
     if not looks or not _repeats(connection, "new_rows", names):
-        connection.execute("CREATE OR REPLACE TEMP VIEW live AS SELECT * FROM new_rows")
         connection.execute("CREATE OR REPLACE TEMP TABLE earlier (pos BIGINT, winner BIGINT, same BOOLEAN, k VARCHAR)")
         return NOTHING
     connection.execute(
@@ -99,11 +101,11 @@ def _key_message(same: bool, winner: int, *, refuse: bool) -> str:
 def gtin_findings(connection: Connection, places: Places, column: str, key: Sequence[str]) -> Iterator[pa.Table]:
     """Tell of every row whose GTIN another product of the file has too, in order of rows."""
     value = identifier(column)
-    if not _repeats(connection, "live", value):
+    if not _repeats(connection, "sold", value):
         return
     query = f"""
-        WITH twice AS (SELECT {value} AS g FROM live WHERE {value} IS NOT NULL GROUP BY g HAVING count(*) > 1),
-        rows AS (SELECT _pos AS pos, {diff.key_text(key)} AS k, {value} AS g FROM live
+        WITH twice AS (SELECT {value} AS g FROM sold WHERE {value} IS NOT NULL GROUP BY g HAVING count(*) > 1),
+        rows AS (SELECT _pos AS pos, {diff.key_text(key)} AS k, {value} AS g FROM sold
                  WHERE {value} IN (SELECT g FROM twice))
         SELECT pos, k, g, CASE WHEN pos = min(pos) OVER w THEN max(pos) OVER w ELSE min(pos) OVER w END AS other,
                CASE WHEN pos = min(pos) OVER w THEN arg_max(k, pos) OVER w ELSE arg_min(k, pos) OVER w END AS other_k
@@ -141,14 +143,12 @@ def _taken(column: str, key: Sequence[str]) -> str:
     name = diff.key_text(key)
     return f"""
         SELECT l.pos, l.k, l.value, min(b.k) AS other
-        FROM (SELECT _pos AS pos, {name} AS k, {value} AS value FROM live) l
+        FROM (SELECT _pos AS pos, {name} AS k, {value} AS value FROM sold) l
         JOIN (SELECT {name} AS k, {value} AS value FROM base_rows) b ON l.value = b.value
         WHERE b.k NOT IN (SELECT {name} FROM live) GROUP BY l.pos, l.k, l.value"""  # noqa: S608 - names are quoted
 
 
-def find_repeats(
-    connection: Connection, schema: pa.Schema, column: str, key: Sequence[str], *, beside_base: bool = False
-) -> None:
+def find_repeats(connection: Connection, column: str, key: Sequence[str], *, beside_base: bool = False) -> None:
     """Find the rows of `live` whose value in a unique column an earlier row has, or a product that stays.
 
     Adds them to `repeats(pos, first, other, col, value, k)`, which `repeat_findings` tells of: `first` is the
@@ -160,13 +160,12 @@ def find_repeats(
         "CREATE TEMP TABLE IF NOT EXISTS repeats "
         "(pos BIGINT, first BIGINT, other VARCHAR, col VARCHAR, value VARCHAR, k VARCHAR)"
     )
-    deleted = "NOT _deleted AND" if "_deleted" in schema.names else ""
     connection.execute(
         f"""
         INSERT INTO repeats SELECT pos, first, NULL, {engine.literal(column)}, value, k FROM (
             SELECT _pos AS pos, min(_pos) OVER (PARTITION BY {value}) AS first, {shown} AS value, {diff.key_text(key)} AS k
-            FROM live WHERE {deleted} {value} IN (
-                SELECT {value} FROM live WHERE {deleted} {value} IS NOT NULL GROUP BY {value} HAVING count(*) > 1))
+            FROM sold WHERE {value} IN (
+                SELECT {value} FROM sold WHERE {value} IS NOT NULL GROUP BY {value} HAVING count(*) > 1))
         WHERE pos > first
         """  # noqa: S608 - names are quoted
     )
@@ -181,7 +180,9 @@ def find_repeats(
 
 def leave_out_repeats(connection: Connection, columns: Sequence[str]) -> Positions:
     """Take the repeats in these columns out of `live`; gives their positions, sorted."""
-    listed = ", ".join(engine.literal(name) for name in columns) or "NULL"
+    if not columns:
+        return NOTHING.positions
+    listed = ", ".join(engine.literal(name) for name in columns)
     connection.execute(f"DELETE FROM repeats WHERE col NOT IN ({listed})")  # noqa: S608 - literals
     found = connection.execute("SELECT DISTINCT pos FROM repeats ORDER BY pos").fetchnumpy()["pos"]
     if len(found):

@@ -9,7 +9,7 @@ from typing import Any
 
 from sftp_gateway import config, upload
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import headers, schema
+from sftp_gateway.catalog import headers, propose, schema
 from sftp_gateway.catalog import inspect as reading
 from sftp_gateway.catalog.read.source import Hints
 from sftp_gateway.cli import opening, output
@@ -96,11 +96,17 @@ def _as_dict(report: reading.Report, rules: schema.Schema, settings: BrandSettin
 
 def _mapping(report: reading.Report, rules: schema.Schema, settings: BrandSettings) -> tuple[dict[str, list[str]], str]:
     """Give catalog column → headers it comes from, and why the headers would be refused."""
+    problem = ""
     try:
-        found = headers.match(report.headers, rules, settings, upload.Mode.FULL)
+        headers.match(report.headers, rules, settings, upload.Mode.FULL)
     except Refused as error:
-        return {}, f"{error.code}: {error.message}"
-    return {column: [report.headers[at] for at in places] for column, places in found.columns.items()}, ""
+        problem = f"{error.code}: {error.message}"
+    try:
+        found = headers.match(report.headers, *propose.asking(rules, settings), upload.Mode.FULL)
+    except Refused:
+        return {}, problem
+    places = {column.name: found.taken_by(column.name) for column in rules.columns}
+    return {name: [report.headers[at] for at in some] for name, some in places.items() if some}, problem
 
 
 def _lines(report: reading.Report, file: Path, rules: schema.Schema, settings: BrandSettings) -> Iterator[str]:

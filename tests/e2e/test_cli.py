@@ -282,8 +282,24 @@ def test_inspect_explains_a_file_and_makes_it_clean(shell, tmp_path):
         ["A-1", '5" pipe; long', "1,50"],
         ["A-2", "Café", "2,00"],
     ]
+    assert seen["mapping"] == {"sku": ["sku"], "name": ["name"], "msrp": ["msrp"]}
     shell("inspect", "--csv-dir", str(tmp_path / "clean"), str(tmp_path / "messy.csv"))
     assert (tmp_path / "clean" / "messy.csv").read_bytes().decode() == clean
+
+
+def test_inspect_shows_what_the_other_columns_are_taken_for_where_a_required_one_is_missing(shell, tmp_path):
+    (tmp_path / "feed.csv").write_text(
+        "vendorSku,title,variation:Fit,Option1 Name,Option1 Value,Hint\nA-1,Chair,loose,Color,red,x\n"
+    )
+    seen = shell.json("inspect", str(tmp_path / "feed.csv"))["files"][0]
+    assert seen["mapping_problem"].startswith("FILE_HEADER_MISSING")
+    assert seen["mapping"] == {
+        "sku": ["vendorSku"],
+        "name": ["title"],
+        "variation": ["variation:Fit", "Option1 Value", "Option1 Name"],
+    }
+    lines = shell("inspect", str(tmp_path / "feed.csv")).splitlines()
+    assert [line.split()[0] for line in lines if "(not used)" in line] == ["Hint"]
 
 
 def test_a_verb_run_as_root_becomes_the_owner_of_the_root(shell):

@@ -16,7 +16,6 @@ MADE = {
     "images": lambda at: f"https://cdn.example.com/{at}.jpg",
     "product_url": lambda at: f"https://example.com/p/{at}",
     "updated_at": lambda at: f"{at % 27 + 1:02}-03-2026",
-    "is_visible": lambda at: ("ja", "nee")[at % 2],
     "name": lambda at: f"{COLORS[at % 3].title()} houten stoel nummer {at}",
     "description": lambda at: (
         f"Een mooi meubel, nummer {at} dat jaren meegaat en goed past bij ieder interieur en binnen of buiten."
@@ -77,6 +76,26 @@ def test_of_two_columns_of_amounts_the_lower_one_is_the_cost(tmp_path):
     assert looked(tmp_path, sku | {"msrp": price(1), "Bq": price(1.2)}).pairs() == []
     assert looked(tmp_path, sku | {"msrp": price(1), "Bq": price(0.7)}).pairs() == ["columns.cost=Bq"]
     assert looked(tmp_path, sku | {"Aq": price(1)}).pairs() == ["columns.msrp=Aq"]
+
+
+@pytest.mark.parametrize(
+    "header", ["Sale price", "sale_price", "specialPrice", "Promo Price", "Aktionspreis", "Shipping cost"]
+)
+def test_what_a_product_costs_for_a_while_or_on_its_way_is_neither_price_nor_cost(tmp_path, header):
+    known = {"sku": MADE["sku"], "Regular price": price(1)}
+    assert looked(tmp_path, known | {header: price(0.8)}).pairs() == []
+    assert looked(tmp_path, {"sku": MADE["sku"], header: price(0.8)}).pairs() == []
+    assert looked(tmp_path, known | {"Wholesale prices": price(0.8)}).pairs() == ["columns.cost=Wholesale prices"]
+
+
+def test_yes_and_no_alone_do_not_say_that_a_product_is_visible(tmp_path):
+    """Many things are yes or no, and a product that is hidden by mistake is not sold."""
+
+    def answer(at):
+        return ("ja", "nee")[at % 2]
+
+    assert looked(tmp_path, {"sku": MADE["sku"], "identifier_exists": answer}).pairs() == []
+    assert looked(tmp_path, {"sku": MADE["sku"], "isvisibl": answer}).pairs() == ["columns.is_visible=isvisibl"]
 
 
 def test_digits_that_fail_their_check_are_no_gtins(tmp_path):

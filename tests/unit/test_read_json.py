@@ -2,7 +2,9 @@ import pytest
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
-from tests.unit.reading import read
+from sftp_gateway.catalog.read.opening import open_source
+from sftp_gateway.catalog.read.source import Hints
+from tests.unit.reading import KNOWN, read
 
 SHAPES = {
     "array": lambda items: "[" + ", ".join(items) + "]",
@@ -55,6 +57,22 @@ def test_a_broken_product_costs_itself_only(tmp_path, broken):
     assert found.numbers == [1, 4]
 
 
+@pytest.mark.parametrize("scalar", ["null", "17", '"a, \\"b\\", ]"', "true", "-1.5e3"])
+@pytest.mark.parametrize("size", [40, 4 * 1024**2])
+def test_an_element_that_is_no_object_costs_itself_only(tmp_path, scalar, size, monkeypatch):
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", size)
+    for text, rejected in (
+        ('[{{"sku":"a"}}, {0} ,{{"sku":"b"}}]', [2]),
+        ('[ {0},{{"sku":"a"}},{0},\n{0},{{"sku":"b"}}]', [1, 3, 4]),
+        ('{{"products":[{{"sku":"a"}},{{"sku":"b"}},{0},{0} ]}}', [3, 4]),
+    ):
+        found = read(tmp_path, text.format(scalar).encode())
+        assert [row[0] for row in found.rows] == ["a", "b"]
+        assert found.codes == ["ROW_JSON"] * len(rejected)
+        assert [item.finding.row for item in found.rejects] == rejected
+        assert {item.raw.decode() for item in found.rejects} == {scalar}
+
+
 @pytest.mark.parametrize(
     "data", ['[{"sku":"a"},{"sku":"b"', '[{"sku":"a"},', '{"products":[{"sku":"a"}]', '{"sku":"a"}\n{"sku']
 )
@@ -74,6 +92,10 @@ def test_json_that_stops_in_the_middle_is_incomplete(tmp_path, data):
         ("[1,2]", "FILE_FORMAT"),
         ('[{"sku":"a"} {"sku":"b"}]', "FILE_FORMAT"),
         ('[{"sku":"a"},]', "FILE_FORMAT"),
+        ('[{"sku":"a"},nul,{"sku":"b"}]', "FILE_FORMAT"),
+        ('[{"sku":"a"},,{"sku":"b"}]', "FILE_FORMAT"),
+        ('[{"sku":"a"} null,{"sku":"b"}]', "FILE_FORMAT"),
+        ('[{"sku":"a"},null]]', "FILE_FORMAT"),
         ('[{"sku":"a"}] x', "FILE_FORMAT"),
     ],
 )
@@ -81,6 +103,14 @@ def test_broken_json_is_refused_with_its_reason(tmp_path, data, code):
     with pytest.raises(errors.Refused) as refused:
         read(tmp_path, data.encode())
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize("data", ["[]", '{"products": []}', "[ ]\n"])
+def test_json_without_products_is_empty_before_anyone_asks_for_its_columns(tmp_path, data):
+    (tmp_path / "file").write_text(data)
+    with pytest.raises(errors.Refused) as refused:
+        open_source(tmp_path / "file", Hints(known_headers=KNOWN))
+    assert refused.value.code == "FILE_EMPTY"
 
 
 @pytest.mark.parametrize("number", ["1.50", "-0.10", "12345678901234567890", "1e3", "-1.5E-7", "0.1"])

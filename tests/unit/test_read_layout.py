@@ -80,6 +80,7 @@ def test_products_are_never_taken_for_another_table(tmp_path, rows):
         (b"Product,,Price,\nsku,name,msrp,cost\n", ("sku", "name", "msrp", "cost")),
         (b"sku,name,msrp,Weight\ntext,text,number,kg\n", ("sku", "name", "msrp", "Weight (kg)")),
         (b"sku,name,msrp,cost\ntext,text,money,money\nkey,any,EUR,EUR\n", ("sku", "name", "msrp", "cost")),
+        (b"SKU,Name,MSRP,Lead Time\nsku,name,msrp,lead_time\n", ("SKU", "Name", "MSRP", "Lead Time")),
     ],
 )
 def test_a_header_over_several_rows_is_read_as_one(tmp_path, header, names):

@@ -103,6 +103,46 @@ def parquet(columns, **options):
     return out.getvalue()
 
 
+def workbook(fill):
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    fill(book)
+    book.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", ["Sheet", 'Preise & "mehr"'])
+def test_a_failed_formula_in_a_workbook_is_no_blank_cell(tmp_path, name):
+    def fill(book):
+        book.active.title = "Notes"
+        place = book.create_sheet(name)
+        for row in [
+            ["sku", "name", "msrp", "cost"],
+            ["A", "a", "#N/A", 2],
+            ["B", "#REF!", 3, "#DIV/0!"],
+            ["C", "c", 5, 4],
+        ]:
+            place.append(row)
+        for cell in ("C2", "B3", "D3"):
+            place[cell].data_type = "e"
+
+    found = read(tmp_path, workbook(fill))
+    assert found.rows == [("A", "a", "#N/A", "2"), ("B", "#REF!", "3", "#DIV/0!"), ("C", "c", "5", "4")]
+
+
+def test_a_hidden_sheet_is_read_only_if_no_other_is_filled_or_the_brand_names_it(tmp_path):
+    def fill(book, *, only=False):
+        book.active.append(["sku", "name"])
+        book.active.append(["OLD", "hidden"])
+        book.active.sheet_state = "hidden"
+        place = book.create_sheet("Products")
+        for row in [] if only else [["sku", "name"], ["A", "a"]]:
+            place.append(row)
+
+    assert read(tmp_path, workbook(fill)).rows == [("A", "a")]
+    assert read(tmp_path, workbook(fill), sheet="Sheet").rows == [("OLD", "hidden")]
+    assert read(tmp_path, workbook(lambda book: fill(book, only=True))).rows == [("OLD", "hidden")]
+
+
 def test_parquet_values_come_as_text(tmp_path):
     columns = {
         "sku": ["007", None],
@@ -119,6 +159,13 @@ def test_parquet_values_come_as_text(tmp_path):
     assert found.rows[0] == ("007", "1.50", "1", "a|b", "2026-01-01T05:00:00+00:00", "1", "red", "true")
     assert found.rows[1] == ("", "", "2.5", "", "", "", "red", "false")
     assert found.numbers == [1, 2]
+
+
+def test_parquet_numbers_of_single_precision_have_the_digits_that_were_written(tmp_path):
+    values = [0.1, 19.99, 1e-5, 1e20, 2.0, -0.0]
+    found = read(tmp_path, parquet({"msrp": pa.array(values, pa.float32()), "cost": pa.array(values, pa.float64())}))
+    assert [row[0] for row in found.rows] == ["0.1", "19.99", "0.00001", "100000000000000000000", "2", "0"]
+    assert [row[0] for row in found.rows] == [row[1] for row in found.rows]
 
 
 def test_parquet_is_read_by_row_group_with_row_numbers_that_go_on(tmp_path):

@@ -25,6 +25,7 @@ GOOD = "A1,Chair,1.50"
             "03/04/2026",
             "write 2026-04-03 or 2026-03-04, or ask for your date order to be set",
         ),
+        ("updated_at", "2026-02-30", "check year, month, day and time"),
         ("updated_at", "31.13.2026", "write it as year-month-day, like 2026-01-31"),
         ("currency", "EURO", "write EUR"),
         ("quantity", "1.5", "write a whole number, like 1"),

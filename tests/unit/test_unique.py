@@ -110,7 +110,7 @@ def test_the_first_row_keeps_a_unique_value_and_the_others_go(places):
     with engine.open_small() as connection:
         engine.add_table(connection, "new_rows", table)
         unique.drop_earlier(connection, table.schema, ("sku",))
-        unique.find_repeats(connection, table.schema, "name", ("sku",))
+        unique.find_repeats(connection, "name", ("sku",))
         told = found(unique.repeat_findings(connection, places, {"name": "error"}))
         assert unique.leave_out_repeats(connection, ["name"]).tolist() == [2, 3, 6]
         assert live(connection) == [("a", "x"), ("e", None), ("f", None)]

@@ -246,11 +246,18 @@ def _joined(rows: list[tuple[str, ...]], hints: Hints) -> tuple[str, ...]:
     if len(rows) == 1:
         return rows[0]
     spread = [_spread(upper, rows[number + 1 :]) for number, upper in enumerate(rows[:-1])] + [rows[-1]]
-    columns = [
-        list(dict.fromkeys(part.strip() for part in column if part.strip())) for column in zip(*spread, strict=True)
-    ]
+    columns = [_different(column) for column in zip(*spread, strict=True)]
     once = Counter(fold(part) for column in columns for part in column)
     return tuple(_name(column, once, hints) for column in columns)
+
+
+def _different(parts: Sequence[str]) -> list[str]:
+    """Leave out what says the same again: a label over the name that programs know (`Brand Name`, `brand_name`)."""
+    found: dict[str, str] = {}
+    for part in parts:
+        if part.strip():
+            found.setdefault(fold(part) or part.strip(), part.strip())
+    return list(found.values())
 
 
 def _spread(upper: tuple[str, ...], lower: list[tuple[str, ...]]) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ class JsonSource:
             if len(block) or block.rejects or block.notes:
                 yield block
         if self.tally.readable + self.tally.rejected == 0:
-            raise errors.Refused("FILE_EMPTY", "The file holds no products.", "Send a file with products.")
+            raise _empty()
 
     def _block(self, stretch: Stretch) -> Block:
         text, recoded = stretch.recoded.text, stretch.recoded
@@ -142,13 +142,17 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
     if shape is None:
         return None
     headers: dict[str, None] = {}
+    count = 0
     for stretch in stretches(packed, encoded, shape, Tally()):
+        count += len(stretch.spans)
         for start, end in stretch.spans:
             headers.update(dict.fromkeys(product.keys(stretch.recoded.text[start:end])))
         if len(headers) > bounds.MAX_COLUMNS:
             raise errors.Refused(
                 "FILE_FORMAT", f"The products have more than {bounds.MAX_COLUMNS:,} different keys.", "Use fixed keys."
             )
+    if not count:
+        raise _empty()
     if hints.must_end_with_newline and not encoded.ends_with_newline and not hints.complete:
         raise truncation.cut_off("it ends without the newline that this brand's files end with", hints)
     return JsonSource(
@@ -167,6 +171,10 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
         correction_of="_correction_of" in headers,
         tally=Tally(total_bytes=encoded.total_bytes),
     )
+
+
+def _empty() -> errors.Refused:
+    return errors.Refused("FILE_EMPTY", "The file holds no products.", "Send a file with products.")
 
 
 def _shape(sample: Recoded) -> Shape | None:

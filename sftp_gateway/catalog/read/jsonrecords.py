@@ -1,5 +1,6 @@
 """The records of a JSON text, block by block: the lines of JSON Lines, or the elements of an array; nothing is parsed here."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from sftp_gateway.catalog.read.source import Hints, Tally
 from sftp_gateway.catalog.read.unpack import Packed, Readable
 
 SPACE = b" \t\r\n"
+_SCALAR = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?\d[\d.eE+-]*+|true|false|null')
 _PRODUCT_BYTES = 4 * bounds.RECORD_BYTES
 
 
@@ -52,6 +54,17 @@ def stretches(packed: Packed, encoded: Encoding, shape: Shape, tally: Tally) -> 
         unpack.skip(file, encoded.bom + shape.skip_raw)
         reading = _Reading(packed.hints, encoded, shape, file, tally)
         yield from reading.lines() if shape.lines else reading.array()
+
+
+def _with_scalars(text: bytes, spans: list[tuple[int, int]], until: int | None) -> list[tuple[int, int]]:
+    """Add the elements of an array that are no objects: each is a record that cannot be used, not the end of the others."""
+    found = []
+    before = 0
+    for start, end in [*spans, *([(until, until)] if until is not None else [])]:
+        found += [scalar.span() for scalar in _SCALAR.finditer(text, before, start)]
+        found.append((start, end))
+        before = end
+    return found[:-1] if until is not None else found
 
 
 class _Reading:
@@ -122,11 +135,17 @@ class _Reading:
                 raise unpack.bomb(f"product {self.row + 1} is nested deeper than {bounds.NESTING} levels")
             found = elements.find(text)
             spans = list(zip(found.start.tolist(), found.end.tolist(), strict=True))
-            self._check_gaps(text, spans, first=first)
-            first = first and not spans
             closed = found.closed >= 0
+            until = found.closed - 1 if closed else None
+            try:
+                self._check_all(text, spans, first=first, until=until)
+            except errors.Refused:
+                if first and not spans:
+                    raise
+                spans = _with_scalars(text, spans, until)
+                self._check_all(text, spans, first=first, until=until)
+            first = first and not spans
             if closed:
-                self._check_gaps(text, [(spans[-1][1] if spans else 0, 0)], first=True, until=found.closed - 1)
                 tail = text[found.closed :]
                 yield self._stretch(recoded, spans, [end for _, end in spans])
                 self.tally.skipped_bytes += len(self.carry)
@@ -153,6 +172,11 @@ class _Reading:
                     "Check the file with a JSON validator.",
                 )
             before = end
+
+    def _check_all(self, text: bytes, spans: list[tuple[int, int]], *, first: bool, until: int | None) -> None:
+        self._check_gaps(text, spans, first=first)
+        if until is not None:
+            self._check_gaps(text, [(spans[-1][1] if spans else 0, 0)], first=True, until=until)
 
     def _check_tail(self, tail: bytes) -> None:
         """Check what follows the array: nothing, or the rest of the object around it."""

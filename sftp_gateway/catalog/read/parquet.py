@@ -138,6 +138,8 @@ def _text(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
+    if pa.types.is_float32(kind):  # as a double it would have digits that nobody wrote: 0.10000000149011612
+        column = pc.cast(pc.cast(column, pa.string()), pa.float64())
     if (
         pa.types.is_string(kind)
         or pa.types.is_large_string(kind)

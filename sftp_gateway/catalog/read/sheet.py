@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import python_calamine
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import grid, table, texts, unpack, workbook
+from sftp_gateway.catalog.read import formulas, grid, table, texts, unpack, workbook
 from sftp_gateway.catalog.read.grid import Filled, Grid
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 
@@ -71,11 +72,12 @@ class SheetSource:
 
 
 def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
-    """Open a workbook (`kind` xlsx, xls or ods): its first sheet that is not empty, or the one the brand names."""
-    workbook.check(path, kind, hints)
+    """Open a workbook (`kind` xlsx, xls or ods): its first visible sheet that is not empty, or the one the brand names."""
+    doubtful = workbook.check(path, kind, hints)
     try:
         with python_calamine.load_workbook(path) as book:
             name, whole = _sheet(book, hints)
+            whole = _with_errors(whole, formulas.failed(path, name, doubtful))
     except _UNREADABLE as error:
         raise unpack.damaged(kind.upper(), error) from error
     except BaseException as error:
@@ -122,7 +124,7 @@ def _end(other: Filled, filled: Filled) -> int:
 
 
 def _sheet(book: python_calamine.CalamineWorkbook, hints: Hints) -> tuple[str, Grid]:
-    names = book.sheet_names
+    names = _seen_first(book)
     if hints.sheet and hints.sheet not in names:
         raise errors.Refused(
             "FILE_FORMAT",
@@ -134,6 +136,29 @@ def _sheet(book: python_calamine.CalamineWorkbook, hints: Hints) -> tuple[str, G
         if whole.filled.any():
             return name, whole
     raise errors.Refused("FILE_EMPTY", "No sheet of the workbook has a filled cell.", "Send a sheet with products.")
+
+
+def _seen_first(book: python_calamine.CalamineWorkbook) -> list[str]:
+    """Name the sheets in their order, hidden ones last: who sends a workbook means what is seen of it."""
+    visible = python_calamine.SheetVisibleEnum.Visible
+    return [sheet.name for sheet in sorted(book.sheets_metadata, key=lambda sheet: sheet.visible != visible)]
+
+
+def _with_errors(whole: Grid, errors_at: formulas.Errors) -> Grid:
+    """Put what a failed formula shows where it stands."""
+    by_column: dict[int, dict[int, str]] = {}
+    for (row, column), text in errors_at.items():
+        if row < whole.rows and column < len(whole.columns):
+            by_column.setdefault(column, {})[row] = text
+    if not by_column:
+        return whole
+    columns = list(whole.columns)
+    for place, cells in by_column.items():
+        marks = np.zeros(whole.rows, np.bool_)
+        marks[list(cells)] = True
+        texts_in_order = pa.array([cells[row] for row in sorted(cells)], pa.string())
+        columns[place] = pc.replace_with_mask(columns[place], pa.array(marks), texts_in_order)
+    return Grid.of(columns)
 
 
 def _texts(sheet: python_calamine.CalamineSheet) -> Grid:

@@ -18,20 +18,28 @@ from sftp_gateway.catalog.read.source import Hints
 _CHUNK = 1024**2
 
 
-def check(path: Path, kind: str, hints: Hints) -> None:
-    """Refused FILE_BOMB or FILE_TOO_LARGE where opening the workbook would cost too much; Incomplete if it is cut off."""
+def check(path: Path, kind: str, hints: Hints) -> frozenset[str]:
+    """Refused FILE_BOMB or FILE_TOO_LARGE where opening the workbook would cost too much; Incomplete if it is cut off.
+
+    Gives the parts in which a formula may have failed.
+    """
     if kind == "xls":
         _check_area(*biff.extent(path, hints))
-        return
+        return frozenset()
+    doubtful: set[str] = set()
     with unpack.zip_names(path, hints) as archive, path.open("rb") as file:
         entries = archive.infolist()
         _check_declared(entries, path.stat().st_size, hints)
         total, texts = 0, sharedtexts.Shared()
         for entry in entries:
-            total += _check_part(file, entry, hints, path.stat().st_size, total, texts)
+            size, is_doubtful = _check_part(file, entry, hints, path.stat().st_size, total, texts)
+            total += size
+            if is_doubtful:
+                doubtful.add(entry.filename)
         if texts.may_exceed():
             for entry in entries:
                 texts.read(entry.filename, _inflate(file, entry))
+    return frozenset(doubtful)
 
 
 def _check_declared(entries: list[zipfile.ZipInfo], packed: int, hints: Hints) -> None:
@@ -48,15 +56,16 @@ def _check_declared(entries: list[zipfile.ZipInfo], packed: int, hints: Hints) -
 
 def _check_part(  # noqa: PLR0913, PLR0917 - what was seen of the parts before
     file: BinaryIO, entry: zipfile.ZipInfo, hints: Hints, packed: int, before: int, texts: sharedtexts.Shared
-) -> int:
-    """Inflate one part and look at its cells; gives its real size."""
+) -> tuple[int, bool]:
+    """Inflate one part and look at its cells; gives its real size, and whether a cell may show an error (`#N/A`)."""
     limit = max(bounds.RATIO_AFTER_BYTES, packed * bounds.RATIO)
     seen = extent.of(entry.filename)
-    size, carry = 0, b""
+    size, carry, doubtful = 0, b"", False
     for chunk in _inflate(file, entry):
         if not size and entry.filename.endswith((".xml", ".rels")) and b"<!" in chunk[:4096].replace(b"<!--", b""):
             raise unpack.bomb("a part of the workbook declares entities")
         size += len(chunk)
+        doubtful = doubtful or (b"#" in chunk and (b">#" in chunk or chunk.startswith(b"#")))
         if before + size > limit:
             raise unpack.bomb(f"more than {bounds.RATIO} times as large unpacked as packed")
         if before + size > min(hints.max_file_bytes, bounds.SHEET_BYTES):
@@ -68,7 +77,7 @@ def _check_part(  # noqa: PLR0913, PLR0917 - what was seen of the parts before
             raise unpack.damaged("workbook", ValueError(f"it says that it has {seen.texts:,} different texts"))
         if seen.text_bytes > bounds.SHEET_TEXT_BYTES:
             raise unpack.bomb("a text that is repeated too often")
-    return size
+    return size, doubtful
 
 
 def _inflate(file: BinaryIO, entry: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -160,6 +160,22 @@ class _Found:
             self.meant[row] = f"{y:04}-{b:02}-{a:02} or {y:04}-{a:02}-{b:02}"
         return year, month, day, ~open_
 
+    def _impossible_faults(self) -> list[Fault]:
+        """Tell of days and times that do not exist; a year that stands first leaves no doubt about the order."""
+        if not self.impossible.any():
+            return []
+        iso = self.impossible & matches(self.cells.nulled, _YEAR_FIRST)
+        order = f" in the order {self.order}" if self.order in ("dmy", "mdy", "ymd") else ""
+        told = (
+            (iso, "", "check year, month, day and time"),
+            (self.impossible & ~iso, order, "write it as year-month-day, like 2026-01-31"),
+        )
+        return [
+            Fault("FIELD_TYPE", np.flatnonzero(rows), f"is a day or time that does not exist{where}", hint)
+            for rows, where, hint in told
+            if rows.any()
+        ]
+
     def faults(self, what: str) -> list[Fault]:
         """Say what is wrong, each with the ISO form of what may be meant."""
         faults = []
@@ -168,12 +184,7 @@ class _Found:
             rows = np.flatnonzero(self.ambiguous)
             hints = [f"write {self.meant[row]}, or ask for your date order to be set" for row in rows.tolist()]
             faults.append(Fault("FIELD_AMBIGUOUS", rows, text, pa.array(hints, pa.string())))
-        if self.impossible.any():
-            text = "is a day or time that does not exist" + (
-                f" in the order {self.order}" if self.order in ("dmy", "mdy", "ymd") else ""
-            )
-            hint = "write it as year-month-day, like 2026-01-31"
-            faults.append(Fault("FIELD_TYPE", np.flatnonzero(self.impossible), text, hint))
+        faults += self._impossible_faults()
         unread = np.flatnonzero(self.cells.filled & ~self.good & ~self.ambiguous & ~self.impossible)
         if unread.size:
             hints = _serials(self.cells.array.take(pa.array(unread)))

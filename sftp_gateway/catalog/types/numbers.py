@@ -182,9 +182,20 @@ def _too_long(texts: Any, rows: Mask, scale: int) -> list[Fault]:
     if not rows.any():
         return []
     index = np.flatnonzero(rows)
-    cut = pc.replace_substring_regex(texts.take(pa.array(index)), rf"(\.[0-9]{{{scale}}})[0-9]+$", r"\1")
+    cut = _rounded(texts.take(pa.array(index)), scale)
     places = "a decimal place" if scale == 0 else f"more than {scale} decimal places"
     return [Fault("FIELD_TYPE", index, f"has {places}", pc.binary_join_element_wise("round it, like ", cut, ""))]
+
+
+def _rounded(texts: Any, scale: int) -> Any:
+    """Write numbers with so many decimal places; cut off where even that has more digits than can be reckoned with."""
+    cut = pc.replace_substring_regex(texts, rf"(\.[0-9]{{{scale + 1}}})[0-9]*$", r"\1")
+    try:
+        exact = pc.cast(cut, pa.decimal128(38, scale + 1))
+    except pa.ArrowInvalid:
+        return pc.replace_substring_regex(texts, rf"(\.[0-9]{{{scale}}})[0-9]+$", r"\1")
+    near = pc.cast(pc.round(exact, ndigits=scale, round_mode="half_towards_infinity"), pa.string())
+    return pc.replace_substring_regex(near, r"\.?0$", "")
 
 
 def _too_big(rows: Mask, target: Any) -> list[Fault]:
@@ -217,8 +228,16 @@ def scientific_fault(rows: Any, what: str = "number") -> Fault:
     )
 
 
+_ONE = r"([0-9]+(?:\.[0-9]+)?)"
+_BELOW_ZERO = (
+    rf"^\s*{_ONE}\s*-\s*$|^\s*\([^0-9A-Za-z()]*{_ONE}[^0-9A-Za-z()]*\)\s*$|"
+    rf"^[^0-9]*[\x{{2012}}-\x{{2015}}\x{{2212}}]\s*{_ONE}[^0-9]*$"
+)
+
+
 def suggested(values: Any) -> Any:
-    """Offer the number that stands in a text, if there is exactly one."""
+    """Offer the number that stands in a text, if there is exactly one; `5-` and `(5)` are what accounts write for -5."""
+    values = pc.replace_substring_regex(values, _BELOW_ZERO, r"-\1\2\3")
     found = pc.struct_field(pc.extract_regex(values, r"^[^0-9]*?(?P<n>-?[0-9]+(?:\.[0-9]+)?)[^0-9]*$"), "n")
     return pc.fill_null(pc.binary_join_element_wise("write ", found, ""), f"write digits, {EXAMPLE}")
 

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import COLUMNS, Shop, codes, put, rows, sheet, small_rules, table
 
 from sftp_gateway import receipt
-from sftp_gateway.brand import BrandSettings
+from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.catalog import engine, result, run, stage
 from sftp_gateway.upload import State
 
@@ -213,3 +213,31 @@ def test_what_is_left_in_the_directory_is_what_was_made(shop):
     outcome = put(shop, rows(20))
     out = shop.past[2].job.out
     assert {path.name for path in out.iterdir() if path.is_file()} == {made.path.name for made in outcome.made}
+
+
+def test_a_value_that_should_be_unique_and_is_told_as_a_warning_costs_no_row(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path, '[column.code]\ntype = "text"\nunique = true\nseverity = "warning"\n'))
+    sent = put(shop, [("A", "7"), ("B", "7"), ("C", "8")], ("sku", "code"))
+    assert (sent.receipt["rows"]["accepted"], sent.receipt["rows"]["rejected"]) == (3, 0)
+    assert sent.receipt["rows"]["warned"] == 1
+    assert [(row["key"], row["code"], row["severity"]) for row in shop.errors(sent)] == [
+        ("B", "FIELD_VALUE", "warning")
+    ]
+    assert shop.products()["B"] == {"sku": "B", "code": "7"}
+
+
+def test_a_product_that_stays_keeps_the_columns_that_the_file_has_no_more(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path), settings=BrandSettings(unknown_columns="keep"))
+    shop.guards = Guards(column_emptied=1.0)
+    given = [(f"S{n}", n, "wool" if n else "", f"I{n}", "") for n in range(6)]
+    put(shop, given, ("sku", "stock", "Care", "Ink", "Void"))
+    outcome = put(shop, [("S0", 9), ("S1", "x")], ("sku", "stock"))
+    assert (outcome.receipt["rows"]["retained"], outcome.receipt["changes"]["withheld"]) == (1, 4)
+    assert shop.products()["S1"] == {"sku": "S1", "stock": "1", "Care": "wool", "Ink": "I1"}
+    assert shop.products()["S5"] == {"sku": "S5", "stock": "5", "Care": "wool", "Ink": "I5"}
+    assert shop.products()["S0"] == {"sku": "S0", "stock": "9"}
+    mended = put(shop, [(f"S{n}", n) for n in range(6)], ("sku", "stock"))
+    told = {(row["key"], row["column"], row["before"], row["after"]) for row in shop.told(mended)}
+    lost = {(f"S{n}", name, given[n][at], "") for n in range(1, 6) for at, name in ((2, "Care"), (3, "Ink"))}
+    assert told == {*lost, ("S0", "stock", "9", "0")}
+    assert "Care" not in pq.read_schema(shop.base.path).names

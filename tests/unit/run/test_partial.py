@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import COLUMNS, Shop, put, rows, small_rules
+from catalog_shop import COLUMNS, Shop, put, rows, sheet, small_rules
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.upload import Mode, State
@@ -112,3 +112,31 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(shop):
     assert (refused.state, refused.receipt["would_be"]) == (State.TESTED, "refused")
     same = put(shop, rows(200), mode=Mode.TEST)
     assert same.receipt["would_be"] == "unchanged"
+
+
+def test_a_kept_column_is_the_same_however_its_header_is_spelt(tmp_path):
+    shop = Shop(tmp_path, settings=BrandSettings(unknown_columns="keep"))
+    put(
+        shop, [("A", "a", "1", "wool", "S1"), ("B", "b", "2", "dry", "S2")], ("sku", "name", "msrp", "Care", "Season 1")
+    )
+    shop.put(sheet([("A", "silk")], ("sku", "CARE")), mode=Mode.PARTIAL)
+    assert shop.products()["A"]["Care"] == "silk"
+    assert shop.products()["B"]["Care"] == "dry"
+    full = put(
+        shop, [("A", "a", "1", "silk", "S1"), ("B", "b", "2", "wet", "S2")], ("sku", "name", "msrp", "care", "season_1")
+    )
+    assert [(row["key"], row["column"], row["before"], row["after"]) for row in shop.told(full)] == [
+        ("B", "Care", "dry", "wet")
+    ]
+
+
+def test_a_product_that_is_deleted_shares_its_values_with_nobody(tmp_path):
+    """A key is renamed so: the old one deleted, the new one created with the same GTIN."""
+    more = '[column.gtin]\ntype = "gtin"\n[column.code]\ntype = "text"\nunique = true\n'
+    shop = Shop(tmp_path, small_rules(tmp_path, more))
+    columns = ("sku", "gtin", "code", "_op")
+    put(shop, [("A", "4006381333931", "1"), ("B", "4006381333948", "2"), ("C", "4006381333955", "3")], columns[:3])
+    sent = [("A", "", "", "delete"), ("A2", "4006381333931", "1", ""), ("B", "4006381333955", "3", "delete")]
+    outcome = put(shop, sent, columns, mode=Mode.PARTIAL)
+    assert shop.errors(outcome) == []
+    assert sorted(shop.products()) == ["A2", "C"]
