@@ -10,6 +10,8 @@ _RANGE_WRITE = 2
 _RANGE_WRITTEN = 7
 """SYNC_FILE_RANGE_WAIT_BEFORE, _WRITE and _WAIT_AFTER: what is to be written is, when the call returns."""
 _BEHIND_BYTES = 8 << 20
+LARGE_BYTES = 512 << 20
+"""A file that is larger is not kept in memory from one step to the next: to read it again from the disk costs less."""
 _lock = threading.Lock()
 _failures = 0
 
@@ -27,20 +29,25 @@ def sync(descriptor: int, *, data_only: bool = False) -> None:
 
 def write_behind(descriptor: int, start: int, size: int) -> None:
     """Have a part of a file on its way to the disk, so that its `sync` finds little left to do; a hint, no more."""
-    if _libc is not None:
-        _libc.sync_file_range(descriptor, ctypes.c_int64(start), ctypes.c_int64(size), _RANGE_WRITE)
+    _range(descriptor, start, size, _RANGE_WRITE)
+
+
+def _range(descriptor: int, start: int, size: int, flags: int) -> None:
+    if size and _libc is not None:
+        _libc.sync_file_range(descriptor, ctypes.c_int64(start), ctypes.c_int64(size), flags)
 
 
 class Behind:
-    """Writes a new file from its beginning to its end, that hardly anybody reads soon: it leaves memory as it reaches the disk.
+    """Brings a growing file to the disk and out of memory, always two parts behind its end.
 
-    Kept in memory, a large file would have its `sync` wait for the whole of it, and drive out what others need.
+    For what hardly anybody reads soon, and for what is too large to stay: kept in memory, a large file drives out
+    what others need, and its `sync` waits for the whole of it.
     """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._size = os.fstat(descriptor).st_size
         self._begun = self._gone = 0
+        self._size = os.fstat(descriptor).st_size
 
     def write(self, data: bytes) -> None:
         """Append all of it; OSError."""
@@ -49,18 +56,21 @@ class Behind:
             written = os.write(self._descriptor, rest)
             rest = rest[written:]
             self._size += written
-        if self._size - self._begun >= _BEHIND_BYTES and _libc is not None:
-            self._let_go(self._begun)
-            write_behind(self._descriptor, self._begun, self._size - self._begun)
-            self._begun = self._size
+        self.reached(self._size)
 
-    def _let_go(self, end: int) -> None:
-        """Wait for the part before the last one, and forget it."""
-        start, size = self._gone, end - self._gone
-        if size and _libc is not None:
-            _libc.sync_file_range(self._descriptor, ctypes.c_int64(start), ctypes.c_int64(size), _RANGE_WRITTEN)
-            os.posix_fadvise(self._descriptor, start, size, os.POSIX_FADV_DONTNEED)
-            self._gone = end
+    def reached(self, size: int) -> None:
+        """Note that nobody here needs the bytes before `size` any more."""
+        if size - self._begun >= _BEHIND_BYTES and _libc is not None:
+            _range(self._descriptor, self._gone, self._begun - self._gone, _RANGE_WRITTEN)
+            forget(self._descriptor, self._gone, self._begun - self._gone)
+            write_behind(self._descriptor, self._begun, size - self._begun)
+            self._gone, self._begun = self._begun, size
+
+
+def forget(descriptor: int, start: int, size: int) -> None:
+    """Have a part of a file, read or written, leave memory where it is on the disk; a hint, no more."""
+    if size:
+        os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_DONTNEED)
 
 
 def failures() -> int:

@@ -17,6 +17,8 @@ from sftp_gateway.errors import Refused
 CHUNK_BYTES = 8 << 20
 """Large, because each chunk asks for the interpreter while another thread imports with it."""
 HASHED_BYTES = 1 << 20
+AHEAD = 4
+"""Chunks copied before they are hashed."""
 
 
 class Copy:
@@ -71,11 +73,14 @@ class Copy:
             ThreadPoolExecutor(1, thread_name_prefix="hash") as hashing,
         ):
             size = max(os.fstat(source.fileno()).st_size, 1)
+            behind = disk.Behind(target.fileno()) if size > disk.LARGE_BYTES else None
             hashed: list[Future[None]] = []
             try:
                 while (count := _move(source.fileno(), target.fileno())) and not self._stop.is_set():
                     # What is in the copy by now is hashed: the file itself may change meanwhile.
-                    hashed.append(hashing.submit(self._hash, target.fileno(), self.bytes, count))
+                    hashed.append(hashing.submit(self._hash, target.fileno(), self.bytes, count, behind))
+                    if len(hashed) > AHEAD:
+                        hashed[-AHEAD].result()
                     self.bytes += count
                     self._check(self.bytes)
                     self._progress("taking in", self.bytes / size)
@@ -85,10 +90,13 @@ class Copy:
             finally:
                 hashing.shutdown(cancel_futures=True)
 
-    def _hash(self, descriptor: int, start: int, count: int) -> None:
-        disk.write_behind(descriptor, start, count)
+    def _hash(self, descriptor: int, start: int, count: int, behind: disk.Behind | None) -> None:
+        if behind is None:
+            disk.write_behind(descriptor, start, count)
         for at in range(start, start + count, HASHED_BYTES):
             self._digest.update(os.pread(descriptor, min(HASHED_BYTES, start + count - at), at))
+        if behind is not None:
+            behind.reached(start + count)
 
 
 def _move(source: int, target: int) -> int:

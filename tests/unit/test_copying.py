@@ -6,11 +6,14 @@ import os
 
 import pytest
 
-from sftp_gateway import blobs, settings
+from sftp_gateway import blobs, disk, settings
 from sftp_gateway.blobs import Area
+from sftp_gateway.catalog.read.source import Hints
+from sftp_gateway.catalog.read.unpack import Packed
 from sftp_gateway.cli import copying
 from sftp_gateway.cli.copying import Copy
 from sftp_gateway.errors import Refused
+from tests.resident import pages_in_memory
 
 BODY = os.urandom(3_000_001)
 
@@ -46,6 +49,20 @@ def test_a_copy_is_whole_and_its_hash_is_that_of_the_copy(tmp_path, files, monke
     with files.open(Area.SOURCES, copy.sha256) as kept:
         assert kept.read() == body
     assert staged(files) == [] and told == sorted(told)
+
+
+def test_a_large_copy_is_whole_and_stays_in_memory_neither_when_copied_nor_when_read(tmp_path, files, monkeypatch):
+    monkeypatch.setattr(disk, "LARGE_BYTES", 2_000_000)
+    monkeypatch.setattr(disk, "_BEHIND_BYTES", 500_000)
+    path, body = tmp_path / "a.csv", b"sku,name\n" + b"1,plain\n" * 1_000_000
+    path.write_bytes(body)
+    with Copy(path, files, lambda *_: None, most=10_000_000) as copy:
+        copy.keep()
+    assert copy.sha256 == hashlib.sha256(body).hexdigest()
+    with files.local(Area.SOURCES, copy.sha256) as kept:
+        assert pages_in_memory(kept) < len(body) / 2
+        assert b"".join(Packed(kept, None, Hints()).blocks(1_000_000)) == body
+        assert pages_in_memory(kept) < len(body) / 2
 
 
 def test_an_error_on_the_way_is_raised_and_leaves_nothing(tmp_path, files, monkeypatch):

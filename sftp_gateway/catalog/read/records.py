@@ -51,10 +51,6 @@ class Records:
             np.concatenate([ours[:index], theirs, ours[index + 1 :]])
             for ours, theirs in ((self.start, by.start), (self.end, by.end), (self.stop, by.stop))
         )
-        start, end, stop = (
-            np.concatenate([ours[:index], theirs, ours[index + 1 :]])
-            for ours, theirs in ((self.start, by.start), (self.end, by.end), (self.stop, by.stop))
-        )
         return Records(start, end, stop, odd, self.line_ends, self.cut)
 
 

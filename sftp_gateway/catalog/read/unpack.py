@@ -18,7 +18,7 @@ import zstandard
 from isal import igzip
 from isal.igzip_lib import IsalError
 
-from sftp_gateway import errors
+from sftp_gateway import disk, errors
 from sftp_gateway.catalog.read import bounds, truncation, zstdframes
 from sftp_gateway.catalog.read.source import Hints
 
@@ -187,9 +187,12 @@ DAMAGED: tuple[type[Exception], ...] = (
 class _Plain:
     def __init__(self, file: BinaryIO, hints: Hints) -> None:
         self._file, self._hints, self._seen = file, hints, 0
+        self._stays = os.fstat(file.fileno()).st_size <= disk.LARGE_BYTES
 
     def read(self, size: int, /) -> bytes:
         block = self._file.read(size)
+        if not self._stays:
+            disk.forget(self._file.fileno(), self._seen, len(block))
         self._seen += len(block)
         if self._seen > self._hints.max_file_bytes:
             raise too_large(self._hints)
