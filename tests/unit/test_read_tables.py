@@ -1,7 +1,9 @@
 import datetime as dt
 import decimal
 import io
+import re
 import struct
+import zipfile
 
 import openpyxl
 import pandas as pd
@@ -127,6 +129,24 @@ def test_a_failed_formula_in_a_workbook_is_no_blank_cell(tmp_path, name):
 
     found = read(tmp_path, workbook(fill))
     assert found.rows == [("A", "a", "#N/A", "2"), ("B", "#REF!", "3", "#DIV/0!"), ("C", "c", "5", "4")]
+
+
+@pytest.mark.parametrize("value", ["<v></v>", "<v/>", "<v />", ""])
+def test_a_formula_that_was_never_reckoned_is_no_blank_cell_but_an_empty_result_is(tmp_path, value):
+    def fill(book):
+        for row in [["sku", "name", "msrp", "cost"], ["A", "=B9&B8", "=1+1", 2], ["B", "b", 3, '=IF(1,"","")']]:
+            book.active.append(row)
+
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook(fill))) as before, zipfile.ZipFile(made, "w") as after:
+        for part in before.namelist():
+            text = before.read(part).decode()
+            if part.endswith("sheet1.xml"):
+                text = re.sub(r"(</f>)<v ?/>|(</f>)<v></v>", rf"</f>{value}", text)
+                text = re.sub(r'<c r="D3"[^>]*>(<f>[^<]*</f>).*?</c>', r'<c r="D3" t="str">\1<v></v></c>', text)
+            after.writestr(part, text)
+    found = read(tmp_path, made.getvalue())
+    assert found.rows == [("A", "#FORMULA!", "#FORMULA!", "2"), ("B", "b", "3", "")]
 
 
 def test_a_hidden_sheet_is_read_only_if_no_other_is_filled_or_the_brand_names_it(tmp_path):

@@ -223,7 +223,7 @@ def test_a_partial_map_changes_only_the_entries_sent():
     assert merged == [{"Color": "Blue", "Width": "R"}, None, {"Width": "R"}]
 
 
-@pytest.mark.parametrize("value", ["#N/A", " #REF! ", "#DIV/0!", "#NAME?", "#VALUE!"])
+@pytest.mark.parametrize("value", ["#N/A", " #REF! ", "#DIV/0!", "#NAME?", "#VALUE!", "#FORMULA!"])
 @pytest.mark.parametrize("key", [False, True])
 def test_what_a_failed_formula_shows_is_no_text(value, key):
     reading = text.read(cells("# 7", value, "#N/A or so", "#ff0000"), key=key)

@@ -1,4 +1,4 @@
-"""Cells of an XLSX sheet whose formula fails: the library that opens workbooks gives them as blank, a person sees `#N/A`."""
+"""Cells of an XLSX sheet whose formula fails or was never reckoned: the library that opens workbooks gives them as blank."""
 
 import html
 import posixpath
@@ -9,16 +9,15 @@ from pathlib import Path
 
 _TAG = rb"<(?:[\w.-]+:)?"
 _END = rb"</(?:[\w.-]+:)?"
-_FAILED = re.compile(
-    _TAG
-    + rb"c(\s[^<>]*)>\s*(?:"
-    + _TAG
-    + rb"f(?:\s[^<>]*)?(?:/>|>[^<]*"
-    + _END
-    + rb"f>)\s*)?"
-    + _TAG
-    + rb"v>(#[^<]{1,20})<"
+_CELL = _TAG + rb"c(\s[^<>]*)>\s*"
+_FORMULA = _TAG + rb"f(?:\s[^<>]*)?(?:/>|>[^<]*" + _END + rb"f>)\s*"
+_FAILED = re.compile(_CELL + rb"(?:" + _FORMULA + rb")?" + _TAG + rb"v>(#[^<]{1,20})<")
+_NOT_RECKONED = re.compile(
+    _CELL + _FORMULA + rb"(?:" + _TAG + rb"v\s*/>|" + _TAG + rb"v>\s*" + _END + rb"v>)?\s*" + _END + rb"c>"
 )
+NOT_RECKONED = "#FORMULA!"
+"""What stands for a formula whose result the workbook does not hold: programs write such, a spreadsheet reckons when it opens them."""
+_SIGNS_OF_IT = (b"f></", b"f><v/", b"f><v /", b"f><v></")
 _ATTRIBUTE = re.compile(rb"""([\w:.-]+)\s*=\s*["']([^"']*)["']""")
 _SHEET, _LINK = (re.compile(_TAG + name + rb"(\s[^<>]*)>") for name in (b"sheet", b"Relationship"))
 _PLACE = re.compile(rb"([A-Za-z]{1,3})(\d{1,7})")
@@ -48,12 +47,28 @@ def failed(path: Path, sheet: str, parts: Collection[str]) -> Errors:
     return found
 
 
+def may_have(chunk: bytes) -> bool:
+    """Whether a piece of a part may hold a cell that shows an error, or a formula without its result."""
+    if b"#" in chunk and (b">#" in chunk or chunk.startswith(b"#")):
+        return True
+    return b"f>" in chunk and any(sign in chunk for sign in _SIGNS_OF_IT)
+
+
 def _look(text: bytes) -> Iterator[tuple[tuple[int, int], str]]:
     for cell in _FAILED.finditer(text):
-        said = dict(_ATTRIBUTE.findall(cell[1]))
-        place = _PLACE.fullmatch(said.get(b"r", b""))
+        said, place = _placed(cell[1])
         if said.get(b"t") == b"e" and place is not None:
-            yield (int(place[2]) - 1, _column(place[1])), cell[2].decode(errors="replace")
+            yield place, cell[2].decode(errors="replace")
+    for cell in _NOT_RECKONED.finditer(text):
+        said, place = _placed(cell[1])
+        if said.get(b"t") != b"str" and place is not None:  # an empty text is a result, too
+            yield place, NOT_RECKONED
+
+
+def _placed(attributes: bytes) -> tuple[dict[bytes, bytes], tuple[int, int] | None]:
+    said = dict(_ATTRIBUTE.findall(attributes))
+    place = _PLACE.fullmatch(said.get(b"r", b""))
+    return said, None if place is None else (int(place[2]) - 1, _column(place[1]))
 
 
 def _column(letters: bytes) -> int:

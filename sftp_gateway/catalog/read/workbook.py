@@ -12,7 +12,7 @@ from typing import BinaryIO
 from isal import isal_zlib
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import biff, bounds, extent, sharedtexts, unpack
+from sftp_gateway.catalog.read import biff, bounds, extent, formulas, sharedtexts, unpack
 from sftp_gateway.catalog.read.source import Hints
 
 _CHUNK = 1024**2
@@ -57,7 +57,7 @@ def _check_declared(entries: list[zipfile.ZipInfo], packed: int, hints: Hints) -
 def _check_part(  # noqa: PLR0913, PLR0917 - what was seen of the parts before
     file: BinaryIO, entry: zipfile.ZipInfo, hints: Hints, packed: int, before: int, texts: sharedtexts.Shared
 ) -> tuple[int, bool]:
-    """Inflate one part and look at its cells; gives its real size, and whether a cell may show an error (`#N/A`)."""
+    """Inflate one part and look at its cells; gives its real size, and whether a formula may have failed in it."""
     limit = max(bounds.RATIO_AFTER_BYTES, packed * bounds.RATIO)
     seen = extent.of(entry.filename)
     size, carry, doubtful = 0, b"", False
@@ -65,7 +65,7 @@ def _check_part(  # noqa: PLR0913, PLR0917 - what was seen of the parts before
         if not size and entry.filename.endswith((".xml", ".rels")) and b"<!" in chunk[:4096].replace(b"<!--", b""):
             raise unpack.bomb("a part of the workbook declares entities")
         size += len(chunk)
-        doubtful = doubtful or (b"#" in chunk and (b">#" in chunk or chunk.startswith(b"#")))
+        doubtful = doubtful or formulas.may_have(chunk)
         if before + size > limit:
             raise unpack.bomb(f"more than {bounds.RATIO} times as large unpacked as packed")
         if before + size > min(hints.max_file_bytes, bounds.SHEET_BYTES):
