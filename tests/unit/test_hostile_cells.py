@@ -2,7 +2,7 @@
 
 import pytest
 
-from sftp_gateway.catalog.read import escaping, footer, naming, profile, separators
+from sftp_gateway.catalog.read import escaping, footer, formulas, jsonrecords, naming, profile, separators
 from sftp_gateway.catalog.types import maps, units
 
 LENGTH = 100_000
@@ -31,6 +31,10 @@ UNITS = [
     ".,",
     "a:",
     "é",
+    '\\"',
+    "<c ",
+    "<f>",
+    "='",
 ]
 HOSTILE = [
     start + unit * (length // len(unit)) + end
@@ -40,7 +44,14 @@ HOSTILE = [
     for length in (500, 1_000, LENGTH)
 ] + [one * 500 + " " * length + end for one in "1-a(" for length in (500, LENGTH) for end in ("x", "")]
 
+CELLS = (b"<c ", b"<c r='A1'>", b"<c r='A1'><f>", b"<c r='A1'><f>1</f>", b"<c r='A1'><f>1</f><v>", b"<c r='A1'><v>#")
+
 LOOKS = {
+    "formulas": lambda text: [list(formulas._look(cell + text.encode())) for cell in CELLS],
+    "attributes": lambda text: list(formulas._look(b"<c " + text.encode().replace(b"<", b"") + b"><v>#N/A<")),
+    "scalars": lambda text: [
+        jsonrecords._with_scalars(b'"' + text.encode() + end, [], 10**6) for end in (b"", b"\\\n")
+    ],
     "kind": lambda text: profile.kind(text.encode()),
     "is_value": lambda text: naming.is_value(text.encode()),
     "begins_table": lambda text: naming.begins_table([text.encode(), b"1" + text.encode(), b"2" + text.encode()]),

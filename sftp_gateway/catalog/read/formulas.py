@@ -9,16 +9,17 @@ from pathlib import Path
 
 _TAG = rb"<(?:[\w.-]+:)?"
 _END = rb"</(?:[\w.-]+:)?"
-_CELL = _TAG + rb"c(\s[^<>]*)>\s*"
-_FORMULA = _TAG + rb"f(?:\s[^<>]*)?(?:/>|>[^<]*" + _END + rb"f>)\s*"
+# Blanks are never given back (`*+`): a stranger may send millions of them.
+_CELL = _TAG + rb"c(\s[^<>]*)>\s*+"
+_FORMULA = _TAG + rb"f(?:\s[^<>]*)?(?:/>|>[^<]*" + _END + rb"f>)\s*+"
 _FAILED = re.compile(_CELL + rb"(?:" + _FORMULA + rb")?" + _TAG + rb"v>(#[^<]{1,20})<")
 _NOT_RECKONED = re.compile(
-    _CELL + _FORMULA + rb"(?:" + _TAG + rb"v\s*/>|" + _TAG + rb"v>\s*" + _END + rb"v>)?\s*" + _END + rb"c>"
+    _CELL + _FORMULA + rb"(?:" + _TAG + rb"v\s*+/>|" + _TAG + rb"v>\s*+" + _END + rb"v>)?\s*+" + _END + rb"c>"
 )
 NOT_RECKONED = "#FORMULA!"
 """What stands for a formula whose result the workbook does not hold: programs write such, a spreadsheet reckons when it opens them."""
 _SIGNS_OF_IT = (b"f></", b"f><v/", b"f><v /", b"f><v></")
-_ATTRIBUTE = re.compile(rb"""([\w:.-]+)\s*=\s*["']([^"']*)["']""")
+_ATTRIBUTE = re.compile(rb"""(?<![\w:.-])([\w:.-]++)\s*+=\s*+["']([^"']*)["']""")
 _SHEET, _LINK = (re.compile(_TAG + name + rb"(\s[^<>]*)>") for name in (b"sheet", b"Relationship"))
 _PLACE = re.compile(rb"([A-Za-z]{1,3})(\d{1,7})")
 _BOOK, _LINKS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"

@@ -14,7 +14,7 @@ from sftp_gateway.catalog.read.source import Hints, Tally
 from sftp_gateway.catalog.read.unpack import Packed, Readable
 
 SPACE = b" \t\r\n"
-_SCALAR = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?\d[\d.eE+-]*+|true|false|null')
+_SCALAR = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|(\\?\Z))|-?\d[\d.eE+-]*+|true|false|null', re.DOTALL)
 _PRODUCT_BYTES = 4 * bounds.RECORD_BYTES
 
 
@@ -61,7 +61,8 @@ def _with_scalars(text: bytes, spans: list[tuple[int, int]], until: int | None) 
     found = []
     before = 0
     for start, end in [*spans, *([(until, until)] if until is not None else [])]:
-        found += [scalar.span() for scalar in _SCALAR.finditer(text, before, start)]
+        # A text without an end is no element: it is only passed over, so that it is not looked through again.
+        found += [scalar.span() for scalar in _SCALAR.finditer(text, before, start) if scalar[1] is None]
         found.append((start, end))
         before = end
     return found[:-1] if until is not None else found
