@@ -136,23 +136,17 @@ def _quoted(column: pa.Array) -> pa.Array:
     return pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), column)
 
 
-def json_lines(names: Sequence[str], columns: Sequence[pa.Array], *, ready: bool = False) -> pa.Buffer:
-    """Give rows as JSON objects, one a line; texts are strings, numbers bare, null is null.
-
-    `ready`: the columns are JSON texts already.
-    """
+def json_lines(names: Sequence[str], columns: Sequence[pa.Array]) -> pa.Buffer:
+    """Give rows as JSON objects, one a line; the columns are JSON texts, null where there is nothing."""
     parts: list[Any] = []
     for position, (name, column) in enumerate(zip(names, columns, strict=True)):
         parts.append(("{" if position == 0 else ",") + json.dumps(name, ensure_ascii=False) + ":")
-        values = column if ready else json_text(column)
-        parts.append(pc.fill_null(values, "null"))
+        parts.append(pc.fill_null(column, "null"))
     return _joined([pc.binary_join_element_wise(*parts, "")], "", "}\n")
 
 
 def json_text(column: pa.Array) -> pa.Array:
-    """Give each value of a column as JSON text; null stays null."""
-    if not pa.types.is_string(column.type):
-        return pc.cast(column, pa.string())
+    """Give texts as JSON strings; null stays null."""
     return pc.binary_join_element_wise('"', json_inner(column), '"', "")
 
 

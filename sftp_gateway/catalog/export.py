@@ -42,7 +42,7 @@ def write(parquet: Path, schema: Schema, form: Form, out: Path | BinaryIO) -> in
         if form == "csv":
             out.write(cells.csv([cells.text(table[name]) for name in names], escape=False))
         else:
-            out.write(cells.json_lines(names, [_json(table[name], name, schema) for name in names], ready=True))
+            out.write(cells.json_lines(names, [_json(table[name], name, schema) for name in names]))
     return rows
 
 
