@@ -221,11 +221,3 @@ def test_a_partial_map_changes_only_the_entries_sent():
     current = pa.array(['{"Color": "Red", "Width": "R"}', '{"Color": "Red"}', '{"Width": "R"}'])
     merged = [None if value is None else json.loads(value) for value in maps.merge(current, sent).to_pylist()]
     assert merged == [{"Color": "Blue", "Width": "R"}, None, {"Width": "R"}]
-
-
-@pytest.mark.parametrize("value", ["#N/A", " #REF! ", "#DIV/0!", "#NAME?", "#VALUE!", "#FORMULA!"])
-@pytest.mark.parametrize("key", [False, True])
-def test_what_a_failed_formula_shows_is_no_text(value, key):
-    reading = text.read(cells("# 7", value, "#N/A or so", "#ff0000"), key=key)
-    assert reading.values.to_pylist() == ["# 7", None, "#N/A or so", "#ff0000"]
-    assert codes(reading) == {1: "FIELD_VALUE"}

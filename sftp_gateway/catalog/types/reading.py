@@ -1,12 +1,13 @@
 """Which module types which column."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
 from sftp_gateway.catalog.column import SCALES, Column
-from sftp_gateway.catalog.types import dates, gtin, links, measure, money, numbers, text, words
+from sftp_gateway.catalog.types import dates, formula, gtin, links, measure, money, numbers, text, words
 from sftp_gateway.catalog.types.cells import Cells
 from sftp_gateway.catalog.types.typing import Dialect, Reading
 
@@ -45,4 +46,6 @@ def _scale(column: Column) -> int:
 
 def read(cells: Cells, column: Column, dialect: Dialect, *, key: bool = False) -> Reading:
     """Type a column (not a map); may raise typing.Undecided."""
-    return _READERS[column.type](cells, column, dialect, key)
+    told = formula.faults(cells)
+    found = _READERS[column.type](formula.without(cells, told) if told else cells, column, dialect, key)
+    return replace(found, faults=[*told, *found.faults]) if told else found

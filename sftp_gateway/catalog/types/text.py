@@ -16,19 +16,6 @@ _CP1252 = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œž
 _MOJIBAKE = rf"Ã[\x{{80}}-\x{{bf}}{_CP1252}]|â[€‚][\x{{80}}-\x{{bf}}{_CP1252}]|Â[\x{{a0}}-\x{{bf}}]|\x{{fffd}}"
 # Excel writes two digits at least after the sign; `2E10` without one may be an article number
 _SCIENTIFIC = r"^\s*[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}\s*$"
-_NO_VALUES = (
-    (
-        r"^\s*#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!)\s*$",
-        "is what a spreadsheet shows where a formula fails, not a value",
-        "mend the formula, or leave the cell blank",
-    ),
-    (
-        r"^\s*#FORMULA!\s*$",
-        "stands for a formula whose result is not in the workbook",
-        "open the workbook in a spreadsheet, save it and send it again, or write the value",
-    ),
-)
-"""Cells that are no text, what they are, and what to do; `#FORMULA!` is what `read.formulas` puts there."""
 _MANY = 1000
 _DOUBTFUL = np.zeros(256, dtype=np.bool_)
 _DOUBTFUL[[0x82, 0x83, 0xA2]] = True
@@ -42,12 +29,6 @@ def read(cells: Cells, *, key: bool = False, identifier: bool = False) -> Readin
     if cells.highest >= 0x80:
         faults += mojibake(cells, values)
         values = pc.utf8_normalize(values, form="NFC") if key else values
-    if cells.has(b"#"):
-        for pattern, text, hint in _NO_VALUES:
-            failed = matches(values, pattern)
-            if failed.any():
-                faults.append(Fault("FIELD_VALUE", np.flatnonzero(failed), text, hint))
-                values = with_nulls(values, ~failed)
     if (identifier or key) and cells.has(b"+"):
         damaged = matches(values, _SCIENTIFIC)
         if damaged.any():

@@ -1,0 +1,36 @@
+"""Cells in which a formula stands for its value: it failed (`#N/A`), or the workbook does not hold its result. For every type."""
+
+import numpy as np
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog.types.cells import Cells, Rows, matches
+from sftp_gateway.catalog.types.typing import Fault
+
+_KINDS = (
+    (
+        r"^\s*#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!)\s*$",
+        "is what a spreadsheet shows where a formula fails, not a value",
+        "mend the formula, or leave the cell blank",
+    ),
+    (
+        r"^\s*#FORMULA!\s*$",  # as `read.formulas` puts it there
+        "stands for a formula whose result is not in the workbook",
+        "open the workbook in a spreadsheet, save it and send it again, or write the value",
+    ),
+)
+
+
+def faults(cells: Cells) -> list[Fault]:
+    """Tell of the cells that have a formula's sign for their value."""
+    if not cells.has(b"#"):
+        return []
+    found = [(np.flatnonzero(matches(cells.array, pattern)), text, hint) for pattern, text, hint in _KINDS]
+    return [Fault("FIELD_VALUE", rows, text, hint) for rows, text, hint in found if rows.size]
+
+
+def without(cells: Cells, told: list[Fault]) -> Cells:
+    """Give the cells with those that were told of blank."""
+    rows: Rows = np.concatenate([fault.rows for fault in told])
+    blank = np.zeros(len(cells), dtype=np.bool_)
+    blank[rows] = True
+    return Cells(pc.if_else(blank, "", cells.array))

@@ -1,0 +1,38 @@
+"""Cells that show a formula instead of its value are told as that, whatever the column's type, and are no value."""
+
+import pyarrow as pa
+import pytest
+
+from sftp_gateway.catalog.column import Column
+from sftp_gateway.catalog.types import reading
+from sftp_gateway.catalog.types.cells import Cells
+from sftp_gateway.catalog.types.typing import Dialect
+
+DIALECT = Dialect(".", "ymd", "UTC")
+GOOD = {
+    "text": "# 7", "integer": "7", "decimal": "7.5", "money": "7.50", "measure": "7 cm", "boolean": "yes", "date": "2026-01-31",
+    "datetime": "2026-01-31T12:00:00Z", "gtin": "4006381333931", "currency": "EUR", "country": "DE", "url": "https://a.example/b",
+    "list": "a|b", "enum": "a",
+}  # fmt: skip
+
+
+def of(kind):
+    return Column("cost", kind, dimension="length" if kind == "measure" else None)
+
+
+@pytest.mark.parametrize("value", ["#N/A", " #REF! ", "#DIV/0!", "#NAME?", "#VALUE!", "#FORMULA!"])
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_cell_that_shows_a_formula_is_no_value_of_any_type(kind, value):
+    column = of(kind)
+    found = reading.read(Cells(pa.array([GOOD[kind], value, GOOD[kind]])), column, DIALECT)
+    assert [text is None for text in found.values.to_pylist()] == [False, True, False]
+    [fault] = found.faults
+    assert (fault.code, fault.rows.tolist()) == ("FIELD_VALUE", [1])
+    assert "formula" in fault.message
+
+
+@pytest.mark.parametrize("key", [False, True])
+def test_what_only_begins_like_one_stays_text(key):
+    sent = ["# 7", "#N/A or so", "#ff0000", "#N/A"]
+    found = reading.read(Cells(pa.array(sent)), of("text"), DIALECT, key=key)
+    assert found.values.to_pylist() == [*sent[:3], None]
