@@ -22,6 +22,8 @@ from sftp_gateway.catalog.typed import DELETED
 SCHEMA = pa.schema([(name, pa.string()) for name in ("op", "key", "column", "before", "after")])
 
 
+LEAST_BYTES = 8 * 1024**2
+"""A first file of that size has so many lines that they are worth writing before it is known whether all are true."""
 COUNTED_COLUMNS = 6
 """Columns compared in one join: DuckDB sets aside about 6 MB for every column that goes through one."""
 
@@ -42,6 +44,8 @@ class Writer:
         self._csv: Any = None if csv is None else csv.open("wb")
         if self._csv is not None:
             self._csv.write(cells.BOM + cells.csv_header(SCHEMA.names, escape=True))
+        self.lines = 0
+        """Written so far."""
 
     def add(self, table: pa.Table) -> None:
         """Append lines of `SCHEMA`."""
@@ -51,6 +55,7 @@ class Writer:
             self._parquet.write_table(table)
         if self._csv is not None:
             self._csv.write(cells.csv([column.combine_chunks() for column in table.columns], escape=True))
+        self.lines += table.num_rows
 
     def add_whole(self, op: str, keys: pa.Array) -> None:
         """Append a line for each of these products, which came or went whole; there may be millions."""
@@ -59,6 +64,7 @@ class Writer:
         with lane.beside(lambda: self._csv_whole(op, keys)) as written:
             self._parquet_whole(op, keys)
             written()
+        self.lines += len(keys)
 
     def _parquet_whole(self, op: str, keys: pa.Array) -> None:
         if self._parquet is not None:
@@ -76,6 +82,47 @@ class Writer:
         for file in (self._parquet, self._csv):
             if file is not None:
                 file.close()
+
+
+class First:
+    """The lines of a first version, written while its rows come, as if all of them were to stay."""
+
+    def __init__(self, scratch: Path, key: Sequence[str]) -> None:
+        self._key = key
+        self._rows = 0
+        self._held: list[pa.Array] = []
+        self._paths = scratch / "first.parquet", scratch / "first.csv"
+        self._writer: Writer | None = Writer(*self._paths)
+
+    def add(self, table: pa.Table) -> None:
+        """Tell of rows in order."""
+        self._rows += table.num_rows
+        self._held.append(_created(table, self._key))
+        if sum(map(len, self._held)) >= versionfile.GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._writer is not None and self._held:
+            self._writer.add_whole("created", pa.concat_arrays(self._held))
+        self._held = []
+
+    def taken(self, rows: int, parquet: Path, csv: Path) -> Writer | None:
+        """Give the writer of these files with the lines of all rows in it; None unless there are so many `rows`."""
+        writer = self._writer
+        if writer is None or rows != self._rows:
+            return None
+        self._flush()
+        for here, there in zip(self._paths, (parquet, csv), strict=True):
+            here.rename(there)
+        self._writer = None
+        return writer
+
+    def close(self) -> None:
+        """Delete what was not taken."""
+        if self._writer is not None:
+            self._writer.__exit__()
+        for path in self._paths:
+            path.unlink(missing_ok=True)
 
 
 def _open(path: Path) -> Any:
@@ -191,15 +238,16 @@ def tell_created(connection: Connection, writer: Writer) -> None:
     _tell_whole(connection, writer, "created", "SELECT k FROM pairs WHERE bpos IS NULL AND NOT removes ORDER BY pos")
 
 
-def tell_first(stage: Stage, gone: Positions, key: Sequence[str], writer: Writer) -> int:
-    """Write a line for each row of a first version, `gone` and deleted ones left out; gives their number."""
+def tell_first(stage: Stage, gone: Positions, key: Sequence[str], writer: Writer) -> None:
+    """Write a line for each row of a first version, `gone` and deleted ones left out."""
     deleted = [DELETED] if DELETED in stage.schema.names else []
-    told = 0
     for table in versionfile.without(stage.tables([*key, *deleted]), gone):
-        rows = table.filter(pc.invert(table[DELETED])) if deleted else table
-        writer.add_whole("created", keys.texts(rows, key))
-        told += rows.num_rows
-    return told
+        writer.add_whole("created", _created(table, key))
+
+
+def _created(table: pa.Table, key: Sequence[str]) -> pa.Array:
+    """Give the keys of rows but for those that delete."""
+    return keys.texts(table.filter(pc.invert(table[DELETED])) if DELETED in table.column_names else table, key)
 
 
 def tell_deleted(connection: Connection, writer: Writer) -> None:

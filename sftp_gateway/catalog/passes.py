@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 import pyarrow.parquet as pq
 
 from sftp_gateway.catalog import (
+    changes,
     check,
     corrections,
     diff,
@@ -137,6 +138,8 @@ class File:
                 own = result.rules(self.job.schema, self.job.settings)
                 marked = reuse.terms(self.job, own, source, evidence)
                 self.sifted.carry = reuse.opened(self.job, marked, source, judge.schema(), self.scratch)
+            if self.job.base is None and self.job.bytes >= changes.LEAST_BYTES:
+                self.sifted.first = changes.First(self.scratch, key)
             check_block = self._stale(judge.check, key)
             pool = None if judge.in_order else self.pool
             for block in sift.file(self.sifted, source, check_block, keys.Reader(mapping, key), writer, pool):

@@ -82,7 +82,7 @@ class _Run:
             paths = publish.Paths((job.base.number if job.base else 0) + 1, job.out)
             # Everything is found now: it is written down while the rows are compared.
             with lane.beside(self._write_findings) as findings_written:
-                with changes.Writer(paths.changes, paths.changes_csv) as writer:
+                with self._lines(paths) as writer:
                     full = self.file.plan.absent_goes
                     sides = decide.Sides(
                         connection, job, self.file.sifted, staged.schema, base_schema, full, self.rows.gone
@@ -90,6 +90,13 @@ class _Run:
                     decision = decide.decide(sides, writer, judge_rejects=full or not self.file.plan.is_correction)
                 self.clock.seconds["diff"] += time.perf_counter() - begun
                 return self._publish(connection, decision, paths, base_schema, findings_written)
+
+    def _lines(self, paths: publish.Paths) -> changes.Writer:
+        sifted, files = self.file.sifted, (paths.changes, paths.changes_csv)
+        begun: changes.Writer | None = None
+        if sifted.first is not None and not len(self.rows.gone):
+            begun = sifted.first.taken(sifted.stage.rows, *files)
+        return begun or changes.Writer(*files)
 
     def _is_small(self) -> bool:
         if self.file.sifted.stage.on_disk:

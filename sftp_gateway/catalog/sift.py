@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog import findings, keys, lane, reuse, spool, stage, versionfile
+from sftp_gateway.catalog import changes, findings, keys, lane, reuse, spool, stage, versionfile
 from sftp_gateway.catalog.kinds import Kinds
 from sftp_gateway.catalog.read.rejects import NONE as NO_REJECTS
 from sftp_gateway.catalog.read.rejects import Rejects
@@ -62,12 +62,16 @@ class Sifted:
     """Numbers of the first rejected rows, for people."""
     carry: reuse.Carry | None = None
     """Known rows on their way from the current version, where the file's bytes can tell them."""
+    first: changes.First | None = None
+    """Lines of change of a brand's first version, where there are so many that they are written in passing."""
     seconds: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "check": 0.0})
 
     def close(self) -> None:
         """Delete what is left on disk."""
         if self.carry is not None:
             self.carry.close()
+        if self.first is not None:
+            self.first.close()
         self.stage.close()
         self.findings.remove()
         self.rejected_keys.remove()
@@ -147,6 +151,8 @@ def _judged(  # noqa: PLR0913, PLR0917 - as `file`
             for block, checked, broken, found, rejects in checks:
                 rows = _staged(sifted, block, checked, found)
                 sifted.stage.look(rows.table)
+                if sifted.first is not None:
+                    sifted.first.add(rows.table)
                 yield _Done(block, checked, broken, found, rejects, rows)
 
     return lane.ahead(done())

@@ -43,9 +43,15 @@ class Spool:
             options = pa.ipc.IpcWriteOptions(compression="lz4")
             self._writer = pa.ipc.new_stream(str(self.path), self.schema, options=options)
             self._on_disk = True
+        self._join()
         for table in self._held:
             self._writer.write_table(table, max_chunksize=BATCH_ROWS)
         self._held, self._held_bytes = [], 0
+
+    def _join(self) -> None:
+        """Make one table of what is held: each batch costs its reader some milliseconds, however few its rows."""
+        if len(self._held) > 1:
+            self._held = [pa.concat_tables(self._held).combine_chunks()]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Give everything added so far, in order; nothing can be added afterwards."""
@@ -58,6 +64,7 @@ class Spool:
             with pa.OSFile(str(self.path)) as file, pa.ipc.open_stream(file) as stream:
                 yield from stream
         else:
+            self._join()
             for table in self._held:
                 yield from table.to_batches(max_chunksize=BATCH_ROWS)
 

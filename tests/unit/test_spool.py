@@ -10,7 +10,7 @@ def part(first, count):
     return pa.table([list(range(first, first + count)), ["x" * 50] * count], schema=SCHEMA)
 
 
-@pytest.mark.parametrize("limit", [0, 10_000, 10**9])
+@pytest.mark.parametrize("limit", [0, 100_000, 10**9])
 def test_what_goes_in_comes_out_in_order_any_number_of_times(tmp_path, limit):
     kept = spool.Spool(tmp_path / "spool", SCHEMA, limit_bytes=limit)
     for first in range(0, 3000, 100):
@@ -18,6 +18,7 @@ def test_what_goes_in_comes_out_in_order_any_number_of_times(tmp_path, limit):
     kept.add(part(0, 0))
     for _ in range(2):
         assert pa.Table.from_batches(kept.batches())["row"].to_pylist() == list(range(3000))
+        assert len(list(kept.batches())) == (30 if limit == 0 else 2 if limit == 100_000 else 1)
     assert kept.reader().read_all().num_rows == kept.rows == 3000
     assert (tmp_path / "spool").exists() == (limit < 10**9)
     kept.remove()

@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import Shop, small_rules
 
-from sftp_gateway.catalog import engine, spool, stage
+from sftp_gateway.catalog import changes, engine, spool, stage
 
 
 @pytest.fixture(params=["in memory", "on disk"], autouse=True)
@@ -18,6 +18,7 @@ def place(request, monkeypatch):
         monkeypatch.setattr(stage, "MEMORY_BYTES", -1)
         monkeypatch.setattr(engine, "SMALL_BYTES", -1)
         monkeypatch.setattr(spool, "LIMIT_BYTES", -1)
+        monkeypatch.setattr(changes, "LEAST_BYTES", 0)
 
 
 @pytest.fixture

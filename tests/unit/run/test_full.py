@@ -13,7 +13,7 @@ from catalog_shop import COLUMNS, Shop, codes, put, rows, sheet, small_rules, ta
 
 from sftp_gateway import receipt
 from sftp_gateway.brand import BrandSettings, Guards
-from sftp_gateway.catalog import engine, result, run, stage
+from sftp_gateway.catalog import engine, result, run, stage, versionfile
 from sftp_gateway.upload import State
 
 # a full file
@@ -25,6 +25,24 @@ def test_a_first_file_is_published_as_version_one(shop):
     assert outcome.columns == COLUMNS
     assert shop.products()["A-8"] == {"sku": "A-8", "name": "name 8", "price": "11.50", "stock": "3"}
     assert [line["op"] for line in shop.told(outcome)] == ["created"] * 30
+
+
+def test_a_first_version_tells_of_the_rows_that_stay_in_their_order(shop, monkeypatch):
+    monkeypatch.setattr(versionfile, "GROUP_ROWS", 7)
+    twice = [*rows(30), ("A-3", "another", "1", "1"), ("A-9", "another", "1", "1")]
+    outcome = put(shop, twice)
+    assert [line["key"] for line in shop.told(outcome)] == [row[0] for row in twice if row not in (twice[3], twice[9])]
+    assert outcome.receipt["changes"]["created"] == 30
+
+
+def test_lines_of_a_version_that_is_not_made_are_not_kept(shop, monkeypatch):
+    monkeypatch.setattr(versionfile, "GROUP_ROWS", 7)
+    for given in ([("", "no key", "1", "1")] * 30, [("A-1", "half bad", "1", "1"), ("", "no key", "1", "1")] * 20):
+        outcome = put(shop, given)
+        assert outcome.version is None
+        assert {made.kind for made in outcome.made} <= {"errors", "errors_json", "corrections", "accepted"}
+    left = {path.name for path in shop.folder.rglob("*")}
+    assert not {name for name in left if "changes" in name or name.startswith("first.")}
 
 
 def test_the_receipt_has_every_key_and_says_what_the_reader_understood(shop):
