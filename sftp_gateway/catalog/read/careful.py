@@ -213,17 +213,27 @@ def _read(record: bytes, dialect: Dialect, backslash: bool, even_closes: bool) -
             cell = record[position:end]
             if b"\n" in cell or b"\r" in cell:
                 return None
-            cells.append(cell)
+            cells.append(_unescape_plain(cell, quote) if backslash else cell)
             plain.append(cell)
             position = end
         if position >= size:
-            return None if _lost_opening(plain, len(cells), quote) else cells
+            lost = _lost_opening(plain, len(cells), quote) or _lost_delimiter(plain, quote)
+            return None if lost else cells
         position += 1
 
 
 def _lost_opening(plain: list[bytes], count: int, quote: bytes) -> bool:
     """Whether the only cell that is not quoted ends with a quote, which may have had one before it."""
     return len(plain) == 1 and count > 1 and plain[0].endswith(quote)
+
+
+def _lost_delimiter(plain: list[bytes], quote: bytes) -> bool:
+    """Whether a quote opens right behind and before other text and closes a later cell: `red"Toys, Games"`."""
+    marked = [cell for cell in plain if quote in cell]
+    if [cell.count(quote) for cell in marked] != [1, 1]:
+        return False
+    before, _, after = marked[0].partition(quote)
+    return before[-1:].strip() != b"" and after[:1].strip() != b"" and marked[1].endswith(quote)
 
 
 def _names_twice(content: bytes, quote: bytes, delimiter: bytes) -> bool:
@@ -252,6 +262,12 @@ def _close(record: bytes, start: int, dialect: Dialect, backslash: bool, even_cl
             return record[start:last], after
         at = last + 1
     return None
+
+
+def _unescape_plain(cell: bytes, quote: bytes) -> bytes:
+    """Take the backslashes from the quotes of a cell that is not quoted, if all of them have one."""
+    escaped = b"\\" + quote
+    return cell.replace(escaped, quote) if cell.count(escaped) == cell.count(quote) else cell
 
 
 def _unescape(content: bytes, quote: bytes, backslash: bool) -> bytes:
