@@ -118,3 +118,25 @@ def test_quotes_in_every_row_do_not_make_spaces_the_delimiter(tmp_path):
     text = "".join(f'S{number},Red hat,{number}.50,the "best" one\n' for number in range(3))
     found = read(tmp_path, text.encode(), lenient=True, complete=True)
     assert found.source.format.delimiter == ","
+
+
+@pytest.mark.parametrize(
+    "row", ['T1,Name,5.50"dark, deep",M\n', 'T1,"Big" coat,5.50"dark, deep",M\n', 'T1,Name,5.50"a, b, c",\n']
+)
+def test_a_delimiter_between_two_stray_quotes_may_be_text_so_the_row_is_rejected(tmp_path, row):
+    rows = [line.replace("\n", ",M\n") for line in PLAIN]
+    found = read(tmp_path, (HEADER.replace("\n", ",size\n") + "".join([*rows[:9], row, *rows[9:]])).encode())
+    assert found.codes[0] in ("ROW_QUOTE", "ROW_COLUMNS")
+    assert len(found.rows) == 40
+
+
+def test_inches_in_two_cells_enclose_nothing(tmp_path):
+    found = read(tmp_path, (HEADER + PLAIN[0] + 'T1,5" pipe and 6",1.50,a 7"\n' + PLAIN[1]).encode())
+    assert found.rows[1] == ("T1", '5" pipe and 6"', "1.50", 'a 7"')
+
+
+def test_a_quote_with_a_backslash_is_one_in_a_cell_without_quotes_too(tmp_path):
+    rows = ['T1,Chair \\"Oslo\\" oak,1.50,red\n', 'T2,"Chair \\"Oslo\\", oak",1.50,red\n', 'T3,5\\" pipe,1.50,red\n']
+    found = read(tmp_path, (HEADER + "".join([*rows, *PLAIN])).encode(), complete=True)
+    assert not found.codes
+    assert [row[1] for row in found.rows[:3]] == ['Chair "Oslo" oak', 'Chair "Oslo", oak', '5" pipe']

@@ -194,6 +194,7 @@ def _read(record: bytes, dialect: Dialect, backslash: bool, even_closes: bool) -
     delimiter, quote = dialect.delimiter.encode(), dialect.quote.encode()
     cells: list[bytes] = []
     plain: list[bytes] = []
+    opened = False
     position, size = 0, len(record)
     while True:
         opening = position
@@ -207,18 +208,35 @@ def _read(record: bytes, dialect: Dialect, backslash: bool, even_closes: bool) -
             if _names_twice(content, quote, delimiter):
                 return None
             cells.append(_unescape(content, quote, backslash))
+            opened = False
         else:
             end = record.find(delimiter, position)
             end = size if end < 0 else end
             cell = record[position:end]
             if b"\n" in cell or b"\r" in cell:
                 return None
-            cells.append(cell)
+            bare = cell.replace(b"\\" + quote, b"") if backslash else cell
+            if _may_enclose(opened, bare, quote):
+                return None
+            opened = _opens(opened, bare, quote)
             plain.append(cell)
+            cells.append(cell.replace(b"\\" + quote, quote) if backslash else cell)
             position = end
         if position >= size:
             return None if _lost_opening(plain, len(cells), quote) else cells
         position += 1
+
+
+def _opens(opened: bool, cell: bytes, quote: bytes) -> bool:
+    """Whether text in quotes may have begun in a plain cell, or in one before: a word follows a quote without a pair."""
+    if cell.count(quote) % 2 == 0:
+        return opened
+    return cell[cell.rfind(quote) + 1 :][:1].strip() != b""
+
+
+def _may_enclose(opened: bool, cell: bytes, quote: bytes) -> bool:
+    """Whether such text may end with a plain cell: the delimiters within are text then, not delimiters."""
+    return opened and cell.count(quote) % 2 == 1 and cell.rstrip(b" ").endswith(quote)
 
 
 def _lost_opening(plain: list[bytes], count: int, quote: bytes) -> bool:
