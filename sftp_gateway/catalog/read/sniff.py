@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import bounds, careful, heading, mending, separators
+from sftp_gateway.catalog.read import bounds, careful, heading, mending, rewriting, separators
 from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.heading import Heading
 from sftp_gateway.catalog.read.rewriting import Rewriting
@@ -90,6 +90,9 @@ def _usual(sample: Sample, hints: Hints) -> Dialect:
 
 def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spelling:
     """Give the dialect, or an unusual one (and what the text is rewritten by) if that fits where it does not."""
+    if dialect.delimiter == "|" and rewriting.is_framed(sample.text):
+        way = Rewriting(framed=True)
+        return separators.Spelling(_usual(Sample(way.text(sample.text)), replace(hints, delimiter="|")), way)
     fit = sample.fit(dialect)
     if found := _longer(sample, dialect):
         return found
