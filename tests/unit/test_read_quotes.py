@@ -140,3 +140,31 @@ def test_a_quote_with_a_backslash_is_one_in_a_cell_without_quotes_too(tmp_path):
     found = read(tmp_path, (HEADER + "".join([*rows, *PLAIN])).encode(), complete=True)
     assert not found.codes
     assert [row[1] for row in found.rows[:3]] == ['Chair "Oslo" oak', 'Chair "Oslo", oak', '5" pipe']
+
+
+def test_a_delimiter_with_a_backslash_before_it_is_text_where_the_row_has_too_many_cells_else(tmp_path):
+    rows = ["T1,Chair\\, oak,1.50,red\n", "T2,a\\, b\\, c,1.50,red\n", *PLAIN]
+    found = read(tmp_path, (HEADER + "".join(rows)).encode(), complete=True)
+    assert not found.codes
+    assert [row[1] for row in found.rows[:2]] == ["Chair, oak", "a, b, c"]
+    assert [note.code for note in found.notes] == ["ROW_QUOTE_REPAIRED"] * 2
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "T1,a\\, b\\, c,d,1.50,red\n",
+        "T1,a\\\\, b,1.50,red\n",
+        "T1,C:\\dir\\,x,1.50,red\n",
+        "T1,a\\, b,1.50\\,red,x,y\n",
+    ],
+)
+def test_a_backslash_that_can_be_read_in_two_ways_is_not_guessed_at(tmp_path, row):
+    found = read(tmp_path, (HEADER + "".join([*PLAIN[:9], row, *PLAIN[9:]])).encode(), complete=True)
+    assert found.codes == ["ROW_COLUMNS"]
+    assert len(found.rows) == 40
+
+
+def test_a_backslash_at_the_end_of_a_cell_stays(tmp_path):
+    found = read(tmp_path, (HEADER + "T1,C:\\dir\\,1.50,red\n" + "".join(PLAIN)).encode(), complete=True)
+    assert found.rows[0] == ("T1", "C:\\dir\\", "1.50", "red")
