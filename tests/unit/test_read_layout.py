@@ -207,3 +207,17 @@ def test_one_damaged_row_does_not_hide_that_there_is_no_header(tmp_path):
     rows = [f"S{number},{number}.50,red\n" for number in range(8)]
     found = read(tmp_path, "".join([*rows[:4], "S4,'4.50',red\n", *rows[4:]]).encode(), lenient=True)
     assert found.source.headers == ("#1", "#2", "#3")
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_rows_that_are_numbered_under_a_header_that_does_not_say_so_keep_their_columns(tmp_path, first):
+    rows = [f"{number},S{number},Name,{number}.50\n" for number in range(first, first + 9)]
+    found = read(tmp_path, ("sku,name,msrp\n" + "".join(rows)).encode())
+    assert found.source.headers == ("", "sku", "name", "msrp")
+    assert found.rows[0] == (str(first), f"S{first}", "Name", f"{first}.50")
+
+
+def test_numbers_that_are_no_count_do_not_move_the_header(tmp_path):
+    rows = [f"{number * 3},Name,{number}.50,more\n" for number in range(9)]
+    found = read(tmp_path, ("sku,name,msrp\n" + "".join(rows)).encode(), lenient=True)
+    assert found.source.headers == ("sku", "name", "msrp", "")

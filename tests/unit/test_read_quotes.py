@@ -120,6 +120,35 @@ def test_quotes_in_every_row_do_not_make_spaces_the_delimiter(tmp_path):
     assert found.source.format.delimiter == ","
 
 
+QUOTED = [f'S{number},"Name, {number}",{number}.50,red\n' for number in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("row", "reading"),
+    [
+        (r"T1,Chair \"Oslo\" oak,5.50,red", ("T1", 'Chair "Oslo" oak', "5.50", "red")),
+        (r'T1,\"Oslo\",5.50,"red, \"dark\""', ("T1", '"Oslo"', "5.50", 'red, "dark"')),
+        (r'T1,C:\dir,5.50,re"d', ("T1", r"C:\dir", "5.50", 're"d')),
+    ],
+)
+def test_a_backslash_before_a_quote_goes_away_outside_of_quotes_too(tmp_path, row, reading):
+    found = read(tmp_path, (HEADER + "".join([*QUOTED[:9], row + "\n", *QUOTED[9:]])).encode())
+    assert reading in found.rows
+    assert [note.code for note in found.notes] == ["ROW_QUOTE_REPAIRED"]
+
+
+def test_a_quote_that_opens_behind_text_and_closes_a_later_cell_may_lack_its_delimiter(tmp_path):
+    row = 'T1,Chair"Toys, Games",red\n'
+    found = read(tmp_path, (HEADER + "".join([*QUOTED[:9], row, *QUOTED[9:]])).encode())
+    assert found.codes == ["ROW_QUOTE"]
+    assert len(found.rows) == 40
+
+
+def test_inch_marks_at_the_end_of_two_cells_are_no_lost_delimiter(tmp_path):
+    found = read(tmp_path, (HEADER + "".join([*QUOTED[:9], 'T1,5" rod,7.50,3"\n', *QUOTED[9:]])).encode())
+    assert ("T1", '5" rod', "7.50", '3"') in found.rows
+
+
 @pytest.mark.parametrize(
     "row", ['T1,Name,5.50"dark, deep",M\n', 'T1,"Big" coat,5.50"dark, deep",M\n', 'T1,Name,5.50"a, b, c",\n']
 )
@@ -142,12 +171,12 @@ def test_a_quote_with_a_backslash_is_one_in_a_cell_without_quotes_too(tmp_path):
     assert [row[1] for row in found.rows[:3]] == ['Chair "Oslo" oak', 'Chair "Oslo", oak', '5" pipe']
 
 
-def test_a_delimiter_with_a_backslash_before_it_is_text_where_the_row_has_too_many_cells_else(tmp_path):
-    rows = ["T1,Chair\\, oak,1.50,red\n", "T2,a\\, b\\, c,1.50,red\n", *PLAIN]
+def test_a_delimiter_with_a_backslash_before_it_is_text_where_a_row_has_too_many_cells_else(tmp_path):
+    rows = ["T1,a\\, b\\, c,1.50,red\n", *PLAIN]  # one row only: the file as a whole shows no such habit
     found = read(tmp_path, (HEADER + "".join(rows)).encode(), complete=True)
     assert not found.codes
-    assert [row[1] for row in found.rows[:2]] == ["Chair, oak", "a, b, c"]
-    assert [note.code for note in found.notes] == ["ROW_QUOTE_REPAIRED"] * 2
+    assert found.rows[0][1] == "a, b, c"
+    assert [note.code for note in found.notes] == ["ROW_QUOTE_REPAIRED"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Unusual ways to separate cells: any sign, several signs, each line in quotes as a whole."""
 
+import csv
+import io
+
 import pytest
 
 from sftp_gateway.catalog.read import bounds
@@ -182,3 +185,48 @@ def test_cells_quoted_behind_a_space_are_taken_out_of_their_quotes_below_another
     found = read(tmp_path, "\n".join([*lines[:3], "", *lines[3:]]).encode(), complete=True, lenient=True)
     assert found.source.headers == table[0]
     assert found.rows == rows
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "delimiter"),
+    [
+        ("x;y", "{0},5;{0},25", ";"),
+        ("url\ttitle", "http://shop.example/?x=1,2;3|{0}\tTitle, {0}; x", "\t"),
+        ("id,tags,n", "{0},a;b;c;d,{0}", ","),
+        ("id;data", '{0};{{"a": {0}, "b": [1, 2]}}', ";"),
+    ],
+    ids=["decimal commas", "addresses", "lists", "JSON"],
+)
+def test_what_separates_the_header_and_all_rows_is_the_delimiter(tmp_path, header, row, delimiter):
+    rows = [row.format(number) for number in range(12)]
+    found = read(tmp_path, "\n".join([header, *rows]).encode(), complete=True, lenient=True)
+    assert found.source.headers == tuple(header.split(delimiter))
+    assert found.rows == [tuple(line.split(delimiter)) for line in rows]
+
+
+def test_a_title_with_another_delimiter_does_not_make_it_the_delimiter(tmp_path):
+    text = "Prices; of 2026\n" + "".join(f"S{number},Name {number},{number}.50\n" for number in range(12))
+    found = read(tmp_path, text.encode(), complete=True, lenient=True)
+    assert found.source.format.delimiter == ","
+    assert len(found.rows) == 12
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_backslash_before_a_delimiter_keeps_it_in_its_cell(tmp_path, delimiter):
+    rows = [
+        [f"S{number}", f"Name{delimiter} {number}" if number % 3 else "Name", f"{number}.50"] for number in range(30)
+    ]
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=delimiter, quoting=csv.QUOTE_NONE, escapechar="\\", lineterminator="\n").writerows(
+        [["sku", "name", "msrp"], *rows]
+    )
+    found = read(tmp_path, out.getvalue().encode(), complete=True)
+    assert found.rows == list(map(tuple, rows))
+    assert [finding.code for finding in found.source.findings] == ["ROW_QUOTE_REPAIRED"]
+    assert found.raws == [line.encode() for line in out.getvalue().splitlines()[1:]]
+
+
+def test_backslashes_at_the_end_of_cells_shield_no_delimiter(tmp_path):
+    rows = [(f"S{number}", "C:\\dir\\", f"{number}.50") for number in range(12)]
+    text = "sku,name,msrp\n" + "".join(",".join(row) + "\n" for row in rows)
+    assert read(tmp_path, text.encode(), complete=True).rows == rows

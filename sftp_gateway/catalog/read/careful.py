@@ -194,7 +194,6 @@ def _read(record: bytes, dialect: Dialect, backslash: bool, even_closes: bool) -
     delimiter, quote = dialect.delimiter.encode(), dialect.quote.encode()
     cells: list[bytes] = []
     plain: list[bytes] = []
-    opened = False
     position, size = 0, len(record)
     while True:
         opening = position
@@ -208,40 +207,33 @@ def _read(record: bytes, dialect: Dialect, backslash: bool, even_closes: bool) -
             if _names_twice(content, quote, delimiter):
                 return None
             cells.append(_unescape(content, quote, backslash))
-            opened = False
         else:
             end = record.find(delimiter, position)
             end = size if end < 0 else end
             cell = record[position:end]
             if b"\n" in cell or b"\r" in cell:
                 return None
-            bare = cell.replace(b"\\" + quote, b"") if backslash else cell
-            if _may_enclose(opened, bare, quote):
-                return None
-            opened = _opens(opened, bare, quote)
+            cells.append(_unescape_plain(cell, quote) if backslash else cell)
             plain.append(cell)
-            cells.append(cell.replace(b"\\" + quote, quote) if backslash else cell)
             position = end
         if position >= size:
-            return None if _lost_opening(plain, len(cells), quote) else cells
+            lost = _lost_opening(plain, len(cells), quote) or _lost_delimiter(plain, quote)
+            return None if lost else cells
         position += 1
-
-
-def _opens(opened: bool, cell: bytes, quote: bytes) -> bool:
-    """Whether text in quotes may have begun in a plain cell, or in one before: a word follows a quote without a pair."""
-    if cell.count(quote) % 2 == 0:
-        return opened
-    return cell[cell.rfind(quote) + 1 :][:1].strip() != b""
-
-
-def _may_enclose(opened: bool, cell: bytes, quote: bytes) -> bool:
-    """Whether such text may end with a plain cell: the delimiters within are text then, not delimiters."""
-    return opened and cell.count(quote) % 2 == 1 and cell.rstrip(b" ").endswith(quote)
 
 
 def _lost_opening(plain: list[bytes], count: int, quote: bytes) -> bool:
     """Whether the only cell that is not quoted ends with a quote, which may have had one before it."""
     return len(plain) == 1 and count > 1 and plain[0].endswith(quote)
+
+
+def _lost_delimiter(plain: list[bytes], quote: bytes) -> bool:
+    """Whether a quote opens right behind and before other text and closes a later cell: `red"Toys, Games"`."""
+    marked = [cell for cell in plain if quote in cell]
+    if [cell.count(quote) for cell in marked] != [1, 1]:
+        return False
+    before, _, after = marked[0].partition(quote)
+    return before[-1:].strip() != b"" and after[:1].strip() != b"" and marked[1].endswith(quote)
 
 
 def _names_twice(content: bytes, quote: bytes, delimiter: bytes) -> bool:
@@ -270,6 +262,12 @@ def _close(record: bytes, start: int, dialect: Dialect, backslash: bool, even_cl
             return record[start:last], after
         at = last + 1
     return None
+
+
+def _unescape_plain(cell: bytes, quote: bytes) -> bytes:
+    """Take the backslashes from the quotes of a cell that is not quoted, if all of them have one."""
+    escaped = b"\\" + quote
+    return cell.replace(escaped, quote) if cell.count(escaped) == cell.count(quote) else cell
 
 
 def _unescape(content: bytes, quote: bytes, backslash: bool) -> bytes:

@@ -28,12 +28,16 @@ _LEAST_BARS = 3
 
 @dataclass(frozen=True, slots=True)
 class Rewriting:
-    """`delimiter`: of several bytes, '' if it has one. `wrapped`: each line is one quoted cell that holds the record."""
+    """`delimiter`: of several bytes, '' if it has one. `wrapped`: each line is one quoted cell that holds the record.
+
+    `shielded`: the delimiter that has a backslash before it where it is part of a cell, '' if none has.
+    """
 
     delimiter: str = ""
     wrapped: bool = False
     escaped: bool = False
     """A quote inside a quoted cell has a backslash before it; it is doubled instead."""
+    shielded: str = ""
     framed: bool = False
     """Each line begins and ends with a bar, as tables are drawn in texts; rules may stand between the lines."""
 
@@ -45,7 +49,8 @@ class Rewriting:
             text = _WRAPPED.sub(lambda found: found[1].replace(b'""', b'"'), text)
         if self.escaped:
             text = text.replace(b'\\"', b'""')
-        return text.replace(self.delimiter.encode(), STAND_IN.encode()) if self.delimiter else text
+        hidden = self.delimiter or ("\\" + self.shielded if self.shielded else "")
+        return text.replace(hidden.encode(), STAND_IN.encode()) if hidden else text
 
     def recoded(self, recoded: Recoded) -> Recoded:
         """Rewrite a stretch of a file."""
@@ -53,7 +58,11 @@ class Rewriting:
 
     def names(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Put back what stands in for the delimiter."""
-        return tuple(name.replace(STAND_IN, self.delimiter) for name in names) if self.delimiter else names
+        return tuple(name.replace(STAND_IN, self._meant) for name in names)
+
+    @property
+    def _meant(self) -> str:
+        return self.delimiter or self.shielded
 
     def said(self) -> tuple[Finding, ...]:
         """Say what is done to each line."""
@@ -67,11 +76,14 @@ class Rewriting:
         if self.escaped:
             text = "Quotes inside quoted cells have a backslash before them; it was taken away."
             told.append(Finding("ROW_QUOTE_REPAIRED", text, "Double every quote inside a quoted cell."))
+        if self.shielded:
+            text = f"Delimiters ({self.shielded}) inside cells have a backslash before them; it was taken away."
+            told.append(Finding("ROW_QUOTE_REPAIRED", text, "Put cells that hold a delimiter in quotes."))
         return tuple(told)
 
     def block(self, block: Block) -> Block:
         """Put back what stands in for the delimiter; say of wrapped or framed rows that their bytes do not fit the header."""
-        if self.delimiter:
+        if self._meant:
             rejects = block.rejects
             listed = rejects.cells
             values = self._restored(listed.values)
@@ -89,7 +101,7 @@ class Rewriting:
         return self.wrapped or self.framed
 
     def _restored(self, column: pa.Array) -> pa.Array:
-        return pc.replace_substring(column, STAND_IN, self.delimiter)
+        return pc.replace_substring(column, STAND_IN, self._meant)
 
 
 def count_wrapped(text: bytes) -> int:

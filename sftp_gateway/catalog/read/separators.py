@@ -190,6 +190,19 @@ def is_doubled(sample: bytes, delimiter: str, rows: Sequence[Sequence[bytes]]) -
     return count > 1 and blank >= (1 - _NEARLY) * count
 
 
+def is_shielded(sample: bytes, delimiter: str) -> bool:
+    """Whether a delimiter inside a cell has a backslash before it: lines with such a one have, without it, the others' columns."""
+    mark = delimiter.encode()
+    shielded = b"\\" + mark
+    if shielded not in sample or STAND_IN.encode() in sample:
+        return False
+    lines = list(_filled_lines(sample))
+    plain = Counter(line.count(mark) for line in lines if shielded not in line)
+    told = [line.count(mark) - line.count(shielded) for line in lines if shielded in line]
+    usual = plain.most_common(1)[0][0] if plain else 0
+    return usual > 0 and told.count(usual) > 1 and told.count(usual) >= (1 - _NEARLY) * len(told)
+
+
 def _stands_in_twos(sample: bytes, sign: bytes) -> bool:
     """Whether nearly all lines have a sign twice or more in pairs, and half as often alone at most (in an address)."""
     runs = re.compile(re.escape(sign) + rb"+")

@@ -72,7 +72,7 @@ def layout(text: bytes, hints: Hints, *, whole: bool = False) -> Layout:
 
 def _usual(sample: Sample, hints: Hints) -> Dialect:
     """Give the best dialect with one of the usual delimiters."""
-    best: tuple[float, Dialect] | None = None
+    tried: list[tuple[float, Dialect]] = []
     for quote in _candidates(hints.quote, QUOTES):
         for delimiter in _candidates(hints.delimiter, DELIMITERS):
             if delimiter.encode() not in sample.text and not hints.delimiter and delimiter != ",":
@@ -81,21 +81,31 @@ def _usual(sample: Sample, hints: Hints) -> Dialect:
             if more is None:
                 continue
             dialect = Dialect(delimiter, quote)
-            score = _judge(sample.records(dialect), hints) + more
-            if best is None or score > best[0]:
-                best = score, dialect
-    assert best is not None  # a comma is always tried
+            tried.append((_judge(sample.records(dialect), hints) + more, dialect))
+    best = max(tried, key=lambda each: each[0])  # a comma is always tried
+    if not _separates_first(sample, best[1]):
+        # More columns in the rows are worth less than the same ones in all lines, the first too: a decimal comma.
+        best = max((each for each in tried if _separates_all(sample, each[1])), key=lambda each: each[0], default=best)
     return best[1] if hints.delimiter else _by_spaces(sample, best[1], hints)
+
+
+def _separates_first(sample: Sample, dialect: Dialect) -> bool:
+    return any(len(record.cells) > 1 for record in sample.filled(dialect)[:1])
+
+
+def _separates_all(sample: Sample, dialect: Dialect) -> bool:
+    """Whether all records have the same columns, and more than one."""
+    fit = sample.fit(dialect)
+    return fit.width > 1 and fit.rows == len(sample.filled(dialect)) > 2
 
 
 def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spelling:
     """Give the dialect, or an unusual one (and what the text is rewritten by) if that fits where it does not."""
-    if dialect.delimiter == "|" and rewriting.is_framed(sample.text):
-        way = Rewriting(framed=True)
-        return separators.Spelling(_usual(Sample(way.text(sample.text)), replace(hints, delimiter="|")), way)
     fit = sample.fit(dialect)
-    if found := _longer(sample, dialect):
+    if found := _framed(sample, dialect, hints) or _longer(sample, dialect):
         return found
+    if separators.is_shielded(sample.text, dialect.delimiter):
+        return separators.Spelling(dialect, Rewriting(shielded=dialect.delimiter))
     if fit.perfect:
         # Each line of words may have as many spaces as the others by chance: a sign that gives more columns was meant.
         by_sign = _fitting(sample, _tried(sample), fit) if dialect.delimiter == " " else None
@@ -109,6 +119,14 @@ def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spell
     if heading.known_names(cells[0] if cells else (), hints) > 1:
         return separators.Spelling(dialect)
     return _by_signs(sample, dialect, fit, hints)
+
+
+def _framed(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spelling | None:
+    """Give the spelling of a table in a frame of bars."""
+    if dialect.delimiter != "|" or not rewriting.is_framed(sample.text):
+        return None
+    way = Rewriting(framed=True)
+    return separators.Spelling(_usual(Sample(way.text(sample.text)), replace(hints, delimiter="|")), way)
 
 
 def _by_signs(sample: Sample, dialect: Dialect, fit: separators.Fit, hints: Hints) -> separators.Spelling:

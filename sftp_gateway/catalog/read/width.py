@@ -15,7 +15,7 @@ from sftp_gateway.catalog.read.source import Hints
 def settle(found: Layout, hints: Hints, *, whole: bool) -> tuple[str, ...]:
     """Give the header, of the rows' width; Refused FILE_HEADER_COLUMNS where no row has it. `whole`: the sample is the file.
 
-    Columns that only the rows have are named '' if they are empty throughout. A correction file
+    Columns that only the rows have are named '' if they are empty throughout, or count the rows. A correction file
     is never refused for its width: each of its rows is told what it lacks.
     """
     names = found.heading.names
@@ -26,6 +26,8 @@ def settle(found: Layout, hints: Hints, *, whole: bool) -> tuple[str, ...]:
     columns, count = widths.most_common(1)[0]
     if len(names) < columns and not any(cell.strip() for row in rows for cell in row.cells[len(names) :]):
         return (*names, *[""] * (columns - len(names)))
+    if len(names) + 1 == columns and _are_counted([row for row in rows if len(row.cells) == columns]):
+        return ("", *names)
     if len(names) > columns and not any(name.strip() for name in names[columns:]):
         return names[:columns]
     if (hints.lenient or not whole) and count < 0.9 * len(rows):
@@ -36,6 +38,17 @@ def settle(found: Layout, hints: Hints, *, whole: bool) -> tuple[str, ...]:
         "FILE_HEADER_COLUMNS",
         f"The header has {len(names)} columns, but the rows have {columns}.{_place(names, columns, found.dialect, hints)}",
         "Mend the header row so that it has one name for each column, and send the file again.",
+    )
+
+
+def _are_counted(rows: Sequence[Record]) -> bool:
+    """Whether rows begin with their number, which some programs (R) give no name in the header."""
+    first = rows[0].cells[0].strip()
+    begin = int(first) if first in (b"0", b"1") else None
+    return (
+        len(rows) > 2
+        and begin is not None
+        and all(row.cells[0].strip() == b"%d" % number for number, row in enumerate(rows, begin))
     )
 
 
