@@ -45,6 +45,11 @@ def pollute_strangely(random: Random) -> Polluted:
     return _Strange(random).made()
 
 
+def pollute_framed(random: Random) -> Polluted:
+    """Make one file whose lines stand between bars, with or without spaces beside them."""
+    return _Framed(random).made()
+
+
 class _File:
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -261,6 +266,19 @@ class _Strange(_File):
         if not (needed or self.quoting == "all"):
             return cell
         return self.quote + cell.replace(self.quote, self.quote * 2) + self.quote
+
+
+class _Framed(_File):
+    def __init__(self, random: Random) -> None:
+        super().__init__(random)
+        self.delimiter, self.quoting, self.quote, self.backslash = "|", "none", '"', False
+        self.space = random.choice(["", " "])
+        self.rows = [self._product(number) for number in range(len(self.rows))]
+
+    def line(self, cells: list[str], delimiter: str = "") -> str:
+        if len(cells) == 1 or delimiter:
+            return super().line(cells, delimiter)
+        return "|" + "|".join(f"{self.space}{cell}{self.space}" for cell in cells) + "|"
 
 
 _ROWS = [

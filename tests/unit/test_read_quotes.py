@@ -147,3 +147,53 @@ def test_a_quote_that_opens_behind_text_and_closes_a_later_cell_may_lack_its_del
 def test_inch_marks_at_the_end_of_two_cells_are_no_lost_delimiter(tmp_path):
     found = read(tmp_path, (HEADER + "".join([*QUOTED[:9], 'T1,5" rod,7.50,3"\n', *QUOTED[9:]])).encode())
     assert ("T1", '5" rod', "7.50", '3"') in found.rows
+
+
+@pytest.mark.parametrize(
+    "row", ['T1,Name,5.50"dark, deep",M\n', 'T1,"Big" coat,5.50"dark, deep",M\n', 'T1,Name,5.50"a, b, c",\n']
+)
+def test_a_delimiter_between_two_stray_quotes_may_be_text_so_the_row_is_rejected(tmp_path, row):
+    rows = [line.replace("\n", ",M\n") for line in PLAIN]
+    found = read(tmp_path, (HEADER.replace("\n", ",size\n") + "".join([*rows[:9], row, *rows[9:]])).encode())
+    assert found.codes[0] in ("ROW_QUOTE", "ROW_COLUMNS")
+    assert len(found.rows) == 40
+
+
+def test_inches_in_two_cells_enclose_nothing(tmp_path):
+    found = read(tmp_path, (HEADER + PLAIN[0] + 'T1,5" pipe and 6",1.50,a 7"\n' + PLAIN[1]).encode())
+    assert found.rows[1] == ("T1", '5" pipe and 6"', "1.50", 'a 7"')
+
+
+def test_a_quote_with_a_backslash_is_one_in_a_cell_without_quotes_too(tmp_path):
+    rows = ['T1,Chair \\"Oslo\\" oak,1.50,red\n', 'T2,"Chair \\"Oslo\\", oak",1.50,red\n', 'T3,5\\" pipe,1.50,red\n']
+    found = read(tmp_path, (HEADER + "".join([*rows, *PLAIN])).encode(), complete=True)
+    assert not found.codes
+    assert [row[1] for row in found.rows[:3]] == ['Chair "Oslo" oak', 'Chair "Oslo", oak', '5" pipe']
+
+
+def test_a_delimiter_with_a_backslash_before_it_is_text_where_a_row_has_too_many_cells_else(tmp_path):
+    rows = ["T1,a\\, b\\, c,1.50,red\n", *PLAIN]  # one row only: the file as a whole shows no such habit
+    found = read(tmp_path, (HEADER + "".join(rows)).encode(), complete=True)
+    assert not found.codes
+    assert found.rows[0][1] == "a, b, c"
+    assert [note.code for note in found.notes] == ["ROW_QUOTE_REPAIRED"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "T1,a\\, b\\, c,d,1.50,red\n",
+        "T1,a\\\\, b,1.50,red\n",
+        "T1,C:\\dir\\,x,1.50,red\n",
+        "T1,a\\, b,1.50\\,red,x,y\n",
+    ],
+)
+def test_a_backslash_that_can_be_read_in_two_ways_is_not_guessed_at(tmp_path, row):
+    found = read(tmp_path, (HEADER + "".join([*PLAIN[:9], row, *PLAIN[9:]])).encode(), complete=True)
+    assert found.codes == ["ROW_COLUMNS"]
+    assert len(found.rows) == 40
+
+
+def test_a_backslash_at_the_end_of_a_cell_stays(tmp_path):
+    found = read(tmp_path, (HEADER + "T1,C:\\dir\\,1.50,red\n" + "".join(PLAIN)).encode(), complete=True)
+    assert found.rows[0] == ("T1", "C:\\dir\\", "1.50", "red")

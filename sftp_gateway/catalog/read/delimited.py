@@ -86,7 +86,7 @@ def _source(
     ends = records.split(Text(sample.text[:begin], found.dialect, 0, final=True)).line_ends
     start, end, stop = (int(place) for place in sample.raw_positions(encoding.positions(first.start, first.end, begin)))
     titles = sum(not record.blank for record in found.records[: head.first])
-    as_sent = head.first == head.last and len(headers) == len(first.cells) and not way.wrapped
+    as_sent = head.first == head.last and len(headers) == len(first.cells) and not way.reshapes
     header = [sample.text[record.start : record.end] for record in found.records[head.first : head.last + 1]]
     return DelimitedSource(
         packed=packed,

@@ -32,6 +32,11 @@ def _reading(
         return _otherwise(record, dialect, width)
     if (inner := unwrapped(cells, dialect, width)) is not None:
         return inner, "The row stands in quotes as a whole; they were taken away."
+    if len(cells) > width and (escaped := _escaped(record, dialect, width)) is not None:
+        return (
+            escaped,
+            "Delimiters with a backslash before them are read as text; only so the row has the header's columns.",
+        )
     if len(cells) < width - spare or (len(cells) >= width and any(cell.strip() for cell in cells[width:])):
         return _otherwise(record, dialect, width)
     return _of_blanks(cells, width, spare, profile)
@@ -70,6 +75,18 @@ def requoted(record: bytes, dialect: Dialect) -> list[bytes] | None:
     if len(sent) < 2 or not all(len(cell) > 1 and cell.startswith(mark) and cell.endswith(mark) for cell in sent):
         return None
     return _dialect(dialect.delimiter, other).cells(record)
+
+
+def _escaped(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
+    """Give the cells of a row without quotes in which a backslash before a delimiter makes it text, None if it is none."""
+    mark = dialect.delimiter.encode()
+    quote = dialect.quote.encode()
+    escapes = record.count(b"\\" + mark)
+    # A backslash elsewhere is text (a path): so may be the one at the end of a cell.
+    if not escapes or record.count(b"\\") != escapes or _STAND_IN in record or (quote and quote in record):
+        return None
+    cells = record.replace(b"\\" + mark, _STAND_IN).split(mark)
+    return tuple(cell.replace(_STAND_IN, mark) for cell in cells) if len(cells) == width else None
 
 
 def _may_be_shifted(cells: Sequence[bytes], width: int, profile: Profile) -> bool:

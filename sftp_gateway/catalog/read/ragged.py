@@ -36,6 +36,8 @@ def judge(stretch: Stretch, clean: Positions) -> None:
     chosen &= (columns < text.width - stretch.spare) | (columns > text.width)
     blank[text.dialect.delimiter_byte] = True
     chosen &= (columns < text.width) | ~blank[codes[end - 1]]  # the cells too many may all be blank
+    if b"\\" in text.data:
+        chosen &= _count(codes, ord("\\"), start, end) == 0  # a delimiter may be text by it
     for delimiter in DELIMITERS:
         if delimiter != text.dialect.delimiter:
             chosen &= _count(codes, ord(delimiter), start, end) != text.width - 1

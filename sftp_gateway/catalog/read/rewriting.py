@@ -1,8 +1,9 @@
-"""Text rewritten line by line before it is told apart: delimiters of several bytes, lines that stand in quotes as a whole.
+"""Text rewritten line by line before it is told apart: delimiters of several bytes, lines in quotes as a whole or in a frame.
 
 No line end comes or goes, so that places in the file are still told by counting them (`encoding.Recoded`).
 """
 
+import itertools
 import re
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,13 @@ from sftp_gateway.catalog.read.source import Block
 STAND_IN = "\x1f"
 """Stands for a delimiter of several bytes; where it is a part of a quoted cell, it is put back."""
 _WRAPPED = re.compile(rb"""(?:\A|(?<=[\r\n]))"((?:[^"]|"")*+)"[ \t]*(?=[\r\n]|\Z)""")
+_FILLED_LINE = re.compile(rb"[^\r\n]++")
+_BAR, _BLANK = b"|", b" "
+"""A blank line keeps a byte: an empty one's begin and end could not be told apart in the file (`encoding.Recoded`)."""
+_MOST_LINES = 200
+_DAMAGED, _FEW_DAMAGED = 0.03, 2
+"""Share of the lines that may stand in no frame, and how many may in a short table."""
+_LEAST_BARS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +38,13 @@ class Rewriting:
     escaped: bool = False
     """A quote inside a quoted cell has a backslash before it; it is doubled instead."""
     shielded: str = ""
+    framed: bool = False
+    """Each line begins and ends with a bar, as tables are drawn in texts; rules may stand between the lines."""
 
     def text(self, text: bytes) -> bytes:
         """Rewrite UTF-8."""
+        if self.framed:
+            text = _FILLED_LINE.sub(lambda found: _unframed(found[0]), text)
         if self.wrapped:
             text = _WRAPPED.sub(lambda found: found[1].replace(b'""', b'"'), text)
         if self.escaped:
@@ -58,6 +70,9 @@ class Rewriting:
         if self.wrapped:
             text = "Each line stands in quotes as a whole; they were taken away, and doubled quotes inside read as one."
             told.append(Finding("ROW_QUOTE_REPAIRED", text, "Quote single cells, not whole lines."))
+        if self.framed:
+            text = "Each line stands between two bars; they, rules, and the spaces around the cells were left out."
+            told.append(Finding("FILE_PREAMBLE", text))
         if self.escaped:
             text = "Quotes inside quoted cells have a backslash before them; it was taken away."
             told.append(Finding("ROW_QUOTE_REPAIRED", text, "Double every quote inside a quoted cell."))
@@ -67,7 +82,7 @@ class Rewriting:
         return tuple(told)
 
     def block(self, block: Block) -> Block:
-        """Put back what stands in for the delimiter; say of wrapped rows that their bytes do not fit the header."""
+        """Put back what stands in for the delimiter; say of wrapped or framed rows that their bytes do not fit the header."""
         if self._meant:
             rejects = block.rejects
             listed = rejects.cells
@@ -78,7 +93,12 @@ class Rewriting:
                 cells=pa.ListArray.from_arrays(listed.offsets, values),
             )
             block = replace(block, cells=tuple(map(self._restored, block.cells)), rejects=rejects)
-        return replace(block, reshaped=frozenset(range(len(block)))) if self.wrapped else block
+        return replace(block, reshaped=frozenset(range(len(block)))) if self.reshapes else block
+
+    @property
+    def reshapes(self) -> bool:
+        """Whether a line's bytes are no record as they are."""
+        return self.wrapped or self.framed
 
     def _restored(self, column: pa.Array) -> pa.Array:
         return pc.replace_substring(column, STAND_IN, self._meant)
@@ -87,3 +107,29 @@ class Rewriting:
 def count_wrapped(text: bytes) -> int:
     """How many lines stand in quotes as a whole."""
     return len(_WRAPPED.findall(text))
+
+
+def is_framed(sample: bytes) -> bool:
+    """Whether the first line that has bars, and (nearly) all others, begin and end with one and hold two cells or more."""
+    lines = (found[0].strip(b" \t") for found in _FILLED_LINE.finditer(sample))
+    barred = list(itertools.islice((line for line in lines if _BAR in line), _MOST_LINES))
+    framed = [line.startswith(_BAR) and line.endswith(_BAR) and line.count(_BAR) >= _LEAST_BARS for line in barred]
+    other = framed.count(False)
+    return (
+        framed[:1] == [True]
+        and other <= max(_DAMAGED * len(barred), _FEW_DAMAGED)
+        and other * 2 + 1 < framed.count(True)
+    )
+
+
+def _unframed(line: bytes) -> bytes:
+    """Take a line out of its frame, and the spaces from around its cells; a blank line is left of a rule."""
+    text = line.strip(b" \t")
+    if text and not text.strip(b"+-="):
+        return _BLANK
+    if len(text) < 2 or not (text.startswith(_BAR) and text.endswith(_BAR)):
+        return line
+    cells = [cell.strip(b" \t") for cell in text[1:-1].split(_BAR)]
+    if any(cell.startswith(b'"') and cell.count(b'"') % 2 for cell in cells):
+        return text[1:-1]  # a bar may stand in quotes, and spaces beside it
+    return _BAR.join(cells) or _BLANK

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import bounds, careful, heading, mending, separators
+from sftp_gateway.catalog.read import bounds, careful, heading, mending, rewriting, separators
 from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.heading import Heading
 from sftp_gateway.catalog.read.rewriting import Rewriting
@@ -102,7 +102,7 @@ def _separates_all(sample: Sample, dialect: Dialect) -> bool:
 def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spelling:
     """Give the dialect, or an unusual one (and what the text is rewritten by) if that fits where it does not."""
     fit = sample.fit(dialect)
-    if found := _longer(sample, dialect):
+    if found := _framed(sample, dialect, hints) or _longer(sample, dialect):
         return found
     if separators.is_shielded(sample.text, dialect.delimiter):
         return separators.Spelling(dialect, Rewriting(shielded=dialect.delimiter))
@@ -119,6 +119,14 @@ def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spell
     if heading.known_names(cells[0] if cells else (), hints) > 1:
         return separators.Spelling(dialect)
     return _by_signs(sample, dialect, fit, hints)
+
+
+def _framed(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spelling | None:
+    """Give the spelling of a table in a frame of bars."""
+    if dialect.delimiter != "|" or not rewriting.is_framed(sample.text):
+        return None
+    way = Rewriting(framed=True)
+    return separators.Spelling(_usual(Sample(way.text(sample.text)), replace(hints, delimiter="|")), way)
 
 
 def _by_signs(sample: Sample, dialect: Dialect, fit: separators.Fit, hints: Hints) -> separators.Spelling:
