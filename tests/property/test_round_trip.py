@@ -3,7 +3,9 @@
 Every dialect, encoding and format, with cells that spreadsheets and CSV readers like to change.
 """
 
+import csv
 import dataclasses
+import io
 import shutil
 import sys
 import tempfile
@@ -174,3 +176,29 @@ def test_where_the_original_is_gone_a_correction_speaks_for_itself(tmp_path):
     shop.past[1].job = dataclasses.replace(shop.past[1].job, source=None)
     told = said(shop, shop.put("sku;name;msrp;_correction_of\nB1;x;1,234;1\n"))
     assert [(item[1], item[3]) for item in told] == [("msrp", "FIELD_AMBIGUOUS")]
+
+
+class Shielding(Dialect):
+    """Quotes nothing: a delimiter or a quote inside a cell has a backslash before it."""
+
+    def _csv(self, rows, columns) -> bytes:
+        out = io.StringIO()
+        how = {"quoting": csv.QUOTE_NONE, "escapechar": "\\", "lineterminator": self.end}
+        csv.writer(out, delimiter=self.delimiter, **how).writerows([columns, *rows])
+        return out.getvalue().encode()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("bad", [1, 2, 5])
+def test_a_correction_of_a_file_that_quotes_nothing_goes_and_comes_back(tmp_path, delimiter, bad):
+    rows = [(f"G{at}", f"Chair{delimiter} {at}", "1.50", "", "red") for at in range(20)]
+    wrong = [(f"B{at}", f"Lamp{delimiter} {at}", "x", "", 'the "c"') for at in range(bad)]
+    shop = Shop(tmp_path, guards=OPEN)
+    first = outcome = shop.put(Shielding("csv", delimiter).write([*rows, ("P", "plain", "2", "", ""), *wrong]))
+    for _ in range(3):  # a correction of a correction is quoted as it should be: nothing is repaired in it any more
+        outcome = shop.put(correction(outcome))
+        assert [item for item in said(shop, outcome) if item[0]] == [item for item in said(shop, first) if item[0]]
+    mended = correction(first).replace(f"{delimiter}x{delimiter}".encode(), f"{delimiter}7{delimiter}".encode())
+    assert shop.put(mended).receipt["rows"]["accepted"] == bad
+    made = shop.products()["B0"]
+    assert (made["name"], made["msrp"], made["color"]) == (f"Lamp{delimiter} 0", "7.00", 'the "c"')

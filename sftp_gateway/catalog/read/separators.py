@@ -196,11 +196,11 @@ def is_shielded(sample: bytes, delimiter: str) -> bool:
     shielded = b"\\" + mark
     if shielded not in sample or STAND_IN.encode() in sample:
         return False
-    lines = list(_filled_lines(sample))
+    lines = list(map(_bare, _filled_lines(sample)))
     plain = Counter(line.count(mark) for line in lines if shielded not in line)
     told = [line.count(mark) - line.count(shielded) for line in lines if shielded in line]
     usual = plain.most_common(1)[0][0] if plain else 0
-    return usual > 0 and told.count(usual) > 1 and told.count(usual) >= (1 - _NEARLY) * len(told)
+    return usual > 0 and told.count(usual) > 0 and told.count(usual) >= (1 - _NEARLY) * len(told)
 
 
 def _stands_in_twos(sample: bytes, sign: bytes) -> bool:
