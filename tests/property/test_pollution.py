@@ -11,7 +11,9 @@ ALL_KNOWN = KNOWN | {"updated", "url"}
 
 
 SEEDS = pytest.mark.parametrize(
-    ("first", "count"), [(0, 500), pytest.param(500, 20_000, marks=pytest.mark.full)], ids=["some", "many"]
+    ("first", "count"),
+    [(0, 500), pytest.param(500, 20_000, marks=[pytest.mark.full, pytest.mark.timeout(600)])],
+    ids=["some", "many"],
 )
 
 
