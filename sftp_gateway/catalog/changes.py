@@ -238,11 +238,14 @@ def tell_created(connection: Connection, writer: Writer) -> None:
     _tell_whole(connection, writer, "created", "SELECT k FROM pairs WHERE bpos IS NULL AND NOT removes ORDER BY pos")
 
 
-def tell_first(stage: Stage, gone: Positions, key: Sequence[str], writer: Writer) -> None:
-    """Write a line for each row of a first version, `gone` and deleted ones left out."""
+def tell_first(stage: Stage, gone: Positions, key: Sequence[str], writer: Writer) -> int:
+    """Have a line for each row of a first version, `gone` and deleted ones left out; gives their number."""
+    if writer.lines:
+        return writer.lines  # `First` wrote them
     deleted = [DELETED] if DELETED in stage.schema.names else []
     for table in versionfile.without(stage.tables([*key, *deleted]), gone):
         writer.add_whole("created", _created(table, key))
+    return writer.lines
 
 
 def _created(table: pa.Table, key: Sequence[str]) -> pa.Array:

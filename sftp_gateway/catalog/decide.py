@@ -163,9 +163,7 @@ def decide(sides: Sides, writer: changes.Writer, *, judge_rejects: bool) -> Deci
 
 def _first(sides: Sides, writer: changes.Writer) -> Decision:
     stage = sides.sifted.stage
-    if not writer.lines:  # else they were written while the rows came
-        changes.tell_first(stage, sides.gone, sides.job.schema.key, writer)
-    created = writer.lines
+    created = changes.tell_first(stage, sides.gone, sides.job.schema.key, writer)
     if not sides.full:
         diff.pair_with_nothing(sides.connection)
     difference = diff.Difference(created, 0, stage.rows - len(sides.gone) - created, 0, 0, 0)
