@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.folding import fold
-from sftp_gateway.catalog.read import bounds, naming
+from sftp_gateway.catalog.read import bounds, naming, sampling
 from sftp_gateway.catalog.read.naming import Cells, Rows
 from sftp_gateway.catalog.read.source import Hints
 
@@ -21,7 +21,6 @@ _UNIT = re.compile(r"\(?\s*(kg|g|lb|lbs|oz|mm|cm|m|in|inch|inches|ft|ml|l)\s*\)?
 _MOST_UNIT = 20
 _RULE = re.compile(rb"\s*:?[-=]{2,}:?\s*")
 """Drawn under a name."""
-_COMMENT = re.compile(rb"\s*(?:#|//|--)\s*[^\W\d]")
 _BODY_ROWS = 60
 _MORE_ROWS = 4
 """How many records a header may have beside its first."""
@@ -72,6 +71,8 @@ def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
         ):
             last = first + more
             break
+    if last == top and _is_ruled(rows, top + 1, len(rows[top])):
+        last += 1
     names = _names(rows, top, last, hints)
     while top > 0 and last - top < _MORE_ROWS and _names_groups(rows[top - 1], names):
         top -= 1
@@ -98,11 +99,12 @@ def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
 def _behind_comments(rows: Rows, first: list[int]) -> list[int]:
     """Leave out the lines of a comment above a header; one over values may be the header itself."""
     count = 0
-    while count < len(first) and rows[first[count]] and _COMMENT.match(rows[first[count]][0]):
+    while count < len(first) and sampling.is_comment(rows[first[count]]):
         count += 1
     if not count or count == len(first) or not naming.begins_table(rows[first[count]]):
         return first
-    alike = count == 1 and len(rows[first[0]]) == len(rows[first[1]])
+    mark = rows[first[0]][0].strip()
+    alike = count == 1 and len(rows[first[0]]) == len(rows[first[1]]) and mark not in (b"#", b"//", b"--")
     return first if alike else first[count:]
 
 
@@ -216,12 +218,18 @@ def _goes_on(rows: Rows, place: int, start: int, width: int) -> bool:
     cells, body = rows[place], _body(rows, start, width)
     if not cells[0].strip() and _filled(cells) * 2 <= width and len(body) > 1:
         return all(row[0].strip() for row in body)  # each row has a first cell but this one
-    if all(_RULE.fullmatch(cell) for cell in cells if cell.strip()):
+    if _is_ruled(rows, place, width):
         return True
     units = [cell.decode(errors="replace") for cell in cells if cell.strip()]
     if all(len(unit) < _MOST_UNIT and _UNIT.fullmatch(unit.strip()) for unit in units):
         return True
     return naming.contrasts(cells, body, least=1 if not cells[0].strip() else 2)
+
+
+def _is_ruled(rows: Rows, place: int, width: int) -> bool:
+    """Whether a record is nothing but lines drawn under names."""
+    cells = rows[place] if place < len(rows) else ()
+    return len(cells) == width and _filled(cells) > 0 and all(_RULE.fullmatch(cell) for cell in cells if cell.strip())
 
 
 def _names(rows: Rows, top: int, last: int, hints: Hints) -> tuple[str, ...]:

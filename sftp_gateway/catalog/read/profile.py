@@ -65,6 +65,12 @@ class Profile:
         """Whether a column is blank in all rows."""
         return bool(self._rows) and self._kinds[column] == {""}
 
+    @cached_property
+    def lone(self) -> int:
+        """How many rows hold one text only, in their first column."""
+        rows = [record.cells for record in self._records if record.strict and len(record.cells) == self._width > 1]
+        return sum(bool(cells[0].strip()) and not b"".join(cells[1:]).strip() for cells in rows)
+
     @property
     def always_filled(self) -> int:
         """How many columns are filled in all rows."""

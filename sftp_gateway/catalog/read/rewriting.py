@@ -109,6 +109,11 @@ def count_wrapped(text: bytes) -> int:
     return len(_WRAPPED.findall(text))
 
 
+def is_wrapped(text: bytes) -> bool:
+    """Whether most lines stand in quotes as a whole."""
+    return count_wrapped(text) * 2 > sum(bool(line.strip()) for line in text.splitlines())
+
+
 def is_framed(sample: bytes) -> bool:
     """Whether the first line that has bars, and (nearly) all others, begin and end with one and hold two cells or more."""
     lines = (found[0].strip(b" \t") for found in _FILLED_LINE.finditer(sample))

@@ -1,9 +1,19 @@
 """The first bytes of a text, told apart into records by each dialect that is tried."""
 
+import itertools
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sftp_gateway.catalog.read import bounds, careful, separators
 from sftp_gateway.catalog.read.dialect import Dialect
+
+_COMMENT = re.compile(rb"\s*(?:#|//|--)\s*[^\W\d]")
+
+
+def is_comment(cells: Sequence[bytes]) -> bool:
+    """Whether a record begins as a comment does."""
+    return bool(cells) and _COMMENT.match(b" ".join(cells[:2])[:80]) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +51,32 @@ class Sample:
         return [record for record in self.records(dialect) if not record.blank]
 
     def fit(self, dialect: Dialect) -> separators.Fit:
-        """Judge a dialect."""
-        return separators.Fit.of([(record.cells, record.strict) for record in self.filled(dialect)])
+        """Judge a dialect by the records, but for lines of comments."""
+        return separators.Fit.of(self._told_by(dialect))
 
     def inner_fit(self, dialect: Dialect) -> separators.Fit:
         """Judge a dialect by the records between titles and footers."""
-        return separators.Fit.of(separators.inner([(record.cells, record.strict) for record in self.filled(dialect)]))
+        return separators.Fit.of(separators.inner(self._told_by(dialect)))
+
+    def _told_by(self, dialect: Dialect) -> list[tuple[tuple[bytes, ...], bool]]:
+        filled = self.filled(dialect)
+        return [
+            (record.cells, record.strict) for record in filled if len(record.cells) > 1 or not is_comment(record.cells)
+        ]
+
+    def separates_first(self, dialect: Dialect) -> bool:
+        """Whether the first record that is no comment has more than one column."""
+        told = (record for record in self.filled(dialect) if not is_comment(record.cells))
+        return any(len(record.cells) > 1 for record in itertools.islice(told, 1))
+
+    def separates_all(self, dialect: Dialect) -> bool:
+        """Whether all records have the same columns, and more than one."""
+        fit = self.fit(dialect)
+        return fit.width > 1 and fit.rows == len(self.filled(dialect)) > 2
+
+    def filled_lines(self, delimiter: bytes) -> list[bytes]:
+        """Give the lines that hold more than delimiters and spaces."""
+        return [line for line in re.split(rb"\r\n|\n|\r", self.text) if line.strip(b" " + delimiter)]
 
 
 def records_of(sample: bytes, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:

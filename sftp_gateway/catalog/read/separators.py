@@ -18,6 +18,7 @@ _SIGNS = re.compile(rb"""(?:[,;|:^~#*!=\t\x01-\x08\x1c-\x1f\x80-\xff]|\\t)+""")
 """What may separate cells: signs that stand in few values, and `\\t` where it was written out."""
 _BESIDE = re.compile(rb"[ ,;|:^~#*!=\t]")
 """What may be a part of a delimiter of several signs, at its edge."""
+_TOLD = re.compile(rb"""["']?sep=([^\w\r\n"'\x80-\xff])["',;\t]*(?:\r\n|\n|\r)\s*([^\r\n]*)""", re.IGNORECASE)
 _LETTERS = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 _MOST_SIGNS = 4
 _LINES_BYTES = 65536
@@ -31,7 +32,7 @@ _LEAST_WIDE = 3
 """Two lines with more columns than that are a table, whatever stands above them."""
 _THREE = 3
 _LEAST_DOUBLED = 3
-"""Three columns, the middle one blank, may be a table of its own."""
+"""Columns with blank ones between; a header that names the latter tells that they are columns."""
 _MOST_TRIED = 8
 _LINES = 25
 
@@ -42,6 +43,11 @@ class Spelling:
 
     dialect: Dialect
     rewriting: Rewriting | None = None
+
+    @property
+    def delimiter(self) -> str:
+        """The delimiter of several bytes; '' if it has one."""
+        return self.rewriting.delimiter if self.rewriting else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +103,32 @@ def candidates(sample: bytes) -> Iterable[Spelling]:
     lines = list(itertools.islice(_filled_lines(sample), _LINES))
     found = Counter(_signs(_bare(lines[0])) if lines else ())
     if len(lines) > 2:
-        found |= Counter(_signs(_bare(lines[len(lines) // 2]))) | Counter(_signs(_bare(lines[-1])))
+        half = len(lines) // 2  # what begins inside quotes may hide the sign: the next line is looked at, too
+        for line in (*lines[half : half + 2], lines[-1]):
+            found |= Counter(_signs(_bare(line)))
     for sign in sorted(found, key=lambda sign: (-found[sign], -len(sign)))[:_MOST_TRIED]:
         delimiter = sign.decode(errors="replace")
         if delimiter not in DELIMITERS and "\ufffd" not in delimiter:
-            yield from (spelling(delimiter, quote) for quote in quotes(sample, delimiter))
+            yield from (spelling(delimiter, quote) for quote in _quotes_or_none(sample, delimiter))
+
+
+def told(sample: bytes) -> tuple[str, int]:
+    """Give the delimiter that a first line tells, if the next line has it, and where that begins; '' if none does."""
+    found = _TOLD.match(sample)
+    return (found[1].decode(), found.start(2)) if found and found[1] in found[2] else ("", 0)
 
 
 def quotes(sample: bytes, delimiter: str) -> Sequence[str]:
     """Give the quotes that cells begin with, the more frequent first; `"` if there are none."""
     counts = {quote: sample.count((delimiter + quote).encode()) for quote in QUOTES}
     return sorted(filter(counts.get, QUOTES), key=lambda quote: -counts[quote]) or ['"']
+
+
+def _quotes_or_none(sample: bytes, delimiter: str) -> Sequence[str]:
+    """Give the quotes, and '' where no cell begins with one: those inside cells are parts of them."""
+    begins = re.compile(rb"(?:\A|[\r\n]|%b)[\"']" % re.escape(delimiter.encode()))
+    found = quotes(sample, delimiter)
+    return found if begins.search(sample) else [*found, ""]
 
 
 def spelling(delimiter: str, quote: str) -> Spelling:
@@ -182,12 +203,12 @@ def is_doubled(sample: bytes, delimiter: str, rows: Sequence[Sequence[bytes]]) -
         return False
     if _stands_in_twos(sample, delimiter.encode()):
         return True
-    widths = Counter(len(cells) for cells in rows if len(cells) > _LEAST_DOUBLED and len(cells) % 2)
+    widths = Counter(len(cells) for cells in rows if len(cells) >= _LEAST_DOUBLED and len(cells) % 2)
     if not widths:
         return False
     width, count = widths.most_common(1)[0]
-    blank = sum(len(cells) == width and not b"".join(cells[1::2]).strip() for cells in rows)
-    return count > 1 and blank >= (1 - _NEARLY) * count
+    between = [b"".join(cells[1::2]).strip() for cells in rows if len(cells) == width]
+    return count > 1 and not between[0] and between.count(b"") >= (1 - _NEARLY) * count
 
 
 def is_shielded(sample: bytes, delimiter: str) -> bool:
@@ -218,6 +239,8 @@ def _stands_in_twos(sample: bytes, sign: bytes) -> bool:
         [len(run) % 2 for run in runs.findall(_bare(line))] for line in itertools.islice(_filled_lines(sample), _LINES)
     ]
     told = [odd for odd in lines if odd]
+    if told and told[0].count(1) > 1:
+        return False  # the header names columns that are blank below
     good = sum(odd.count(0) > 1 and odd.count(1) * 2 <= odd.count(0) for odd in told)
     return good > 1 and good >= _TWO_THIRDS * len(told)
 

@@ -83,7 +83,10 @@ def _heads(stretch: Stretch, at: int) -> bool:
     place = int(np.searchsorted(clean, at))
     sides = clean[max(0, place - _BODY_ROWS) : place], clean[place + 1 : place + 1 + _BODY_ROWS]
     before, after = ([[cell.encode() for cell in _cells(stretch, index)] for index in side.tolist()] for side in sides)
-    return naming.contrasts(cells, before, least=2) and naming.contrasts(cells, after)
+    if naming.contrasts(cells, before, least=2) and naming.contrasts(cells, after):
+        return True
+    # No row below has a value where ours have one; a product with such mistakes is still to be told of them.
+    return stretch.lenient and len(after) > 0 and all(naming.contrasts(row, before) for row in (cells, *after))
 
 
 def _is_ragged(stretch: Stretch, index: int) -> bool:
@@ -154,7 +157,8 @@ def _is_note(stretch: Stretch, index: int, cells: tuple[str, ...]) -> bool:
     if len(cells) != stretch.text.width or not cells[0].strip() or any(cell.strip() for cell in cells[1:]):
         return False
     text = cells[0].encode()
-    if stretch.profile.always_filled < _LEAST_FILLED or profile.kind(text) != "text":
+    least = _LEAST_FILLED - (stretch.lenient and stretch.profile.lone < 2)
+    if stretch.profile.always_filled < least or profile.kind(text) != "text":
         return False
     kinds = stretch.kinds[max(0, index - bounds.FOOTER_RECORDS) : index]
     if stretch.lenient or not stretch.profile.holds(0, text):
