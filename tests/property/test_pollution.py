@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from tests.property.pollution import pollute, pollute_framed, pollute_strangely
-from tests.property.varied import pollute_varied
+from tests.property.varied import damage_varied, pollute_varied
 from tests.unit.reading import KNOWN, read
 
 ALL_KNOWN = KNOWN | {"updated", "url"}
@@ -45,6 +45,14 @@ def test_a_polluted_table_in_a_frame_is_read_as_the_clean_one(tmp_path, first, c
 @SEEDS
 def test_a_polluted_table_of_another_kind_is_read_as_the_clean_one(tmp_path, first, count):
     wrong, lost, missed, bad = judged(tmp_path, pollute_varied, first, count)
+    assert missed <= 0.005, bad
+    assert wrong <= 0.001, bad
+    assert lost <= 0.001, bad
+
+
+@SEEDS
+def test_a_damaged_row_does_not_spoil_a_table_of_another_kind(tmp_path, first, count):
+    wrong, lost, missed, bad = judged(tmp_path, damage_varied, first, count)
     assert missed <= 0.005, bad
     assert wrong <= 0.001, bad
     assert lost <= 0.001, bad

@@ -146,6 +146,11 @@ def pollute_varied(random: Random) -> Polluted:
     return _Varied(random).made()
 
 
+def damage_varied(random: Random) -> Polluted:
+    """Make one file of a table of any kind, with one damaged row."""
+    return _Varied(random).damaged()
+
+
 class _Varied:
     def __init__(self, random: Random) -> None:
         self.random, self.cells = random, _Cells(random)
@@ -180,6 +185,39 @@ class _Varied:
         )
         text = self.end.join([*head, *lines, ""])
         return Polluted(text.encode(encoding), self.names, self.rows, {}, [said])
+
+    def damaged(self) -> Polluted:
+        lines = [self.line(row) for row in self.rows]
+        place = self.random.randrange(1, len(lines) - 1)
+        row = self.rows[place]
+        if self.delimiter == " " and any("\n" in cell or "\r" in cell for cell in row):
+            damage, line, readings = "none", lines[place], [row]  # half a row of words is as good as a whole one
+        else:
+            damage = self.random.choice(["extra", "missing", "other", "trailing", "stray", "opening", "closing"])
+            line, readings = self._damage(damage, row)
+        lines[place] = line
+        said = f"{self.names[0]} {self.delimiter!r} {self.every} {self.escape} {self.end!r} {damage} {place}"
+        data = self.end.join([self.line(self.names), *lines, ""]).encode()
+        return Polluted(data, self.names, self.rows, {place: readings}, [said])
+
+    def _damage(self, damage: str, row: list[str]) -> tuple[str, list[list[str]]]:
+        at = self.random.randrange(1, len(row))
+        if damage == "extra":
+            return self.line([*row[:at], "extra", *row[at:]]), []
+        if damage == "missing" and len(row) > 2:
+            return self.line([*row[:at], *row[at + 1 :]]), []
+        if damage == "other" and len(row) > 2:
+            usual, self.delimiter = self.delimiter, "|" if self.delimiter != "|" else ";"
+            line, self.delimiter = self.line(row), usual
+            return line, []
+        if damage in {"missing", "other", "trailing"}:
+            return self.line(row) + self.delimiter, []
+        cell, line = row[at], self.line(row)
+        if len(cell) < 3 or '"' in cell or line.count(cell) != 1:
+            return line, [row]
+        cut = {"stray": len(cell) // 2, "opening": 0, "closing": len(cell)}[damage]
+        other = f'{cell[:cut]}"{cell[cut:]}'
+        return line.replace(cell, other), [[*row[:at], other, *row[at + 1 :]]]
 
     def nothing(self, head: list[str], lines: list[str]) -> tuple[list[str], list[str]]:
         return head, lines

@@ -137,8 +137,8 @@ def test_a_backslash_before_a_quote_goes_away_outside_of_quotes_too(tmp_path, ro
     assert [note.code for note in found.notes] == ["ROW_QUOTE_REPAIRED"]
 
 
-def test_a_quote_that_opens_behind_text_and_closes_a_later_cell_may_lack_its_delimiter(tmp_path):
-    row = 'T1,Chair"Toys, Games",red\n'
+@pytest.mark.parametrize("row", ['T1,Chair"Toys, Games",red\n', 'T1,Chair "Toys, Games",red\n', 'T1 "6,50",7.50,red\n'])
+def test_a_quote_that_opens_behind_text_and_closes_a_later_cell_may_lack_its_delimiter(tmp_path, row):
     found = read(tmp_path, (HEADER + "".join([*QUOTED[:9], row, *QUOTED[9:]])).encode())
     assert found.codes == ["ROW_QUOTE"]
     assert len(found.rows) == 40

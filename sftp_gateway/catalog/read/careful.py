@@ -228,12 +228,12 @@ def _lost_opening(plain: list[bytes], count: int, quote: bytes) -> bool:
 
 
 def _lost_delimiter(plain: list[bytes], quote: bytes) -> bool:
-    """Whether a quote opens right behind and before other text and closes a later cell: `red"Toys, Games"`."""
+    """Whether a quote opens behind and right before other text and closes a later cell: `red"Toys, Games"`."""
     marked = [cell for cell in plain if quote in cell]
     if [cell.count(quote) for cell in marked] != [1, 1]:
         return False
     before, _, after = marked[0].partition(quote)
-    return before[-1:].strip() != b"" and after[:1].strip() != b"" and marked[1].endswith(quote)
+    return before.strip() != b"" and after[:1].strip() != b"" and marked[1].endswith(quote)
 
 
 def _names_twice(content: bytes, quote: bytes, delimiter: bytes) -> bool:

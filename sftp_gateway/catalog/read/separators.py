@@ -27,6 +27,8 @@ _WRAPPED = 0.9
 """Share of the records that must stand in quotes as a whole."""
 _NEARLY = 0.03
 """Share of the records that may be damaged."""
+_ENOUGH = 8
+"""Of so many records one may be."""
 _HALF, _TWO_THIRDS = 0.5, 2 / 3
 _LEAST_WIDE = 3
 """Two lines with more columns than that are a table, whatever stands above them."""
@@ -58,6 +60,8 @@ class Fit:
     rows: int
     share: float
     first: bool
+    odd: int = 0
+    """How many have not, or not strictly."""
 
     @classmethod
     def of(cls, rows: Sequence[tuple[Sequence[bytes], bool]]) -> "Fit":
@@ -65,12 +69,15 @@ class Fit:
         widths = Counter(len(cells) for cells, _ in rows)
         width = max(widths, key=lambda columns: (widths[columns] * (columns > 1), columns)) if widths else 1
         good = sum(strict and len(cells) == width for cells, strict in rows)
-        return cls(width, widths[width], good / max(1, len(rows)), bool(rows) and len(rows[0][0]) == width)
+        return cls(
+            width, widths[width], good / max(1, len(rows)), bool(rows) and len(rows[0][0]) == width, len(rows) - good
+        )
 
     @property
     def perfect(self) -> bool:
         """Whether (nearly) all records have two columns or more, and as many as the first."""
-        return self.width > 1 and self.first and self.share >= 1 - _NEARLY
+        damaged = self.odd == 1 and self.rows >= _ENOUGH
+        return self.width > 1 and self.first and (damaged or self.share >= 1 - _NEARLY)
 
     @property
     def alone(self) -> bool:

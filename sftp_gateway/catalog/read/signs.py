@@ -40,14 +40,20 @@ def fitting(sample: Sample, dialect: Dialect, fit: separators.Fit) -> separators
     """Give the first that fits; what gives two columns only (a colon in each address) gives way to what nearly fits with more."""
     tried = _tried(sample)
     fits = [(spelling, text.fit(spelling.dialect)) for spelling, text in tried]
-    found = next(((spelling, own) for spelling, own in fits if own.beats(fit)), None)
-    if found is None:
+    found = next((one for one in fits if _beats(*one, fit)), None)
+    if found is None or found[1].width <= _FEW_COLUMNS:
         fits = [(spelling, _inner_fit(sample, text, spelling, dialect)) for spelling, text in tried]
-        found = next(((spelling, own) for spelling, own in fits if own.beats(fit) and own.rows >= _LEAST_ROWS), None)
+    if found is None:
+        found = next((one for one in fits if _beats(*one, fit) and one[1].rows >= _LEAST_ROWS), None)
     if found is not None and found[1].width <= _FEW_COLUMNS:
         wider = (one for one in fits if one[1].width > _FEW_COLUMNS and one[1].share >= _MOST)
         found = next(wider, found)
     return None if found is None else _longest(sample, found[0])
+
+
+def _beats(spelling: separators.Spelling, own: separators.Fit, usual: separators.Fit) -> bool:
+    """Whether a spelling fits where the usual one does not; without quotes anything is strict, so it must give more columns."""
+    return own.beats(usual) and (spelling.dialect.quote != "" or own.width > usual.width)
 
 
 def _inner_fit(sample: Sample, text: Sample, spelling: separators.Spelling, usual: Dialect) -> separators.Fit:

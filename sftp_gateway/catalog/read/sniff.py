@@ -21,6 +21,7 @@ _QUOTED = 0.05
 """What cells between `'` are worth: more than one row in twenty that has another width then."""
 _ALL_QUOTED = 0.6
 """What they are worth where nearly all cells are so: more than all rows being strict."""
+_MANY_RECORDS = 8
 _NONE = separators.Fit(1, 0, 0.0, first=False)
 _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "none": ""}
 
@@ -172,9 +173,10 @@ def _breaks(line: bytes, dialect: Dialect, width: int) -> bool:
 
 
 def _is_padded(records: Sequence[Record]) -> bool:
-    """Whether a space stands behind every delimiter."""
-    cells = [cell for record in records if record.strict for cell in record.cells[1:]]
-    return bool(cells) and len(records) > 1 and all(cell.startswith(b" ") for cell in cells)
+    """Whether a space stands behind every delimiter; of many records one may be damaged."""
+    inner = [record.cells[1:] for record in records if record.strict and len(record.cells) > 1]
+    odd = sum(not all(cell.startswith(b" ") for cell in cells) for cells in inner)
+    return len(records) > 1 and bool(inner) and odd <= (len(inner) > _MANY_RECORDS)
 
 
 def _unpadded(cells: tuple[bytes, ...]) -> tuple[bytes, ...]:

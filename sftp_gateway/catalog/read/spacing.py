@@ -12,6 +12,8 @@ from sftp_gateway.catalog.read.source import Hints
 
 _QUOTED_TEXT = re.compile(rb""" "[^"\r\n]*" | '[^'\r\n]*' """, re.VERBOSE)
 _FEW_COLUMNS = 2
+_MANY_ROWS = 8
+"""Of more one may be damaged."""
 _LEAST_ROWS = 5
 """Fewer lines have as many words by chance, if others beside them have not."""
 
@@ -62,13 +64,13 @@ def _rows(records: list[Record], *, strictly: bool) -> list[Record]:
         return []
     width = widths.most_common(1)[0][0]
     good = [record.strict and len(record.cells) == width for record in records]
+    if len(good) > 1 and good[0] and good.count(False) <= (len(good) > _MANY_ROWS):
+        return records
     begin = _last_bad(good[: bounds.PREAMBLE_RECORDS])
     end = len(good) - _last_bad(good[begin:][::-1][: bounds.FOOTER_RECORDS])
-    kept = records[begin:end]
-    if len(kept) == len(records) > 1 and all(good):
-        return kept
-    enough = width > _FEW_COLUMNS and len(kept) >= max(_LEAST_ROWS, 2 * (len(records) - len(kept)))
-    return kept if enough and not (strictly and begin) and all(good[begin:end]) else []
+    kept = good[begin:end]
+    enough = width > _FEW_COLUMNS and len(kept) >= max(_LEAST_ROWS, 2 * (len(good) - len(kept)))
+    return records[begin:end] if enough and all(kept) and not (strictly and begin) else []
 
 
 def _last_bad(good: list[bool]) -> int:
