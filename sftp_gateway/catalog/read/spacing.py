@@ -41,13 +41,14 @@ def by_spaces(sample: Sample, dialect: Dialect, hints: Hints) -> Dialect:
 
 def _fits(sample: Sample, dialect: Dialect) -> bool:
     filled = sample.filled(dialect)
-    strict = sum(record.strict and len(record.cells) > 1 for record in filled)
+    if sum(record.strict and len(record.cells) > 1 for record in filled) * 2 > len(filled):
+        return True
     delimiter = dialect.delimiter.encode()
     # What stands in quotes is put aside: a delimiter in each line outside them was meant as one.
     outside = [delimiter in _QUOTED_TEXT.sub(b"", line) for line in sample.filled_lines(delimiter)]
     fit = sample.fit(dialect)
     mostly = fit.width > 1 and fit.rows * 2 > len(filled) and sum(outside) * 2 > len(outside)
-    return strict * 2 > len(filled) or all(outside) or mostly
+    return all(outside) or mostly
 
 
 def _cuts_cells(rows: Sequence[Record], sign: bytes) -> bool:
