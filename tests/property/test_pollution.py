@@ -5,17 +5,20 @@ from random import Random
 import pytest
 
 from tests.property.pollution import pollute, pollute_framed, pollute_strangely
-from tests.property.varied import damage_varied, pollute_varied
+from tests.property.varied import damage_varied, pollute_varied, print_varied
 from tests.unit.reading import KNOWN, read
 
 ALL_KNOWN = KNOWN | {"updated", "url"}
 
 
-SEEDS = pytest.mark.parametrize(
-    ("first", "count"),
-    [(0, 500), pytest.param(500, 20_000, marks=[pytest.mark.full, pytest.mark.timeout(600)])],
-    ids=["some", "many"],
-)
+def seeds(some: int, many: int) -> pytest.MarkDecorator:
+    full = [pytest.mark.full, pytest.mark.timeout(600)]
+    return pytest.mark.parametrize(
+        ("first", "count"), [(0, some), pytest.param(some, many, marks=full)], ids=["some", "many"]
+    )
+
+
+SEEDS, OTHER_SEEDS = seeds(500, 20_000), seeds(300, 4_000)
 
 
 @SEEDS
@@ -42,7 +45,7 @@ def test_a_polluted_table_in_a_frame_is_read_as_the_clean_one(tmp_path, first, c
     assert lost <= 0.001, bad
 
 
-@SEEDS
+@OTHER_SEEDS
 def test_a_polluted_table_of_another_kind_is_read_as_the_clean_one(tmp_path, first, count):
     wrong, lost, missed, bad = judged(tmp_path, pollute_varied, first, count)
     assert missed <= 0.005, bad
@@ -50,9 +53,17 @@ def test_a_polluted_table_of_another_kind_is_read_as_the_clean_one(tmp_path, fir
     assert lost <= 0.001, bad
 
 
-@SEEDS
+@OTHER_SEEDS
 def test_a_damaged_row_does_not_spoil_a_table_of_another_kind(tmp_path, first, count):
     wrong, lost, missed, bad = judged(tmp_path, damage_varied, first, count)
+    assert missed <= 0.005, bad
+    assert wrong <= 0.001, bad
+    assert lost <= 0.001, bad
+
+
+@OTHER_SEEDS
+def test_a_table_padded_to_columns_is_read_without_the_padding(tmp_path, first, count):
+    wrong, lost, missed, bad = judged(tmp_path, print_varied, first, count)
     assert missed <= 0.005, bad
     assert wrong <= 0.001, bad
     assert lost <= 0.001, bad

@@ -202,3 +202,25 @@ def test_a_correction_of_a_file_that_quotes_nothing_goes_and_comes_back(tmp_path
     assert shop.put(mended).receipt["rows"]["accepted"] == bad
     made = shop.products()["B0"]
     assert (made["name"], made["msrp"], made["color"]) == (f"Lamp{delimiter} 0", "7.00", 'the "c"')
+
+
+class Printing(Dialect):
+    """Pads its cells to columns, under a rule."""
+
+    def _csv(self, rows, columns) -> bytes:
+        widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+        lines = [" | ".join(map(str.ljust, row, widths)) for row in [columns, *rows]]
+        lines[1:1] = ["-+-".join("-" * width for width in widths)]
+        return self.end.join([*lines, ""]).encode()
+
+
+def test_a_correction_of_a_printed_table_is_a_file_of_commas_and_comes_back(tmp_path):
+    rows = [(f"G{at}", f"Chair, {at}", "1.50", "", "red") for at in range(20)]
+    shop = Shop(tmp_path, guards=OPEN)
+    first = shop.put(Printing("csv", " ").write([*rows, ("B1", "Lamp, 1", "x", "", 'the "c"')]))
+    assert first.receipt["rows"]["accepted"] == 20
+    assert b'B1,"Lamp, 1",x,,"the ""c"""' in correction(first)
+    again = shop.put(correction(first))
+    assert [item for item in said(shop, again) if item[0]] == [item for item in said(shop, first) if item[0]]
+    assert shop.put(correction(first).replace(b",x,", b",7,")).receipt["rows"]["accepted"] == 1
+    assert shop.products()["B1"]["name"] == "Lamp, 1"

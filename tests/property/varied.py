@@ -151,6 +151,11 @@ def damage_varied(random: Random) -> Polluted:
     return _Varied(random).damaged()
 
 
+def print_varied(random: Random) -> Polluted:
+    """Make one table padded to columns, as database clients and reports print it."""
+    return _Varied(random).printed()
+
+
 class _Varied:
     def __init__(self, random: Random) -> None:
         self.random, self.cells = random, _Cells(random)
@@ -185,6 +190,32 @@ class _Varied:
         )
         text = self.end.join([*head, *lines, ""])
         return Polluted(text.encode(encoding), self.names, self.rows, {}, [said])
+
+    def printed(self) -> Polluted:
+        self.rows = [[cell.strip().replace(self.end, " ") for cell in row] for row in self.rows]
+        columns = list(zip(self.names, *self.rows, strict=True))
+        widths = [max(len(cell) + cell.count("\n") for cell in column) for column in columns]
+        right = [all(cell.lstrip("-").replace(".", "").isdigit() for cell in column[1:]) for column in columns]
+        padded = [
+            [
+                cell.rjust(width) if to_right else cell.ljust(width)
+                for cell, width, to_right in zip(row, widths, right, strict=True)
+            ]
+            for row in [self.names, *self.rows]
+        ]
+        style = self.random.choice(["bars", "rule", "double", "plain", "wide"])
+        between = {"bars": " | ", "rule": " ", "double": "  ", "plain": "  ", "wide": "    "}[style]
+        lines = [between.join(row).rstrip() for row in padded]
+        if style == "bars":
+            lines = [" " + line for line in lines]
+            lines[1:1] = ["+".join("-" * (width + 2) for width in widths)]
+            lines += [f"({len(self.rows)} rows)"]
+        elif style == "rule":
+            lines[1:1] = [" ".join("-" * width for width in widths)]
+        elif style == "double":
+            rule = "  ".join("=" * width for width in widths)
+            lines = [rule, lines[0], rule, *lines[1:], rule]
+        return Polluted(self.end.join([*lines, ""]).encode(), self.names, self.rows, {}, [self.names[0], style])
 
     def damaged(self) -> Polluted:
         lines = [self.line(row) for row in self.rows]

@@ -96,7 +96,7 @@ def _source(
             "csv",
             packed.compression,
             encoded.name,
-            way.delimiter or found.dialect.delimiter,
+            None if way.printed else way.delimiter or found.dialect.delimiter,
             found.dialect.quote,
             None,
             encoded.ends_with_newline,

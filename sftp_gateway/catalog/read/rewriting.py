@@ -1,4 +1,4 @@
-"""Text rewritten line by line before it is told apart: delimiters of several bytes, lines in quotes as a whole or in a frame.
+"""Text rewritten line by line before it is told apart: delimiters of several bytes, lines in quotes as a whole, in a frame, or padded.
 
 No line end comes or goes, so that places in the file are still told by counting them (`encoding.Recoded`).
 """
@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.read import printing
 from sftp_gateway.catalog.read.encoding import Recoded
+from sftp_gateway.catalog.read.printing import STAND_IN
 from sftp_gateway.catalog.read.source import Block
 
-STAND_IN = "\x1f"
-"""Stands for a delimiter of several bytes; where it is a part of a quoted cell, it is put back."""
 _WRAPPED = re.compile(rb"""(?:\A|(?<=[\r\n]))"((?:[^"]|"")*+)"[ \t]*(?=[\r\n]|\Z)""")
 _FILLED_LINE = re.compile(rb"[^\r\n]++")
 _BAR, _BLANK = b"|", b" "
@@ -40,11 +40,15 @@ class Rewriting:
     shielded: str = ""
     framed: bool = False
     """Each line begins and ends with a bar, as tables are drawn in texts; rules may stand between the lines."""
+    printed: printing.Columns | None = None
+    """The columns that the cells of each line are padded to."""
 
     def text(self, text: bytes) -> bytes:
         """Rewrite UTF-8."""
         if self.framed:
             text = _FILLED_LINE.sub(lambda found: _unframed(found[0]), text)
+        if (columns := self.printed) is not None:
+            text = _FILLED_LINE.sub(lambda found: _cut(found[0], columns), text)
         if self.wrapped:
             text = _WRAPPED.sub(lambda found: found[1].replace(b'""', b'"'), text)
         if self.escaped:
@@ -73,6 +77,9 @@ class Rewriting:
         if self.framed:
             text = "Each line stands between two bars; they, rules, and the spaces around the cells were left out."
             told.append(Finding("FILE_PREAMBLE", text))
+        if self.printed:
+            text = f"The rows are padded to {len(self.printed.places)} columns; rules, and the spaces around the cells were left out."
+            told.append(Finding("FILE_PREAMBLE", text))
         if self.escaped:
             text = "Quotes inside quoted cells have a backslash before them; it was taken away."
             told.append(Finding("ROW_QUOTE_REPAIRED", text, "Double every quote inside a quoted cell."))
@@ -98,7 +105,7 @@ class Rewriting:
     @property
     def reshapes(self) -> bool:
         """Whether a line's bytes are no record as they are."""
-        return self.wrapped or self.framed
+        return self.wrapped or self.framed or self.printed is not None
 
     def _restored(self, column: pa.Array) -> pa.Array:
         return pc.replace_substring(column, STAND_IN, self._meant)
@@ -125,6 +132,12 @@ def is_framed(sample: bytes) -> bool:
         and other <= max(_DAMAGED * len(barred), _FEW_DAMAGED)
         and other * 2 + 1 < framed.count(True)
     )
+
+
+def _cut(line: bytes, columns: printing.Columns) -> bytes:
+    """Separate the cells of a line by stand-ins; a blank line is left of a rule."""
+    cells = columns.cut(line.decode("utf-8", "surrogateescape"))
+    return line if cells is None else cells.encode("utf-8", "surrogateescape") or _BLANK
 
 
 def _unframed(line: bytes) -> bytes:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from sftp_gateway.catalog.read import bounds, rewriting
 from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
-from sftp_gateway.catalog.read.rewriting import STAND_IN, Rewriting
+from sftp_gateway.catalog.read.printing import STAND_IN
+from sftp_gateway.catalog.read.rewriting import Rewriting
 
 _SIGNS = re.compile(rb"""(?:[,;|:^~#*!=\t\x01-\x08\x1c-\x1f\x80-\xff]|\\t)+""")
 """What may separate cells: signs that stand in few values, and `\\t` where it was written out."""
@@ -34,7 +35,7 @@ _LEAST_WIDE = 3
 """Two lines with more columns than that are a table, whatever stands above them."""
 _THREE = 3
 _LEAST_DOUBLED = 3
-"""Columns with blank ones between; a header that names the latter tells that they are columns."""
+"""Columns with blank ones between; a header that names the latter tells that they are columns. One may be of use if it is filled anywhere."""
 _MOST_TRIED = 8
 _LINES = 25
 
@@ -215,7 +216,8 @@ def is_doubled(sample: bytes, delimiter: str, rows: Sequence[Sequence[bytes]]) -
         return False
     width, count = widths.most_common(1)[0]
     between = [b"".join(cells[1::2]).strip() for cells in rows if len(cells) == width]
-    return count > 1 and not between[0] and between.count(b"") >= (1 - _NEARLY) * count
+    least = count if width == _LEAST_DOUBLED else (1 - _NEARLY) * count
+    return count > 1 and not between[0] and between.count(b"") >= least
 
 
 def is_shielded(sample: bytes, delimiter: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import bounds, careful, heading, mending, rewriting, separators, signs, spacing
+from sftp_gateway.catalog.read import bounds, careful, heading, mending, printing, rewriting, separators, signs, spacing
 from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.heading import Heading
 from sftp_gateway.catalog.read.rewriting import Rewriting
@@ -102,7 +102,12 @@ def _usual(sample: Sample, hints: Hints) -> Dialect:
 def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spelling:
     """Give the dialect, or an unusual one (and what the text is rewritten by) if that fits where it does not."""
     fit = sample.fit(dialect)
-    if found := _framed(sample, dialect, hints) or _by_header(sample, dialect, fit) or signs.longer(sample, dialect):
+    if (
+        found := _framed(sample, dialect, hints)
+        or _printed(sample, dialect)
+        or _by_header(sample, dialect, fit)
+        or signs.longer(sample, dialect)
+    ):
         return found
     if separators.is_shielded(sample.text, dialect.delimiter):
         return separators.Spelling(dialect, Rewriting(shielded=dialect.delimiter))
@@ -147,6 +152,12 @@ def _unwrapped(records: tuple[Record, ...], dialect: Dialect) -> tuple[Record, .
     inner = [mending.unwrapped(record.cells, dialect, width) for record in first]
     told = (replace(record, cells=cells or record.cells) for record, cells in zip(first, inner, strict=True))
     return (*told, *records[len(first) :])
+
+
+def _printed(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
+    """Give the spelling of a table padded to columns: under a rule, or where no delimiter separates the names."""
+    columns = printing.columns(sample.text, ruled=dialect.delimiter != " " and sample.separates_first(dialect))
+    return separators.Spelling(Dialect(printing.STAND_IN, ""), Rewriting(printed=columns)) if columns else None
 
 
 def _is_literal(sample: Sample, dialect: Dialect, records: Sequence[Record]) -> bool:

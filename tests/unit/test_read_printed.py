@@ -1,0 +1,91 @@
+"""Tables printed for the eye: cells padded to columns, under a rule or under their names."""
+
+import time
+
+import pytest
+
+from sftp_gateway.catalog.read import bounds, printing
+from tests.unit.reading import read
+
+HEADER = ("sku", "name", "msrp")
+ROWS = [("S1", "Chair, red", "1.50"), ("S2", "", "12.50"), ("S3", 'Pipe 5"', "3.50"), ("S4", "Lamp of iron", "")]
+BARS = (
+    " sku |     name     | msrp  \n-----+--------------+-------\n S1  | Chair, red   |  1.50\n"
+    ' S2  |              | 12.50\n S3  | Pipe 5"      |  3.50\n S4  | Lamp of iron |      \n(4 rows)\n\n'
+)
+RULE = (
+    "sku  name          msrp\n---- ------------ -----\nS1   Chair, red    1.50\n"
+    'S2                12.50\nS3   Pipe 5"       3.50\nS4   Lamp of iron\n'
+)
+DOUBLE = (
+    "===  ============  =====\nsku  name           msrp\n===  ============  =====\nS1   Chair, red     1.50\n"
+    'S2                 12.50\nS3   Pipe 5"        3.50\nS4   Lamp of iron\n===  ============  =====\n'
+)
+NAMES = (
+    "sku  name           msrp\nS1   Chair, red     1.50\n"
+    'S2                 12.50\nS3   Pipe 5"        3.50\nS4   Lamp of iron\n'
+)
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize("text", [BARS, RULE, DOUBLE, NAMES], ids=["bars", "rule", "double", "names"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_table_padded_to_columns_is_read_without_its_rules_and_spaces(tmp_path, monkeypatch, text, end, lenient):
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", 60)
+    found = read(tmp_path, text.replace("\n", end).encode(), lenient=lenient, complete=True)
+    assert found.source.headers == HEADER
+    assert found.rows == ROWS
+    assert not found.rejects
+    assert any("padded to 3 columns" in said.message for said in found.source.findings)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_characters_that_take_two_places_may_be_counted_so_or_not(tmp_path, wide):
+    rows = [("S1", "東京", "1.50"), ("S2", "ソウル", "2.50"), ("S3", "Oslo", "3.50")]
+    pad = [8 - sum(2 if wide and ord(letter) > 255 else 1 for letter in name) for _, name, _ in rows]
+    lines = [f"{sku}   {name}{' ' * more}  {msrp}" for (sku, name, msrp), more in zip(rows, pad, strict=True)]
+    found = read(tmp_path, "\n".join(["sku  name      msrp", "---- --------- ----", *lines, ""]).encode())
+    assert (found.source.headers, found.rows) == (HEADER, rows)
+
+
+def test_a_row_that_does_not_keep_to_the_columns_is_rejected_as_it_was_sent(tmp_path):
+    rows = "".join(f"S{number:02d}  Chair         {number + 10}.50\n" for number in range(40))
+    found = read(
+        tmp_path, ("sku  name          msrp\n---- ------------ -----\n" + rows + "S99 out of the columns\n").encode()
+    )
+    assert len(found.rows) == 40
+    assert [reject.raw for reject in found.rejects] == [b"S99 out of the columns"]
+
+
+def test_names_of_one_column_in_the_row_are_no_columns(tmp_path):
+    text = b"a list of\nall things\nwe do here\nand there\n"
+    assert printing.columns(text, ruled=False) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"sku|name|msrp\n---|----|----\nS1|a|1\nS2|chair|2\nS33|b|3\n",
+        b"sku name msrp\n--- ---- ----\nS1 a 1\nS222 b 2\n",
+    ],
+)
+def test_a_delimiter_between_cells_that_are_not_padded_is_one(tmp_path, text):
+    found = read(tmp_path, text)
+    assert found.source.headers == HEADER
+    assert [row[0] for row in found.rows][:1] == ["S1"]
+    assert not found.rejects
+
+
+def test_columns_take_time_by_the_length_of_the_text():
+    began = time.process_time()
+    for text in (
+        b"- " * 500_000,
+        b"a  b\n" * 200_000,
+        b"a" + b" " * 1_000_000 + b"b\n" * 9,
+        b"-=" * 250_000 + b"\n" + b"- x" * 99_999,
+    ):
+        for ruled in (True, False):
+            found = printing.columns(text, ruled=ruled)
+            if found is not None:
+                found.cut(text.decode())
+    assert time.process_time() - began < 4
