@@ -11,59 +11,31 @@ from tests.unit.reading import KNOWN, read
 ALL_KNOWN = KNOWN | {"updated", "url"}
 
 
-def seeds(some: int, many: int) -> pytest.MarkDecorator:
+def ways(*polluting, some: int, many: int) -> pytest.MarkDecorator:
+    """Each way to pollute, with some seeds and with many."""
     full = [pytest.mark.full, pytest.mark.timeout(600)]
+    runs = [(0, some, ()), (some, many, full)]
     return pytest.mark.parametrize(
-        ("first", "count"), [(0, some), pytest.param(some, many, marks=full)], ids=["some", "many"]
+        ("polluting", "first", "count"),
+        [
+            pytest.param(one, first, count, marks=marks, id=f"{one.__name__}-{count}")
+            for one in polluting
+            for first, count, marks in runs
+        ],
     )
 
 
-SEEDS, OTHER_SEEDS = seeds(500, 20_000), seeds(300, 4_000)
-
-
-@SEEDS
-def test_a_polluted_table_is_read_as_the_clean_one(tmp_path, first, count):
-    wrong, lost, missed, bad = judged(tmp_path, pollute, first, count)
+@ways(pollute, some=500, many=20_000)
+def test_a_polluted_catalog_is_read_as_the_clean_one(tmp_path, polluting, first, count):
+    wrong, lost, missed, bad = judged(tmp_path, polluting, first, count)
     assert missed == 0, bad
     assert wrong <= 0.0003, bad
     assert lost <= 0.0003, bad
 
 
-@SEEDS
-def test_a_polluted_table_with_strange_delimiters_or_a_blank_column_is_read_as_the_clean_one(tmp_path, first, count):
-    wrong, lost, missed, bad = judged(tmp_path, pollute_strangely, first, count)
-    assert missed <= 0.005, bad
-    assert wrong <= 0.001, bad
-    assert lost <= 0.001, bad
-
-
-@SEEDS
-def test_a_polluted_table_in_a_frame_is_read_as_the_clean_one(tmp_path, first, count):
-    wrong, lost, missed, bad = judged(tmp_path, pollute_framed, first, count)
-    assert missed <= 0.005, bad
-    assert wrong <= 0.001, bad
-    assert lost <= 0.001, bad
-
-
-@OTHER_SEEDS
-def test_a_polluted_table_of_another_kind_is_read_as_the_clean_one(tmp_path, first, count):
-    wrong, lost, missed, bad = judged(tmp_path, pollute_varied, first, count)
-    assert missed <= 0.005, bad
-    assert wrong <= 0.001, bad
-    assert lost <= 0.001, bad
-
-
-@OTHER_SEEDS
-def test_a_damaged_row_does_not_spoil_a_table_of_another_kind(tmp_path, first, count):
-    wrong, lost, missed, bad = judged(tmp_path, damage_varied, first, count)
-    assert missed <= 0.005, bad
-    assert wrong <= 0.001, bad
-    assert lost <= 0.001, bad
-
-
-@OTHER_SEEDS
-def test_a_table_padded_to_columns_is_read_without_the_padding(tmp_path, first, count):
-    wrong, lost, missed, bad = judged(tmp_path, print_varied, first, count)
+@ways(pollute_strangely, pollute_framed, pollute_varied, damage_varied, print_varied, some=400, many=8_000)
+def test_a_polluted_table_of_any_kind_is_read_as_the_clean_one(tmp_path, polluting, first, count):
+    wrong, lost, missed, bad = judged(tmp_path, polluting, first, count)
     assert missed <= 0.005, bad
     assert wrong <= 0.001, bad
     assert lost <= 0.001, bad
