@@ -23,13 +23,13 @@ def by_spaces(sample: Sample, dialect: Dialect, hints: Hints) -> Dialect:
 
     Titles and notes may have others where the dialect does not fit. Unless somebody only looks, the names must be known.
     """
-    begins = sample.separates_first(dialect)
-    if (begins and _fits(sample, dialect)) or rewriting.is_wrapped(sample.text):
+    fits = _fits(sample, dialect)
+    if (fits and sample.separates_first(dialect)) or rewriting.is_wrapped(sample.text):
         return dialect
     for quote in [hints.quote] if hints.quote else sorted(QUOTES, key=lambda each: -sample.text.count(each.encode())):
         spaced = replace(dialect, delimiter=" ", quote=quote)
         filled = [record for record in sample.filled(spaced) if not sampling.is_comment(record.cells)]
-        rows = _rows(filled, strictly=not begins and _fits(sample, dialect))
+        rows = _rows(filled, strictly=fits)
         if (
             rows
             and not _cuts_cells(rows, dialect.delimiter.encode())
