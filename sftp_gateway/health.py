@@ -43,7 +43,8 @@ class Health:
 
 async def _ask(check: Callable[[], None]) -> str:
     try:
-        await asyncio.wait_for(asyncio.to_thread(check), ANSWER_SECONDS)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await asyncio.to_thread(check)
     except TimeoutError:
         return f"no answer within {ANSWER_SECONDS:g} s"
     except (GatewayError, OSError) as error:

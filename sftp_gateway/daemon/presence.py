@@ -58,6 +58,7 @@ class Presence:
         half = self._systemd.watchdog_seconds / 2
         while True:
             with contextlib.suppress(Unavailable, TimeoutError):
-                await asyncio.wait_for(asyncio.to_thread(self._store.ping), half)
+                async with asyncio.timeout(half):
+                    await asyncio.to_thread(self._store.ping)
                 self._systemd.alive()
             await asyncio.sleep(half / 2)

@@ -57,7 +57,8 @@ class Renderer:
         while True:
             if not await self._patiently(self._round):
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._wake.wait()
                 self._wake.clear()
 
     async def _round(self) -> bool:

@@ -107,7 +107,8 @@ class Listener:
         """Watch over the connections until the listener is closed."""
         while not self._closed.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closed.wait(), self._watch_seconds())
+                async with asyncio.timeout(self._watch_seconds()):
+                    await self._closed.wait()
             await self.watch_once()
 
     async def watch_once(self) -> None:

@@ -122,12 +122,14 @@ class Worker:
         except Unavailable as error:
             log.warning("store.unreachable", error=str(error))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._draining.wait(), UNREACHABLE_SECONDS)
+                async with asyncio.timeout(UNREACHABLE_SECONDS):
+                    await self._draining.wait()
             return None
 
     async def _rest(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._wake.wait()
         self._wake.clear()
 
     async def _heal(self) -> None:

@@ -236,6 +236,19 @@ async def test_the_renderer_paints_by_itself_and_outlives_a_home_that_cannot_be_
     await asyncio.wait([running])
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_the_renderer_ends_though_it_is_woken_in_the_same_moment(home, turns, eventually_async):
+    renderer = Renderer(home.painter)
+    running = asyncio.create_task(renderer.run())
+    await eventually_async(lambda: renderer.snapshot()["painted"])
+    renderer.wake()
+    for _ in range(turns):  # of the loop: where between two of its steps the end meets it
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running], timeout=10)
+    assert running.cancelled()
+
+
 @pytest.mark.parametrize(
     ("value", "printed"),
     [
