@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any, TypeGuard
 
 import pyarrow.parquet as pq
@@ -28,6 +29,7 @@ from sftp_gateway.catalog.judgement import CURRENCY
 from sftp_gateway.catalog.plan import Plan
 from sftp_gateway.catalog.read import opening
 from sftp_gateway.catalog.read.delimited import DelimitedSource
+from sftp_gateway.catalog.read.presumed import Misread
 from sftp_gateway.catalog.read.source import Block, Hints, Source
 from sftp_gateway.errors import Refused
 from sftp_gateway.upload import Mode
@@ -56,11 +58,19 @@ class File:
 
     def read(self) -> None:
         """Do it; raises Refused or Incomplete where the file cannot be used."""
+        try:
+            self._read(replace(self.hints, presume=True))
+        except Misread:
+            self._forget()
+            self.whole = []
+            self._read(self.hints)
+
+    def _read(self, hints: Hints) -> None:
         self.progress("read", 0.0)
         begun = time.perf_counter()
-        self.source = source = opening.open_source(self.job.source, self._hints())
+        self.source = source = opening.open_source(self.job.source, hints)
         self.plan = plan.of(self.job, source, self.lookup)
-        self.source = source = original.reopened(source, self.job, self.plan, self.lookup, self._hints())
+        self.source = source = original.reopened(source, self.job, self.plan, self.lookup, self.hints)
         self.whole += source.findings
         mapping = headers.match(source.headers, self.job.schema, self.job.settings, self.plan.rows)
         self.whole += mapping.findings
@@ -78,7 +88,9 @@ class File:
                 "send the whole catalog; to take products away, send the file without them",
             )
 
-    def _hints(self) -> Hints:
+    @property
+    def hints(self) -> Hints:
+        """What the brand pinned, and what is known."""
         settings = self.job.settings
         return Hints(
             encoding=settings.encoding,
@@ -101,15 +113,19 @@ class File:
                 self._pass_once(source, mapping, checker, evidence, reuses=reuses)
             except check.NeedsEvidence:
                 found = check.survey(source, mapping, self.job.schema, self.job.settings)
-                evidence = original.completed(found, self.job, self.plan, self.lookup, self._hints())
+                evidence = original.completed(found, self.job, self.plan, self.lookup, self.hints)
             else:
                 if self._counts_known(checker, mapping):
                     return checker
                 reuses = False
-            assert self.writer is not None
-            self.writer.finish()
-            self.sifted.close()
-            self.sifted = sift.start(self.scratch, self.job.schema)
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let go of what a pass made."""
+        assert self.writer is not None
+        self.writer.finish()
+        self.sifted.close()
+        self.sifted = sift.start(self.scratch, self.job.schema)
 
     def _counts_known(self, checker: check.Checker, mapping: headers.Mapping) -> bool:
         """Count the rows that were not checked; False if it cannot be told whether an expected column is blank in all."""

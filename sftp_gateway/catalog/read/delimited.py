@@ -5,7 +5,19 @@ from dataclasses import dataclass, field, replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, encoding, escaping, records, rows, sniff, tail, truncation, unpack, width
+from sftp_gateway.catalog.read import (
+    bounds,
+    encoding,
+    escaping,
+    presumed,
+    records,
+    rows,
+    sniff,
+    tail,
+    truncation,
+    unpack,
+    width,
+)
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.dialect import Dialect
 from sftp_gateway.catalog.read.encoding import Encoding, Recoded
@@ -137,6 +149,7 @@ class _Reading:
         named = [place for place, name in enumerate(source.headers, 1) if name.strip()]
         self.spare = len(source.headers) - max(named, default=0)
         self.carry = b""
+        self.watch = presumed.Watch(source.packed, source.encoding)
         self.other = tail.Other()
         self.oversize = 0
         """Bytes so far of a line beyond the limit."""
@@ -151,6 +164,7 @@ class _Reading:
             if len(ahead) < bounds.BLOCK_BYTES // 16:
                 raw, ahead = raw + ahead, b""
             final = not ahead
+            self.source.encoding = self.watch.look(raw, final=final)
             yield from self._blocks(self.carry + raw if self.carry else raw, final=final)
 
     def _blocks(self, raw: bytes, *, final: bool) -> Iterator[Block]:

@@ -6,17 +6,17 @@ the k-th one in our UTF-8 is the k-th in the source: that is the whole map betwe
 """
 
 import codecs
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, detector
+from sftp_gateway.catalog.read import detector, survey
 from sftp_gateway.catalog.read.source import Hints
+from sftp_gateway.catalog.read.survey import Survey
 from sftp_gateway.catalog.read.unpack import Packed
 
 Positions = npt.NDArray[np.int64]
@@ -54,6 +54,8 @@ class Encoding:
     ends_with_newline: bool = False
     clean: bool = False
     """The whole file is strict UTF-8: nobody need look again."""
+    presumed: bool = False
+    """Only the beginning was looked at, see `presumed`."""
 
     @property
     def utf8(self) -> bool:
@@ -72,30 +74,17 @@ class Encoding:
         return np.dtype(f"{'>' if self.name.endswith('be') else '<'}u{size}")
 
 
-@dataclass(slots=True)
-class _Survey:
-    """What one pass over the whole file tells."""
-
-    total: int = 0
-    broken: int = 0
-    """Bytes that are no UTF-8."""
-    wide: int = 0
-    """Characters of several bytes that are."""
-    nul: list[int] = field(default_factory=lambda: [0, 0])
-    """NULs at even and at odd offsets of the first block."""
-    head: bytes = b""
-    tail: bytes = b""
-    strange: bytes = b""
-    """The lines around bytes that are no UTF-8, for the detector."""
-
-
 def detect(packed: Packed, hints: Hints) -> Encoding:
     """Find a file's encoding, reading it whole; Refused FILE_ENCODING where the pinned name is unknown."""
-    survey = _survey(packed)
-    name, bom, findings = _decide(survey, hints)
-    encoding = Encoding(name, bom, findings, survey.total)
-    newline = survey.tail[-encoding.unit.itemsize :] in {"\n".encode(name), "\r".encode(name)}
-    return Encoding(name, bom, findings, survey.total, newline, clean=name == "utf-8" and not survey.broken)
+    return told(survey.of(packed.blocks()), hints)
+
+
+def told(seen: Survey, hints: Hints) -> Encoding:
+    """Give the encoding of a text by what was seen of it; Refused FILE_ENCODING where the pinned name is unknown."""
+    name, bom, findings = _decide(seen, hints)
+    encoding = Encoding(name, bom, findings, seen.total)
+    newline = seen.tail[-encoding.unit.itemsize :] in {"\n".encode(name), "\r".encode(name)}
+    return replace(encoding, ends_with_newline=newline, clean=name == "utf-8" and not seen.broken)
 
 
 def unguessed(encoding: Encoding) -> Encoding:
@@ -103,22 +92,22 @@ def unguessed(encoding: Encoding) -> Encoding:
     return replace(encoding, name="utf-8", findings=()) if encoding.findings else encoding
 
 
-def _decide(survey: _Survey, hints: Hints) -> tuple[str, int, tuple[Finding, ...]]:
+def _decide(seen: Survey, hints: Hints) -> tuple[str, int, tuple[Finding, ...]]:
     for bom, name in _BOMS:
-        if survey.head.startswith(bom):
+        if seen.head.startswith(bom):
             return name, len(bom), ()
-    even, odd = survey.nul
-    half = max(1, len(survey.head) // 2)
+    even, odd = seen.nul
+    half = max(1, len(seen.head) // 2)
     if max(even, odd) > 0.3 * half and min(even, odd) < 0.05 * half:
         return ("utf-16-le" if odd > even else "utf-16-be"), 0, ()
-    if not survey.broken:
+    if not seen.broken:
         return "utf-8", 0, ()
     if hints.encoding:
         return _pinned(hints.encoding), 0, ()
-    if survey.wide > 4 * survey.broken:
+    if seen.wide > 4 * seen.broken:
         # Real accents in UTF-8 and a few damaged rows: other encodings hardly ever form valid sequences.
         return "utf-8", 0, ()
-    return _guess(survey)
+    return _guess(seen)
 
 
 def _pinned(name: str) -> str:
@@ -132,85 +121,18 @@ def _pinned(name: str) -> str:
     return {"ascii": "cp1252", "utf-16": "utf-16-le", "utf-8-sig": "utf-8"}.get(found, found)
 
 
-def _guess(survey: _Survey) -> tuple[str, int, tuple[Finding, ...]]:
-    text = survey.strange or survey.head
+def _guess(seen: Survey) -> tuple[str, int, tuple[Finding, ...]]:
+    text = seen.strange or seen.head
     name = detector.guess(text)
     letters = sum(byte > 0x7F for byte in text)
-    seen = "one letter" if letters == 1 else f"{letters} letters"
-    few = f", a guess from only {seen}: see whether it is right" * (letters < _FEW_LETTERS)
+    seen_of_it = "one letter" if letters == 1 else f"{letters} letters"
+    few = f", a guess from only {seen_of_it}: see whether it is right" * (letters < _FEW_LETTERS)
     finding = Finding(
         "FILE_ENCODING_GUESSED",
         f"The file is not UTF-8; it was read as {name}{few}.",
         f"Send UTF-8, or set `encoding = {name}` for this brand.",
     )
     return name, 0, (finding,)
-
-
-def _survey(packed: Packed) -> _Survey:
-    survey, carry = _Survey(), b""
-    for block in packed.blocks():
-        if not survey.total:
-            survey.head = block[: bounds.SAMPLE_BYTES]
-            survey.nul = [survey.head[0::2].count(0), survey.head[1::2].count(0)]
-        survey.total += len(block)
-        survey.tail = (survey.tail + block[-4:])[-4:]
-        carry = _count(survey, carry + block)
-    survey.broken += len(carry)
-    return survey
-
-
-def _count(survey: _Survey, block: bytes) -> bytes:
-    """Count what is and what is not UTF-8; the bytes of a character cut at the end are given back."""
-    cut = _whole_characters(block)
-    block, rest = block[:cut], block[cut:]
-    if block.isascii():  # one look, where other texts need two passes
-        return rest
-    # Past a thousand bad bytes the verdict stands; counting on would make a UTF-16 file slow.
-    if survey.broken < 1000 and not is_utf8(block):
-        text = block.decode("utf-8", "surrogateescape")
-        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-        broken = int(np.count_nonzero(points >> 7 == 0xDC80 >> 7))
-        survey.broken += broken
-        survey.wide += int(np.count_nonzero(points > 0x7F)) - broken
-        if len(survey.strange) < 65536:
-            survey.strange += _lines_around(block)
-    elif survey.wide < 100_000:
-        survey.wide += int(np.count_nonzero(np.frombuffer(block, np.uint8) >= 0xC0))
-    return rest
-
-
-def _lines_around(block: bytes) -> bytes:
-    lines = (line for line in block.splitlines() if not line.isascii())
-    kept, size = [], 0
-    for line in lines:
-        kept.append(line[:4096])
-        size += len(kept[-1])
-        if size > 65536:
-            break
-    return b"\n".join(kept)
-
-
-def _whole_characters(block: bytes) -> int:
-    """Where the last whole UTF-8 character of a block ends."""
-    for back in range(1, min(4, len(block)) + 1):
-        byte = block[-back]
-        if byte & 0xC0 == 0x80:
-            continue
-        need = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-        return len(block) - back if need > back else len(block)
-    return len(block)
-
-
-def is_utf8(block: bytes | pa.Buffer) -> bool:
-    """Whether a block is strict UTF-8; Arrow checks 5 GB/s."""
-    offsets = pa.py_buffer(np.array([0, len(block)], np.int64))
-    data = block if isinstance(block, pa.Buffer) else pa.py_buffer(block)
-    array = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, data])
-    try:
-        array.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, elements, encoding, product, truncation, unpack
+from sftp_gateway.catalog.read import bounds, elements, encoding, product, survey, truncation, unpack
 from sftp_gateway.catalog.read.encoding import Encoding, Positions, Recoded
 from sftp_gateway.catalog.read.jsonrecords import SPACE, Shape, Stretch, loads, stretches
 from sftp_gateway.catalog.read.rejects import Reject, Rejects
@@ -114,7 +114,7 @@ def _cells(text: bytes) -> dict[str, str] | str:
             product.parse(parsed["_raw"].encode())
         cells = product.cells(parsed)
     except product.NotAProductError as error:
-        return str(error) if encoding.is_utf8(text) else "It has bytes that are no text in UTF-8."
+        return str(error) if survey.is_utf8(text) else "It has bytes that are no text in UTF-8."
     # Only an escape can make one, and the names of columns can hold it too.
     if b"\\u" in text and not all(map(_is_text, (*cells, *cells.values()))):
         return "It has a lone surrogate, which is no character."

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import biff, delimited, encoding, jsonfile, parquet, sheet, unpack
+from sftp_gateway.catalog.read import biff, delimited, encoding, jsonfile, parquet, presumed, sheet, unpack
 from sftp_gateway.catalog.read.source import Hints, Source
 from sftp_gateway.catalog.read.unpack import Packed
 
@@ -52,12 +52,13 @@ def _open_packed(packed: Packed, head: bytes, hints: Hints) -> Source:
     for magic, what in _OTHERS.items():
         if head.startswith(magic):
             raise errors.Refused("FILE_FORMAT", f"The file is {what}, no catalog.", _WANTED)
-    encoded = encoding.detect(packed, hints)
+    encoded = presumed.presume(packed, hints) or encoding.detect(packed, hints)
     if not encoded.total_bytes:
         raise errors.Refused("FILE_EMPTY", "The file is empty.", "Send a file with a header and products.")
     sample = _sample(packed, encoded)
     start = sample.lstrip()[:64]
     if start.startswith((b"{", b"[")):
+        encoded = encoding.detect(packed, hints) if encoded.presumed else encoded
         # JSON is Unicode (RFC 8259 §8.1): what is not, is damage, and a guess from it may swallow quotes.
         found = jsonfile.open_json(packed, encoding.unguessed(encoded), hints)
         if found is not None:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
-from sftp_gateway.catalog.read import bounds, careful, encoding, ragged
+from sftp_gateway.catalog.read import bounds, careful, ragged, survey
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.records import Records
 from sftp_gateway.catalog.read.stretch import CLEAN, UNDECODABLE, Stretch
@@ -20,7 +20,7 @@ def parse(stretch: Stretch) -> bool:
     refused = _Refused(bounds.RAGGED_RECORDS)
     data = _joined(stretch, clean)
     # Before parsing: Arrow cannot hand over a refused row that is not UTF-8.
-    if not stretch.clean and not encoding.is_utf8(data) and _reject_undecodable(stretch, clean):
+    if not stretch.clean and not survey.is_utf8(data) and _reject_undecodable(stretch, clean):
         return False
     try:
         table = _arrow(data, stretch.text, refused)
@@ -113,7 +113,7 @@ def _reject_undecodable(stretch: Stretch, clean: npt.NDArray[np.int64]) -> bool:
     found = False
     for index in clean.tolist():
         record = stretch.bytes_of(index)
-        if not record.isascii() and not encoding.is_utf8(record):
+        if not record.isascii() and not survey.is_utf8(record):
             stretch.give_up(index, *UNDECODABLE)
             found = True
     return found

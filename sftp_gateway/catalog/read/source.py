@@ -32,6 +32,8 @@ class Hints:
     """Complete by definition: a missing last newline, quote or column is no FILE_INCOMPLETE."""
     lenient: bool = False
     """`inspect`: read what can be read where the pipeline would refuse the header, width or delimiter."""
+    presume: bool = False
+    """A large file may be taken for UTF-8 by its beginning: the caller begins anew on `presumed.Misread`."""
 
 
 @dataclass(frozen=True, slots=True)
