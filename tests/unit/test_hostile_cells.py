@@ -2,7 +2,8 @@
 
 import pytest
 
-from sftp_gateway.catalog.read import escaping, footer, formulas, jsonrecords, naming, profile, separators
+from sftp_gateway.catalog.read import escaping, footer, formulas, jsonrecords, naming, profile, separators, zerofill
+from sftp_gateway.catalog.read.seen import Seen
 from sftp_gateway.catalog.types import maps, units
 
 LENGTH = 100_000
@@ -35,6 +36,8 @@ UNITS = [
     "<c ",
     "<f>",
     "='",
+    's="5"',
+    "[0]",
 ]
 HOSTILE = [
     start + unit * (length // len(unit)) + end
@@ -47,8 +50,10 @@ HOSTILE = [
 CELLS = (b"<c ", b"<c r='A1'>", b"<c r='A1'><f>", b"<c r='A1'><f>1</f>", b"<c r='A1'><f>1</f><v>", b"<c r='A1'><v>#")
 
 LOOKS = {
-    "formulas": lambda text: [list(formulas._look(cell + text.encode())) for cell in CELLS],
-    "attributes": lambda text: list(formulas._look(b"<c " + text.encode().replace(b"<", b"") + b"><v>#N/A<")),
+    "formulas": lambda text: [formulas.look(cell + text.encode(), Seen()) for cell in CELLS],
+    "attributes": lambda text: formulas.look(b"<c " + text.encode().replace(b"<", b"") + b"><v>#N/A<", Seen()),
+    "styles": lambda text: [list(zerofill.cells([b"5"]).finditer(cell + text.encode())) for cell in CELLS],
+    "number format": zerofill.width,
     "scalars": lambda text: [
         jsonrecords._with_scalars(b'"' + text.encode() + end, [], 10**6) for end in (b"", b"\\\n")
     ],

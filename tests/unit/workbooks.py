@@ -48,16 +48,20 @@ def xlsx(rows, *, part="xl/worksheets/sheet1.xml", unique=1):
     return out.getvalue()
 
 
-def ods(row):
+def ods(row, header="sku"):
     names = 'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
     names += 'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
     names += 'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
-    cell = '<table:table-cell office:value-type="string"><text:p>sku</text:p></table:table-cell>'
+    cell = (
+        f'<table:table-cell office:value-type="string"><text:p>{header}</text:p></table:table-cell>' if header else ""
+    )
     content = f"<office:document-content {names}><office:body><office:spreadsheet><table:table table:name='S'>"
     content += f"<table:table-row>{cell}</table:table-row>{row}</table:table>"
     content += "</office:spreadsheet></office:body></office:document-content>"
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        manifest = 'xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"'
+        archive.writestr("META-INF/manifest.xml", f"<manifest:manifest {manifest}/>")
         archive.writestr("content.xml", '<?xml version="1.0" encoding="UTF-8"?>' + content)
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""How far the cells of an old XLS workbook reach, from its BIFF records ([MS-XLS] §2.4, [MS-CFB]); reads no values.
+"""How far the cells of an old XLS workbook reach, from its BIFF records ([MS-XLS] §2.4, [MS-CFB]).
 
 calamine holds the whole rectangle, so one cell in the far corner of a tiny file would cost half a gigabyte. It also
 makes room for as many cells as a sheet says it has, before it reads one: where that room is not to be had, the whole
@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import truncation, unpack
+from sftp_gateway.catalog.read import biffcells, truncation, unpack
 from sftp_gateway.catalog.read.source import Hints
 
 MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -24,13 +24,18 @@ _MOST_CELLS = 65536 * 256
 _FREE = 0xFFFFFFFA
 
 
-def extent(path: Path, hints: Hints) -> tuple[int, int]:
-    """Rows and columns that the cells of an XLS file span; Incomplete if its sectors are not all there."""
-    data = path.read_bytes()
+def extent(path: Path, hints: Hints) -> tuple[int, int, bool]:
+    """Rows and columns that the cells of an XLS file span, and whether some may show what the library does not give.
+
+    Incomplete if its sectors are not all there.
+    """
     rows = columns = position = 0
-    stream = _workbook(data, hints)
+    doubtful = False
+    stream = workbook(path, hints)
     while position + 4 <= len(stream):
         kind, size = struct.unpack_from("<HH", stream, position)
+        if kind in biffcells.DOUBTFUL and not doubtful:
+            doubtful = biffcells.may_have(kind, stream[position + 4 : position + 4 + size])
         if size >= 6 and kind in _CELLS | _RUNS and position + 8 <= len(stream):
             row, column = struct.unpack_from("<HH", stream, position + 4)
             if kind in _RUNS and position + 4 + size <= len(stream):
@@ -39,7 +44,7 @@ def extent(path: Path, hints: Hints) -> tuple[int, int]:
         elif kind == _DIMENSIONS:
             _refuse_absurd(stream[position + 4 : position + 4 + size])
         position += 4 + size
-    return rows, columns
+    return rows, columns, doubtful
 
 
 def _refuse_absurd(dimensions: bytes) -> None:
@@ -52,8 +57,9 @@ def _refuse_absurd(dimensions: bytes) -> None:
         raise unpack.damaged("XLS", ValueError("a sheet of it says that it has a size which no sheet can have"))
 
 
-def _workbook(data: bytes, hints: Hints) -> bytes:
+def workbook(path: Path, hints: Hints) -> bytes:
     """Give the bytes of the stream `Workbook` (or `Book`); b'' if there is none, which calamine will say."""
+    data = path.read_bytes()
     if len(data) < 512:
         raise truncation.cut_off("its header is not whole", hints)
     sector = 1 << min(struct.unpack_from("<H", data, 30)[0], 12)

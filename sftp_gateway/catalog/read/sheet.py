@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import python_calamine
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import formulas, grid, table, texts, unpack, workbook
+from sftp_gateway.catalog.read import grid, table, texts, unpack, workbook
 from sftp_gateway.catalog.read.grid import Filled, Grid
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 
@@ -76,8 +75,8 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     doubtful = workbook.check(path, kind, hints)
     try:
         with python_calamine.load_workbook(path) as book:
-            name, whole = _sheet(book, hints)
-            whole = _with_errors(whole, formulas.failed(path, name, doubtful))
+            name, left_of_all, whole = _sheet(book, hints)
+            whole = workbook.seen(path, kind, name, hints, doubtful).put_into(whole, left_of_all)
     except _UNREADABLE as error:
         raise unpack.damaged(kind.upper(), error) from error
     except BaseException as error:
@@ -123,7 +122,8 @@ def _end(other: Filled, filled: Filled) -> int:
     return int(ours[-1]) + 1 if other.any() and len(ours) else len(other)
 
 
-def _sheet(book: python_calamine.CalamineWorkbook, hints: Hints) -> tuple[str, Grid]:
+def _sheet(book: python_calamine.CalamineWorkbook, hints: Hints) -> tuple[str, int, Grid]:
+    """Give a sheet's name, its first column that holds something, and its rows from the very first on."""
     names = _seen_first(book)
     if hints.sheet and hints.sheet not in names:
         raise errors.Refused(
@@ -132,9 +132,10 @@ def _sheet(book: python_calamine.CalamineWorkbook, hints: Hints) -> tuple[str, G
             "Name the sheet so, or change the setting `sheet` of this brand.",
         )
     for name in [hints.sheet] if hints.sheet else names:
-        whole = _texts(book.get_sheet_by_name(name))
+        found = book.get_sheet_by_name(name)
+        whole = _texts(found)
         if whole.filled.any():
-            return name, whole
+            return name, (found.start or (0, 0))[1], whole
     raise errors.Refused("FILE_EMPTY", "No sheet of the workbook has a filled cell.", "Send a sheet with products.")
 
 
@@ -142,23 +143,6 @@ def _seen_first(book: python_calamine.CalamineWorkbook) -> list[str]:
     """Name the sheets in their order, hidden ones last: who sends a workbook means what is seen of it."""
     visible = python_calamine.SheetVisibleEnum.Visible
     return [sheet.name for sheet in sorted(book.sheets_metadata, key=lambda sheet: sheet.visible != visible)]
-
-
-def _with_errors(whole: Grid, errors_at: formulas.Errors) -> Grid:
-    """Put what a failed formula shows where it stands."""
-    by_column: dict[int, dict[int, str]] = {}
-    for (row, column), text in errors_at.items():
-        if row < whole.rows and column < len(whole.columns):
-            by_column.setdefault(column, {})[row] = text
-    if not by_column:
-        return whole
-    columns = list(whole.columns)
-    for place, cells in by_column.items():
-        marks = np.zeros(whole.rows, np.bool_)
-        marks[list(cells)] = True
-        texts_in_order = pa.array([cells[row] for row in sorted(cells)], pa.string())
-        columns[place] = pc.replace_with_mask(columns[place], pa.array(marks), texts_in_order)
-    return Grid.of(columns)
 
 
 def _texts(sheet: python_calamine.CalamineSheet) -> Grid:

@@ -12,7 +12,19 @@ from typing import BinaryIO
 from isal import isal_zlib
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import biff, bounds, extent, formulas, sharedtexts, unpack
+from sftp_gateway.catalog.read import (
+    biff,
+    biffcells,
+    bounds,
+    extent,
+    formulas,
+    odscells,
+    sharedtexts,
+    sheetpart,
+    unpack,
+    zerofill,
+)
+from sftp_gateway.catalog.read.seen import Seen
 from sftp_gateway.catalog.read.source import Hints
 
 _CHUNK = 1024**2
@@ -21,11 +33,12 @@ _CHUNK = 1024**2
 def check(path: Path, kind: str, hints: Hints) -> frozenset[str]:
     """Refused FILE_BOMB or FILE_TOO_LARGE where opening the workbook would cost too much; Incomplete if it is cut off.
 
-    Gives the parts in which a formula may have failed.
+    Gives the parts in which a cell may show what the library does not give.
     """
     if kind == "xls":
-        _check_area(*biff.extent(path, hints))
-        return frozenset()
+        rows, columns, is_doubtful = biff.extent(path, hints)
+        _check_area(rows, columns)
+        return frozenset([biffcells.PART] * is_doubtful)
     doubtful: set[str] = set()
     with unpack.zip_names(path, hints) as archive, path.open("rb") as file:
         entries = archive.infolist()
@@ -57,15 +70,16 @@ def _check_declared(entries: list[zipfile.ZipInfo], packed: int, hints: Hints) -
 def _check_part(  # noqa: PLR0913, PLR0917 - what was seen of the parts before
     file: BinaryIO, entry: zipfile.ZipInfo, hints: Hints, packed: int, before: int, texts: sharedtexts.Shared
 ) -> tuple[int, bool]:
-    """Inflate one part and look at its cells; gives its real size, and whether a formula may have failed in it."""
+    """Inflate one part and look at its cells; gives its real size, and whether a cell of it may show more than the library gives."""
     limit = max(bounds.RATIO_AFTER_BYTES, packed * bounds.RATIO)
     seen = extent.of(entry.filename)
+    may_have = odscells.may_have if entry.filename == odscells.PART else formulas.may_have
     size, carry, doubtful = 0, b"", False
     for chunk in _inflate(file, entry):
         if not size and entry.filename.endswith((".xml", ".rels")) and b"<!" in chunk[:4096].replace(b"<!--", b""):
             raise unpack.bomb("a part of the workbook declares entities")
         size += len(chunk)
-        doubtful = doubtful or formulas.may_have(chunk)
+        doubtful = doubtful or may_have(chunk)
         if before + size > limit:
             raise unpack.bomb(f"more than {bounds.RATIO} times as large unpacked as packed")
         if before + size > min(hints.max_file_bytes, bounds.SHEET_BYTES):
@@ -114,3 +128,23 @@ def _check_area(rows: int, columns: int) -> None:
 
 def _too_large(what: str) -> errors.Refused:
     return errors.Refused("FILE_TOO_LARGE", f"The workbook is too large: {what}.", "Send it as CSV or Parquet.")
+
+
+def seen(path: Path, kind: str, sheet: str, hints: Hints, doubtful: frozenset[str]) -> Seen:
+    """Give the cells of a sheet in which a person sees something else than the library gives; `doubtful` as `check` says."""
+    found = Seen()
+    if kind == "xls":
+        if biffcells.PART in doubtful:
+            biffcells.find(biff.workbook(path, hints), sheet, found)
+        return found
+    with zipfile.ZipFile(path) as archive:
+        if kind == "ods":
+            if odscells.PART in doubtful:
+                odscells.find(archive, sheet, found)
+            return found
+        part = sheetpart.name(archive, sheet)
+        if part:
+            zerofill.find(archive, part, found)
+        if part in doubtful:
+            formulas.find(archive, part, found)
+    return found

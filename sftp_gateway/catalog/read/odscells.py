@@ -1,0 +1,112 @@
+"""Cells of an ODS sheet that show an error, or a number with leading zeros: the library gives a blank, or the number.
+
+Each cell says its value and the text that is shown (OpenDocument 1.3 part 3, §19.385), so nothing need be known of styles.
+"""
+
+import re
+import zipfile
+from typing import Any
+from xml.parsers import expat
+
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.seen import Seen
+
+PART = "content.xml"
+_TABLE = "urn:oasis:names:tc:opendocument:xmlns:table:1.0 "
+_TEXT = "urn:oasis:names:tc:opendocument:xmlns:text:1.0 "
+_OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0 "
+_EXTENDED = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0 "
+_CELLS = (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell")
+_SIGNS = re.compile(rb"""value-type=["']error|<text:p>0\d""")
+_MOST_LETTERS = 64
+_CHUNK = 1024**2
+
+
+def may_have(chunk: bytes) -> bool:
+    """Whether a piece of the part may hold such a cell."""
+    return _SIGNS.search(chunk) is not None
+
+
+def find(archive: zipfile.ZipFile, sheet: str, seen: Seen) -> None:
+    """Note such cells of a sheet; what cannot be parsed is left to the library to complain of."""
+    walk = _Walk(sheet, seen)
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler, parser.EndElementHandler = walk.begin, walk.end
+    parser.CharacterDataHandler = walk.text
+    parser.EntityDeclHandler = _refuse
+    with archive.open(PART) as file:
+        try:
+            while chunk := file.read(_CHUNK):
+                parser.Parse(chunk)
+        except (expat.ExpatError, ValueError):
+            return
+
+
+def _refuse(*_: object) -> None:
+    raise ValueError("a sheet declares no entities")
+
+
+class _Walk:
+    """Goes along the elements of the part; knows where in the sheet it is."""
+
+    def __init__(self, sheet: str, seen: Seen) -> None:
+        self._sheet, self._seen = sheet, seen
+        self._ours = False
+        self._row = self._column = self._depth = 0
+        self._rows = self._columns = 1
+        self._number: str | None = None
+        """The value of the cell if it is a number, '' if it is an error, else None."""
+        self._shown = ""
+        self._open: list[str] = []
+        """Elements inside the cell."""
+        self._left = bounds.SHEET_CELLS
+
+    def begin(self, name: str, said: dict[str, Any]) -> None:
+        if self._open:
+            self._open.append(name)
+        elif name == f"{_TABLE}table":
+            self._depth += 1
+            if self._depth == 1:
+                self._ours, self._row = said.get(f"{_TABLE}name") == self._sheet, 0
+        elif self._ours and name == f"{_TABLE}table-row":
+            self._rows, self._column = _repeated(said, "rows"), 0
+        elif self._ours and name in _CELLS:
+            self._columns, self._open, self._shown = _repeated(said, "columns"), [name], ""
+            self._number = said.get(f"{_OFFICE}value") if said.get(f"{_OFFICE}value-type") == "float" else None
+            if said.get(f"{_EXTENDED}value-type") == "error":
+                self._number = ""
+
+    def text(self, text: str) -> None:
+        if self._number is not None and len(self._open) >= 2 and self._open[1] == f"{_TEXT}p":
+            self._shown = (self._shown + text)[:_MOST_LETTERS]
+
+    def end(self, name: str) -> None:
+        if self._open:
+            self._open.pop()
+            if not self._open:
+                self._end_cell()
+        elif name == f"{_TABLE}table":
+            self._depth -= 1
+            self._ours = False
+        elif self._ours and name == f"{_TABLE}table-row":
+            self._row += self._rows
+
+    def _end_cell(self) -> None:
+        if self._is_worth_it() and self._rows * self._columns <= self._left:
+            self._left -= self._rows * self._columns
+            for row in range(self._row, self._row + self._rows):
+                for column in range(self._column, self._column + self._columns):
+                    self._seen.add(row, column, self._shown)
+        self._column += self._columns
+
+    def _is_worth_it(self) -> bool:
+        if not self._number:
+            return self._number == "" and self._shown.startswith("#")
+        shown = self._shown
+        filled = shown.startswith("0") and shown.isdecimal() and self._number.isdecimal()
+        return filled and len(shown) > len(self._number) and shown.lstrip("0") == self._number.lstrip("0")
+
+
+def _repeated(said: dict[str, Any], what: str) -> int:
+    number = str(said.get(f"{_TABLE}number-{what}-repeated", "1"))
+    return int(number) if number.isdecimal() and len(number) < 10 else 1

@@ -1,0 +1,60 @@
+"""Numbers of a sheet that are shown with leading zeros by their format (`00000`): item numbers, GTINs, postcodes.
+
+The library that opens workbooks gives the number, so that 00037 would come as 37: another key.
+"""
+
+import re
+import zipfile
+from collections.abc import Iterable
+
+from sftp_gateway.catalog.read import sheetpart
+from sftp_gateway.catalog.read.seen import Seen
+from sftp_gateway.catalog.read.sheetpart import ATTRIBUTE, TAG
+
+_STYLES = "xl/styles.xml"
+_MOST_STYLES_BYTES = 16 * 1024**2
+_FORMAT, _XF = (re.compile(TAG + name + rb"(\s[^<>]*)>") for name in (b"numFmt", b"xf"))
+_CODE = re.compile(r"(?:\[[^\[\]]*\])*(0{2,64})")
+
+
+def width(code: str) -> int:
+    """Give how many digits a number has at least in this format; 0 if it does more than fill up with zeros (ECMA-376 §18.8.31)."""
+    found = _CODE.fullmatch(code.partition(";")[0])
+    return len(found[1]) if found else 0
+
+
+def find(archive: zipfile.ZipFile, part: str, seen: Seen) -> None:
+    """Note the numbers of an XLSX part whose style fills them up."""
+    widths = _widths(archive)
+    if not widths:
+        return
+    styled = cells(widths)
+    for text in sheetpart.pieces(archive, part):
+        for found in styled.finditer(text):
+            said, place = sheetpart.placed(found[1])
+            digits = widths.get(said.get(b"s", b""))
+            if digits and said.get(b"t", b"n") == b"n" and place is not None:
+                seen.add(*place, digits)
+
+
+def cells(styles: Iterable[bytes]) -> re.Pattern[bytes]:
+    """Give the pattern of a cell's tag with one of these styles."""
+    # Only the first style of a tag is looked at: a stranger may send a million of them in one.
+    named = b"|".join(styles)
+    return re.compile(TAG + rb"""c(\s(?>[^<>]*?\bs\s*+=\s*+["'](?:""" + named + rb""")["'])[^<>]*+)>""")
+
+
+def _widths(archive: zipfile.ZipFile) -> dict[bytes, int]:
+    """Give the styles of cells that fill up, each by its number as cells name it."""
+    if _STYLES not in archive.namelist() or archive.getinfo(_STYLES).file_size > _MOST_STYLES_BYTES:
+        return {}
+    with archive.open(_STYLES) as file:
+        text = file.read(_MOST_STYLES_BYTES)
+    formats = {}
+    for attributes in _FORMAT.findall(text):
+        said = dict(ATTRIBUTE.findall(attributes))
+        formats[said.get(b"numFmtId")] = width(said.get(b"formatCode", b"").decode(errors="replace"))
+    begin = text.find(b"cellXfs")
+    cells = text[begin : text.find(b"cellXfs", begin + 1)] if begin >= 0 else b""
+    styles = [dict(ATTRIBUTE.findall(attributes)).get(b"numFmtId") for attributes in _XF.findall(cells)]
+    return {b"%d" % number: formats[kind] for number, kind in enumerate(styles) if formats.get(kind)}

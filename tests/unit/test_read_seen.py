@@ -1,0 +1,213 @@
+"""What a person sees in a workbook and the library does not give: leading zeros by a number format, and errors."""
+
+import io
+import struct
+import zipfile
+
+import openpyxl
+import pytest
+import xlwt
+
+from sftp_gateway.catalog.read import odscells, zerofill
+from sftp_gateway.catalog.read.seen import Seen
+from tests.unit.reading import read
+from tests.unit.workbooks import ods
+
+HEADER = ["sku", "name", "msrp", "cost"]
+ROWS = [[37, "a", 1, 2.5], [123456, "b", 0, 7], [0, "c", 4, 8], ["0041", "d", 5, 9]]
+SHOWN = [
+    ("00037", "a", "001", "2.5"),
+    ("123456", "b", "000", "7"),
+    ("00000", "c", "004", "8"),
+    ("0041", "d", "005", "9"),
+]
+
+
+def xlsx(code="00000", left=1, top=1):
+    """Products whose first column has this format and whose third is `000`, beside a sheet that has them elsewhere."""
+    book = openpyxl.Workbook()
+    place = book.active
+    for number, row in enumerate([HEADER, *ROWS], top):
+        for column, value in enumerate(row, left):
+            place.cell(number, column, value)
+        if number > top:
+            place.cell(number, left).number_format = code
+            place.cell(number, left + 2).number_format = "000"
+    other = book.create_sheet("Other")
+    other.append(HEADER)
+    other.append([1, 2, 3, 4])
+    for cell in other[2]:
+        cell.number_format = "0000000"
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def xls(code="00000", left=0, top=0):
+    book = xlwt.Workbook()
+    other, place = book.add_sheet("Other"), book.add_sheet("Prödukte")
+    other.visibility = 1
+    fill, three = (xlwt.easyxf(num_format_str=format_) for format_ in (code, "000"))
+    for column, name in enumerate(HEADER):
+        place.write(top, left + column, name)
+        other.write(1, column, 1, xlwt.easyxf(num_format_str="0000000"))
+    for number, row in enumerate(ROWS, top + 1):
+        place.write(number, left, row[0], fill)
+        place.write(number, left + 1, row[1])
+        place.write(number, left + 2, row[2], three)
+        place.write(number, left + 3, row[3])
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+EXTENDED = "xmlns:calcext='urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0'"
+
+
+def cell(value, shown=None, more=""):
+    if isinstance(value, str):
+        return f"<table:table-cell office:value-type='string' {more}><text:p>{value}</text:p></table:table-cell>"
+    return (
+        f"<table:table-cell office:value-type='float' office:value='{value}' {more}>"
+        f"<text:p>{value if shown is None else shown}</text:p></table:table-cell>"
+    )
+
+
+def error(shown, more=""):
+    return (
+        f"<table:table-cell {EXTENDED} office:value-type='string' office:string-value='' calcext:value-type='error' {more}>"
+        f"<text:p>{shown}</text:p></table:table-cell>"
+    )
+
+
+def lines(*rows, more=""):
+    return "".join(f"<table:table-row {more}>{''.join(row)}</table:table-row>" for row in rows)
+
+
+def spreadsheet(*rows):
+    """The sheet of `workbooks.ods` begins with a row of its own, with the sku's header only."""
+    return ods(lines([cell(name) for name in HEADER]) + "".join(rows))
+
+
+def shown(source):
+    return [row for row in source.rows if any(row)]
+
+
+@pytest.mark.parametrize(
+    ("made", "first"),
+    [
+        (xlsx(), 2),
+        (xlsx("[$-407]00000"), 2),
+        (xlsx("00000;@"), 2),
+        (xlsx(left=3, top=4), 5),
+        (xls(), 2),
+        (xls("00000;-00000"), 2),
+        (xls(left=2, top=3), 5),
+    ],
+)
+def test_leading_zeros_of_a_number_format_are_kept(tmp_path, made, first):
+    found = read(tmp_path, made)
+    assert shown(found) == SHOWN
+    assert found.numbers == list(range(first, first + 4)), "rows are numbered as the spreadsheet does"
+
+
+def test_an_error_stands_in_its_own_column_wherever_the_table_begins(tmp_path):
+    book = openpyxl.Workbook()
+    for number, row in enumerate([HEADER, ["A", "a", "#N/A", 2], ["B", "b", 3, "#REF!"]], 4):
+        for column, value in enumerate(row, 3):
+            book.active.cell(number, column, value)
+    for place in ("E5", "F6"):
+        book.active[place].data_type = "e"
+    out = io.BytesIO()
+    book.save(out)
+    assert shown(read(tmp_path, out.getvalue())) == [("A", "a", "#N/A", "2"), ("B", "b", "3", "#REF!")]
+
+
+def test_an_ods_sheet_may_begin_elsewhere(tmp_path):
+    blank = "<table:table-cell table:number-columns-repeated='2'/>"
+    rows = [[blank, *map(cell, HEADER)], [blank, cell(37, "00037"), cell("a"), error("#N/A"), cell(2)]]
+    assert shown(
+        read(tmp_path, ods(lines([blank], more="table:number-rows-repeated='3'") + lines(*rows), header=""))
+    ) == [("00037", "a", "#N/A", "2")]
+
+
+def test_leading_zeros_that_an_ods_sheet_shows_are_kept(tmp_path):
+    body = lines(
+        [cell(37, "00037"), cell("a"), cell(1, "001"), cell(2.5)],
+        [cell(123456), cell("b"), cell(0, "000"), cell(7)],
+        [cell(0, "00000"), cell("c"), cell(4, "004"), cell(8)],
+        [cell("0041"), cell("d"), cell(5, "005"), cell(9)],
+    )
+    assert shown(read(tmp_path, spreadsheet(body))) == SHOWN
+
+
+def test_repeated_rows_and_cells_of_an_ods_sheet_are_all_as_they_are_shown(tmp_path):
+    body = lines([cell(7, "007"), cell("a"), cell(3, "03", "table:number-columns-repeated='2'")])
+    body += lines([cell(8, "008"), cell("b"), error("#REF!"), cell(1)], more="table:number-rows-repeated='3'")
+    body += lines([cell(9, "009"), cell("c"), cell(2, "2,00 €"), cell(1)])
+    found = shown(read(tmp_path, spreadsheet(body)))
+    assert found == [("007", "a", "03", "03"), *[("008", "b", "#REF!", "1")] * 3, ("009", "c", "2", "1")]
+
+
+@pytest.mark.parametrize(
+    ("code", "digits"),
+    [
+        ("00000", 5), ("00", 2), ("[$-407]0000", 4), ("[Red]000;[Blue]000", 3), ("00000;@", 5), ("[<=99999]00000;00000\\-0000", 5),
+        ("0", 0), ("General", 0), ("0.00", 0), ("#,##0", 0), ("000.0", 0), ('"EAN "000', 0), ("00%", 0), ("", 0), ("dd", 0),
+        ("0" * 65, 0), ("000-00", 0), ("[$-407]", 0),
+    ],
+)  # fmt: skip
+def test_only_formats_that_do_nothing_but_fill_up_are_followed(code, digits):
+    assert zerofill.width(code) == digits
+
+
+@pytest.mark.parametrize("code", ['"EAN "000', "0.00", "General", "00%"])
+def test_a_number_of_another_format_stays_the_number(tmp_path, code):
+    assert [row[0] for row in shown(read(tmp_path, xlsx(code)))] == ["37", "123456", "0", "0041"]
+    assert [row[0] for row in shown(read(tmp_path, xls(code)))] == ["37", "123456", "0", "0041"]
+
+
+def test_errors_of_an_old_workbook_are_no_blank_cells(tmp_path):
+    book = xlwt.Workbook()
+    place = book.add_sheet("S")
+    for column, name in enumerate(HEADER):
+        place.write(0, column, name)
+    place.write(1, 0, "A")
+    place.write(1, 1, "a")
+    place.write(1, 2, xlwt.Formula("1+1"))
+    place.write(1, 3, xlwt.Formula("7*191"))
+    place.write(2, 0, "B")
+    place.write(2, 1, "b")
+    place.row(2).set_cell_error(2, 0x2A)
+    place.write(2, 3, 5)
+    out = io.BytesIO()
+    book.save(out)
+    data = bytearray(out.getvalue())
+    # Its formulas have no result but 0; the second one gets that of a division by nothing (FormulaValue, [MS-XLS] 2.5.133).
+    second = data.index(
+        struct.pack("<HHH", 1, 3, struct.unpack_from("<H", data, data.index(struct.pack("<HH", 1, 3)) + 4)[0])
+    )
+    struct.pack_into("<8B", data, second + 6, 2, 0, 7, 0, 0, 0, 0xFF, 0xFF)
+    assert shown(read(tmp_path, bytes(data))) == [("A", "a", "", "#DIV/0!"), ("B", "b", "#N/A", "5")]
+
+
+def test_errors_of_an_ods_sheet_are_no_blank_cells(tmp_path):
+    body = lines([cell("A"), cell("a"), error("#N/A"), cell(2)], [cell("B"), error("#REF!"), cell(3), error("#DIV/0!")])
+    assert shown(read(tmp_path, spreadsheet(body))) == [("A", "a", "#N/A", "2"), ("B", "#REF!", "3", "#DIV/0!")]
+
+
+def test_a_note_beside_a_cell_is_not_its_text(tmp_path):
+    note = "<office:annotation><text:p>0099</text:p></office:annotation>"
+    noted = cell(99, "0099").replace("<text:p>", note + "<text:p>")
+    assert shown(read(tmp_path, spreadsheet(lines([noted, cell("a"), cell(1), cell(2)])))) == [("0099", "a", "1", "2")]
+
+
+@pytest.mark.parametrize("entity", ["", "<!DOCTYPE x [<!ENTITY y '0037'>]>"])
+def test_a_broken_ods_sheet_is_left_to_the_library_to_complain_of(tmp_path, entity):
+    path = tmp_path / "book.ods"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("content.xml", f"<?xml version='1.0'?>{entity}<a><b>")
+    seen = Seen()
+    with zipfile.ZipFile(path) as archive:
+        odscells.find(archive, "S", seen)
+    assert not seen._rows
