@@ -4,11 +4,13 @@ import io
 import struct
 import zipfile
 
+import numpy as np
 import openpyxl
+import pyarrow as pa
 import pytest
 import xlwt
 
-from sftp_gateway.catalog.read import odscells, zerofill
+from sftp_gateway.catalog.read import merged, odscells, zerofill
 from sftp_gateway.catalog.read.seen import Seen
 from tests.unit.reading import read
 from tests.unit.workbooks import ods
@@ -211,3 +213,82 @@ def test_a_broken_ods_sheet_is_left_to_the_library_to_complain_of(tmp_path, enti
     with zipfile.ZipFile(path) as archive:
         odscells.find(archive, "S", seen)
     assert not seen._rows
+
+
+def saved(rows, *merges):
+    book = openpyxl.Workbook()
+    for row in [HEADER, *rows]:
+        book.active.append(row)
+    for span in merges:
+        book.active.merge_cells(span)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "texts"),
+    [
+        ([123456789012345, 4006381333931], ["123456789012345", "4006381333931"]),
+        ([1234567890123450, 9876543210987650], ["1.23456789012345E+15", "9.87654321098765E+15"]),
+        ([1234567890123456, 1234567890123450], ["1234567890123456", "1234567890123450"]),
+        ([12345678901234567890, 5], ["1.23456789012346E+19", "5"]),
+        ([-12345678901234567890, 0.1], ["-1.23456789012346E+19", "0.1"]),
+        ([1e20, 25e16], ["1" + 20 * "0", "25" + 16 * "0"]),
+        ([1234567890123456789, 25e17], ["1.23456789012346E+18", "2.5E+18"]),
+        (["12345678901234567890", 5], ["12345678901234567890", "5"]),
+    ],
+)
+def test_a_number_of_which_a_spreadsheet_lost_digits_is_written_as_it_shows_it(tmp_path, numbers, texts):
+    found = read(tmp_path, saved([[number, "a", 1, 2] for number in numbers]))
+    assert [row[0] for row in found.rows] == texts
+
+
+GROUPS = [["A", "Chair", 1, 2], ["B", None, 3, 4], ["C", None, 5, 6], ["D", "Table", 7, 8]]
+FILLED = [("A", "Chair", "1", "2"), ("B", "Chair", "3", "4"), ("C", "Chair", "5", "6"), ("D", "Table", "7", "8")]
+
+
+def test_a_cell_that_is_merged_with_those_below_counts_in_all_its_rows(tmp_path):
+    assert shown(read(tmp_path, saved(GROUPS, "B2:B4"))) == FILLED
+    rows = [[cell(row[0]), cell(row[1] or ""), cell(row[2]), cell(row[3])] for row in GROUPS]
+    rows[0][1] = cell("Chair", more="table:number-rows-spanned='3' table:number-columns-spanned='1'")
+    for row in rows[1:3]:
+        row[1] = "<table:covered-table-cell/>"
+    assert shown(read(tmp_path, spreadsheet(lines(*rows)))) == FILLED
+
+
+def test_a_merged_cell_of_a_table_that_begins_elsewhere_counts_in_its_own_column(tmp_path):
+    book = openpyxl.Workbook()
+    for number, row in enumerate([HEADER, *GROUPS], 5):
+        for column, value in enumerate(row, 4):
+            book.active.cell(number, column, value)
+    book.active.merge_cells("E6:E8")
+    out = io.BytesIO()
+    book.save(out)
+    assert shown(read(tmp_path, out.getvalue())) == FILLED
+
+
+def test_an_old_workbook_has_merged_cells_too(tmp_path):
+    book = xlwt.Workbook()
+    place = book.add_sheet("S")
+    for number, row in enumerate([HEADER, *GROUPS]):
+        for column, value in enumerate(row):
+            if value is not None and (number, column) != (1, 1):
+                place.write(number, column, value)
+    place.write_merge(1, 3, 1, 1, "Chair")
+    out = io.BytesIO()
+    book.save(out)
+    assert shown(read(tmp_path, out.getvalue())) == FILLED
+
+
+def test_only_cells_merged_downwards_are_filled_and_only_beside_something(tmp_path):
+    rows = [["A", "Chair", 1, 2], ["SALE", None, None, None], ["B", "Bench", 3, 4], ["C", "own", 5, 6]]
+    assert read(tmp_path, saved(rows, "A3:D3")).rows[1:3] == [("SALE", "", "", ""), ("B", "Bench", "3", "4")]
+    longer = read(tmp_path, saved([["A", "Chair", 1, 2], ["B", None, 3, 4]], "B2:B9"))
+    assert longer.rows == [("A", "Chair", "1", "2"), ("B", "Chair", "3", "4")]
+
+
+def test_spans_that_overlap_are_no_work_for_hours():
+    column, filled = pa.array(["x", *[""] * 100_000]), np.ones(100_001, np.bool_)
+    spans = [((row, 0), (100_000, 0)) for row in range(100_000)]
+    assert merged.filled_down([column], spans, 0, filled)[0].to_pylist() == ["x"] * 100_001

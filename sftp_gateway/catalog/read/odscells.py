@@ -1,4 +1,6 @@
-"""Cells of an ODS sheet that show an error, or a number with leading zeros: the library gives a blank, or the number.
+"""Cells of an ODS sheet that show an error, or a number with leading zeros, or are merged with those below them.
+
+The library gives a blank, or the number, and knows nothing of merged cells.
 
 Each cell says its value and the text that is shown (OpenDocument 1.3 part 3, §19.385), so nothing need be known of styles.
 """
@@ -17,7 +19,7 @@ _TEXT = "urn:oasis:names:tc:opendocument:xmlns:text:1.0 "
 _OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0 "
 _EXTENDED = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0 "
 _CELLS = (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell")
-_SIGNS = re.compile(rb"""value-type=["']error|<text:p>0\d""")
+_SIGNS = re.compile(rb"""value-type=["']error|<text:p>0\d|rows-spanned=["'](?!1["'])""")
 _MOST_LETTERS = 64
 _CHUNK = 1024**2
 
@@ -53,7 +55,7 @@ class _Walk:
         self._sheet, self._seen = sheet, seen
         self._ours = False
         self._row = self._column = self._depth = 0
-        self._rows = self._columns = 1
+        self._rows = self._columns = self._spanned = 1
         self._number: str | None = None
         """The value of the cell if it is a number, '' if it is an error, else None."""
         self._shown = ""
@@ -69,9 +71,10 @@ class _Walk:
             if self._depth == 1:
                 self._ours, self._row = said.get(f"{_TABLE}name") == self._sheet, 0
         elif self._ours and name == f"{_TABLE}table-row":
-            self._rows, self._column = _repeated(said, "rows"), 0
+            self._rows, self._column = _number(said, "rows-repeated"), 0
         elif self._ours and name in _CELLS:
-            self._columns, self._open, self._shown = _repeated(said, "columns"), [name], ""
+            self._columns, self._open, self._shown = _number(said, "columns-repeated"), [name], ""
+            self._spanned = _number(said, "rows-spanned") if _number(said, "columns-spanned") == 1 else 1
             self._number = said.get(f"{_OFFICE}value") if said.get(f"{_OFFICE}value-type") == "float" else None
             if said.get(f"{_EXTENDED}value-type") == "error":
                 self._number = ""
@@ -97,6 +100,9 @@ class _Walk:
             for row in range(self._row, self._row + self._rows):
                 for column in range(self._column, self._column + self._columns):
                     self._seen.add(row, column, self._shown)
+        if self._spanned > 1 == self._rows:
+            last = self._row + self._spanned - 1
+            self._seen.spans.append(((self._row, self._column), (last, self._column)))
         self._column += self._columns
 
     def _is_worth_it(self) -> bool:
@@ -107,6 +113,6 @@ class _Walk:
         return filled and len(shown) > len(self._number) and shown.lstrip("0") == self._number.lstrip("0")
 
 
-def _repeated(said: dict[str, Any], what: str) -> int:
-    number = str(said.get(f"{_TABLE}number-{what}-repeated", "1"))
+def _number(said: dict[str, Any], what: str) -> int:
+    number = str(said.get(f"{_TABLE}number-{what}", "1"))
     return int(number) if number.isdecimal() and len(number) < 10 else 1

@@ -9,12 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.read.grid import Grid
+from sftp_gateway.catalog.read.merged import Range
 
 
 @dataclass(slots=True)
 class Seen:
     """By column: rows, both from 0, and what is seen there: a text, or a number with at least so many digits."""
 
+    spans: list[Range] = field(default_factory=list)
+    """Merged cells, of a format in which the library does not know of them."""
     _rows: defaultdict[int, "array[int]"] = field(default_factory=lambda: defaultdict(lambda: array("q")))
     _what: defaultdict[int, list[str | int]] = field(default_factory=lambda: defaultdict(list))
 

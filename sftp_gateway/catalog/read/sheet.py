@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import python_calamine
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import grid, table, texts, unpack, workbook
+from sftp_gateway.catalog.read import grid, merged, table, texts, unpack, workbook
 from sftp_gateway.catalog.read.grid import Filled, Grid
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 
 _BLOCK_ROWS = 16384
 _READ_ROWS = 4096
 """Turned into columns at a time, while their cells are still in the processor's cache."""
+_DIGITS, _EXACT, _ENDLESS = 15, 2.0**53, float("inf")
+_TOO_LONG = 10.0**_DIGITS
 _UNREADABLE = (
     python_calamine.CalamineError,
     zipfile.BadZipFile,
@@ -75,8 +78,11 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     doubtful = workbook.check(path, kind, hints)
     try:
         with python_calamine.load_workbook(path) as book:
-            name, left_of_all, whole = _sheet(book, hints)
-            whole = workbook.seen(path, kind, name, hints, doubtful).put_into(whole, left_of_all)
+            found, whole = _sheet(book, hints)
+            begins = (found.start or (0, 0))[1]
+            seen = workbook.seen(path, kind, found.name, hints, doubtful)
+            whole = seen.put_into(whole, begins)
+            spans = found.merged_cell_ranges or seen.spans
     except _UNREADABLE as error:
         raise unpack.damaged(kind.upper(), error) from error
     except BaseException as error:
@@ -91,13 +97,18 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     titles = int(band.grid.filled[: max(head.first, 0)].any(axis=1).sum())
     said = f"{titles} row{'s were' if titles > 1 else ' was'} skipped above the header." if titles else ""
     return SheetSource(
-        format=Format(kind, sheet=name),
+        format=Format(kind, sheet=found.name),
         headers=headers,
         header_raw=b"",
         findings=(*head.said(said), *(_beside(one) for one in every if one is not band)),
         correction_of="_correction_of" in (header.strip() for header in headers),
         tally=Tally(total_bytes=path.stat().st_size),
-        columns=band.grid.columns[left:right],
+        columns=merged.filled_down(
+            band.grid.columns[left:right],
+            merged.moved(spans, begins + band.left + left),
+            head.last + 1,
+            np.any(band.grid.filled[:, left:right], axis=1) & ~other,
+        ),
         first=head.last + 2,
         header=[tuple(band.grid.cells(place, left, right)) for place in range(head.first, head.last + 1)],
         titles=titles,
@@ -122,8 +133,7 @@ def _end(other: Filled, filled: Filled) -> int:
     return int(ours[-1]) + 1 if other.any() and len(ours) else len(other)
 
 
-def _sheet(book: python_calamine.CalamineWorkbook, hints: Hints) -> tuple[str, int, Grid]:
-    """Give a sheet's name, its first column that holds something, and its rows from the very first on."""
+def _sheet(book: python_calamine.CalamineWorkbook, hints: Hints) -> tuple[python_calamine.CalamineSheet, Grid]:
     names = _seen_first(book)
     if hints.sheet and hints.sheet not in names:
         raise errors.Refused(
@@ -135,7 +145,7 @@ def _sheet(book: python_calamine.CalamineWorkbook, hints: Hints) -> tuple[str, i
         found = book.get_sheet_by_name(name)
         whole = _texts(found)
         if whole.filled.any():
-            return name, (found.start or (0, 0))[1], whole
+            return found, whole
     raise errors.Refused("FILE_EMPTY", "No sheet of the workbook has a filled cell.", "Send a sheet with products.")
 
 
@@ -156,4 +166,29 @@ def _column(values: Sequence[Any]) -> pa.Array:
     try:
         return pa.array(values, pa.string())  # most columns are texts only
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array(map(texts.of, values), pa.string(), size=len(values))
+        found = pa.array(map(texts.of, values), pa.string(), size=len(values))
+        if pc.max(pc.binary_length(found)).as_py() <= _DIGITS or not any(map(_is_large, values)):
+            return found
+        most = _least_rounded(values)
+        return pa.array((_text(value, most) for value in values), pa.string(), size=len(values))
+
+
+def _is_large(value: Any) -> bool:
+    return isinstance(value, (float, int)) and not -_TOO_LONG < value < _TOO_LONG
+
+
+def _least_rounded(values: Sequence[Any]) -> float:
+    """Give the number from which on those of a column have lost digits: a spreadsheet keeps 15, so that all others are 0."""
+    large = [value for value in values if _is_large(value)]
+    if not any(f"{value:.14E}".partition("E")[0][-1] != "0" for value in large if abs(value) < _ENDLESS):
+        return _ENDLESS  # round numbers
+    exact = [value for value in large if abs(value) < _EXACT]
+    return _TOO_LONG if exact and not any(value % 10 for value in exact) else _EXACT
+
+
+def _text(value: Any, most: float) -> str:
+    """Write a cell as text; a number without all of its digits as spreadsheets show it, so that it is told."""
+    if isinstance(value, (int, float)) and most <= abs(value) < _ENDLESS:
+        digits, _, power = f"{value:.14E}".partition("E")
+        return f"{digits.rstrip('0').rstrip('.')}E{power}"
+    return texts.of(value)
