@@ -61,6 +61,7 @@ class FrontDoor:
     async def open_intake(self, held: contextlib.AsyncExitStack, parts: Parts) -> None:
         """Open all but the listener."""
         held.push_async_callback(self.doors.aclose)
+        parts.spawn("homes", self.doors.homes.run())
         await held.enter_async_context(self.intake)
         parts.spawn("intake", self.intake.run())
         await held.enter_async_context(self._drop)

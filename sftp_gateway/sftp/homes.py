@@ -5,6 +5,7 @@ and tells it through `learn` what the intake did.
 """
 
 import asyncio
+import contextlib
 import shutil
 import time
 from collections import deque
@@ -20,7 +21,7 @@ from sftp_gateway.sftp.journal import Journal
 from sftp_gateway.sftp.ledger import Ledger
 from sftp_gateway.sftp.unwritten import Unwritten
 from sftp_gateway.sftp.view import View
-from sftp_gateway.store import drafts
+from sftp_gateway.store import brands, drafts
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.drafts import Entry
 from sftp_gateway.store.staging import Staging
@@ -34,6 +35,8 @@ TELLING_SECONDS = 0.03
 BURST_FILES, BURST_SECONDS = 20, 0.5
 GOODBYE_SECONDS = 10.0
 """A store that does not answer for so long keeps nobody: the journal has what is owed to it."""
+FORGET_SECONDS = 15.0
+"""So long after it was erased, or twice as long, the journal holds nothing of a brand."""
 REPEATED_REFUSAL_SECONDS = 900.0
 MOST_REFUSALS = 10_000
 
@@ -206,6 +209,14 @@ class Homes:
     def replay(self) -> int:
         """Bring in what a process of this host that died had acknowledged; blocks, for a thread."""
         return replay.replay(self.store, self.staging)
+
+    async def run(self) -> None:
+        """Have what the journal holds of brands that were erased overwritten; for ever."""
+        while True:
+            await asyncio.sleep(FORGET_SECONDS)
+            with contextlib.suppress(errors.Unavailable):
+                known = await asyncio.to_thread(brands.all_brands, self.store)
+                self.journal.forget({brand.name for brand in known})
 
     def snapshot(self) -> dict[str, Any]:
         """Tell the status page what is open here."""

@@ -12,31 +12,25 @@ start again under a new generation; records of an older one behind it are not it
 
 import asyncio
 import contextlib
-import errno
-import fcntl
 import os
-import secrets
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 from sftp_gateway import disk, errors, logs
 from sftp_gateway.blobs import side_by_side, sync_directory, sync_file
-from sftp_gateway.sftp import record
+from sftp_gateway.sftp import record, segment
+from sftp_gateway.sftp.segment import Segment
 from sftp_gateway.sftp.unwritten import SMALL_BYTES
 from sftp_gateway.store.drafts import Entry
 from sftp_gateway.store.staging import Staging
 
 log = logs.get(__name__)
 
-SEGMENTS, SEGMENT_BYTES = 8, 8 * 1024 * 1024
+SEGMENTS = 8
 ROW_BYTES = 64 * 1024
 """More than any row needs: names, facts of a session, all of bounded length."""
-AHEAD = bytes(2 * 1024 * 1024)
-"""Written before records need the room: a sync of blocks that are there already changes no metadata, so it does
-not commit the file system's own journal, for which every other file that is made just then would wait."""
 PATIENCE_SECONDS = 2.0
 """So long a CLOSE waits for room at most; what then has none goes the long way."""
 QUICK_SECONDS = 0.002
@@ -49,18 +43,6 @@ CROWD = 8
 CROWD_SECONDS = 0.1
 
 
-@dataclass(slots=True)
-class _Segment:
-    fd: int
-    path: Path
-    at: int = 0
-    ready: int = 0
-    """Bytes of the file that are there, zeros or an older generation."""
-    generation: bytes = b""
-    ids: list[str] = field(default_factory=list)
-    """Drafts of which only this file is on the disk for certain."""
-
-
 class Journal:
     """The journal of this process; used on the event loop only.
 
@@ -71,7 +53,7 @@ class Journal:
         self.name, self.number = name, 0
         self._staging, self._stored = staging, stored
         self._folder = folder_of(staging)
-        self._segments: list[_Segment] = []
+        self._segments: list[Segment] = []
         self._seconds = 0.0
         self._waiting: list[asyncio.Future[None]] = []
         self._syncing: asyncio.Task[None] | None = None
@@ -109,45 +91,46 @@ class Journal:
         most = record.HEADER.size + ROW_BYTES + size
         try:
             if not self._segments:
-                self._segments.append(self._new_segment(0))
-            return (self._segments[0].at + most <= SEGMENT_BYTES or self._turn()) and self._is_ready(most)
+                self._segments.append(Segment.make(self._folder / f"{self.name}.0"))
+            if self._segments[0].at + most > segment.SEGMENT_BYTES and not self._turn():
+                return False
+            return self._segments[0].has_blocks(most)
         except (OSError, errors.Unavailable) as error:
             # No descriptor, no inode, a disk that fails: the long way finds out for itself, and this is tried again.
             log.warning("journal.unavailable", reason=str(error))
             return False
-
-    def _is_ready(self, more: int) -> bool:
-        """Whether the blocks of the file are there already; a full disk breaks nothing, what is put goes elsewhere."""
-        segment = self._segments[0]
-        try:
-            while segment.ready < segment.at + more:
-                segment.ready += os.pwrite(segment.fd, AHEAD[: SEGMENT_BYTES - segment.ready], segment.ready)
-        except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-                raise
-            return False
-        return True
 
     def put(self, entry: Entry, data: bytes | bytearray) -> int:
         """Write a record, which is durable after `sync`; gives its number. OSError: nothing more is taken.
 
         `entry` tells the SHA-256 of the bytes.
         """
-        segment, number = self._segments[0], self.number + 1
-        head = record.head(segment.generation, number, entry, len(data))
+        number = self.number + 1
         try:
-            written = os.pwritev(segment.fd, [head, data], segment.at)
+            self._segments[0].put(number, entry, data)
         except OSError:
             self._broken = True
             raise
-        if written != len(head) + len(data):
-            self._broken = True
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        segment.at += written
-        segment.ids.append(entry.id)
-        self._unsynced.add(segment.fd)
+        self._unsynced.add(self._segments[0].fd)
         self.number = number
         return number
+
+    def forget(self, known: Collection[str]) -> None:
+        """Have what is here of brands that are not `known` overwritten, a file at a time: call it again now and then."""
+        if self._broken or self._cleaning is not None:
+            return
+        holding = [one for one in self._segments if not one.brands <= set(known)]
+        if not holding:
+            return
+        old = holding[-1]
+        old.wiping = True  # nobody writes on it from now on
+        try:
+            old.wiping = old is not self._segments[0] or self._turn()
+        except (OSError, errors.Unavailable) as error:
+            old.wiping = False
+            log.warning("journal.unavailable", reason=str(error))
+        if old.wiping and self._cleaning is None:
+            self._cleaning = asyncio.create_task(self._clean(old), name="journal.wipe")
 
     def sync(self, sender: object) -> "asyncio.Future[None]":
         """Bring to the disk what was put so far; OSError is final: nothing more is taken after it."""
@@ -170,13 +153,13 @@ class Journal:
         if not self._segments:
             return
         whole = await self._stored() and not self._broken
-        for segment in self._segments:
-            if whole and segment.ids:
-                whole = await asyncio.to_thread(self._sync_drafts, segment.ids)
-        for segment in self._segments:
+        for one in self._segments:
+            if whole and one.ids:
+                whole = await asyncio.to_thread(self._sync_drafts, one.ids)
+        for one in self._segments:
             if whole:
-                segment.path.unlink()
-            os.close(segment.fd)
+                one.path.unlink()
+            os.close(one.fd)
         self._segments = []
 
     def _is_crowd(self) -> bool:
@@ -227,29 +210,41 @@ class Journal:
 
     def _turn(self) -> bool:
         """Go on in another segment, if there is one whose drafts are synced, and see to it that there will be one."""
-        free = next((segment for segment in self._segments[1:] if not segment.ids), None)
+        free = next((one for one in self._segments[1:] if one.free), None)
         if free is None and len(self._segments) < SEGMENTS:
-            free = self._new_segment(len(self._segments))
+            free = Segment.make(self._folder / f"{self.name}.{len(self._segments)}")
             self._segments.append(free)
         if free is not None:
-            free.at, free.generation = 0, secrets.token_bytes(8)
+            free.begin()
             self._segments.remove(free)
             self._segments.insert(0, free)
-        full = [segment for segment in self._segments[1:] if segment.ids]
+        full = [one for one in self._segments[1:] if one.ids]
         if full and self._cleaning is None:
             self._cleaning = asyncio.create_task(self._clean(full[-1]), name="journal.clean")
         return free is not None
 
-    async def _clean(self, segment: _Segment) -> None:
+    async def _clean(self, full: Segment) -> None:
         try:
-            if await self._stored() and await asyncio.to_thread(self._sync_drafts, list(segment.ids)):
-                segment.ids = []
+            if not full.ids or (await self._stored() and await asyncio.to_thread(self._sync_drafts, list(full.ids))):
+                full.ids = []
+                if full.wiping:
+                    await self._wipe(full)
         finally:
-            self._cleaning = None
+            full.wiping, self._cleaning = False, None
             line, self._line = self._line, []
             for waiting in line:
                 if not waiting.done():
-                    waiting.set_result(not segment.ids)
+                    waiting.set_result(full.free)
+
+    async def _wipe(self, old: Segment) -> None:
+        brands = sorted(old.brands)
+        try:
+            await asyncio.to_thread(old.wipe)
+        except OSError as error:
+            log.error("journal.unsynced", reason=str(error))  # noqa: TRY400 - the world's fault, not ours
+            self._broken = True
+        else:
+            log.info("journal.wiped", segment=old.path.name, brands=brands)
 
     def _sync_drafts(self, ids: list[str]) -> bool:
         """Sync the staging files that are still there; the intake syncs what it takes."""
@@ -266,19 +261,6 @@ class Journal:
     def _sync_draft(self, id_: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             sync_file(self._staging.file(id_))
-
-    def _new_segment(self, number: int) -> _Segment:
-        path = self._folder / f"{self.name}.{number}"
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            # As long as it is locked its process lives, and nobody else reads it.
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            sync_directory(self._folder)
-        except (OSError, errors.Unavailable):
-            os.close(fd)
-            path.unlink(missing_ok=True)  # or it could not be made another time
-            raise
-        return _Segment(fd, path, generation=secrets.token_bytes(8))
 
 
 def folder_of(staging: Staging) -> Path:

@@ -2,12 +2,13 @@
 
 import asyncio
 import hashlib
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sftp_gateway.sftp import journal, replay
+from sftp_gateway.sftp import journal, replay, segment
 from sftp_gateway.sftp.journal import Journal
 from sftp_gateway.sftp.record import read
 from sftp_gateway.store import brands, drafts
@@ -44,10 +45,8 @@ async def write(writer, *pairs):
 
 def die(writer):
     """Close without a word, as the kernel does for a process that is killed."""
-    import os
-
-    for segment in writer._segments:
-        os.close(segment.fd)
+    for one in writer._segments:
+        os.close(one.fd)
 
 
 def segment_of(staging):
@@ -126,8 +125,8 @@ async def test_a_draft_that_was_renamed_since_keeps_its_bytes_over_a_power_cut(s
 async def test_a_full_segment_gives_way_to_the_other_and_a_start_reads_both(staging, sqlite_store, monkeypatch):
     brands.create(sqlite_store, "acme")
     monkeypatch.setattr(journal, "SEGMENTS", 2)
-    monkeypatch.setattr(journal, "SEGMENT_BYTES", journal.ROW_BYTES + 100_000)
-    monkeypatch.setattr(journal, "AHEAD", bytes(50_000))
+    monkeypatch.setattr(segment, "SEGMENT_BYTES", journal.ROW_BYTES + 100_000)
+    monkeypatch.setattr(segment, "AHEAD", bytes(50_000))
     writer = Journal(staging, "j", yes)
     entries = [closed(staging, f"{n}.csv", f"inbox/{n}.csv".encode() * 500) for n in range(40)]
     put = []
@@ -158,6 +157,90 @@ async def test_an_orderly_end_leaves_nothing_and_a_store_that_does_not_answer_ev
         assert len([*journal.folder_of(staging).iterdir()]) == left
 
 
+def bytes_on_disk(staging):
+    return b"".join(path.read_bytes() for path in journal.folder_of(staging).iterdir())
+
+
+async def test_what_is_there_of_an_erased_brand_is_overwritten_and_the_others_lose_nothing(
+    staging, sqlite_store, monkeypatch, eventually_async
+):
+    brands.create(sqlite_store, "acme")
+    monkeypatch.setattr(segment, "SEGMENT_BYTES", journal.ROW_BYTES + 100_000)
+    monkeypatch.setattr(segment, "AHEAD", bytes(50_000))
+    writer, ours = Journal(staging, "j", yes), []
+    for n in range(40):  # several segments, each with both brands in it
+        theirs, entry = closed(staging, "s", b"s", brand="gone"), closed(staging, f"{n}.csv", b"y" * 5000)
+        await write(writer, (theirs, b"secret" * 900), (entry, b"y" * 5000))
+        ours.append(entry)
+        staging.file(theirs.id).unlink()
+    assert len(writer._segments) > 1
+    assert b"secret" in bytes_on_disk(staging)
+
+    def gone():
+        writer.forget({"acme"})
+        return b"secret" not in bytes_on_disk(staging) and b'"gone"' not in bytes_on_disk(staging)
+
+    await eventually_async(gone)
+    late = closed(staging, "late.csv", b"late")
+    await write(writer, (late, b"late"))
+    for entry in ours:
+        assert staging.file(entry.id).read_bytes() == b"y" * 5000
+    die(writer)
+    replay.replay(sqlite_store, staging)
+    with sqlite_store.read() as conn:
+        assert late.id in {row.id for row in drafts.load(conn, "acme")[1]}
+
+
+async def test_while_the_store_does_not_answer_nothing_is_overwritten(staging, sqlite_store, eventually_async):
+    async def no():
+        return False
+
+    brands.create(sqlite_store, "acme")
+    writer, entry = Journal(staging, "j", no), closed(staging, body=b"owed")
+    await write(writer, (entry, b"owed"), (closed(staging, "b.csv", b"secret", brand="gone"), b"secret"))
+    writer.forget({"acme"})
+    await eventually_async(lambda: writer._cleaning is None)
+    die(writer)
+    assert b"secret" in bytes_on_disk(staging)
+    replay.replay(sqlite_store, staging)
+    with sqlite_store.read() as conn:
+        assert [row.id for row in drafts.load(conn, "acme")[1]] == [entry.id]
+
+
+async def test_a_segment_that_is_to_be_overwritten_is_not_written_on(staging, monkeypatch):
+    writer = Journal(staging, "j", yes)
+    await write(writer, (closed(staging, body=b"secret", brand="gone"), b"secret"))
+    writer.forget(set())
+    kept = [closed(staging, f"{n}.csv", b"kept") for n in range(3)]
+    for entry in kept:  # in the same turn of the loop: nothing was overwritten yet
+        assert writer.takes(4)
+        writer.put(entry, b"kept")
+    await writer._cleaning
+    assert b"secret" not in bytes_on_disk(staging)
+    assert [record.entry for path in journal.folder_of(staging).iterdir() for record in read(path.read_bytes())] == kept
+    die(writer)
+
+
+async def test_no_new_file_for_the_journal_is_no_death(staging, monkeypatch):
+    writer = Journal(staging, "j", yes)
+    await write(writer, (closed(staging, body=b"secret", brand="gone"), b"secret"))
+    real = os.open
+
+    def full(path, flags, *more):
+        if flags & os.O_CREAT:
+            raise OSError(28, "No space left on device")
+        return real(path, flags, *more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", full)
+        writer.forget(set())
+    assert writer._cleaning is None
+    writer.forget(set())
+    await writer._cleaning
+    assert b"secret" not in bytes_on_disk(staging)
+    await writer.aclose()
+
+
 async def test_those_who_close_at_once_share_a_sync(staging, monkeypatch):
     writer, syncs = Journal(staging, "j", yes), []
     monkeypatch.setattr("os.fdatasync", syncs.append)
@@ -175,8 +258,8 @@ async def test_those_who_close_at_once_share_a_sync(staging, monkeypatch):
 async def tight(staging, monkeypatch):
     """A journal of two small segments; its files come into the store when `answer` is set."""
     monkeypatch.setattr(journal, "SEGMENTS", 2)
-    monkeypatch.setattr(journal, "SEGMENT_BYTES", journal.ROW_BYTES + 100_000)
-    monkeypatch.setattr(journal, "AHEAD", bytes(50_000))
+    monkeypatch.setattr(segment, "SEGMENT_BYTES", journal.ROW_BYTES + 100_000)
+    monkeypatch.setattr(segment, "AHEAD", bytes(50_000))
     answer = asyncio.Event()
 
     async def stored():

@@ -182,6 +182,7 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
                 )
             )
             mine.push_async_callback(house.doors.aclose)
+            mine.push_async_callback(_end, asyncio.create_task(house.doors.homes.run()))
             house.intake = claim.Intake(
                 store, stored, wishes, house.doors.learn, count_job, replay=house.doors.homes.replay
             )
