@@ -97,6 +97,12 @@ def read(directory: int, name: str) -> str | None:
         return reading.read(LONGEST_COMPANION_BYTES).decode("utf-8", "replace")
 
 
+def shown(path: str) -> str:
+    """Write a path for a log, whatever is in it."""
+    text = os.fsencode(path).decode(errors="backslashreplace")
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
 def is_text(name: str) -> bool:
     """Whether a name can be shown and stored: UTF-8 without control characters."""
     return name.isprintable() and not any("\udc80" <= char <= "\udcff" for char in name)

@@ -116,6 +116,9 @@ class Drop:
         wait = self.rules.rescan_seconds
         for found, look in self._all():
             there.add(found)
+            if not folder.is_text(found.name):
+                self._tell_stuck(found, "its name has characters that cannot be shown, or is not UTF-8; rename it")
+                continue
             if self._done.get(found) == look:
                 continue
             before, since = self._seen.get(found, (None, now))
@@ -125,7 +128,7 @@ class Drop:
             rest = since + self.rules.quiet_seconds - now
             if rest > 0:
                 wait = min(wait, rest)
-            elif not self._speaks_only(found) and self._take(found, look):
+            elif upload_name.subject(found.path) is None and self._take(found, look):
                 self._seen.pop(found, None)
         for gone in self._seen.keys() - there:
             del self._seen[gone]
@@ -153,15 +156,12 @@ class Drop:
 
     def _inside(self, directory: int, brand: str, top: str) -> Iterator[tuple[Found, Look]]:
         for name in sorted(os.listdir(directory)):
-            if f"{top}/{name}" in self._temporary or not folder.is_text(name):
+            if f"{top}/{name}" in self._temporary:
                 continue
             with contextlib.suppress(FileNotFoundError):
                 found = os.stat(name, dir_fd=directory, follow_symlinks=False)
                 if stat.S_ISREG(found.st_mode):
                     yield Found(brand, top, name), Look.of(found)
-
-    def _speaks_only(self, found: Found) -> bool:
-        return upload_name.subject(found.path) is not None
 
     # --- taking
 
@@ -193,16 +193,20 @@ class Drop:
         return True
 
     def _copied(self, directory: int, found: Found, look: Look, copy: Path) -> str | None:
-        """Copy a file and hash it; None if it moved, or may not be read: told once, its owner may give the right any time."""
+        """Copy a file and hash it; None if it moved, or may not be read: its owner may give the right any time."""
         try:
             sha256 = folder.copied(directory, found.name, look, copy)
         except PermissionError as error:
-            if found not in self._stuck:
-                log.warning("drop.stuck", brand=found.brand, path=found.path, reason=str(error))
-            self._stuck.add(found)
+            self._tell_stuck(found, str(error))
             return None
         self._stuck.discard(found)
         return sha256
+
+    def _tell_stuck(self, found: Found, reason: str) -> None:
+        """Say once that a file cannot be taken; its name may be anything."""
+        if found not in self._stuck:
+            log.warning("drop.stuck", brand=found.brand, path=folder.shown(found.path), reason=reason)
+        self._stuck.add(found)
 
     def _receive(self, found: Found, look: Look, copy: Path, sha256: str, reason: dict[str, Any] | None) -> None:
         values = self._values(found, look, sha256)

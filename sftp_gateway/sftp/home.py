@@ -172,6 +172,8 @@ class Home(asyncssh.SFTPServer):
     def fsetstat(self, file_obj: object, attrs: asyncssh.SFTPAttrs) -> None:
         """Honour a size (OpenSSH's scp cuts the old tail so), remember a time, accept the rest."""
         if not isinstance(file_obj, Writing):
+            if attrs.size is not None:
+                raise asyncssh.SFTPPermissionDenied("The file is open for reading only")
             return
         if attrs.size is not None:
             try:

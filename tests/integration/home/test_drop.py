@@ -133,3 +133,19 @@ async def test_a_file_that_may_not_be_read_is_told_once_and_taken_when_it_may(ho
     assert {upload.path for upload in found} == {"inbox/a.csv", "inbox/b.csv"}
     stuck = [(line["path"], line["reason"]) for line in log_lines if line["event"] == "drop.stuck"]
     assert stuck == [("inbox/a.csv", "[Errno 13] Permission denied")]
+
+
+async def test_a_name_that_cannot_be_shown_is_told_once_and_left(house, drop, log_lines):
+    inbox = drop.folder / "acme" / "inbox"
+    strange = [inbox / "a\n.csv", inbox / os.fsdecode(b"caf\xe9.csv")]
+    for file in strange:
+        file.write_bytes(BODY)
+    (inbox / "b.csv").write_bytes(BODY)
+    (upload,) = await house.received(1)
+    assert upload.path == "inbox/b.csv"
+    await asyncio.to_thread(drop.look)
+    await asyncio.to_thread(drop.look)
+    assert all(file.exists() for file in strange)
+    stuck = [(line["path"], line["reason"]) for line in log_lines if line["event"] == "drop.stuck"]
+    why = "its name has characters that cannot be shown, or is not UTF-8; rename it"
+    assert sorted(stuck) == [("inbox/a\\n.csv", why), ("inbox/caf\\xe9.csv", why)]

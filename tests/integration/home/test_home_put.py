@@ -104,6 +104,16 @@ async def test_an_accepted_name_leaves_the_view_in_time(open_house):
         assert not house.rows()
 
 
+async def test_a_file_that_is_open_for_reading_is_not_cut(house):
+    async with house.sftp() as client:
+        await put(client, "a.csv")
+        async with client.open("a.csv", "rb") as file:
+            with pytest.raises(asyncssh.SFTPPermissionDenied):
+                await file.setstat(asyncssh.SFTPAttrs(size=3))
+            await file.setstat(asyncssh.SFTPAttrs(permissions=0o644))
+            assert await file.read() == BODY
+
+
 async def test_a_file_is_cut_by_fsetstat_and_fills_no_old_tail(house):
     async with house.sftp() as client:
         await put(client, "/a.csv", b"x" * 1000)
