@@ -85,6 +85,11 @@ class Model:
                     self.states[other] = State.SUPERSEDED
 
 
+def lease_of(claimed):
+    """What a claim is held by: an approved upload gets another job, whose tokens begin anew."""
+    return claimed.id, claimed.token
+
+
 class Queue(RuleBasedStateMachine):
     template: Path
 
@@ -140,7 +145,7 @@ class Queue(RuleBasedStateMachine):
         assert (claimed and claimed.upload.id) == expected
         if claimed is None:
             return
-        self.model.running[expected] = (claimed.token, self.now + timedelta(seconds=LEASE))
+        self.model.running[expected] = (lease_of(claimed), self.now + timedelta(seconds=LEASE))
         self.model.states[expected] = State.PROCESSING
         self.claims.append(claimed)
 
@@ -152,7 +157,7 @@ class Queue(RuleBasedStateMachine):
         number = len(self.model.published[brand]) + 1
         version = NewVersion(number, f"{brand}/{number}", 1, 1, ("sku",)) if state is State.PUBLISHED else None
         end = Finish(state, version=version, mode=claimed.upload.mode, reasons=({"code": "price_move"},))
-        if self.model.running.get(upload, (None, None))[0] != claimed.token:
+        if self.model.running.get(upload, (None, None))[0] != lease_of(claimed):
             with pytest.raises(LeaseLost):
                 jobs.finish(self.store, claimed.id, claimed.token, end)
             return
@@ -168,7 +173,7 @@ class Queue(RuleBasedStateMachine):
         claimed = self.claims.pop(which % len(self.claims))
         upload, model = claimed.upload.id, self.model
         more = {"error": "x", "tries": TRIES, "backoff_seconds": BACKOFF, "shutdown": shutdown}
-        if model.running.get(upload, (None, None))[0] != claimed.token:
+        if model.running.get(upload, (None, None))[0] != lease_of(claimed):
             with pytest.raises(LeaseLost):
                 jobs.hand_back(self.store, claimed.id, claimed.token, **more)
             return
@@ -187,9 +192,9 @@ class Queue(RuleBasedStateMachine):
     def beat(self, which):
         claimed = self.claims[which % len(self.claims)]
         upload = claimed.upload.id
-        if self.model.running.get(upload, (None, None))[0] == claimed.token:
+        if self.model.running.get(upload, (None, None))[0] == lease_of(claimed):
             jobs.beat(self.store, claimed.id, claimed.token, LEASE)
-            self.model.running[upload] = (claimed.token, self.now + timedelta(seconds=LEASE))
+            self.model.running[upload] = (lease_of(claimed), self.now + timedelta(seconds=LEASE))
         else:
             with pytest.raises(LeaseLost):
                 jobs.beat(self.store, claimed.id, claimed.token, LEASE)

@@ -397,7 +397,12 @@ async def test_each_audit_line_is_joined_to_its_upload_by_its_draft_also_among_e
         found = await house.received(3)
         await house.until(lambda: {upload.state for upload in house.history()} == {State.RECEIVED})
     uploads = {upload.id: upload.path for upload in found}
-    joined = {(line["draft"], uploads[line["upload"]]) for line in log_lines if line["event"] == "upload.received"}
+
+    def received():
+        return [line for line in log_lines if line["event"] == "upload.received"]
+
+    await house.until(lambda: len(received()) == 3)  # a line follows the commit that it tells of
+    joined = {(line["draft"], uploads[line["upload"]]) for line in received()}
     told = [(line["draft"], line["path"]) for line in log_lines if line["event"] == "transfer.closed"]
     assert set(told) == joined and len(told) == 4
 
