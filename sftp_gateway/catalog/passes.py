@@ -31,7 +31,7 @@ from sftp_gateway.catalog.read import opening
 from sftp_gateway.catalog.read.delimited import DelimitedSource
 from sftp_gateway.catalog.read.presumed import Misread
 from sftp_gateway.catalog.read.source import Block, Hints, Source
-from sftp_gateway.errors import Refused
+from sftp_gateway.errors import Incomplete, Refused
 from sftp_gateway.upload import Mode
 
 
@@ -61,9 +61,18 @@ class File:
         try:
             self._read(replace(self.hints, presume=True))
         except Misread:
-            self._forget()
-            self.whole = []
-            self._read(self.hints)
+            self._read_anew()
+        except Incomplete:
+            raise  # all of the file was seen by then
+        except Refused:
+            if not (isinstance(self.source, DelimitedSource) and self.source.encoding.presumed):
+                raise
+            self._read_anew()  # why it is refused is to be told of the whole file, too
+
+    def _read_anew(self) -> None:
+        self._forget()
+        self.whole = []
+        self._read(self.hints)
 
     def _read(self, hints: Hints) -> None:
         self.progress("read", 0.0)
@@ -122,8 +131,8 @@ class File:
 
     def _forget(self) -> None:
         """Let go of what a pass made."""
-        assert self.writer is not None
-        self.writer.finish()
+        if self.writer is not None:
+            self.writer.finish()
         self.sifted.close()
         self.sifted = sift.start(self.scratch, self.job.schema)
 

@@ -36,7 +36,7 @@ BURST_FILES, BURST_SECONDS = 20, 0.5
 GOODBYE_SECONDS = 10.0
 """A store that does not answer for so long keeps nobody: the journal has what is owed to it."""
 FORGET_SECONDS = 15.0
-"""So long after it was erased, or twice as long, the journal holds nothing of a brand."""
+"""So often it is looked whether the journal holds anything of a brand that was erased."""
 REPEATED_REFUSAL_SECONDS = 900.0
 MOST_REFUSALS = 10_000
 
@@ -215,8 +215,7 @@ class Homes:
         while True:
             await asyncio.sleep(FORGET_SECONDS)
             with contextlib.suppress(errors.Unavailable):
-                known = await asyncio.to_thread(brands.all_brands, self.store)
-                self.journal.forget({brand.name for brand in known})
+                self.journal.forget(await asyncio.to_thread(brands.since, self.store))
 
     def snapshot(self) -> dict[str, Any]:
         """Tell the status page what is open here."""

@@ -12,10 +12,12 @@ start again under a new generation; records of an older one behind it are not it
 
 import asyncio
 import contextlib
+import errno
 import os
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from sftp_gateway import disk, errors, logs
@@ -62,7 +64,9 @@ class Journal:
         """Who waits for a segment to be free, in the order in which they came."""
         self._unsynced: set[int] = set()
         self._lately: deque[tuple[float, int]] = deque(maxlen=2 * CROWD)
-        self._broken = False
+        self._broken = self._closing = False
+        self._doomed: list[Segment] = []
+        """What holds bytes of brands that were erased."""
 
     async def room(self, size: int) -> bool:
         """Whether a draft of that size can be put here at once, if need be after waiting.
@@ -115,21 +119,24 @@ class Journal:
         self.number = number
         return number
 
-    def forget(self, known: Collection[str]) -> None:
-        """Have what is here of brands that are not `known` overwritten, a file at a time: call it again now and then."""
-        if self._broken or self._cleaning is not None:
-            return
-        holding = [one for one in self._segments if not one.brands <= set(known)]
-        if not holding:
-            return
-        old = holding[-1]
-        old.wiping = True  # nobody writes on it from now on
+    def forget(self, known: Mapping[str, datetime]) -> None:
+        """Have what is here of brands that are not `known` (name, since when) overwritten, one file after the other."""
+        self._doomed = [one for one in self._segments if one.holds_any_but(known)]
+        self._wipe_next()
+
+    def _wipe_next(self) -> None:
+        if not self._doomed or self._broken or self._closing or self._cleaning is not None:
+            return  # the end of what is cleaned now comes back to it
+        old = self._doomed[-1]
         try:
-            old.wiping = old is not self._segments[0] or self._turn()
+            if old is self._segments[0] and not self._turn():
+                return
         except (OSError, errors.Unavailable) as error:
-            old.wiping = False
             log.warning("journal.unavailable", reason=str(error))
-        if old.wiping and self._cleaning is None:
+            return
+        if self._cleaning is None:
+            self._doomed.remove(old)
+            old.wiping = True  # nobody writes on it from now on
             self._cleaning = asyncio.create_task(self._clean(old), name="journal.wipe")
 
     def sync(self, sender: object) -> "asyncio.Future[None]":
@@ -148,6 +155,7 @@ class Journal:
 
     async def aclose(self) -> None:
         """Leave nothing behind, if every row is stored and every staging file synced; else all for the next start."""
+        self._closing = True
         if self._cleaning is not None:
             await self._cleaning
         if not self._segments:
@@ -219,32 +227,38 @@ class Journal:
             self._segments.remove(free)
             self._segments.insert(0, free)
         full = [one for one in self._segments[1:] if one.ids]
-        if full and self._cleaning is None:
+        if full and self._cleaning is None and not self._closing:
             self._cleaning = asyncio.create_task(self._clean(full[-1]), name="journal.clean")
         return free is not None
 
     async def _clean(self, full: Segment) -> None:
+        done = False
         try:
             if not full.ids or (await self._stored() and await asyncio.to_thread(self._sync_drafts, list(full.ids))):
                 full.ids = []
-                if full.wiping:
-                    await self._wipe(full)
+                done = not full.wiping or await self._wipe(full)
         finally:
             full.wiping, self._cleaning = False, None
             line, self._line = self._line, []
             for waiting in line:
                 if not waiting.done():
                     waiting.set_result(full.free)
+        if done:
+            self._wipe_next()
 
-    async def _wipe(self, old: Segment) -> None:
+    async def _wipe(self, old: Segment) -> bool:
         brands = sorted(old.brands)
         try:
             await asyncio.to_thread(old.wipe)
         except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:  # of a disk that writes nothing in place: later, maybe
+                log.warning("journal.unavailable", reason=str(error))
+                return False
             log.error("journal.unsynced", reason=str(error))  # noqa: TRY400 - the world's fault, not ours
             self._broken = True
-        else:
-            log.info("journal.wiped", segment=old.path.name, brands=brands)
+            return False
+        log.info("journal.wiped", segment=old.path.name, brands=brands)
+        return True
 
     def _sync_drafts(self, ids: list[str]) -> bool:
         """Sync the staging files that are still there; the intake syncs what it takes."""

@@ -4,7 +4,9 @@ import errno
 import fcntl
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -31,8 +33,8 @@ class Segment:
     """Bytes of the file that are there, zeros or an older generation."""
     ids: list[str] = field(default_factory=list)
     """Drafts of which only this file is on the disk for certain."""
-    brands: set[str] = field(default_factory=set)
-    """Whose bytes are in it, of whatever generation."""
+    brands: dict[str, datetime] = field(default_factory=dict)
+    """Whose bytes are in it, of whatever generation, and since when."""
     wiping: bool = False
     """What is in it is to be overwritten, and until then nothing put there."""
 
@@ -73,7 +75,7 @@ class Segment:
     def put(self, number: int, entry: Entry, data: bytes | bytearray) -> None:
         """Write a record; OSError also where not all of it was."""
         head = record.head(self.generation, number, entry, len(data))
-        self.brands.add(entry.brand)
+        self.brands.setdefault(entry.brand, entry.changed_at)
         written = os.pwritev(self.fd, [head, data], self.at)
         if written != len(head) + len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -82,7 +84,12 @@ class Segment:
 
     def wipe(self) -> None:
         """Write zeros over all that was ever put here, durably; blocks. OSError."""
-        for start in range(0, self.ready, len(AHEAD)):
-            os.pwrite(self.fd, AHEAD[: self.ready - start], start)
+        start = 0
+        while start < self.ready:
+            start += os.pwrite(self.fd, AHEAD[: self.ready - start], start)
         disk.sync(self.fd, data_only=True)
-        self.brands = set()
+        self.brands = {}
+
+    def holds_any_but(self, known: Mapping[str, datetime]) -> bool:
+        """Whether bytes are in it of a brand that is not known, or is a later one of the same name."""
+        return any(name not in known or known[name] > since for name, since in self.brands.items())

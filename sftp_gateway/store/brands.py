@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from sftp_gateway.store.erasing import erase
 
 __all__ = [
     "add_key", "all_brands", "create", "ends_with_newline", "erase", "get", "keys", "login", "password_hash",
-    "remove_key", "save_settings", "set_enabled", "set_password_hash",
+    "remove_key", "save_settings", "set_enabled", "set_password_hash", "since",
 ]  # fmt: skip
 
 _brands, _keys, _homes = tables.brand, tables.brand_key, tables.home
@@ -63,6 +64,12 @@ def all_brands(store: Store) -> list[Brand]:
     """List every brand by name, disabled ones too."""
     with store.read() as conn:
         return [_of(row) for row in conn.execute(sa.select(_brands).order_by(_brands.c.name))]
+
+
+def since(store: Store) -> dict[str, datetime]:
+    """Tell since when there is each brand, by name."""
+    with store.read() as conn:
+        return {row.name: row.created_at for row in conn.execute(sa.select(_brands.c.name, _brands.c.created_at))}
 
 
 def save_settings(store: Store, name: str, settings: BrandSettings, by: str = "gateway") -> None:

@@ -52,7 +52,7 @@ CELLS = (b"<c ", b"<c r='A1'>", b"<c r='A1'><f>", b"<c r='A1'><f>1</f>", b"<c r=
 LOOKS = {
     "formulas": lambda text: [formulas.look(cell + text.encode(), Seen()) for cell in CELLS],
     "attributes": lambda text: formulas.look(b"<c " + text.encode().replace(b"<", b"") + b"><v>#N/A<", Seen()),
-    "styles": lambda text: [list(zerofill.cells([b"5"]).finditer(cell + text.encode())) for cell in CELLS],
+    "styles": lambda text: [list(zerofill.STYLED.finditer(cell + text.encode())) for cell in CELLS],
     "number format": zerofill.width,
     "scalars": lambda text: [
         jsonrecords._with_scalars(b'"' + text.encode() + end, [], 10**6) for end in (b"", b"\\\n")

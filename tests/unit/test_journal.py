@@ -1,20 +1,25 @@
 """The journal of small files: what is read back, what a start brings in, and when a segment is used again."""
 
 import asyncio
+import errno
 import hashlib
 import os
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sftp_gateway import disk
 from sftp_gateway.sftp import journal, replay, segment
 from sftp_gateway.sftp.journal import Journal
 from sftp_gateway.sftp.record import read
+from sftp_gateway.sftp.segment import Segment
 from sftp_gateway.store import brands, drafts
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.store.staging import Staging
 
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 AT = datetime(2026, 1, 5, 12, 0, 0, 1, tzinfo=UTC)
 
 
@@ -177,7 +182,7 @@ async def test_what_is_there_of_an_erased_brand_is_overwritten_and_the_others_lo
     assert b"secret" in bytes_on_disk(staging)
 
     def gone():
-        writer.forget({"acme"})
+        writer.forget({"acme": LONG_AGO})
         return b"secret" not in bytes_on_disk(staging) and b'"gone"' not in bytes_on_disk(staging)
 
     await eventually_async(gone)
@@ -198,7 +203,7 @@ async def test_while_the_store_does_not_answer_nothing_is_overwritten(staging, s
     brands.create(sqlite_store, "acme")
     writer, entry = Journal(staging, "j", no), closed(staging, body=b"owed")
     await write(writer, (entry, b"owed"), (closed(staging, "b.csv", b"secret", brand="gone"), b"secret"))
-    writer.forget({"acme"})
+    writer.forget({"acme": LONG_AGO})
     await eventually_async(lambda: writer._cleaning is None)
     die(writer)
     assert b"secret" in bytes_on_disk(staging)
@@ -210,7 +215,7 @@ async def test_while_the_store_does_not_answer_nothing_is_overwritten(staging, s
 async def test_a_segment_that_is_to_be_overwritten_is_not_written_on(staging, monkeypatch):
     writer = Journal(staging, "j", yes)
     await write(writer, (closed(staging, body=b"secret", brand="gone"), b"secret"))
-    writer.forget(set())
+    writer.forget({})
     kept = [closed(staging, f"{n}.csv", b"kept") for n in range(3)]
     for entry in kept:  # in the same turn of the loop: nothing was overwritten yet
         assert writer.takes(4)
@@ -233,12 +238,122 @@ async def test_no_new_file_for_the_journal_is_no_death(staging, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "open", full)
-        writer.forget(set())
+        writer.forget({})
     assert writer._cleaning is None
-    writer.forget(set())
+    writer.forget({})
     await writer._cleaning
     assert b"secret" not in bytes_on_disk(staging)
     await writer.aclose()
+
+
+@pytest.fixture
+async def many(staging, monkeypatch, eventually_async):
+    """A journal of several small segments, all with both brands in them, and all that happens to the disk, in order."""
+    monkeypatch.setattr(segment, "SEGMENT_BYTES", journal.ROW_BYTES + 100_000)
+    monkeypatch.setattr(segment, "AHEAD", bytes(50_000))
+    happened = []
+    sync_file, wipe, sync = journal.sync_file, Segment.wipe, disk.sync
+    monkeypatch.setattr(journal, "sync_file", lambda path: (sync_file(path), happened.append(("draft", path.name))))
+    monkeypatch.setattr(disk, "sync", lambda fd, **how: (sync(fd, **how), happened.append(("sync", fd))))
+    monkeypatch.setattr(Segment, "wipe", lambda one: (happened.append(("wipe", one.fd, [*one.ids])), wipe(one)))
+
+    async def never():
+        return False
+
+    writer, ours = Journal(staging, "j", never), []
+    for n in range(60):  # nothing is stored yet, so that no segment is written on twice
+        theirs, entry = closed(staging, "s", b"s", brand="gone"), closed(staging, f"{n}.csv", b"y" * 5000)
+        await write(writer, (theirs, b"secret" * 900), (entry, b"y" * 5000))
+        staging.file(theirs.id).unlink()
+        ours.append(entry)
+    assert len(writer._segments) > 4
+    await eventually_async(lambda: writer._cleaning is None)
+    monkeypatch.setattr(writer, "_stored", yes)
+    happened.clear()
+    yield writer, ours, happened
+    if writer._cleaning is not None:
+        await writer._cleaning
+    die(writer)
+
+
+async def test_one_look_has_all_segments_overwritten_each_after_its_drafts_are_on_the_disk(
+    staging, many, eventually_async
+):
+    writer, ours, happened = many
+    beside = {entry.id for entry in ours} & {id_ for one in writer._segments if "gone" in one.brands for id_ in one.ids}
+    assert len(beside) > 50
+    writer.forget({"acme": LONG_AGO})
+    await eventually_async(lambda: not writer._doomed and writer._cleaning is None)
+    assert b"secret" not in bytes_on_disk(staging)
+    wipes = [place for place, (what, *_) in enumerate(happened) if what == "wipe"]
+    assert len(wipes) > 4
+    synced = {what for kind, what, *_ in happened[: wipes[-1]] if kind == "draft"}
+    assert beside <= synced
+    for place in wipes:
+        _, fd, ids = happened[place]
+        assert ids == [] and ("sync", fd) in happened[place:], "it is on the disk that nothing is there any more"
+
+
+async def test_a_segment_is_not_written_on_before_it_is_overwritten(staging, many, monkeypatch, eventually_async):
+    writer, _, _ = many
+    monkeypatch.setattr(journal, "SEGMENTS", len(writer._segments))
+    going_on = threading.Event()
+    real = Segment.wipe
+    monkeypatch.setattr(Segment, "wipe", lambda one: (going_on.wait(10), real(one)))
+    writer.forget({"acme": LONG_AGO})
+    await eventually_async(lambda: any(one.wiping and not one.ids for one in writer._segments))
+    assert not [one for one in writer._segments[1:] if one.free]
+    while writer.takes(5000):
+        await write(writer, (closed(staging, "n.csv", b"n" * 5000), b"n" * 5000))
+    assert not writer._segments[0].wiping
+    going_on.set()
+    assert await writer.room(5000)
+    await eventually_async(lambda: not writer._doomed and writer._cleaning is None)
+    assert b"secret" not in bytes_on_disk(staging)
+
+
+async def test_a_brand_of_the_same_name_that_came_later_is_another_one(staging, many, eventually_async):
+    writer, _, _ = many
+    writer.forget({"acme": LONG_AGO, "gone": LONG_AGO})
+    assert not writer._doomed and writer._cleaning is None
+    writer.forget({"acme": LONG_AGO, "gone": AT + timedelta(seconds=1)})
+    await eventually_async(lambda: not writer._doomed and writer._cleaning is None)
+    assert b"secret" not in bytes_on_disk(staging)
+
+
+async def test_a_disk_that_has_no_room_for_zeros_is_asked_again(staging, many, monkeypatch, eventually_async):
+    writer, _, _ = many
+    real = os.pwrite
+
+    def full(fd, data, offset):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def shortly(fd, data, offset):
+        return real(fd, data[:777], offset)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        writer.forget({"acme": LONG_AGO})
+        await eventually_async(lambda: writer._cleaning is None)
+    assert writer.takes(10), "what is not overwritten yet is no reason to take nothing more"
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", shortly)
+        writer.forget({"acme": LONG_AGO})
+        await eventually_async(lambda: not writer._doomed and writer._cleaning is None)
+    assert b"secret" not in bytes_on_disk(staging)
+
+
+async def test_nothing_is_overwritten_once_the_journal_is_closing(staging, many, monkeypatch):
+    writer, _, happened = many
+
+    async def asked_meanwhile():
+        writer.forget({"acme": LONG_AGO})
+        return True
+
+    monkeypatch.setattr(writer, "_stored", asked_meanwhile)
+    await writer.aclose()
+    assert writer._cleaning is None and not [what for what, *_ in happened if what == "wipe"]
+    assert not [*journal.folder_of(staging).iterdir()]
 
 
 async def test_those_who_close_at_once_share_a_sync(staging, monkeypatch):

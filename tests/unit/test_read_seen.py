@@ -1,7 +1,9 @@
 """What a person sees in a workbook and the library does not give: leading zeros by a number format, and errors."""
 
 import io
+import re
 import struct
+import time
 import zipfile
 
 import numpy as np
@@ -10,6 +12,7 @@ import pyarrow as pa
 import pytest
 import xlwt
 
+from sftp_gateway import errors
 from sftp_gateway.catalog.read import merged, odscells, zerofill
 from sftp_gateway.catalog.read.seen import Seen
 from tests.unit.reading import read
@@ -286,6 +289,88 @@ def test_only_cells_merged_downwards_are_filled_and_only_beside_something(tmp_pa
     assert read(tmp_path, saved(rows, "A3:D3")).rows[1:3] == [("SALE", "", "", ""), ("B", "Bench", "3", "4")]
     longer = read(tmp_path, saved([["A", "Chair", 1, 2], ["B", None, 3, 4]], "B2:B9"))
     assert longer.rows == [("A", "Chair", "1", "2"), ("B", "Chair", "3", "4")]
+
+
+def test_a_large_number_is_read_the_same_wherever_it_stands(tmp_path):
+    exact = 1_000_000_000_000_000
+    rows = [[exact + 7 * number + 1, "a", 1, 2] for number in range(4096)] + [[exact + 28770, "b", 3, 4]]
+    assert read(tmp_path, saved(rows)).rows[-1][0] == "1000000000028770"
+
+
+def test_a_sheet_is_found_whatever_its_name(tmp_path):
+    for title in ("Bob's prices", 'A "B" & <C>', "it''s"):
+        book = openpyxl.load_workbook(io.BytesIO(xlsx()))
+        book.worksheets[0].title = title
+        out = io.BytesIO()
+        book.save(out)
+        assert shown(read(tmp_path, out.getvalue())) == SHOWN, title
+
+
+def rewritten(data, part, change):
+    """A workbook with one of its parts changed."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as before, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as after:
+        for name in before.namelist():
+            after.writestr(name, change(before.read(name).decode()) if name == part else before.read(name))
+    return out.getvalue()
+
+
+def test_a_style_without_attributes_counts(tmp_path):
+    def shifted(text):
+        head, _, rest = text.partition("<cellXfs")
+        inside, end, tail = rest.partition("</cellXfs>")
+        return head + "<cellXfs" + inside.replace("<xf ", "<xf/><xf ", 1) + end + tail
+
+    def moved(text):
+        return re.sub(r's="(\d+)"', lambda found: f's="{int(found[1]) + 1}"', text)
+
+    made = rewritten(rewritten(xlsx(), "xl/styles.xml", shifted), "xl/worksheets/sheet1.xml", moved)
+    assert shown(read(tmp_path, made)) == SHOWN
+
+
+def test_a_sign_that_is_cut_by_the_end_of_a_chunk_is_seen(tmp_path):
+    number = cell(37, "00037")
+    for room in range(65536 - len(number), 65536 + 16, 7):
+        filler = lines([cell("x" * room), cell("a"), cell(1), cell(2)])
+        body = filler + lines([number, cell("b"), cell(3), cell(4)])
+        assert shown(read(tmp_path, spreadsheet(body)))[1][0] == "00037"
+
+
+def test_what_other_programs_call_an_error_is_one(tmp_path):
+    body = lines([cell("A"), cell("a"), error("Err:502"), cell(2)])
+    assert shown(read(tmp_path, spreadsheet(body))) == [("A", "a", "#VALUE!", "2")]
+
+
+def test_a_cell_that_comes_again_and_again_is_refused(tmp_path, monkeypatch):
+    many = '<c r="C2" t="e"><v>#N/A</v></c>' * 5000
+    made = rewritten(
+        saved([["A", "a", 1, 2]]),
+        "xl/worksheets/sheet1.xml",
+        lambda text: text.replace("</row></s", f"{many}</row></s"),
+    )
+    assert shown(read(tmp_path, made)) == [("A", "a", "#N/A", "2")]
+    monkeypatch.setattr(Seen, "__init__", limited)
+    with pytest.raises(errors.Refused, match="again and again"):
+        read(tmp_path, made)
+
+
+def limited(self, real=Seen.__init__):
+    real(self, left=1000)
+
+
+def test_many_styles_cost_no_cell_anything(tmp_path):
+    styles = "".join('<xf numFmtId="164"/>' for _ in range(100_000))
+
+    def more(text):
+        text = text.replace("</cellXfs>", styles + "</cellXfs>")
+        return text.replace('formatCode="00000"', 'formatCode="00000" x="1"')
+
+    made = rewritten(xlsx(), "xl/styles.xml", more)
+    began = time.perf_counter()
+    assert shown(read(tmp_path, made)) == SHOWN
+    sheet = b'<c r="A1" s="99999"><v>1</v></c>' * 20_000
+    assert sum(1 for _ in zerofill.STYLED.finditer(sheet)) == 20_000
+    assert time.perf_counter() - began < 10
 
 
 def test_spans_that_overlap_are_no_work_for_hours():

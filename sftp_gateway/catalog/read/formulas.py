@@ -1,6 +1,7 @@
 """Cells of an XLSX sheet whose formula fails or was never reckoned: the library that opens workbooks gives them as blank."""
 
 import re
+import sys
 import zipfile
 
 from sftp_gateway.catalog.read import sheetpart
@@ -37,7 +38,7 @@ def look(text: bytes, seen: Seen) -> None:
     for cell in _FAILED.finditer(text):
         said, place = sheetpart.placed(cell[1])
         if said.get(b"t") == b"e" and place is not None:
-            seen.add(*place, cell[2].decode(errors="replace"))
+            seen.add(*place, sys.intern(cell[2].decode(errors="replace")))
     for cell in _NOT_RECKONED.finditer(text):
         said, place = sheetpart.placed(cell[1])
         if said.get(b"t") != b"str" and place is not None:  # an empty text is a result, too

@@ -6,6 +6,7 @@ Each cell says its value and the text that is shown (OpenDocument 1.3 part 3, §
 """
 
 import re
+import sys
 import zipfile
 from typing import Any
 from xml.parsers import expat
@@ -90,27 +91,31 @@ class _Walk:
                 self._end_cell()
         elif name == f"{_TABLE}table":
             self._depth -= 1
-            self._ours = False
+            self._ours = self._ours and self._depth > 0
         elif self._ours and name == f"{_TABLE}table-row":
             self._row += self._rows
 
     def _end_cell(self) -> None:
-        if self._is_worth_it() and self._rows * self._columns <= self._left:
+        what = self._what()
+        if what and self._rows * self._columns <= self._left:
             self._left -= self._rows * self._columns
             for row in range(self._row, self._row + self._rows):
                 for column in range(self._column, self._column + self._columns):
-                    self._seen.add(row, column, self._shown)
+                    self._seen.add(row, column, what)
         if self._spanned > 1 == self._rows:
             last = self._row + self._spanned - 1
             self._seen.spans.append(((self._row, self._column), (last, self._column)))
         self._column += self._columns
 
-    def _is_worth_it(self) -> bool:
-        if not self._number:
-            return self._number == "" and self._shown.startswith("#")
-        shown = self._shown
-        filled = shown.startswith("0") and shown.isdecimal() and self._number.isdecimal()
-        return filled and len(shown) > len(self._number) and shown.lstrip("0") == self._number.lstrip("0")
+    def _what(self) -> str | int | None:
+        """Give the error that is shown, or how many digits are."""
+        shown, number = self._shown, self._number
+        if not number:
+            # `Err:502` and its kin are what other spreadsheets, and this one in other formats, call so
+            return None if number is None else sys.intern(shown) if shown.startswith("#") else "#VALUE!"
+        filled = shown.startswith("0") and shown.isdecimal() and number.isdecimal()
+        same = filled and len(shown) > len(number) and shown.lstrip("0") == number.lstrip("0")
+        return len(shown) if same else None
 
 
 def _number(said: dict[str, Any], what: str) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.grid import Grid
 from sftp_gateway.catalog.read.merged import Range
 
@@ -18,11 +19,16 @@ class Seen:
 
     spans: list[Range] = field(default_factory=list)
     """Merged cells, of a format in which the library does not know of them."""
+    left: int = 2 * bounds.SHEET_CELLS
+    """So many more may be noted; pieces of a sheet that overlap note some cells twice."""
     _rows: defaultdict[int, "array[int]"] = field(default_factory=lambda: defaultdict(lambda: array("q")))
     _what: defaultdict[int, list[str | int]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, row: int, column: int, what: str | int) -> None:
-        """Note a cell; what is noted last counts."""
+        """Note a cell; what is noted last counts. ValueError where there are far too many of them."""
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError("its cells come again and again")
         self._rows[column].append(row)
         self._what[column].append(what)
 

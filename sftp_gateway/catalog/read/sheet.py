@@ -14,15 +14,14 @@ import python_calamine
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import grid, merged, table, texts, unpack, workbook
+from sftp_gateway.catalog.read import grid, merged, rounded, table, texts, unpack, workbook
 from sftp_gateway.catalog.read.grid import Filled, Grid
+from sftp_gateway.catalog.read.seen import Seen
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 
 _BLOCK_ROWS = 16384
 _READ_ROWS = 4096
 """Turned into columns at a time, while their cells are still in the processor's cache."""
-_DIGITS, _EXACT, _ENDLESS = 15, 2.0**53, float("inf")
-_TOO_LONG = 10.0**_DIGITS
 _UNREADABLE = (
     python_calamine.CalamineError,
     zipfile.BadZipFile,
@@ -156,39 +155,33 @@ def _seen_first(book: python_calamine.CalamineWorkbook) -> list[str]:
 
 
 def _texts(sheet: python_calamine.CalamineSheet) -> Grid:
-    rows, parts = iter(sheet.iter_rows()), []
+    rows, count = iter(sheet.iter_rows()), 0
+    columns: list[_Column] = []
     while chunk := list(itertools.islice(rows, _READ_ROWS)):
-        parts.append([_column(values) for values in zip(*chunk, strict=True)])
-    return Grid.of([pa.concat_arrays(column) for column in zip(*parts, strict=True)])
+        columns = columns or [_Column() for _ in chunk[0]]
+        for column, values in zip(columns, zip(*chunk, strict=True), strict=True):
+            column.add(count, values)
+        count += len(chunk)
+    seen = Seen()
+    for place, column in enumerate(columns):
+        for row, text in rounded.shown(column.large).items():
+            seen.add(row, place, text)
+    return seen.put_into(Grid.of([pa.concat_arrays(column.parts) for column in columns]), 0)
 
 
-def _column(values: Sequence[Any]) -> pa.Array:
-    try:
-        return pa.array(values, pa.string())  # most columns are texts only
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        found = pa.array(map(texts.of, values), pa.string(), size=len(values))
-        if pc.max(pc.binary_length(found)).as_py() <= _DIGITS or not any(map(_is_large, values)):
-            return found
-        most = _least_rounded(values)
-        return pa.array((_text(value, most) for value in values), pa.string(), size=len(values))
+class _Column:
+    """The texts of a column so far, and its large numbers by row."""
 
+    def __init__(self) -> None:
+        self.parts: list[pa.Array] = []
+        self.large: dict[int, float] = {}
 
-def _is_large(value: Any) -> bool:
-    return isinstance(value, (float, int)) and not -_TOO_LONG < value < _TOO_LONG
-
-
-def _least_rounded(values: Sequence[Any]) -> float:
-    """Give the number from which on those of a column have lost digits: a spreadsheet keeps 15, so that all others are 0."""
-    large = [value for value in values if _is_large(value)]
-    if not any(f"{value:.14E}".partition("E")[0][-1] != "0" for value in large if abs(value) < _ENDLESS):
-        return _ENDLESS  # round numbers
-    exact = [value for value in large if abs(value) < _EXACT]
-    return _TOO_LONG if exact and not any(value % 10 for value in exact) else _EXACT
-
-
-def _text(value: Any, most: float) -> str:
-    """Write a cell as text; a number without all of its digits as spreadsheets show it, so that it is told."""
-    if isinstance(value, (int, float)) and most <= abs(value) < _ENDLESS:
-        digits, _, power = f"{value:.14E}".partition("E")
-        return f"{digits.rstrip('0').rstrip('.')}E{power}"
-    return texts.of(value)
+    def add(self, first: int, values: Sequence[Any]) -> None:
+        """Add the values of more rows, the first of which is that of number `first`."""
+        try:
+            found = pa.array(values, pa.string())  # most columns are texts only
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            found = pa.array(map(texts.of, values), pa.string(), size=len(values))
+            if pc.max(pc.binary_length(found)).as_py() > rounded.DIGITS:
+                self.large |= {row: value for row, value in enumerate(values, first) if rounded.is_large(value)}
+        self.parts.append(found)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 TAG = rb"<(?:[\w.-]+:)?"
 END = rb"</(?:[\w.-]+:)?"
-ATTRIBUTE = re.compile(rb"""(?<![\w:.-])([\w:.-]++)\s*+=\s*+["']([^"']*)["']""")
+_ATTRIBUTE = re.compile(rb"""(?<![\w:.-])([\w:.-]++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')""")
 _SHEET, _LINK = (re.compile(TAG + name + rb"(\s[^<>]*)>") for name in (b"sheet", b"Relationship"))
 _PLACE = re.compile(rb"([A-Za-z]{1,3})(\d{1,7})")
 _BOOK, _LINKS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
@@ -26,9 +26,14 @@ def pieces(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
             yield text
 
 
-def placed(attributes: bytes) -> tuple[dict[bytes, bytes], tuple[int, int] | None]:
+def attributes(tag: bytes) -> dict[bytes, bytes]:
+    """Give the attributes of a tag by name, as they are written."""
+    return {name: double or single for name, double, single in _ATTRIBUTE.findall(tag)}
+
+
+def placed(tag: bytes) -> tuple[dict[bytes, bytes], tuple[int, int] | None]:
     """Give what a cell says of itself, and its row and column from 0."""
-    said = dict(ATTRIBUTE.findall(attributes))
+    said = attributes(tag)
     place = _PLACE.fullmatch(said.get(b"r", b""))
     return said, None if place is None else (int(place[2]) - 1, _column(place[1]))
 
@@ -38,8 +43,8 @@ def name(archive: zipfile.ZipFile, sheet: str) -> str:
     names = set(archive.namelist())
     if not {_BOOK, _LINKS} <= names:
         return ""
-    sheets = [dict(ATTRIBUTE.findall(found)) for found in _SHEET.findall(archive.read(_BOOK))]
-    links = [dict(ATTRIBUTE.findall(found)) for found in _LINK.findall(archive.read(_LINKS))]
+    sheets = [attributes(found) for found in _SHEET.findall(archive.read(_BOOK))]
+    links = [attributes(found) for found in _LINK.findall(archive.read(_LINKS))]
     number = next((_linked(said) for said in sheets if html.unescape(said.get(b"name", b"").decode()) == sheet), None)
     target = next((said[b"Target"].decode() for said in links if said.get(b"Id") == number and b"Target" in said), "")
     part = posixpath.normpath(posixpath.join("/xl", target)).lstrip("/") if target else ""

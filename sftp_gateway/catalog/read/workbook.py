@@ -28,6 +28,8 @@ from sftp_gateway.catalog.read.seen import Seen
 from sftp_gateway.catalog.read.source import Hints
 
 _CHUNK = 1024**2
+_LONGEST_SIGN = 64
+"""What tells of a doubtful cell is shorter."""
 
 
 def check(path: Path, kind: str, hints: Hints) -> frozenset[str]:
@@ -74,12 +76,13 @@ def _check_part(  # noqa: PLR0913, PLR0917 - what was seen of the parts before
     limit = max(bounds.RATIO_AFTER_BYTES, packed * bounds.RATIO)
     seen = extent.of(entry.filename)
     may_have = odscells.may_have if entry.filename == odscells.PART else formulas.may_have
-    size, carry, doubtful = 0, b"", False
+    size, carry, doubtful, last = 0, b"", False, b""
     for chunk in _inflate(file, entry):
         if not size and entry.filename.endswith((".xml", ".rels")) and b"<!" in chunk[:4096].replace(b"<!--", b""):
             raise unpack.bomb("a part of the workbook declares entities")
         size += len(chunk)
-        doubtful = doubtful or may_have(chunk)
+        doubtful = doubtful or may_have(last + chunk)
+        last = chunk[-_LONGEST_SIGN:]
         if before + size > limit:
             raise unpack.bomb(f"more than {bounds.RATIO} times as large unpacked as packed")
         if before + size > min(hints.max_file_bytes, bounds.SHEET_BYTES):

@@ -5,15 +5,16 @@ The library that opens workbooks gives the number, so that 00037 would come as 3
 
 import re
 import zipfile
-from collections.abc import Iterable
 
 from sftp_gateway.catalog.read import sheetpart
 from sftp_gateway.catalog.read.seen import Seen
-from sftp_gateway.catalog.read.sheetpart import ATTRIBUTE, TAG
+from sftp_gateway.catalog.read.sheetpart import TAG, attributes
 
 _STYLES = "xl/styles.xml"
 _MOST_STYLES_BYTES = 16 * 1024**2
-_FORMAT, _XF = (re.compile(TAG + name + rb"(\s[^<>]*)>") for name in (b"numFmt", b"xf"))
+_FORMAT, _XF = re.compile(TAG + rb"numFmt(\s[^<>]*)>"), re.compile(TAG + rb"xf(\s[^<>]*|/?)>")
+STYLED = re.compile(TAG + rb"""c(\s(?>[^<>]*?\bs\s*+=\s*+["'](\d{1,9})["'])[^<>]*+)>""")
+"""A cell's tag and its style; only the first style of a tag is looked at: a stranger may send a million of them in one."""
 _CODE = re.compile(r"(?:\[[^\[\]]*\])*(0{2,64})")
 
 
@@ -28,20 +29,14 @@ def find(archive: zipfile.ZipFile, part: str, seen: Seen) -> None:
     widths = _widths(archive)
     if not widths:
         return
-    styled = cells(widths)
     for text in sheetpart.pieces(archive, part):
-        for found in styled.finditer(text):
+        for found in STYLED.finditer(text):
+            digits = widths.get(found[2])
+            if not digits:
+                continue
             said, place = sheetpart.placed(found[1])
-            digits = widths.get(said.get(b"s", b""))
-            if digits and said.get(b"t", b"n") == b"n" and place is not None:
+            if said.get(b"t", b"n") == b"n" and place is not None:
                 seen.add(*place, digits)
-
-
-def cells(styles: Iterable[bytes]) -> re.Pattern[bytes]:
-    """Give the pattern of a cell's tag with one of these styles."""
-    # Only the first style of a tag is looked at: a stranger may send a million of them in one.
-    named = b"|".join(styles)
-    return re.compile(TAG + rb"""c(\s(?>[^<>]*?\bs\s*+=\s*+["'](?:""" + named + rb""")["'])[^<>]*+)>""")
 
 
 def _widths(archive: zipfile.ZipFile) -> dict[bytes, int]:
@@ -51,10 +46,10 @@ def _widths(archive: zipfile.ZipFile) -> dict[bytes, int]:
     with archive.open(_STYLES) as file:
         text = file.read(_MOST_STYLES_BYTES)
     formats = {}
-    for attributes in _FORMAT.findall(text):
-        said = dict(ATTRIBUTE.findall(attributes))
+    for tag in _FORMAT.findall(text):
+        said = attributes(tag)
         formats[said.get(b"numFmtId")] = width(said.get(b"formatCode", b"").decode(errors="replace"))
     begin = text.find(b"cellXfs")
     cells = text[begin : text.find(b"cellXfs", begin + 1)] if begin >= 0 else b""
-    styles = [dict(ATTRIBUTE.findall(attributes)).get(b"numFmtId") for attributes in _XF.findall(cells)]
+    styles = [attributes(tag).get(b"numFmtId") for tag in _XF.findall(cells)]
     return {b"%d" % number: formats[kind] for number, kind in enumerate(styles) if formats.get(kind)}

@@ -51,7 +51,7 @@ def outcome_of(folder: Path, *files: bytes, **settings):
     told = []
     for data in files:
         outcome = shop.put(data)
-        told.append((outcome.state, outcome.receipt["rows"], outcome.receipt["file"], outcome.receipt["changes"],
+        told.append((outcome.state, outcome.reasons, outcome.receipt["rows"], outcome.receipt["file"], outcome.receipt["changes"],
                      [(f["code"], f["message"]) for f in table(errors_of(outcome))]))  # fmt: skip
     return told, shop.products() if shop.base else None
 
@@ -60,7 +60,13 @@ def errors_of(outcome) -> str:
     return next((made.path.read_text() for made in outcome.made if made.kind == "errors"), "")
 
 
+def refused(header: str) -> bytes:
+    return text(r2990="café").replace("sku,name,price,stock", header).encode("cp1252")
+
+
 FILES = {
+    "a header twice, cp1252 late": refused("sku,name,name,stock"),
+    "no key, cp1252 late": refused("thing,name,price,stock"),
     "ascii": text().encode(),
     "accents": text("Stühlchen für Zoë").encode(),
     "accents of three and four bytes": text("椅子🪑").encode(),
@@ -74,7 +80,7 @@ FILES = {
     "cp1252 early": text("Zoë").encode("cp1252"),
     "UTF-16": text().encode("utf-16"),
 }
-WHOLE = {"cp1252 late", "cp1252 in the last row", "a damaged row among accents", "cut off in a character",
+WHOLE = {"a header twice, cp1252 late", "no key, cp1252 late", "cp1252 late", "cp1252 in the last row", "a damaged row among accents", "cut off in a character",
          "damage behind a byte order mark", "cp1252 early", "UTF-16"}  # fmt: skip
 
 
@@ -103,7 +109,7 @@ def test_a_pinned_encoding_counts_where_the_file_is_not_utf8_after_all(tmp_path,
     told, products = outcome_of(tmp_path / "pinned", text(r2990="ł").encode("cp1250"), encoding="cp1250")
     assert told[0][0] is State.PUBLISHED and looked_whole
     assert products["A-2990"]["name"] == "ł"
-    assert not [code for code, _ in told[0][4] if code == "FILE_ENCODING_GUESSED"]
+    assert not [code for code, _ in told[0][5] if code == "FILE_ENCODING_GUESSED"]
 
 
 def test_lines_of_json_are_looked_at_whole(tmp_path, small_blocks, looked_whole):
