@@ -229,15 +229,12 @@ async def test_a_segment_that_is_to_be_overwritten_is_not_written_on(staging, mo
 async def test_no_new_file_for_the_journal_is_no_death(staging, monkeypatch):
     writer = Journal(staging, "j", yes)
     await write(writer, (closed(staging, body=b"secret", brand="gone"), b"secret"))
-    real = os.open
 
-    def full(path, flags, *more):
-        if flags & os.O_CREAT:
-            raise OSError(28, "No space left on device")
-        return real(path, flags, *more)
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "open", full)
+        patched.setattr(Segment, "make", full)
         writer.forget({})
     assert writer._cleaning is None
     writer.forget({})
