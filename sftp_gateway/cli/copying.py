@@ -5,6 +5,7 @@ import hashlib
 import os
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -74,29 +75,33 @@ class Copy:
         ):
             size = max(os.fstat(source.fileno()).st_size, 1)
             behind = disk.Behind(target.fileno()) if size > disk.LARGE_BYTES else None
-            hashed: list[Future[None]] = []
+            hashed: deque[Future[int]] = deque()
             try:
                 while (count := _move(source.fileno(), target.fileno())) and not self._stop.is_set():
                     # What is in the copy by now is hashed: the file itself may change meanwhile.
-                    hashed.append(hashing.submit(self._hash, target.fileno(), self.bytes, count, behind))
-                    if len(hashed) > AHEAD:
-                        hashed[-AHEAD].result()
+                    hashed.append(hashing.submit(self._hash, target.fileno(), self.bytes, count))
+                    if behind is None:
+                        disk.write_behind(target.fileno(), self.bytes, count)
                     self.bytes += count
                     self._check(self.bytes)
                     self._progress("taking in", self.bytes / size)
+                    if len(hashed) > AHEAD:
+                        end = hashed.popleft().result()
+                        if behind is not None:  # here: it waits for the disk, and hashing goes on meanwhile
+                            behind.reached(end)
                 os.fsync(target.fileno())  # here, beside the other work; `keep` finds little left to do
                 for part in hashed:
-                    part.result()
+                    end = part.result()
+                    if behind is not None:
+                        behind.reached(end)
             finally:
                 hashing.shutdown(cancel_futures=True)
 
-    def _hash(self, descriptor: int, start: int, count: int, behind: disk.Behind | None) -> None:
-        if behind is None:
-            disk.write_behind(descriptor, start, count)
+    def _hash(self, descriptor: int, start: int, count: int) -> int:
+        """Hash a part of the copy; gives where it ends."""
         for at in range(start, start + count, HASHED_BYTES):
             self._digest.update(os.pread(descriptor, min(HASHED_BYTES, start + count - at), at))
-        if behind is not None:
-            behind.reached(start + count)
+        return start + count
 
 
 def _move(source: int, target: int) -> int:
