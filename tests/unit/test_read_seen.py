@@ -373,6 +373,120 @@ def test_many_styles_cost_no_cell_anything(tmp_path):
     assert time.perf_counter() - began < 10
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("3.3000000000000003", "3.3"),
+        ("0.30000000000000004", "0.3"),
+        ("2.9999999999999996", "3"),
+        ("23.987999999999996", "23.988"),
+        ("0.1", "0.1"),
+        ("0.33333333333333331", "0.333333333333333"),
+        ("1E-7", "0.0000001"),
+        ("123456789012.345", "123456789012.345"),
+    ],
+)
+def test_a_number_is_what_the_spreadsheet_shows_not_what_reckoning_left(tmp_path, value, text):
+    made = rewritten(saved([["A", "a", 7.5, 2]]), "xl/worksheets/sheet1.xml", lambda xml: xml.replace("7.5", value))
+    assert read(tmp_path, made).rows == [("A", "a", text, "2")]
+
+
+def test_other_sheets_are_told_of_not_lost_without_a_word(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.title = "Women"
+    for name, rows in (
+        ("Women", [HEADER, ["A", "a", 1, 2]]),
+        ("Men", [HEADER, ["B", "b", 3, 4]]),
+        ("Empty", []),
+        ("Old", [[1]]),
+    ):
+        place = book[name] if name in book.sheetnames else book.create_sheet(name)
+        for row in rows:
+            place.append(row)
+    book["Old"].sheet_state = "hidden"
+    out = io.BytesIO()
+    book.save(out)
+    found = read(tmp_path, out.getvalue())
+    assert [(one.code, one.message) for one in found.source.findings] == [
+        ("FILE_PREAMBLE", "Only the sheet 'Women' was read; 'Men' was not.")
+    ]
+    assert not read(tmp_path, saved([["A", "a", 1, 2]])).source.findings
+
+
+def test_a_sheet_that_cannot_be_opened_is_no_matter_if_it_is_not_the_one_to_read(tmp_path):
+    book = openpyxl.load_workbook(io.BytesIO(saved([["A", "a", 1, 2]])))
+    book.create_sheet("Other").append(["x"])
+    out = io.BytesIO()
+    book.save(out)
+    broken = rewritten(out.getvalue(), "xl/worksheets/sheet2.xml", lambda xml: xml.replace('t="s"', 't="nonsense"'))
+    assert read(tmp_path, broken).rows == [("A", "a", "1", "2")]
+
+
+def test_a_header_without_rows_names_its_sheet(tmp_path):
+    with pytest.raises(errors.Refused, match="The sheet 'Sheet' has a header but no rows"):
+        read(tmp_path, saved([]))
+
+
+def test_a_cdata_section_is_no_bomb(tmp_path):
+    made = saved([["A", "name", 1, 2]])
+    inline = rewritten(
+        made, "xl/worksheets/sheet1.xml",
+        lambda xml: re.sub(r'<c r="B2"[^>]*>.*?</c>', '<c r="B2" t="inlineStr"><is><t><![CDATA[a & b]]></t></is></c>', xml),
+    )  # fmt: skip
+    assert read(tmp_path, inline).rows == [("A", "a & b", "1", "2")]
+    for bad in ("<!DOCTYPE x>", "<!ENTITY x 'y'>", "<![CDATA[x]]><!DOCTYPE x>"):
+        declared = rewritten(
+            made, "xl/worksheets/sheet1.xml", lambda xml, bad=bad: xml.replace("<sheetData", bad + "<sheetData", 1)
+        )
+        with pytest.raises(errors.Refused) as refused:
+            read(tmp_path, declared)
+        assert refused.value.code == "FILE_BOMB"
+
+
+def test_formats_of_conditions_are_not_those_of_cells(tmp_path):
+    def conditional(text):
+        dxfs = '<dxfs count="1"><dxf><numFmt numFmtId="165" formatCode="0.00"/></dxf></dxfs>'
+        dxfs += '<dxfs count="1"><dxf><numFmt numFmtId="164" formatCode="0.00"/></dxf></dxfs>'
+        return re.sub(r"<dxfs[^>]*/>|<dxfs.*?</dxfs>", "", text).replace("<tableStyles", dxfs + "<tableStyles")
+
+    assert shown(read(tmp_path, rewritten(xlsx(), "xl/styles.xml", conditional))) == SHOWN
+
+
+def test_a_cell_merged_downwards_and_across_counts_in_its_first_column(tmp_path):
+    rows = [["A", "Lamp", None, 1], ["B", None, None, 2], ["C", "Sofa", 3, 3]]
+    assert [row[1:3] for row in read(tmp_path, saved(rows, "B2:C3")).rows] == [
+        ("Lamp", ""),
+        ("Lamp", ""),
+        ("Sofa", "3"),
+    ]
+
+
+def test_a_number_with_zeros_may_stand_in_a_span(tmp_path):
+    spanned = cell(37, "00037").replace(
+        "<text:p>00037</text:p>", "<text:p><text:span text:style-name='T1'>00037</text:span></text:p>"
+    )
+    assert shown(read(tmp_path, spreadsheet(lines([spanned, cell("a"), cell(1), cell(2)]))))[0][0] == "00037"
+
+
+def test_a_password_is_told_as_one(tmp_path):
+    stream = "EncryptedPackage".encode("utf-16-le")
+    data = bytearray(xls())
+    place = data.index("Workbook".encode("utf-16-le"))
+    data[place : place + len(stream)] = stream
+    struct.pack_into("<H", data, place + 64, len(stream) + 2)
+    sealed = bytearray(xls())
+    record = sealed.index(struct.pack("<HH", 0x0042, 2))  # CODEPAGE
+    struct.pack_into("<H", sealed, record, 0x002F)
+    manifest = "<manifest:file-entry manifest:full-path='content.xml'><manifest:encryption-data/></manifest:file-entry>"
+    closed = rewritten(
+        spreadsheet(lines([cell("A"), cell("a"), cell(1), cell(2)])), "META-INF/manifest.xml",
+        lambda xml: xml.replace("/>", ">", 1) + manifest + "</manifest:manifest>",
+    )  # fmt: skip
+    for made in (bytes(data), bytes(sealed), closed):
+        with pytest.raises(errors.Refused, match="protected by a password"):
+            read(tmp_path, made)
+
+
 def test_spans_that_overlap_are_no_work_for_hours():
     column, filled = pa.array(["x", *[""] * 100_000]), np.ones(100_001, np.bool_)
     spans = [((row, 0), (100_000, 0)) for row in range(100_000)]

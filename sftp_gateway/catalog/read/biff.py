@@ -19,6 +19,8 @@ _RUNS = {0x00BD, 0x00BE}
 """MULRK MULBLANK: the last column comes last."""
 _DIMENSIONS = 0x0200
 """First row, the row after the last, first column, the column after the last (§2.4.90)."""
+_FILEPASS = 0x002F
+"""From here on all is encrypted (§2.4.117)."""
 _MOST_CELLS = 65536 * 256
 """Of a sheet of this format."""
 _FREE = 0xFFFFFFFA
@@ -41,6 +43,8 @@ def extent(path: Path, hints: Hints) -> tuple[int, int, bool]:
             if kind in _RUNS and position + 4 + size <= len(stream):
                 (column,) = struct.unpack_from("<H", stream, position + 2 + size)
             rows, columns = max(rows, row + 1), max(columns, column + 1)
+        elif kind == _FILEPASS:
+            raise unpack.protected()
         elif kind == _DIMENSIONS:
             _refuse_absurd(stream[position + 4 : position + 4 + size])
         position += 4 + size
@@ -77,6 +81,8 @@ def workbook(path: Path, hints: Hints) -> bytes:
         start, size = struct.unpack_from("<II", entry, 116)
         if entry[66] == 5:
             root_start = start
+        elif name == "encryptedpackage":  # a workbook of a later format, with a password ([MS-OFFCRYPTO] §2.3.4.4)
+            raise unpack.protected()
         elif name in ("workbook", "book") and entry[66] == 2:
             if size >= small:
                 return _chain(data, fat, start, sector, hints)[:size]

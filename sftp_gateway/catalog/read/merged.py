@@ -1,6 +1,6 @@
 """Cells of a sheet that are merged with those below them: the file has their text once, a person sees it beside every row.
 
-Across columns nothing is filled in: that is how titles between products look.
+Across columns nothing is filled in: what is merged stands in the first of them. Titles between products look so.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ def filled_down(columns: Sequence[pa.Array], ranges: Iterable[Range], first: int
     found = list(columns)
     by_column: dict[int, list[tuple[int, int]]] = {}
     for (top, left), (bottom, right) in ranges:
-        if left == right and first <= top < bottom and 0 <= left < len(found):
+        if first <= top < bottom and 0 <= left <= right and left < len(found):
             by_column.setdefault(left, []).append((top, min(bottom, len(rows) - 1)))
     for place, spans in by_column.items():
         found[place] = _column(found[place], spans, rows)

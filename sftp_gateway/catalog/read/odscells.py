@@ -20,7 +20,7 @@ _TEXT = "urn:oasis:names:tc:opendocument:xmlns:text:1.0 "
 _OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0 "
 _EXTENDED = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0 "
 _CELLS = (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell")
-_SIGNS = re.compile(rb"""value-type=["']error|<text:p>0\d|rows-spanned=["'](?!1["'])""")
+_SIGNS = re.compile(rb"""value-type=["']error|<text:(?:p|span)\b[^<>]*+>0\d|rows-spanned=["'](?!1["'])""")
 _MOST_LETTERS = 64
 _CHUNK = 1024**2
 
@@ -75,7 +75,7 @@ class _Walk:
             self._rows, self._column = _number(said, "rows-repeated"), 0
         elif self._ours and name in _CELLS:
             self._columns, self._open, self._shown = _number(said, "columns-repeated"), [name], ""
-            self._spanned = _number(said, "rows-spanned") if _number(said, "columns-spanned") == 1 else 1
+            self._spanned = _number(said, "rows-spanned")
             self._number = said.get(f"{_OFFICE}value") if said.get(f"{_OFFICE}value-type") == "float" else None
             if said.get(f"{_EXTENDED}value-type") == "error":
                 self._number = ""

@@ -20,6 +20,7 @@ from sftp_gateway.catalog.read.seen import Seen
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 
 _BLOCK_ROWS = 16384
+_OTHER_SHEETS = 5
 _READ_ROWS = 4096
 """Turned into columns at a time, while their cells are still in the processor's cache."""
 _UNREADABLE = (
@@ -69,7 +70,8 @@ class SheetSource:
             final = rows.stop == end
             yield table.block(columns, start + 1, self.tally, self.header, final=final, other=self.other[rows])
         if not self.tally.readable:
-            raise errors.Refused("FILE_EMPTY", "The sheet has a header but no rows.", "Send a file with products.")
+            text = f"The sheet {self.format.sheet!r} has a header but no rows."
+            raise errors.Refused("FILE_EMPTY", text, "Send a file with products, or name their sheet.")
 
 
 def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
@@ -82,6 +84,7 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
             seen = workbook.seen(path, kind, found.name, hints, doubtful)
             whole = seen.put_into(whole, begins)
             spans = found.merged_cell_ranges or seen.spans
+            others = _unread(book, found.name)
     except _UNREADABLE as error:
         raise unpack.damaged(kind.upper(), error) from error
     except BaseException as error:
@@ -99,7 +102,11 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
         format=Format(kind, sheet=found.name),
         headers=headers,
         header_raw=b"",
-        findings=(*head.said(said), *(_beside(one) for one in every if one is not band)),
+        findings=(
+            *head.said(said),
+            *(_beside(one) for one in every if one is not band),
+            *_elsewhere(others, found.name),
+        ),
         correction_of="_correction_of" in (header.strip() for header in headers),
         tally=Tally(total_bytes=path.stat().st_size),
         columns=merged.filled_down(
@@ -126,6 +133,27 @@ def _beside(band: grid.Band) -> Finding:
     return Finding("FILE_PREAMBLE", f"Another table, beside the one that was read ({names[:80]}), was skipped.")
 
 
+def _unread(book: python_calamine.CalamineWorkbook, name: str) -> list[str]:
+    """Name the other sheets that a person sees something on; where there are many, or large ones, they are not all opened."""
+    others = [sheet for sheet in _seen_first(book, hidden=False) if sheet != name]
+    return [sheet for sheet in others[:_OTHER_SHEETS] if _is_filled(book, sheet)] + others[_OTHER_SHEETS:]
+
+
+def _is_filled(book: python_calamine.CalamineWorkbook, name: str) -> bool:
+    try:
+        return book.get_sheet_by_name(name).height > 0
+    except _UNREADABLE:
+        return False  # a chart, or something nobody asked for
+
+
+def _elsewhere(others: list[str], name: str) -> list[Finding]:
+    if not others:
+        return []
+    named = ", ".join(repr(other[:40]) for other in others[:5]) + " …" * (len(others) > 5)
+    text = f"Only the sheet {name!r} was read; {named} {'was' if len(others) == 1 else 'were'} not."
+    return [Finding("FILE_PREAMBLE", text, "Put all products on one sheet, or name the sheet that is to be read.")]
+
+
 def _end(other: Filled, filled: Filled) -> int:
     """Where the rows end behind which there are only other tables."""
     ours = np.flatnonzero(filled & ~other)
@@ -148,10 +176,11 @@ def _sheet(book: python_calamine.CalamineWorkbook, hints: Hints) -> tuple[python
     raise errors.Refused("FILE_EMPTY", "No sheet of the workbook has a filled cell.", "Send a sheet with products.")
 
 
-def _seen_first(book: python_calamine.CalamineWorkbook) -> list[str]:
-    """Name the sheets in their order, hidden ones last: who sends a workbook means what is seen of it."""
+def _seen_first(book: python_calamine.CalamineWorkbook, *, hidden: bool = True) -> list[str]:
+    """Name the sheets in their order, hidden ones last or not at all: who sends a workbook means what is seen of it."""
     visible = python_calamine.SheetVisibleEnum.Visible
-    return [sheet.name for sheet in sorted(book.sheets_metadata, key=lambda sheet: sheet.visible != visible)]
+    found = sorted(book.sheets_metadata, key=lambda sheet: sheet.visible != visible)
+    return [sheet.name for sheet in found if hidden or sheet.visible == visible]
 
 
 def _texts(sheet: python_calamine.CalamineSheet) -> Grid:
@@ -181,7 +210,7 @@ class _Column:
         try:
             found = pa.array(values, pa.string())  # most columns are texts only
         except (pa.ArrowInvalid, pa.ArrowTypeError):
-            found = pa.array(map(texts.of, values), pa.string(), size=len(values))
+            found = pa.array(map(texts.in_sheet, values), pa.string(), size=len(values))
             if pc.max(pc.binary_length(found)).as_py() > rounded.DIGITS:
                 self.large |= {row: value for row, value in enumerate(values, first) if rounded.is_large(value)}
         self.parts.append(found)

@@ -17,6 +17,11 @@ def of(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def in_sheet(value: Any) -> str:
+    """Write a cell of a sheet as text: of a number's digits a spreadsheet shows 15, and not what reckoning left behind them."""
+    return of(float(f"{value:.15g}") if isinstance(value, float) and value % 1 else value)
+
+
 def _number(value: float) -> str:
     text = repr(float(value) + 0.0)  # no -0
     return (format(Decimal(text), "f") if "e" in text else text).removesuffix(".0")

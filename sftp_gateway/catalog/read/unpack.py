@@ -110,6 +110,11 @@ def fill(file: Readable, size: int) -> bytes:
     return b"".join(parts)
 
 
+def protected() -> errors.Refused:
+    """Give the refusal of a workbook that only a password opens."""
+    return errors.Refused("FILE_FORMAT", "The workbook is protected by a password.", "Save it without a password.")
+
+
 def skip(file: Readable, size: int) -> None:
     """Read over `size` bytes."""
     while size > 0 and (block := file.read(min(size, bounds.BLOCK_BYTES))):

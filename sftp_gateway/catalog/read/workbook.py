@@ -3,6 +3,7 @@
 Real sizes are counted by inflating every part; nothing is built from what is read here.
 """
 
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ from sftp_gateway.catalog.read.seen import Seen
 from sftp_gateway.catalog.read.source import Hints
 
 _CHUNK = 1024**2
+_ODS_PARTS = "META-INF/manifest.xml"
+_HARMLESS = re.compile(rb"<!--|<!\[CDATA\[")
 _LONGEST_SIGN = 64
 """What tells of a doubtful cell is shorter."""
 
@@ -64,7 +67,7 @@ def _check_declared(entries: list[zipfile.ZipInfo], packed: int, hints: Hints) -
     if declared > min(hints.max_file_bytes, bounds.SHEET_BYTES):
         raise _too_large(f"{declared:,} bytes unpacked")
     if any(entry.flag_bits & 1 for entry in entries):
-        raise errors.Refused("FILE_FORMAT", "The workbook is protected by a password.", "Save it without a password.")
+        raise unpack.protected()
     if any(entry.filename.endswith("workbook.bin") for entry in entries):
         raise errors.Refused("FILE_FORMAT", "XLSB workbooks are not read.", "Save it as XLSX or CSV.")
 
@@ -78,9 +81,11 @@ def _check_part(  # noqa: PLR0913, PLR0917 - what was seen of the parts before
     may_have = odscells.may_have if entry.filename == odscells.PART else formulas.may_have
     size, carry, doubtful, last = 0, b"", False, b""
     for chunk in _inflate(file, entry):
-        if not size and entry.filename.endswith((".xml", ".rels")) and b"<!" in chunk[:4096].replace(b"<!--", b""):
+        if not size and entry.filename.endswith((".xml", ".rels")) and b"<!" in _HARMLESS.sub(b"", chunk[:4096]):
             raise unpack.bomb("a part of the workbook declares entities")
         size += len(chunk)
+        if entry.filename == _ODS_PARTS and b":encryption-data" in last + chunk:
+            raise unpack.protected()
         doubtful = doubtful or may_have(last + chunk)
         last = chunk[-_LONGEST_SIGN:]
         if before + size > limit:

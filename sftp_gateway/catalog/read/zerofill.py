@@ -46,10 +46,15 @@ def _widths(archive: zipfile.ZipFile) -> dict[bytes, int]:
     with archive.open(_STYLES) as file:
         text = file.read(_MOST_STYLES_BYTES)
     formats = {}
-    for tag in _FORMAT.findall(text):
+    for tag in _FORMAT.findall(_inside(text, b"numFmts")):
         said = attributes(tag)
         formats[said.get(b"numFmtId")] = width(said.get(b"formatCode", b"").decode(errors="replace"))
-    begin = text.find(b"cellXfs")
-    cells = text[begin : text.find(b"cellXfs", begin + 1)] if begin >= 0 else b""
+    cells = _inside(text, b"cellXfs")
     styles = [attributes(tag).get(b"numFmtId") for tag in _XF.findall(cells)]
     return {b"%d" % number: formats[kind] for number, kind in enumerate(styles) if formats.get(kind)}
+
+
+def _inside(text: bytes, name: bytes) -> bytes:
+    """Give what stands between the tags of an element that comes once; other parts of a style sheet have formats, too."""
+    begin = text.find(name)
+    return text[begin : text.find(name, begin + 1)] if begin >= 0 else b""
