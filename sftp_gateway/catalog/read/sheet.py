@@ -134,7 +134,7 @@ def _beside(band: grid.Band) -> Finding:
 
 
 def _unread(book: python_calamine.CalamineWorkbook, name: str) -> list[str]:
-    """Name the other sheets that a person sees something on; where there are many, or large ones, they are not all opened."""
+    """Name the other sheets that a person sees something on; of many, only the first are opened to find that out."""
     others = [sheet for sheet in _seen_first(book, hidden=False) if sheet != name]
     return [sheet for sheet in others[:_OTHER_SHEETS] if _is_filled(book, sheet)] + others[_OTHER_SHEETS:]
 
