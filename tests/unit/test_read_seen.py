@@ -13,8 +13,9 @@ import pytest
 import xlwt
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import merged, odscells, zerofill
+from sftp_gateway.catalog.read import merged, odscells, unknown, zerofill
 from sftp_gateway.catalog.read.seen import Seen
+from tests.unit import workbooks
 from tests.unit.reading import read
 from tests.unit.workbooks import ods
 
@@ -491,3 +492,16 @@ def test_spans_that_overlap_are_no_work_for_hours():
     column, filled = pa.array(["x", *[""] * 100_000]), np.ones(100_001, np.bool_)
     spans = [((row, 0), (100_000, 0)) for row in range(100_000)]
     assert merged.filled_down([column], spans, 0, filled)[0].to_pylist() == ["x"] * 100_001
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 64, 1024**2])
+def test_an_error_that_the_library_does_not_know_costs_its_cell_not_the_file(tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(unknown, "_CHUNK", chunk)
+    rows = (
+        '<row r="2"><c r="A2" t="str"><v>A1</v></c><c r="B2" t="e"><f>X(</f><v>#ERROR!</v></c></row>'
+        '<row r="3"><c r="A3" t="str"><v>A2</v></c><c r="B3" t="str"><v>#GETTING_DATA</v></c></row>'
+        '<row r="4"><c r="A4" t="str"><v>A3</v></c><c r="B4" t="e"><v>#N/A</v></c></row>'
+        '<row r="5"><c r="A5" t="str"><v>A4</v></c><c r="B5" t="e"><v>#GETTING_DATA</v></c></row>'
+    )
+    sheet = read(tmp_path, workbooks.xlsx(rows))
+    assert sheet.rows == [("A1", "#ERROR!"), ("A2", "#GETTING_DATA"), ("A3", "#N/A"), ("A4", "#GETTING_DATA")]

@@ -57,6 +57,7 @@ LIES = {
     "xlsx: small letters": xlsx(FAR.format("xfd1000000")),
     "xlsx: spaces": xlsx('<row r = "2"><c r = "XFD1000000"><v>1</v></c></row>'),
     "xlsx: a prefix": xlsx('<x:row r="2"><x:c r="XFD1048576"><v>1</v></x:c></x:row>'),
+    "xlsx: a tag that seems to end": xlsx('<row r="2"><c r="XFD1000000" x="/>"><v>1</v></c></row>'),
     "xlsx: no places": xlsx('<row r="1048576">' + "<c><v>1</v></c>" * 4096 + "</row>"),
     "xlsx: only columns have places": xlsx('<row r="1048575"/><row><c r="XFD"><v>1</v></c></row>'),
     "xlsx: a sheet elsewhere": xlsx(FAR.format("XFD1048576"), part="xl/other/place.bin"),
@@ -98,3 +99,17 @@ def test_a_sheet_of_which_only_rows_have_places_is_not_taken_for_a_larger_one():
     seen = extent.Xlsx()
     seen.see("".join(f'<row r="{n}">{"<c><v>1</v></c>" * 20}</row>' for n in range(1, 1001)).encode())
     assert (seen.rows, seen.columns) == (1000, 20)
+
+
+def test_cells_that_have_only_a_format_do_not_count_for_the_size(tmp_path):
+    blank = "".join(f'<row r="{n}"><c r="A{n}" s="0"/><c r="XFD{n}" s="0"/></row>' for n in range(3, 1003))
+    rows = f'<row r="2"><c r="A2" t="str"><v>A1</v></c><c r="B2" t="str"><v>a</v></c></row>{blank}'
+    assert read(tmp_path, xlsx(rows)).rows == [("A1", "a")]
+
+
+def test_a_cell_without_a_place_stands_behind_one_that_has_only_a_format():
+    seen = extent.Xlsx()
+    seen.see(b'<row r="900000"><c r="XFA900000" s="1"/>')
+    assert (seen.rows, seen.columns) == (0, 0)
+    seen.see(b"<c><v>1</v></c></row>")
+    assert (seen.rows, seen.columns) == (900_000, 16_382)

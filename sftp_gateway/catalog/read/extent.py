@@ -34,6 +34,7 @@ class Xlsx:
     def __init__(self) -> None:
         self.texts = self.text_bytes = 0
         self._row = self._column = self._bare_rows = self._longest = self._run = 0
+        self._named_row = self._named_column = 0
 
     @property
     def rows(self) -> int:
@@ -52,13 +53,18 @@ class Xlsx:
         if reach is None:
             self._see_any(text[:cut])
         else:
-            self._row, self._column = max(self._row, reach[0]), max(self._column, reach[1])
+            self._named_row, self._named_column = (
+                max(self._named_row, reach.rows),
+                max(self._named_column, reach.columns),
+            )
+            self._row, self._column = max(self._row, reach.filled_rows), max(self._column, reach.filled_columns)
         if text.find(b"uniqueCount", 0, cut) >= 0:
             self.texts = max([self.texts, *map(int, _TEXTS.findall(text, 0, cut))])
         return text[cut:][-65536:]
 
     def _see_any(self, text: bytes) -> None:
-        """Look at references in any spelling, and at what has none."""
+        """Look at references in any spelling, and at what has none: that stands behind whatever was named, filled or not."""
+        self._row, self._column = max(self._row, self._named_row), max(self._column, self._named_column)
         found = _REFERENCE.findall(text)
         if found:
             self._row = max(self._row, *(int(row[:19] or 0) for row in {row for _, row in found}))

@@ -11,7 +11,8 @@ from sftp_gateway.catalog.read.sheetpart import END, TAG
 # Blanks are never given back (`*+`): a stranger may send millions of them.
 _CELL = TAG + rb"c(\s[^<>]*)>\s*+"
 _FORMULA = TAG + rb"f(?:\s[^<>]*)?(?:/>|>[^<]*" + END + rb"f>)\s*+"
-_FAILED = re.compile(_CELL + rb"(?:" + _FORMULA + rb")?" + TAG + rb"v>(#[^<]{1,20})<")
+FAILED = re.compile(_CELL + rb"(?:" + _FORMULA + rb")?" + TAG + rb"v>(#[^<]{1,20})<")
+"""A cell with an error, as far as that; or with a text that begins like one."""
 _NOT_RECKONED = re.compile(
     _CELL + _FORMULA + rb"(?:" + TAG + rb"v\s*+/>|" + TAG + rb"v>\s*+" + END + rb"v>)?\s*+" + END + rb"c>"
 )
@@ -35,7 +36,7 @@ def may_have(chunk: bytes) -> bool:
 
 def look(text: bytes, seen: Seen) -> None:
     """Note the cells of a text of tags."""
-    for cell in _FAILED.finditer(text):
+    for cell in FAILED.finditer(text):
         said, place = sheetpart.placed(cell[1])
         if said.get(b"t") == b"e" and place is not None:
             seen.add(*place, sys.intern(cell[2].decode(errors="replace")))

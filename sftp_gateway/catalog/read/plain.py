@@ -3,31 +3,51 @@
 A pattern takes five times as long, and a large workbook has millions of cells.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 Codes = npt.NDArray[np.uint8]
+Places = npt.NDArray[np.int64]
 _ROOM = 13
 """Bytes behind ` r` that are looked at: `="`, three letters, seven digits and `"`."""
 _R, _C, _IS, _QUOTE, _BEGIN, _COLON, _SPACE = b'rc="<: '
+_END, _SLASH, _APOSTROPHE = b">/'"
 
 
-def reach(text: bytes) -> tuple[int, int] | None:
-    """Give the last row and column of a sheet's stretch; None if a row or cell does not say where it stands, or says so oddly."""
+class Reach(NamedTuple):
+    """The last row and column that anything is said of, and the last of them that have a cell with something in it."""
+
+    rows: int
+    columns: int
+    filled_rows: int
+    filled_columns: int
+
+
+def reach(text: bytes) -> Reach | None:
+    """Give how far a sheet's stretch reaches; None if a row or cell does not say where it stands, or says so oddly."""
     codes = np.frombuffer(text + b"\0" * _ROOM, np.uint8)
     places = _places(codes)
     if len(places) != _begun(codes) or (codes[places + 1] != _IS).any() or (codes[places + 2] != _QUOTE).any():
         return None
     if not len(places):
-        return 0, 0
-    return _last(codes, places + 3)
+        return Reach(0, 0, 0, 0)
+    stands = _stands(codes, places + 3)
+    if stands is None:
+        return None
+    row, column = stands
+    filled = column > 0
+    if b"/>" in text:
+        filled &= ~_closed(codes, places)
+    return Reach(_last(row), _last(column), _last(row[filled]), _last(column[filled]))
 
 
-def _places(codes: Codes) -> npt.NDArray[np.int64]:
+def _places(codes: Codes) -> Places:
     """Where an attribute `r` may be: in another spelling than ours, too."""
     before, behind = codes[:-2], codes[2:]
     found = np.flatnonzero((codes[1:-1] == _R) & (before <= _SPACE)) + 1
-    chosen: npt.NDArray[np.int64] = found[(behind[found - 1] == _IS) | (behind[found - 1] <= _SPACE)]
+    chosen: Places = found[(behind[found - 1] == _IS) | (behind[found - 1] <= _SPACE)]
     return chosen
 
 
@@ -39,7 +59,34 @@ def _begun(codes: Codes) -> int:
     return cells + int(((codes[rows + 1] == ord("o")) & (codes[rows + 2] == ord("w"))).sum())
 
 
-def _last(codes: Codes, at: npt.NDArray[np.int64]) -> tuple[int, int] | None:
+def _closed(codes: Codes, places: Places) -> npt.NDArray[np.bool_]:
+    """Which tags end at once: cells that have a format and nothing else. A `>` within quotes ends no tag."""
+    ends = _next(codes, _END, places)
+    quotes = _passed(codes, _QUOTE, places, ends)
+    apostrophes = _passed(codes, _APOSTROPHE, places, ends)
+    closed: npt.NDArray[np.bool_] = (codes[ends - 1] == _SLASH) & (quotes % 2 == 0) & (apostrophes == 0)
+    return closed
+
+
+def _next(codes: Codes, sign: int, places: Places) -> Places:
+    """Where the sign stands next; at the end of the text if it does not."""
+    found = np.append(np.flatnonzero(codes == sign), len(codes) - 1)
+    following: Places = found[np.searchsorted(found, places)]
+    return following
+
+
+def _passed(codes: Codes, sign: int, places: Places, ends: Places) -> Places:
+    """How often the sign stands between."""
+    found = np.flatnonzero(codes == sign)
+    return np.searchsorted(found, ends) - np.searchsorted(found, places)
+
+
+def _last(places: npt.NDArray[np.int32]) -> int:
+    return int(places.max(initial=0))
+
+
+def _stands(codes: Codes, at: Places) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]] | None:
+    """Read rows and columns; of a row's tag the column is 0."""
     column, row = np.zeros(len(at), np.int32), np.zeros(len(at), np.int32)
     for _ in range(3):
         letter = codes[at] - np.uint8(65)
@@ -51,4 +98,4 @@ def _last(codes: Codes, at: npt.NDArray[np.int64]) -> tuple[int, int] | None:
         counted = digit < 10
         row = np.where(counted, row * 10 + digit, row)
         at = at + counted
-    return (int(row.max()), int(column.max())) if (codes[at] == _QUOTE).all() else None
+    return (row, column) if (codes[at] == _QUOTE).all() else None

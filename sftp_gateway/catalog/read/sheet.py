@@ -1,11 +1,12 @@
 """XLSX, XLS and ODS as a `Source`, through calamine: every cell as the text that a person sees, nothing guessed."""
 
+import contextlib
 import itertools
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ import python_calamine
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import grid, merged, rounded, table, texts, unpack, workbook
+from sftp_gateway.catalog.read import grid, merged, rounded, table, texts, unknown, unpack, workbook
 from sftp_gateway.catalog.read.grid import Filled, Grid
 from sftp_gateway.catalog.read.seen import Seen
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
@@ -77,20 +78,12 @@ class SheetSource:
 def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     """Open a workbook (`kind` xlsx, xls or ods): its first visible sheet that is not empty, or the one the brand names."""
     doubtful = workbook.check(path, kind, hints)
-    try:
-        with python_calamine.load_workbook(path) as book:
-            found, whole = _sheet(book, hints)
-            begins = (found.start or (0, 0))[1]
-            seen = workbook.seen(path, kind, found.name, hints, doubtful)
-            whole = seen.put_into(whole, begins)
-            spans = found.merged_cell_ranges or seen.spans
-            others = _unread(book, found.name)
-    except _UNREADABLE as error:
-        raise unpack.damaged(kind.upper(), error) from error
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # of no module that could be imported; no Exception, either
-            raise
-        raise unpack.damaged(kind.upper(), ValueError(str(error))) from error
+    with _damage_told(kind):
+        found, whole, others = _read(path, hints)
+        begins = (found.start or (0, 0))[1]
+        seen = workbook.seen(path, kind, found.name, hints, doubtful)
+        whole = seen.put_into(whole, begins)
+        spans = found.merged_cell_ranges or seen.spans
     every = grid.bands(whole, hints)
     band = max(every, key=grid.Band.rank)
     head = band.head
@@ -122,6 +115,36 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
         end=_end(other, np.any(band.grid.filled, axis=1)),
         late=tuple(Finding("FILE_FOOTER", _below(row, names)) for row, names in below),
     )
+
+
+@contextlib.contextmanager
+def _damage_told(kind: str) -> Iterator[None]:
+    """Refuse what the library cannot read, however it says so."""
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise unpack.damaged(kind.upper(), error) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of no module that could be imported; no Exception, either
+            raise
+        raise unpack.damaged(kind.upper(), ValueError(str(error))) from error
+
+
+def _read(path: Path, hints: Hints) -> tuple[python_calamine.CalamineSheet, Grid, list[str]]:
+    """Read the sheet with the products; gives the names of the others, too."""
+    try:
+        return _read_known(path, hints)
+    except python_calamine.CalamineError as error:
+        if not unknown.is_meant(error):
+            raise
+    with zipfile.ZipFile(path) as archive:
+        return _read_known(unknown.without(archive), hints)
+
+
+def _read_known(file: Path | BinaryIO, hints: Hints) -> tuple[python_calamine.CalamineSheet, Grid, list[str]]:
+    with python_calamine.load_workbook(file) as book:
+        found, whole = _sheet(book, hints)
+        return found, whole, _unread(book, found.name)
 
 
 def _below(row: int, names: str) -> str:
