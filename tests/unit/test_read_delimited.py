@@ -119,13 +119,30 @@ def test_rows_lines_and_offsets_count_as_a_spreadsheet_and_an_editor_do(tmp_path
 
 
 @pytest.mark.parametrize(
-    "footer", ["Total,,3\n", "Total: 2 rows\n", "\nGenerated on 2026-01-01\n", "-----\n", "2 products\n"]
+    "footer",
+    [
+        "Total,,3\n",
+        "Total: 2 rows\n",
+        "Gesamtsumme,,4\n",
+        "Grand total of products,,4\n",
+        "TOTAL EUR 4,,\n",
+        "Summe,,\n",
+        "\nGenerated on 2026-01-01\n",
+        "-----\n",
+        "2 products\n",
+    ],
 )
 def test_footers_are_skipped_and_said(tmp_path, footer):
     found = read(tmp_path, HEADER + b"A,a,1\nB,b,2\n" + footer.encode())
     assert [row[0] for row in found.rows] == ["A", "B"]
     assert not found.rejects
     assert [finding.code for finding in found.source.tally.late] == ["FILE_FOOTER"]
+
+
+@pytest.mark.parametrize("last", ["Total Repair 5,,2", "Sum 41 Hoodie,,", "Suma Tent,,9.99", "Total-Black Boots,,"])
+def test_a_last_product_that_begins_like_a_total_is_no_footer(tmp_path, last):
+    found = read(tmp_path, HEADER + b"A,a,1\n" + last.encode() + b"\n")
+    assert found.rows[-1] == tuple(last.split(","))
 
 
 def test_a_product_is_never_taken_for_a_footer(tmp_path):

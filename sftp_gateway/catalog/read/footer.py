@@ -7,7 +7,11 @@ from sftp_gateway.catalog.read.naming import is_value
 
 _FOOTER = re.compile(
     r"""\W*(?:
-      (?:grand[ ]|sub[ -]?)?totals?\b | sum\b | summe\b | gesamt | insgesamt | totaal\b | totale\b | suma\b | somme\b
+      (?:(?:grand[ ]|sub[ -]?)?totals?|sum|summe|gesamt\w*|insgesamt|totaal|totale|suma|somme)
+      \W*(?:$|\d[\d.,]*\W*$|(?:\d[\d.,]*\W*)?(?:
+        of|de|der|des|van|di|for|number|count|amounts?|values?|prices?|costs?|stock|quantity|qty|units?|pieces?|sales
+        |products?|items?|articles?|skus?|rows?|records?|lines?|entries|produkte?|artikel|anzahl|betrag|produits?|eur|usd|gbp|chf
+      )\b)
     | end\b[ ](?:of[ ])?(?:file|report|list|data|export)\b | eof\b | \*+[ ]*end\b
     | [\d.,]+[ ](?:rows?|records?|items?|products?|lines?)\b | (?:rows?|records?|items?|products?|count)[ ]?[:=]
     | (?:number|count)[ ]of[ ] | (?:generated|exported|created|printed)[ ](?:on|by|at|with|from)?\b | page[ ]\d
