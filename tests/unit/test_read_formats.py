@@ -8,6 +8,7 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
+import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
@@ -131,3 +132,14 @@ def table(passed):
         counts = " | ".join(str(passed[form, encoding, packing]) for packing in PACKINGS)
         lines.append(f"| {form} | {SPELT[encoding]} | {counts} |")
     return "\n".join(lines) + "\n"
+
+
+def test_a_footer_of_a_sheet_is_named_behind_blank_rows_and_headers_that_come_again(tmp_path):
+    book = openpyxl.Workbook()
+    rows = [["sku", "name", "msrp"], ["A", "a", 1], [], ["sku", "name", "msrp"], [], ["Total", None, 1], ["2 rows"]]
+    for row in rows:
+        book.active.append(row)
+    book.save(tmp_path / "book.xlsx")
+    found = read(tmp_path, (tmp_path / "book.xlsx").read_bytes())
+    assert found.rows == [("A", "a", "1")]
+    assert found.source.tally.late[-1].message == "2 rows were skipped after the last product (Total 1)."

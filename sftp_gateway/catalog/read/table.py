@@ -37,12 +37,13 @@ def block(  # noqa: PLR0913 - each is one thing that only the caller knows
     for place in np.flatnonzero(again).tolist():
         tally.skipped += 1
         tally.late.append(Finding("FILE_PREAMBLE", f"Row {first_row + place} is the header again; it was skipped."))
-    keep = np.flatnonzero(filled & ~again)
+    filled &= ~again
+    keep = np.flatnonzero(filled)
     if final:
         skipped = _footer(columns, filled)
         if skipped:
-            keep = keep[: len(keep) - skipped]
-            text = " ".join(_row(columns, int(keep[-1]) + 1 if len(keep) else 0))[:80]
+            text = " ".join(_row(columns, int(keep[-skipped])))[:80]
+            keep = keep[:-skipped]
             rows = "1 row was" if skipped == 1 else f"{skipped} rows were"
             tally.late.append(Finding("FILE_FOOTER", f"{rows} skipped after the last product ({text})."))
             tally.skipped += skipped
