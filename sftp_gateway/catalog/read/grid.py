@@ -99,7 +99,12 @@ class Band:
     left: int
     right: int
     grid: Grid
-    head: Heading
+    hints: Hints
+
+    @cached_property
+    def head(self) -> Heading:
+        """The header of its table; looked for only where it matters, for it takes long."""
+        return self.grid.heading(self.hints)
 
     @property
     def last(self) -> int:
@@ -144,8 +149,7 @@ def bands(grid: Grid, hints: Hints) -> list[Band]:
 
 
 def _band(grid: Grid, left: int, right: int, hints: Hints) -> Band:
-    part = grid.part(left, right)
-    return Band(left, right, part, part.heading(hints))
+    return Band(left, right, grid.part(left, right), hints)
 
 
 def _apart(one: Band, two: Band) -> bool:
