@@ -31,10 +31,10 @@ def test_every_shape_gives_products_with_row_line_and_bytes(tmp_path, shape, enc
 
 
 def test_values_keep_their_digits_and_lists_and_objects_become_cells(tmp_path):
-    item = '{"sku":"007","a":1.50,"b":12345678901234567890,"c":true,"d":null,"e":["x",2],"f":{"W":"1"},"g":[{"h":1}],"i":1e2}'
+    item = '{"sku":"007","a":1.50,"b":12345678901234567890,"c":true,"d":null,"e":["x",2],"f":{"W":"1"},"g":[{"h":1}],"i":1e+2}'
     found = read(tmp_path, f"[{item}]".encode())
     assert found.source.headers == ("sku", "a", "b", "c", "d", "e", "f:W", "g", "i")
-    assert found.rows == [("007", "1.50", "12345678901234567890", "true", "", "x|2", "1", '[{"h": "1"}]', "1e2")]
+    assert found.rows == [("007", "1.50", "12345678901234567890", "true", "", "x|2", "1", '[{"h": "1"}]', "1e+2")]
 
 
 def test_a_column_that_only_a_late_product_has_is_a_header(tmp_path, monkeypatch):
@@ -113,7 +113,13 @@ def test_json_without_products_is_empty_before_anyone_asks_for_its_columns(tmp_p
     assert refused.value.code == "FILE_EMPTY"
 
 
-@pytest.mark.parametrize("number", ["1.50", "-0.10", "12345678901234567890", "1e3", "-1.5E-7", "0.1"])
+WRITTEN_OUT = {"1e3": "1000", "-1.5E-7": "-0.00000015", "1.2E7": "12000000", "1.50e1": "15.0", "5e-05": "0.00005"}
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1.50", "-0.10", "12345678901234567890", "0.1", "4.00638E+12", "1e100", "-1e300", "1E-300", *WRITTEN_OUT],
+)
 @pytest.mark.parametrize("gap", ["", " ", "\t"])
 def test_a_number_keeps_its_digits_wherever_it_stands(tmp_path, number, gap):
     for text in (
@@ -125,7 +131,7 @@ def test_a_number_keeps_its_digits_wherever_it_stands(tmp_path, number, gap):
     ):
         found = read(tmp_path, text.encode() + b"\n")
         row = dict(zip(found.source.headers, found.rows[0], strict=True))
-        assert row["msrp"] == number
+        assert row["msrp"] == WRITTEN_OUT.get(number, number)
         assert row["name"] in ("a", 'say ":9.5,')
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -12,6 +13,8 @@ from sftp_gateway.catalog.read import bounds, elements
 _NUMBER = rb"\s*-?(?:\d+\.\d|\d{16,}|\d+[eE])"
 _INEXACT = re.compile(rb"\":" + _NUMBER)  # begins with fixed bytes: searched five times as fast
 _INEXACT_IN_LISTS = re.compile(rb"[:\[,]" + _NUMBER)
+_SHORT_EXPONENT = re.compile(r"-?\d{1,2}")
+"""Of a longer one, a few bytes would become a text without end."""
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -46,7 +49,7 @@ def _restore(parsed: dict[str, Any], text: bytes) -> None:
             name = b'"%b":' % key.encode()
             begin = text.index(name) + len(name)
             end = text.find(b",", begin)
-            parsed[key] = text[begin : end if end >= 0 else text.rindex(b"}")].strip().decode()
+            parsed[key] = _written_out(text[begin : end if end >= 0 else text.rindex(b"}")].strip().decode())
 
 
 def keys(text: bytes) -> list[str]:
@@ -77,7 +80,13 @@ def cells(product: dict[str, Any]) -> dict[str, str]:
 def _exactly(text: bytes) -> dict[str, Any]:
     """Parse with every number as its own text, refusing a key that comes twice."""
     return _checked(
-        json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_no, object_pairs_hook=_once)
+        json.loads(
+            text,
+            parse_float=lambda number: _Number(_written_out(number)),
+            parse_int=_Number,
+            parse_constant=_no,
+            object_pairs_hook=_once,
+        )
     )
 
 
@@ -85,6 +94,17 @@ class _Number(str):
     """A number by its digits; in JSON text made again it has no quotes."""
 
     __slots__ = ()
+
+
+def _written_out(number: str) -> str:
+    """Write a number without its exponent, as Java (`1.2E7`) and Python (`5e-05`) give the exact value of a double.
+
+    With a plus (`4.00638E+12`) it may come from a spreadsheet, which rounds: that is for the rules to tell.
+    """
+    digits, mark, exponent = number.replace("E", "e").partition("e")
+    if not mark or not _SHORT_EXPONENT.fullmatch(exponent):
+        return number
+    return format(Decimal(f"{digits}e{exponent}"), "f")
 
 
 def _checked(parsed: Any) -> dict[str, Any]:
