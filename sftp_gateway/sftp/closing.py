@@ -224,7 +224,7 @@ def _lost(homes: Homes, view: View, entry: Entry) -> None:
         entry = replace(entry, place=Place.DROPPED)
         if view.get(entry.id) is not None:
             view.put(entry)
-    homes.owe(homes.journal.number, entry)
+    homes.owe(None, entry)
 
 
 def _audit(session: Session, handle: Writing, entry: Entry, *, clean: bool) -> None:

@@ -165,8 +165,8 @@ class Homes:
         closed = self._closed
         return len(closed) == BURST_FILES and time.monotonic() - closed[0] < BURST_SECONDS
 
-    def owe(self, number: int, entry: Entry) -> None:
-        """Have a row written soon that is in the journal as record `number`."""
+    def owe(self, number: int | None, entry: Entry) -> None:
+        """Have a row written soon that is in the journal as record `number`, or in none."""
         self._closed.append(time.monotonic())
         future = self.ledger.owe(self.journal.name, number, entry)
         if future is not None:

@@ -5,8 +5,8 @@ other sessions have to say gathers and goes into the next. In order means: what 
 committed first, so memory and store cannot disagree about who came first.
 
 Rows that the journal holds already are *owed*: nobody waits for them, so they gather for a moment, in a
-burst of files for longer, and while the store does not answer they are tried again before anything that
-was posted later.
+burst of files for longer. They are tried again before anything that was posted later until the store has
+them, whatever it says.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sftp_gateway import errors, logs
-from sftp_gateway.store import drafts
+from sftp_gateway.sftp.owed import Owed
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.drafts import Entry
 
@@ -25,47 +25,19 @@ log = logs.get(__name__)
 T = TypeVar("T")
 Operation = Callable[[Transaction], T]
 MOST = 64
-MOST_OWED = 4096
 OWED_SECONDS = 0.05
 BURST_SECONDS = 5.0
 """So long rows gather at most while small files come at full speed: writing them, and making their staging
 files, would take more of the machine than receiving them does. The journal has them meanwhile."""
 BACKOFF_SECONDS = 0.5
+PATIENCE = 4
+"""Times that rows may fail of something else than a store that is away (another process was quicker) before it is told."""
 
 
 @dataclass(slots=True)
 class _Waiting(Generic[T]):
     do: Operation[T]
     answer: asyncio.Future[T]
-
-
-class _Owed:
-    """Rows of different ids and paths that are in the journal up to `number`; an operation."""
-
-    def __init__(self, journal: str) -> None:
-        self.number = 0
-        self.entries: list[Entry] = []
-        self._journal = journal
-        self._keys: set[str | None] = set()
-
-    def add(self, number: int, entry: Entry) -> bool:
-        """Take a row more, unless it is one of a name or draft that is here already, or they are many."""
-        keys = {entry.id, *([f"{entry.brand}/{entry.path}"] if entry.path else [])}
-        if keys & self._keys or len(self.entries) >= MOST_OWED:
-            return False
-        self._keys |= keys
-        self.entries.append(entry)
-        self.number = number
-        return True
-
-    def __call__(self, tx: Transaction) -> list[str]:
-        """Write them; gives the brands that had a change counted."""
-        drafts.save_all(tx, self.entries)
-        drafts.set_journaled(tx, self._journal, self.number)
-        brands = sorted(drafts.living(tx, {entry.brand for entry in self.entries}))
-        for brand in brands:
-            drafts.touch(tx, brand)
-        return brands
 
 
 class Ledger:
@@ -98,15 +70,15 @@ class Ledger:
         self._start()
         return answer
 
-    def owe(self, journal: str, number: int, entry: Entry) -> "asyncio.Future[list[str]] | None":
-        """Queue a row that is in the journal, as record `number`; nobody has to wait for it.
+    def owe(self, journal: str, number: int | None, entry: Entry) -> "asyncio.Future[list[str]] | None":
+        """Queue a row that is in the journal, as record `number`, or in none; nobody has to wait for it.
 
         Gives a future for the brands that had a change counted, or None: it goes with the row before it.
         """
         last = self._waiting[-1] if self._waiting else None
-        if last is not None and isinstance(last.do, _Owed) and last.do.add(number, entry):
+        if last is not None and isinstance(last.do, Owed) and last.do.add(number, entry):
             return None
-        owed = _Owed(journal)
+        owed = Owed(journal)
         owed.add(number, entry)
         answer: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
         answer.add_done_callback(_heard)
@@ -129,23 +101,12 @@ class Ledger:
         """Let more rows come while nobody waits for those that are here."""
         self._urgent.clear()
         until = time.monotonic() + BURST_SECONDS
-        while len(self._waiting) == 1 and isinstance(self._waiting[0].do, _Owed) and not self._urgent.is_set():
+        while len(self._waiting) == 1 and isinstance(self._waiting[0].do, Owed) and not self._urgent.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(OWED_SECONDS):
                     await self._urgent.wait()
             if not self._may_wait() or time.monotonic() > until:
                 break
-
-    def _postpone(self, batch: list[_Waiting[Any]], error: Exception) -> bool:
-        """Keep what is owed while the store does not answer; gives whether something is."""
-        owed = [item for item in batch if isinstance(item.do, _Owed)]
-        if owed and isinstance(error, errors.Unavailable):
-            self._waiting[:0] = owed
-            for item in batch:
-                if item not in owed:
-                    _fail(item.answer, error)
-            return True
-        return False
 
     async def _write(self) -> None:
         while self._waiting:
@@ -154,31 +115,58 @@ class Ledger:
             try:
                 results = await asyncio.to_thread(self._commit, [item.do for item in batch])
             except Exception as error:  # noqa: BLE001 - goes to whoever waits, each by itself
-                if self._postpone(batch, error):
-                    log.warning("ledger.postponed", reason=str(error))
-                    await asyncio.sleep(BACKOFF_SECONDS)
-                    continue
-                await self._one_by_one(batch, error)
-                continue
-            for item, result in zip(batch, results, strict=True):
-                _answer(item.answer, result)
+                if isinstance(error, errors.Unavailable) and any(isinstance(item.do, Owed) for item in batch):
+                    await self._postpone(batch, error)
+                else:
+                    await self._one_by_one(batch, error)
+            else:
+                for item, result in zip(batch, results, strict=True):
+                    _answer(item.answer, result)
+
+    async def _postpone(self, batch: list[_Waiting[Any]], error: Exception) -> None:
+        """Tell those who wait that the store does not answer; what is owed comes first when it does."""
+        owed = [item for item in batch if isinstance(item.do, Owed)]
+        for item in batch:
+            if item not in owed:
+                _fail(item.answer, error)
+        await self._try_again(owed, error)
 
     async def _one_by_one(self, batch: list[_Waiting[Any]], error: Exception) -> None:
-        """Find out whose error it was: everybody else's operation still goes through."""
-        if len(batch) == 1:
-            _fail(batch[0].answer, error)
-            return
-        for item in batch:
-            try:
-                (result,) = await asyncio.to_thread(self._commit, [item.do])
-            except Exception as own:  # noqa: BLE001 - as above
-                _fail(item.answer, own)
-            else:
-                _answer(item.answer, result)
+        """Find out whose error it was: everybody else's operation still goes through, in order."""
+        for place, item in enumerate(batch):
+            own = error if len(batch) == 1 else await self._alone(item)
+            if own is None:
+                continue
+            if isinstance(item.do, Owed):
+                await self._hold(item.do, batch[place:], own)
+                return
+            _fail(item.answer, own)
+
+    async def _alone(self, item: _Waiting[Any]) -> Exception | None:
+        try:
+            (result,) = await asyncio.to_thread(self._commit, [item.do])
+        except Exception as error:  # noqa: BLE001 - as above
+            return error
+        _answer(item.answer, result)
+        return None
+
+    async def _hold(self, owed: Owed, items: list[_Waiting[Any]], error: Exception) -> None:
+        """Try again what begins with rows that the store did not take; whoever waits behind them is told in the end."""
+        owed.failures += 1
+        if owed.failures < PATIENCE or isinstance(error, errors.Unavailable):
+            await self._try_again(items, error)
+        else:
+            log.error("ledger.stuck", reason=_first_line(error), drafts=[entry.id for entry in owed.entries[:20]])
+            await self._postpone(items, errors.Unavailable("the store does not take what was received before"))
+
+    async def _try_again(self, items: list[_Waiting[Any]], error: Exception) -> None:
+        self._waiting[:0] = items
+        log.warning("ledger.postponed", reason=_first_line(error))
+        await asyncio.sleep(BACKOFF_SECONDS)
 
     def _commit(self, operations: list[Operation[Any]]) -> list[Any]:
         for operation in operations:
-            if isinstance(operation, _Owed):
+            if isinstance(operation, Owed):
                 for entry in operation.entries:
                     self._put_down(entry.id)
         with self._store.write() as tx:
@@ -200,4 +188,9 @@ def _fail(future: asyncio.Future[Any], error: Exception) -> None:
 
 def _heard(future: asyncio.Future[Any]) -> None:
     if not future.cancelled() and (error := future.exception()) is not None:
-        log.warning("ledger.failed", reason=str(error))
+        log.warning("ledger.failed", reason=_first_line(error))
+
+
+def _first_line(error: BaseException) -> str:
+    """Leave out the statement and all of its values, with which a driver goes on."""
+    return str(error).partition("\n")[0]

@@ -53,10 +53,15 @@ class Unwritten:
         self._closed[id_] = data
 
     def put_down(self, id_: str) -> None:
-        """Have the staging file there, if its bytes are here (blocks, shortly). DiskFull, Unavailable: they stay."""
+        """Have the staging file there, if its bytes are here (blocks, shortly). DiskFull, Unavailable: they stay.
+
+        A file that is there already looks young again: its row is late, and the intake removes old files without one.
+        """
         with self._making:
             data = self._closed.get(id_)
             if data is None:
+                with contextlib.suppress(OSError):
+                    os.utime(self._staging.file(id_))
                 return
             try:
                 os.close(create(self._staging.file(id_), data))

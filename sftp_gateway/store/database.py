@@ -38,6 +38,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class ReadOnly(errors.StoreUnreachable):
+    """The server takes no writes: it was the first and is the second now."""
+
+
 class Transaction:
     """One write under way: `conn` to execute on, `now` fixed once, events logged after the commit."""
 
@@ -100,12 +104,19 @@ class Store:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Transaction]:
-        """Run one transaction: commits at the end, rolls back on any error; StoreUnreachable, DiskFull."""
-        with self._turn, _translated(), self._engine.begin() as conn:
-            tx = Transaction(conn, self._clock)
-            yield tx
-            for brand in sorted(tx.dirty):
-                conn.execute(_DIRTIED, {"dirtied": brand})
+        """Run one transaction: commits at the end, rolls back on any error.
+
+        StoreUnreachable, DiskFull; NotFound if what a new row belongs to was erased meanwhile.
+        """
+        try:
+            with self._turn, _translated(), self._engine.begin() as conn:
+                tx = Transaction(conn, self._clock)
+                yield tx
+                for brand in sorted(tx.dirty):
+                    conn.execute(_DIRTIED, {"dirtied": brand})
+        except ReadOnly:
+            self._engine.dispose()  # after a failover the same name leads to another server; these connections do not
+            raise
         for name, fields in tx.events:
             getattr(log, LOUD.get(name, "info"))(name, **fields)
 
@@ -243,8 +254,13 @@ def _translated() -> Iterator[None]:
             raise errors.StoreUnreachable(
                 f"the database file is damaged ({cause}); restore it from a backup"
             ) from error
-        if getattr(cause, "sqlstate", None) == "53100":
+        state = getattr(cause, "sqlstate", None)
+        if state == "53100":
             raise errors.DiskFull("no room for the database") from error
+        if state == "25006":
+            raise ReadOnly("the database takes no writes now: it is a standby") from error
+        if state == "23503" or getattr(cause, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_FOREIGNKEY":
+            raise errors.NotFound("what this belongs to was erased meanwhile") from error
         if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
             raise errors.StoreUnreachable(f"the database does not answer: {_first_line(cause)}") from error
         raise

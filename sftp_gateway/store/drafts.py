@@ -9,7 +9,7 @@ import enum
 import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,6 +43,8 @@ class Place(enum.StrEnum):
     """Was refused while it was written; the intake makes a history row of it."""
 
 
+CLOCK_SLACK = timedelta(minutes=1)
+"""So far the clocks of a host and of its database may be apart; a moment further ahead comes from a clock that was set back."""
 UNDER_WAY = frozenset({Place.OPEN, Place.CLOSED, Place.DROPPED, Place.CLAIMED})
 
 
@@ -122,11 +124,12 @@ def due(
     """Give the rows the intake has to look at now, oldest first, and when it has to look next.
 
     `area`: of the staging directory; rows of another one are another host's. `besides`: brands that
-    are being worked on already.
+    are being worked on already. What changed in the future is due too: the clock was set back since.
     """
     ours = table.c.id.like(area + "%") & table.c.brand.not_in(list(besides))
     with store.read() as conn:
-        found = _entries(conn, (table.c.due_at <= now) & ours, limit=limit)
+        ripe = (table.c.due_at <= now) | (table.c.changed_at > now + CLOCK_SLACK)
+        found = _entries(conn, table.c.due_at.is_not(None) & ripe & ours, limit=limit)
         later = sa.select(sa.func.min(table.c.due_at)).where(table.c.due_at > now, ours)
         return found, conn.execute(later).scalar()
 
@@ -252,10 +255,11 @@ def remind(tx: Transaction, upload: int, brand: str, receipt: dict[str, Any], fi
 
 
 def touch(tx: Transaction, brand: str) -> None:
-    """Count a change of the brand's entries: once for each operation, whatever it changed."""
+    """Count a change of the brand's entries: once for each operation, whatever it changed. An erased brand has none."""
     counted = tx.conn.execute(sa.update(counter).where(counter.c.brand == brand).values(seq=counter.c.seq + 1))
     if counted.rowcount == 0:
-        tx.conn.execute(sa.insert(counter).values(brand=brand, seq=1))
+        here = sa.select(tables.brand.c.name, sa.literal(1)).where(tables.brand.c.name == brand)
+        tx.conn.execute(sa.insert(counter).from_select(["brand", "seq"], here))
 
 
 def _evict(tx: Transaction, brand: str, path: str | None, keep: str) -> None:
