@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sftp_gateway import logs, settings
 from sftp_gateway.blobs import Area, Files
-from sftp_gateway.errors import Unavailable
+from sftp_gateway.errors import NotFound, Unavailable
 from sftp_gateway.store import expiry
 from sftp_gateway.store.database import Store
 
@@ -58,7 +58,7 @@ class Retention:
             try:
                 self.last = await asyncio.to_thread(sweep, self.store, self.files, self.limits, self.store.now())
                 self.last_at = self.store.now()
-            except Unavailable as error:
+            except (Unavailable, NotFound, OSError) as error:
                 log.warning("retention.postponed", error=str(error))
             await asyncio.sleep(self.every_seconds)
 
@@ -97,8 +97,10 @@ def _orphans(store: Store, files: Files, before: datetime) -> tuple[int, int]:
         while batch := dict(islice(old, BATCH)):
             kept = expiry.referenced(store, str(area), batch)
             for name in batch.keys() - kept:
-                files.delete(area, name)
-                count, freed = count + 1, freed + batch[name]
+                # Asked again: to delete hundreds takes a while, in which the same bytes may have come once more.
+                if files.is_older(area, name, before) and not expiry.referenced(store, str(area), [name]):
+                    files.delete(area, name)
+                    count, freed = count + 1, freed + batch[name]
     return count, freed
 
 

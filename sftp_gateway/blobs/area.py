@@ -69,6 +69,9 @@ class Files(Protocol):
     def exists(self, area: str, name: str) -> bool:
         """Whether it is there."""
 
+    def is_older(self, area: str, name: str, before: datetime) -> bool:
+        """Whether it is there and was not kept since that moment."""
+
     def delete(self, area: str, name: str) -> None:
         """Delete it; nothing happens if it is not there."""
 

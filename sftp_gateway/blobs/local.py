@@ -63,6 +63,13 @@ class LocalFiles:
         """Whether it is there."""
         return self._path(area, name).is_file()
 
+    def is_older(self, area: str, name: str, before: datetime) -> bool:
+        """Whether it is there and was not kept since that moment."""
+        try:
+            return self._path(area, name).stat().st_mtime < before.timestamp()
+        except FileNotFoundError:
+            return False
+
     def delete(self, area: str, name: str) -> None:
         """Delete it; nothing happens if it is not there. A delete lost by a crash is made again by retention."""
         path = self._path(area, name)

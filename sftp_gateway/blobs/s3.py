@@ -7,6 +7,7 @@ transaction is the only moment in which something becomes true. Files under way 
 import contextlib
 import shutil
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -85,6 +86,14 @@ class S3Files:
         except NotFound:
             return False
         return True
+
+    def is_older(self, area: str, name: str, before: datetime) -> bool:
+        """Whether it is there and was not kept since that moment."""
+        try:
+            with self._answering(area, name):
+                return obstore.head(self._bucket, self._key(area, name))["last_modified"] < before
+        except NotFound:
+            return False
 
     def delete(self, area: str, name: str) -> None:
         """Delete it; nothing happens if it is not there."""

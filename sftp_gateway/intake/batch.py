@@ -5,8 +5,10 @@ move among the sources; then one transaction makes the upload, its job and the n
 """
 
 import contextlib
+import errno
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from sftp_gateway import errors, logs
@@ -57,13 +59,18 @@ class Batch:
 
     def take_in(self, rows: list[Entry]) -> Iterator[Told]:
         """Claim the rows and make uploads of them; tells after each commit."""
-        with self.desk.store.write() as tx:
-            mine = claims.claim(tx, rows, self.desk.owner)
-            drafts.touch(tx, self.brand)
-        # Two commits touch the brand's entries; the views count commits, and read all anew if one is missing.
-        yield Told(self.brand)
-        self._finish(mine)
-        yield self.told
+        ids = {row.id for row in rows}
+        self.desk.in_hand |= ids
+        try:
+            with self.desk.store.write() as tx:
+                mine = claims.claim(tx, rows, self.desk.owner)
+                drafts.touch(tx, self.brand)
+            # Two commits touch the brand's entries; the views count commits, and read all anew if one is missing.
+            yield Told(self.brand)
+            self._finish(mine)
+            yield self.told
+        finally:
+            self.desk.in_hand -= ids
 
     def _finish(self, claimed: list[Entry]) -> None:
         """Take in what is claimed: the bytes, then one transaction for all of it."""
@@ -99,10 +106,11 @@ class Batch:
 
     def _hand_back(self, claimed: Iterable[Entry]) -> None:
         """Leave a claim for later: the disk is full, or the store is away (then `recover` does it)."""
-        with contextlib.suppress(errors.Unavailable, OSError), self.desk.store.write() as tx:
+        desk = self.desk
+        with contextlib.suppress(errors.Unavailable, errors.NotFound, OSError), desk.store.write() as tx:
             for row in claimed:
-                sources.unshare(self.desk.staging.file(row.id))
-                drafts.move(tx, row.id, [Place.CLAIMED], place=Place.CLOSED, due_at=tx.now, owner="")
+                sources.unshare(desk.staging.file(row.id))
+                drafts.move(tx, row.id, [Place.CLAIMED], place=Place.CLOSED, due_at=desk.store.now(), owner="")
                 drafts.touch(tx, row.brand)
 
     def _take(self, row: Entry, beside: Mapping[str, Entry]) -> Taken:
@@ -119,7 +127,7 @@ class Batch:
         else:
             if size != row.bytes:
                 raise Lost(f"{size} bytes on disk")
-            sha256, is_staged = sha256 or sources.digest(file, "sha256"), True
+            sha256, is_staged = sha256 or _digest(file), True
         reason = companions.contradiction(desk, row, sha256, speaking)
         return Taken(row, sha256, is_staged, tuple(speaking.values()), reason)
 
@@ -172,3 +180,12 @@ class Batch:
             due_at=None, reason=None, expires_at=self.desk.visible_until(tx.now),
         )  # fmt: skip
         return [moved] if moved else []
+
+
+def _digest(file: Path) -> str:
+    try:
+        return sources.digest(file, "sha256")
+    except OSError as error:
+        if error.errno == errno.EIO:  # it will not become readable: what comes after it must not wait for that
+            raise Lost("the disk cannot read it") from None
+        raise

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -73,7 +73,8 @@ class Intake:
         """Take up what a process that died left behind."""
         self._desk = Desk(self.store, self.files, self.rules)
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE + 2, thread_name_prefix="intake")
-        await self._in_thread(recover.recover, self._desk, self.replay)
+        with _postponed():
+            await self._in_thread(recover.recover, self._desk, self.replay)
         return self
 
     async def __aexit__(
@@ -154,13 +155,12 @@ class Intake:
 
     async def _brand(self, brand: str, rows: list[Entry]) -> None:
         began = time.monotonic()
+        self._not_before[brand] = began + BACKOFF_SECONDS
         try:
-            await self._in_thread(self._work, asyncio.get_running_loop(), brand, rows)
-        except errors.Unavailable as error:
-            log.warning("intake.postponed", brand=brand, reason=str(error))
-            self._not_before[brand] = time.monotonic() + BACKOFF_SECONDS
-        else:
-            self._woken.set()  # there may be more of it
+            with _postponed(brand=brand):
+                await self._in_thread(self._work, asyncio.get_running_loop(), brand, rows)
+                del self._not_before[brand]
+                self._woken.set()  # there may be more of it
         finally:
             now = time.monotonic()
             self._rests_until = now + RESTS * (now - began)
@@ -168,10 +168,9 @@ class Intake:
 
     async def _sweep(self) -> None:
         try:
-            await self._in_thread(recover.recover, self._desk, self.replay)
-            self._hear(await self._in_thread(sweep.sweep, self._desk, self.store.now()))
-        except errors.Unavailable as error:
-            log.warning("intake.postponed", reason=str(error))
+            with _postponed():
+                await self._in_thread(recover.recover, self._desk, self.replay)
+                self._hear(await self._in_thread(sweep.sweep, self._desk, self.store.now()))
         finally:
             del self._busy[""]
 
@@ -183,6 +182,15 @@ class Intake:
             self.told(told.brand, told.changed, told.gone)
         if any(told.received for told in news):
             self.wake_worker()
+
+
+@contextlib.contextmanager
+def _postponed(**about: str) -> Iterator[None]:
+    """Leave for later what the world does not let us do now: no store, no room, a brand that is erased at this moment."""
+    try:
+        yield
+    except (errors.Unavailable, errors.NotFound, OSError) as error:
+        log.warning("intake.postponed", **about, reason=str(error))
 
 
 def _by_brand(rows: list[Entry]) -> dict[str, list[Entry]]:

@@ -44,6 +44,8 @@ class Desk:
         self.temporary = upload_name.Temporary(
             rules.temporary_prefixes, rules.temporary_suffixes, rules.temporary_patterns
         )
+        self.in_hand: set[str] = set()
+        """Drafts that a thread of this process is claiming; a claimed row of ours that is not here was given up."""
         self.limits = settle.Rules(rules.settle_seconds, rules.incomplete_after, rules.abandoned_after)
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """What is due of one brand, judged by the rules of settle.py, and done: wait, forget, leave unfinished, refuse, claim."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sftp_gateway import errors, upload_name
 from sftp_gateway.brand import BrandSettings
@@ -31,6 +31,9 @@ def drafts_of(
     ready: list[Entry] = []
     beside = companions.beside(desk.store, brand, rows, own)
     for row in rows:
+        if row.changed_at > now + drafts.CLOCK_SLACK:
+            yield _begin_anew(desk, row, now)
+            continue
         decision = settle.decide(_facts(desk, row, own, beside), desk.limits, now)
         if decision.verdict is Verdict.RECEIVE:
             ready.append(row)
@@ -59,6 +62,17 @@ def _facts(desk: Desk, row: Entry, own: BrandSettings, beside: Mapping[str, Entr
         marker_missing=bool(own.marker) and "marker" not in speaking,
         companion_open=any(item.place is Place.OPEN for item in speaking.values()),
     )
+
+
+def _begin_anew(desk: Desk, row: Entry, now: datetime) -> Told:
+    """Have a draft rest from now on: the clock was set back since it changed, and it must not wait for that time again."""
+    told = Told(row.brand)
+    due_at = now + timedelta(seconds=desk.rules.settle_seconds)
+    with desk.store.write() as tx:
+        moved = drafts.move(tx, row.id, [row.place], seen=row.changed_at, changed_at=now, due_at=due_at)
+        drafts.touch(tx, row.brand)
+    told.changed += [moved] if moved else []
+    return told
 
 
 def _apply(desk: Desk, row: Entry, decision: settle.Decision, own: BrandSettings) -> Told:

@@ -94,7 +94,7 @@ class Drop:
             self._woken.clear()
             try:
                 wait = await asyncio.get_running_loop().run_in_executor(self._pool, self.look)
-            except (errors.Unavailable, OSError) as error:
+            except (errors.Unavailable, errors.NotFound, OSError) as error:  # a brand may be erased at this moment
                 log.warning("drop.postponed", reason=str(error))
                 wait = BACKOFF_SECONDS
             with contextlib.suppress(TimeoutError):
@@ -249,10 +249,7 @@ class Drop:
 
     def _was_received(self, found: Found, sha256: str, facts: dict[str, Any]) -> bool:
         """Whether this very file was received before a crash, and only its removal is left to do."""
-        recent, _ = uploads.listing(self.store, brand=found.brand, limit=50)
-        return any(
-            (item.via, item.path, item.sha256, item.client) == ("drop", found.path, sha256, facts) for item in recent
-        )
+        return any(item.client == facts for item in uploads.same(self.store, found.brand, "drop", found.path, sha256))
 
     def _remove(self, directory: int, found: Found, look: Look) -> None:
         """Remove the original, unless it is another one by now."""

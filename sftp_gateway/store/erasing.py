@@ -42,9 +42,16 @@ def erase(store: Store, files: Bin, brand: str) -> dict[str, Any]:
         tx.emit("brand.erased", brand=brand, rows=sum(rows.values()), blobs=len(mine) - len(kept))
     gone = [blob for blob in mine if blob not in kept]
     for area, name in gone:
-        files.delete(area, name)
+        if not _is_back(store, (area, name)):
+            files.delete(area, name)
     digest = hashlib.sha256("\n".join("/".join(blob) for blob in gone).encode()).hexdigest()
     return {"brand": brand, "rows": rows, "blobs": len(gone), "shared": len(kept), "digest": digest}
+
+
+def _is_back(store: Store, blob: Blob) -> bool:
+    """Whether the same bytes came from another brand while others were deleted."""
+    with store.read() as conn:
+        return bool(referenced(conn, [blob]))
 
 
 def referenced(conn: sa.Connection, blobs: Iterable[Blob]) -> set[Blob]:

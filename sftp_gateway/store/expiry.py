@@ -1,10 +1,12 @@
 """Forgets the bytes of what is past its time; the history rows stay. Blobs are retention's to delete."""
 
+import contextlib
 from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from sftp_gateway import errors
 from sftp_gateway.store import erasing, queue, tables, workers
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.files import Folder
@@ -48,7 +50,7 @@ def versions(store: Store, keep: int) -> int:
     with store.read() as conn:
         found = conn.execute(old).all()
     for row in found:
-        with store.write() as tx:
+        with contextlib.suppress(errors.NotFound), store.write() as tx:  # erased since it was read
             queue.lock(tx, row.brand)
             this = (_versions.c.brand == row.brand, _versions.c.number == row.number)
             emptied = {"file": None, "changes": None, "changes_csv": None}

@@ -1,5 +1,6 @@
 """What becomes of jobs whose worker did not end them: taken over, put back, or given up."""
 
+import contextlib
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -58,7 +59,8 @@ def held(tx: Transaction, job: int, token: int, lease_until: datetime | None = N
     """Give a running job under this token, with its brand's turn held; LeaseLost."""
     brand = tx.conn.execute(sa.select(_jobs.c.brand).where(_jobs.c.id == job)).scalar()
     if brand is not None:
-        queue.lock(tx, brand)
+        with contextlib.suppress(errors.NotFound):  # erased since then, and the job with it
+            queue.lock(tx, brand)
     where = [_jobs.c.id == job, _jobs.c.token == token, queue.IS_RUNNING]
     where += [] if lease_until is None else [_jobs.c.lease_until == lease_until]
     row = tx.conn.execute(sa.select(_jobs).where(*where).with_for_update()).first()
@@ -94,7 +96,7 @@ def heal(store: Store) -> list[str]:
         query = sa.select(_jobs.c.brand).distinct().where(queue.IS_WAITING, ~has_head)
         stuck = [brand for (brand,) in conn.execute(query)]
     for brand in stuck:
-        with store.write() as tx:
+        with contextlib.suppress(errors.NotFound), store.write() as tx:  # erased since it was read
             queue.lock(tx, brand)
             if tx.conn.execute(sa.select(_jobs.c.id).where(_jobs.c.brand == brand, queue.IS_HEAD)).first() is None:
                 queue.promote(tx, brand)

@@ -76,7 +76,7 @@ class Lease:
             except LeaseLost as lost:
                 self._lost = lost
                 return
-            except Unavailable as error:
+            except Exception as error:  # noqa: BLE001 - a beat that ends without a word would let two work on one job
                 # Others may take the job over as soon as the lease is out, so nothing goes on beyond it.
                 if time.monotonic() - since > self._seconds:
                     self._lost = LeaseLost(f"the lease ran out: {error}")

@@ -8,9 +8,9 @@ import pytest
 
 from sftp_gateway import retention, settings
 from sftp_gateway.blobs import Area
-from sftp_gateway.errors import Unavailable
+from sftp_gateway.errors import NotFound, Unavailable
 from sftp_gateway.retention import Swept
-from sftp_gateway.store import brands, files, jobs, uploads, versions
+from sftp_gateway.store import brands, erasing, expiry, files, jobs, tables, uploads, versions
 from sftp_gateway.store.files import Folder, NewFile
 from sftp_gateway.store.jobs import Finish, NewWithheld
 from sftp_gateway.store.versions import NewVersion, Origin
@@ -176,13 +176,18 @@ def test_scratch_of_a_crash_goes_after_a_day_and_drafts_are_left_alone(home):
     assert [old.exists(), new.exists(), stray.exists(), draft.exists()] == [False, True, False, True]
 
 
-async def test_it_sweeps_while_it_runs_and_tries_again_when_the_world_was_away(home, eventually_async, monkeypatch):
+@pytest.mark.parametrize(
+    "away", [Unavailable("the disk is away"), NotFound("no brand 'acme'"), OSError(5, "I/O error")]
+)
+async def test_it_sweeps_while_it_runs_and_tries_again_when_the_world_was_away(
+    home, eventually_async, monkeypatch, away
+):
     real, calls = retention.sweep, []
 
     def sweep(*given):
         calls.append(given)
         if len(calls) == 1:
-            raise Unavailable("the disk is away")
+            raise away
         return real(*given)
 
     monkeypatch.setattr(retention, "sweep", sweep)
@@ -195,3 +200,58 @@ async def test_it_sweeps_while_it_runs_and_tries_again_when_the_world_was_away(h
         task.cancel()
     assert list(home.blobs.names(Area.CATALOG)) == []
     assert part.snapshot()["last_at"] is not None
+
+
+def test_bytes_that_come_again_while_others_are_deleted_stay(home, monkeypatch):
+    """To delete hundreds takes a while; the last of them may have an upload by then, or be about to."""
+    for name in "abc":
+        home.keep(Area.SOURCES, name * 64)
+    real, first = home.blobs.delete, []
+
+    def delete(area, name):
+        real(area, name)
+        if not first:
+            first.append(name)
+            again, young = sorted({"a" * 64, "b" * 64, "c" * 64} - {name})
+            home.upload(State.RECEIVED, again)  # its bytes look as old as before
+            home.keep(area, young, age=0)
+
+    monkeypatch.setattr(home.blobs, "delete", delete)
+    assert home.sweep().orphans == 1
+    assert sorted(home.blobs.names(Area.SOURCES)) == sorted({"a" * 64, "b" * 64, "c" * 64} - set(first))
+
+
+def test_a_brand_that_is_erased_during_a_sweep_ends_nothing(home, monkeypatch):
+    for _ in range(4):
+        home.upload(State.RECEIVED)
+        home.publish()
+    real = expiry.queue.lock
+
+    def lock(tx, brand):
+        for table in erasing._TABLES:  # within its transaction: another one would have to wait for it
+            erasing._delete(tx, table, brand)
+        tx.conn.execute(tables.brand.delete())
+        real(tx, brand)
+
+    monkeypatch.setattr(expiry.queue, "lock", lock)
+    assert home.sweep().versions == 2
+
+
+def test_a_brand_that_is_erased_keeps_the_bytes_that_came_from_another_one_meanwhile(home, monkeypatch):
+    brands.create(home.store, "bolt")
+    home.upload(State.RECEIVED, "a" * 64)
+    home.upload(State.RECEIVED, "b" * 64)
+    real, first = home.blobs.delete, []
+
+    def delete(area, name):
+        real(area, name)
+        if not first:
+            first.append(name)
+            uploads.receive(
+                home.store, brand="bolt", mode=Mode.FULL, path="a.csv", sha256="b" * 64, bytes=1, via="cli", complete=True,
+                received_at=home.clock(),
+            )  # fmt: skip
+
+    monkeypatch.setattr(home.blobs, "delete", delete)
+    erasing.erase(home.store, home.blobs, "acme")
+    assert first == ["a" * 64] and list(home.blobs.names(Area.SOURCES)) == ["b" * 64]

@@ -8,6 +8,7 @@ import pytest
 
 from sftp_gateway import settings
 from sftp_gateway.intake import watch
+from sftp_gateway.store import uploads
 from sftp_gateway.upload import Mode, State
 
 BODY = b"sku,name\n1,one\n"
@@ -133,6 +134,31 @@ async def test_a_file_that_may_not_be_read_is_told_once_and_taken_when_it_may(ho
     assert {upload.path for upload in found} == {"inbox/a.csv", "inbox/b.csv"}
     stuck = [(line["path"], line["reason"]) for line in log_lines if line["event"] == "drop.stuck"]
     assert stuck == [("inbox/a.csv", "[Errno 13] Permission denied")]
+
+
+async def test_a_file_that_cannot_be_removed_is_not_received_again_after_a_restart(house, drop, monkeypatch):
+    unlink = os.unlink
+
+    def forbidden(path, **named):
+        if path == "old.csv":
+            raise PermissionError(13, "Permission denied")
+        unlink(path, **named)
+
+    monkeypatch.setattr("os.unlink", forbidden)
+    (drop.folder / "acme" / "inbox" / "old.csv").write_bytes(BODY)
+    await house.received(1)
+    for number in range(60):
+        uploads.receive(
+            house.store, brand="acme", mode=Mode.FULL, path="new.csv", sha256=f"{number:064}", bytes=1, via="cli",
+            complete=True, received_at=house.store.now(),
+        )  # fmt: skip
+    drop._done.clear()  # as after a restart
+    real, asked = drop._was_received, []
+    monkeypatch.setattr(drop, "_was_received", lambda *about: asked.append(real(*about)) or asked[-1])
+    await house.until(lambda: asked)
+    await house.until(lambda: drop._done)
+    assert asked == [True]
+    assert [upload.path for upload in house.history()].count("inbox/old.csv") == 1
 
 
 async def test_a_name_that_cannot_be_shown_is_told_once_and_left(house, drop, log_lines):

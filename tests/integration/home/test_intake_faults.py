@@ -1,0 +1,140 @@
+"""What the world does to the intake in the middle of its work: nothing ends it, and no file is left lying."""
+
+import contextlib
+import errno
+import hashlib
+import os
+from datetime import timedelta
+
+import asyncssh
+import pytest
+
+from sftp_gateway import errors
+from sftp_gateway.intake import batch, claim, judge, recover, sources
+from sftp_gateway.store import drafts, erasing
+from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.upload import State
+
+BODY = b"sku,name\n1,one\n"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(claim, "BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr(claim, "SWEEP_SECONDS", 0.2)
+
+
+async def put(client, path, body=BODY):
+    async with client.open(path, "wb") as file:
+        await file.write(body)
+
+
+def once(monkeypatch, place, name, do):
+    """Have something happen the first time that a function is called, before it does its work."""
+    real, left = getattr(place, name), [1]
+
+    def called(*arguments, **named):
+        if left:
+            left.pop()
+            do()
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(place, name, called)
+    return left
+
+
+def raises(error):
+    def do():
+        raise error
+
+    return do
+
+
+@pytest.mark.parametrize("step", ["_receive", "_hand_back too"])
+async def test_a_store_that_goes_away_in_the_middle_of_a_claim_leaves_no_file_claimed(house, monkeypatch, step):
+    left = once(monkeypatch, batch.Batch, "_receive", raises(errors.StoreUnreachable("gone")))
+    if step != "_receive":
+        once(monkeypatch, sources, "keep", raises(errors.DiskFull("no room")))
+        once(monkeypatch, batch.Batch, "_hand_back", raises(errors.StoreUnreachable("gone")))
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+        (upload,) = await house.received(1)
+    assert not left and house.bytes_of(upload) == BODY
+    await house.quiet()
+    assert len(house.history()) == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "step", "name"),
+    [(judge.settle, "decide", "a.csv"), (judge.settle, "decide", "a.csv.tmp"), (batch.sources, "keep", "a.csv")],
+)
+async def test_a_brand_that_is_erased_in_the_middle_of_a_claim_ends_nothing(house, monkeypatch, place, step, name):
+    left = once(monkeypatch, place, step, lambda: erasing.erase(house.store, house.files, "bolt"))
+    async with house.sftp("bolt") as client:
+        await put(client, f"/{name}")
+        await house.until(lambda: not left)
+    async with house.sftp() as client:
+        await put(client, "/b.csv")
+        await house.received(1)
+    assert not house.settling.done()
+
+
+async def test_a_disk_without_room_for_a_moment_ends_nothing(house, monkeypatch, log_lines):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    left = once(monkeypatch, sources.os, "link", raises(full))
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+        (upload,) = await house.received(1)
+    assert not left and house.bytes_of(upload) == BODY and not house.settling.done()
+    assert "No space left" in next(line for line in log_lines if line["event"] == "intake.postponed")["reason"]
+
+
+async def test_a_file_that_the_disk_cannot_read_is_refused_and_the_next_one_received(house, monkeypatch):
+    once(monkeypatch, sources, "digest", raises(OSError(errno.EIO, "Input/output error")))
+    async with house.sftp() as client:
+        for name in ("/a.csv", "/b.csv"):
+            await put(client, name)
+            async with client.open(name, asyncssh.FXF_WRITE | asyncssh.FXF_APPEND, encoding=None) as file:
+                await file.write(BODY * 20_000)  # goes on: it is hashed when it is taken in
+        ends = {State.REFUSED, State.RECEIVED}
+        await house.until(lambda: {upload.state for upload in house.history()} == ends)
+    one, two = house.history()
+    assert (one.path, one.state, one.reasons[0]["code"]) == ("a.csv", State.REFUSED, "disk_failed")
+    assert two.state is State.RECEIVED
+
+
+async def test_what_a_dead_process_left_does_not_keep_the_next_one_from_starting(open_house, monkeypatch):
+    house = await open_house()
+    at, id_ = house.store.now(), house.doors.homes.staging.new_id()
+    house.doors.homes.staging.file(id_).write_bytes(BODY)
+    sha256 = hashlib.sha256(BODY).hexdigest()
+    claimed = Entry(
+        id_, "acme", "inbox/a.csv", "a.csv", Place.CLAIMED, len(BODY), at, at, at, sha256=sha256, owner="never-was"
+    )
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with monkeypatch.context() as patched:
+        patched.setattr(recover, "unshare", lambda _file: raises(full)())
+        with house.store.write() as tx:
+            drafts.save(tx, claimed)
+            drafts.touch(tx, "acme")
+        again = await open_house()
+        assert not again.settling.done()
+    assert again.bytes_of((await again.received(1))[0]) == BODY
+
+
+@pytest.mark.parametrize("place", [Place.CLOSED, Place.DROPPED])
+async def test_a_clock_that_was_set_back_makes_no_file_wait_for_the_time_to_come_again(house, place):
+    at = house.store.now() + timedelta(hours=2)
+    id_ = house.doors.homes.staging.new_id()
+    house.doors.homes.staging.file(id_).write_bytes(BODY)
+    sha256 = hashlib.sha256(BODY).hexdigest()
+    before = Entry(
+        id_, "acme", "inbox/a.csv", "a.csv", place, len(BODY), at, at, at, sha256=sha256,
+        due_at=at + timedelta(seconds=1),
+    )  # fmt: skip
+    with house.store.write() as tx:
+        drafts.save(tx, before)
+        drafts.touch(tx, "acme")
+    await house.state(State.RECEIVED if place is Place.CLOSED else State.UNFINISHED)
+    with contextlib.suppress(StopIteration):
+        assert next(iter(house.rows())).changed_at < at - timedelta(hours=1)
