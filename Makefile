@@ -59,7 +59,12 @@ $(PEERS)/.installed: tests/bench/peers.txt tests/bench/peers_pandas.txt
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --target $(PEERS)/pandas -r tests/bench/peers_pandas.txt
 	touch $@
 
-bench: $(STAMP) $(PEERS)/.installed ## measure beside peers, write docs/benchmarks.md
+# The peer of the front door; it is started by the benchmark alone.
+SSHD := /usr/sbin/sshd
+$(SSHD):
+	apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends openssh-server
+
+bench: $(STAMP) $(PEERS)/.installed $(SSHD) ## measure beside peers, write docs/benchmarks.md
 	$(BYTECODE)
 	$(BIN)/python -m tests.bench $(ARGS)
 
