@@ -73,6 +73,23 @@ def test_products_are_never_taken_for_another_table(tmp_path, rows):
 
 
 @pytest.mark.parametrize(
+    "first",
+    [
+        "sku,name,msrp,quantity\nMUG,Mug,TBD,sold out\n",
+        "sku,cost,quantity,msrp\nMUG,\\N,\\N,\\N\n",
+        "sku,_op,msrp,quantity\nMUG,delete,\\N,\\N\n",
+        "sku,name,Cost Price,Stock\nMUG,Mug,on request,none left\n",
+    ],
+)
+def test_a_first_product_of_words_alone_is_no_header(tmp_path, first):
+    """It would be lost without a word, and be removed from the catalog if it was there."""
+    rows = "".join(f"S{number},{number},{number},{number}\n" for number in range(1, 20))
+    found = read(tmp_path, (first + rows).encode())
+    header, product = first.splitlines()
+    assert found.source.headers == tuple(header.split(",")) and found.rows[0] == tuple(product.split(","))
+
+
+@pytest.mark.parametrize(
     ("header", "names"),
     [
         (b"sku,name,msrp,cost\n,,retail,wholesale\n", ("sku", "name", "msrp", "cost")),

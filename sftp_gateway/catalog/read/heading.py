@@ -11,16 +11,22 @@ from dataclasses import dataclass
 
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.folding import fold
-from sftp_gateway.catalog.read import bounds, naming, sampling
+from sftp_gateway.catalog.read import bounds, joined, naming, sampling
 from sftp_gateway.catalog.read.naming import Cells, Rows
 from sftp_gateway.catalog.read.source import Hints
 
 BY_POSITION = re.compile(r"#[1-9]\d{0,3}")
 """A column by its number, where a brand's files have no header."""
-_UNIT = re.compile(r"\(?\s*(kg|g|lb|lbs|oz|mm|cm|m|in|inch|inches|ft|ml|l)\s*\)?", re.IGNORECASE)
 _MOST_UNIT = 20
-_RULE = re.compile(rb"\s*:?[-=]{2,}:?\s*")
-"""Drawn under a name."""
+_CLEARED = rb"\N"
+"""What a row of a partial file says of a value that is to go (spec §7)."""
+_KIND = re.compile(
+    rb"\s*[(\[<*]*(?:required|mandatory|optional|recommended|conditional|text|string|varchar|char|number|numeric|decimal|float"
+    rb"|integer|int|bool|boolean|date|datetime|url|link|list|enum|pflichtfeld|pflicht|zahl|obligatoire|facultatif|texte|nombre"
+    rb"|obligatorio|opcional|texto|numero|money|currency|eur|usd|gbp|chf|key|any)[)\]>*]*\s*",
+    re.IGNORECASE,
+)
+"""What templates say of a column in a row below its name."""
 _BODY_ROWS = 60
 _MORE_ROWS = 4
 """How many records a header may have beside its first."""
@@ -67,7 +73,8 @@ def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
     named = not any(map(naming.is_value, rows[first]))
     for more in range(_MORE_ROWS, 0, -1):
         if named and all(
-            _goes_on(rows, place, first + more + 1, len(rows[first])) for place in range(first + 1, first + more + 1)
+            _goes_on(rows, place, first + more + 1, len(rows[first]), hints, enough=_is_enough(rows[first], hints))
+            for place in range(first + 1, first + more + 1)
         ):
             last = first + more
             break
@@ -211,33 +218,48 @@ def _is_absent(rows: Rows, first: int, hints: Hints) -> bool:
     return hints.lenient and (naming.looks_like_row(cells, body) if body else naming.holds_values(cells))
 
 
-def _goes_on(rows: Rows, place: int, start: int, width: int) -> bool:
-    """Whether a record under the header is more of it, by the rows from `start` on: a product so would have no value."""
+def _is_enough(header: Cells, hints: Hints) -> bool:
+    """Whether a record names each column for itself, several of them by names that we know."""
+    names = {cell.strip().lower() for cell in header}
+    return len(names) == len(header) and b"" not in names and known_names(header, hints) > 1
+
+
+def _goes_on(rows: Rows, place: int, start: int, width: int, hints: Hints, *, enough: bool) -> bool:  # noqa: PLR0913 - what stands around it
+    """Whether a record under the header is more of it, by the rows from `start` on: a product so would have no value.
+
+    `enough`: the header does not need it. Then it must name columns, too, or say of what kind they are: words alone may
+    be a product whose price is `TBD`, which would be lost.
+    """
     if start >= len(rows) or len(rows[place]) != width or not _filled(rows[place]) or naming.has_digit(rows[place]):
         return False
     cells, body = rows[place], _body(rows, start, width)
+    if _CLEARED in cells:
+        return False
     if not cells[0].strip() and _filled(cells) * 2 <= width and len(body) > 1:
         return all(row[0].strip() for row in body)  # each row has a first cell but this one
     if _is_ruled(rows, place, width):
         return True
     units = [cell.decode(errors="replace") for cell in cells if cell.strip()]
-    if all(len(unit) < _MOST_UNIT and _UNIT.fullmatch(unit.strip()) for unit in units):
+    if all(len(unit) < _MOST_UNIT and joined.UNIT.fullmatch(unit.strip()) for unit in units):
         return True
+    if enough and not known_names(cells, hints) and not any(_KIND.fullmatch(cell) for cell in cells):
+        return False
     return naming.contrasts(cells, body, least=1 if not cells[0].strip() else 2)
 
 
 def _is_ruled(rows: Rows, place: int, width: int) -> bool:
     """Whether a record is nothing but lines drawn under names."""
     cells = rows[place] if place < len(rows) else ()
-    return len(cells) == width and _filled(cells) > 0 and all(_RULE.fullmatch(cell) for cell in cells if cell.strip())
+    return (
+        len(cells) == width
+        and _filled(cells) > 0
+        and all(joined.RULE.fullmatch(cell) for cell in cells if cell.strip())
+    )
 
 
 def _names(rows: Rows, top: int, last: int, hints: Hints) -> tuple[str, ...]:
-    return _joined([_texts([_named(cell) for cell in rows[place]]) for place in range(top, last + 1)], hints)
-
-
-def _named(cell: bytes) -> bytes:
-    return b"" if _RULE.fullmatch(cell) else cell
+    texts = [_texts([joined.named(cell) for cell in rows[place]]) for place in range(top, last + 1)]
+    return joined.names(texts, lambda name: is_known(name, hints))
 
 
 def _names_groups(above: Cells, header: Sequence[str]) -> bool:
@@ -247,43 +269,3 @@ def _names_groups(above: Cells, header: Sequence[str]) -> bool:
     names = [name.strip().lower() for name in header]
     needs = [place for place, name in enumerate(names) if not name or names.count(name) > 1]
     return any(above[place].strip() for place in needs)
-
-
-def _joined(rows: list[tuple[str, ...]], hints: Hints) -> tuple[str, ...]:
-    """Give one name for each column of a header over several records."""
-    if len(rows) == 1:
-        return rows[0]
-    spread = [_spread(upper, rows[number + 1 :]) for number, upper in enumerate(rows[:-1])] + [rows[-1]]
-    columns = [_different(column) for column in zip(*spread, strict=True)]
-    once = Counter(fold(part) for column in columns for part in column)
-    return tuple(_name(column, once, hints) for column in columns)
-
-
-def _different(parts: Sequence[str]) -> list[str]:
-    """Leave out what says the same again: a label over the name that programs know (`Brand Name`, `brand_name`)."""
-    found: dict[str, str] = {}
-    for part in parts:
-        if part.strip():
-            found.setdefault(fold(part) or part.strip(), part.strip())
-    return list(found.values())
-
-
-def _spread(upper: tuple[str, ...], lower: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """Let a name stand for the columns to its right, too, that have one only below."""
-    found, last = [], ""
-    for place, name in enumerate(upper):
-        last = name if name.strip() else last if any(row[place].strip() for row in lower) else ""
-        found.append(last)
-    return tuple(found)
-
-
-def _name(parts: list[str], once: Counter[str], hints: Hints) -> str:
-    if len(parts) < 2:
-        return parts[0] if parts else ""
-    if len(parts) == 2 and (unit := _UNIT.fullmatch(parts[1])):
-        return f"{parts[0]} ({unit[1]})"
-    alone = [part for part in reversed(parts) if once[fold(part)] == 1]
-    for name in (" ".join(parts), " ".join(reversed(parts)), *alone):
-        if is_known(name, hints):
-            return name
-    return " ".join(parts)
