@@ -1,11 +1,12 @@
 """The file that a correction goes back to: its encoding, and how its columns write numbers and dates.
 
-A correction holds a few rows, too few to tell by. Nothing else is taken from that file. Serves run.
+A correction holds a few rows, too few to tell by. And which columns it has: a correction has them all. Serves run.
 """
 
 from dataclasses import replace
 
 from sftp_gateway.catalog import check, headers
+from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.job import Corrected, Job, Lookup
 from sftp_gateway.catalog.plan import Plan, named
 from sftp_gateway.catalog.read import opening
@@ -37,6 +38,27 @@ def completed(found: check.Evidence, job: Job, plan: Plan, lookup: Lookup, hints
     except (Refused, Incomplete):
         return found
     return before.before(found)
+
+
+def refuse_lost(mapping: headers.Mapping, job: Job, plan: Plan, lookup: Lookup, hints: Hints) -> None:
+    """Refuse a correction that lacks columns of its original: its rows are whole products, which would lose those values."""
+    if plan.rows is not Mode.FULL or plan.corrected is None:
+        return
+    first = _find(plan.corrected, lookup, replace(hints, presume=True))
+    try:
+        before = headers.match(first.headers, job.schema, job.settings, Mode.CORRECTION) if first else mapping
+    except Refused:
+        return
+    lost = [one.name for one in job.schema.columns if before.filled_by(one.name) and not mapping.filled_by(one.name)]
+    present = {fold(name) for name in mapping.kept}
+    lost += [name for name in before.kept if fold(name) not in present]
+    if lost:
+        raise Refused(
+            "FILE_CORRECTION",
+            f"the correction lacks {', '.join(map(repr, lost[:10]))}, which the file has that it corrects: "
+            "its products would lose what they have there",
+            "send the correction file with all of its columns; to change some values only, send them to /partial",
+        )
 
 
 def _find(corrected: Corrected | None, lookup: Lookup, hints: Hints) -> Source | None:

@@ -82,6 +82,7 @@ class File:
         self.source = source = original.reopened(source, self.job, self.plan, self.lookup, self.hints)
         self.whole += source.findings
         mapping = headers.match(source.headers, self.job.schema, self.job.settings, self.plan.rows)
+        original.refuse_lost(mapping, self.job, self.plan, self.lookup, self.hints)
         self.whole += mapping.findings
         if mapping.kept and self.job.base is not None:
             mapping = mapping.named_as(diff.visible(pq.read_schema(self.job.base.path)))

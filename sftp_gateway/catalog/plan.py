@@ -1,5 +1,6 @@
 """What an upload's mode means for its rows: how they are checked, compared and put together (spec §7)."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.job import Corrected, Job, Lookup
+from sftp_gateway.catalog.read import escaping
 from sftp_gateway.catalog.read.source import Source
 from sftp_gateway.errors import Refused
 from sftp_gateway.upload import Mode, State
 
 MARKER = "_correction_of"
+_NUMBER = re.compile(r"[0-9]{1,18}(?:\.0+)?")
+"""A spreadsheet or a program may make a number of it."""
+_CORRECTIONS = re.compile(r"\.\d+\.corrections\.[A-Za-z]{2,5}(?:\.[A-Za-z]{2,4})?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,22 @@ def of(job: Job, source: Source, lookup: Lookup) -> Plan:
             "send the correction file as you got it, with all of its columns",
         )
     rows = mode if mode in (Mode.FULL, Mode.PARTIAL) else Mode(job.settings.mode or Mode.FULL)
+    if rows is Mode.FULL:
+        _refuse_maimed(job, source)
     return Plan(mode, rows, rows is Mode.FULL)
+
+
+def _refuse_maimed(job: Job, source: Source) -> None:
+    """Refuse what plainly was a correction file, as a whole catalog: nearly all products would be removed."""
+    ours = [name for name in escaping.OURS if name in source.headers and name != MARKER]
+    if len(ours) < 2 and not _CORRECTIONS.search(job.name):
+        return
+    why = f"has the columns {', '.join(ours)} of a correction file" if ours else "has the name of a correction file"
+    raise Refused(
+        "FILE_CORRECTION",
+        f"this file {why}, but no {MARKER} column, without which it would be the whole catalog",
+        "send the correction file with all of its columns; if it is a catalog, give it another name and take them out",
+    )
 
 
 def _corrected(source: Source, lookup: Lookup) -> Corrected:
@@ -80,19 +99,19 @@ def _corrected(source: Source, lookup: Lookup) -> Corrected:
 
 def named(source: Source) -> int:
     """Read the one upload that the marker column names, looking at the whole column; Refused FILE_CORRECTION."""
-    position = next(p for p, header in enumerate(source.headers) if fold(header) == fold(MARKER))
+    position = source.headers.index(MARKER)
     found: set[str] = set()
     for block in source.blocks():
         found.update(value.strip() for value in pc.unique(block.cells[position]).to_pylist())
     values = sorted(value for value in found if value)
-    if len(values) != 1 or not values[0].isascii() or not values[0].isdigit():
+    if len(values) != 1 or not _NUMBER.fullmatch(values[0]):
         said = ", ".join(repr(value[:40]) for value in values[:3]) or "nothing"
         raise Refused(
             "FILE_CORRECTION",
             f"the {MARKER} column must name one upload, and it says {said}",
             "keep that column as it was in the correction file",
         )
-    return int(values[0])
+    return int(values[0].partition(".")[0])
 
 
 def _stale(corrected: Corrected) -> pa.Array:

@@ -1,21 +1,36 @@
 """The one `'` before a cell that a spreadsheet would execute: put in CSV we make, taken away in corrections sent back (spec §8)."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.read.source import Block
 
 OURS = ("_row", "_codes", "_errors", "_suggestions", "_correction_of")
 """The columns a correction file has beside the sender's, in this order, last."""
 
+_BY_FOLD = {fold(name): name for name in OURS}
+_SOME = 3
+"""So many of our names are no chance, even without the line before them."""
 _FIRST = frozenset("'=+-@\t\r")
 """Few cells begin so: the rest needs no pattern."""
 _DANGEROUS = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+\-]?(?:\d++[.,]?\d*+|[.,]\d++)")
 _ESCAPED = r"^'+[=+\-@\t\r]"
+
+
+def our_names(headers: Sequence[str]) -> tuple[str, ...]:
+    """Give headers in which ours are written as we write them: spreadsheets and people change case and spaces."""
+    found = [_BY_FOLD.get(fold(header)) for header in headers]
+    sure = len({name for name in found if name}) >= _SOME
+    return tuple(
+        name if name and (sure or header.strip("\ufeff ").startswith("_")) else header
+        for name, header in zip(found, headers, strict=True)
+    )
 
 
 def is_dangerous(cell: str) -> bool:

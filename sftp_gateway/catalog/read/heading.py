@@ -230,11 +230,10 @@ def _goes_on(rows: Rows, place: int, start: int, width: int, hints: Hints, *, en
     `enough`: the header does not need it. Then it must name columns, too, or say of what kind they are: words alone may
     be a product whose price is `TBD`, which would be lost.
     """
-    if start >= len(rows) or len(rows[place]) != width or not _filled(rows[place]) or naming.has_digit(rows[place]):
+    cells = rows[place] if start < len(rows) else ()
+    if len(cells) != width or not _filled(cells) or naming.has_digit(cells) or _CLEARED in cells:
         return False
-    cells, body = rows[place], _body(rows, start, width)
-    if _CLEARED in cells:
-        return False
+    body = _body(rows, start, width)
     if not cells[0].strip() and _filled(cells) * 2 <= width and len(body) > 1:
         return all(row[0].strip() for row in body)  # each row has a first cell but this one
     if _is_ruled(rows, place, width):

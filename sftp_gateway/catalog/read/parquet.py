@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, table, texts, truncation, unpack
+from sftp_gateway.catalog.read import bounds, escaping, table, texts, truncation, unpack
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 
 MAGIC = b"PAR1"
@@ -78,7 +78,8 @@ def open_parquet(path: Path, hints: Hints) -> ParquetSource:
     if len(schema) > bounds.MAX_COLUMNS:
         raise errors.Refused("FILE_FORMAT", f"The file has more than {bounds.MAX_COLUMNS:,} columns.", "Send fewer.")
     maps = tuple((field.name, _subcolumns(field.type)) for field in schema)
-    headers = tuple(f"{name}:{sub}" if sub else name for name, subs in maps for sub in subs or ("",))
+    names = [f"{name}:{sub}" if sub else name for name, subs in maps for sub in subs or ("",)]
+    headers = escaping.our_names(names)
     return ParquetSource(
         path=path,
         format=Format("parquet"),

@@ -15,7 +15,7 @@ import python_calamine
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import grid, merged, rounded, table, texts, unknown, unpack, workbook
+from sftp_gateway.catalog.read import escaping, grid, merged, rounded, table, texts, unknown, unpack, workbook
 from sftp_gateway.catalog.read.grid import Filled, Grid
 from sftp_gateway.catalog.read.seen import Seen
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
@@ -88,7 +88,8 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     band = max(every, key=grid.Band.rank)
     head = band.head
     other, below = grid.others_below(band.grid, head)
-    left, right, headers = band.columns(other)
+    left, right, names = band.columns(other)
+    headers = escaping.our_names(names)
     titles = int(band.grid.filled[: max(head.first, 0)].any(axis=1).sum())
     said = f"{titles} row{'s were' if titles > 1 else ' was'} skipped above the header." if titles else ""
     return SheetSource(
@@ -100,7 +101,7 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
             *(_beside(one) for one in every if one is not band),
             *_elsewhere(others, found.name),
         ),
-        correction_of="_correction_of" in (header.strip() for header in headers),
+        correction_of="_correction_of" in headers,
         tally=Tally(total_bytes=path.stat().st_size),
         columns=merged.filled_down(
             band.grid.columns[left:right],

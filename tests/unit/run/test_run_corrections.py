@@ -4,8 +4,10 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+import pytest
 from catalog_shop import codes, put, rows, sheet, table
 
+from sftp_gateway.catalog.corrections import OURS
 from sftp_gateway.upload import Mode, State
 
 
@@ -94,3 +96,51 @@ def test_a_dry_run_of_a_correction_is_one(shop):
     outcome = shop.put(mended(shop.file(first, "corrections"), A_19={"price": "5"}), mode=Mode.TEST)
     assert (outcome.state, outcome.receipt["would_be"]) == (State.TESTED, "published")
     assert outcome.receipt["changes"] | {"updated": 1, "removed": 0} == outcome.receipt["changes"]
+
+
+@pytest.mark.parametrize("written", ["_CORRECTION_OF", " _correction of ", "correction_of", "Correction Of"])
+def test_the_marker_is_known_however_a_spreadsheet_writes_it(shop, written):
+    put(shop, rows(10))
+    first = put(shop, [*rows(4), *((f"A-{n}", "n", "bad", "1") for n in range(4, 10))])
+    text = mended(shop.file(first, "corrections"), **{f"A_{n}": {"price": "5"} for n in range(4, 10)})
+    outcome = shop.put(text.replace("_correction_of", written), name="fix.csv")
+    assert (outcome.mode, outcome.receipt["rows"]["accepted"]) == (Mode.CORRECTION, 6)
+    assert len(shop.products()) == 10
+
+
+@pytest.mark.parametrize("number", ["2.0", "2.00"])
+def test_the_marker_may_have_become_a_number(shop, number):
+    put(shop, rows(10))
+    first = put(shop, [*rows(9), ("A-9", "n", "bad", "1")])
+    text = mended(shop.file(first, "corrections"), A_9={"price": "5", "_correction_of": number})
+    assert shop.put(text, name="fix.csv").receipt["rows"]["accepted"] == 1
+
+
+@pytest.mark.parametrize("name", ["fix.csv", "cat.csv.2.corrections.csv", "cat.csv.2.corrections.csv.gz"])
+@pytest.mark.parametrize("gone", [{"_correction_of"}, {"_correction_of", "_row", "_errors"}, set(OURS)])
+def test_a_correction_that_lost_its_marker_is_no_catalog(shop, name, gone):
+    """As a whole catalog it would remove all products that were right before."""
+    put(shop, rows(10))
+    first = put(shop, [*rows(4), *((f"A-{n}", "n", "bad", "1") for n in range(4, 10))])
+    given = table(mended(shop.file(first, "corrections"), **{f"A_{n}": {"price": "5"} for n in range(4, 10)}))
+    left = [column for column in given[0] if column not in gone]
+    outcome = shop.put(sheet([[row[column] for column in left] for row in given], left), name=name)
+    if name == "fix.csv" and gone == set(OURS):
+        assert outcome.state is not State.REFUSED  # nothing tells it from a catalog
+        return
+    assert [reason["code"] for reason in outcome.reasons] == ["FILE_CORRECTION"]
+    assert len(shop.products()) == 10
+    partial = shop.put(sheet([[row[column] for column in left] for row in given], left), name=name, mode=Mode.PARTIAL)
+    assert partial.receipt["rows"]["accepted"] == 6
+
+
+@pytest.mark.parametrize("gone", ["stock", "name"])
+def test_a_correction_without_a_column_of_its_original_takes_nothing_away(shop, gone):
+    put(shop, rows(20))
+    first = put(shop, [*rows(19), ("A-19", "n", "bad", "1")])
+    given = table(mended(shop.file(first, "corrections"), A_19={"price": "5"}))
+    left = [column for column in given[0] if column != gone]
+    outcome = shop.put(sheet([[row[column] for column in left] for row in given], left), name="fix.csv")
+    assert [reason["code"] for reason in outcome.reasons] == ["FILE_CORRECTION"]
+    assert repr(gone) in outcome.reasons[0]["text"]
+    assert shop.products()["A-19"][gone]
