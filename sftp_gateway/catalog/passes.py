@@ -83,7 +83,7 @@ class File:
         self.whole += source.findings
         mapping = headers.match(source.headers, self.job.schema, self.job.settings, self.plan.rows)
         original.refuse_lost(mapping, self.job, self.plan, self.lookup, self.hints)
-        self.whole += mapping.findings
+        self.whole += [*mapping.findings, *self.plan.said(mapping.ours)]
         if mapping.kept and self.job.base is not None:
             mapping = mapping.named_as(diff.visible(pq.read_schema(self.job.base.path)))
         self.clock.seconds["read"] += time.perf_counter() - begun

@@ -1,6 +1,7 @@
 """What an upload's mode means for its rows: how they are checked, compared and put together (spec §7)."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.job import Corrected, Job, Lookup
 from sftp_gateway.catalog.read import escaping
 from sftp_gateway.catalog.read.source import Source
@@ -16,6 +18,12 @@ from sftp_gateway.errors import Refused
 from sftp_gateway.upload import Mode, State
 
 MARKER = "_correction_of"
+_NO_OPERATIONS = Finding(
+    "FILE_HEADER_UNKNOWN",
+    "column '_op' counts in partial files only; here every row is a product that is to be there",
+    "leave out what is to go, or send the file to /partial",
+    value="_op",
+)
 _NUMBER = re.compile(r"[0-9]{1,18}(?:\.0+)?")
 """A spreadsheet or a program may make a number of it."""
 _CORRECTIONS = re.compile(r"\.\d+\.corrections\.[A-Za-z]{2,5}(?:\.[A-Za-z]{2,4})?$")
@@ -40,6 +48,10 @@ class Plan:
     def joins(self) -> Path | None:
         """The accepted rows of the held upload that this correction completes."""
         return self.corrected.accepted if self.corrected is not None and _is_held(self.corrected) else None
+
+    def said(self, ours: Collection[str]) -> list[Finding]:
+        """Say what of our columns (`ours`: those that the file has) means nothing in this mode."""
+        return [_NO_OPERATIONS] if self.rows is Mode.FULL and "_op" in ours else []
 
     @property
     def is_correction(self) -> bool:

@@ -71,10 +71,13 @@ def test_a_partial_file_deletes_by_op(shop):
     assert "_deleted" not in pq.read_schema(shop.base.path).names
 
 
-def test_in_a_full_file_op_is_ignored(shop):
+def test_in_a_full_file_op_is_ignored_and_said_to_be(shop):
     put(shop, rows(3))
     outcome = put(shop, [(*row, "delete") for row in rows(3)], (*COLUMNS, "_op"))
     assert outcome.state is State.UNCHANGED
+    assert [(error["code"], error["value"]) for error in shop.errors(outcome)] == [("FILE_HEADER_UNKNOWN", "_op")]
+    partial = put(shop, [("A-1", "delete")], ("sku", "_op"), mode=Mode.PARTIAL)
+    assert not shop.errors(partial)
 
 
 def test_a_partial_file_leaves_columns_alone_that_it_lacks_even_kept_ones(shop):
