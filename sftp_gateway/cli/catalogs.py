@@ -1,9 +1,13 @@
 """`catalog`, `changes`, `versions`, `rollback`: what is published."""
 
 import argparse
+import csv
+import io
+import json
 import shutil
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from sftp_gateway import blobs, receipt
 from sftp_gateway.catalog import export, schema
@@ -34,14 +38,23 @@ def catalog(options: argparse.Namespace) -> None:
 
 
 def changes(options: argparse.Namespace) -> None:
-    """Print what a version changed: op,key,column,before,after."""
+    """Print what a version changed: op,key,column,before,after; with `--json` a line of JSON for each."""
     with opening.gateway(options) as opened:
         version = _version(opened, options.brand, options.version)
         if version.changes_csv is None:
             raise NotFound(f"the changes of version {version.number} were removed after their retention")
         with opened.files.open(blobs.Area.CATALOG, version.changes_csv) as source:
-            shutil.copyfileobj(source, sys.stdout.buffer)
+            if options.json:
+                _as_json(source)
+            else:
+                shutil.copyfileobj(source, sys.stdout.buffer)
         sys.stdout.flush()
+
+
+def _as_json(source: BinaryIO) -> None:
+    with io.TextIOWrapper(source, "utf-8-sig", newline="") as lines:
+        for change in csv.DictReader(lines):
+            print(json.dumps(change, ensure_ascii=False))
 
 
 def versions_of(options: argparse.Namespace) -> None:

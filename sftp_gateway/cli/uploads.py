@@ -9,7 +9,7 @@ from sftp_gateway.cli import opening, output
 from sftp_gateway.cli.copying import Copy
 from sftp_gateway.errors import NotFound
 from sftp_gateway.settings import Settings
-from sftp_gateway.store import brands, uploads, workers
+from sftp_gateway.store import brands, jobs, uploads, withheld, workers
 from sftp_gateway.upload import Mode, State, Upload, read_states
 from sftp_gateway.worker import errand
 from sftp_gateway.worker.crew import Crew
@@ -89,15 +89,31 @@ def show(options: argparse.Namespace) -> None:
 def approve(options: argparse.Namespace) -> int:
     """Release a hold, or withheld removals, and wait until that is done."""
     with opening.gateway(options) as opened:
-        uploads.approve(opened.store, options.id, _who())
-        return _wait(opened, uploads.get(opened.store, options.id), options, output.Progress(f"upload {options.id}"))
+        stopped = withheld.get(opened.store, uploads.get(opened.store, options.id).brand)
+        job = uploads.approve(opened.store, options.id, _who())
+        upload = uploads.get(opened.store, options.id)
+        if job is None or stopped is None or options.json:
+            return _wait(opened, upload, options, output.Progress(f"upload {options.id}"))
+        progress = output.Progress(f"upload {options.id}")
+        try:
+            errand.finish(opened.store, opened.files, opened.settings, upload, progress)
+        finally:
+            progress.done()
+        version = (jobs.get(opened.store, job).result or {})["version"]
+    print(f"{_products(stopped)} removed; version {version} of {upload.brand} is live.")
+    return 0
 
 
 def refuse(options: argparse.Namespace) -> int:
     """Refuse a hold, or keep the products whose removal was withheld."""
     with opening.gateway(options) as opened:
+        stopped = withheld.get(opened.store, uploads.get(opened.store, options.id).brand)
         uploads.refuse(opened.store, options.id, _who())
-        _print(uploads.get(opened.store, options.id), options)
+        upload = uploads.get(opened.store, options.id)
+    if upload.state is State.PUBLISHED and stopped is not None and not options.json:
+        print(f"{_products(stopped)} kept, though not in the file; nothing was removed.")
+    else:
+        _print(upload, options)
     return 0
 
 
@@ -129,6 +145,10 @@ def _print(upload: Upload, options: argparse.Namespace) -> None:
         output.as_json(value)
     else:
         output.receipt(value)
+
+
+def _products(stopped: withheld.Withheld) -> str:
+    return f"{stopped.products:,} product{'s' * (stopped.products != 1)}"
 
 
 def _who() -> str:

@@ -119,15 +119,25 @@ def test_withheld_removals_are_released_by_approve(shell):
     short = shell.ingest(shell.file("two.csv", [product(n) for n in range(40)]))
     assert (short["state"], short["changes"]["withheld"], short["changes"]["removed"]) == ("published", 60, 0)
     assert len(catalog_of(shell)) == 100
-    shell("approve", str(short["upload"]))
+    assert shell("approve", str(short["upload"])) == "60 products removed; version 3 of acme is live.\n"
     assert len(catalog_of(shell)) == 40
     assert shell.json("upload", str(short["upload"]))["state"] == "published"
+
+
+def test_withheld_removals_that_are_refused_stay_and_it_is_said(shell):
+    shell.ingest(shell.file("one.csv", [product(n) for n in range(100)]))
+    short = shell.ingest(shell.file("two.csv", [product(n) for n in range(40)]))
+    said = shell("refuse", str(short["upload"]))
+    assert said == "60 products kept, though not in the file; nothing was removed.\n"
+    assert len(catalog_of(shell)) == 100
+    shell("approve", str(short["upload"]), ends=1)
 
 
 def test_versions_changes_and_rollback(shell):
     shell.ingest(shell.file("one.csv", [product(n) for n in range(10)]))
     shell.ingest(shell.file("two.csv", [product(n, "12.50") for n in range(10)]))
     changes = list(csv.DictReader(io.StringIO(shell("changes", "--brand", "acme").lstrip("\ufeff"))))
+    assert [json.loads(line) for line in shell("changes", "--brand", "acme", "--json").splitlines()] == changes
     assert {(c["op"], c["column"], c["before"], c["after"]) for c in changes} == {("updated", "msrp", "10.00", "12.50")}
     assert shell.json("rollback", "--brand", "acme", "1") == {
         "brand": "acme",
