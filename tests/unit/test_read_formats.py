@@ -143,3 +143,16 @@ def test_a_footer_of_a_sheet_is_named_behind_blank_rows_and_headers_that_come_ag
     found = read(tmp_path, (tmp_path / "book.xlsx").read_bytes())
     assert found.rows == [("A", "a", "1")]
     assert found.source.tally.late[-1].message == "2 rows were skipped after the last product (Total 1)."
+
+
+def test_a_double_of_a_parquet_file_is_what_was_meant_not_what_reckoning_left(tmp_path):
+    numbers = {
+        0.1 + 0.2: "0.3",
+        3 * 1.1: "3.3",
+        1.1 - 1: "0.1",
+        123456789012.3456: "123456789012.3456",
+        0.123456789: "0.123456789",
+    }
+    pa.parquet.write_table(pa.table({"sku": [*"abcde"], "msrp": [*numbers]}), tmp_path / "made")
+    found = read(tmp_path, (tmp_path / "made").read_bytes())
+    assert [row[1] for row in found.rows] == [*numbers.values()]

@@ -151,7 +151,7 @@ def _text(column: pa.Array) -> pa.Array:
     ):
         column = pc.cast(column, pa.string())
     else:
-        column = pa.array([texts.of(value) for value in column.to_pylist()], pa.string())
+        column = pa.array(map(texts.reckoned, column.to_pylist()), pa.string(), size=len(column))
     column = pc.fill_null(column, "")
     column.validate(full=True)  # nobody else looks whether texts are UTF-8
     return column

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+_NO_CHANCE = 3
+"""So many digits that are noughts, or nines, before the last one come from reckoning."""
+
 
 def of(value: Any) -> str:
     """Write a value as text; None is ''."""
@@ -20,6 +23,15 @@ def of(value: Any) -> str:
 def in_sheet(value: Any) -> str:
     """Write a cell of a sheet as text: of a number's digits a spreadsheet shows 15, and not what reckoning left behind them."""
     return of(float(f"{value:.15g}") if isinstance(value, float) and value % 1 else value)
+
+
+def reckoned(value: Any) -> str:
+    """Write a double of a typed file as text, without what reckoning left behind it: 0.30000000000000004 is 0.3."""
+    text = of(value)
+    if not isinstance(value, float) or not value % 1:
+        return text
+    shown = in_sheet(value)
+    return shown if len(text) - len(shown) > _NO_CHANCE else text
 
 
 def _number(value: float) -> str:
