@@ -181,3 +181,19 @@ def test_a_file_in_another_encoding_that_only_looks_like_json_is_read_as_what_it
     found = read(tmp_path, data, known_headers=frozenset({"{sku}", "name"}))
     assert found.rows == [("S1", "ä ö ü ß é è à ç"), ("S2", "b")]
     assert found.source.format.encoding == "cp1252"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{\n "sku": "A",\n "name": "a"\n}\n',
+        '{\n "sku": "A"\n}\n{\n "sku": "B"\n}\n',
+        '{\n "articles": [\n  {"sku": "A"}\n ]\n}\n',
+        '{\n "sku": "A", "variants": [{"sku": "B"}]}',
+    ],
+)
+def test_json_of_another_layout_is_told_so(tmp_path, text):
+    (tmp_path / "file").write_text(text)
+    with pytest.raises(errors.Refused, match="neither a list of products") as refused:
+        open_source(tmp_path / "file", Hints(known_headers=KNOWN))
+    assert (refused.value.code, "array" in refused.value.suggestion) == ("FILE_FORMAT", True)

@@ -18,6 +18,7 @@ from sftp_gateway.catalog.read.unpack import Packed
 
 _ARRAY_OF_OBJECTS = re.compile(rb'"((?:[^"\\]|\\.)*+)"\s*:\s*\[\s*[\]{]')
 _WRAPPERS = {b"products", b"items", b"data", b"catalog", b"rows", b"records", b"results"}
+_OBJECT = re.compile(rb'\{\s*+"(?:[^"\\]|\\.)*+"\s*+:')
 _CHECK = "Check this product with a JSON validator."
 
 
@@ -191,7 +192,15 @@ def _shape(sample: Recoded) -> Shape | None:
         return Shape(lines=True)
     if wrapped is not None:
         return _array(sample, wrapped, text[:wrapped])
-    return Shape(lines=True) if b":" in line else None
+    if b":" in line:
+        return Shape(lines=True)
+    if _OBJECT.match(text, begin):
+        raise errors.Refused(
+            "FILE_FORMAT",
+            "The file is JSON, but neither a list of products nor one product in each line.",
+            'Send an array ([{…}, {…}]), an object that holds one ({"products": […]}), or a line for each product.',
+        )
+    return None
 
 
 def _array(sample: Recoded, skip: int, prelude: bytes) -> Shape:
