@@ -125,7 +125,8 @@ class _Run:
         if strict and rows.dropped.differing:
             raise Refused(
                 "CATALOG_DUPLICATE_KEY",
-                f"{rows.dropped.differing} rows have a key that a later row has too, with other values",
+                f"{rows.dropped.differing:,} row{'s have' if rows.dropped.differing > 1 else ' has'} a key that a later row has too, "
+                "with other values",
                 "keep one row for each product",
             )
         if len(rows.repeats):
