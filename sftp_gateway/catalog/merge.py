@@ -37,20 +37,26 @@ class Judge:
 
 
 @contextlib.contextmanager
-def opened(job: Job, plan: Plan, source: Source, checker: check.Checker, scratch: Path) -> Iterator[Judge]:
-    """Give the judge for an upload's blocks, which come in order; raises NeedsEvidence, Refused as they do."""
-    if plan.rows is not Mode.PARTIAL or job.base is None:
+def opened(  # noqa: PLR0913, PLR0917 - the upload, and what it is judged by
+    job: Job, plan: Plan, source: Source, checker: check.Checker, scratch: Path, left_out: frozenset[str] = frozenset()
+) -> Iterator[Judge]:
+    """Give the judge for an upload's blocks, which come in order; raises NeedsEvidence, Refused as they do.
+
+    `left_out`: columns that rows which are whole products otherwise leave alone, too.
+    """
+    only = None if plan.rows is Mode.PARTIAL else left_out
+    if job.base is None or (only is not None and not only):
         judge = checker.check if plan.rows is not Mode.PARTIAL else _on_nothing(checker)
         yield Judge(judge, lambda: _schema(source, judge))
         return
     with _current(job, job.base, source, checker, scratch) as current:
 
         def judge_merged(block: Block) -> Checked:
-            return checker.judge(merge(checker.type(block), current.of(block), current.schema, _maps(checker)))
+            return checker.judge(merge(checker.type(block), current.of(block), current.schema, _maps(checker), only))
 
         def judge_nothing(block: Block) -> Checked:
             nothing = current.schema.append(pa.field(ROW, pa.int64())).empty_table()
-            return checker.judge(merge(checker.type(block), nothing, current.schema, _maps(checker)))
+            return checker.judge(merge(checker.type(block), nothing, current.schema, _maps(checker), only))
 
         yield Judge(judge_merged, lambda: _schema(source, judge_nothing), in_order=True)
 
@@ -125,11 +131,17 @@ def _current(job: Job, base: Base, source: Source, checker: check.Checker, scrat
     keys.remove()
 
 
-def merge(typed: Typed, current: pa.Table, base: pa.Schema, maps: frozenset[str] = frozenset()) -> Typed:
+def merge(
+    typed: Typed,
+    current: pa.Table,
+    base: pa.Schema,
+    maps: frozenset[str] = frozenset(),
+    only: frozenset[str] | None = None,
+) -> Typed:
     r"""Lay the cells a row gives over the current product: blank ones are left alone, `\\N` clears.
 
     `current`: products of `base`'s columns with the `_row` they are for. Columns only the current
-    version has are taken along, so that they are left alone, too.
+    version has are taken along, so that they are left alone, too. `only`: in these columns alone.
     """
     index = np.searchsorted(typed.row, current[ROW].to_numpy())
     place = np.full(len(typed), -1, dtype=np.int64)
@@ -139,16 +151,19 @@ def merge(typed: Typed, current: pa.Table, base: pa.Schema, maps: frozenset[str]
     columns: dict[str, Any] = {}
     for name in typed.table.column_names:
         sent = typed.table[name].combine_chunks()
+        if only is not None and name.removeprefix(BASE) not in only:
+            columns[name] = sent
+            continue
         if name not in base.names:
             columns[name] = _no_nulls_in_maps(sent, None) if name in maps else sent
             continue
         old = versionfile.shaped(current.select([name]), pa.schema([(name, sent.type)]))[name].combine_chunks().take(at)
         columns[name] = _laid(typed, name, sent, old, maps)
     for name in base.names:
-        if name not in columns and not name.startswith(diff.HIDDEN):
+        if name not in columns and not name.startswith(diff.HIDDEN) and (only is None or name in only):
             columns[name] = current[name].combine_chunks().take(at)
     table = pa.table(list(columns.values()), names=list(columns))
-    return dataclasses.replace(typed, table=table, created=~known)
+    return dataclasses.replace(typed, table=table, created=~known if only is None else typed.created)
 
 
 def _laid(typed: Typed, name: str, sent: Any, old: Any, maps: frozenset[str]) -> Any:

@@ -40,25 +40,21 @@ def completed(found: check.Evidence, job: Job, plan: Plan, lookup: Lookup, hints
     return before.before(found)
 
 
-def refuse_lost(mapping: headers.Mapping, job: Job, plan: Plan, lookup: Lookup, hints: Hints) -> None:
-    """Refuse a correction that lacks columns of its original: its rows are whole products, which would lose those values."""
+def left_out(mapping: headers.Mapping, job: Job, plan: Plan, lookup: Lookup, hints: Hints) -> frozenset[str]:
+    """Name the columns of its original that a correction lacks: they are left alone in its products.
+
+    A person takes away what needs no mending; a row of a full file, without them, would empty them.
+    """
     if plan.rows is not Mode.FULL or plan.corrected is None:
-        return
+        return frozenset()
     first = _find(plan.corrected, lookup, replace(hints, presume=True))
     try:
         before = headers.match(first.headers, job.schema, job.settings, Mode.CORRECTION) if first else mapping
     except Refused:
-        return
-    lost = [one.name for one in job.schema.columns if before.filled_by(one.name) and not mapping.filled_by(one.name)]
+        return frozenset()
+    lost = {one.name for one in job.schema.columns if before.filled_by(one.name) and not mapping.filled_by(one.name)}
     present = {fold(name) for name in mapping.kept}
-    lost += [name for name in before.kept if fold(name) not in present]
-    if lost:
-        raise Refused(
-            "FILE_CORRECTION",
-            f"the correction lacks {', '.join(map(repr, lost[:10]))}, which the file has that it corrects: "
-            "its products would lose what they have there",
-            "send the correction file with all of its columns; to change some values only, send them to /partial",
-        )
+    return frozenset(lost | {name for name in before.kept if fold(name) not in present})
 
 
 def _find(corrected: Corrected | None, lookup: Lookup, hints: Hints) -> Source | None:

@@ -51,6 +51,7 @@ class File:
         self.sifted = sift.start(self.scratch, self.job.schema)
         self.whole: list[Finding] = []
         self.writer: corrections.CorrectionWriter | None = None
+        self.left_out: frozenset[str] = frozenset()
 
     def close(self) -> None:
         """Delete what is left on disk."""
@@ -82,7 +83,7 @@ class File:
         self.source = source = original.reopened(source, self.job, self.plan, self.lookup, self.hints)
         self.whole += source.findings
         mapping = headers.match(source.headers, self.job.schema, self.job.settings, self.plan.rows)
-        original.refuse_lost(mapping, self.job, self.plan, self.lookup, self.hints)
+        self.left_out = original.left_out(mapping, self.job, self.plan, self.lookup, self.hints)
         self.whole += [*mapping.findings, *self.plan.said(mapping.ours)]
         if mapping.kept and self.job.base is not None:
             mapping = mapping.named_as(diff.visible(pq.read_schema(self.job.base.path)))
@@ -157,7 +158,7 @@ class File:
     ) -> None:
         self.writer = writer = corrections.CorrectionWriter(source, self.job.upload, self.job.out, self.base_name)
         key = self.job.schema.key
-        with merge.opened(self.job, self.plan, source, checker, self.scratch) as judge:
+        with merge.opened(self.job, self.plan, source, checker, self.scratch, self.left_out) as judge:
             if self.plan.joins is not None:
                 sift.join(self.sifted, self.plan.joins, judge.schema())
             elif reuses and self._tells_bytes(source):

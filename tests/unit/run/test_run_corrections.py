@@ -5,8 +5,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 import pytest
-from catalog_shop import codes, put, rows, sheet, table
+from catalog_shop import COLUMNS, codes, put, rows, sheet, table
 
+from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.corrections import OURS
 from sftp_gateway.upload import Mode, State
 
@@ -134,13 +135,23 @@ def test_a_correction_that_lost_its_marker_is_no_catalog(shop, name, gone):
     assert partial.receipt["rows"]["accepted"] == 6
 
 
-@pytest.mark.parametrize("gone", ["stock", "name"])
-def test_a_correction_without_a_column_of_its_original_takes_nothing_away(shop, gone):
-    put(shop, rows(20))
-    first = put(shop, [*rows(19), ("A-19", "n", "bad", "1")])
-    given = table(mended(shop.file(first, "corrections"), A_19={"price": "5"}))
-    left = [column for column in given[0] if column != gone]
-    outcome = shop.put(sheet([[row[column] for column in left] for row in given], left), name="fix.csv")
-    assert [reason["code"] for reason in outcome.reasons] == ["FILE_CORRECTION"]
-    assert repr(gone) in outcome.reasons[0]["text"]
-    assert shop.products()["A-19"][gone]
+@pytest.mark.parametrize("kept", ["ignore", "keep"])
+@pytest.mark.parametrize("gone", [{"stock"}, {"name", "Shade"}])
+def test_a_correction_without_a_column_of_its_original_leaves_it_alone(shop, gone, kept):
+    shop.settings = BrandSettings(unknown_columns=kept)
+    given = [(*row, "red") for row in rows(20)]
+    put(shop, given, (*COLUMNS, "Shade"))
+    before = shop.products()["A-19"]
+    first = put(
+        shop, [*given[:19], ("A-19", "other", "bad", "2", "blue"), ("B-1", "new", "x", "1", "")], (*COLUMNS, "Shade")
+    )
+    mend = table(mended(shop.file(first, "corrections"), A_19={"price": "5"}, B_1={"price": "7"}))
+    left = [column for column in mend[0] if column not in gone]
+    outcome = shop.put(sheet([[row[column] for column in left] for row in mend], left), name="fix.csv")
+    assert (outcome.state, outcome.receipt["rows"]["accepted"]) == (State.PUBLISHED, 2)
+    after = shop.products()["A-19"]
+    assert after["price"] == "5.00"
+    sent = {"name": "other", "stock": "2", "Shade": "blue"}
+    for column in set(before) - {"sku", "price"}:
+        assert after[column] == (before if column in gone else before | sent)[column], column
+    assert shop.products()["B-1"]["price"] == "7.00"
