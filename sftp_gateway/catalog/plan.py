@@ -26,6 +26,8 @@ _NO_OPERATIONS = Finding(
 )
 _NUMBER = re.compile(r"[0-9]{1,18}(?:\.0+)?")
 """A spreadsheet or a program may make a number of it."""
+_SURELY = 3
+"""So many of our other columns make a correction file; one or two are ignored, as all that begin with `_`."""
 _CORRECTIONS = re.compile(r"\.\d+\.corrections\.[A-Za-z]{2,5}(?:\.[A-Za-z]{2,4})?$")
 
 
@@ -87,7 +89,7 @@ def of(job: Job, source: Source, lookup: Lookup) -> Plan:
 def _refuse_maimed(job: Job, source: Source) -> None:
     """Refuse what plainly was a correction file, as a whole catalog: nearly all products would be removed."""
     ours = [name for name in escaping.OURS if name in source.headers and name != MARKER]
-    if len(ours) < 2 and not _CORRECTIONS.search(job.name):
+    if job.base is None or (len(ours) < _SURELY and not _CORRECTIONS.search(job.name)):
         return
     why = f"has the columns {', '.join(ours)} of a correction file" if ours else "has the name of a correction file"
     raise Refused(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 import pytest
-from catalog_shop import COLUMNS, codes, put, rows, sheet, table
+from catalog_shop import COLUMNS, Shop, codes, put, rows, sheet, table
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.corrections import OURS
@@ -118,7 +118,7 @@ def test_the_marker_may_have_become_a_number(shop, number):
 
 
 @pytest.mark.parametrize("name", ["fix.csv", "cat.csv.2.corrections.csv", "cat.csv.2.corrections.csv.gz"])
-@pytest.mark.parametrize("gone", [{"_correction_of"}, {"_correction_of", "_row", "_errors"}, set(OURS)])
+@pytest.mark.parametrize("gone", [{"_correction_of"}, {"_correction_of", "_row"}, set(OURS)])
 def test_a_correction_that_lost_its_marker_is_no_catalog(shop, name, gone):
     """As a whole catalog it would remove all products that were right before."""
     put(shop, rows(10))
@@ -131,6 +131,11 @@ def test_a_correction_that_lost_its_marker_is_no_catalog(shop, name, gone):
         return
     assert [reason["code"] for reason in outcome.reasons] == ["FILE_CORRECTION"]
     assert len(shop.products()) == 10
+    (shop.folder / "another").mkdir()
+    fresh = Shop(shop.folder / "another", shop.rules)
+    assert (
+        fresh.put(sheet([[row[column] for column in left] for row in given], left), name=name).state is State.PUBLISHED
+    )
     partial = shop.put(sheet([[row[column] for column in left] for row in given], left), name=name, mode=Mode.PARTIAL)
     assert partial.receipt["rows"]["accepted"] == 6
 
