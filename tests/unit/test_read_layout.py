@@ -97,6 +97,7 @@ def test_a_first_product_of_words_alone_is_no_header(tmp_path, first):
         (b"Product,,Price,\nsku,name,msrp,cost\n", ("sku", "name", "msrp", "cost")),
         (b"sku,name,msrp,Weight\ntext,text,number,kg\n", ("sku", "name", "msrp", "Weight (kg)")),
         (b"sku,name,msrp,cost\ntext,text,money,money\nkey,any,EUR,EUR\n", ("sku", "name", "msrp", "cost")),
+        (b"sku,name,msrp,cost\n(unique),(as shown),(retail),(for us)\n", ("sku", "name", "msrp", "cost")),
         (b"SKU,Name,MSRP,Lead Time\nsku,name,msrp,lead_time\n", ("SKU", "Name", "MSRP", "Lead Time")),
     ],
 )

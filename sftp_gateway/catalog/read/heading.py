@@ -18,6 +18,7 @@ from sftp_gateway.catalog.read.source import Hints
 BY_POSITION = re.compile(r"#[1-9]\d{0,3}")
 """A column by its number, where a brand's files have no header."""
 _MOST_UNIT = 20
+_BRACKETS = {b"()", b"[]", b"<>", b"{}"}
 _CLEARED = rb"\N"
 """What a row of a partial file says of a value that is to go (spec §7)."""
 _KIND = re.compile(
@@ -241,9 +242,15 @@ def _goes_on(rows: Rows, place: int, start: int, width: int, hints: Hints, *, en
     units = [cell.decode(errors="replace") for cell in cells if cell.strip()]
     if all(len(unit) < _MOST_UNIT and joined.UNIT.fullmatch(unit.strip()) for unit in units):
         return True
-    if enough and not known_names(cells, hints) and not any(_KIND.fullmatch(cell) for cell in cells):
+    if enough and not (known_names(cells, hints) or _says_kinds(cells)):
         return False
     return naming.contrasts(cells, body, least=1 if not cells[0].strip() else 2)
+
+
+def _says_kinds(cells: Cells) -> bool:
+    """Whether a record says of what kind columns are, as below the names of a template; or stands in brackets."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return any(map(_KIND.fullmatch, filled)) or all(cell[:1] + cell[-1:] in _BRACKETS for cell in filled)
 
 
 def _is_ruled(rows: Rows, place: int, width: int) -> bool:
