@@ -1,7 +1,10 @@
+import json
+import time
+
 import pytest
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read import bounds, remnant
 from sftp_gateway.catalog.read.opening import open_source
 from sftp_gateway.catalog.read.source import Hints
 from tests.unit.reading import KNOWN, read
@@ -197,3 +200,70 @@ def test_json_of_another_layout_is_told_so(tmp_path, text):
     with pytest.raises(errors.Refused, match="neither a list of products") as refused:
         open_source(tmp_path / "file", Hints(known_headers=KNOWN))
     assert (refused.value.code, "array" in refused.value.suggestion) == ("FILE_FORMAT", True)
+
+
+KEYED = {
+    '{"sku":"A7","name":"n","name":"m","msrp":1}': "A7",
+    '{"sku":"A7","name":"n"': "A7",
+    '{"sku":"A7","na': "A7",
+    '{"sku":"A7"': "A7",
+    '{ "name" : "n" , "sku" : "A7" , "msrp" : 01.5}': "A7",
+    '{"msrp":NaN,"sku":17}': "17",
+    '{"msrp":1.5.5,"sku":"A7","more":[1,{"sku":"B"}],"name":"n" "x"}': "A7",
+    '{"more":{"sku":"B","deep":["}",{"sku":"C"}]},"sku":"A7","name":"5" x"}': "A7",
+    '{"more":[1,2,[3]],"sku":"\\u0041\\"7","name":tru e}': 'A"7',
+    '{"sku":"A7","sku":"A7","name":"n","name":"n"}': "A7",
+    '{"sku":"A7"}{"sku":"A8"}': "A7",
+}
+DOUBTFUL = [
+    '{"sku":"A7","sku":"A8"}',
+    '{"sku":"A7","sku":"A8","sku":"A7"}',
+    '{"sku":"A7" x","name":"n"}',
+    '{"sku":"A"7","name":"n"}',
+    '{"sku":"A","B","name":"n"}',
+    '{"sku":"A7',
+    '{"name":"5" wide","sku":"A7"}',
+    '{"name":"see "sku":"A7" here","msrp":1}',
+    '{"name":"see ","sku":"A7" here","msrp":1}',
+    '{"more":{"sku":"A7"},"more":1}',
+    '{"more":{"sku":"A7","x":1',
+    '{"more":[{"sku":"A7"}],"name":"n"',
+    '{"more":{"x":"5" y","sku":"A7"},"z":1}',
+    '{"more":[],"msrp":',
+    '{"sku":{"sku":"A7"},"name":"n",}',
+    '{"sku":null,"name":1,}',
+    '{"sku":"A\\q7","name":1}',
+    '{"sku":"\\ud800","name":1}',
+    '["sku","A7"]',
+    '"sku":"A7"}',
+]
+
+
+@pytest.mark.parametrize(("broken", "key"), [*KEYED.items(), *((text, "") for text in DOUBTFUL)])
+@pytest.mark.parametrize("shape", ["lines", "handed back"])
+def test_a_broken_product_shows_its_key_where_it_stands_at_the_top_without_a_doubt(tmp_path, broken, key, shape):
+    line = broken if shape == "lines" else json.dumps({"_raw": broken, "_row": "2", "_correction_of": "1"})
+    found = read(tmp_path, f'{{"name":"x","sku":"a","msrp":1}}\n{line}\n{{"sku":"c"}}\n'.encode())
+    assert found.codes == ["ROW_JSON"]
+    told = dict(zip(found.source.headers, found.rejects[0].cells, strict=False))
+    assert told.get("sku", "") == key
+
+
+@pytest.mark.parametrize(
+    "filling",
+    [b'"' * 4, b'"\\', b"[", b"{", b"[]", b'{"a":', b'"a":1,', b'"a" ', b'"a",', b" ", b"\\", b"a", b'\\"', b"\xff"],
+)
+@pytest.mark.parametrize("before", [b'{"sku":"A7",', b'{"x":"', b'{"x":', b'{"x":[', b'{"x":"y" '])
+def test_a_hostile_product_is_looked_at_once(filling, before):
+    size = 1024**2
+    begun = time.process_time()
+    found = remnant.of(before + filling * (size // len(filling)))
+    assert time.process_time() - begun < 1  # a second look at every byte from every byte would take hours
+    assert set(found) <= {"sku", "a", "x"}
+
+
+def test_many_broken_products_under_many_columns_keep_no_more_cells_than_bytes(tmp_path):
+    names = ",".join(f'"c{number}":1' for number in range(4000))
+    found = read(tmp_path, f'{{{names},"sku":"A"}}\n'.encode() + b'{"sku":"B"\n' * 1000 + b'{"sku":"C"}\n')
+    assert len(found.rejects) == 1000
+    assert sum(len(reject.cells) for reject in found.rejects) <= 11_000

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, elements, encoding, product, survey, truncation, unpack
+from sftp_gateway.catalog.read import bounds, elements, encoding, product, remnant, survey, truncation, unpack
 from sftp_gateway.catalog.read.encoding import Encoding, Positions, Recoded
 from sftp_gateway.catalog.read.jsonrecords import SPACE, Shape, Stretch, loads, stretches
 from sftp_gateway.catalog.read.rejects import Reject, Rejects
@@ -77,7 +77,8 @@ class JsonSource:
 
         def reject(index: int, why: str) -> Reject:
             found = finding(index, "ROW_JSON", f"The product cannot be read. {why}", _CHECK)
-            return Reject(found, recoded.raw[int(starts[index]) : int(ends[index])])
+            cells = _told_apart(text[slice(*stretch.spans[index])], self.headers)
+            return Reject(found, recoded.raw[int(starts[index]) : int(ends[index])], cells)
 
         broken = [(index, cells) for index, cells in enumerate(read) if isinstance(cells, str)]
         blank = [index for index, cells in enumerate(read) if cells is None]
@@ -120,6 +121,18 @@ def _cells(text: bytes) -> dict[str, str] | str:
     if b"\\u" in text and not all(map(_is_text, (*cells, *cells.values()))):
         return "It has a lone surrogate, which is no character."
     return cells
+
+
+def _told_apart(text: bytes, headers: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the cells of a product that cannot be read as far as they can be told, blank ones at the end left out.
+
+    They are no more than its bytes, lest a file of many short ones under many columns fill the memory.
+    """
+    found = remnant.of(text)
+    cells = [found.get(name, "") for name in headers[: len(text)]] if found else []
+    while cells and not cells[-1]:
+        cells.pop()
+    return tuple(cells)
 
 
 def _is_text(value: str) -> bool:
