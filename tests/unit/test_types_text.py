@@ -164,6 +164,50 @@ def test_other_lists_are_split_at_bars_and_commas_and_keep_their_order():
     ]
 
 
+@pytest.mark.parametrize(
+    ("cell", "items"),
+    [
+        ('["Home, Garden", "Sale"]', "Home, Garden|Sale"),
+        (' [" a ", "", null, "b,c", 1.50, true, ","]\n', "a|b,c|1.50|true|,"),
+        ("[]", None),
+        ('["", null]', None),
+        ('["a\\u0007b"]', "ab"),
+        ('["[x]"]', "[x]"),
+        ("[x, y]", "[x|y]"),
+        ('["x", ["y"]]', '["x"|["y"]]'),
+        ('["\\ud800"]', '["\\ud800"]'),
+        ("[" * 60_000 + "]" * 60_000, "[" * 60_000 + "]" * 60_000),
+    ],
+)
+def test_an_array_of_words_says_where_its_items_end(cell, items):
+    reading = links.read_words(cells("a, b", cell, "", "c|d"))
+    assert reading.values.to_pylist() == ["a|b", items, None, "c|d"]
+    assert set(codes(reading)) <= {1}
+
+
+def test_a_word_with_a_bar_is_told_for_a_list_is_written_with_bars():
+    reading = links.read_words(cells("a|b", '["a|b", "c"]', '["d", "e|f"]'))
+    assert reading.values.to_pylist() == ["a|b", "a|b|c", "d|e|f"]
+    [fault] = reading.faults
+    assert (fault.code, fault.severity, fault.rows.tolist()) == ("FIELD_ITEM", "warning", [1, 2])
+    assert fault.values.to_pylist() == ["a|b", "e|f"]
+
+
+def test_a_word_of_an_array_with_a_nul_is_an_error_of_its_row():
+    reading = links.read_words(cells("a", '["b\\u0000", "c, d"]'))
+    assert codes(reading) == {1: "FIELD_CONTROL_CHAR"}
+    assert reading.faults[0].severity == ""
+
+
+def test_an_array_of_pictures_is_not_split_inside_an_address():
+    urls = ["https://e.com/w_1,/a b.jpg", "https://e.com/a,/b.jpg", "/c.jpg"]
+    reading = links.read_links(cells("https://e.com/1.jpg, /2.jpg", json.dumps(urls)))
+    assert reading.values.to_pylist() == ["https://e.com/1.jpg|/2.jpg", "https://e.com/a,/b.jpg|/c.jpg"]
+    assert [(fault.code, fault.rows.tolist(), fault.values.to_pylist()) for fault in reading.faults] == [
+        ("FIELD_ITEM", [1], urls[:1])
+    ]
+
+
 def test_urls_must_be_whole():
     reading = links.read_url(cells("https://e.com/x", "www.e.com/y", "x y", "", "HTTP://E.COM"))
     assert reading.values.to_pylist() == ["https://e.com/x", None, None, None, "HTTP://E.COM"]

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, elements, encoding, product, remnant, survey, truncation, unpack
+from sftp_gateway.catalog.read import bounds, elements, encoding, lists, product, remnant, survey, truncation, unpack
 from sftp_gateway.catalog.read.encoding import Encoding, Positions, Recoded
 from sftp_gateway.catalog.read.jsonrecords import SPACE, Shape, Stretch, loads, stretches
 from sftp_gateway.catalog.read.rejects import Reject, Rejects
@@ -35,6 +35,8 @@ class JsonSource:
     findings: tuple[Finding, ...]
     correction_of: bool
     tally: Tally
+    lists: frozenset[str] = frozenset()
+    """Headers of list columns."""
     line_end: str = "\n"
 
     @property
@@ -60,7 +62,7 @@ class JsonSource:
         sizes = np.diff(recoded.raw_anywhere(np.array(stretch.stops, np.int64)), prepend=0)
         feeds = np.flatnonzero(np.frombuffer(text, np.uint8) == 10)
         lines = np.searchsorted(feeds, [start for start, _ in stretch.spans]) + stretch.line + 1
-        read = [_cells(text[start:end]) if start < end else None for start, end in stretch.spans]
+        read = [_cells(text[start:end], self.lists) if start < end else None for start, end in stretch.spans]
         kept = [index for index, cells in enumerate(read) if isinstance(cells, dict)]
         chosen = np.array(kept, np.int64)
         rows = [cells for cells in read if isinstance(cells, dict)]
@@ -105,7 +107,7 @@ class JsonSource:
         tally.blank_bytes += int(sizes[blank].sum()) if blank else 0
 
 
-def _cells(text: bytes) -> dict[str, str] | str:
+def _cells(text: bytes, exact: frozenset[str]) -> dict[str, str] | str:
     """Give the cells of a product by column, or why there are none."""
     if len(text) > bounds.RECORD_BYTES:
         return f"It has {len(text):,} bytes; {bounds.RECORD_BYTES:,} are allowed."
@@ -114,7 +116,7 @@ def _cells(text: bytes) -> dict[str, str] | str:
         if isinstance(parsed.get("_raw"), str) and "_correction_of" in parsed:
             # A product that could not be read, as our own correction file hands it back.
             product.parse(parsed["_raw"].encode())
-        cells = product.cells(parsed)
+        cells = product.cells(parsed, exact)
     except product.NotAProductError as error:
         return str(error) if survey.is_utf8(text) else "It has bytes that are no text in UTF-8."
     # Only an escape can make one, and the names of columns can hold it too.
@@ -184,6 +186,7 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
         findings=encoded.findings,
         correction_of="_correction_of" in headers,
         tally=Tally(total_bytes=encoded.total_bytes),
+        lists=lists.among(headers, hints.lists),
     )
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, escaping, table, texts, truncation, unpack
+from sftp_gateway.catalog.read import bounds, escaping, lists, table, texts, truncation, unpack
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 
 MAGIC = b"PAR1"
@@ -34,6 +34,8 @@ class ParquetSource:
     tally: Tally
     maps: tuple[tuple[str, tuple[str, ...]], ...]
     """Columns with the names of their sub-columns, () for plain ones."""
+    lists: frozenset[str] = frozenset()
+    """Headers of list columns."""
     line_end: str = "\n"
     bom: bytes = b""
     kept: object = None
@@ -52,7 +54,7 @@ class ParquetSource:
                     if unfolded > limit:
                         raise unpack.bomb(f"its texts are more than {bounds.RATIO} times as large as the file")
                     for part in _bounded(batch):
-                        yield table.block(_columns(part, self.maps), row, self.tally)
+                        yield table.block(_columns(part, self.maps, self.lists), row, self.tally)
                         row += len(part)
         except _UNREADABLE as error:
             raise unpack.damaged("Parquet", error) from error
@@ -89,6 +91,7 @@ def open_parquet(path: Path, hints: Hints) -> ParquetSource:
         correction_of="_correction_of" in headers,
         tally=Tally(total_bytes=size),
         maps=maps,
+        lists=lists.among(headers, hints.lists),
     )
 
 
@@ -126,16 +129,18 @@ def _unfolded(column: pa.Array) -> int:
     return int(column.nbytes)
 
 
-def _columns(batch: pa.RecordBatch, maps: tuple[tuple[str, tuple[str, ...]], ...]) -> list[pa.Array]:
+def _columns(
+    batch: pa.RecordBatch, maps: tuple[tuple[str, tuple[str, ...]], ...], exact: frozenset[str]
+) -> list[pa.Array]:
     found: list[pa.Array] = []
-    for (_, subs), column in zip(maps, batch.columns, strict=True):
+    for (name, subs), column in zip(maps, batch.columns, strict=True):
         parts = [pc.struct_field(column, [number]) for number in range(len(subs))] if subs else [column]
-        found += [_text(part) for part in parts]
+        found += [_text(part, exact=name in exact) for part in parts]
     return found
 
 
-def _text(column: pa.Array) -> pa.Array:
-    """Give a column as strings; null and absent are ''."""
+def _text(column: pa.Array, *, exact: bool) -> pa.Array:
+    """Give a column as strings; null and absent are ''. `exact`: the items of its lists are kept apart."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
@@ -151,7 +156,7 @@ def _text(column: pa.Array) -> pa.Array:
     ):
         column = pc.cast(column, pa.string())
     else:
-        column = pa.array(map(texts.reckoned, column.to_pylist()), pa.string(), size=len(column))
+        column = pa.array([texts.reckoned(value, exact=exact) for value in column.to_pylist()], pa.string())
     column = pc.fill_null(column, "")
     column.validate(full=True)  # nobody else looks whether texts are UTF-8
     return column

@@ -2,12 +2,13 @@
 
 import json
 import re
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
-from sftp_gateway.catalog.read import bounds, elements
+from sftp_gateway.catalog.read import bounds, elements, lists
 
 # Numbers whose text a float would not keep: fractions (1.50), 16 digits and more, exponents.
 _NUMBER = rb"\s*-?(?:\d+\.\d|\d{16,}|\d+[eE])"
@@ -63,8 +64,8 @@ def keys(text: bytes) -> list[str]:
         return []
 
 
-def cells(product: dict[str, Any]) -> dict[str, str]:
-    """Give the product's values as text by column."""
+def cells(product: dict[str, Any], exact: Collection[str] = ()) -> dict[str, str]:
+    """Give the product's values as text by column; lists under the names `exact` keep their items apart."""
     found: dict[str, str] = {}
     for key, value in product.items():
         if type(value) is str:
@@ -73,7 +74,7 @@ def cells(product: dict[str, Any]) -> dict[str, str]:
             for name, item in value.items():
                 found[f"{key}:{name}"] = _text(item)
         else:
-            found[key] = _text(value)
+            found[key] = _text(value, exact=key in exact)
     return found
 
 
@@ -125,7 +126,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, *, exact: bool = False) -> str:
     if isinstance(value, str):
         return str(value)
     if value is None:
@@ -133,7 +134,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list) and all(isinstance(item, _SCALARS) for item in value):
-        return "|".join(_text(item) for item in value)
+        return lists.text([_text(item) for item in value], exact=exact)
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False)
     return str(value)

@@ -25,6 +25,8 @@ class Hints:
     sheet: str = ""
     known_headers: frozenset[str] = frozenset()
     """Folded (`headers.fold`) names under which a catalog column may come."""
+    lists: frozenset[str] = frozenset()
+    """Folded names under which a column that is a list may come."""
     max_file_bytes: int = 10 * 1024**3
     """Budget for decompressed bytes."""
     must_end_with_newline: bool = False

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from sftp_gateway.catalog.read import lists
+
 _NO_CHANCE = 3
 """So many digits that are noughts, or nines, before the last one come from reckoning."""
 
 
-def of(value: Any) -> str:
-    """Write a value as text; None is ''."""
+def of(value: Any, *, exact: bool = False) -> str:
+    """Write a value as text; None is ''. `exact`: the items of a list are kept apart."""
+    if exact and isinstance(value, list):
+        return _list(value, exact=True)
     if isinstance(value, str):
         return value
     for kind, write in _WRITERS:
@@ -25,9 +29,9 @@ def in_sheet(value: Any) -> str:
     return of(float(f"{value:.15g}") if isinstance(value, float) and value % 1 else value)
 
 
-def reckoned(value: Any) -> str:
-    """Write a double of a typed file as text, without what reckoning left behind it: 0.30000000000000004 is 0.3."""
-    text = of(value)
+def reckoned(value: Any, *, exact: bool = False) -> str:
+    """Write a value as `of` does, a double without what reckoning left behind it: 0.30000000000000004 is 0.3."""
+    text = of(value, exact=exact)
     if not isinstance(value, float) or not value % 1:
         return text
     shown = in_sheet(value)
@@ -49,10 +53,10 @@ def _duration(value: dt.timedelta) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
-def _list(value: list[Any]) -> str:
+def _list(value: list[Any], *, exact: bool = False) -> str:
     if any(isinstance(item, (list, dict, tuple)) for item in value):
         return json.dumps(value, ensure_ascii=False, default=of)
-    return "|".join(map(of, value))
+    return lists.text(list(map(of, value)), exact=exact)
 
 
 _WRITERS: tuple[tuple[type, Callable[[Any], str]], ...] = (  # bool is an int and datetime a date, so the order matters

@@ -6,13 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog.types import text
+from sftp_gateway.catalog.types import arrays, text
 from sftp_gateway.catalog.types.cells import Cells, Rows, matches, with_nulls
 from sftp_gateway.catalog.types.typing import Fault, Reading
 
 _URL = r"^(?i:https?)://[^\s/?#|]+[^\s|]*$"
 _ITEM = r"(?:(?i:https?)://[^\s/?#|,;]+[^\s|,;]*|/[^\s|,;]*)"
 _CLEAN = rf"^{_ITEM}(?:\|{_ITEM})*$"
+_GOOD = r"^(?:(?i:https?)://[^\s/?#|]+[^\s|]*|/[^\s|]*)$"
 _BETWEEN = r"[\s,;|]+((?i:https?)://|/)"
 _MARK = "\x1f"
 """Stands between items while a cell is taken apart; text has lost its control characters by then."""
@@ -42,6 +43,9 @@ def read_links(cells: Cells) -> Reading:
 
     A new item begins only before `http(s)://` or `/`.
     """
+    if (found := arrays.find(cells)) is not None:
+        rest = read_links(found.without(cells))
+        return _checked(rest.values, found.rows, found.items, found.parents, [*rest.faults, *found.faults])
     cells = cells.trimmed
     values = cells.nulled
     values, faults = text.without_controls(cells, values)
@@ -51,7 +55,9 @@ def read_links(cells: Cells) -> Reading:
     if not rows.size:
         return Reading(values, faults)
     marked = pc.replace_substring_regex(values.take(pa.array(rows)), _BETWEEN, _MARK + r"\1")
-    return _joined(values, rows, marked, r"^(?:(?i:https?)://[^\s/?#|]+[^\s|]*|/[^\s|]*)$", faults)
+    lists = pc.split_pattern(marked, _MARK)
+    items, parents = pc.list_flatten(lists), pc.list_parent_indices(lists).to_numpy()
+    return _checked(values, rows, pc.utf8_trim(items, characters=" \t\r\n,;|"), parents, faults)
 
 
 _HTTPS = int.from_bytes(b"https://", "little")
@@ -82,7 +88,11 @@ def _plainly_clean(cells: Cells, *, lists: bool = True) -> bool:
 
 
 def read_words(cells: Cells) -> Reading:
-    """Type a list of words, split at `|` and `,`."""
+    """Type a list of words, split at `|` and `,`; an array says itself where its items end."""
+    if (found := arrays.find(cells)) is not None:
+        rest = read_words(found.without(cells))
+        values = _joined(rest.values, found.rows, found.items, found.parents)
+        return Reading(values, [*rest.faults, *found.faults, *_split_items(found)])
     cells = cells.trimmed
     values = cells.nulled
     values, faults = text.without_controls(cells, values)
@@ -94,12 +104,19 @@ def read_words(cells: Cells) -> Reading:
     return Reading(with_nulls(values, ~empty) if empty.any() else values, faults)
 
 
-def _joined(values: Any, rows: Rows, marked: Any, good: str, faults: list[Fault]) -> Reading:
+def _split_items(found: arrays.Arrays) -> list[Fault]:
+    """Tell the items that hold what separates items in every list that is published."""
+    barred = np.flatnonzero(np.asarray(pc.match_substring(found.items, "|")))
+    if not barred.size:
+        return []
+    message = "holds a |, which separates the items of a list, so it counts as several items"
+    rows, shown = found.rows[found.parents[barred]], found.items.take(pa.array(barred))
+    return [Fault("FIELD_ITEM", rows, message, "write the item without |", "warning", shown)]
+
+
+def _checked(values: Any, rows: Rows, items: Any, parents: Rows, faults: list[Fault]) -> Reading:
     """Check each item of the cells at `rows`, and put the good ones together again."""
-    lists = pc.split_pattern(marked, _MARK)
-    items, parents = pc.list_flatten(lists), pc.list_parent_indices(lists).to_numpy()
-    items = pc.utf8_trim(items, characters=" \t\r\n,;|")
-    fine = matches(items, good)
+    fine = matches(items, _GOOD)
     filled = np.asarray(pc.binary_length(items).fill_null(0)) > 0
     bad = np.flatnonzero(filled & ~fine)
     if bad.size:
@@ -107,10 +124,15 @@ def _joined(values: Any, rows: Rows, marked: Any, good: str, faults: list[Fault]
         hint = "write each picture as https://… , separated by |; a space inside an address is %20"
         faults.append(Fault("FIELD_ITEM", rows[parents[bad]], message, hint, values=items.take(pa.array(bad))))
     kept = np.flatnonzero(fine)
-    counts = np.bincount(parents[kept], minlength=len(rows))
+    return Reading(_joined(values, rows, items.take(pa.array(kept)), parents[kept]), faults)
+
+
+def _joined(values: Any, rows: Rows, items: Any, parents: Rows) -> Any:
+    """Put items together as the cells at `rows`; null where there are none."""
+    counts = np.bincount(parents, minlength=len(rows))
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), items.take(pa.array(kept))), "|")
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), items), "|")
     where = np.zeros(len(values), dtype=np.bool_)
     where[rows] = True
     joined = with_nulls(joined, counts > 0)
-    return Reading(pc.replace_with_mask(values, pa.array(where), joined), faults)
+    return pc.replace_with_mask(values, pa.array(where), joined)
