@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog import problems, typed
+from sftp_gateway.catalog import keys, problems, typed
 from sftp_gateway.catalog.column import Column
 from sftp_gateway.catalog.problems import Problem
 from sftp_gateway.catalog.sender import CLEAR, Gathered, Sender
@@ -15,8 +15,6 @@ from sftp_gateway.catalog.typed import BASE, Typed
 from sftp_gateway.catalog.types import maps, reading
 from sftp_gateway.catalog.types.cells import Cells, Mask, mask
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
-
-KEY_SEPARATOR = " | "
 
 
 class Work:
@@ -145,4 +143,4 @@ class Work:
                 sent = self.sent.get(name)
                 values = pc.fill_null(values, "") if sent is None else pc.coalesce(values, Cells(sent).trimmed.array)
             parts.append(values)
-        return (parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, KEY_SEPARATOR)), unkeyed
+        return keys.joined(parts), unkeyed

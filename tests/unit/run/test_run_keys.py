@@ -4,11 +4,17 @@ import json
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from catalog_shop import Shop, codes, put
 
-from sftp_gateway.upload import State
+from sftp_gateway.catalog import diff, engine, keys, schema
+from sftp_gateway.upload import Mode, State
 
 
 @pytest.mark.parametrize("broken", ['{"sku":"A-7","name":"n","name":"n","price":1}', '{"sku":"A-7","name":"5" x"}'])
@@ -25,3 +31,86 @@ def test_a_known_product_that_comes_as_broken_json_is_retained_and_named(shop, b
     again = shop.put(shop.file(outcome, "corrections"), name="fix.jsonl")
     assert again.state is State.REFUSED
     assert [error["key"] for error in shop.errors(again) if error["code"] == "ROW_JSON"] == ["A-7"]
+
+
+TWO = """
+key = ["sku", "size"]
+[column.sku]
+type = "text"
+required = true
+[column.size]
+type = "text"
+required = true
+[column.price]
+type = "money"
+"""
+ALIKE = [("x | y", "z"), ("x", "y | z"), ("x |", "y"), ("x", "| y"), ("x || y", "z"), ("x | y", "z |"), ("a|b", "c")]
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    path = tmp_path / "two.toml"
+    path.write_text(TWO)
+    return Shop(tmp_path, schema.load(path))
+
+
+def held(shop):
+    rows = pq.read_table(shop.base.path).select(["sku", "size", "price"]).to_pylist()
+    return {(row["sku"], row["size"]): str(row["price"]).partition(".")[0] for row in rows}
+
+
+def priced(**prices):
+    return [(*ALIKE[number], prices.get(f"n{number}", "1")) for number in range(len(ALIKE))]
+
+
+def test_parts_of_a_key_that_hold_the_separator_make_products_of_their_own(pairs):
+    columns = ("sku", "size", "price")
+    first = put(pairs, priced(), columns)
+    assert (first.receipt["rows"]["accepted"], codes(first)) == (len(ALIKE), {})
+    second = put(pairs, priced(n1="2"), columns)
+    changes = second.receipt["changes"]
+    assert (changes["updated"], changes["unchanged"], changes["created"]) == (1, len(ALIKE) - 1, 0)
+    assert [line["key"] for line in pairs.told(second)] == ["x | y || z"]
+    third = put(pairs, priced(n0="?", n1="2", n3="?")[:-1], columns)
+    assert third.receipt["rows"]["retained"] == 2
+    assert [error["key"] for error in pairs.errors(third)] == ["x || y | z", "x | || y"]
+    assert (third.receipt["changes"]["removed"], [line["key"] for line in pairs.told(third)]) == (1, ["a|b | c"])
+    fourth = put(pairs, [("x |", "y", "7")], columns, mode=Mode.PARTIAL)
+    assert fourth.receipt["changes"]["updated"] == 1
+    assert held(pairs)["x |", "y"] == "7"
+    assert held(pairs)["x", "| y"] == "1"
+
+
+def test_a_correction_is_stale_only_for_the_product_that_changed(pairs):
+    columns = ("sku", "size", "price")
+    put(pairs, priced(), columns)
+    first = put(pairs, priced(n0="?", n1="?"), columns)
+    put(pairs, [(*ALIKE[0], "5")], columns, mode=Mode.PARTIAL)
+    outcome = pairs.put(pairs.file(first, "corrections").replace("?", "9"), name="fix.csv")
+    assert [error["key"] for error in pairs.errors(outcome)] == ["x || y | z"]
+    assert (held(pairs)[ALIKE[0]], held(pairs)[ALIKE[1]]) == ("5", "9")
+
+
+def test_a_broken_record_shows_the_same_key_as_a_row(pairs):
+    lines = [json.dumps({"sku": sku, "size": size, "price": 1}) for sku, size in ALIKE]
+    pairs.put("\n".join(lines) + "\n", name="catalog.jsonl")
+    lines[0] = lines[0].replace('"price": 1', '"price": x')
+    outcome = pairs.put("\n".join(lines) + "\n", name="catalog.jsonl")
+    assert (outcome.receipt["rows"]["retained"], outcome.receipt["changes"]["removed"]) == (1, 0)
+
+
+PARTS = st.text("a| ", min_size=1, max_size=6).map(str.strip).filter(bool)
+
+
+@given(st.lists(st.tuples(PARTS, PARTS), min_size=1, max_size=8))
+def test_no_two_keys_have_one_text_and_python_arrow_and_the_database_agree_on_it(found):
+    parts = [pa.array(column, pa.string()) for column in zip(*found, strict=True)]
+    texts = keys.joined(parts).to_pylist()
+    assert len(set(texts)) == len(set(found))
+    assert texts == [keys.text(each) for each in found]
+    for each, text in zip(found, texts, strict=True):
+        assert text == " | ".join(each) or any(part[0] == "|" or part[-1] == "|" or " |" in part for part in each)
+    with engine.open_small() as connection:
+        connection.register("sent", pa.table(parts, ["sku", "size"]))
+        query = f"SELECT {diff.key_text(('sku', 'size'))} FROM sent"
+        assert sorted(row for (row,) in connection.execute(query).fetchall()) == sorted(texts)
