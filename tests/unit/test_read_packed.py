@@ -83,6 +83,25 @@ def test_gzip_and_zstd_may_have_several_members(tmp_path):
         assert len(read(tmp_path, pack(CSV[:half]) + pack(CSV[half:])).rows) == 500
 
 
+@pytest.mark.parametrize("padding", [b"", b"\0" * 10, b"\0" * 3 * 1024**2])
+@pytest.mark.parametrize("junk", [b"\n", b"x", b"xyz" * 100, b"x" * 2 * 1024**2, b"\x1fx"])
+@pytest.mark.parametrize("streams", [1, 2])
+def test_bytes_behind_the_end_of_a_gzip_stream_are_told_as_that(tmp_path, streams, padding, junk):
+    packed = gzip.compress(CSV) * streams + padding
+    for complete in (True, False):
+        with pytest.raises(errors.Refused, match="follow the end of the gzip stream") as refused:
+            read(tmp_path, packed + junk, complete=complete)
+        assert refused.value.code == "FILE_FORMAT"
+    assert len(read(tmp_path, packed).rows) >= 500
+
+
+@pytest.mark.parametrize("begun", [b"\x1f", b"\x1f\x8b", gzip.compress(CSV)[:-30]])
+@pytest.mark.parametrize("padding", [b"", b"\0" * 3 * 1024**2])
+def test_a_second_gzip_stream_that_is_cut_is_incomplete(tmp_path, begun, padding):
+    with pytest.raises(errors.Incomplete):
+        read(tmp_path, gzip.compress(CSV) + padding + begun)
+
+
 @pytest.mark.parametrize("form", ["xlsx", "parquet"])
 def test_a_workbook_or_parquet_file_that_is_cut_is_incomplete(tmp_path, form):
     with pytest.raises(errors.Incomplete):

@@ -4,6 +4,7 @@ Every unpacked byte counts against a budget and a ratio, so that a bomb is refus
 megabytes; a packed file that stops in the middle is told from a broken one.
 """
 
+import gzip
 import os
 import tempfile
 import zipfile
@@ -19,7 +20,7 @@ from isal import igzip
 from isal.igzip_lib import IsalError
 
 from sftp_gateway import disk, errors
-from sftp_gateway.catalog.read import bounds, truncation, zstdframes
+from sftp_gateway.catalog.read import bounds, gzipend, truncation, zstdframes
 from sftp_gateway.catalog.read.source import Hints
 
 GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
@@ -176,6 +177,11 @@ def damaged(kind: str, error: Exception) -> errors.Refused:
     return errors.Refused("FILE_FORMAT", f"The {kind} file is damaged: {error}.", "Make the file again.")
 
 
+def _followed() -> errors.Refused:
+    what = "Other bytes follow the end of the gzip stream; it cannot be told whether they belong to the catalog."
+    return errors.Refused("FILE_FORMAT", what, "Pack the file again, and send it as binary.")
+
+
 DAMAGED: tuple[type[Exception], ...] = (
     cast("type[Exception]", IsalError),  # its stub says that it is an instance
     zstandard.ZstdError,
@@ -216,7 +222,11 @@ class _Counted:
         try:
             # In steps, so that a bomb is noticed after 1 MiB more, not after a block.
             block = self._file.read(min(size, 1024**2))
-        except EOFError as error:
+        except (EOFError, gzip.BadGzipFile) as error:
+            if kind == "gzip" and gzipend.is_followed(self._packed.path):
+                raise _followed() from error
+            if not isinstance(error, EOFError):
+                raise damaged(kind, error) from error
             raise truncation.cut_off(f"the {kind} stream has no end", self._packed.hints) from error
         except DAMAGED as error:
             raise damaged(kind, error) from error
