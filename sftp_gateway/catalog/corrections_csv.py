@@ -1,6 +1,7 @@
 """Correction files as CSV in the sender's dialect, encoding and line ends, a block at a time.
 
-A record is written byte for byte as it was sent, ours behind it, unless a spreadsheet would execute a cell of it.
+A record is written byte for byte as it was sent, ours behind it, unless a spreadsheet would execute a cell of it or
+its quotes had to be repaired.
 """
 
 import re
@@ -74,10 +75,10 @@ class Delimited:
         self._file.close()
 
     def _must_be_made(self, block: Block, indices: Rows) -> npt.NDArray[np.bool_]:
-        """Tell the rows that cannot go back as they were sent: executable, or not separated as the header is."""
+        """Tell the rows that cannot go back as they were sent: executable, repaired, or not separated as the header is."""
         if self._strip or block.offset is None or block.end is None:
             return np.ones(len(indices), dtype=np.bool_)
-        dangerous = np.isin(indices, list(block.reshaped))
+        dangerous = np.isin(indices, list(block.reshaped | block.repaired))
         for place in self._own:
             risky = cells.risky(Cells(block.cells[place]), indices)
             if risky.size:

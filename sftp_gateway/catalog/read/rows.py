@@ -164,6 +164,7 @@ def _assemble(stretch: Stretch, tally: Tally) -> Block:
         rejects=ragged.rejects(stretch, line, offset, end),
         notes=tuple(finding(index) for index in noted),
         reshaped=frozenset(np.searchsorted(readable, sorted(stretch.reshaped)).tolist()),
+        repaired=frozenset(np.searchsorted(readable, np.flatnonzero(kinds == REPAIRED)).tolist()),
         marks=None if stretch.marks is None else stretch.marks[readable],
         known=_known(stretch, line, offset),
     )

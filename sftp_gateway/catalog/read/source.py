@@ -111,6 +111,8 @@ class Block:
     """Findings about rows kept or blank: ROW_QUOTE_REPAIRED, ROW_BLANK."""
     reshaped: frozenset[int] = frozenset()
     """Rows that were not separated as the header is: their bytes cannot be put under it again."""
+    repaired: frozenset[int] = frozenset()
+    """Rows that were read otherwise than they are written, those among them: a spreadsheet may not read them so."""
     marks: Marks | None = None
     """Of each row, where a sieve asked for them."""
     known: Known | None = None
@@ -134,7 +136,8 @@ class Block:
                 end=None if self.end is None else self.end[part],
                 rejects=self._rejects(least, below),
                 notes=tuple(note for note in self.notes if _within(note, least, below)),
-                reshaped=frozenset(index - start for index in self.reshaped if start <= index < part.stop),
+                reshaped=_shifted(self.reshaped, part),
+                repaired=_shifted(self.repaired, part),
                 marks=None if self.marks is None else self.marks[part],
                 known=None if self.known is None else self.known.between(least, below),
             )
@@ -149,6 +152,10 @@ class Block:
         if self.offset is None or self.end is None or index in self.reshaped:
             return b""
         return self.data[int(self.offset[index]) - self.data_offset : int(self.end[index]) - self.data_offset]
+
+
+def _shifted(indices: frozenset[int], part: slice) -> frozenset[int]:
+    return frozenset(index - part.start for index in indices if part.start <= index < part.stop)
 
 
 def _within(finding: Finding, least: int, below: int | None) -> bool:

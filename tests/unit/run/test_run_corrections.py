@@ -47,6 +47,25 @@ def test_a_correction_sent_back_unchanged_gives_the_same_findings(shop):
     assert again.state is State.REFUSED
 
 
+def test_a_row_whose_quotes_were_repaired_comes_back_quoted_as_it_should_be(shop):
+    good = "".join(f"A-{number},n,1,2\n" for number in range(30))
+    first = shop.put(f'sku,name,price,stock\n{good}Q-2,"pipe 12"",abc,1\n')
+    text = shop.file(first, "corrections")
+    [line] = table(text)  # as a spreadsheet reads it: nothing of ours is taken for the sender's text
+    assert (line["name"], line["price"], line["_codes"], line["_correction_of"]) == (
+        'pipe 12"',
+        "abc",
+        "FIELD_TYPE",
+        "1",
+    )
+    again = shop.put(text, name="fix.csv")
+    shown = ("key", "column", "value", "code", "severity", "message")
+    want = [[error[name] for name in shown] for error in shop.errors(first) if error["key"]]
+    assert [[error[name] for name in shown] for error in shop.errors(again) if error["row"]] == want
+    shop.put(mended(text, Q_2={"price": "9"}), name="fix.csv")
+    assert (shop.products()["Q-2"]["name"], shop.products()["Q-2"]["price"]) == ('pipe 12"', "9.00")
+
+
 def test_a_row_whose_product_changed_later_is_stale(shop):
     put(shop, rows(20))
     first = put(shop, [*rows(18), ("A-18", "n", "bad", "1"), ("A-19", "n", "bad", "1")])
