@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 
 from sftp_gateway import disk
 from sftp_gateway.catalog import corrections_csv, xlsx
-from sftp_gateway.catalog.read import escaping
+from sftp_gateway.catalog.read import escaping, returned
 from sftp_gateway.catalog.read.rejects import NONE as NO_REJECTS
-from sftp_gateway.catalog.read.rejects import Reject, Rejects
+from sftp_gateway.catalog.read.rejects import Reject, Rejects, listed
 from sftp_gateway.catalog.read.source import Block, Rows, Source
 from sftp_gateway.catalog.rejected import Ours, Rejected
 
@@ -159,16 +159,17 @@ class _Sheet:
     """XLSX, every cell a text."""
 
     def __init__(self, path: Path, source: Source) -> None:
-        self._own = [place for place, name in enumerate(source.headers) if name.strip() not in OURS]
+        self._layout = returned.Layout(source.headers)
+        self._own = self._layout.own
         self._book = xlsx.Writer(path)
         self._book.row([*(source.headers[place] for place in self._own), *OURS])
 
     def make(self, rejected: Rejected) -> list[list[str]]:
-        """Give rows; of a record that cannot be read, what could be told of it (sheets have none)."""
+        """Give rows; of one that is none because of its form, the cells that it has."""
         made = []
         for sent, _, ours in rejected.in_order():
             if isinstance(sent, Reject):
-                cells = [*sent.cells, *([""] * len(self._own))][: len(self._own)]
+                [cells] = self._layout.padded(listed([sent.cells])).to_pylist()
             else:
                 cells = [sent[place] for place in self._own]
             made.append([*cells, *ours])

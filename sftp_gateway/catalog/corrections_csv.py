@@ -1,7 +1,7 @@
 """Correction files as CSV in the sender's dialect, encoding and line ends, a block at a time.
 
 A record is written byte for byte as it was sent, ours behind it, unless a spreadsheet would execute a cell of it or
-its quotes had to be repaired.
+its quotes had to be repaired. One that lacks cells is padded, so that ours stand under their headers (`read.returned`).
 """
 
 import re
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from sftp_gateway import disk
 from sftp_gateway.catalog import cells
 from sftp_gateway.catalog.kinds import Kinds
-from sftp_gateway.catalog.read import escaping
+from sftp_gateway.catalog.read import escaping, returned
 from sftp_gateway.catalog.read.rejects import Reject, Rejects
 from sftp_gateway.catalog.read.source import Block, Rows, Source
 from sftp_gateway.catalog.rejected import Ours, Rejected
@@ -36,7 +36,8 @@ class Delimited:
         form = source.format
         self._delimiter, self._quote = form.delimiter or ",", form.quote or '"'
         self._encoding = form.encoding or "utf-8"
-        self._own = [place for place, name in enumerate(source.headers) if name.strip() not in escaping.OURS]
+        self._layout = returned.Layout(source.headers)
+        self._own = self._layout.own
         self._strip = len(source.headers) - len(self._own)
         self._end = source.line_end if form.format == "csv" else "\r\n"
         special = re.escape(self._delimiter + self._quote)
@@ -121,19 +122,27 @@ class Delimited:
             return pa.array([], pa.binary())
         if len(places) < len(rows):
             rows, told = rows.take(pa.array(places)), [column.take(pa.array(places)) for column in told]
-        flat = self._quoted(cells.safe(rows.flatten()))
-        offsets = pa.array(np.asarray(rows.offsets) - rows.offsets[0].as_py())
-        sent = pc.binary_join(pa.ListArray.from_arrays(offsets, flat), self._delimiter)
+        rows = self._layout.padded(rows)
+        flat = self._quoted(cells.safe(rows.values))
+        sent = pc.binary_join(pa.ListArray.from_arrays(rows.offsets, flat), self._delimiter)
         return self._encoded(pc.binary_join_element_wise(sent, self._ended(told), self._delimiter))
 
     def _damaged(self, reject: Reject, ours: Ours) -> bytes:
         """Give a damaged record; our texts lose what could be taken for its quotes."""
-        mark = self._bytes(self._delimiter)
-        raw = mark.join(reject.raw.split(mark)[: -self._strip]) if self._strip else reject.raw
+        raw = self._without_ours(reject.raw) if self._strip else reject.raw
         if self._encoding in ("utf-8", "cp1252"):
             raw = escaping.escape_raw(raw, self._delimiter, self._quote)
         plain = [_FORBIDDEN.sub(" ", text).replace(self._delimiter, " ") for text in map(escaping.escape_plain, ours)]
         return raw + self._bytes(self._delimiter + self._delimiter.join(plain) + self._end)
+
+    def _without_ours(self, raw: bytes) -> bytes:
+        """Take ours from a damaged record of a correction where they are: behind it as we put them, or in front of it."""
+        mark = self._bytes(self._delimiter)
+        parts = raw.split(mark)
+        last = -len(escaping.OURS)
+        if returned.begin([part.decode(self._encoding, "replace") for part in parts[last:]]) == 0:
+            parts = parts[:last]
+        return mark.join(parts[self._own[0] if self._own else 0 :])
 
     def _ended(self, columns: Sequence[Any]) -> Any:
         return pc.binary_join_element_wise(self._joined(columns), self._end, "")

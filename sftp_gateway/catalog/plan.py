@@ -112,12 +112,17 @@ def _corrected(source: Source, lookup: Lookup) -> Corrected:
 
 
 def named(source: Source) -> int:
-    """Read the one upload that the marker column names, looking at the whole column; Refused FILE_CORRECTION."""
+    """Read the one upload that the marker column names, looking at the whole column; Refused FILE_CORRECTION.
+
+    Rejected rows are asked only where no other row names one: ours may stand anywhere in them.
+    """
     position = source.headers.index(MARKER)
     found: set[str] = set()
+    rejected: set[str] = set()
     for block in source.blocks():
         found.update(value.strip() for value in pc.unique(block.cells[position]).to_pylist())
-    values = sorted(value for value in found if value)
+        rejected |= block.corrects
+    values = sorted(value for value in found if value) or sorted(rejected)
     if len(values) != 1 or not _NUMBER.fullmatch(values[0]):
         said = ", ".join(repr(value[:40]) for value in values[:3]) or "nothing"
         raise Refused(

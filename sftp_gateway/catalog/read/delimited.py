@@ -11,6 +11,7 @@ from sftp_gateway.catalog.read import (
     escaping,
     presumed,
     records,
+    returned,
     rows,
     sniff,
     tail,
@@ -68,9 +69,14 @@ class DelimitedSource:
         with self.packed.open() as file:
             unpack.skip(file, self.before.offset)
             blocks = _Reading(self, file, sieve).blocks()
-            yield from map(escaping.unescaped, blocks) if self.correction_of else blocks
+            yield from self._returned(blocks) if self.correction_of else blocks
         if self.tally.readable + self.tally.rejected == 0:
             raise errors.Refused("FILE_EMPTY", "The file has a header but no rows.", "Send a file with products.")
+
+    def _returned(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        layout = returned.Layout(self.headers)
+        for block in blocks:
+            yield returned.block(escaping.unescaped(block), layout, self.tally)
 
 
 def open_delimited(packed: Packed, encoded: Encoding, hints: Hints) -> DelimitedSource:
@@ -206,7 +212,7 @@ class _Reading:
             profile=self.source.profile,
             lenient=self.source.packed.hints.lenient,
             clean=self.source.encoding.clean,
-            ours=sum(name.strip() in escaping.OURS for name in self.source.headers) * self.source.correction_of,
+            layout=returned.Layout(self.source.headers) if self.source.correction_of else None,
             sieve=self.sieve,
         )
         block = rows.block(stretch, self.source.tally, self.other, final=text.final)

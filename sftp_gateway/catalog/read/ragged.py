@@ -8,11 +8,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read import bounds, returned
 from sftp_gateway.catalog.read.dialect import DELIMITERS
 from sftp_gateway.catalog.read.records import Positions
 from sftp_gateway.catalog.read.rejects import Reject, Rejects, listed
-from sftp_gateway.catalog.read.stretch import REJECT, Stretch, say_width
+from sftp_gateway.catalog.read.stretch import REJECT, Stretch
 
 _MOST_BYTES = 65536
 """Of a longer record not all cells are shown wherever it is looked at."""
@@ -21,8 +21,8 @@ _SPACES = b" \t\n\r\x0b\x0c"
 
 def judge(stretch: Stretch, clean: Positions) -> None:
     """Reject those of the clean records whose width is wrong and that can be read in no other way."""
-    if stretch.ours:
-        return  # a correction: its own columns are not counted
+    if stretch.layout is not None:
+        return  # a correction: whether ours stand in the row is looked at one by one
     text = stretch.text
     codes = np.frombuffer(text.data, np.uint8)
     start, end = stretch.records.start[clean], stretch.records.end[clean]
@@ -82,7 +82,7 @@ def _said_at_once(stretch: Stretch, index: Positions) -> tuple[pa.Array, pa.Arra
     starts, ends = stretch.records.start[index], stretch.records.end[index]
     cells = pc.split_pattern(_texts(stretch.text.data, starts, ends), stretch.text.dialect.delimiter)
     widths, which = np.unique(np.diff(np.asarray(cells.offsets)), return_inverse=True)
-    said = [say_width(int(columns), stretch.text.width) for columns in widths]
+    said = [returned.say_width(int(columns), stretch.text.width) for columns in widths]
     take = pa.array(which)
     message, suggestion = (pa.array(texts, pa.string()).take(take) for texts in zip(*said, strict=True))
     return pa.repeat("ROW_COLUMNS", len(index)), message, suggestion, cells

@@ -32,7 +32,7 @@ class Reject:
 class Rejects(Sequence[Reject]):
     """Rejects in the order of the file: where they stand, what is said of them, their cells; as many of each.
 
-    `cells` is an array of lists of text. Record i has the bytes [start[i], end[i]) of `data`.
+    `cells` is an array of lists of text. Record i has the bytes [start[i], end[i]) of `data`. Line 0: it has no place (sheets).
     """
 
     row: Positions
@@ -101,6 +101,24 @@ class Rejects(Sequence[Reject]):
             self.end[places],
         )
 
+    def joined(self, others: "Rejects") -> "Rejects":
+        """Give these and others of the same bytes, in the order of the file."""
+        if not others:
+            return self
+        both = Rejects(
+            np.concatenate([self.row, others.row]),
+            np.concatenate([self.line, others.line]),
+            np.concatenate([self.byte_offset, others.byte_offset]),
+            pa.concat_arrays([self.code, others.code]),
+            pa.concat_arrays([self.message, others.message]),
+            pa.concat_arrays([self.suggestion, others.suggestion]),
+            pa.concat_arrays([self.cells, others.cells]),
+            others.data,
+            np.concatenate([self.start, others.start]),
+            np.concatenate([self.end, others.end]),
+        )
+        return both.take(np.argsort(both.row, kind="stable"))
+
     def column(self, place: int) -> pa.Array:
         """Give the cell at `place` of each, '' where it has none."""
         offsets = np.asarray(self.cells.offsets)
@@ -116,8 +134,8 @@ class Rejects(Sequence[Reject]):
         empty = pa.repeat(pa.scalar("", pa.string()), count)
         columns: dict[str, Any] = {
             "row": pa.array(self.row),
-            "line": pa.array(self.line),
-            "byte_offset": pa.array(self.byte_offset),
+            "line": pa.array(self.line, mask=self.line == 0),
+            "byte_offset": pa.array(self.byte_offset, mask=self.line == 0),
             "key": keys,
             "column": empty,
             "value": empty,

@@ -167,6 +167,7 @@ def _assemble(stretch: Stretch, tally: Tally) -> Block:
         repaired=frozenset(np.searchsorted(readable, np.flatnonzero(kinds == REPAIRED)).tolist()),
         marks=None if stretch.marks is None else stretch.marks[readable],
         known=_known(stretch, line, offset),
+        corrects=frozenset(stretch.corrects),
     )
 
 

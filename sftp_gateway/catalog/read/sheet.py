@@ -15,7 +15,7 @@ import python_calamine
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import escaping, grid, merged, rounded, table, texts, unknown, unpack, workbook
+from sftp_gateway.catalog.read import escaping, grid, merged, returned, rounded, table, texts, unknown, unpack, workbook
 from sftp_gateway.catalog.read.grid import Filled, Grid
 from sftp_gateway.catalog.read.seen import Seen
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
@@ -63,14 +63,15 @@ class SheetSource:
         """Read the rows under the header."""
         size = self.tally.total_bytes
         self.tally = Tally(total_bytes=size, readable_bytes=size, skipped=self.titles, late=list(self.late))
-        end = self.end
+        end, layout = self.end, returned.Layout(self.headers)
         self.tally.skipped += int(self.other[end:].sum())
         for start in range(self.first - 1, end, _BLOCK_ROWS):
             rows = slice(start, min(start + _BLOCK_ROWS, end))
             columns = [column[rows] for column in self.columns]
             final = rows.stop == end
-            yield table.block(columns, start + 1, self.tally, self.header, final=final, other=self.other[rows])
-        if not self.tally.readable:
+            block = table.block(columns, start + 1, self.tally, self.header, final=final, other=self.other[rows])
+            yield returned.block(block, layout, self.tally) if self.correction_of else block
+        if self.tally.readable + self.tally.rejected == 0:
             text = f"The sheet {self.format.sheet!r} has a header but no rows."
             raise errors.Refused("FILE_EMPTY", text, "Send a file with products, or name their sheet.")
 

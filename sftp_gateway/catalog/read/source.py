@@ -117,6 +117,8 @@ class Block:
     """Of each row, where a sieve asked for them."""
     known: Known | None = None
     """Records that a sieve kept back: they are none of the block's rows."""
+    corrects: frozenset[str] = frozenset()
+    """Of a correction: the uploads that its rejected rows name, as far as it can be told."""
 
     def __len__(self) -> int:
         return len(self.row)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, mending
+from sftp_gateway.catalog.read import bounds, mending, returned
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.encoding import Recoded
 from sftp_gateway.catalog.read.profile import Profile
@@ -47,8 +47,8 @@ class Stretch:
     """Of `inspect`: a text alone at the end is taken for a note."""
     clean: bool = False
     """Known to be UTF-8 throughout."""
-    ours: int = 0
-    """How many of the last columns are ours, in a correction file: people do not count them."""
+    layout: returned.Layout | None = None
+    """Of a correction file: which columns are ours. People do not count them."""
     sieve: Sieve | None = None
     marks: Marks | None = None
     """Of every record, if there is a sieve."""
@@ -65,6 +65,8 @@ class Stretch:
 
     reshaped: set[int] = field(default_factory=set)
     """Repaired records whose bytes do not have the header's columns."""
+    corrects: set[str] = field(default_factory=set)
+    """The uploads that rejected records of a correction name."""
 
     def bytes_of(self, index: int) -> bytes:
         """Record `index` in UTF-8, without its line end."""
@@ -74,8 +76,7 @@ class Stretch:
         """Reject a record."""
         self.kinds[index] = REJECT
         self.why[index] = Finding(code, message, suggestion)
-        cells = cells_of(self.bytes_of(index), self.text)
-        self.cells[index] = cells[: -self.ours] if self.ours and len(cells) > self.ours else cells
+        self.cells[index] = self._sent(cells_of(self.bytes_of(index), self.text))
 
     def repair(self, index: int, cells: tuple[bytes, ...], message: str) -> None:
         """Keep a record in its only reading."""
@@ -124,12 +125,19 @@ class Stretch:
 
     def _reject_width(self, index: int, raw: bytes) -> None:
         told = self.text.dialect.cells(raw) or []
-        if self.ours and len(told) > self.ours:
-            told = told[: -self.ours]
-        width, columns = self.text.width - self.ours, len(told)
+        cells = tuple(cell.decode(errors="replace") for cell in told[: bounds.MAX_COLUMNS])
+        self.cells[index] = sent = self._sent(cells)
+        left = len(sent) if len(sent) < len(cells) else len(told)
+        said = self.layout.say(left, len(told)) if self.layout else returned.say_width(len(told), self.text.width)
         self.kinds[index] = REJECT
-        self.why[index] = Finding("ROW_COLUMNS", *say_width(columns, width))
-        self.cells[index] = tuple(cell.decode(errors="replace") for cell in told[: bounds.MAX_COLUMNS])
+        self.why[index] = Finding("ROW_COLUMNS", *said)
+
+    def _sent(self, cells: tuple[str, ...]) -> tuple[str, ...]:
+        """Give the cells of a rejected record without those that we put behind them in a correction file."""
+        first = None if self.layout is None else returned.begin(cells)
+        if first is not None:
+            self.corrects |= returned.marker(cells, first)
+        return cells[:first] or (cells and ("",))
 
     def skip(self, index: int) -> None:
         """Leave a record out: it is no product."""
@@ -145,13 +153,7 @@ class Stretch:
         self.why.clear()
         self.cells.clear()
         self.reshaped.clear()
-
-
-def say_width(columns: int, width: int) -> tuple[str, str]:
-    """Say what is wrong with a row of so many columns, and what to look for."""
-    cells = f"{columns} cell" + "s" * (columns != 1)
-    more = "missing" if columns < width else "too many, or one that has the delimiter in it is not quoted"
-    return f"The row has {cells}, the header {width}.", f"Look for {abs(width - columns)} {more}."
+        self.corrects.clear()
 
 
 UNDECODABLE = ("ROW_ENCODING", "The row has bytes that are no text in the file's encoding.", "Send the file as UTF-8.")
