@@ -169,7 +169,8 @@ class _Sheet:
         made = []
         for sent, _, ours in rejected.in_order():
             if isinstance(sent, Reject):
-                [cells] = self._layout.padded(listed([sent.cells])).to_pylist()
+                [cells], missing = self._layout.own_cells(listed([sent.cells]))
+                cells = [*(cells.as_py() or [""]), *[""] * int(missing[0])]
             else:
                 cells = [sent[place] for place in self._own]
             made.append([*cells, *ours])

@@ -122,9 +122,12 @@ class Delimited:
             return pa.array([], pa.binary())
         if len(places) < len(rows):
             rows, told = rows.take(pa.array(places)), [column.take(pa.array(places)) for column in told]
-        rows = self._layout.padded(rows)
+        rows, missing = self._layout.own_cells(rows)
         flat = self._quoted(cells.safe(rows.values))
         sent = pc.binary_join(pa.ListArray.from_arrays(rows.offsets, flat), self._delimiter)
+        if missing.any():
+            blank = pa.array([self._delimiter * count for count in range(returned.PADDED + 1)], pa.string())
+            sent = pc.binary_join_element_wise(sent, blank.take(pa.array(missing)), "")
         return self._encoded(pc.binary_join_element_wise(sent, self._ended(told), self._delimiter))
 
     def _damaged(self, reject: Reject, ours: Ours) -> bytes:

@@ -22,6 +22,8 @@ _CODES = f"(?:{'|'.join(code for code in codes.CODES if not code.startswith('FIL
 _OUR_CODES = re.compile(rf"{_CODES}(?: {_CODES})*")
 _SWALLOWED = rf"[,;\t|]\d+[,;\t|]{_CODES}( {_CODES})*[,;\t|]"
 _WIDTHS = r"^The row has (?P<cells>\d{1,6}) cells?, the header (?P<header>\d{1,6})\.$"
+PADDED = 100
+"""So many cells at most are put behind a short row: a file of short rows under a wide header is not to grow without bound."""
 _MARKER = len(escaping.OURS) - 1
 _AMONG = "Cells of ours stand among the sender's."
 _UNDER = "Let every cell stand under its header, those of the columns that start with _ too."
@@ -107,18 +109,17 @@ class Layout:
         message, suggestion = say_width(cells, len(self.headers))
         return message, f"{suggestion} {_COUNTED}"
 
-    def padded(self, rows: pa.ListArray) -> pa.ListArray:
-        """Give rows without what stands in `between`, none of them shorter than the sender's columns."""
-        begins, lengths = np.asarray(rows.offsets)[:-1], np.diff(np.asarray(rows.offsets))
-        widths = np.maximum(lengths, len(self.own) + len(self.between))
-        row = np.repeat(np.arange(len(rows)), widths)
-        at = np.arange(len(row)) - np.repeat(np.cumsum(widths) - widths, widths)
-        kept = ~np.isin(at, self.between)
-        row, at = row[kept], at[kept]
-        missing = at >= lengths[row]
-        cells = rows.values.take(pa.array(begins[row] + at, mask=missing))
-        ends = np.cumsum(np.bincount(row, minlength=len(rows)))
-        return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], ends]).astype(np.int32)), pc.fill_null(cells, ""))
+    def own_cells(self, rows: pa.ListArray) -> tuple[pa.ListArray, Rows]:
+        """Give rows without what stands in `between`, and how many cells each lacks (0 also where it lacks too many to pad)."""
+        offsets = np.asarray(rows.offsets)
+        cells, ends = rows.flatten(), offsets - offsets[0]
+        if self.between:
+            at = np.arange(len(cells)) - np.repeat(ends[:-1], np.diff(ends))
+            kept = ~np.isin(at, self.between)
+            cells, ends = cells.filter(pa.array(kept)), np.concatenate([[0], np.cumsum(kept)])[ends].astype(np.int32)
+        missing = len(self.own) - np.maximum(np.diff(ends), 1)  # of no cell at all a blank one is written
+        missing[(missing < 0) | (missing > PADDED)] = 0
+        return pa.ListArray.from_arrays(pa.array(ends), cells), missing
 
 
 def block(sent: Block, layout: Layout, tally: Tally) -> Block:
@@ -193,7 +194,7 @@ def _of_told(sent: Block, layout: Layout, at: Rows) -> Rejects:
     hints = pa.array([hint + _BLANK_CODES * short for _, hint, short in said], pa.string())
     places = layout.sent
     counts = np.array(
-        [layout.count(cells if short else None) for (cells, _), (*_, short) in zip(pairs, said, strict=True)]
+        [layout.count(max(cells, 1) if short else None) for (cells, _), (*_, short) in zip(pairs, said, strict=True)]
     )
     take = pa.array(which.reshape(-1))
     flat = pa.concat_arrays([sent.cells[place].take(pa.array(at)) for place in places])

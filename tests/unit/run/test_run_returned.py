@@ -173,6 +173,16 @@ def test_a_short_row_behind_our_column_loses_none_of_its_cells(shop):
     assert shop.put(text.replace("Fixed,,", "Fixed,4,")).receipt["rows"]["accepted"] == 1
 
 
+@pytest.mark.parametrize("columns", [100, 102, 300])
+def test_a_row_that_lacks_very_many_cells_is_not_padded_and_says_the_same_again(shop, columns):
+    more = "".join(f",c{number}" for number in range(columns - 3))
+    first, text = send(shop, "B2,Na\n", HEADER + more, GOOD.replace("\n", "," * (columns - 3) + "\n"))
+    assert len(text.splitlines()[1]) < 300
+    assert text.splitlines()[1].startswith("B2,Na,,") == (columns <= 102)
+    for way in (str, saved, saved):
+        assert keyed(shop, shop.put(way(text))) == keyed(shop, first)
+
+
 def test_the_columns_of_the_sender_that_have_no_name_stay(shop):
     send(shop, "B2,Fixed\n")
     text = correction(shop.put("_correction_of,sku,name,,msrp\n1,B2,n,mine,x\n1,B3,n,mine\n")).decode()
