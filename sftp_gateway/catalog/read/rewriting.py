@@ -89,7 +89,7 @@ class Rewriting:
         return tuple(told)
 
     def block(self, block: Block) -> Block:
-        """Put back what stands in for the delimiter; say of wrapped or framed rows that their bytes do not fit the header."""
+        """Put back what stands in for the delimiter; say of rows that their bytes do not fit the header, or are read otherwise."""
         if self._meant:
             rejects = block.rejects
             listed = rejects.cells
@@ -100,7 +100,10 @@ class Rewriting:
                 cells=pa.ListArray.from_arrays(listed.offsets, values),
             )
             block = replace(block, cells=tuple(map(self._restored, block.cells)), rejects=rejects)
-        return replace(block, reshaped=frozenset(range(len(block)))) if self.reshapes else block
+        every = frozenset(range(len(block)))
+        if self.reshapes:
+            return replace(block, reshaped=every)
+        return replace(block, repaired=every) if self.escaped or self.shielded else block
 
     @property
     def reshapes(self) -> bool:

@@ -152,6 +152,17 @@ def test_a_row_whose_quotes_were_repaired_comes_back_quoted_as_it_should_be(shop
     assert (made["name"], made["msrp"], made["description"]) == ('pipe 12"', "9.00", "d")
 
 
+@pytest.mark.parametrize("cell", [r'"5\" pipe, long"', r"Lamp\, big"])
+def test_rows_of_a_file_that_puts_a_backslash_before_quotes_or_delimiters_come_back_quoted(shop, cell):
+    good = "".join(f"G{number},{cell},{number + 1},red\n" for number in range(30))
+    first, text = send(shop, f"B1,{cell},x,red\nB2,{cell},y,blue\n", f"{HEADER},color", good)
+    assert [line["_codes"] for line in table(text)] == ["FIELD_TYPE"] * 2
+    for way in (str, saved):
+        assert keyed(shop, shop.put(way(text))) == keyed(shop, first)
+    assert shop.put(saved(text).replace(",x,", ",9,")).receipt["rows"]["accepted"] == 1
+    assert shop.products()["B1"]["name"] == shop.products()["G1"]["name"]
+
+
 def test_a_row_that_somebody_added_without_our_columns_keeps_all_its_cells(shop):
     header, good = f"{HEADER},cost,color,description", GOOD.replace("\n", ",1,red,d\n")
     _, text = send(shop, "B1,,3,1,,\n", header, good)
