@@ -94,6 +94,7 @@ class JsonSource:
             data=recoded.raw,
             data_offset=stretch.offset,
             rejects=Rejects.of([reject(index, why) for index, why in broken]),
+            corrects=frozenset(filter(None, (remnant.corrects(text[slice(*stretch.spans[i])]) for i, _ in broken))),
             notes=tuple(finding(index, "ROW_BLANK", "The line is blank.") for index in blank),
         )
 
@@ -162,7 +163,7 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
     for stretch in stretches(packed, encoded, shape, Tally()):
         count += len(stretch.spans)
         for start, end in stretch.spans:
-            headers.update(dict.fromkeys(product.keys(stretch.recoded.text[start:end])))
+            headers.update(dict.fromkeys(_names(stretch.recoded.text[start:end])))
         if len(headers) > bounds.MAX_COLUMNS:
             raise errors.Refused(
                 "FILE_FORMAT", f"The products have more than {bounds.MAX_COLUMNS:,} different keys.", "Use fixed keys."
@@ -188,6 +189,11 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
         tally=Tally(total_bytes=encoded.total_bytes),
         lists=lists.among(headers, hints.lists),
     )
+
+
+def _names(text: bytes) -> list[str]:
+    """Name the columns of a product, those of one that our correction file holds as a text, too."""
+    return [*(remnant.of(text) if b'"_raw"' in text else ()), *product.keys(text)]
 
 
 def _empty() -> errors.Refused:

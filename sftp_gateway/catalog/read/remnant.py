@@ -31,6 +31,12 @@ def of(text: bytes) -> dict[str, str]:
     return found
 
 
+def corrects(text: bytes) -> str:
+    """Give the upload that a product of our correction file names which holds no product but a text; '' if none."""
+    found = _members(text) if b'"_raw"' in text else {}
+    return found.get("_correction_of", "") if _RAW in found else ""
+
+
 def _members(text: bytes) -> dict[str, str]:
     found: dict[str, str | None] = {}
     place, steps = (1, 0) if text[:1] == b"{" else (len(text), 0)

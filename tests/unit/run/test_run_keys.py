@@ -33,6 +33,18 @@ def test_a_known_product_that_comes_as_broken_json_is_retained_and_named(shop, b
     assert [error["key"] for error in shop.errors(again) if error["code"] == "ROW_JSON"] == ["A-7"]
 
 
+def test_a_correction_file_of_broken_json_alone_may_come_back_as_it_is(shop):
+    lines = [json.dumps({"sku": f"A-{number}", "name": "n", "price": 1}) for number in range(20)]
+    shop.put("\n".join(lines) + "\n", name="catalog.jsonl")
+    lines[7], lines[8] = '{"sku":"A-7","name":"5" x"}', '{"sku":"A-8",,}'
+    outcome = shop.put("\n".join(lines) + "\n", name="catalog.jsonl")
+    again = shop.put(shop.file(outcome, "corrections"), name="fix.jsonl")
+    shown = ("key", "code", "severity", "message")
+    before = [[error[name] for name in shown] for error in shop.errors(outcome)]
+    assert [[error[name] for name in shown] for error in shop.errors(again)[-2:]] == before
+    assert (again.state, again.reasons[0]["code"]) == (State.REFUSED, "FILE_NO_VALID_ROW")
+
+
 TWO = """
 key = ["sku", "size"]
 [column.sku]
