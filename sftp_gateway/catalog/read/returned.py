@@ -80,11 +80,6 @@ class Layout:
         """The places of ours that stand before one of the sender's that has a name."""
         return [place for place in range(self._last) if place not in self.own]
 
-    @cached_property
-    def named(self) -> int:
-        """How many columns the sender has up to the last one with a name."""
-        return sum(place <= self._last for place in self.own)
-
     def place(self, name: str) -> int | None:
         """Where one of ours stands."""
         return next((place for place, header in enumerate(self.headers) if header.strip() == name), None)
@@ -94,9 +89,9 @@ class Layout:
         """The places of the sender's columns and of what stands between them."""
         return sorted([*self.own, *self.between])
 
-    def count(self, own: int | None) -> int:
-        """How many of these hold the first so many of the sender's cells; None: all."""
-        return len(self.sent) if own is None else sum(place <= self.own[:own][-1] for place in self.sent)
+    def count(self, own: int) -> int:
+        """How many of these hold the first so many of the sender's cells."""
+        return sum(place <= self.own[:own][-1] for place in self.sent)
 
     def say(self, sent: int, cells: int) -> tuple[str, str]:
         """Say what is wrong with a row of another width than the header's; ours are counted only if it has all but them.
@@ -155,7 +150,7 @@ def _misplaced(sent: Block, layout: Layout) -> Rows:
 
 
 def _told_of(sent: Block, layout: Layout, others: Rows) -> Rows:
-    """Find the rows, but for those others, that were told to be of a wrong width, and are as they were."""
+    """Find the rows, but for those others, that were told to be too short, and are as they were."""
     code, errors = layout.place("_codes"), layout.place("_errors")
     if code is None or errors is None:
         return np.zeros(0, np.int64)
@@ -164,7 +159,7 @@ def _told_of(sent: Block, layout: Layout, others: Rows) -> Rows:
     at = at[np.asarray(pc.match_substring_regex(said, _WIDTHS))]
     cells, header = _widths(sent, layout, at)
     filled = _extent(sent, layout, at)
-    found: Rows = at[np.where(cells < header, filled <= cells, filled > layout.named)]
+    found: Rows = at[(cells < header) & (filled <= cells)]  # a long one that has ours in their places was mended
     return found
 
 
@@ -189,13 +184,11 @@ def _of_told(sent: Block, layout: Layout, at: Rows) -> Rejects:
     if not len(at):
         return NONE
     pairs, which = np.unique(np.stack(_widths(sent, layout, at), axis=1), axis=0, return_inverse=True)
-    said = [(*say_width(cells, header), cells < header) for cells, header in pairs.tolist()]
-    messages = pa.array([message for message, _, _ in said], pa.string())
-    hints = pa.array([hint + _BLANK_CODES * short for _, hint, short in said], pa.string())
+    said = [say_width(cells, header) for cells, header in pairs.tolist()]
+    messages = pa.array([message for message, _ in said], pa.string())
+    hints = pa.array([hint + _BLANK_CODES for _, hint in said], pa.string())
     places = layout.sent
-    counts = np.array(
-        [layout.count(max(cells, 1) if short else None) for (cells, _), (*_, short) in zip(pairs, said, strict=True)]
-    )
+    counts = np.array([layout.count(max(cells, 1)) for cells in pairs[:, 0].tolist()])
     take = pa.array(which.reshape(-1))
     flat = pa.concat_arrays([sent.cells[place].take(pa.array(at)) for place in places])
     ends = np.concatenate([[0], np.cumsum(counts[which.reshape(-1)])])

@@ -114,7 +114,7 @@ def test_a_long_row_that_was_mended_is_published(shop, way, sent, mended, name):
 
 
 @pytest.mark.parametrize(
-    "line", [f"B2,Na,{SHORT},", f"B2,{SHORT},,", f"{SHORT},,,", f"B2,Na,12,,{SHORT}", f"B2,Na,,,{LONG}"]
+    "line", [f"B2,Na,{SHORT},", f"B2,{SHORT},,", f"{SHORT},,,", SHORT, f"B2,Na,12,,{SHORT}", f"B2,Na,,,{LONG}"]
 )
 @pytest.mark.parametrize("beside", ["", "B9,Right,7,31,FIELD_TYPE,x,,1\n"])
 def test_our_columns_in_the_senders_are_never_published(shop, line, beside):
@@ -124,6 +124,12 @@ def test_our_columns_in_the_senders_are_never_published(shop, line, beside):
     assert outcome.receipt["rows"] | {"accepted": bool(beside), "rejected": 1} == outcome.receipt["rows"]
     assert outcome.state is (State.PUBLISHED if beside else State.REFUSED)
     assert "B2" not in shop.products()
+    for _ in range(2):
+        made = correction(outcome)
+        assert b"33," not in made  # ours of before
+        again = shop.put(made)
+        assert [item[1:] for item in said(shop, again)] == [item[1:] for item in said(shop, outcome)]
+        outcome = again
 
 
 def test_our_columns_that_an_open_quote_took_in_are_never_published(shop):
@@ -211,3 +217,15 @@ def test_a_damaged_row_of_a_correction_loses_only_what_is_ours(shop):
     lines = correction(outcome).decode().splitlines()
     assert lines[-1].startswith('B9,"New,one,3,4,ROW_QUOTE,')
     assert [line.count("ROW_QUOTE") for line in lines] == [0, 0, 1, 1]
+
+
+def test_a_damaged_row_behind_our_column_loses_only_what_is_ours(shop):
+    send(shop, 'B2,"open,7\n')
+    outcome = shop.put('_correction_of,sku,name,msrp\n1,B3,n,3\n1,B2,"open,7\n1,B4,n,4\n')
+    assert correction(outcome).decode().splitlines()[1].startswith('B2,"open,7,3,ROW_QUOTE,')
+
+
+def test_a_row_of_a_sheet_has_no_line(shop):
+    _, text = send(shop, "B2,Na\n")
+    *_, error = shop.errors(shop.put(saved(text, workbook=True), name="c.xlsx"))
+    assert [error[name] for name in ("row", "line", "byte_offset", "code")] == ["2", "", "", "ROW_COLUMNS"]
