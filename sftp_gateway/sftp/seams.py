@@ -293,4 +293,5 @@ class Connection(fastpath.Fast):
             raise asyncssh.DisconnectError(
                 asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, "Too many authentication requests"
             )
+        self._next_service = b"ssh-userauth"  # paramiko asks for it anew before each try; asyncssh would send it away
         super().send_userauth_failure(partial_success)

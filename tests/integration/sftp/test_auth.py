@@ -8,6 +8,7 @@ import statistics
 import time
 
 import asyncssh
+import paramiko
 import pytest
 
 from sftp_gateway import brand, errors
@@ -148,6 +149,29 @@ async def test_four_tries_and_the_connection_is_over(front, log_lines):
     assert refused[0]["brand"] == "acme"
     assert refused[0]["source"] == "127.0.0.1"
     assert [line["penalty_seconds"] for line in refused] == [5.0, 0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("then", ["another key", "a password"])
+async def test_a_client_that_asks_for_the_login_anew_before_each_try_may_try_again(front, tmp_path, then):
+    """paramiko does, and what is built on it; it signs with each key it finds, a foreign one first."""
+    door = await front()
+    foreign = tmp_path / "foreign"
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(foreign)
+    keys = [str(foreign), *([str(door.key_file)] if then == "another key" else [])]
+
+    def log_in():
+        with paramiko.SSHClient() as client:
+            client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+            client.connect(
+                "127.0.0.1", door.port, "acme", None if then == "another key" else PASSWORD, key_filename=keys,
+                look_for_keys=False, allow_agent=False,
+            )  # fmt: skip
+            with client.open_sftp() as sftp:
+                return sftp.listdir("/")
+
+    assert await asyncio.to_thread(log_in) == []
+    method = "publickey" if then == "another key" else "password"
+    assert [session.method for session in door.sessions] == [method]
 
 
 async def test_up_to_twenty_offered_keys_are_free(front):
