@@ -84,7 +84,8 @@ def _paged(request: Request, read: Callable[[int, Any], tuple[list[Any], int | N
     limit = asked(request, "limit", partial(whole, most=MOST_ROWS)) or PAGE_ROWS
     page, after = read(limit, asked(request, "cursor", partial(whole, least=0, most=body.pop("last", LARGEST))))
     body |= {request.url.path.rpartition("/")[2]: page, "next": after}
-    link = {"Link": f'<{request.url.include_query_params(cursor=after)}>; rel="next"'}
+    following = request.url.include_query_params(cursor=after)
+    link = {"Link": f'<{following.path}?{following.query}>; rel="next"'}  # of no host: a stranger may have named it
     return JSONResponse(body, headers=link if after is not None else None)
 
 
@@ -221,7 +222,7 @@ def _announced(request: Request, brand: Brand) -> tuple[Mode, str, str]:
     query, headers = request.query_params, request.headers
     if not brand.enabled:
         raise Problem("not-allowed", f"brand {brand.name} is disabled")
-    if headers.get("content-type", "").startswith("multipart/"):
+    if headers.get("content-type", "").strip().lower().startswith("multipart/"):
         raise Problem("media-type")
     mode = query.get("mode") or headers.get("x-upload-mode") or brand.settings.mode or "full"
     path = upload_name.placed(query.get("name") or headers.get("x-upload-name") or "", mode)

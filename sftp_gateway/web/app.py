@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -22,6 +23,7 @@ log = logs.get(__name__)
 
 VERBS = ("approve", "refuse", "retry")
 HERE = Path(__file__).parent
+LONGEST_SHOWN = 500
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'",
@@ -30,6 +32,23 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+
+
+class Number(Convertor[int]):
+    """A number in a path: of so few digits that none is a fault of ours, and none fills a log."""
+
+    regex = "[0-9]{1,19}"
+
+    def convert(self, value: str) -> int:
+        """Read it."""
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        """Write it."""
+        return str(value)
+
+
+register_url_convertor("int", Number())  # in place of one that takes any number of digits
 BRAND, UPLOAD = "/api/v1/brands/{brand}", "/api/v1/brands/{brand}/uploads/{id:int}"
 ROUTES = [
     Route("/livez", lambda _: PlainTextResponse("ok\n")),
@@ -55,8 +74,10 @@ ROUTES = [
 
 def build_app(desk: Desk) -> Starlette:
     """Join the routes to the desk."""
-    wrong = dict.fromkeys((Exception, HTTPException, problem.Problem, GatewayError), _wrong)
-    app = Starlette(routes=ROUTES, middleware=[Middleware(calm)], exception_handlers=wrong)
+    # Not `Exception` alone: whatever only that takes is raised once more behind the answer, and logged as a crash.
+    kinds = (Exception, ClientDisconnect, HTTPException, OSError, ValueError, problem.Problem, GatewayError)
+    app = Starlette(routes=ROUTES, middleware=[Middleware(calm)], exception_handlers=dict.fromkeys(kinds, _wrong))
+    app.router.redirect_slashes = False  # to where a stranger's Host header says
     app.state.desk = desk
     return app
 
@@ -67,7 +88,7 @@ async def _wrong(request: Request, error: Exception) -> Response:
         return Response(status_code=400)  # nobody reads it
     found = problem.of(error)
     if found.status == 500:
-        log.error("web.request_failed", path=request.url.path, method=request.method, error=repr(error))
+        log.error("web.request_failed", path=request.url.path[:LONGEST_SHOWN], method=request.method, error=repr(error))
     people = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
     return await asyncio.to_thread(pages.problem if people else problem.answer, request, found)
 

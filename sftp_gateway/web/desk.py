@@ -57,7 +57,7 @@ class Gate:
         token = tokens.verify(self.store, secret)
         if token is None:
             self.brake.refused(source)
-            log.warning("web.token_refused", source_ip=source, path=request.url.path)
+            log.warning("web.token_refused", source_ip=source, path=request.url.path[:500])
             raise Problem("unauthorized", "this token is unknown or has expired", REALM)
         return token
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import socket
 import sys
 import threading
 from datetime import timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from sftp_gateway.blobs import Area
 from sftp_gateway.store import brands, tables, tokens, uploads
@@ -33,6 +35,18 @@ def scene(store, tmp_path):
 def api(scene):
     with scene.serve() as url, httpx.Client(base_url=url, headers=bearer(scene.token())) as client:
         yield client
+
+
+@pytest.fixture
+def faults(caplog):
+    """Give a function that tells what was logged as an error, by us or by the server."""
+    with structlog.testing.capture_logs() as lines:
+        yield (
+            lambda: (
+                [line for line in lines if line["log_level"] == "error"]
+                + [record for record in caplog.records if record.levelname == "ERROR"]
+            )
+        )
 
 
 def bearer(secret):
@@ -120,6 +134,39 @@ def test_a_token_ends_when_it_expires_and_when_it_is_removed(scene, api, clock):
     problem(api.get(UPLOADS, headers=headers), "unauthorized")
     tokens.remove(scene.store, "ops")
     problem(api.get(UPLOADS), "unauthorized")
+
+
+@pytest.mark.parametrize("path", ["/uploads/{}", UPLOADS + "/{}", "/api/v1/brands/acme/versions/{}/changes"])
+def test_a_number_of_thousands_of_digits_is_not_there_and_no_fault_of_ours(api, path, faults):
+    for digits in (20, 5000):
+        assert api.get(path.format("1" * digits)).status_code == 404
+    assert not faults()
+
+
+def test_nothing_points_to_the_host_that_a_stranger_names(scene, api):
+    for number in range(3):
+        scene.receive(f"{number}".encode())
+    answer = api.get(f"{UPLOADS}?limit=1", headers={"Host": "evil.example"})
+    assert answer.links["next"]["url"].startswith("/api/v1/")
+    answer = api.get(f"{UPLOADS}/1/", headers={"Host": "evil.example"})
+    assert answer.status_code == 404 and "location" not in answer.headers
+
+
+def test_a_form_is_no_catalog_however_its_type_is_written(api):
+    headers = {"Content-Type": "Multipart/Form-Data; boundary=x"}
+    problem(api.post(f"{UPLOADS}?name=a.csv", content=b"--x--", headers=headers), "media-type")
+
+
+def test_an_upload_that_is_cut_is_no_crash(scene, api, faults, eventually):
+    host, port = api.base_url.host, api.base_url.port
+    key = api.headers["authorization"]
+    with socket.create_connection((host, port)) as wire:
+        lines = [f"POST {UPLOADS}?name=a.csv HTTP/1.1", "Host: x", f"Authorization: {key}", "Content-Length: 999"]
+        wire.sendall("\r\n".join([*lines, "", "sku\n"]).encode())
+        eventually(lambda: staging(scene))
+    eventually(lambda: not staging(scene))
+    assert api.get("/livez").status_code == 200
+    assert not faults()
 
 
 def test_who_guesses_tokens_must_wait(api):
