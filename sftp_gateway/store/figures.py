@@ -61,6 +61,25 @@ def status(store: Store, only: str | None = None) -> dict[str, Any]:
     }
 
 
+TRANSPORTS = ("sftp", "http", "drop", "cli")
+RESULTS = ("accepted", "rejected", "duplicates")
+STAGES = ("read", "check", "diff", "publish", "total")
+
+
+def _noughts() -> Series:
+    """Give every counter there can be, at 0: one that is born at 1 never rose, as a monitor sees it."""
+    series: Series = {("lease_takeovers_total", ()): 0}
+    for transport in TRANSPORTS:
+        series |= {("uploads_total", (("outcome", one), ("transport", transport))): 0 for one in sorted(OUTCOMES)}
+        series["upload_bytes_total", (("transport", transport),)] = 0
+    series |= {("rows_total", (("result", result),)): 0 for result in RESULTS}
+    for stage in STAGES:
+        name, label = "stage_duration_seconds", ("stage", stage)
+        series |= {(f"{name}_bucket", (label, ("le", str(limit)))): 0 for limit in (*BUCKETS, "+Inf")}
+        series |= {(f"{name}_{part}", (label,)): 0 for part in ("sum", "count")}
+    return series
+
+
 class Tally:
     """Counts what uploads came to since it was made, by following the event log.
 
@@ -71,7 +90,7 @@ class Tally:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._counted: Counter[tuple[str, Labels]] = Counter({("lease_takeovers_total", ()): 0})
+        self._counted: Counter[tuple[str, Labels]] = Counter(_noughts())
         self._seen: dict[int, datetime] = {}
         with store.read() as conn:
             self._floor: int = conn.execute(sa.select(sa.func.max(_events.c.id))).scalar() or 0
@@ -109,7 +128,7 @@ class Tally:
         if not row.receipt or (row.detail or {}).get("previous") != State.PROCESSING:
             return  # no work was done for this event: a person refused it, or a newer file came
         self._counted["upload_bytes_total", (transport,)] += row.bytes
-        for result in ("accepted", "rejected", "duplicates"):
+        for result in RESULTS:
             self._counted["rows_total", (("result", result),)] += row.receipt["rows"][result]
         for stage, seconds in row.receipt["seconds"].items():
             name, label = "stage_duration_seconds", ("stage", stage)

@@ -92,8 +92,8 @@ class Bench:
     crew: Crew
     settings: WorkerSettings
     terms: Callable[[], Terms]
-    counts: Counter[str] = field(default_factory=Counter)
-    """`lease_takeovers_total` and `fenced_publishes_total` of this process."""
+    counts: Counter[str] = field(default_factory=lambda: Counter({"fenced_publishes_total": 0}))
+    """Metrics of this process."""
 
     def work(self, claimed: jobs.Claimed, stopping: threading.Event, told: Progress | None = None) -> None:
         """Work a claimed job off; whatever happens to it, the queue knows afterwards. Never raises for the job."""
