@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sftp_gateway import allowed
 from sftp_gateway.errors import ConfigError
 from sftp_gateway.settings import Settings
 
@@ -78,7 +79,8 @@ def load(path: str | Path | None, environ: Mapping[str, str]) -> Settings:
     _from_environment(environ, raw)
     sections = {name: _section(name, hint, raw.get(name, {})) for name, hint in _sections().items()}
     if sections["web"].backoffice:
-        raise ConfigError("web.backoffice: this version has no backoffice; leave it false")
+        _, place = raw["web"]["backoffice"]
+        raise ConfigError(f"{place}: this version has no backoffice; leave it false")
     return Settings(**sections)
 
 
@@ -154,6 +156,7 @@ def _section(name: str, kind: Any, values: dict[str, tuple[Any, str]]) -> Any:
     for key, (value, place) in values.items():
         _known(key, hints, place, f"setting {name}.{key}")
         parsed[key] = _value(key, hints[key], value, place)
+        allowed.check(f"{name}.{key}", parsed[key], place)
     return kind(**parsed)
 
 

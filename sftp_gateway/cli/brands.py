@@ -4,11 +4,13 @@ import argparse
 import dataclasses
 import secrets
 import socket
+import sys
 from pathlib import Path
 
 from sftp_gateway import brandset, receipt
 from sftp_gateway.brand import NAME, BrandSettings, Key
 from sftp_gateway.catalog import schema
+from sftp_gateway.catalog.types import isocodes
 from sftp_gateway.cli import opening, output
 from sftp_gateway.errors import NotAllowed, NotFound
 from sftp_gateway.sftp import auth
@@ -129,12 +131,14 @@ def change(options: argparse.Namespace) -> None:
     """Set what `KEY=VALUE` pairs say, all or nothing."""
     with opening.gateway(options) as opened:
         columns = frozenset(column.name for column in schema.load(opened.settings.catalog.rules).columns)
-        brand = brands.get(opened.store, options.name)
-        brands.save_settings(opened.store, options.name, brandset.apply(brand.settings, options.pairs, columns))
+        changed = brandset.apply(brands.get(opened.store, options.name).settings, options.pairs, columns)
+        if changed.currency and changed.currency not in isocodes.CURRENCIES:
+            raise NotFound(f"currency: {changed.currency!r} is no currency code (ISO 4217); give one such as EUR")
+        brands.save_settings(opened.store, options.name, changed)
     if options.json:
         output.as_json({"brand": options.name, "set": options.pairs})
     else:
-        print(f"Set for {options.name}; the next upload is read that way.")
+        print(f"Set for {options.name}, from the next login and the next upload on.")
 
 
 def key_add(options: argparse.Namespace) -> None:
@@ -164,13 +168,24 @@ def erase(options: argparse.Namespace) -> None:
     """Erase everything of a brand; prints what went, as a proof."""
     with opening.gateway(options) as opened:
         brands.get(opened.store, options.brand)
-        if not options.yes and input(f"Erase everything of {options.brand}? Type its name: ").strip() != options.brand:
+        if not options.yes and _typed(f"Erase everything of {options.brand}? Type its name: ") != options.brand:
             raise NotAllowed("nothing was erased")
         proof = brands.erase(opened.store, opened.files, options.brand)
     if options.json:
         output.as_json(proof)
     else:
-        print(f"Erased {options.brand}: " + ", ".join(f"{v} {k}" for k, v in proof.items() if k != "brand"))
+        rows = sum(proof["rows"].values())
+        print(f"Erased {options.brand}: {rows:,} rows and {proof['blobs']:,} files; digest {proof['digest']}.")
+
+
+def _typed(question: str) -> str:
+    """Ask a person, where what the program answers is not looked for."""
+    print(question, end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        print(file=sys.stderr)
+        raise NotAllowed("nobody is there to answer; nothing was erased. Give --yes to go on without a question")
+    return answer.strip()
 
 
 def _switch(options: argparse.Namespace, *, enabled: bool) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -198,7 +199,11 @@ def test_brands_are_added_shown_changed_and_erased(shell, tmp_path):
     listed = {b["brand"]: b["enabled"] for b in shell.json("brand", "list")["brands"]}
     assert listed == {"acme": True, "bolt": True, "cord": False}
     shell("erase", "--brand", "bolt", ends=77, typed="no\n")
-    shell("erase", "--brand", "bolt", typed="bolt\n")
+    assert "--yes" in shell("erase", "--brand", "bolt", ends=77, typed="")
+    assert re.search(
+        r"Erased bolt: \d+ rows and 0 files; digest [0-9a-f]{64}\.", shell("erase", "--brand", "bolt", typed="bolt\n")
+    )
+    shell("brand", "set", "acme", "currency=zzz", ends=2)
     assert "no" in shell("brand", "show", "bolt", ends=2)
 
 

@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     {"sftp", "intake", "worker", "render", "retention", "mail", "web"},
     {"health"},
     {"catalog", "store", "blobs", "config"},
-    {"receipt", "settings", "brandset", "outcome", "metrics"},
+    {"receipt", "settings", "brandset", "outcome", "metrics", "allowed"},
     {"brand", "upload", "brake", "disk"},
     {"errors", "logs", ""},
 ]

@@ -108,3 +108,25 @@ def test_changed_settings_are_named(tmp_path):
 def test_the_backoffice_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=re.escape("web.backoffice: this version has no backoffice")):
         load(tmp_path, "[web]\nbackoffice = true\n")
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "hint"),
+    [
+        ("worker", "processes = 0", "from 1"),
+        ("web", "port = 70000", "from 0 to 65535"),
+        ("log", 'level = "loud"', "one of debug"),
+        ("log", 'format = "xml"', "one of auto"),
+        ("web", 'trusted_proxies = ["banana"]', "network"),
+        ("web", 'trusted_proxies = "[\\"127.0.0.1\\"]"', "network"),
+        ("web", 'public_url = "not a url"', "https://"),
+        ("web", 'public_url = "https://[::1"', "https://"),
+        ("mail", 'sender = "no"', "mail address"),
+        ("web", "backoffice = true", "no backoffice"),
+    ],
+)
+def test_a_value_with_which_nothing_can_run_is_told_with_file_and_key(tmp_path, section, line, hint):
+    """`check` says so; before, the daemon died of it."""
+    with pytest.raises(ConfigError, match=hint) as complaint:
+        load(tmp_path, f"[{section}]\n{line}\n")
+    assert str(complaint.value).startswith(f"{tmp_path}/gateway.toml: {section}.{line.partition(' ')[0]}: ")

@@ -1,0 +1,76 @@
+"""What a setting may be beyond its type: numbers in their range, words of a list, networks, addresses. For config."""
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from sftp_gateway.errors import ConfigError
+
+MOST_PORT = 65535
+Check = Callable[[Any], str]
+"""Says what is wrong with a value; '' if nothing is."""
+
+
+def _from(least: float, most: float = float("inf")) -> Check:
+    upto = "" if most == float("inf") else f" to {most:g}"
+    return lambda value: "" if least <= value <= most else f"give a number from {least:g}{upto}"
+
+
+def _one_of(*words: str) -> Check:
+    return lambda value: "" if value.lower() in words else f"give one of {', '.join(words)}"
+
+
+def _networks(value: tuple[str, ...]) -> str:
+    for one in value:
+        if one == "*":  # as the web server has it: all of them
+            continue
+        try:
+            ipaddress.ip_network(one, strict=False)
+        except ValueError:
+            return f"{one!r} is no address or network; give such as 192.0.2.7 or 10.0.0.0/8"
+    return ""
+
+
+def _url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        good = not value or (parts.scheme in ("http", "https") and bool(parts.hostname))
+    except ValueError:
+        good = False
+    return "" if good else "give an address such as https://gateway.example.com"
+
+
+def _mail(value: str) -> str:
+    name, _, host = value.partition("@")
+    return "" if name and host and not any(map(str.isspace, value)) else "give a mail address"
+
+
+_PORT, _SOME = _from(0, MOST_PORT), _from(1)
+_ALLOWED: dict[str, Check] = {
+    "sftp.port": _PORT,
+    "sftp.public_port": _PORT,
+    "sftp.login_tries": _SOME,
+    "sftp.sessions": _SOME,
+    "sftp.sessions_per_brand": _SOME,
+    "sftp.channels_per_connection": _SOME,
+    "sftp.handles_per_session": _SOME,
+    "web.port": _PORT,
+    "web.public_url": _url,
+    "web.trusted_proxies": _networks,
+    "worker.processes": _SOME,
+    "worker.threads": _SOME,
+    "worker.tries": _SOME,
+    "worker.lease_seconds": _SOME,
+    "mail.port": _PORT,
+    "mail.sender": _mail,
+    "log.level": _one_of("debug", "info", "warning", "error", "critical"),
+    "log.format": _one_of("auto", "json", "text"),
+}
+
+
+def check(setting: str, value: Any, place: str) -> None:
+    """Raise ConfigError, naming the place, for a value of `section.key` with which the gateway cannot run."""
+    wrong = _ALLOWED[setting](value) if setting in _ALLOWED else ""
+    if wrong:
+        raise ConfigError(f"{place}: {value!r}: {wrong}")
