@@ -7,7 +7,7 @@ is told later; until then this door keeps its own.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 from sftp_gateway import errors
@@ -24,6 +24,8 @@ class Bans:
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store, self._clock = store, clock
         self.penalties = limits.Penalties(clock)
+        self._seen: dict[str, tuple[int, datetime]] = {}
+        """The rows of the last exchange: what did not change there runs by this clock, which nobody sets."""
 
     async def __aenter__(self) -> Self:
         """Learn who was out before a restart."""
@@ -44,13 +46,19 @@ class Bans:
         """Tell the store what changed here, and learn what changed there."""
         changed = self.penalties.changes()
         try:
-            known = await asyncio.to_thread(self._ask, changed)
+            moment, rows = await asyncio.to_thread(self._ask, changed)
         except errors.Unavailable:
             self.penalties.again(changed)
             return
-        self.penalties.agree(known)
+        seen, self._seen = self._seen, {each.source: (each.level, each.until) for each in rows}
+        now = self._clock()
+        known = {
+            each.source: limits.Record(each.level, now + (each.until - moment).total_seconds(), each.tried)
+            for each in rows
+        }
+        self.penalties.agree(known, unchanged={one for one, row in self._seen.items() if seen.get(one) == row})
 
-    def _ask(self, changed: Mapping[str, limits.Record | None]) -> dict[str, limits.Record]:
+    def _ask(self, changed: Mapping[str, limits.Record | None]) -> tuple[datetime, list[stored.Penalty]]:
         now, moment = self._clock(), self._store.now()
         if changed:
             mine = [
@@ -59,7 +67,4 @@ class Bans:
                 if record is not None
             ]
             stored.save(self._store, mine, [source for source, record in changed.items() if record is None])
-        return {
-            each.source: limits.Record(each.level, now + (each.until - moment).total_seconds(), each.tried)
-            for each in stored.listing(self._store)
-        }
+        return moment, stored.listing(self._store)

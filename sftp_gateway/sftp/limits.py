@@ -7,8 +7,8 @@ IPv4 address or an IPv6 /64 network, because that is what one host can change at
 import ipaddress
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from sftp_gateway import errors
@@ -120,14 +120,18 @@ class Penalties:
         """Give these among the next changes too: they could not be told."""
         self._changed.update(sources)
 
-    def agree(self, known: Mapping[str, Record]) -> int:
-        """Take over what everybody knows, but for what changed here meanwhile; give how many were lifted."""
+    def agree(self, known: Mapping[str, Record], unchanged: Collection[str] = ()) -> int:
+        """Take over what everybody knows, but for what changed here meanwhile; give how many were lifted.
+
+        `unchanged`: what was known so before. It ends when it was to end, whatever clock was set since.
+        """
         lifted = [source for source in self._records if source not in known and source not in self._changed]
         for source in lifted:
             del self._records[source]
+        longest = self._clock() + self._longest
         for source, record in known.items():
-            if source not in self._changed:
-                self._records[source] = record
+            if source not in self._changed and not (source in unchanged and source in self._records):
+                self._records[source] = replace(record, until=min(record.until, longest))
         return len(lifted)
 
     def running(self) -> dict[str, float]:

@@ -47,3 +47,26 @@ async def test_two_front_doors_and_a_restart_agree(store):
         penalties.clear(store)
         await one.exchange()
         assert one.penalties.running() == {}
+
+
+async def test_no_clock_that_is_set_makes_a_penalty_longer_or_shorter(store, clock):
+    moment = [1000.0]
+    async with bans.Bans(store, lambda: moment[0]) as door:
+        door.penalties.offend("192.0.2.1")
+        await door.exchange()
+        clock.jump(-3600)
+        await door.exchange()
+        assert door.penalties.remaining("192.0.2.1") == pytest.approx(5, abs=0.1)
+        clock.jump(7200)
+        await door.exchange()
+        assert door.penalties.remaining("192.0.2.1") == pytest.approx(5, abs=0.1)
+        moment[0] += 6
+        clock.jump(-7200)
+        await door.exchange()
+        assert door.penalties.running() == {}
+        # A door that begins now cannot know, but the longest penalty holds for it, too.
+        async with bans.Bans(store, lambda: moment[0]) as another:
+            assert another.penalties.remaining("192.0.2.1") <= 600
+        assert penalties.clear(store, "192.0.2.1") == 1
+        await door.exchange()
+        assert door.penalties.offend("192.0.2.1") == 5
