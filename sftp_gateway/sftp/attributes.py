@@ -24,7 +24,7 @@ def entry(view: View, row: Entry) -> asyncssh.SFTPAttrs:
     """Tell of what a brand has in its own directories; of a draft that is open what is true now."""
     modified = row.modified_at.timestamp()
     if (draft := view.live.get(row.id)) is not None:
-        modified = draft.modified or draft.wrote_at or modified
+        modified = modified if draft.modified_at is None else draft.modified_at
     if row.place is Place.DIRECTORY:
         return of(DIRECTORY, 0, modified)
     return of(FILE, view.size(row), modified)

@@ -145,12 +145,12 @@ async def _sync(draft: Draft) -> None:
 
 def _as_it_is(homes: Homes, draft: Draft) -> Entry:
     now = homes.now()
-    modified = draft.modified or draft.wrote_at
+    modified = draft.modified_at
     return replace(
         draft.entry,
         bytes=draft.size,
         sha256=draft.sha256 if draft.wrote else draft.sha256 or draft.entry.sha256,
-        modified_at=datetime.fromtimestamp(modified, UTC) if modified else draft.entry.modified_at,
+        modified_at=draft.entry.modified_at if modified is None else datetime.fromtimestamp(modified, UTC),
         changed_at=now,
     )
 

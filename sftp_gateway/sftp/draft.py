@@ -75,6 +75,11 @@ class Draft:
             self._let_go()
 
     @property
+    def modified_at(self) -> float | None:
+        """The time its client set (0 is one, too), else that of the last write; None: neither."""
+        return self.modified if self.modified is not None else self.wrote_at or None
+
+    @property
     def is_in_memory(self) -> bool:
         """Whether its bytes are in memory only."""
         return self._held is not None

@@ -59,6 +59,8 @@ async def _rename_directory(  # noqa: PLR0913, PLR0917 - what, from where, to wh
         raise asyncssh.SFTPFailure("A directory cannot be moved into itself")
     cut = len(old.path)
     moves = [(item, new.path + str(item.path)[cut:], new.sent + str(item.path)[cut:]) for item in view.below(old.path)]
+    if not all(names.fits(f"/{path}") for _, path, _ in moves):
+        raise asyncssh.SFTPFailure("The path of a file below it would be too long or too deep")
     await _renamed(homes, view, [(source, new.path, new.sent), *moves])
     homes.wake()
 

@@ -56,12 +56,12 @@ def place(raw: bytes) -> Place:
             parts[-1:] = []
         elif part not in {b"", b"."}:
             parts.append(part)
-    if len(raw) > LONGEST_PATH_BYTES or len(parts) > DEEPEST:
-        raise errors.Refused("name_refused", "This path is too long or too deep")
-    for part in parts:
+    for part in parts[:DEEPEST]:
         _check(part)
     names = [text(part) for part in parts]
     shown = "/" + "/".join(names)
+    if len(raw) > LONGEST_PATH_BYTES or not fits(shown):
+        raise errors.Refused("name_refused", "This path is too long or too deep")
     if not names:
         return Place(shown, "", writable=False)
     if names[0] not in VIRTUAL:
@@ -69,10 +69,16 @@ def place(raw: bytes) -> Place:
     return Place(shown, "/".join(names), writable=names[0] in upload_name.TOPS)
 
 
+def fits(shown: str) -> bool:
+    """Whether a clean path could be asked for again as it is shown: in UTF-8 it may be longer than it was sent."""
+    return len(shown.encode()) <= LONGEST_PATH_BYTES and shown.count("/") <= DEEPEST
+
+
 def _check(part: bytes) -> None:
     name = text(part)
-    if len(part) > LONGEST_NAME_BYTES:
-        raise errors.Refused("name_refused", f"A name may have {LONGEST_NAME_BYTES} bytes, this one has {len(part)}")
+    size = max(len(part), len(name.encode()))
+    if size > LONGEST_NAME_BYTES:
+        raise errors.Refused("name_refused", f"A name may have {LONGEST_NAME_BYTES} bytes, this one has {size}")
     if any(unicodedata.category(char) == "Cc" or char in _MISLEADING for char in name):
         raise errors.Refused("name_refused", "The name has a control character (line break, NUL, direction mark …)")
     if "\ufffd" in name:

@@ -194,6 +194,20 @@ async def test_directories_are_made_listed_and_removed(house):
             await later.listdir("/none")
 
 
+async def test_every_name_that_is_shown_can_be_asked_for(house):
+    """A name in cp1252 is longer in UTF-8, and a directory may be moved with what lies deep below it."""
+    async with house.sftp() as client:
+        with pytest.raises(asyncssh.SFTPFailure, match="this one has 404"):
+            await client.open(b"/" + b"\xe9" * 200 + b".csv", "wb")
+        await put(client, b"/" + b"\xe9" * 120 + b".csv")
+        assert (await client.stat("/" + "é" * 120 + ".csv")).size
+        await client.makedirs("/" + "/".join(f"d{number}" for number in range(25)))
+        await client.makedirs("/" + "/".join(f"e{number}" for number in range(10)))
+        with pytest.raises(asyncssh.SFTPFailure, match="too long or too deep"):
+            await client.rename("/d0", "/" + "/".join(f"e{number}" for number in range(10)) + "/d0")
+        assert await client.isdir("/d0/d1")
+
+
 async def test_what_the_gateway_made_can_be_read_and_nothing_else(house):
     house.list_file("receipts", "a.csv.1.json", b"{}")
     house.list_file("", "README.txt", b"hello")

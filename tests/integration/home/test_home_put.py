@@ -87,6 +87,15 @@ async def test_an_accepted_name_is_seen_in_every_session_with_its_size_and_time(
         assert not await stranger.exists("/a.csv")
 
 
+async def test_the_first_second_of_1970_is_a_time_too(house):
+    async with house.sftp() as client:
+        async with client.open("/a.csv", "wb") as file:
+            await file.write(BODY)
+            await client.utime("/a.csv", (0, 0))
+            assert (await client.stat("/a.csv")).mtime == 0
+        assert (await client.stat("/a.csv")).mtime == 0
+
+
 async def test_an_accepted_name_leaves_the_view_in_time(open_house):
     house = await open_house(incomplete_after=1.0)  # the sweep follows from it
     async with house.sftp() as client:
