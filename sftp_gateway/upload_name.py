@@ -25,8 +25,8 @@ def base(path: str) -> str:
 
 def is_plain(name: str) -> bool:
     """Whether this may be the name of a file: 1 to 255 bytes, no path, nothing that cannot be seen."""
-    odd = any(unicodedata.category(char) in {"Cc", "Cf", "Cs"} or char in "/\\" for char in name)
-    return not odd and 0 < len(name.encode("utf-8", "replace")) <= 255 and name not in {".", ".."}
+    odd = any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} or char in "/\\" for char in name)
+    return not odd and bool(name.strip()) and len(name.encode("utf-8", "replace")) <= 255 and name not in {".", ".."}
 
 
 def placed(name: str, mode: str) -> str:

@@ -246,6 +246,9 @@ def test_a_script_saves_a_mapping_without_being_asked(shell):
 
 
 def test_tokens_are_shown_once_and_revoked(shell):
+    for wrong in ("", " ", "a\nb", "x" * 65):
+        assert "1 to 64" in shell("token", "add", wrong, ends=2)
+    assert "over already" in shell("token", "add", "ops", "--expires", "2020-01-01", ends=2)
     made = shell.json("token", "add", "ops", "--read-only")
     assert set(made) == {"name", "token", "brand", "expires_at"}
     assert made["token"] not in shell("token", "list")

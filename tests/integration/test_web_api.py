@@ -152,6 +152,11 @@ def test_nothing_points_to_the_host_that_a_stranger_names(scene, api):
     assert answer.status_code == 404 and "location" not in answer.headers
 
 
+@pytest.mark.parametrize("name", ["%20", "%E2%80%A8a.csv", "%E3%80%80"])
+def test_a_name_that_nobody_could_see_is_none(api, name):
+    problem(api.post(f"{UPLOADS}?name={name}", content=b"sku\n1\n"), "bad-request")
+
+
 def test_a_form_is_no_catalog_however_its_type_is_written(api):
     headers = {"Content-Type": "Multipart/Form-Data; boundary=x"}
     problem(api.post(f"{UPLOADS}?name=a.csv", content=b"--x--", headers=headers), "media-type")
