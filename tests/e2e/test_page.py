@@ -111,6 +111,10 @@ def test_every_page_fits_320_pixels_and_has_contrast_in_light_and_dark(scene, si
         tab.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
         assert tab.evaluate("document.documentElement.scrollWidth") <= 320, path
         assert tab.evaluate(CONTRAST) == [], (path, dark)
+    for width in (768, 880, 960, 1024, 1100, 1152, 1153):
+        tab.look(width=width, height=700)
+        tab.open(f"{site}/")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, width
     tab.look()
     for path in pages:
         tab.open(site + path)
