@@ -4,12 +4,14 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sftp_gateway import disk, mail
 from sftp_gateway.blobs import Area, Files
+from sftp_gateway.daemon.exports import Exports
+from sftp_gateway.errors import DiskFull
 from sftp_gateway.settings import Settings
 from sftp_gateway.store import drafts, versions
 from sftp_gateway.store.database import Store
@@ -30,6 +32,7 @@ class Loans:
     files: Files
     crew: Crew
     live: Callable[[], Settings]
+    exports: Exports = field(default_factory=Exports)
 
     def disk_free(self) -> int:
         """Tell the free bytes where storage.root lies."""
@@ -45,16 +48,19 @@ class Loans:
 
     @contextmanager
     def export(self, brand: str, number: int, form: str) -> Iterator[Path]:
-        """Lend a fresh file with a version in one of the forms; NotFound."""
+        """Lend a file with a version in one of the forms; NotFound, DiskFull, Unavailable where too many are out."""
         version = versions.get(self.store, brand, number)
-        out = self.files.staging / f"export-{secrets.token_hex(12)}.{form}"
         write = exporter(self.crew, lambda: self.live().catalog.rules)
-        try:
+
+        def make(out: Path) -> None:
+            if self.disk_free() < self.live().limits.disk_floor_bytes:
+                raise DiskFull("there is no room for this file now")
             with self.files.local(Area.CATALOG, version.file) as parquet:
                 write(parquet, form, out, version.file_bytes < self.live().worker.small_bytes)
+
+        path = self.files.staging / f"export-{secrets.token_hex(12)}.{form}"
+        with self.exports.lend(f"{brand}/{number}.{form}", path, make) as out:
             yield out
-        finally:
-            out.unlink(missing_ok=True)
 
 
 def figures(postman: mail.Postman, listener: "Listener | None", workshop: "Workshop | None") -> Mapping[str, float]:

@@ -157,6 +157,20 @@ def test_a_name_that_nobody_could_see_is_none(api, name):
     problem(api.post(f"{UPLOADS}?name={name}", content=b"sku\n1\n"), "bad-request")
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_a_download_can_be_resumed_and_asked_for_only_if_it_changed(scene, api, form):
+    populate(scene)
+    path = f"/api/v1/brands/acme/catalog?format={form}"
+    whole = api.get(path)
+    etag = whole.headers["etag"]
+    assert api.head(path).headers["etag"] == etag
+    rest = api.get(path, headers={"Range": "bytes=10-", "If-Range": etag})
+    assert (rest.status_code, rest.content) == (206, whole.content[10:])
+    same = api.get(path, headers={"If-None-Match": etag})
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", etag)
+    assert api.get(path, headers={"If-None-Match": '"another"'}).content == whole.content
+
+
 def test_a_form_is_no_catalog_however_its_type_is_written(api):
     headers = {"Content-Type": "Multipart/Form-Data; boundary=x"}
     problem(api.post(f"{UPLOADS}?name=a.csv", content=b"--x--", headers=headers), "media-type")
