@@ -24,7 +24,7 @@ def ingest(options: argparse.Namespace) -> int:
     """Take a file in, wait for its turn, print the receipt. 1 if it did not get through."""
     path = Path(options.file)
     if not path.is_file():
-        raise NotFound(f"{path}: no such file")
+        raise NotFound(f"{path}: {'this is no regular file' if path.exists() else 'no such file'}")
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = owner.settings(options)
     owner.root(settings)
