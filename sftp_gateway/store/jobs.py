@@ -201,21 +201,21 @@ def _of(row: Any) -> Job:
 
 def pending(store: Store, brand: str | None = None) -> Pending:
     """Count the work that is not done, of all brands or of one."""
-    total = sa.func.count().label("total")
+    of_brand = () if brand is None else (_jobs.c.brand == brand,)
+    counted = (sa.func.count().label("total"), sa.func.min(_jobs.c.queued_at).label("oldest"))
+    # One statement: between two, PostgreSQL would let a job move from the one not yet counted to the one counted already.
+    query = sa.union_all(
+        *(
+            sa.select(sa.literal(str(place)).label("place"), *counted).where(where, *of_brand)
+            for place, where in (
+                (Place.QUEUED, queue.IS_QUEUED),
+                (Place.WAITING, queue.IS_WAITING),
+                (Place.RUNNING, queue.IS_RUNNING),
+            )
+        )
+    )
     with store.read() as conn:
-        found = {}
-        for place, where in (
-            (Place.QUEUED, queue.IS_QUEUED),
-            (Place.WAITING, queue.IS_WAITING),
-            (Place.RUNNING, queue.IS_RUNNING),
-        ):
-            query = sa.select(
-                total,
-                sa.func.min(_jobs.c.queued_at).label(
-                    "oldest",
-                ),
-            ).where(where)
-            found[place] = conn.execute(query if brand is None else query.where(_jobs.c.brand == brand)).one()
+        found = {Place(row.place): row for row in conn.execute(query)}
     oldest = [row.oldest for place, row in found.items() if row.oldest and place is not Place.RUNNING]
     return Pending(
         found[Place.QUEUED].total, found[Place.WAITING].total, found[Place.RUNNING].total, min(oldest, default=None)

@@ -265,3 +265,11 @@ def test_planner_answers_a_claim_from_the_partial_index(sqlite_store):
     with sqlite_store._engine.connect() as conn:
         plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(None for _ in statement.positiontup)).all()
     assert any("job_queued" in row[3] for row in plan), plan
+
+
+def test_what_is_pending_is_counted_at_one_moment(store):
+    """In two statements a job that moves from one place to the other would be in neither, and the work seem done."""
+    asked = []
+    sa.event.listen(store._reader, "before_cursor_execute", lambda *about: asked.append(about[2]))
+    jobs.pending(store)
+    assert len([statement for statement in asked if "job" in statement]) == 1
