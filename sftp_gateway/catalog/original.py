@@ -1,6 +1,7 @@
 """The file that a correction goes back to: its encoding, and how its columns write numbers and dates.
 
-A correction holds a few rows, too few to tell by. And which columns it has: a correction has them all. Serves run.
+A correction holds a few rows, too few to tell by. And which columns it has: those that a correction lacks are left
+alone. Serves run.
 """
 
 from dataclasses import replace

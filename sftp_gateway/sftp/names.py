@@ -11,6 +11,7 @@ from sftp_gateway import errors, upload_name
 LONGEST_NAME_BYTES = 255
 LONGEST_PATH_BYTES = 4096
 DEEPEST = 32
+_TOO_LONG = "This path is too long or too deep"
 
 FOLDERS = ("errors", "receipts", "catalog")
 TOP_FILES = ("history.csv", "README.txt", "template.csv")
@@ -56,12 +57,14 @@ def place(raw: bytes) -> Place:
             parts[-1:] = []
         elif part not in {b"", b"."}:
             parts.append(part)
-    for part in parts[:DEEPEST]:
+    if len(raw) > LONGEST_PATH_BYTES or len(parts) > DEEPEST:
+        raise errors.Refused("name_refused", _TOO_LONG)
+    for part in parts:
         _check(part)
     names = [text(part) for part in parts]
     shown = "/" + "/".join(names)
-    if len(raw) > LONGEST_PATH_BYTES or not fits(shown):
-        raise errors.Refused("name_refused", "This path is too long or too deep")
+    if not fits(shown):
+        raise errors.Refused("name_refused", _TOO_LONG)
     if not names:
         return Place(shown, "", writable=False)
     if names[0] not in VIRTUAL:

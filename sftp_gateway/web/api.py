@@ -40,10 +40,14 @@ class Attachment(FileResponse):
         """`mark`: names these bytes, for good, so that a download can be resumed."""
         self.lent, path = lent, lent.__enter__()
         kind = TYPES.get(name.rpartition(".")[2], "application/octet-stream")
-        with path.open("rb") as file:  # other rules, other columns: an export may be made otherwise one day
-            etag = hashlib.sha256(mark.encode() + file.read(HEAD_BYTES)).hexdigest()[:32]
-        headers = {"ETag": f'"{etag}"'}
-        super().__init__(path, headers=headers, media_type=kind, filename=name, stat_result=path.stat())
+        try:
+            with path.open("rb") as file:  # other rules, other columns: an export may be made otherwise one day
+                etag = hashlib.sha256(mark.encode() + file.read(HEAD_BYTES)).hexdigest()[:32]
+            headers = {"ETag": f'"{etag}"'}
+            super().__init__(path, headers=headers, media_type=kind, filename=name, stat_result=path.stat())
+        except BaseException:
+            lent.__exit__(None, None, None)  # nobody will stream it, and only so many are lent
+            raise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream, unless the client has it, then give the file back, whatever happened."""

@@ -17,13 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sftp_gateway import logs
 from sftp_gateway.errors import GatewayError
 from sftp_gateway.web import api, pages, problem
-from sftp_gateway.web.desk import Desk
+from sftp_gateway.web.desk import Desk, shown
 
 log = logs.get(__name__)
 
 VERBS = ("approve", "refuse", "retry")
 HERE = Path(__file__).parent
-LONGEST_SHOWN = 500
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'",
@@ -74,8 +73,8 @@ ROUTES = [
 
 def build_app(desk: Desk) -> Starlette:
     """Join the routes to the desk."""
-    # Not `Exception` alone: whatever only that takes is raised once more behind the answer, and logged as a crash.
-    kinds = (Exception, ClientDisconnect, HTTPException, OSError, ValueError, problem.Problem, GatewayError)
+    # What only `Exception` takes is raised once more behind the answer and logged with its stack: our faults alone.
+    kinds = (Exception, ClientDisconnect, HTTPException, problem.Problem, GatewayError)
     app = Starlette(routes=ROUTES, middleware=[Middleware(calm)], exception_handlers=dict.fromkeys(kinds, _wrong))
     app.router.redirect_slashes = False  # to where a stranger's Host header says
     app.state.desk = desk
@@ -88,7 +87,7 @@ async def _wrong(request: Request, error: Exception) -> Response:
         return Response(status_code=400)  # nobody reads it
     found = problem.of(error)
     if found.status == 500:
-        log.error("web.request_failed", path=request.url.path[:LONGEST_SHOWN], method=request.method, error=repr(error))
+        log.error("web.request_failed", path=shown(request), method=request.method, error=repr(error))
     people = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
     return await asyncio.to_thread(pages.problem if people else problem.answer, request, found)
 

@@ -23,7 +23,13 @@ from sftp_gateway.web.problem import Problem
 log = logs.get(__name__)
 
 FORM_BYTES = 16 * 1024
+LONGEST_SHOWN = 500
 REALM = {"WWW-Authenticate": 'Bearer realm="sftp-gateway"'}
+
+
+def shown(request: Request) -> str:
+    """Give the path of a request for the log, which no stranger fills with one."""
+    return request.url.path[:LONGEST_SHOWN]
 
 
 class Gate:
@@ -57,7 +63,7 @@ class Gate:
         token = tokens.verify(self.store, secret)
         if token is None:
             self.brake.refused(source)
-            log.warning("web.token_refused", source_ip=source, path=request.url.path[:500])
+            log.warning("web.token_refused", source_ip=source, path=shown(request))
             raise Problem("unauthorized", "this token is unknown or has expired", REALM)
         return token
 
