@@ -1,13 +1,17 @@
 """A socket that was just accepted: whose it is, and whether it may speak SSH at all.
 
-Those who may not get a line that SSH clients show in verbose mode (RFC 4253 §4.2 allows lines
-before the version), and cost no key exchange. From a balancer that is listed, the first bytes are
-a PROXY protocol v2 header that names the real client.
+Those who may not are told why by a DISCONNECT, which clients show to their user and which needs no key exchange
+(RFC 4253 §11.1), and cost nothing else. From a balancer that is listed, the first bytes are a PROXY protocol v2
+header that names the real client.
 """
 
 import asyncio
 from collections.abc import Callable
 from typing import cast
+
+import asyncssh
+from asyncssh.constants import MSG_DISCONNECT
+from asyncssh.packet import Byte, String, UInt32
 
 from sftp_gateway import logs
 from sftp_gateway.sftp import limits, proxy, seams, visitor
@@ -18,6 +22,20 @@ log = logs.get(__name__)
 HEADER_SECONDS = 5.0
 LOG_SECONDS = 60.0
 MOST_SOURCES = 10_000
+LINGER_SECONDS = 2.0
+"""So long a socket stays half open for a client to read why: a full close, met by its first packet, would wipe that out."""
+MOST_LINGERING = 256
+VERSION_LINE = b"SSH-2.0-SftpGateway\r\n"
+REASONS = {"penalised": asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, "source_full": asyncssh.DISC_TOO_MANY_CONNECTIONS}
+BLOCK_BYTES = 8
+LEAST_PADDING = 4
+
+
+def farewell(reason: str, text: str) -> bytes:
+    """Give what a client that may not speak is sent: our version and an unencrypted DISCONNECT (RFC 4253 §6, §11.1)."""
+    payload = Byte(MSG_DISCONNECT) + UInt32(REASONS[reason]) + String(text) + String("en")
+    padding = LEAST_PADDING + -(5 + len(payload) + LEAST_PADDING) % BLOCK_BYTES
+    return VERSION_LINE + UInt32(1 + len(payload) + padding) + Byte(padding) + payload + bytes(padding)
 
 
 class Refusals:
@@ -26,6 +44,7 @@ class Refusals:
     def __init__(self, door: Door[visitor.Visitor]) -> None:
         self._door = door
         self._logged_at: dict[tuple[str, str], float] = {}
+        self._lingering = 0
 
     def refuse(self, transport: asyncio.Transport, address: str, reason: str, text: str) -> None:
         """Say why and hang up."""
@@ -36,8 +55,17 @@ class Refusals:
                 self._logged_at.clear()
             self._logged_at[key] = now
             log.info("connection.refused", source=address, reason=reason)
-        transport.write(f"{text}\r\n".encode())
-        transport.close()
+        transport.write(farewell(reason, text))
+        if self._lingering >= MOST_LINGERING or transport.is_closing():
+            transport.close()
+            return
+        self._lingering += 1
+        transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._hang_up, transport)
+
+    def _hang_up(self, transport: asyncio.Transport) -> None:
+        self._lingering -= 1
+        transport.abort()
 
 
 class Arrival(asyncio.Protocol):

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import statistics
+import subprocess
 import time
 
 import asyncssh
@@ -188,7 +189,7 @@ async def test_a_failed_login_keeps_its_source_out_and_others_not(front, log_lin
     door = await front()
     with pytest.raises(asyncssh.PermissionDenied):
         await enter(by_password(door, password="wrong", local_addr=("127.0.0.2", 0)))
-    with pytest.raises((asyncssh.ConnectionLost, OSError)):
+    with pytest.raises(asyncssh.PermissionDenied, match="too many failed logins"):
         await enter(by_password(door, local_addr=("127.0.0.2", 0)))
     assert list(door.listener.snapshot()["penalties"]) == ["127.0.0.2"]
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port, local_addr=("127.0.0.2", 0))
@@ -197,6 +198,27 @@ async def test_a_failed_login_keeps_its_source_out_and_others_not(front, log_lin
     await enter(by_password(door))
     refusals = [line for line in log_lines if line["event"] == "connection.refused"]
     assert [(line["source"], line["reason"]) for line in refusals] == [("127.0.0.2", "penalised")]
+
+
+@pytest.mark.parametrize("client", ["sftp", "scp", "psftp", "rclone"])
+async def test_who_is_turned_away_at_the_door_reads_why(front, tmp_path, client):
+    door = await front()
+    with pytest.raises(asyncssh.PermissionDenied):
+        await enter(by_password(door, password="wrong"))
+    at, port = "acme@127.0.0.1", str(door.port)
+    openssh = ["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-P", port]
+    file = tmp_path / "file.csv"
+    file.write_text("sku\n")
+    command = {
+        "sftp": ["sftp", *openssh, at],
+        "scp": ["scp", *openssh, str(file), f"{at}:"],
+        "psftp": ["psftp", "-batch", "-P", port, "-pw", "x", at],
+        "rclone": ["rclone", "--retries=1", "--low-level-retries=1", "--config=", f"--sftp-port={port}", "--sftp-user=acme",
+                   "--sftp-host=127.0.0.1", "--sftp-pass=8FZEP7qgccq6940NioPVSL0", "lsf", ":sftp:"],
+    }[client]  # fmt: skip
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode
+    assert "Not allowed at this time: too many failed logins. Try again in" in done.stdout + done.stderr
 
 
 async def test_a_probe_that_says_nothing_is_never_penalised(front):
