@@ -103,7 +103,6 @@ async def _put_down(homes: Homes, view: View, handle: Writing, session: Session)
         view.put(entry)
         draft.entry = entry
         homes.owe(homes.journal.put(entry, data), entry)
-        _audit(session, handle, entry, clean=True)
         await homes.journal.sync(session)
     except OSError as error:
         log.exception("journal.unsynced", reason=str(error))
@@ -111,6 +110,13 @@ async def _put_down(homes: Homes, view: View, handle: Writing, session: Session)
             homes.unwritten.put_down(entry.id)
         _lost(homes, view, entry)
         raise asyncssh.SFTPFailure("The gateway could not store the file safely; please send it again") from error
+    finally:
+        # After the answer, while the client makes its next request.
+        asyncio.get_running_loop().call_soon(_told, homes, session, handle, entry)
+
+
+def _told(homes: Homes, session: Session, handle: Writing, entry: Entry) -> None:
+    _audit(session, handle, entry, clean=True)
     homes.wake()
 
 

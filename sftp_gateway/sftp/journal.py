@@ -227,7 +227,9 @@ class Journal:
             self._segments.remove(free)
             self._segments.insert(0, free)
         full = [one for one in self._segments[1:] if one.ids]
-        if full and self._cleaning is None and not self._closing:
+        # Half of them may be full first: a burst that fits is received without a file made or synced beside it, and
+        # most of its files the intake has synced by the time their segment's turn comes.
+        if len(full) >= SEGMENTS // 2 and self._cleaning is None and not self._closing:
             self._cleaning = asyncio.create_task(self._clean(full[-1]), name="journal.clean")
         return free is not None
 

@@ -151,6 +151,18 @@ async def test_a_full_segment_gives_way_to_the_other_and_a_start_reads_both(stag
         assert {row.id for row in drafts.load(conn, "acme")[1]} == {entry.id for entry in put[38:]}
 
 
+async def test_no_draft_is_synced_before_half_of_the_segments_are_full(staging, monkeypatch):
+    monkeypatch.setattr(segment, "SEGMENT_BYTES", journal.ROW_BYTES + 100_000)
+    monkeypatch.setattr(segment, "AHEAD", bytes(50_000))
+    writer = Journal(staging, "j", yes)
+    full = []
+    while writer._cleaning is None:
+        await write(writer, (closed(staging, body=b"x" * 9000), b"x" * 9000))
+        full = [one for one in writer._segments[1:] if one.ids]
+    assert len(full) == journal.SEGMENTS // 2
+    await writer.aclose()
+
+
 async def test_an_orderly_end_leaves_nothing_and_a_store_that_does_not_answer_everything(staging):
     async def no():
         return False
