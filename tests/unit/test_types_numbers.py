@@ -52,6 +52,11 @@ def codes(reading: Reading) -> dict[int, str]:
         ("12.50", "?", "12.5"),
         ("1.234.567", "?", "1234567"),
         ("12345678901234.1234", "", "12345678901234.1234"),
+        ("0,125", ".", "0.125"),
+        ("-0,075", ".", "-0.075"),
+        ("0,125", "?", "0.125"),
+        ("0.125", ",", "0.125"),
+        ("00.125", ",", "0.125"),
     ],
 )
 def test_a_number_is_read_by_the_mark_of_its_column(text, mark, expected):
@@ -84,6 +89,7 @@ def test_without_evidence_an_ambiguous_number_is_an_error_with_both_readings(tex
         ("1.2.3", "FIELD_TYPE", "write digits, like 12.50"),
         ("7.13.509", "FIELD_TYPE", "write digits, like 12.50"),
         ("1,2,345.5", "FIELD_TYPE", "write digits, like 12.50"),
+        ("0,125.50", "FIELD_TYPE", "write digits, like 12.50"),
         ("--1", "FIELD_TYPE", "write -1"),
         ("1.23454", "FIELD_TYPE", "round it, like 1.2345"),
         ("1.23455", "FIELD_TYPE", "round it, like 1.2346"),
@@ -127,6 +133,8 @@ def test_evidence_is_what_allows_one_mark_only():
     texts = pa.array(["12.5", "12,5", "1,234.5", "1.234,5", "1,234,567", "1.234.567", "1,234", "1.234", "12", "0.125"])
     assert numbers.clear(texts, ".").tolist() == [True, False, True, False, True, False, False, False, False, True]
     assert numbers.clear(texts, ",").tolist() == [False, True, False, True, False, True, False, False, False, False]
+    nothing = pa.array(["0,125.5", "0,125,125", "0.125,5", "0.125.125"])
+    assert not (numbers.clear(nothing, ".") | numbers.clear(nothing, ",")).any()
 
 
 @pytest.mark.parametrize(

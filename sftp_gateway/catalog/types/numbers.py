@@ -30,14 +30,17 @@ def _plain(mark: str) -> str:
 
 
 def _grouped(mark: str) -> str:
-    """Digits in groups of three (with commas also Indian: twos before a last three), with decimals or without."""
+    """Digits in groups of three (with commas also Indian: twos before a last three), with decimals or without.
+
+    Nobody groups after a lone zero: `0,125` is an eighth, whatever the mark.
+    """
     other = r"\." if mark == "," else ","
     signs = rf"[{GAPS}]"
     rest = rf"(?:\{mark}[0-9]*)?$"
-    threes = rf"^[+-]?[0-9]{{1,3}}(?:(?:{other}[0-9]{{3}})+|(?:{signs}[0-9]{{3}})+){rest}"
+    threes = rf"^[+-]?[1-9][0-9]{{0,2}}(?:(?:{other}[0-9]{{3}})+|(?:{signs}[0-9]{{3}})+){rest}"
     if mark == ",":
         return threes
-    return threes + rf"|^[+-]?[0-9]{{1,2}}(?:,[0-9]{{2}})+,[0-9]{{3}}{rest}"
+    return threes + rf"|^[+-]?[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}}{rest}"
 
 
 def clear(array: Any, mark: str) -> Mask:
@@ -45,8 +48,8 @@ def clear(array: Any, mark: str) -> Mask:
     other = "," if mark == "." else r"\."
     decimals = rf"^[+-]?(?:[0-9]*\{mark}(?:[0-9]{{1,2}}|[0-9]{{4,}})|(?:0[0-9]*|[0-9]{{4,}}|)\{mark}[0-9]{{3}})$"
     least = 2 if mark == "." else 3  # Indian groups are written with commas
-    both = rf"^[+-]?[0-9]{{1,3}}(?:[{other}{GAPS}][0-9]{{{least},3}})*[{other}{GAPS}][0-9]{{3}}\{mark}[0-9]*$"
-    several = rf"^[+-]?[0-9]{{1,3}}(?:{other}[0-9]{{{least},3}})+{other}[0-9]{{3}}$"
+    both = rf"^[+-]?[1-9][0-9]{{0,2}}(?:[{other}{GAPS}][0-9]{{{least},3}})*[{other}{GAPS}][0-9]{{3}}\{mark}[0-9]*$"
+    several = rf"^[+-]?[1-9][0-9]{{0,2}}(?:{other}[0-9]{{{least},3}})+{other}[0-9]{{3}}$"
     return matches(array, decimals) | matches(array, both) | matches(array, several)
 
 
