@@ -52,6 +52,9 @@ def codes(reading: Reading) -> dict[int, str]:
         ("12.50", "?", "12.5"),
         ("1.234.567", "?", "1234567"),
         ("12345678901234.1234", "", "12345678901234.1234"),
+        ("8.372" + "0" * 40, ".", "8.372"),
+        ("0" * 40 + "8.372", ".", "8.372"),
+        ("8,372" + "0" * 40, ",", "8.372"),
         ("0,125", ".", "0.125"),
         ("-0,075", ".", "-0.075"),
         ("0,125", "?", "0.125"),
@@ -95,6 +98,11 @@ def test_without_evidence_an_ambiguous_number_is_an_error_with_both_readings(tex
         ("1.23455", "FIELD_TYPE", "round it, like 1.2346"),
         ("-0.99999", "FIELD_TYPE", "round it, like -1.0000"),
         ("19.99999999999999999999999999999999999999999999", "FIELD_TYPE", "round it, like 20.0000"),
+        (
+            "748906594426441579438418887255374538.123456",
+            "FIELD_TYPE",
+            "round it, like 748906594426441579438418887255374538",
+        ),
         ("5-", "FIELD_TYPE", "write -5"),
         ("7.50 -", "FIELD_TYPE", "write -7.50"),
         ("(12.50)", "FIELD_TYPE", "write -12.50"),
@@ -113,6 +121,15 @@ def test_what_is_no_number_is_named_with_a_way_out(text, code, suggestion):
     assert codes(reading) == {1: code}
     given = reading.faults[0].suggestion
     assert (given if isinstance(given, str) else given[0].as_py()).startswith(suggestion)
+
+
+@pytest.mark.parametrize("mark", [".", ","])
+@pytest.mark.parametrize("digits", range(27, 46))
+def test_a_decimal_has_28_digits_before_its_mark_and_no_more(digits, mark):
+    written = "7489065944264415794384188872553745389374123456"[:digits]
+    reading = numbers.read(cells("1", written), Dialect(mark), 10)
+    assert codes(reading) == ({1: "FIELD_RANGE"} if digits > 28 else {})
+    assert decimals(reading) == ["1", None if digits > 28 else written]
 
 
 def test_a_smaller_scale_refuses_more_places_also_where_the_column_is_clean():

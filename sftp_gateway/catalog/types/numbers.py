@@ -79,7 +79,7 @@ def read(cells: Cells, dialect: Dialect, scale: int, precision: int = 38) -> Rea
 def _sure(cells: Cells, values: Any, mark: str, scale: int, target: Any) -> tuple[Mask, Any]:
     """Type the cells that need no second look, and tell which these are: a few bad ones do not slow the others."""
     certain = cells.filled & ~cells.holding_other(_COMMA_BYTES if mark == "," else _DOT_BYTES)
-    if mark != "?" and scale >= target.scale:
+    if mark != "?" and scale >= target.scale and _short(cells):
         try:
             return certain, _typed(values, certain, mark, target)
         except pa.ArrowInvalid:
@@ -102,7 +102,7 @@ def _certain(mark: str, scale: int, target: Any) -> str:
 
 def _quick(cells: Cells, values: Any, mark: str, target: Any) -> Any:
     """Cast the whole column in C; None where a cell is anything but digits, one sign and one mark."""
-    if mark == "?" or cells.has(b"e", b"E") or (mark == "," and cells.has(b".")):
+    if mark == "?" or not _short(cells) or cells.has(b"e", b"E") or (mark == "," and cells.has(b".")):
         return None
     try:
         return pc.cast(pc.replace_substring(values, ",", ".") if mark == "," else values, target)
@@ -110,11 +110,15 @@ def _quick(cells: Cells, values: Any, mark: str, target: Any) -> Any:
         return None
 
 
+def _short(cells: Cells) -> bool:
+    """Whether Arrow can cast them: it takes longer texts for other numbers, without a word."""
+    return not len(cells) or int(cells.lengths.max()) <= 28
+
+
 def _fits(values: Any, scale: int) -> bool:
     """Whether no value has more decimal places."""
-    return bool(
-        pc.all(pc.equal(pc.round(values, ndigits=scale, round_mode="towards_zero"), values)).as_py() is not False
-    )
+    cut = pc.round(values, ndigits=scale, round_mode="towards_zero")
+    return pc.all(pc.equal(cut, values)).as_py() is not False
 
 
 def _careful(values: Any, filled: Mask, mark: str, scale: int, target: Any) -> Reading:
@@ -193,10 +197,9 @@ def _too_long(texts: Any, rows: Mask, scale: int) -> list[Fault]:
 def _rounded(texts: Any, scale: int) -> Any:
     """Write numbers with so many decimal places; cut off where even that has more digits than can be reckoned with."""
     cut = pc.replace_substring_regex(texts, rf"(\.[0-9]{{{scale + 1}}})[0-9]*$", r"\1")
-    try:
-        exact = pc.cast(cut, pa.decimal128(38, scale + 1))
-    except pa.ArrowInvalid:
+    if pc.max(pc.binary_length(cut)).as_py() > 38:
         return pc.replace_substring_regex(texts, rf"(\.[0-9]{{{scale}}})[0-9]+$", r"\1")
+    exact = pc.cast(cut, pa.decimal128(38, scale + 1))
     near = pc.cast(pc.round(exact, ndigits=scale, round_mode="half_towards_infinity"), pa.string())
     return pc.replace_substring_regex(near, r"\.?0$", "")
 

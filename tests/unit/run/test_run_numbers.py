@@ -24,3 +24,22 @@ def test_digits_after_a_lone_zero_are_decimals_whatever_the_mark_of_the_others(t
     outcome = shop.put(f"sku;price;share;weight\nA;{one};{one};{one} kg\nB;{written};{written};{written} kg\n")
     assert codes(outcome) == {}
     assert shop.products()["B"] == {"sku": "B", "price": "0.125", "share": "0.125", "weight": "0.125 kg"}
+
+
+def test_numbers_of_more_digits_than_can_be_kept_are_told_and_never_wrapped(tmp_path):
+    shop, huge = shop_of(tmp_path), "7489065944264415794384188872553"
+    most = "9" * 28
+    outcome = shop.put(f"sku,share,weight\nA,1,1 kg\nB,{huge},1 kg\nC,1,{huge} kg\nD,{most},{most} kg\n")
+    assert [(line["row"], line["column"], line["code"]) for line in shop.errors(outcome)] == [
+        ("3", "share", "FIELD_RANGE"),
+        ("4", "weight", "FIELD_RANGE"),
+    ]
+    assert shop.products()["D"] == {"sku": "D", "share": most, "weight": f"{most} kg"}
+
+
+def test_zeros_without_end_change_no_number(tmp_path):
+    shop, zeros = shop_of(tmp_path), "0" * 40
+    outcome = shop.put(f"sku,price,share,weight\nA,8.372{zeros},0.5{zeros},1.5{zeros} kg\nB,{zeros}1,{zeros}1,1 kg\n")
+    assert codes(outcome) == {}
+    assert shop.products()["A"] == {"sku": "A", "price": "8.372", "share": "0.5", "weight": "1.5 kg"}
+    assert shop.products()["B"] == {"sku": "B", "price": "1.00", "share": "1", "weight": "1 kg"}
