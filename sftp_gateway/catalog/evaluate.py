@@ -33,6 +33,8 @@ def _worked_out(node: Node, columns: Columns) -> Any:
     parts = [_worked_out(part, columns) for part in node.parts]
     if node.kind == "number" and node.does in arithmetic.SIGNS:
         return arithmetic.reckon(node.does, *parts)
+    if node.does in arithmetic.COMPARISONS and node.parts[0].kind == "number":
+        return arithmetic.compare(node.does, *parts)
     return _OPERATIONS[node.does](*parts)
 
 
@@ -62,4 +64,4 @@ _OPERATIONS: Mapping[str, Callable[..., Any]] = {
 def _amount(base: Any) -> Any:
     """Give the number in a measure's base text (`0.762 m`)."""
     number = pc.replace_substring_regex(base, r" .*$", "")
-    return pc.cast(number, pa.decimal128(38, 12))
+    return pc.cast(number, pa.decimal256(62, arithmetic.MOST_PLACES))

@@ -5,7 +5,7 @@
     value   := value (+ - * /) value | - value | column | number | 'text' | "text" | length(x) | lower(x) | (…)
 
 Logic has three values: what a blank cell leaves open counts as kept. Numbers are exact decimals; a
-quotient is rounded to 12 places and a division by zero is blank. A measure counts in its base unit
+quotient is rounded to 12 places; a division by zero, or what has over 50 digits, is blank. A measure counts in its base unit
 (metres, kilograms, litres), `length` of a list in items. A text beside a date or datetime is read as ISO 8601.
 """
 

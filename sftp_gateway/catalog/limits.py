@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sftp_gateway.catalog import arithmetic
 from sftp_gateway.catalog.column import Column
 from sftp_gateway.catalog.types import words
 from sftp_gateway.catalog.types.cells import Mask, mask
@@ -52,21 +53,21 @@ def absent(column: Column, rows: Mask, *, cleared: Mask | None, created: Mask | 
 
 def _range(column: Column, values: Any) -> list[Fault]:
     faults = []
-    for limit, compare, text, hint in (
-        (column.min, pc.less, "is below {}, the least allowed", "write {} or more"),
-        (column.exclusive_min, pc.less_equal, "is not above {}", "write more than {}, or leave it blank"),
-        (column.max, pc.greater, "is above {}, the most allowed", "write {} or less"),
+    for limit, sign, text, hint in (
+        (column.min, "<", "is below {}, the least allowed", "write {} or more"),
+        (column.exclusive_min, "<=", "is not above {}", "write more than {}, or leave it blank"),
+        (column.max, ">", "is above {}, the most allowed", "write {} or less"),
     ):
         if limit is None:
             continue
-        rows = _beyond(values, compare, Decimal(limit))
+        rows = _beyond(values, sign, Decimal(limit))
         if rows.any():
-            shown = "zero" if Decimal(limit) == 0 and compare is pc.less_equal else limit
+            shown = "zero" if Decimal(limit) == 0 and sign == "<=" else limit
             faults.append(Fault("FIELD_RANGE", np.flatnonzero(rows), text.format(shown), hint.format(limit)))
     return faults
 
 
-def _beyond(values: Any, compare: Any, limit: Decimal) -> Mask:
+def _beyond(values: Any, sign: str, limit: Decimal) -> Mask:
     """Compare with a limit in the values' own type, which is quickest, or in a wider one where it does not fit."""
     try:
         scalar = (
@@ -75,7 +76,7 @@ def _beyond(values: Any, compare: Any, limit: Decimal) -> Mask:
         exact = scalar.as_py() == limit
     except (pa.ArrowInvalid, OverflowError):
         exact = False
-    return mask(compare(values, scalar if exact else pa.scalar(limit)))
+    return mask(arithmetic.compare(sign, values, scalar if exact else pa.scalar(limit)))
 
 
 def _length(column: Column, values: Any) -> list[Fault]:

@@ -96,6 +96,47 @@ def test_numbers_of_many_digits_are_reckoned_exactly_too():
 
 
 @pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("weight = 0.0311844754375", True),
+        ("weight + 0 = weight", True),
+        ("weight - weight = 0", True),
+        ("weight > 0.0311844754374999999999", True),
+        ("weight < 0.0311844754374999999999", False),
+        ("weight >= share", True),
+        ("weight > 0.031184475437499999999999999999", True),
+        ("weight / weight = 1", True),
+        ("price / weight > 320", True),
+        ("weight * weight * weight > 0", True),
+        ("share > 0.00000000001", True),
+        ("-share < 0.00000000001", True),
+        ("share * share * share * price > quantity", None),
+        ("huge + weight > huge", True),
+        ("huge >= weight", True),
+        ("huge = price", False),
+    ],
+)
+def test_measures_and_decimals_are_compared_exactly_whatever_their_places(text, held):
+    kinds = {"weight": "measure", "share": "decimal", "huge": "decimal", "price": "money", "quantity": "integer"}
+    columns = {
+        "_base.weight": pa.array(["0.0311844754375 kg"]),
+        "share": pa.array([Decimal("0.0000000001")], pa.decimal128(38, 10)),
+        "huge": pa.array([Decimal("9" * 28)], pa.decimal128(38, 10)),
+        "price": pa.array([Decimal(10)], pa.decimal128(18, 4)),
+        "quantity": pa.array([None], pa.int64()),
+    }
+    for rule, broken in ((text, held is False), (f"not ({text})", held is True)):
+        assert evaluate.violated(expression.parse(rule, kinds), columns.__getitem__).tolist() == [broken]
+
+
+def test_what_is_too_large_to_be_reckoned_stays_open():
+    columns = {"a": pa.array([Decimal("9" * 28)], pa.decimal128(38, 10))}
+    for rule in ("a * a * a > 1", "a * a * a < 1", "a / 0 > 1"):
+        told = expression.parse(rule, {"a": "decimal"})
+        assert evaluate.violated(told, columns.__getitem__).tolist() == [False]
+
+
+@pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ("", "expected a column or a value at the end"),

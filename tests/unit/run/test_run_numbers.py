@@ -43,3 +43,41 @@ def test_zeros_without_end_change_no_number(tmp_path):
     assert codes(outcome) == {}
     assert shop.products()["A"] == {"sku": "A", "price": "8.372", "share": "0.5", "weight": "1.5 kg"}
     assert shop.products()["B"] == {"sku": "B", "price": "1.00", "share": "1", "weight": "1 kg"}
+
+
+RULES = """
+[rule.light]
+expression = "weight is null or weight <= 70"
+[rule.heavier_than_its_share]
+expression = "weight >= share"
+[rule.not_nothing]
+expression = "share > 0.00000000001"
+[rule.twice]
+expression = "weight + weight = weight * 2"
+[column.least]
+type = "decimal"
+min = 0.00000000002
+max = 9999999999.99999999999999
+"""
+
+
+def test_rules_hold_over_weights_and_shares_of_any_number_of_places(tmp_path):
+    shop = shop_of(tmp_path, MORE + RULES)
+    lines = [
+        "sku,weight,share,least",
+        "A,1.1 oz,0.0311844754,1",
+        "B,1.1 oz,0.0311844755,0.0000000001",
+        "C,70.0000000001 kg,1,0",
+        "D,9999999999999999999999999999 t,0,1",
+        "E,3 oz,,9999999999.9999999999",
+        "F,3 oz,,10000000000",
+    ]
+    outcome = shop.put("\n".join(lines) + "\n")
+    assert [(line["row"], line["column"], line["code"]) for line in shop.errors(outcome)] == [
+        ("3", "heavier_than_its_share", "FIELD_RULE"),
+        ("4", "least", "FIELD_RANGE"),
+        ("4", "light", "FIELD_RULE"),
+        ("5", "light", "FIELD_RULE"),
+        ("5", "not_nothing", "FIELD_RULE"),
+        ("7", "least", "FIELD_RANGE"),
+    ]
