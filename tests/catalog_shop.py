@@ -161,13 +161,14 @@ class Shop:
         if past is None:
             return None
         before = past.job.base.number if past.job.base else 0
-        accepted = next((made.path for made in past.outcome.made if made.kind == "accepted"), None)
+        kept = {made.kind: made.path for made in past.outcome.made if past.state is State.HELD}
         return Corrected(
             upload=number,
             state=past.state,
             base_version=before,
             changes=tuple(self.changes[before:]),
-            accepted=accepted if past.state is State.HELD else None,
+            accepted=kept.get("accepted"),
+            rejected=kept.get("rejected"),
             mode=Mode.PARTIAL if past.job.mode is Mode.PARTIAL else Mode.FULL,
             sent=past.job.source,
         )

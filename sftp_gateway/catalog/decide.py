@@ -176,7 +176,7 @@ def _next(sides: Sides, base: Base, writer: changes.Writer, judge_rejects: bool)
     job, connection = sides.job, sides.connection
     carry = sides.sifted.carry
     narrowed = carry is not None and sides.full and carry.narrow(connection, sides.gone)
-    rejected = sides.sifted.rejected > 0
+    rejected = sides.sifted.rejected > 0 or sides.sifted.rejected_keys.rows > 0
     found = diff.compare(
         connection, sides.new, sides.base, job.schema.key, full=sides.full, rejected=rejected, narrowed=narrowed
     )

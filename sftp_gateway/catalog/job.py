@@ -13,6 +13,12 @@ from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.catalog.schema import Schema
 from sftp_gateway.upload import Mode, State
 
+ACCEPTED, REJECTED = "accepted.parquet", "rejected.parquet"
+"""What is kept of a held upload, for a correction to go on from: its rows, and the keys of its rejected ones.
+
+Names end so; several uploads of a brand may be held.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Base:
@@ -43,7 +49,8 @@ class Corrected:
     """The upload a correction names: `base_version` is what that upload was compared with.
 
     `changes` are the change files (Parquet) of versions later than it, oldest first. `accepted`
-    is set while that upload is `held`: its accepted rows, to be joined by the corrected ones.
+    is set while that upload is `held`: its accepted rows, to be joined by the corrected ones; `rejected`
+    holds the keys of its other rows (None: it was held before they were kept).
     """
 
     upload: int
@@ -51,6 +58,7 @@ class Corrected:
     base_version: int
     changes: tuple[Path, ...]
     accepted: Path | None = None
+    rejected: Path | None = None
     mode: Mode = Mode.FULL
     """What a row of that upload meant: FULL (the whole product) or PARTIAL (merged with it). Of a
     correction's correction: that of the upload at the start of the chain."""
@@ -102,8 +110,8 @@ class Made:
     """A file made in `Job.out`.
 
     `kind` is errors, errors_json, corrections, withheld (result files with `name` as listed in the
-    home), catalog, changes, changes_csv (of the version), keys (the withheld set) or accepted (a held
-    upload's rows).
+    home), catalog, changes, changes_csv (of the version), keys (the withheld set), accepted or rejected (a held
+    upload's rows, and the keys of its rejected ones).
     """
 
     kind: str

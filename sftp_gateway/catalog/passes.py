@@ -14,6 +14,7 @@ from sftp_gateway.catalog import (
     corrections,
     diff,
     headers,
+    held,
     keys,
     listheaders,
     merge,
@@ -162,7 +163,7 @@ class File:
         key = self.job.schema.key
         with merge.opened(self.job, self.plan, source, checker, self.scratch, self.left_out) as judge:
             if self.plan.joins is not None:
-                sift.join(self.sifted, self.plan.joins, judge.schema())
+                held.join(self.sifted, self.plan, judge.schema())
             elif reuses and self._tells_bytes(source):
                 own = result.rules(self.job.schema, self.job.settings)
                 marked = reuse.terms(self.job, own, source, evidence)
@@ -173,6 +174,7 @@ class File:
             pool = None if judge.in_order else self.pool
             for block in sift.file(self.sifted, source, check_block, keys.Reader(mapping, key), writer, pool):
                 self._tell(block)
+            held.count_left_out(self.sifted, self.plan)
 
     def _tells_bytes(self, source: Source) -> TypeGuard[DelimitedSource]:
         """Whether a record's bytes alone make its row, in a file that is large enough for that to be worth knowing."""

@@ -51,6 +51,11 @@ class Plan:
         """The accepted rows of the held upload that this correction completes."""
         return self.corrected.accepted if self.corrected is not None and _is_held(self.corrected) else None
 
+    @property
+    def left_out(self) -> Path | None:
+        """The keys of that upload's rejected rows, as far as absent products go: those left out keep their products."""
+        return self.corrected.rejected if self.corrected is not None and self.absent_goes else None
+
     def said(self, ours: Collection[str]) -> list[Finding]:
         """Say what of our columns (`ours`: those that the file has) means nothing in this mode."""
         return [_NO_OPERATIONS] if self.rows is Mode.FULL and "_op" in ours else []

@@ -124,17 +124,6 @@ def _positions(connection: Connection, query: str) -> Positions:
     return np.asarray(values, dtype=np.int64)
 
 
-def write_accepted(staged: stage.Stage, gone: Positions, path: Path) -> Made:
-    """Keep the accepted rows of a held upload, for a correction to join."""
-    if staged.on_disk and len(gone) == 0:
-        staged.path.rename(path)
-    else:
-        with versionfile.Writer(path, staged.schema) as writer:
-            for table in versionfile.without(staged.tables(), gone):
-                writer.write(table)
-    return report.made("accepted", path)
-
-
 def write_withheld(connection: Connection, schema: pa.Schema, path: Path) -> Made:
     """Write the withheld products for people."""
     return report.write_products(path, diff.visible(schema), withheld(connection, schema))

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 import pyarrow as pa
 
-from sftp_gateway.catalog import changes, decide, diff, engine, lane, passes, publish, report, result, sift
+from sftp_gateway.catalog import changes, decide, diff, engine, held, lane, passes, publish, report, result, sift
 from sftp_gateway.catalog.decide import Decision, Rows
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.job import Job, Lookup, Made, Outcome, Progress
@@ -33,9 +33,9 @@ def process(job: Job, lookup: Lookup, progress: Progress, pool: Executor | None 
 
     `pool`: checks the blocks of the file; None: as many threads as the job says.
     """
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as lent:
         if pool is None:
-            pool = held.enter_context(ThreadPoolExecutor(job.threads, thread_name_prefix="check"))
+            pool = lent.enter_context(ThreadPoolExecutor(job.threads, thread_name_prefix="check"))
         return _Run(job, lookup, progress, pool).outcome()
 
 
@@ -163,8 +163,7 @@ class _Run:
         else:
             paths.drop_changes()
         if state is State.HELD and not dry:
-            path = self.job.out / "accepted.parquet"
-            self.made.append(publish.write_accepted(self.file.sifted.stage, self.rows.gone, path))
+            self.made += held.keep(connection, self.file.sifted, self.rows.gone, self.job)
         facts = self._facts(findings_written(), rejected_rows=True)
         self.clock.seconds["publish"] += time.perf_counter() - begun
         found = result.Judged(decision, state, len(self.rows.dropped.positions), columns)

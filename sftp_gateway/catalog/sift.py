@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog import changes, findings, keys, lane, reuse, spool, stage, versionfile
+from sftp_gateway.catalog import changes, findings, keys, lane, reuse, spool, stage
 from sftp_gateway.catalog.kinds import Kinds
 from sftp_gateway.catalog.read.rejects import NONE as NO_REJECTS
 from sftp_gateway.catalog.read.rejects import Rejects
@@ -58,6 +58,10 @@ class Sifted:
     read: int = 0
     rejected: int = 0
     unkeyed: int = 0
+    joined: int = 0
+    """How many of the rows read come from the held upload that this file corrects."""
+    left_out: int = 0
+    """Rejected rows of that upload that this file does not send again."""
     rejected_rows: list[int] = field(default_factory=list)
     """Numbers of the first rejected rows, for people."""
     carry: reuse.Carry | None = None
@@ -287,13 +291,3 @@ def reject_stale(block: Block, checked: Checked, stale: pa.Array, key: tuple[str
         rejected_keys=pa.concat_arrays([checked.rejected_keys, names.filter(pa.array(mask))]),
         findings=_by_row(pa.concat_tables([checked.findings, findings.table(told)])),
     )
-
-
-def join(sifted: Sifted, path: Path, schema: pa.Schema) -> None:
-    """Put the accepted rows of a held upload before those of this file; they have no place in it."""
-    for table in versionfile.tables(path):
-        nowhere = np.zeros(table.num_rows, dtype=np.int64)
-        shaped = versionfile.shaped(table, schema)
-        sifted.stage.look(shaped)
-        sifted.stage.add(stage.Staged(shaped, nowhere))
-        sifted.read += table.num_rows

@@ -16,6 +16,7 @@ FOLDERS = {
     "withheld": Folder.ERRORS,
     "errors_json": Folder.API,
     "accepted": Folder.INTERNAL,
+    "rejected": Folder.INTERNAL,
 }
 """Where what an upload made is listed, by kind; the rest belongs to a version or to the withheld set."""
 

@@ -17,7 +17,7 @@ from typing import Any
 from sftp_gateway import receipt
 from sftp_gateway.blobs import Area, Files
 from sftp_gateway.brand import Brand, Guards
-from sftp_gateway.catalog.job import Base, Corrected, Job, Outcome, Remade, Withheld
+from sftp_gateway.catalog.job import ACCEPTED, REJECTED, Base, Corrected, Job, Outcome, Remade, Withheld
 from sftp_gateway.catalog.schema import Schema
 from sftp_gateway.errors import Broken, NotFound
 from sftp_gateway.store import brands, jobs, uploads, versions, withheld
@@ -150,18 +150,29 @@ class Turn:
         changes = tuple(
             held.enter_context(self.files.local(Area.CATALOG, version.changes)) for version in later if version.changes
         )
-        accepted = next((f for f in listed.of_upload(self.store, number) if f.folder == Folder.INTERNAL), None)
+        kept = self._kept_of_held(upload, held)
         return Corrected(
             upload=number,
             state=upload.state,
             base_version=upload.base_version or 0,
             changes=changes,
-            accepted=held.enter_context(self.files.local(Area(accepted.area), accepted.blob))
-            if accepted is not None and upload.state is State.HELD
-            else None,
+            accepted=kept.get(ACCEPTED),
+            rejected=kept.get(REJECTED),
             mode=self._meaning(upload),
             sent=self._sent(upload, held),
         )
+
+    def _kept_of_held(self, upload: Upload, held: contextlib.ExitStack) -> dict[str, Path]:
+        """Lend what a held upload left for its correction, by what it is; nothing of one that waits no more."""
+        if upload.state is not State.HELD:
+            return {}
+        internal = [file for file in listed.of_upload(self.store, upload.id) if file.folder == Folder.INTERNAL]
+        return {
+            kind: held.enter_context(self.files.local(Area(file.area), file.blob))
+            for file in internal
+            for kind in (ACCEPTED, REJECTED)
+            if file.name.endswith(kind)
+        }
 
     def _sent(self, upload: Upload, held: contextlib.ExitStack) -> Path | None:
         """Lend the bytes of a corrected upload; what is large is not fetched for the sake of a few rows."""

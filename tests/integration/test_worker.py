@@ -57,6 +57,10 @@ def terms():
     return Terms(schema.load(), Guards(), 1 << 30, 240 << 20, 2, SETTINGS.small_bytes, process="standin:process")
 
 
+def real_terms():
+    return Terms(schema.load(), Guards(), 1 << 30, 240 << 20, 2, SETTINGS.small_bytes)
+
+
 @pytest.fixture
 def gateway(live_store, files, crew, terms):
     brands.create(live_store, "acme")
@@ -230,6 +234,27 @@ def test_a_worker_that_loses_its_lease_while_it_works_stops_its_child(gateway, t
         eventually(lambda: not Path(f"/proc/{mark.read_text()}").exists())
     assert bench.counts["fenced_publishes_total"] == 1
     assert gateway.state(upload) is State.PROCESSING, "nothing was written"
+
+
+def test_of_two_held_uploads_each_can_be_corrected(gateway):
+    """A partial file that is held supersedes no full one that waits; both keep what their corrections go on from."""
+    gateway.bench = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
+    gateway.receive("sku,name,msrp\n" + "".join(f"A{n},n,5\n" for n in range(40)))
+    rest = "".join(f"A{n},n,bad\n" for n in range(20, 40))
+    full = gateway.receive("sku,name,msrp\n" + "".join(f"A{n},new,5\n" for n in range(20)) + rest)
+    partial = gateway.receive("sku,name,msrp\n" + "".join(f"P{n},n,5\n" for n in range(20)) + rest, mode=Mode.PARTIAL)
+    gateway.work()
+    assert (gateway.state(full), gateway.state(partial)) == (State.HELD, State.HELD)
+    fixes = [
+        gateway.receive(f"sku,name,msrp,_correction_of\nA20,n,6,{number}\n", mode=mode)
+        for number, mode in ((full, Mode.FULL), (partial, Mode.PARTIAL))
+    ]
+    gateway.work()
+    assert (gateway.state(full), gateway.state(partial)) == (State.SUPERSEDED, State.SUPERSEDED)
+    of_full, of_partial = (uploads.get(gateway.store, fix).receipt for fix in fixes)
+    assert of_full["changes"] | {"updated": 21, "removed": 0} == of_full["changes"]
+    assert of_full["rows"] | {"read": 21, "retained": 19} == of_full["rows"]
+    assert of_partial["changes"] | {"created": 20, "unchanged": 1} == of_partial["changes"]
 
 
 def test_a_correction_is_told_what_it_corrects_and_nothing_of_other_brands(gateway):

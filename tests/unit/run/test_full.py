@@ -40,7 +40,7 @@ def test_lines_of_a_version_that_is_not_made_are_not_kept(shop, monkeypatch):
     for given in ([("", "no key", "1", "1")] * 30, [("A-1", "half bad", "1", "1"), ("", "no key", "1", "1")] * 20):
         outcome = put(shop, given)
         assert outcome.version is None
-        assert {made.kind for made in outcome.made} <= {"errors", "errors_json", "corrections", "accepted"}
+        assert {made.kind for made in outcome.made} <= {"errors", "errors_json", "corrections", "accepted", "rejected"}
     left = {path.name for path in shop.folder.rglob("*")}
     assert not {name for name in left if "changes" in name or name.startswith("first.")}
 

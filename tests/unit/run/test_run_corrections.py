@@ -1,5 +1,6 @@
 """Corrections of what was published and of what is held."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -99,6 +100,64 @@ def test_a_correction_of_a_held_file_is_judged_as_one_full_file(shop):
     outcome = shop.put(mended(shop.file(held, "corrections"), **fix), name="fix.csv")
     assert outcome.receipt["changes"] | {"unchanged": 40, "updated": 20, "removed": 40} == outcome.receipt["changes"]
     assert len(shop.products()) == 60
+
+
+def part_of(text, *skus):
+    """Give a correction file in which a person left these rows alone, and took the others out."""
+    given = table(text)
+    return sheet([list(row.values()) for row in given if row["sku"] in skus], list(given[0]))
+
+
+def some_mended(shop, held, *numbers, **more):
+    text = mended(shop.file(held, "corrections"), **{f"A_{n}": {"price": "3"} for n in numbers})
+    return shop.put(part_of(text, *(f"A-{n}" for n in numbers)), name="fix.csv", **more)
+
+
+def test_rows_that_a_correction_of_a_held_file_leaves_out_keep_their_products(shop):
+    put(shop, rows(200))
+    bad = [(f"A-{n}", f"name {n}", "bad", "1") for n in range(170, 200)]
+    held = put(shop, [*rows(170), *bad])
+    dry = some_mended(shop, held, *range(170, 180), mode=Mode.TEST)
+    outcome = some_mended(shop, held, *range(170, 180))
+    assert (outcome.state, dry.receipt["would_be"]) == (State.PUBLISHED, "published")
+    assert outcome.receipt["changes"] | {"updated": 10, "removed": 0, "withheld": 0} == outcome.receipt["changes"]
+    assert outcome.receipt["rows"] | {"read": 180, "accepted": 180, "retained": 20} == outcome.receipt["rows"]
+    assert dry.receipt["changes"] == outcome.receipt["changes"]
+    assert len(shop.products()) == outcome.products == 200
+    assert [shop.products()[sku]["price"] for sku in ("A-170", "A-199")] == ["3.00", "13.50"]
+
+
+def test_what_a_held_correction_of_a_held_file_leaves_out_is_kept_on(shop):
+    put(shop, rows(200))
+    held = put(shop, [*rows(140), *((f"A-{n}", "n", "bad", "1") for n in range(140, 200))])
+    text = mended(shop.file(held, "corrections"), A_140={"price": "3"})
+    again = shop.put(part_of(text, *(f"A-{n}" for n in range(140, 170))), name="fix.csv")
+    assert (again.state, again.receipt["rows"]["rejected"]) == (State.HELD, 29)
+    outcome = some_mended(shop, again, 141, 142)
+    assert outcome.receipt["rows"] | {"accepted": 143, "retained": 57} == outcome.receipt["rows"]
+    assert len(shop.products()) == 200
+
+
+def test_rows_without_a_key_that_a_correction_leaves_out_count_as_removals(shop):
+    put(shop, rows(100))
+    bad = [*(("", f"name {n}", "1", "1") for n in range(4)), *((f"A-{n}", "n", "bad", "1") for n in range(40, 52))]
+    held = put(shop, [*rows(40), *bad])
+    outcome = some_mended(shop, held, *range(40, 52))
+    assert outcome.receipt["changes"] | {"withheld": 48, "removed": 0} == outcome.receipt["changes"]
+    [reason] = outcome.reasons
+    assert (reason["code"], reason["figure"]) == ("removals_withheld", 0.52)
+
+
+def test_a_held_upload_that_kept_no_rejected_keys_can_be_corrected(shop):
+    """As those that were held before rejected keys were kept."""
+    put(shop, rows(100))
+    held = put(shop, [*rows(80), *((f"A-{n}", "n", "bad", "1") for n in range(80, 100))])
+    past = shop.past[2]
+    made = tuple(one for one in past.outcome.made if one.kind != "rejected")
+    past.outcome = dataclasses.replace(past.outcome, made=made)
+    outcome = some_mended(shop, held, *range(80, 100))
+    assert (outcome.state, outcome.receipt["rows"]["accepted"]) == (State.PUBLISHED, 100)
+    assert len(shop.products()) == 100
 
 
 def test_a_correction_that_names_no_upload_of_the_brand_is_refused(shop):

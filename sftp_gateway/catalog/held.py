@@ -1,0 +1,75 @@
+"""What is kept of a held upload, and how a correction goes on from there.
+
+Its accepted rows join those of the correction; products whose rejected rows the correction leaves out keep their last
+good version, as they do in any full file. Serves passes and run.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sftp_gateway.catalog import engine, report, stage, versionfile
+from sftp_gateway.catalog.engine import Connection
+from sftp_gateway.catalog.job import ACCEPTED, REJECTED, Job, Made
+from sftp_gateway.catalog.plan import Plan
+from sftp_gateway.catalog.sift import KEYS, Sifted
+from sftp_gateway.catalog.stage import Positions
+
+_COUNTS = b"sftp_gateway.rejected"
+
+
+def keep(connection: Connection, sifted: Sifted, gone: Positions, job: Job) -> tuple[Made, Made]:
+    """Write the accepted rows (all staged ones without `gone`) and the keys of `rejected`, under names of this upload."""
+    accepted, rejected = (job.out / f"{job.upload}.{kind}" for kind in (ACCEPTED, REJECTED))
+    return _keep_accepted(sifted.stage, gone, accepted), _keep_rejected(connection, sifted, rejected)
+
+
+def _keep_accepted(staged: stage.Stage, gone: Positions, path: Path) -> Made:
+    if staged.on_disk and len(gone) == 0:
+        staged.path.rename(path)
+    else:
+        with versionfile.Writer(path, staged.schema) as writer:
+            for table in versionfile.without(staged.tables(), gone):
+                writer.write(table)
+    return report.made("accepted", path)
+
+
+def _keep_rejected(connection: Connection, sifted: Sifted, path: Path) -> Made:
+    counts = {"rows": sifted.rejected + sifted.left_out, "unkeyed": sifted.unkeyed}
+    with pq.ParquetWriter(path, KEYS, compression="zstd") as writer:
+        for batch in engine.reader(connection, "SELECT key FROM rejected ORDER BY key"):
+            writer.write_batch(batch)
+        writer.add_key_value_metadata({_COUNTS: json.dumps(counts)})
+    return report.made("rejected", path)
+
+
+def join(sifted: Sifted, plan: Plan, schema: pa.Schema) -> None:
+    """Put the accepted rows of the held upload before those of this file; they have no place in it."""
+    if plan.joins is None:
+        return
+    for table in versionfile.tables(plan.joins):
+        nowhere = np.zeros(table.num_rows, dtype=np.int64)
+        shaped = versionfile.shaped(table, schema)
+        sifted.stage.look(shaped)
+        sifted.stage.add(stage.Staged(shaped, nowhere))
+        sifted.read += table.num_rows
+        sifted.joined += table.num_rows
+    if plan.left_out is not None:
+        for keys in versionfile.tables(plan.left_out):
+            sifted.rejected_keys.add(keys)
+
+
+def count_left_out(sifted: Sifted, plan: Plan) -> None:
+    """Count the rejected rows of the held upload that this file, all of it read now, does not send again.
+
+    Which they are is told by no row number, so as few of them as can be are those without a key.
+    """
+    if plan.left_out is None:
+        return
+    metadata = pq.read_metadata(plan.left_out).metadata or {}
+    counts = json.loads(metadata[_COUNTS])
+    sifted.left_out = max(counts["rows"] - (sifted.read - sifted.joined), 0)
+    sifted.unkeyed += min(counts["unkeyed"], sifted.left_out)
