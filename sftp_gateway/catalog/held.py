@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sftp_gateway.catalog import engine, report, stage, versionfile
+from sftp_gateway.catalog import engine, findings, keys, report, stage, versionfile
 from sftp_gateway.catalog.engine import Connection
 from sftp_gateway.catalog.job import ACCEPTED, REJECTED, Job, Made
 from sftp_gateway.catalog.plan import Plan
@@ -46,20 +47,46 @@ def _keep_rejected(connection: Connection, sifted: Sifted, path: Path) -> Made:
     return report.made("rejected", path)
 
 
-def join(sifted: Sifted, plan: Plan, schema: pa.Schema) -> None:
+def join(sifted: Sifted, plan: Plan, schema: pa.Schema, key: tuple[str, ...]) -> None:
     """Put the accepted rows of the held upload before those of this file; they have no place in it."""
     if plan.joins is None:
         return
     for table in versionfile.tables(plan.joins):
-        nowhere = np.zeros(table.num_rows, dtype=np.int64)
-        shaped = versionfile.shaped(table, schema)
+        shaped = _without_stale(sifted, versionfile.shaped(table, schema), plan.stale, key)
         sifted.stage.look(shaped)
-        sifted.stage.add(stage.Staged(shaped, nowhere))
+        sifted.stage.add(stage.Staged(shaped, np.zeros(shaped.num_rows, dtype=np.int64)))
         sifted.read += table.num_rows
         sifted.joined += table.num_rows
     if plan.left_out is not None:
-        for keys in versionfile.tables(plan.left_out):
-            sifted.rejected_keys.add(keys)
+        for rejected in versionfile.tables(plan.left_out):
+            sifted.rejected_keys.add(rejected)
+
+
+def _without_stale(sifted: Sifted, table: pa.Table, stale: pa.Array | None, key: tuple[str, ...]) -> pa.Table:
+    """Reject the rows whose product changed since they were merged with it: they would put its old values back."""
+    if stale is None or len(stale) == 0:
+        return table
+    names = keys.texts(table, key)
+    late = pc.is_in(names, value_set=stale)
+    told = names.filter(late)
+    sifted.rejected += len(told)
+    sifted.rejected_keys.add(pa.table([told], schema=KEYS))
+    sifted.unplaced.add(_stale_findings(told, ", ".join(key)))
+    return table.filter(pc.invert(late))
+
+
+def _stale_findings(names: pa.Array, column: str) -> pa.Table:
+    finding = findings.Finding(
+        "CATALOG_STALE_CORRECTION",
+        "this product changed in a later version than the one the held file was compared with, so its row in that file "
+        "was not used",
+        "check the product in the current catalog and send its row in a new file",
+        column=column,
+    )
+    one = findings.table([finding]).take(pa.array(np.zeros(len(names), dtype=np.int64)))
+    for name in ("key", "value"):
+        one = one.set_column(findings.SCHEMA.get_field_index(name), findings.SCHEMA.field(name), names)
+    return one
 
 
 def count_left_out(sifted: Sifted, plan: Plan) -> None:

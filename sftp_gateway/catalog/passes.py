@@ -163,7 +163,7 @@ class File:
         key = self.job.schema.key
         with merge.opened(self.job, self.plan, source, checker, self.scratch, self.left_out) as judge:
             if self.plan.joins is not None:
-                held.join(self.sifted, self.plan, judge.schema())
+                held.join(self.sifted, self.plan, judge.schema(), key)
             elif reuses and self._tells_bytes(source):
                 own = result.rules(self.job.schema, self.job.settings)
                 marked = reuse.terms(self.job, own, source, evidence)
@@ -185,7 +185,7 @@ class File:
         self, check_block: Callable[[Block], check.Checked], key: tuple[str, ...]
     ) -> Callable[[Block], check.Checked]:
         stale = self.plan.stale
-        if stale is None or len(stale) == 0:
+        if stale is None or len(stale) == 0 or self.plan.joins is not None:  # rows sent now are merged anew
             return check_block
         return lambda block: sift.reject_stale(block, check_block(block), stale, key)
 

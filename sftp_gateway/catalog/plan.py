@@ -37,7 +37,8 @@ class Plan:
 
     `rows`: FULL (a row is the whole product) or PARTIAL (it is merged with the current one).
     `absent_goes`: products that are not in the file are removed, or withheld. `joins`: accepted rows
-    of the held upload that this one corrects. `stale`: keys that changed since the rows were rejected.
+    of the held upload that this one corrects. `stale`: keys that changed since the rows were rejected, or
+    merged with the products of then and held.
     """
 
     mode: Mode
@@ -76,7 +77,7 @@ def of(job: Job, source: Source, lookup: Lookup) -> Plan:
         corrected = _corrected(source, lookup)
         held = _is_held(corrected)
         mode = Mode.TEST if job.mode is Mode.TEST else Mode.CORRECTION
-        stale = None if held else _stale(corrected)
+        stale = None if held and corrected.mode is Mode.FULL else _stale(corrected)
         return Plan(mode, corrected.mode, held and corrected.mode is Mode.FULL, corrected, stale)
     mode = job.mode
     if mode is Mode.CORRECTION:

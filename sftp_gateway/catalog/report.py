@@ -204,19 +204,27 @@ class _Lines:
         return cells.text_of(pc.binary_join_element_wise(*parts, ""))
 
 
-def write_findings(
-    whole: Sequence[findings.Finding], streams: Sequence[Iterable[pa.RecordBatch]], out: Path, base: str, upload: int
+def write_findings(  # noqa: PLR0913, PLR0917 - what was found, and where it goes
+    whole: Sequence[findings.Finding],
+    streams: Sequence[Iterable[pa.RecordBatch]],
+    out: Path,
+    base: str,
+    upload: int,
+    unplaced: Iterable[pa.RecordBatch] = (),
 ) -> tuple[Counts, list[Made]]:
-    """Write every finding, whole-file ones first, then by row; no files when there is none."""
+    """Write every finding, whole-file ones first, then those of rows without a place in it, then by row.
+
+    No files when there is none.
+    """
     counts = Counts()
     csv, jsonl = out / f"{base}.{upload}.errors.csv", out / f"{base}.{upload}.errors.jsonl.gz"
     files: ErrorFiles | None = None
     try:
-        for position, table in enumerate(_all(whole, streams)):
+        for table, placed in _all(whole, unplaced, streams):
             files = files or ErrorFiles(csv, jsonl, upload)
             files.add(table)
             counts.add(table)
-            if position or not whole:
+            if placed:
                 counts.add_rows(table)
     finally:
         if files is not None:
@@ -225,10 +233,16 @@ def write_findings(
     return counts, [made("errors", csv), made("errors_json", jsonl)] if files else []
 
 
-def _all(whole: Sequence[findings.Finding], streams: Sequence[Iterable[pa.RecordBatch]]) -> Iterator[pa.Table]:
+def _all(
+    whole: Sequence[findings.Finding],
+    unplaced: Iterable[pa.RecordBatch],
+    streams: Sequence[Iterable[pa.RecordBatch]],
+) -> Iterator[tuple[pa.Table, bool]]:
+    """Give all findings in order, and whether they are about rows of the file."""
     if whole:
-        yield findings.table(whole)
-    yield from (table for table in in_order(streams) if table.num_rows)
+        yield findings.table(whole), False
+    yield from ((pa.Table.from_batches([batch]), False) for batch in unplaced)
+    yield from ((table, True) for table in in_order(streams) if table.num_rows)
 
 
 def made(kind: str, path: Path, name: str = "") -> Made:

@@ -216,8 +216,10 @@ class _Run:
         return result.stopped(facts, state, rows, reason)
 
     def _write_findings(self) -> Written:
-        streams = [self.file.sifted.findings.batches(), *(late.batches() for late in self.rows.late)]
-        return report.write_findings(self.file.whole, streams, self.job.out, self.file.base_name, self.job.upload)
+        sifted, job = self.file.sifted, self.job
+        streams = [sifted.findings.batches(), *(late.batches() for late in self.rows.late)]
+        unplaced = sifted.unplaced.batches()
+        return report.write_findings(self.file.whole, streams, job.out, self.file.base_name, job.upload, unplaced)
 
     def _facts(self, written: Written, *, rejected_rows: bool) -> result.Facts:
         counts, files = written

@@ -55,6 +55,8 @@ class Sifted:
     stage: stage.Stage
     findings: spool.Spool
     rejected_keys: spool.Spool
+    unplaced: spool.Spool
+    """Findings of rows that have no place in this file: those of the held upload that it corrects."""
     read: int = 0
     rejected: int = 0
     unkeyed: int = 0
@@ -79,6 +81,7 @@ class Sifted:
         self.stage.close()
         self.findings.remove()
         self.rejected_keys.remove()
+        self.unplaced.remove()
 
 
 def start(scratch: Path, schema: Schema) -> Sifted:
@@ -88,6 +91,7 @@ def start(scratch: Path, schema: Schema) -> Sifted:
         stage.Stage(scratch, [schema.key, *gtins]),
         spool.Spool(scratch / "findings.arrow", findings.SCHEMA),
         spool.Spool(scratch / "rejected.arrow", KEYS),
+        spool.Spool(scratch / "unplaced.arrow", findings.SCHEMA),
     )
 
 

@@ -160,6 +160,25 @@ def test_a_held_upload_that_kept_no_rejected_keys_can_be_corrected(shop):
     assert len(shop.products()) == 100
 
 
+def test_what_came_after_a_held_partial_file_is_not_undone_by_its_correction(shop):
+    """Its accepted rows were merged with the products of then, and hold all their values."""
+    put(shop, rows(100))
+    sent = [*((f"A-{n}", "11.50") for n in range(40)), *((f"A-{n}", "bad") for n in range(40, 60))]
+    held = put(shop, sent, ("sku", "price"), mode=Mode.PARTIAL)
+    put(shop, [("A-3", "renamed later", "77"), ("A-41", "too", "")], ("sku", "name", "stock"), mode=Mode.PARTIAL)
+    outcome = some_mended(shop, held, *range(40, 60))
+    assert (held.state, outcome.state, outcome.corrects_held) == (State.HELD, State.PUBLISHED, 2)
+    assert shop.products()["A-3"] == {"sku": "A-3", "name": "renamed later", "price": "13.50", "stock": "77"}
+    prices = [shop.products()[sku]["price"] for sku in ("A-2", "A-4", "A-40", "A-41")]
+    assert prices == ["11.50", "11.50", "3.00", "3.00"]
+    assert shop.products()["A-41"]["name"] == "too"
+    [stale] = shop.errors(outcome)
+    assert (stale["key"], stale["row"], stale["line"]) == ("A-3", "", "")
+    assert (stale["code"], stale["severity"]) == ("CATALOG_STALE_CORRECTION", "error")
+    assert codes(outcome) == {"CATALOG_STALE_CORRECTION": 1}
+    assert outcome.receipt["rows"] | {"accepted": 59, "rejected": 1, "retained": 1} == outcome.receipt["rows"]
+
+
 def test_a_correction_that_names_no_upload_of_the_brand_is_refused(shop):
     for value in ("99", "", "x", "1e3"):
         outcome = put(shop, [("a", value)], ("sku", "_correction_of"))
