@@ -13,7 +13,7 @@ from sftp_gateway.catalog.expression import Expression
 from sftp_gateway.catalog.problems import Problem
 from sftp_gateway.catalog.schema import Rule
 from sftp_gateway.catalog.terms import Terms
-from sftp_gateway.catalog.typed import DELETED, ROW, Checked, Typed
+from sftp_gateway.catalog.typed import BASE, DELETED, ROW, Checked, Typed
 from sftp_gateway.catalog.types import isocodes, money
 from sftp_gateway.catalog.types.cells import Mask, mask, with_nulls
 from sftp_gateway.catalog.types.typing import Fault
@@ -87,6 +87,16 @@ class Judgement:
                 keep[fault.rows] = False
                 values = with_nulls(values, keep)
         self.columns[column.name] = values
+        if self.rows.before and given is not None and values.null_count:
+            self._leave_alone(column.name, given & mask(pc.is_null(values)) & ~self.bad)
+
+    def _leave_alone(self, name: str, lost: Mask) -> None:
+        r"""Keep what a product has where a row that is kept gives nothing usable: in a partial file only `\N` clears."""
+        if not lost.any():
+            return
+        for part in (name, BASE + name):
+            if part in self.rows.before:
+                self.columns[part] = pc.if_else(pa.array(lost), self.rows.before[part], self.columns[part])
 
     def _created(self) -> Mask | None:
         """Rows of a partial file whose product is new: all of them while no merge has told; None: a full file."""

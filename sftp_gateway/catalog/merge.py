@@ -149,6 +149,7 @@ def merge(
     known = place >= 0
     at = pa.array(place, mask=~known)
     columns: dict[str, Any] = {}
+    before: dict[str, Any] = {}
     for name in typed.table.column_names:
         sent = typed.table[name].combine_chunks()
         if only is not None and name.removeprefix(BASE) not in only:
@@ -159,11 +160,13 @@ def merge(
             continue
         old = versionfile.shaped(current.select([name]), pa.schema([(name, sent.type)]))[name].combine_chunks().take(at)
         columns[name] = _laid(typed, name, sent, old, maps)
+        if only is None and name not in maps:
+            before[name] = old
     for name in base.names:
         if name not in columns and not name.startswith(diff.HIDDEN) and (only is None or name in only):
             columns[name] = current[name].combine_chunks().take(at)
     table = pa.table(list(columns.values()), names=list(columns))
-    return dataclasses.replace(typed, table=table, created=~known if only is None else typed.created)
+    return dataclasses.replace(typed, table=table, created=~known if only is None else typed.created, before=before)
 
 
 def _laid(typed: Typed, name: str, sent: Any, old: Any, maps: frozenset[str]) -> Any:

@@ -47,6 +47,8 @@ class Typed:
     """Money column → the currency written in each of its cells, null where there is none."""
     problems: tuple[Problem, ...] = ()
     created: Mask | None = None
+    before: dict[str, Any] = field(default_factory=dict)
+    """In partial files, of columns of the table that are no maps: the values of the current products."""
 
     def __len__(self) -> int:
         return len(self.row)

@@ -4,11 +4,12 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import COLUMNS, Shop, put, rows, sheet, small_rules
+from catalog_shop import COLUMNS, Shop, codes, put, rows, sheet, small_rules
 
-from sftp_gateway.brand import BrandSettings
+from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.upload import Mode, State
 
 # partial files
@@ -52,6 +53,51 @@ def test_a_row_of_a_partial_file_is_warned_of_the_gtin_of_a_product_that_stays(t
     assert "the product a of the current catalog" in warning["message"]
     again = put(shop, [("a", "A", r"\N"), ("b", "B", "4006381333931")], columns, mode=Mode.PARTIAL)
     assert shop.errors(again) == []
+
+
+MILD = """
+[column.images]
+type = "list"
+items = "url"
+[column.weight]
+type = "measure"
+severity = "warning"
+[column.grade]
+type = "integer"
+severity = "warning"
+max = 9
+"""
+
+
+@pytest.mark.parametrize("mode", [Mode.FULL, Mode.PARTIAL])
+def test_a_bad_value_that_is_only_warned_of_leaves_the_good_one_of_a_partial_file_alone(tmp_path, mode):
+    shop = Shop(tmp_path, small_rules(tmp_path, MILD), guards=Guards(column_emptied=1.0))
+    columns = ("sku", "price", "images", "weight", "grade")
+    good = {"price": "1.00", "images": "/a.jpg|/b.jpg", "weight": "2 kg", "grade": "1"}
+    put(shop, [*((sku, *good.values()) for sku in "abcdef"), ("n", "1", "", "", "")], columns)
+    sent = [
+        ("a", "2", "front.jpg", "", ""),
+        ("b", "2", "front.jpg|/c.jpg", "", ""),
+        ("c", "2", "", "heavy", "x"),
+        ("d", "2", "", "", "10"),
+        ("e", "bad", "front.jpg", "heavy", "10"),
+        ("f", "2", "\\N" if mode is Mode.PARTIAL else "", "3 kg", "2"),
+        ("n", "2", "front.jpg", "heavy", "10"),
+        ("new", "2", "front.jpg", "heavy", "10"),
+    ]
+    outcome = put(shop, sent, columns, mode=mode)
+    assert codes(outcome)["FIELD_ITEM"] == 5
+    found = {sku: {name: row[name] for name in row if name != "sku"} for sku, row in shop.products().items()}
+    assert found.pop("e") == good
+    assert found.pop("f") == {"price": "2.00", "weight": "3 kg", "grade": "2"}
+    price = {"price": "2.00"}
+    if mode is Mode.FULL:
+        assert found == dict.fromkeys(("a", "c", "d", "n", "new"), price) | {"b": price | {"images": "/c.jpg"}}
+        return
+    whole = dict.fromkeys("acd", good | price) | {"b": good | price | {"images": "/c.jpg"}}
+    assert found == whole | dict.fromkeys(("n", "new"), price)
+    again = put(shop, [("a", "5 kg"), ("c", "2000 g")], ("sku", "weight"), mode=mode)
+    assert [line["key"] for line in shop.told(again)] == ["a"], "what is compared of a measure is kept, too"
 
 
 def test_a_partial_file_deletes_by_op(shop):
