@@ -84,7 +84,7 @@ class File:
         self.plan = plan.of(self.job, source, self.lookup)
         self.source = source = original.reopened(source, self.job, self.plan, self.lookup, self.hints)
         self.whole += source.findings
-        mapping = headers.match(source.headers, self.job.schema, self.job.settings, self.plan.rows)
+        mapping = headers.match(source.headers, self.job.schema, self.job.settings, self.plan.sends)
         self.left_out = original.left_out(mapping, self.job, self.plan, self.lookup, self.hints)
         self.whole += [*mapping.findings, *self.plan.said(mapping.ours)]
         if mapping.kept and self.job.base is not None:

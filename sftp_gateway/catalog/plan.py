@@ -62,6 +62,11 @@ class Plan:
         return [_NO_OPERATIONS] if self.rows is Mode.FULL and "_op" in ours else []
 
     @property
+    def sends(self) -> Mode:
+        """What the file must hold: FULL (every required column), or with PARTIAL and CORRECTION no more than the key."""
+        return Mode.CORRECTION if self.is_correction else self.rows
+
+    @property
     def is_correction(self) -> bool:
         """Whether the file corrects an upload."""
         return self.corrected is not None

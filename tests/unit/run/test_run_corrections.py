@@ -257,3 +257,21 @@ def test_a_correction_without_a_column_of_its_original_leaves_it_alone(shop, gon
     for column in set(before) - {"sku", "price"}:
         assert after[column] == (before if column in gone else before | sent)[column], column
     assert shop.products()["B-1"]["price"] == "7.00"
+
+
+def test_a_required_column_may_be_taken_out_of_a_correction_too(tmp_path):
+    shop = Shop(tmp_path)
+    put(shop, [(f"A-{n}", f"name {n}", "5") for n in range(20)], ("sku", "name", "msrp"))
+    bad = [("A-19", "other", "bad"), ("B-1", "new", "bad")]
+    first = put(shop, [*((f"A-{n}", f"name {n}", "5") for n in range(19)), *bad], ("sku", "name", "msrp"))
+    given = table(mended(shop.file(first, "corrections"), A_19={"msrp": "7"}, B_1={"msrp": "8"}))
+    left = [column for column in given[0] if column != "name"]
+    outcome = shop.put(sheet([[row[column] for column in left] for row in given], left), name="fix.csv")
+    assert (outcome.state, outcome.receipt["rows"]["accepted"]) == (State.PUBLISHED, 1)
+    product = shop.products()["A-19"]
+    assert (product["name"], product["msrp"]) == ("name 19", "7.00")
+    errors = [error for error in shop.errors(outcome) if error["severity"] == "error"]
+    assert [(error["key"], error["column"], error["code"]) for error in errors] == [("B-1", "name", "FIELD_REQUIRED")]
+    lost = [column for column in left if column != "sku"]
+    outcome = shop.put(sheet([[row[column] for column in lost] for row in given], lost), name="fix.csv")
+    assert [reason["code"] for reason in outcome.reasons] == ["FILE_HEADER_MISSING"]
