@@ -25,8 +25,9 @@ def release(base: Base, withheld_keys: Path, schema: Schema, out: Path, *, threa
         engine.add_file(connection, "withheld_keys", withheld_keys)
         text = diff.key_text(schema.key)
         connection.execute(
-            f"CREATE TEMP TABLE kept AS SELECT _pos AS bpos, {text} AS k, false AS retained FROM base_rows "  # noqa: S608 - names are quoted
-            f"WHERE k IN (SELECT {text} FROM withheld_keys)"
+            # The name `k` from within: beside the columns of products it could be a header's.
+            "CREATE TEMP TABLE kept AS SELECT bpos, k, false AS retained "  # noqa: S608 - names are quoted
+            f"FROM (SELECT _pos AS bpos, {text} AS k FROM base_rows) WHERE k IN (SELECT {text} FROM withheld_keys)"
         )
         gone = connection.execute("SELECT bpos FROM kept ORDER BY bpos").fetchnumpy()["bpos"]
         with changes.Writer(paths.changes, paths.changes_csv) as writer:

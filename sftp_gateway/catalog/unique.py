@@ -40,7 +40,8 @@ def drop_earlier(connection: Connection, schema: pa.Schema, key: Sequence[str], 
         connection.execute("CREATE OR REPLACE TEMP TABLE earlier (pos BIGINT, winner BIGINT, same BOOLEAN, k VARCHAR)")
         return NOTHING
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE doubled AS SELECT {names} AS k FROM new_rows GROUP BY k HAVING count(*) > 1"  # noqa: S608 - names are quoted
+        # By the value, not by the name `k`: that could be a header's.
+        f"CREATE OR REPLACE TEMP TABLE doubled AS SELECT {names} AS k FROM new_rows GROUP BY {names} HAVING count(*) > 1"  # noqa: S608 - names are quoted
     )
     columns = [side.new for side in diff.compared(schema, schema)]
     deleted = ["n._deleted"] if "_deleted" in schema.names else []
@@ -104,7 +105,7 @@ def gtin_findings(connection: Connection, places: Places, column: str, key: Sequ
     if not _repeats(connection, "sold", value):
         return
     query = f"""
-        WITH twice AS (SELECT {value} AS g FROM sold WHERE {value} IS NOT NULL GROUP BY g HAVING count(*) > 1),
+        WITH twice AS (SELECT {value} AS g FROM sold WHERE {value} IS NOT NULL GROUP BY {value} HAVING count(*) > 1),
         rows AS (SELECT _pos AS pos, {diff.key_text(key)} AS k, {value} AS g FROM sold
                  WHERE {value} IN (SELECT g FROM twice))
         SELECT pos, k, g, CASE WHEN pos = min(pos) OVER w THEN max(pos) OVER w ELSE min(pos) OVER w END AS other,

@@ -99,8 +99,8 @@ def approve(options: argparse.Namespace) -> int:
             errand.finish(opened.store, opened.files, opened.settings, upload, progress)
         finally:
             progress.done()
-        version = (jobs.get(opened.store, job).result or {})["version"]
-    print(f"{_products(stopped)} removed; version {version} of {upload.brand} is live.")
+        made = jobs.get(opened.store, job).result or {}
+    print(f"{_products(made.get('removed', 0))} removed; version {made['version']} of {upload.brand} is live.")
     return 0
 
 
@@ -111,7 +111,7 @@ def refuse(options: argparse.Namespace) -> int:
         uploads.refuse(opened.store, options.id, _who())
         upload = uploads.get(opened.store, options.id)
     if upload.state is State.PUBLISHED and stopped is not None and not options.json:
-        print(f"{_products(stopped)} kept, though not in the file; nothing was removed.")
+        print(f"{_products(stopped.products)} kept, though not in the file; nothing was removed.")
     else:
         _print(upload, options)
     return 0
@@ -147,8 +147,8 @@ def _print(upload: Upload, options: argparse.Namespace) -> None:
         output.receipt(value)
 
 
-def _products(stopped: withheld.Withheld) -> str:
-    return f"{stopped.products:,} product{'s' * (stopped.products != 1)}"
+def _products(count: int) -> str:
+    return f"{count:,} product{'s' * (count != 1)}"
 
 
 def _who() -> str:

@@ -263,7 +263,7 @@ class Turn:
             files=tuple(keep.catalog_files(version)),
             version=version,
             keeps_withheld=not release,
-            result={"version": version.number},
+            result={"version": version.number, "removed": found.changes["removed"]},
         )
 
 

@@ -125,6 +125,15 @@ def test_withheld_removals_are_released_by_approve(shell):
     assert shell.json("upload", str(short["upload"]))["state"] == "published"
 
 
+def test_approve_says_how_many_products_it_removed_not_how_many_were_withheld(shell):
+    shell.ingest(shell.file("one.csv", [product(n) for n in range(100)]))
+    short = shell.ingest(shell.file("two.csv", [product(n) for n in range(40)]))
+    gone = shell.file("gone.csv", ["A-50,delete", "A-51,delete"], header="sku,_op\n")
+    assert shell.ingest("--mode", "partial", gone)["changes"]["deleted"] == 2
+    assert shell("approve", str(short["upload"])) == "58 products removed; version 4 of acme is live.\n"
+    assert len(catalog_of(shell)) == 40
+
+
 def test_withheld_removals_that_are_refused_stay_and_it_is_said(shell):
     shell.ingest(shell.file("one.csv", [product(n) for n in range(100)]))
     short = shell.ingest(shell.file("two.csv", [product(n) for n in range(40)]))
