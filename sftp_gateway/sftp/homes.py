@@ -137,7 +137,7 @@ class Homes:
     async def _load(self, view: View) -> None:
         for _ in range(RELOADS):
             before = view.version
-            seq, entries = await self.ledger.post(lambda tx: drafts.load(tx.conn, view.brand))
+            seq, entries = await self.ledger.post(lambda tx: drafts.picture(tx, view.brand))
             # Whatever changed here meanwhile is newer than what was read.
             if view.version == before or not view.loaded:
                 view.fill(seq, entries)

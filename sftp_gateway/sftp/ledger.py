@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from sftp_gateway import errors, logs
 from sftp_gateway.sftp.owed import Owed
+from sftp_gateway.store import database
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.drafts import Entry
 
@@ -169,8 +170,7 @@ class Ledger:
             if isinstance(operation, Owed):
                 for entry in operation.entries:
                     self._put_down(entry.id)
-        with self._store.write() as tx:
-            results = [do(tx) for do in operations]
+        results = database.run(self._store, lambda tx: [do(tx) for do in operations])
         self.commits += 1
         self.operations += len(operations)
         return results

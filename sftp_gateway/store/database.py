@@ -9,23 +9,32 @@ BUSY_SNAPSHOT and never waits. On PostgreSQL the server's clock rules leases, no
 import contextlib
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event as hooks
+from sqlalchemy.dialects import postgresql, sqlite
 
 from sftp_gateway import errors, logs
-from sftp_gateway.store import migrations, tables
+from sftp_gateway.store import driver, migrations, tables
 
 log = logs.get(__name__)
 
 BUSY_SECONDS = 10
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs"})
+TRIES = 5
+"""Times that a function is run in a transaction before it is told that others are quicker again and again."""
 LOUD = {"upload.failed": "error", "job.taken_over": "warning"}
 
+T = TypeVar("T")
+_view = tables.view
+_COUNTED = (
+    sa.update(_view).where(_view.c.brand == sa.bindparam("counted")).values(seq=_view.c.seq + sa.bindparam("changes"))
+)
 _DIRTIED = (
     sa.update(tables.home).where(tables.home.c.brand == sa.bindparam("dirtied")).values(seq=tables.home.c.seq + 1)
 )
@@ -38,16 +47,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class ReadOnly(errors.StoreUnreachable):
-    """The server takes no writes: it was the first and is the second now."""
-
-
 class Transaction:
     """One write under way: `conn` to execute on, `now` fixed once, events logged after the commit."""
 
     def __init__(self, conn: sa.Connection, clock: Clock | None) -> None:
         self.conn = conn
         self.dirty: set[str] = set()
+        self.touched: Counter[str] = Counter()
         self.events: list[tuple[str, dict[str, Any]]] = []
         self._clock = clock
         self._now: datetime | None = None
@@ -65,6 +71,18 @@ class Transaction:
     def mark_dirty(self, brand: str) -> None:
         """Have the home of a brand rendered again; written last, at the commit (lock order)."""
         self.dirty.add(brand)
+
+    def touch(self, brand: str) -> None:
+        """Count a change of a brand's entries; written at the commit, in one order (two doors may touch the same two)."""
+        self.touched[brand] += 1
+
+    def write_marks(self) -> None:
+        """Write what was touched and marked: the last statements of the transaction."""
+        for brand, changes in sorted(self.touched.items()):
+            if self.conn.execute(_COUNTED, {"counted": brand, "changes": changes}).rowcount == 0:
+                self.conn.execute(_first_count(self.conn.dialect.name, brand, changes))
+        for brand in sorted(self.dirty):
+            self.conn.execute(_DIRTIED, {"dirtied": brand})
 
     def emit(self, event: str, **fields: Any) -> None:
         """Note a log event; it is written only if the commit succeeds."""
@@ -99,22 +117,21 @@ class Store:
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Lend a connection that sees one snapshot (SQLite) and writes nothing; StoreUnreachable."""
-        with _translated(), self._reader.connect() as conn:
+        with driver.translated(), self._reader.connect() as conn:
             yield conn
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Transaction]:
         """Run one transaction: commits at the end, rolls back on any error.
 
-        StoreUnreachable, DiskFull; NotFound if what a new row belongs to was erased meanwhile.
+        StoreUnreachable, DiskFull, Collided; NotFound if what a new row belongs to was erased meanwhile.
         """
         try:
-            with self._turn, _translated(), self._engine.begin() as conn:
+            with self._turn, driver.translated(), self._engine.begin() as conn:
                 tx = Transaction(conn, self._clock)
                 yield tx
-                for brand in sorted(tx.dirty):
-                    conn.execute(_DIRTIED, {"dirtied": brand})
-        except ReadOnly:
+                tx.write_marks()
+        except driver.ReadOnly:
             self._engine.dispose()  # after a failover the same name leads to another server; these connections do not
             raise
         for name, fields in tx.events:
@@ -129,6 +146,36 @@ class Store:
         """Give every connection back."""
         self._reader.dispose()
         self._engine.dispose()
+
+
+class Writes(Protocol):
+    """What `run` needs of a store."""
+
+    def write(self) -> contextlib.AbstractContextManager[Transaction]:
+        """Run one transaction."""
+
+
+def run(store: Writes, do: Callable[[Transaction], T]) -> T:
+    """Run a function in a transaction, and once more if another one was quicker (PostgreSQL); it may be run twice."""
+    for _ in range(TRIES - 1):
+        try:
+            with store.write() as tx:
+                return do(tx)
+        except driver.Collided:
+            continue
+        except sa.exc.IntegrityError as error:
+            if not driver.is_taken(error):
+                raise
+    with store.write() as tx:
+        return do(tx)
+
+
+def _first_count(dialect: str, brand: str, changes: int) -> Any:
+    """Give the statement that counts a brand's first changes, unless it was erased; another process may be as quick."""
+    made: Any = sqlite.insert(_view) if dialect == "sqlite" else postgresql.insert(_view)
+    here = sa.select(tables.brand.c.name, sa.literal(changes)).where(tables.brand.c.name == brand)
+    grown = {"seq": _view.c.seq + made.excluded.seq}
+    return made.from_select(["brand", "seq"], here).on_conflict_do_update(index_elements=[_view.c.brand], set_=grown)
 
 
 def open_store(url: str, *, now: Clock | None = None) -> Store:
@@ -153,7 +200,7 @@ def open_store(url: str, *, now: Clock | None = None) -> Store:
         raise errors.ConfigError(f"store.url: sqlite and postgresql+psycopg are known, not {backend!r}")
     store = Store(engine, reader, now)
     try:
-        with _translated():
+        with driver.translated():
             migrations.bring_up(engine, reader)
     except BaseException:
         store.close()
@@ -237,36 +284,3 @@ def file_system(directory: Path) -> str:
         if where.is_relative_to(point) and len(point) >= len(found[0]):
             found = (point, source.split()[0])
     return found[1]
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Turn what a driver says about the world into our errors; what our SQL did wrong stays itself."""
-    try:
-        yield
-    except sa.exc.DBAPIError as error:
-        cause = error.orig
-        if isinstance(cause, sqlite3.OperationalError):
-            if getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
-                raise errors.DiskFull("no room for the database") from error
-            raise errors.StoreUnreachable(f"the database does not answer: {cause}") from error
-        if getattr(cause, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
-            raise errors.StoreUnreachable(
-                f"the database file is damaged ({cause}); restore it from a backup"
-            ) from error
-        state = getattr(cause, "sqlstate", None)
-        if state == "53100":
-            raise errors.DiskFull("no room for the database") from error
-        if state == "25006":
-            raise ReadOnly("the database takes no writes now: it is a standby") from error
-        if state == "23503" or getattr(cause, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_FOREIGNKEY":
-            raise errors.NotFound("what this belongs to was erased meanwhile") from error
-        if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
-            raise errors.StoreUnreachable(f"the database does not answer: {_first_line(cause)}") from error
-        raise
-    except sa.exc.TimeoutError as error:
-        raise errors.StoreUnreachable("every connection to the database is in use") from error
-
-
-def _first_line(cause: BaseException | None) -> str:
-    return str(cause).strip().partition("\n")[0]

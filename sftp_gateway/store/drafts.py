@@ -96,6 +96,12 @@ def load(conn: sa.Connection, brand: str) -> tuple[int, list[Entry]]:
     return changes(conn, brand), _entries(conn, table.c.brand == brand)
 
 
+def picture(tx: Transaction, brand: str) -> tuple[int, list[Entry]]:
+    """Give everything of a brand as it will be at the commit, and the count that will be its then."""
+    seq, entries = load(tx.conn, brand)
+    return seq + tx.touched[brand], entries
+
+
 def changes(conn: sa.Connection, brand: str) -> int:
     """Give the count of changes made to a brand's entries by any process."""
     return conn.execute(sa.select(counter.c.seq).where(counter.c.brand == brand)).scalar() or 0
@@ -256,10 +262,7 @@ def remind(tx: Transaction, upload: int, brand: str, receipt: dict[str, Any], fi
 
 def touch(tx: Transaction, brand: str) -> None:
     """Count a change of the brand's entries: once for each operation, whatever it changed. An erased brand has none."""
-    counted = tx.conn.execute(sa.update(counter).where(counter.c.brand == brand).values(seq=counter.c.seq + 1))
-    if counted.rowcount == 0:
-        here = sa.select(tables.brand.c.name, sa.literal(1)).where(tables.brand.c.name == brand)
-        tx.conn.execute(sa.insert(counter).from_select(["brand", "seq"], here))
+    tx.touch(brand)
 
 
 def _evict(tx: Transaction, brand: str, path: str | None, keep: str) -> None:

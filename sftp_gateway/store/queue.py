@@ -43,7 +43,11 @@ IS_RUNNING = _jobs.c.place == sa.literal_column("'running'")
 
 _OF = _jobs.c.brand == sa.bindparam("of_brand")
 _INSERT = sa.insert(_jobs).returning(_jobs.c.id, sort_by_parameter_order=True)
-_LOCK = sa.select(_brands.c.name).where(_brands.c.name == sa.bindparam("of_brand")).with_for_update()
+_BRAND = sa.select(_brands.c.name).where(_brands.c.name == sa.bindparam("of_brand"))
+# Not FOR UPDATE: that one also keeps out every new row that belongs to the brand, and a front door that saves one
+# while it holds rows the holder of the turn wants would wait for ever.
+_LOCK = _BRAND.with_for_update(key_share=True)
+_LOCK_WHOLE = _BRAND.with_for_update()
 _OPEN = sa.select(
     sa.exists().where(_OF, IS_HEAD).label("head"),
     sa.exists().where(_OF, IS_WAITING).label("waiting"),
@@ -58,6 +62,12 @@ _PROMOTE = (
 def lock(tx: Transaction, brand: str) -> None:
     """Take the brand's turn until the commit (PostgreSQL: row lock; SQLite: BEGIN IMMEDIATE did); NotFound."""
     if tx.conn.execute(_LOCK, {"of_brand": brand}).first() is None:
+        raise errors.NotFound(f"no brand {brand!r}")
+
+
+def lock_whole(tx: Transaction, brand: str) -> None:
+    """As `lock`, and no row of the brand is made until the commit: for whoever erases it."""
+    if tx.conn.execute(_LOCK_WHOLE, {"of_brand": brand}).first() is None:
         raise errors.NotFound(f"no brand {brand!r}")
 
 

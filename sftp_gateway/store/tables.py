@@ -2,7 +2,7 @@
 
 Those of the front door are made in entries.py, and stand here as well.
 Migrations (`store/migrations`) bring a database to this shape; a test compares the two.
-Lock order on PostgreSQL: brand → job → upload → version, withheld, file → home.
+Lock order on PostgreSQL: brand → job → entry → upload → version, withheld, file → view → home.
 """
 
 import sqlalchemy as sa

@@ -137,9 +137,23 @@ async def _end(task: asyncio.Task[None]) -> None:
         await task
 
 
+def _root_of(place: Path, host: str) -> Path:
+    """Give the root of a host: its own staging directory, the blobs of them all (as with S3)."""
+    root = place / host
+    for area in blobs.Area if host else ():
+        (place / area).mkdir(exist_ok=True)
+        root.mkdir(exist_ok=True)
+        if not (root / area).exists():
+            (root / area).symlink_to(place / area)
+    return root
+
+
 @pytest.fixture
 async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIterator[Callable[..., Awaitable[House]]]:
-    """Give a function that opens a house (again, on the same root: a restart) by some settings."""
+    """Give a function that opens a house (again, on the same root: a restart) by some settings.
+
+    `url`: of a store of its own, not the usual SQLite. `host`: one of several with one store, which share the files.
+    """
     async with contextlib.AsyncExitStack() as stack:
 
         async def opened(
@@ -147,13 +161,16 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
             limits: settings.Limits | None = None,
             brand: BrandSettings | None = None,
             front: Any = None,
+            url: str = "",
+            host: str = "",
             **rules: Any,
         ) -> House:
             database_file = tmp_path / "gateway.db"
-            first = not database_file.exists()
-            if first:
+            if not url and not database_file.exists():
                 shutil.copyfile(sqlite_template, database_file)
-            store = database.open_store(f"sqlite:///{database_file}")
+            store = database.open_store(url or f"sqlite:///{database_file}")
+            first = not brands.all_brands(store)
+            root = _root_of(tmp_path, host)
             key_file = tmp_path / "key"
             if first:
                 brands.create(store, "acme", brand or BrandSettings())
@@ -161,12 +178,12 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
                 brand_key.write_private_key(key_file)
                 key_file.chmod(0o600)
             known = auth.parse_public_key(brand_key.export_public_key().decode())
-            stored = blobs.open_files(settings.Storage(root=tmp_path))
+            stored = blobs.open_files(settings.Storage(root=root))
             wishes = dataclasses.replace(settings.Intake(settle_seconds=0.1), **rules)
             mine = contextlib.AsyncExitStack()
             await stack.enter_async_context(mine)
             mine.callback(store.close)
-            house = House(tmp_path, store, stored, brand_key, key_file, wishes, mine)
+            house = House(root, store, stored, brand_key, key_file, wishes, mine)
 
             def count_job() -> None:
                 house.jobs += 1

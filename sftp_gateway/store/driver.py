@@ -1,0 +1,67 @@
+"""What a database driver says about the world, as errors of ours; what our SQL did wrong stays what it is."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from sftp_gateway import errors
+
+
+class ReadOnly(errors.StoreUnreachable):
+    """The server takes no writes: it was the first and is the second now."""
+
+
+class Collided(errors.Unavailable):
+    """Two transactions waited for each other, and this one was ended for the other; run again it goes through."""
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Raise StoreUnreachable, Collided, DiskFull or NotFound instead of what the driver raises."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if (ours := _of_sqlite(error.orig) or _of_postgresql(error.orig)) is not None:
+            raise ours from error
+        if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
+            raise errors.StoreUnreachable(f"the database does not answer: {_first_line(error.orig)}") from error
+        raise
+    except sa.exc.TimeoutError as error:
+        raise errors.StoreUnreachable("every connection to the database is in use") from error
+
+
+def is_taken(error: sa.exc.IntegrityError) -> bool:
+    """Whether another transaction was quicker to take what must be there once."""
+    return getattr(error.orig, "sqlstate", None) == "23505"
+
+
+def _of_sqlite(cause: BaseException | None) -> errors.GatewayError | None:
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    if isinstance(cause, sqlite3.OperationalError):
+        if code == sqlite3.SQLITE_FULL:
+            return errors.DiskFull("no room for the database")
+        return errors.StoreUnreachable(f"the database does not answer: {cause}")
+    if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+        return errors.StoreUnreachable(f"the database file is damaged ({cause}); restore it from a backup")
+    if getattr(cause, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_FOREIGNKEY":
+        return errors.NotFound("what this belongs to was erased meanwhile")
+    return None
+
+
+def _of_postgresql(cause: BaseException | None) -> errors.GatewayError | None:
+    match getattr(cause, "sqlstate", None):
+        case "53100":
+            return errors.DiskFull("no room for the database")
+        case "25006":
+            return ReadOnly("the database takes no writes now: it is a standby")
+        case "23503":
+            return errors.NotFound("what this belongs to was erased meanwhile")
+        case "40P01" | "40001":
+            return Collided("the database let another change of the same rows go first; try again")
+    return None
+
+
+def _first_line(cause: BaseException | None) -> str:
+    return str(cause).strip().partition("\n")[0]

@@ -1,0 +1,188 @@
+"""Who waits for whom in PostgreSQL: transactions that belong side by side never end each other."""
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from sftp_gateway import errors
+from sftp_gateway.store import brands, database, drafts, erasing, queue, tables
+from sftp_gateway.store.drafts import Entry, Place
+
+pytestmark = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+SECONDS = 20
+
+
+@pytest.fixture
+def many(live_store):
+    for name in ("acme", "bolt"):
+        brands.create(live_store, name)
+        with live_store.write() as tx:
+            drafts.touch(tx, name)
+    return live_store
+
+
+@pytest.fixture
+def beside():
+    """Run functions side by side; give what each gave, or the error it ended with."""
+
+    def run(*functions):
+        results = [None] * len(functions)
+
+        def call(place):
+            try:
+                results[place] = functions[place]()
+            except Exception as error:  # noqa: BLE001 - it is what the test looks at
+                results[place] = error
+
+        threads = [threading.Thread(target=call, args=(place,)) for place in range(len(functions))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(SECONDS)
+        assert not any(thread.is_alive() for thread in threads)
+        return results
+
+    return run
+
+
+def entry(store, number, brand="acme", place=Place.OPEN):
+    at = store.now()
+    return Entry(f"{number:032}", brand, f"inbox/{number}.csv", f"{number}.csv", place, 1, at, at, at)
+
+
+def seq(store, brand):
+    with store.read() as conn:
+        return drafts.changes(conn, brand)
+
+
+def somebody_waits(store):
+    with store.read() as conn:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        return conn.exec_driver_sql(query).scalar()
+
+
+def test_a_new_file_does_not_wait_for_the_turn_of_its_brand(many, beside):
+    closed, locked = threading.Event(), threading.Event()
+
+    def front_door():
+        with many.write() as tx:  # a CLOSE and an OPEN that share a commit
+            drafts.save(tx, entry(many, 1, place=Place.CLOSED))
+            drafts.touch(tx, "acme")
+            closed.set()
+            assert locked.wait(SECONDS)
+            drafts.save(tx, entry(many, 2))
+            drafts.touch(tx, "acme")
+
+    def intake():
+        assert closed.wait(SECONDS)
+        with many.write() as tx:
+            queue.lock(tx, "acme")
+            locked.set()
+            drafts.touch(tx, "acme")
+
+    assert beside(front_door, intake) == [None, None]
+    assert seq(many, "acme") == 1 + 3
+
+
+def test_changes_of_two_brands_are_counted_in_one_order(many, beside):
+    both = threading.Barrier(2, timeout=SECONDS)
+
+    def door(*names):
+        def commit():
+            with many.write() as tx:
+                drafts.touch(tx, names[0])
+                both.wait()
+                drafts.touch(tx, names[1])
+                drafts.touch(tx, names[1])
+
+        return commit
+
+    assert beside(door("acme", "bolt"), door("bolt", "acme")) == [None, None]
+    assert seq(many, "acme") == seq(many, "bolt") == 1 + 3
+
+
+def test_the_first_change_of_a_brand_may_be_counted_by_two_at_once(live_store, beside):
+    brands.create(live_store, "acme")
+    both = threading.Barrier(2, timeout=SECONDS)
+
+    def door():
+        with live_store.write() as tx:
+            drafts.touch(tx, "acme")
+            both.wait()
+
+    assert beside(door, door) == [None, None]
+    assert seq(live_store, "acme") == 2
+
+
+def crossing(store, both, order):
+    """Give an operation that changes two rows in this order, the first time at the same moment as another one."""
+    first = [True]
+
+    def do(tx):
+        for place, number in enumerate(order):
+            drafts.move(tx, f"{number:032}", [Place.CLOSED], bytes=7 + order[0])
+            if place == 0 and first:
+                first.pop()
+                both.wait()
+        drafts.touch(tx, "acme")
+        return "done"
+
+    return lambda: database.run(store, do)
+
+
+def test_of_two_that_wait_for_each_other_one_is_run_again(many, beside):
+    with many.write() as tx:
+        for number in (1, 2):
+            drafts.save(tx, entry(many, number, place=Place.CLOSED))
+    both = threading.Barrier(2, timeout=SECONDS)
+    assert beside(crossing(many, both, (1, 2)), crossing(many, both, (2, 1))) == ["done", "done"]
+    assert seq(many, "acme") == 1 + 2
+    with many.read() as conn:
+        assert len({row.bytes for row in drafts.load(conn, "acme")[1]}) == 1
+
+
+def test_who_waits_for_each_other_is_told_apart_from_a_store_that_is_away(many, beside):
+    with many.write() as tx:
+        for number in (1, 2):
+            drafts.save(tx, entry(many, number, place=Place.CLOSED))
+    both = threading.Barrier(2, timeout=SECONDS)
+
+    def door(*order):
+        def commit():
+            with many.write() as tx:
+                drafts.move(tx, f"{order[0]:032}", [Place.CLOSED], bytes=7)
+                both.wait()
+                drafts.move(tx, f"{order[1]:032}", [Place.CLOSED], bytes=7)
+
+        return commit
+
+    ended = [error for error in beside(door(1, 2), door(2, 1)) if error]
+    assert [type(error).__name__ for error in ended] == ["Collided"]
+    assert isinstance(ended[0], errors.Unavailable)
+
+
+def test_a_brand_is_erased_while_its_files_come(many, files, beside, eventually):
+    """The front door holds a file of it and waits to save the next one; erasing holds the brand and waits for that file."""
+    with many.write() as tx:
+        drafts.save(tx, entry(many, 1))
+    holds, first = threading.Event(), [True]
+
+    def do(tx):
+        drafts.move(tx, f"{1:032}", list(Place), bytes=7)
+        if first:
+            first.pop()
+            holds.set()
+            eventually(lambda: somebody_waits(many))
+        drafts.save(tx, entry(many, 2))
+
+    def erase():
+        assert holds.wait(SECONDS)
+        return erasing.erase(many, files, "acme")["brand"]
+
+    door, erased = beside(lambda: database.run(many, do), erase)
+    assert erased == "acme"
+    assert door is None or isinstance(door, errors.NotFound)
+    with many.read() as conn:
+        assert conn.execute(sa.select(tables.entry.c.id)).all() == []
+        assert [brand.name for brand in brands.all_brands(many)] == ["bolt"]
