@@ -5,11 +5,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sftp_gateway.blobs import Area
-from sftp_gateway.intake import answer
+from sftp_gateway.intake import answer, sources
 from sftp_gateway.intake.desk import REMOVED, Desk, Told
 from sftp_gateway.intake.history import end_refused
-from sftp_gateway.intake.sources import digest
 from sftp_gateway.store import drafts, files, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
@@ -72,8 +70,8 @@ def _give_up(desk: Desk, upload: Upload, row: Entry | None, reason: dict[str, An
             return told
         file = desk.staging.file(row.id)
         if file.exists():
-            sha256 = digest(file, "sha256")
-            desk.files.keep(Area.SOURCES, sha256, file)
+            sha256 = sources.digest(file, "sha256")
+            sources.keep(desk.files, [(sha256, file)])
         told.gone.append(row.id)
     made = answer.make(desk.files, upload, reason)
     made.receipt["file"]["sha256"] = sha256 or None
@@ -84,6 +82,8 @@ def _give_up(desk: Desk, upload: Upload, row: Entry | None, reason: dict[str, An
         if told.gone:
             drafts.remove(tx, told.gone[0])
         drafts.touch(tx, upload.brand)
+    for id_ in told.gone:  # not before: until the rows say so these are the only bytes there surely are
+        desk.staging.file(id_).unlink(missing_ok=True)
     return told
 
 

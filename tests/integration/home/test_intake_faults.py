@@ -11,7 +11,7 @@ import pytest
 
 from sftp_gateway import errors
 from sftp_gateway.intake import batch, claim, judge, recover, sources
-from sftp_gateway.store import drafts, erasing
+from sftp_gateway.store import drafts, erasing, uploads
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State
 
@@ -120,6 +120,26 @@ async def test_what_a_dead_process_left_does_not_keep_the_next_one_from_starting
         again = await open_house()
         assert not again.settling.done()
     assert again.bytes_of((await again.received(1))[0]) == BODY
+
+
+async def test_an_abandoned_upload_keeps_its_bytes_where_the_sources_cannot_take_them_at_that_moment(
+    open_house, log_lines
+):
+    house = await open_house(incomplete_after=0.1, abandoned_after=0.3)
+    sha256 = hashlib.sha256(BODY).hexdigest()
+    in_the_way = house.root / "blobs" / sha256[:2]
+    in_the_way.touch()  # the directory that its blob belongs in cannot be made
+    async with house.connect() as conn:
+        client = await conn.start_sftp_client()
+        await (await client.open("/a.csv", "wb")).write(BODY)
+        conn.abort()
+    await house.until(lambda: [line for line in log_lines if line["event"] == "intake.postponed"])
+    assert [upload.state for upload in house.history()] == [State.UNFINISHED]
+    in_the_way.unlink()
+    refused = await house.state(State.REFUSED)
+    assert house.bytes_of(refused) == BODY
+    await house.until(lambda: house.staged() == [])
+    assert uploads.retry(house.store, refused.id, "me").bytes == len(BODY)
 
 
 @pytest.mark.parametrize("place", [Place.CLOSED, Place.DROPPED])
