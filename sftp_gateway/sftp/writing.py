@@ -14,7 +14,7 @@ from asyncssh.constants import FXF_APPEND, FXF_CREAT, FXF_EXCL, FXF_TRUNC
 
 from sftp_gateway import upload_name
 from sftp_gateway.blobs import sync_file
-from sftp_gateway.sftp import closing, names, reading
+from sftp_gateway.sftp import closing, names, neighbour, reading
 from sftp_gateway.sftp.closing import Writing
 from sftp_gateway.sftp.draft import Draft
 from sftp_gateway.sftp.homes import Homes
@@ -161,10 +161,23 @@ async def _again(  # noqa: PLR0913, PLR0917 - as `_draft`, and what is there
     if aside and (draft is not None or _may_be_upload(homes, place.path)):
         detach(homes, view, entry)
         return begin(homes, view, place, session, way.declared)
+    if draft is None and neighbour.has(homes, entry):
+        return await _instead(homes, view, entry, place, way, session)
     if draft is None:
         draft = await _reopen(homes, view, entry, session)
     if draft is not None and way.truncate:
         draft.truncate(0)
+    return draft
+
+
+async def _instead(  # noqa: PLR0913, PLR0917 - as `_again`
+    homes: Homes, view: View, entry: Entry, place: names.Place, way: Way, session: Session
+) -> Draft:
+    """Begin anew under the name of a draft of another host: there is nothing here to go on with."""
+    if not way.truncate:
+        raise asyncssh.SFTPFailure(neighbour.TOLD)
+    draft = begin(homes, view, place, session, way.declared, entry)
+    await neighbour.give_up_name(homes, view, entry, draft)
     return draft
 
 
