@@ -45,6 +45,10 @@ class Files(Protocol):
     def staging(self) -> Path:
         """Local directory for bytes under way, on the file system of local blobs."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether they lie on a disk of this host: opening one takes no room then, and hardly any time."""
+
     def scratch(self, prefix: str = "") -> Path:
         """Make a new empty directory under staging; the caller removes it."""
 

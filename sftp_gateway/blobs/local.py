@@ -15,6 +15,8 @@ from sftp_gateway.errors import NotFound
 class LocalFiles:
     """Blobs below one root. Sources are spread over 256 directories by the start of their hash."""
 
+    is_local = True
+
     def __init__(self, root: Path) -> None:
         self._root = root
         self.staging = root / "staging"

@@ -5,6 +5,7 @@ transaction is the only moment in which something becomes true. Files under way 
 """
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -17,6 +18,7 @@ from obstore.store import S3Store
 
 from sftp_gateway.blobs import area as areas
 from sftp_gateway.blobs.area import Area, Blob
+from sftp_gateway.blobs.fetched import Fetched
 from sftp_gateway.blobs.place import disk_errors, make_directories, side_by_side
 from sftp_gateway.errors import NotFound, Unavailable
 
@@ -26,11 +28,14 @@ CHUNK_BYTES = 8 << 20
 class S3Files:
     """Blobs below `s3://bucket/prefix`; `root` is the local directory for bytes under way."""
 
+    is_local = False
+
     def __init__(self, url: str, root: Path) -> None:
         self.staging = root / "staging"
         make_directories(self.staging)
         options: Any = {"allow_http": True}  # a bucket of one's own host speaks plain HTTP; AWS never does
         self._bucket = S3Store.from_url(url, client_options=options)
+        self._fetched = Fetched()
 
     def scratch(self, prefix: str = "") -> Path:
         """Make a new empty directory under staging; the caller removes it."""
@@ -71,8 +76,7 @@ class S3Files:
 
     def open(self, area: str, name: str) -> BinaryIO:
         """Fetch the blob into a file without a name, so that a handle never loses its bytes. NotFound."""
-        with self.local(area, name) as path:
-            return path.open("rb")
+        return self._fetched.open(f"{area}/{name}", lambda: self._fetch_nameless(area, name))
 
     def size(self, area: str, name: str) -> int:
         """Give the size in bytes; NotFound."""
@@ -97,6 +101,7 @@ class S3Files:
 
     def delete(self, area: str, name: str) -> None:
         """Delete it; nothing happens if it is not there."""
+        self._fetched.forget(f"{area}/{name}")
         with contextlib.suppress(NotFound), self._answering(area, name):
             obstore.delete(self._bucket, self._key(area, name))
 
@@ -111,6 +116,10 @@ class S3Files:
             for batch in obstore.list(self._bucket, prefix=top):
                 for found in batch:
                     yield Blob(found["path"].removeprefix(top), found["size"], found["last_modified"])
+
+    def _fetch_nameless(self, area: str, name: str) -> int:
+        with self.local(area, name) as path:
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def _fetch(self, area: str, name: str, target: BinaryIO) -> None:
         with self._answering(area, name):

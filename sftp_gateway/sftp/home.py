@@ -6,7 +6,7 @@ and reading.py. WRITE and READ are plain functions: see draft.py for why.
 
 import os
 from collections.abc import AsyncIterator, Awaitable
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import asyncssh
 from asyncssh.constants import FXF_APPEND, FXF_WRITE
@@ -67,24 +67,8 @@ class Home(asyncssh.SFTPServer):
         if entry is None or entry.place is Place.DIRECTORY:
             raise asyncssh.SFTPFailure("This is a directory")
         attrs = attributes.entry(self._view, entry)
-        file = await self._bytes(place, entry)
+        file = await reading.open_entry(self._homes, self._view, entry)
         return Reading(file, attrs.size or 0, float(attrs.mtime or 0), writable=True)
-
-    async def _bytes(self, place: names.Place, entry: Entry) -> BinaryIO:
-        """Open what an entry holds, wherever it is by now."""
-        try:
-            if (draft := self._view.live.get(entry.id)) is not None:
-                draft.put_down()
-            return reading.open_bytes(self._homes, entry)
-        except FileNotFoundError:
-            await self._homes.refresh(self._view, force=True)  # claimed since: its bytes are a blob now
-            now = await self._entry(place)
-            if now is None:
-                raise asyncssh.SFTPNoSuchFile("No such file") from None
-            try:
-                return reading.open_bytes(self._homes, now)
-            except FileNotFoundError:
-                raise asyncssh.SFTPNoSuchFile("The bytes of this file are kept no longer") from None
 
     def read(self, file_obj: object, offset: int, size: int) -> bytes | Awaitable[bytes]:
         """Read from a handle."""

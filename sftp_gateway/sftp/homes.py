@@ -10,11 +10,13 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
+from weakref import WeakValueDictionary
 
 from sftp_gateway import errors, settings, upload_name
-from sftp_gateway.blobs import Files
+from sftp_gateway.blobs import Area, Files
 from sftp_gateway.sftp import replay
 from sftp_gateway.sftp.allowance import Allowance, in_units
 from sftp_gateway.sftp.journal import Journal
@@ -35,6 +37,9 @@ TELLING_SECONDS = 0.03
 BURST_FILES, BURST_SECONDS = 20, 0.5
 GOODBYE_SECONDS = 10.0
 """A store that does not answer for so long keeps nobody: the journal has what is owed to it."""
+OPENINGS = 8
+"""Blobs that are opened at a time: a large one of S3 takes as long as it takes, and the threads that write and sync do
+not wait for it."""
 FORGET_SECONDS = 15.0
 """So often it is looked whether the journal holds anything of a brand that was erased."""
 REPEATED_REFUSAL_SECONDS = 900.0
@@ -70,6 +75,8 @@ class Homes:
         self._limits = limits
         self._views: dict[str, View] = {}
         self._free: tuple[float, int] = (float("-inf"), 0)
+        self._opening = ThreadPoolExecutor(OPENINGS, thread_name_prefix="open")
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._refusals: dict[tuple[str, str, str], float] = {}
 
     def limit(self, limits: settings.Limits) -> None:
@@ -196,6 +203,14 @@ class Homes:
         if free - more < self._limits.disk_floor_bytes:
             raise errors.Refused("disk_full", "The gateway has no room on its disk now; please try again later")
 
+    async def open_blob(self, area: Area, name: str, size: int) -> BinaryIO:
+        """Open a blob, here or where it has to be fetched; NotFound, Refused if the disk has no room for it."""
+        if not self.files.is_local:
+            self.check_disk(size)
+        # One at a time of each: many who want one large blob leave the other threads to those who want another.
+        async with self._turns.setdefault(name, asyncio.Lock()):
+            return await asyncio.get_running_loop().run_in_executor(self._opening, self.files.open, area, name)
+
     def is_news(self, brand: str, path: str, code: str) -> bool:
         """Whether a refusal is the first of its kind lately: clients that try for ever fill no history."""
         now, key = time.monotonic(), (brand, path, code)
@@ -232,4 +247,5 @@ class Homes:
         """Wait until everything is written; the sessions are gone by then."""
         await self.ledger.flush(GOODBYE_SECONDS)
         await self.journal.aclose()
+        self._opening.shutdown(wait=False, cancel_futures=True)
         self._owner.close()

@@ -1,6 +1,6 @@
 """Drafts of another host of the gateway: their bytes lie in its staging directory, and from here only their rows are seen.
 
-Serves writing.py.
+Serves writing.py and reading.py.
 """
 
 from dataclasses import replace
@@ -14,6 +14,7 @@ from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State
 
 TOLD = "The bytes of this file are on another host of the gateway; send the whole file again"
+UNREADABLE = "The bytes of this file are on another host of the gateway; they can be read once it is taken in"
 
 
 def has(homes: Homes, entry: Entry) -> bool:

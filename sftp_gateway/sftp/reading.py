@@ -15,12 +15,15 @@ import asyncssh
 
 from sftp_gateway import errors
 from sftp_gateway.blobs import Area, Files
+from sftp_gateway.sftp import neighbour
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.names import FOLDERS
+from sftp_gateway.sftp.view import View
 from sftp_gateway.store import files as shelf
-from sftp_gateway.store.drafts import Entry
+from sftp_gateway.store.drafts import UNDER_WAY, Entry
 
 TOP = ""
+GONE = "The bytes of this file are kept no longer"
 
 
 @dataclass(eq=False, slots=True)
@@ -50,8 +53,26 @@ class Reading:
         return self.file.read(size)
 
 
-def open_bytes(homes: Homes, entry: Entry) -> BinaryIO:
-    """Open what an entry holds: its staging file, or once that was claimed the blob (blocks)."""
+async def open_entry(homes: Homes, view: View, entry: Entry) -> BinaryIO:
+    """Open what an entry of the view holds, wherever it is by now; SFTPNoSuchFile, Refused without room."""
+    try:
+        if (draft := view.live.get(entry.id)) is not None:
+            draft.put_down()
+        return await open_bytes(homes, entry)
+    except (FileNotFoundError, errors.NotFound):
+        await homes.refresh(view, force=True)  # claimed since: its bytes are a blob now
+        now = view.at(str(entry.path))
+        if now is None:
+            raise asyncssh.SFTPNoSuchFile("No such file") from None
+        try:
+            return await open_bytes(homes, now)
+        except (FileNotFoundError, errors.NotFound):
+            away = now.place in UNDER_WAY and neighbour.has(homes, now)
+            raise asyncssh.SFTPNoSuchFile(neighbour.UNREADABLE if away else GONE) from None
+
+
+async def open_bytes(homes: Homes, entry: Entry) -> BinaryIO:
+    """Open what an entry holds: its staging file, or once that was claimed the blob."""
     homes.unwritten.put_down(entry.id)
     try:
         descriptor = os.open(homes.staging.file(entry.id), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -59,7 +80,7 @@ def open_bytes(homes: Homes, entry: Entry) -> BinaryIO:
     except FileNotFoundError:
         if not entry.sha256:
             raise
-        return homes.files.open(Area.SOURCES, entry.sha256)
+        return await homes.open_blob(Area.SOURCES, entry.sha256, entry.bytes)
 
 
 def copy_blob(files: Files, sha256: str, target: Path) -> None:
@@ -94,5 +115,5 @@ async def find(homes: Homes, brand: str, path: str) -> shelf.File:
 async def open_shelved(homes: Homes, brand: str, path: str) -> Reading:
     """Open a file the gateway made."""
     file = await find(homes, brand, path)
-    source = await asyncio.to_thread(homes.files.open, Area(file.area), file.blob)
+    source = await homes.open_blob(Area(file.area), file.blob, file.bytes)
     return Reading(source, file.bytes, file.created_at.timestamp(), writable=False)

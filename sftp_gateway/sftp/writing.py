@@ -232,7 +232,7 @@ async def _anew(  # noqa: PLR0913, PLR0917 - as `_draft`, and what is there
     """Open an accepted name: a new draft, empty or with a copy of its bytes."""
     source = None
     if not (way.truncate or way.exclusive):
-        source = await asyncio.to_thread(reading.open_bytes, homes, entry)
+        source = await reading.open_bytes(homes, entry)
     try:
         draft = begin(homes, view, place, session, way.declared, entry)
         if source is not None:

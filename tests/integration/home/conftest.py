@@ -163,6 +163,7 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
             front: Any = None,
             url: str = "",
             host: str = "",
+            files: Files | None = None,
             **rules: Any,
         ) -> House:
             database_file = tmp_path / "gateway.db"
@@ -178,7 +179,7 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
                 brand_key.write_private_key(key_file)
                 key_file.chmod(0o600)
             known = auth.parse_public_key(brand_key.export_public_key().decode())
-            stored = blobs.open_files(settings.Storage(root=root))
+            stored = files or blobs.open_files(settings.Storage(root=root))
             wishes = dataclasses.replace(settings.Intake(settle_seconds=0.1), **rules)
             mine = contextlib.AsyncExitStack()
             await stack.enter_async_context(mine)

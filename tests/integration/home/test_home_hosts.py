@@ -55,6 +55,18 @@ async def test_a_transfer_that_broke_off_at_one_host_is_sent_whole_to_another_un
     assert [row.place for row in one.rows()] == [Place.ACCEPTED]
 
 
+async def test_what_lies_on_another_host_is_read_back_once_it_is_taken_in(open_house):
+    one, other = await open_house(settle_seconds=2), await open_house(host="other", settle_seconds=2)
+    async with one.sftp() as client:
+        await put(client, "/a.csv")
+    async with other.sftp() as client:
+        with pytest.raises(asyncssh.SFTPNoSuchFile, match=neighbour.UNREADABLE):
+            await client.open("/a.csv", "rb")
+        await one.received(1)
+        async with client.open("/a.csv", "rb") as file:
+            assert await file.read() == BODY
+
+
 @pytest.mark.parametrize("flags", [RESUME, APPEND])
 async def test_a_file_that_one_host_acknowledged_is_received_whatever_another_is_asked_to_do_with_it(open_house, flags):
     one, other = await open_house(settle_seconds=2), await open_house(host="other", settle_seconds=2)
