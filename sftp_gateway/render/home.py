@@ -1,5 +1,6 @@
 """Paints one brand's home: makes the files that are not what they should be, lists them in one transaction."""
 
+import contextlib
 import hashlib
 import secrets
 import shutil
@@ -46,7 +47,8 @@ class Painter:
     def paint(self, name: str, seq: int) -> bool:
         """Make the home of a brand true as of `seq`; True if `current.csv` is left for `paint_current`.
 
-        Raises Unavailable; a brand that was erased meanwhile has no home any more.
+        Raises Unavailable; a brand that was erased meanwhile has no home any more. Every host paints: what
+        another one listed since, from later looks at the store, stays.
         """
         try:
             brand = brands.get(self.store, name)
@@ -60,12 +62,18 @@ class Painter:
         known = list(_newest(self.store, name))
         new: list[tuple[int | None, NewFile]] = [(None, file) for file in self._top(brand, known)]
         new += [(upload.id, file) for upload, file in self._receipts(name, known)]
-        with self.store.write() as tx:
+        # Before the home is clean: who dies between leaves it to be painted, and told, again.
+        self.painted(brand, known)
+        self._list(name, seq, new)
+        return behind
+
+    def _list(self, name: str, seq: int, new: Sequence[tuple[int | None, NewFile]]) -> None:
+        with contextlib.suppress(NotFound), self.store.write() as tx:
+            if not homes.is_behind(tx, name, seq):
+                return
             for upload, file in new:
                 listed.replace(tx, name, file, upload=upload)
-        self.painted(brand, known)
-        homes.cleaned(self.store, name, seq)
-        return behind
+            homes.cleaned(tx, name, seq)
 
     def paint_current(self, name: str) -> None:
         """Make /catalog/current.csv of what is published now; a version published meanwhile gets its own turn."""
@@ -80,8 +88,16 @@ class Painter:
             size = self.files.keep(Area.CATALOG, blob, out / CURRENT)
         finally:
             shutil.rmtree(out, ignore_errors=True)
-        with self.store.write() as tx:
-            listed.replace(tx, name, NewFile(Folder.CATALOG, CURRENT, Area.CATALOG, blob, size))
+        if not self._list_current(version, NewFile(Folder.CATALOG, CURRENT, Area.CATALOG, blob, size)):
+            self.files.delete(Area.CATALOG, blob)
+
+    def _list_current(self, version: versions.Version, file: NewFile) -> bool:
+        """List the export unless a later version was published while it was made."""
+        with contextlib.suppress(NotFound), self.store.write() as tx:
+            if versions.is_current(tx, version.brand, version.number):
+                listed.replace(tx, version.brand, file)
+                return True
+        return False
 
     def stale(self) -> list[str]:
         """List the brands whose README.txt tells something that is not true any more."""

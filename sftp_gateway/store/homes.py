@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sftp_gateway.store import tables
+from sftp_gateway.store import queue, tables
 from sftp_gateway.store.database import Store, Transaction
 
 _homes = tables.home
@@ -18,17 +18,23 @@ def mark_dirty(tx: Transaction, brand: str) -> None:
 
 
 def dirty(store: Store, limit: int = 1000) -> list[tuple[str, int]]:
-    """Give (brand, seq) of homes to render; hand that seq to `cleaned` when they are."""
+    """Give (brand, seq) of homes to render; hand that seq to `is_behind` and `cleaned` when they are."""
     with store.read() as conn:
         query = sa.select(_homes.c.brand, _homes.c.seq).where(_DIRTY).order_by(_homes.c.brand).limit(limit)
         return [(row.brand, row.seq) for row in conn.execute(query)]
 
 
-def cleaned(store: Store, brand: str, seq: int) -> None:
+def is_behind(tx: Transaction, brand: str, seq: int) -> bool:
+    """Hold the brand until the commit; False if another painter rendered `seq` or later meanwhile. NotFound."""
+    queue.lock(tx, brand)
+    rendered = sa.select(_homes.c.rendered_seq).where(_homes.c.brand == brand)
+    return int(tx.conn.execute(rendered).scalar_one()) < seq
+
+
+def cleaned(tx: Transaction, brand: str, seq: int) -> None:
     """Say that what was true at `seq` is rendered; changes since then keep the home dirty."""
-    with store.write() as tx:
-        clean: sa.Update = sa.update(_homes).where(_homes.c.brand == brand, _homes.c.rendered_seq < seq)
-        tx.conn.execute(clean.values(rendered_seq=seq))
+    clean: sa.Update = sa.update(_homes).where(_homes.c.brand == brand, _homes.c.rendered_seq < seq)
+    tx.conn.execute(clean.values(rendered_seq=seq))
 
 
 def state(store: Store, brand: str) -> tuple[int, int]:

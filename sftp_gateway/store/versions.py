@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sftp_gateway import errors, receipt
 from sftp_gateway.store import journal, queue, tables
-from sftp_gateway.store.database import Store
+from sftp_gateway.store.database import Store, Transaction
 
 _versions, _brands = tables.version, tables.brand
 
@@ -76,6 +76,13 @@ def current(store: Store, brand: str) -> Version | None:
     with store.read() as conn:
         row = conn.execute(query).first()
     return None if row is None else _of(row)
+
+
+def is_current(tx: Transaction, brand: str, number: int) -> bool:
+    """Hold the brand until the commit, and say whether that version is what is published. NotFound."""
+    queue.lock(tx, brand)
+    pointed = sa.select(_brands.c.current_version).where(_brands.c.name == brand)
+    return tx.conn.execute(pointed).scalar() == number
 
 
 def get(store: Store, brand: str, number: int) -> Version:

@@ -1,10 +1,14 @@
 """What a brand reads in its home, and when it is made anew."""
 
 import asyncio
+import contextlib
 import csv
+import dataclasses
 import io
 import json
 import re
+import threading
+from concurrent import futures
 
 import pytest
 
@@ -16,7 +20,7 @@ from sftp_gateway.render import text
 from sftp_gateway.render.home import Painter
 from sftp_gateway.render.renderer import Renderer
 from sftp_gateway.render.text import Front
-from sftp_gateway.store import brands, files, homes, jobs, uploads, versions, workers
+from sftp_gateway.store import brands, database, files, homes, jobs, uploads, versions, workers
 from sftp_gateway.upload import Mode, State
 
 SCHEMA = schema.load()
@@ -93,10 +97,21 @@ class Home:
     def names(self, folder):
         return [file.name for file in files.listing(self.store, "acme", folder)]
 
+    def history(self):
+        return list(csv.DictReader(io.StringIO(self.read("", "history.csv"), newline="")))
+
 
 @pytest.fixture
 def home(sqlite_store, files):
     return Home(sqlite_store, files)
+
+
+@pytest.fixture
+def hosts(store, store_url, clock, files):
+    """A home, and the painter of a second host on the same store and files."""
+    home = Home(store, files)
+    with contextlib.closing(database.open_store(store_url, now=clock)) as second:
+        yield home, dataclasses.replace(home.painter, store=second)
 
 
 def test_a_new_brand_finds_its_instructions_its_header_and_an_empty_history(home):
@@ -216,6 +231,73 @@ def test_a_changed_address_makes_the_instructions_stale(home):
 
 def test_an_erased_brand_is_no_fault(home):
     assert home.painter.paint("gone", 1) is False
+
+
+def meanwhile(home, happens, **of_second):
+    """Give a painter that, once it has read what it will tell, is overtaken by what happens."""
+    todo = [happens]
+
+    def front():
+        while todo:
+            todo.pop()()
+        return FRONT
+
+    return dataclasses.replace(home.painter, front=front, **of_second)
+
+
+def test_a_painter_that_stalls_never_covers_what_another_host_painted_since(hosts):
+    home, other = hosts
+    upload = home.receive()
+
+    def overtaken():
+        home.end(upload, State.PUBLISHED)
+        assert other.paint("acme", homes.state(home.store, "acme")[0]) is False
+
+    meanwhile(home, overtaken).paint("acme", homes.state(home.store, "acme")[0])
+    [line] = home.history()
+    assert line["state"] == "published"
+    assert home.names("receipts") == [f"catalog.csv.{upload}.json"]
+    assert homes.dirty(home.store) == []
+
+
+def test_what_ends_while_a_home_is_painted_is_painted_by_the_next_turn(hosts):
+    home, other = hosts
+    first, second = home.receive("first.csv"), home.receive("second.csv")
+    meanwhile(home, lambda: home.end(first, State.UNCHANGED)).paint("acme", homes.state(home.store, "acme")[0])
+    home.end(second, State.UNCHANGED)
+    [(brand, seq)] = homes.dirty(home.store)
+    other.paint(brand, seq)
+    assert {line["state"] for line in home.history()} == {"unchanged"}
+    assert home.names("receipts") == [f"first.csv.{first}.json", f"second.csv.{second}.json"]
+
+
+def test_an_export_that_ends_after_a_later_version_was_published_is_not_listed(hosts):
+    home, other = hosts
+    home.end(home.receive(), State.PUBLISHED, version_bytes=1 << 30)
+    home.paint()
+
+    def overtaken(parquet, form, out, small):
+        home.export(parquet, form, out, small)
+        home.end(home.receive(), State.PUBLISHED)
+        other.paint("acme", homes.state(home.store, "acme")[0])
+
+    dataclasses.replace(home.painter, export=overtaken).paint_current("acme")
+    assert home.read("catalog", "current.csv") == "sku\r\nv2"
+    assert homes.dirty(home.store) == []
+    kept = [blob.name for blob in home.blobs.listing(Area.CATALOG) if "/current-" in blob.name]
+    assert kept == [files.get(home.store, "acme", "catalog", "current.csv").blob], "what nobody lists goes at once"
+
+
+def test_hosts_that_paint_one_home_at_a_time_do_not_meet(hosts):
+    home, other = hosts
+    both = threading.Barrier(2, timeout=30)
+    painters = [dataclasses.replace(each, front=lambda: (both.wait(), FRONT)[1]) for each in (home.painter, other)]
+    with futures.ThreadPoolExecutor(2) as threads:
+        for number in range(5):
+            home.receive(f"{number}.csv")
+            seq = homes.state(home.store, "acme")[0]
+            assert list(threads.map(lambda each, at=seq: each.paint("acme", at), painters)) == [False, False]
+    assert len(home.history()) == 5
 
 
 async def test_the_renderer_paints_by_itself_and_outlives_a_home_that_cannot_be_painted(home, eventually_async):

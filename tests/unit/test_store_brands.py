@@ -95,10 +95,12 @@ def test_a_change_makes_the_home_dirty_until_it_was_rendered(store):
     ((brand, seq),) = homes.dirty(store)
     assert brand == "acme"
     brands.save_settings(store, "acme", BrandSettings(currency="EUR"))
-    homes.cleaned(store, "acme", seq)
+    with store.write() as tx:
+        homes.cleaned(tx, "acme", seq)
     ((_, later),) = homes.dirty(store)
     assert later > seq
-    homes.cleaned(store, "acme", later)
+    with store.write() as tx:
+        homes.cleaned(tx, "acme", later)
     assert homes.dirty(store) == []
 
 
