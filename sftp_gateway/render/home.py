@@ -84,7 +84,7 @@ class Painter:
         try:
             with self.files.local(Area.CATALOG, version.file) as parquet:
                 self.export(parquet, "csv", out / CURRENT, version.file_bytes <= SMALL_CATALOG_BYTES)
-            blob = _current_blob(version) + secrets.token_hex(8)
+            blob = _current_blob(name, version.number) + secrets.token_hex(8)
             size = self.files.keep(Area.CATALOG, blob, out / CURRENT)
         finally:
             shutil.rmtree(out, ignore_errors=True)
@@ -98,6 +98,12 @@ class Painter:
                 listed.replace(tx, version.brand, file)
                 return True
         return False
+
+    def behind(self) -> list[str]:
+        """List the brands whose `current.csv` is not of what is published."""
+        shown = listed.everywhere(self.store, Folder.CATALOG, CURRENT)
+        published = versions.published(self.store)
+        return [name for name, now in published if not shown.get(name, "").startswith(_current_blob(name, now))]
 
     def stale(self) -> list[str]:
         """List the brands whose README.txt tells something that is not true any more."""
@@ -121,7 +127,7 @@ class Painter:
             found = listed.get(self.store, version.brand, Folder.CATALOG, CURRENT)
         except NotFound:
             return False
-        return found.blob.startswith(_current_blob(version))
+        return found.blob.startswith(_current_blob(version.brand, version.number))
 
     def _top(self, brand: Brand, known: Sequence[Upload]) -> Iterator[NewFile]:
         yield from self._new_readme(brand)
@@ -188,5 +194,5 @@ def _standing(upload: Upload) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def _current_blob(version: versions.Version) -> str:
-    return f"{version.brand}/current-{version.number}-"
+def _current_blob(brand: str, number: int) -> str:
+    return f"{brand}/current-{number}-"

@@ -1,7 +1,8 @@
 """Keeps the files a brand reads in its home true: painted after every transition that changes them (spec §2).
 
 Within 2 s, receipts last; only `current.csv` of a large catalog takes its time, beside the rest.
-Nothing is remembered here: a crash leaves the home dirty in the store, and it is painted again.
+Nothing is remembered here: a crash leaves the home dirty in the store, and it is painted again. A large
+catalog's CSV may be missing from a clean home; who looks for that now and then makes it.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ log = logs.get(__name__)
 
 POLL_SECONDS = 0.25
 RETRY_SECONDS = 5.0
+LOOK_SECONDS = 60.0
+"""Between looks for a `current.csv` that nobody makes."""
 
 
 class Renderer:
@@ -29,6 +32,7 @@ class Renderer:
         self._not_before: dict[str, float] = {}
         self._large: asyncio.Queue[str] = asyncio.Queue()
         self._queued: set[str] = set()
+        self._behind: set[str] | None = None
         self._painted = 0
 
     async def run(self) -> None:
@@ -37,6 +41,7 @@ class Renderer:
             group.create_task(self._exports(), name="large catalogs")
             group.create_task(self._paints(), name="homes")
             group.create_task(self._patiently(self.refresh), name="instructions")
+            group.create_task(self._looks(), name="forgotten catalogs")
 
     async def refresh(self) -> bool:
         """Have the homes painted whose instructions are not true any more: rules or addresses changed."""
@@ -80,7 +85,24 @@ class Renderer:
             return
         self._not_before.pop(brand, None)
         self._painted += 1
-        if large and brand not in self._queued:
+        if large:
+            self._ask(brand)
+
+    async def _looks(self) -> None:
+        while True:
+            await self._patiently(self._look)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self) -> bool:
+        """Ask for what a process that ended left unmade; what another host makes just now has until the next look."""
+        behind = set(await asyncio.to_thread(self._painter.behind))
+        for brand in sorted(behind if self._behind is None else behind & self._behind):
+            self._ask(brand)
+        self._behind = behind
+        return True
+
+    def _ask(self, brand: str) -> None:
+        if brand not in self._queued:
             self._queued.add(brand)
             self._large.put_nowait(brand)
 
@@ -93,7 +115,7 @@ class Renderer:
                 await asyncio.to_thread(self._painter.paint_current, brand)
             except Exception as error:
                 log.exception("catalog.export_failed", brand=brand, error=str(error))
-                asyncio.get_running_loop().call_later(RETRY_SECONDS, self._large.put_nowait, brand)
+                asyncio.get_running_loop().call_later(RETRY_SECONDS, self._ask, brand)
 
     async def _patiently(self, what: Callable[[], Awaitable[bool]]) -> bool:
         """Do it; a store or a disk that is away is waited for."""

@@ -68,6 +68,14 @@ def listing(store: Store, brand: str, folder: str, since: datetime | None = None
         return [_of(row) for row in conn.execute(query)]
 
 
+def everywhere(store: Store, folder: str, name: str) -> dict[str, str]:
+    """Give the blob that a name stands for, by brand."""
+    # By way of the brands: the index of names begins with them.
+    of_brand = (_files.c.brand == tables.brand.c.name, _files.c.folder == folder, _files.c.name == name)
+    with store.read() as conn:
+        return {row.brand: row.blob for row in conn.execute(sa.select(_files.c.brand, _files.c.blob).where(*of_brand))}
+
+
 def of_upload(store: Store, upload: int) -> list[File]:
     """List the files an upload made, internal ones included, in the order they were made."""
     query = sa.select(_files).where(_files.c.upload == upload).order_by(_files.c.id)

@@ -78,6 +78,13 @@ def current(store: Store, brand: str) -> Version | None:
     return None if row is None else _of(row)
 
 
+def published(store: Store) -> list[tuple[str, int]]:
+    """Give the number of what is published, of each brand that has something."""
+    query = sa.select(_brands.c.name, _brands.c.current_version).where(_brands.c.current_version > 0)
+    with store.read() as conn:
+        return [(name, number) for name, number in conn.execute(query.order_by(_brands.c.name))]
+
+
 def is_current(tx: Transaction, brand: str, number: int) -> bool:
     """Hold the brand until the commit, and say whether that version is what is published. NotFound."""
     queue.lock(tx, brand)

@@ -16,6 +16,7 @@ from sftp_gateway import receipt
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog import schema
+from sftp_gateway.render import renderer as renderer_room
 from sftp_gateway.render import text
 from sftp_gateway.render.home import Painter
 from sftp_gateway.render.renderer import Renderer
@@ -316,6 +317,58 @@ async def test_the_renderer_paints_by_itself_and_outlives_a_home_that_cannot_be_
     assert not running.done()
     running.cancel()
     await asyncio.wait([running])
+
+
+async def running(renderer, until):
+    task = asyncio.create_task(renderer.run())
+    try:
+        await until()
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_the_current_catalog_that_a_stop_left_unmade_is_made_by_the_next_start(home, eventually_async):
+    home.end(home.receive(), State.PUBLISHED, version_bytes=1 << 30)
+    home.paint()
+    home.painter.paint_current("acme")
+    home.end(home.receive(), State.PUBLISHED, version_bytes=1 << 30)
+    assert home.paint() == [True]  # and here its process ends
+    assert homes.dirty(home.store) == []
+    assert home.read("catalog", "current.csv") == "sku\r\nv1"
+    await running(
+        Renderer(home.painter), lambda: eventually_async(lambda: home.read("catalog", "current.csv") == "sku\r\nv2")
+    )
+
+
+async def test_the_current_catalog_of_another_host_that_died_is_made_by_who_lives(hosts, eventually_async, monkeypatch):
+    home, other = hosts
+    monkeypatch.setattr(renderer_room, "LOOK_SECONDS", 0.05)
+    living = Renderer(home.painter)
+
+    async def dies():
+        await eventually_async(lambda: living.snapshot()["painted"])
+        home.end(home.receive(), State.PUBLISHED, version_bytes=1 << 30)
+        other.paint("acme", homes.state(home.store, "acme")[0])
+        await eventually_async(lambda: home.names("catalog") == ["current.csv"])
+
+    await running(living, dies)
+
+
+async def test_an_export_that_fails_is_tried_again_and_stands_once_in_the_queue(home, eventually_async, monkeypatch):
+    monkeypatch.setattr(renderer_room, "RETRY_SECONDS", 0.05)
+    left = [1, 2, 3]
+
+    def export(parquet, form, out, small):
+        if left:
+            raise RuntimeError(f"the child process died: {left.pop()}")
+        home.export(parquet, form, out, small)
+
+    home.end(home.receive(), State.PUBLISHED, version_bytes=1 << 30)
+    renderer = Renderer(dataclasses.replace(home.painter, export=export))
+    await running(renderer, lambda: eventually_async(lambda: home.names("catalog") == ["current.csv"]))
+    assert renderer.snapshot()["waiting_catalogs"] == 0
+    assert len(home.exported) == 1
 
 
 @pytest.mark.parametrize("turns", range(6))
