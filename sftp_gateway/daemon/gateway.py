@@ -36,18 +36,18 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sftp_gateway import __version__, blobs, config, logs, mail
 from sftp_gateway.daemon import handover, memory, parts, reload
 from sftp_gateway.daemon.loans import Loans, figures
 from sftp_gateway.daemon.presence import ALIVE_SECONDS, Presence
+from sftp_gateway.daemon.rules import Rules
 from sftp_gateway.daemon.systemd import Systemd
 from sftp_gateway.errors import GatewayError
 from sftp_gateway.settings import Settings
 from sftp_gateway.store import database, workers
 from sftp_gateway.worker.crew import Crew
-from sftp_gateway.worker.export import exporter
 from sftp_gateway.worker.watch import Bounds
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class Daemon:
 
     async def _start(self, held: contextlib.AsyncExitStack) -> None:
         await self._open_store(held)
+        self.rules = await asyncio.to_thread(Rules, self.settings) if self.roles & {"worker", "web"} else None
         presence = await held.enter_async_context(Presence(self.store, self.roles, self.systemd))
         held.push_async_callback(self._cancel)
         if self._take_over:
@@ -161,13 +162,14 @@ class Daemon:
         from sftp_gateway.daemon.workshop import Workshop  # noqa: PLC0415 - see above
 
         assert self._identity is not None
+        assert self.rules is not None
         fingerprints = self._identity.fingerprints
         self.workshop = Workshop(
             self.store,
             self.files,
             self.crew,
             live=lambda: self.settings,
-            export=exporter(self.crew, lambda: self.settings.catalog.rules),
+            rules=self.rules,
             door=lambda: (self._sftp_port(), fingerprints),
         )
         await self.workshop.open(held, self.parts)
@@ -183,8 +185,9 @@ class Daemon:
         # Not imported where this role does not run.
         from sftp_gateway.daemon import endpoint  # noqa: PLC0415 - see above
 
+        assert self.rules is not None
         self.server = await endpoint.build(
-            Loans(self.store, self.files, self.crew, lambda: self.settings),
+            Loans(self.store, self.files, self.crew, lambda: self.settings, self.rules.schema),
             sftp_listens=self._sftp_listens,
             sftp_port=self._sftp_port(),
             wake_worker=self._wake_worker,
@@ -242,7 +245,7 @@ class Daemon:
         self.systemd.reloading()
         try:
             new = await asyncio.to_thread(self._read)
-            terms = await asyncio.to_thread(self.workshop.read_terms, new) if self.workshop else None
+            terms = await asyncio.to_thread(self.rules.read, new) if self.rules else None
         except GatewayError as error:
             log.error("settings.refused", error=str(error))  # noqa: TRY400 - a mistake in a file has no traceback
             return
@@ -252,10 +255,9 @@ class Daemon:
         taken = reload.taken(changed)
         self.settings = reload.merged(self.settings, new)
         logs.configure(self.settings.log.level, self.settings.log.format)
-        if self.workshop is not None and terms is not None:
-            if terms.schema.digest != self.workshop.terms.schema.digest:
-                taken = sorted({*taken, "catalog.rules"})
-            self.workshop.terms = terms
+        if self.rules is not None and terms is not None:
+            taken = sorted({*taken, *self.rules.take(terms)})
+        if self.workshop is not None:
             await self.workshop.renderer.refresh()
         if self.front is not None:
             self.front.doors.homes.limit(new.limits)
@@ -267,7 +269,8 @@ class Daemon:
 
     async def _stop(self) -> None:
         self.systemd.stopping(DRAIN_SECONDS + 2 * GOODBYE_SECONDS)
-        drains = [part.drain(DRAIN_SECONDS) for part in (self._listener, self._worker()) if part is not None]
+        worker = self.workshop.worker if self.workshop else None
+        drains = [part.drain(DRAIN_SECONDS) for part in (self._listener, worker) if part is not None]
         await parts.drain(drains, self._hurry)
         if self.server is not None:
             self.server.stop()
@@ -282,9 +285,6 @@ class Daemon:
     @property
     def _listener(self) -> "Listener | None":
         return self.front.listener if self.front else None
-
-    def _worker(self) -> Any:
-        return self.workshop.worker if self.workshop else None
 
     def _wake_worker(self) -> None:
         if self.workshop is not None:

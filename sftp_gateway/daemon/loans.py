@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sftp_gateway import disk, mail
 from sftp_gateway.blobs import Area, Files
+from sftp_gateway.catalog.schema import Schema
 from sftp_gateway.daemon.exports import Exports
 from sftp_gateway.errors import DiskFull
 from sftp_gateway.settings import Settings
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Loans:
-    """What reaches into store, files and children on behalf of the endpoint. `live`: the settings as they are."""
+    """What reaches into store, files and children on behalf of the endpoint. `live`, `rules`: settings and catalog rules as they are."""
 
     store: Store
     files: Files
     crew: Crew
     live: Callable[[], Settings]
+    rules: Callable[[], Schema]
     exports: Exports = field(default_factory=Exports)
 
     def disk_free(self) -> int:
@@ -50,7 +52,7 @@ class Loans:
     def export(self, brand: str, number: int, form: str) -> Iterator[Path]:
         """Lend a file with a version in one of the forms; NotFound, DiskFull, Unavailable where too many are out."""
         version = versions.get(self.store, brand, number)
-        write = exporter(self.crew, lambda: self.live().catalog.rules)
+        write = exporter(self.crew, self.rules)
 
         def make(out: Path) -> None:
             if self.disk_free() < self.live().limits.disk_floor_bytes:

@@ -8,6 +8,7 @@ from sftp_gateway import mail, retention
 from sftp_gateway.blobs import Files
 from sftp_gateway.brand import Brand
 from sftp_gateway.daemon.parts import Parts
+from sftp_gateway.daemon.rules import Rules
 from sftp_gateway.render.home import Painter
 from sftp_gateway.render.renderer import Renderer
 from sftp_gateway.render.text import Front
@@ -17,8 +18,7 @@ from sftp_gateway.upload import Upload
 from sftp_gateway.worker import slots
 from sftp_gateway.worker.bench import Bench
 from sftp_gateway.worker.crew import Crew
-from sftp_gateway.worker.export import Exporter
-from sftp_gateway.worker.turn import Terms
+from sftp_gateway.worker.export import exporter
 
 
 class Workshop:
@@ -31,19 +31,18 @@ class Workshop:
         crew: Crew,
         *,
         live: Callable[[], Settings],
-        export: Exporter,
+        rules: Rules,
         door: Callable[[], tuple[int, tuple[str, ...]]],
     ) -> None:
         settings = live()
         self._store, self._live, self._door = store, live, door
-        self.terms = slots.terms(settings)
-        self.bench = Bench(store, files, crew, settings.worker, lambda: self.terms)
+        self.bench = Bench(store, files, crew, settings.worker, lambda: rules.terms)
         painter = Painter(
             store,
             files,
-            schema=lambda: self.terms.schema,
+            schema=rules.schema,
             front=self._front,
-            export=export,
+            export=exporter(crew, rules.schema),
             home_seconds=settings.retention.home_seconds,
             painted=self._painted,
         )
@@ -57,10 +56,6 @@ class Workshop:
         parts.spawn("worker", self.worker.run())
         parts.spawn("renderer", self.renderer.run())
         parts.spawn("retention", self._retention.run())
-
-    def read_terms(self, settings: Settings) -> Terms:
-        """Load the rules that these settings mean; ConfigError."""
-        return slots.terms(settings)
 
     def _front(self) -> Front:
         sftp, (port, fingerprints) = self._live().sftp, self._door()

@@ -57,8 +57,7 @@ class Painter:
         version = versions.current(self.store, name)
         behind = version is not None and not self._is_current(version)
         if version is not None and behind and version.file_bytes <= SMALL_CATALOG_BYTES:
-            self.paint_current(name)
-            behind = False
+            behind = not self._paint_small(name)
         known = list(_newest(self.store, name))
         new: list[tuple[int | None, NewFile]] = [(None, file) for file in self._top(brand, known)]
         new += [(upload.id, file) for upload, file in self._receipts(name, known)]
@@ -90,6 +89,16 @@ class Painter:
             shutil.rmtree(out, ignore_errors=True)
         if not self._list_current(version, NewFile(Folder.CATALOG, CURRENT, Area.CATALOG, blob, size)):
             self.files.delete(Area.CATALOG, blob)
+
+    def _paint_small(self, name: str) -> bool:
+        """Make `current.csv` before the rest; False if it cannot be made, which keeps no receipt back."""
+        try:
+            self.paint_current(name)
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - it is left for another try beside the rest, which says why
+            return False
+        return True
 
     def _list_current(self, version: versions.Version, file: NewFile) -> bool:
         """List the export unless a later version was published while it was made."""

@@ -127,6 +127,28 @@ def test_a_mistake_in_the_rules_ends_the_start_before_anything_listens(gateway):
     assert not gateway.events("listener.opened")
 
 
+async def test_a_mistake_saved_in_the_rules_keeps_nothing_from_brands_while_the_old_ones_are_in_force(gateway):
+    rules = gateway.folder / "rules.toml"
+    rules.write_text('key = ["sku"]\n[column.sku]\ntype = "text"\n[column.pieces]\ntype = "integer"\n')
+    gateway.environ["SFTP_GATEWAY_CATALOG__RULES"] = str(rules)
+    processes = [gateway.start("worker"), gateway.start("sftp", "web")]
+    token = gateway.verb("token", "add", "ops")["token"]
+    rules.write_text(rules.read_text() + "[column.size\n")
+    for number, process in enumerate(processes):
+        process.send_signal(signal.SIGHUP)
+        assert "not TOML" in gateway.wait_event("settings.refused", since=number)["error"]
+    await put(gateway, "/catalog.csv", "sku,pieces\nA-1,7\n")
+    assert (await wait_for_receipt(gateway, "catalog.csv.1.json"))["state"] == "published"
+    assert await read(gateway, "/catalog/current.csv") == "sku,pieces\r\nA-1,7\r\n"
+    url = f"http://127.0.0.1:{gateway.web_port}/api/v1/brands/acme/catalog?format=jsonl"
+    asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+    with await asyncio.to_thread(urllib.request.urlopen, asked, timeout=30) as answer:
+        assert json.loads(answer.read()) == {"sku": "A-1", "pieces": 7}
+    assert not gateway.events("home.render_failed") + gateway.events("catalog.export_failed")
+    processes[0].send_signal(signal.SIGTERM)
+    assert (gateway.stop(), processes[0].wait(timeout=30)) == (0, 0)
+
+
 def test_a_port_that_is_taken_is_told_plainly(gateway):
     with socket.create_server(("127.0.0.1", gateway.port)):
         assert gateway.start(wait=False).wait(timeout=30) == 69

@@ -16,6 +16,7 @@ from sftp_gateway import receipt
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog import schema
+from sftp_gateway.errors import Broken
 from sftp_gateway.render import renderer as renderer_room
 from sftp_gateway.render import text
 from sftp_gateway.render.home import Painter
@@ -213,6 +214,29 @@ def test_the_current_catalog_of_a_large_brand_delays_nothing(home):
     home.painter.paint_current("acme")
     assert home.read("catalog", "current.csv") == "sku\r\nv1"
     assert home.exported == [("csv", False)]
+
+
+async def test_a_small_catalog_that_cannot_be_exported_keeps_no_receipt_back(home, eventually_async, monkeypatch):
+    monkeypatch.setattr(renderer_room, "RETRY_SECONDS", 0.05)
+    works = []
+
+    def export(parquet, form, out, small):
+        if not works:
+            raise Broken("the child process died")
+        home.export(parquet, form, out, small)
+
+    painter = dataclasses.replace(home.painter, export=export)
+    upload = home.receive()
+    home.end(upload, State.PUBLISHED)
+
+    async def told():
+        await eventually_async(lambda: home.names("receipts") == [f"catalog.csv.{upload}.json"])
+        assert home.history()[0]["state"] == "published"
+        assert home.names("catalog") == []
+        works.append(True)
+        await eventually_async(lambda: home.names("catalog") == ["current.csv"])
+
+    await running(Renderer(painter), told)
 
 
 def test_what_did_not_change_is_not_written_again(home):
