@@ -192,7 +192,7 @@ def _newest(store: Store, brand: str) -> Iterator[Upload]:
 
 def _has_receipt(upload: Upload, oldest: datetime) -> bool:
     """Whether the home shows a receipt: at rest, not past its time; an unfinished one only once it has one."""
-    if upload.state not in SETTLED or upload.received_at < oldest:
+    if upload.state not in SETTLED or (upload.finished_at or upload.received_at) < oldest:
         return False
     return upload.receipt is not None or upload.state is not State.UNFINISHED
 

@@ -9,6 +9,7 @@ import json
 import re
 import threading
 from concurrent import futures
+from datetime import timedelta
 
 import pytest
 
@@ -214,6 +215,19 @@ def test_the_current_catalog_of_a_large_brand_delays_nothing(home):
     home.painter.paint_current("acme")
     assert home.read("catalog", "current.csv") == "sku\r\nv1"
     assert home.exported == [("csv", False)]
+
+
+def test_a_hold_that_is_decided_after_a_long_time_gets_its_receipt_then(home, clock):
+    upload = home.receive()
+    home.end(upload, State.HELD, reasons=[{"code": "price_move", "text": "most prices moved"}])
+    home.paint()
+    clock.jump(31 * 86400)
+    uploads.approve(home.store, upload, "ann")
+    home.end(upload, State.PUBLISHED)
+    home.paint()
+    assert json.loads(home.read("receipts", f"catalog.csv.{upload}.json"))["state"] == "published"
+    since = clock() - timedelta(days=30)
+    assert [file.name for file in files.listing(home.store, "acme", "receipts", since)] == home.names("receipts")
 
 
 async def test_a_small_catalog_that_cannot_be_exported_keeps_no_receipt_back(home, eventually_async, monkeypatch):
