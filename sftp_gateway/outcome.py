@@ -62,6 +62,7 @@ HAPPENED = {
     "version.published": "Removals went live",
     "removals.approved": "Removals approved",
     "removals.refused": "Removals refused: the products stay",
+    "removals.overtaken": "Nothing was removed: a newer full file decided before",
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from sftp_gateway import receipt
 from sftp_gateway.cli import opening, output
 from sftp_gateway.cli.copying import Copy
-from sftp_gateway.errors import NotFound
+from sftp_gateway.errors import NotFound, WrongState
 from sftp_gateway.settings import Settings
 from sftp_gateway.store import brands, jobs, uploads, withheld, workers
 from sftp_gateway.upload import Mode, State, Upload, read_states
@@ -89,18 +89,22 @@ def show(options: argparse.Namespace) -> None:
 def approve(options: argparse.Namespace) -> int:
     """Release a hold, or withheld removals, and wait until that is done."""
     with opening.gateway(options) as opened:
-        stopped = withheld.get(opened.store, uploads.get(opened.store, options.id).brand)
         job = uploads.approve(opened.store, options.id, _who())
         upload = uploads.get(opened.store, options.id)
-        if job is None or stopped is None or options.json:
-            return _wait(opened, upload, options, output.Progress(f"upload {options.id}"))
         progress = output.Progress(f"upload {options.id}")
+        if job is None:
+            return _wait(opened, upload, options, progress)
         try:
-            errand.finish(opened.store, opened.files, opened.settings, upload, progress)
+            ended = errand.finish(opened.store, opened.files, opened.settings, upload, progress)
         finally:
             progress.done()
         made = jobs.get(opened.store, job).result or {}
-    print(f"{_products(made.get('removed', 0))} removed; version {made['version']} of {upload.brand} is live.")
+    if made["version"] is None:
+        raise WrongState(_overtaken(made["decided_by"]))
+    if options.json:
+        _print(ended, options)
+    else:
+        print(f"{_products(made['removed'])} removed; version {made['version']} of {upload.brand} is live.")
     return 0
 
 
@@ -145,6 +149,16 @@ def _print(upload: Upload, options: argparse.Namespace) -> None:
         output.as_json(value)
     else:
         output.receipt(value)
+
+
+def _overtaken(by: int | None) -> str:
+    """Say why an approval removed nothing: a full file before it in the queue made another withheld set, or none."""
+    if by is None:
+        return "a later full file decided about these removals before their turn came, and none is withheld any more"
+    return (
+        f"upload {by} decided about these removals before their turn came: nothing was removed; see `upload {by}`,"
+        f" then `approve {by}` or `refuse {by}`"
+    )
 
 
 def _products(count: int) -> str:

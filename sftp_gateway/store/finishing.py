@@ -122,7 +122,9 @@ def _withhold(tx: Transaction, row: Any, new: NewWithheld | None) -> None:
 
 
 def _note_without_upload(tx: Transaction, row: Any, end: Finish) -> None:
-    if end.version is None:
+    if end.version is None:  # who approved is to see why nothing was removed
+        decided_by = (end.result or {}).get("decided_by")
+        journal.note(tx, row.brand, "removals.overtaken", upload=row.upload, detail={"decided_by": decided_by})
         return
     detail = {"version": end.version.number, "origin": str(end.version.origin), "products": end.version.products}
     journal.note(tx, row.brand, "version.published", upload=row.upload, detail=detail)

@@ -235,9 +235,10 @@ class Turn:
         with contextlib.ExitStack() as held:
             base, out = self._base(now, held), self._scratch(held)
             if release:
-                keys = self._withheld(brand, held)
-                if keys is None:  # a later full file decided it meanwhile
-                    return jobs.Finish(state=None, result={"version": None})
+                keys, approved = self._withheld(brand, held), self.claimed.upload
+                # A later full file may have decided meanwhile: what it withholds nobody approved.
+                if keys is None or approved is None or keys.upload != approved.id:
+                    return jobs.Finish(state=None, result={"version": None, "decided_by": keys and keys.upload})
                 task = Task(RELEASE, (base, keys.path, self.terms.schema, out), asks=False)
                 of, source = None, now
             else:

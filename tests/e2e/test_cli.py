@@ -1,6 +1,8 @@
 """The command line as people and programs use it: every verb, its exit code, its words."""
 
+import contextlib
 import csv
+import hashlib
 import io
 import json
 import logging
@@ -15,7 +17,9 @@ from pathlib import Path
 import pytest
 import structlog
 
-from sftp_gateway import cli
+from sftp_gateway import blobs, cli, settings
+from sftp_gateway.store import database, uploads
+from sftp_gateway.upload import Mode
 
 GATEWAY = [sys.executable, "-m", "sftp_gateway"]
 HEADER = "sku,name,msrp,brand,cost,gtin,images\n"
@@ -141,6 +145,58 @@ def test_withheld_removals_that_are_refused_stay_and_it_is_said(shell):
     assert said == "60 products kept, though not in the file; nothing was removed.\n"
     assert len(catalog_of(shell)) == 100
     shell("approve", str(short["upload"]), ends=1)
+
+
+def arrives(shell, name: str, count: int) -> int:
+    """Put a full file of that many products into the queue, as a door does beside a verb of the shell; gives its upload."""
+    rows = HEADER + "".join(product(n) + "\n" for n in range(count))
+    digest = hashlib.sha256(rows.encode()).hexdigest()
+    files = blobs.open_files(settings.Storage(root=shell.folder / "root"))
+    (files.staging / name).write_text(rows)
+    files.keep(blobs.Area.SOURCES, digest, files.staging / name)
+    with contextlib.closing(database.open_store(f"sqlite:///{shell.folder / 'root' / 'gateway.db'}")) as store:
+        return uploads.receive(
+            store,
+            brand="acme",
+            mode=Mode.FULL,
+            path=name,
+            sha256=digest,
+            bytes=len(rows),
+            via="sftp",
+            complete=True,
+            received_at=store.now(),
+        ).id
+
+
+@pytest.mark.parametrize(
+    ("later", "live", "says"),
+    [
+        (30, 100, "upload 3 decided about these removals before their turn came: nothing was removed; see `upload 3`"),
+        (90, 100, "upload 3 decided about these removals before their turn came: nothing was removed; see `upload 3`"),
+        (100, 100, "a later full file decided about these removals before their turn came, and none is withheld"),
+    ],
+)
+def test_an_approval_removes_what_its_person_saw_and_never_what_a_later_file_withholds(shell, later, live, says):
+    shell("brand", "set", "acme", "guards.removal_share=0.05", "guards.removal_products=5")
+    shell.ingest(shell.file("one.csv", [product(n) for n in range(100)]))
+    short = shell.ingest(shell.file("two.csv", [product(n) for n in range(80)]))
+    assert short["changes"]["withheld"] == 20
+    arrives(shell, "three.csv", later)
+    assert says in shell("approve", str(short["upload"]), ends=1)
+    assert len(catalog_of(shell)) == live
+    assert shell.json("upload", "3")["changes"]["withheld"] == 100 - later
+    shell("approve", str(short["upload"]), ends=1)
+    if later < 100:
+        assert shell("approve", "3") == f"{100 - later} products removed; version 4 of acme is live.\n"
+        assert len(catalog_of(shell)) == later
+
+
+def test_programs_are_told_of_an_approval_that_came_to_nothing_by_its_exit_code(shell):
+    shell.ingest(shell.file("one.csv", [product(n) for n in range(100)]))
+    short = shell.ingest(shell.file("two.csv", [product(n) for n in range(40)]))
+    arrives(shell, "three.csv", 30)
+    told = shell.json("approve", str(short["upload"]), ends=1)
+    assert told["error"].startswith("upload 3 decided about these removals")
 
 
 def test_versions_changes_and_rollback(shell):
