@@ -13,10 +13,16 @@ from sftp_gateway.upload import Mode, State
 
 
 class Sink:
-    """Takes mails; answers the next ones with `answers` if there are any."""
+    """Takes mails; answers the next ones, or their recipients, with `answers` or `doubts` if there are any."""
 
     def __init__(self):
-        self.mails, self.answers = [], []
+        self.mails, self.answers, self.doubts = [], [], []
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - the name aiosmtpd calls
+        if self.doubts:
+            return self.doubts.pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 known"
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802 - the name aiosmtpd calls
         if self.answers:
@@ -134,6 +140,30 @@ def test_a_mail_server_that_is_busy_is_asked_again_later_and_gets_the_same_mail(
     clock.jump(61)
     assert postman.deliver() == 1
     assert len(sink.mails) == 1
+
+
+def test_a_mail_server_that_doubts_a_recipient_for_now_is_asked_again_later(store, limits, brand, sink, clock):
+    """Greylisting: whoever does not come again after a while is no mail server."""
+    end(store, State.REFUSED)
+    noted(store, limits, brand)
+    sink.doubts = ["450 4.2.0 greylisted, come again"]
+    postman = mail.Postman(store, lambda: limits)
+    assert postman.deliver() == 0
+    assert postman.deliver() == 0, "not before its time"
+    clock.jump(61)
+    assert postman.deliver() == 1
+    assert [one["To"] for one in sink.mails] == ["ann@acme.example"]
+
+
+def test_a_recipient_that_the_mail_server_does_not_know_is_given_up(store, limits, brand, sink, clock):
+    end(store, State.REFUSED)
+    noted(store, limits, brand)
+    sink.doubts = ["550 5.1.1 no such user"]
+    postman = mail.Postman(store, lambda: limits)
+    assert postman.deliver() == 0
+    clock.jump(2 * 3600)
+    assert postman.deliver() == 0
+    assert sink.mails == []
 
 
 def test_a_mail_that_nobody_takes_for_days_is_given_up(store, brand, clock):
