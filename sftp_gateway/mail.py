@@ -5,10 +5,12 @@ from there in a process that has a network. A mail server that is away delays ma
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
 import re
 import smtplib
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -25,6 +27,7 @@ log = logs.get(__name__)
 LOOK_SECONDS = 1.0
 OVERDUE_SECONDS = 60.0
 SEND_SECONDS = 30.0
+GOODBYE_SECONDS = 2.0
 LEASE_SECONDS = 120.0
 BACKOFF_SECONDS = 60.0
 LONGEST_BACKOFF_SECONDS = 3600.0
@@ -98,8 +101,8 @@ class Postman:
     async def run(self) -> None:
         """Send and watch, for ever."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._every(LOOK_SECONDS, self.deliver), name="send mails")
-            group.create_task(self._every(OVERDUE_SECONDS, self.watch), name="overdue brands")
+            group.create_task(_every(LOOK_SECONDS, self._send_due), name="send mails")
+            group.create_task(_every(OVERDUE_SECONDS, lambda: asyncio.to_thread(self.watch)), name="overdue brands")
 
     def snapshot(self) -> dict[str, float]:
         """Tell how many mails were sent and how many brands are overdue."""
@@ -107,24 +110,35 @@ class Postman:
 
     def deliver(self) -> int:
         """Send what is due; gives how many. Blocks; raises Unavailable only for the store."""
-        limits, count = self._limits(), 0
-        while limits.host and (mail := outbox.take(self._store, LEASE_SECONDS)) is not None:
-            try:
-                _send(limits, mail)
-            except smtplib.SMTPRecipientsRefused as error:
-                # 4xx means "not now", as greylisting says to every first try.
-                final = all(code >= 500 for code, _ in error.recipients.values())
-                self._failed(mail, f"recipient refused: {error.recipients}", final=final)
-            except (OSError, smtplib.SMTPException) as error:
-                self._failed(mail, f"{type(error).__name__}: {error}", final=False)
-            except Exception as error:  # noqa: BLE001 - whatever a header's text makes the email package raise, one mail is to blame
-                self._failed(mail, f"cannot be written: {type(error).__name__}: {error}", final=True)
-            else:
-                outbox.sent(self._store, mail)
-                log.info("mail.sent", brand=mail.brand, occasion=mail.occasion)
-                count += 1
-        self._sent += count
-        return count
+        before = self._sent
+        while self._next():
+            pass
+        return self._sent - before
+
+    async def _send_due(self) -> None:
+        while await _apart(self._next):
+            pass
+
+    def _next(self) -> bool:
+        """Try the mail that is due first; False if none is."""
+        limits = self._limits()
+        if not limits.host or (mail := outbox.take(self._store, LEASE_SECONDS)) is None:
+            return False
+        try:
+            _send(limits, mail)
+        except smtplib.SMTPRecipientsRefused as error:
+            # 4xx means "not now", as greylisting says to every first try.
+            final = all(code >= 500 for code, _ in error.recipients.values())
+            self._failed(mail, f"recipient refused: {error.recipients}", final=final)
+        except (OSError, smtplib.SMTPException) as error:
+            self._failed(mail, f"{type(error).__name__}: {error}", final=False)
+        except Exception as error:  # noqa: BLE001 - whatever a header's text makes the email package raise, one mail is to blame
+            self._failed(mail, f"cannot be written: {type(error).__name__}: {error}", final=True)
+        else:
+            outbox.sent(self._store, mail)
+            log.info("mail.sent", brand=mail.brand, occasion=mail.occasion)
+            self._sent += 1
+        return True
 
     def watch(self) -> None:
         """Say once for each gap that nothing came from a brand for its `expect_every`."""
@@ -157,13 +171,39 @@ class Postman:
             "mail.given_up" if over else "mail.postponed", brand=mail.brand, occasion=mail.occasion, error=error
         )
 
-    async def _every(self, seconds: float, what: Callable[[], object]) -> None:
-        while True:
-            try:
-                await asyncio.to_thread(what)
-            except Unavailable as error:
-                log.warning("store.unreachable", error=str(error))
-            await asyncio.sleep(seconds)
+
+async def _every(seconds: float, what: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        try:
+            await what()
+        except Unavailable as error:
+            log.warning("store.unreachable", error=str(error))
+        await asyncio.sleep(seconds)
+
+
+async def _apart(what: Callable[[], bool]) -> bool:
+    """Call it in a thread that keeps no process alive: a silent mail server takes minutes, a stop has seconds.
+
+    Cancelled, it waits a moment, so that a mail which goes out just now is noted as sent.
+    """
+    done: concurrent.futures.Future[bool] = concurrent.futures.Future()
+    done.set_running_or_notify_cancel()
+
+    def call() -> None:
+        try:
+            done.set_result(what())
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told
+            done.set_exception(error)
+
+    threading.Thread(target=call, name="mail", daemon=True).start()
+    told = asyncio.wrap_future(done)
+    try:
+        return await asyncio.shield(told)
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await told
+        raise
 
 
 def _silent_since(store: Store, brand: Brand, now: datetime) -> str | None:

@@ -15,7 +15,7 @@ import asyncssh
 import pytest
 
 from sftp_gateway.sftp import auth
-from sftp_gateway.store import brands, penalties
+from sftp_gateway.store import brands, outbox, penalties
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import whole
@@ -180,6 +180,22 @@ async def test_a_drain_lets_a_transfer_end_and_a_second_signal_ends_the_drain(ga
         assert await asyncio.to_thread(gateway.running.wait, 30) == 0
         assert time.monotonic() - began < 15
     gateway.running = None
+
+
+def test_a_mail_server_that_takes_connections_and_says_nothing_holds_no_stop_up(gateway):
+    with gateway.store() as store:
+        for number in range(4):
+            outbox.add(store, "acme", f"upload:{number}", recipient="ann@acme.example", subject="s", text="t")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30)
+        gateway.start("web", SFTP_GATEWAY_MAIL__HOST="127.0.0.1", SFTP_GATEWAY_MAIL__PORT=str(silent.getsockname()[1]))
+        with silent.accept()[0]:
+            began = time.monotonic()
+            assert gateway.stop() == 0
+            assert time.monotonic() - began < 15
+    assert "Traceback" not in gateway.log.read_text()
+    with gateway.store() as store:  # the one that was under way is due again when its lease is over
+        assert [outbox.take(store, 60) is None for _ in range(4)] == [False, False, False, True]
 
 
 async def knock(gateway, password):
