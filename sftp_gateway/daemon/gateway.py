@@ -19,8 +19,8 @@ they know, the process leaves the list, the store is closed; exit 0. A second si
 Nothing is safe because of this order: `kill -9` at any point loses nothing that was acknowledged, as
 the store is the only memory. It only makes a stop quick and polite.
 
-**Upgrade.** `run --take-over` gets the listening sockets of the process that runs (handover.py); when the new
-one is ready the old one stops as by SIGTERM. Both accept for a moment, so nobody is refused.
+**Upgrade.** `run --take-over` gets the listening sockets of the process that has its roles (handover.py); when the
+new one is ready the old one stops as by SIGTERM. Both accept for a moment, so nobody is refused.
 
 **Reload** (SIGHUP). Rules, guards, limits, mail and log level are taken over at once, by whatever
 begins then; every other changed setting is named as needing a restart. A mistake leaves all as it was.
@@ -31,6 +31,7 @@ would hide it; systemd starts a whole gateway again.
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -68,7 +69,7 @@ async def run(
 ) -> int:
     """Run these roles until SIGTERM or SIGINT; 0 then, 70 if a part died.
 
-    `read` reads the settings again; `take_over`: with the sockets of the process that runs here, which then ends.
+    `read` reads the settings again; `take_over`: with the sockets of whoever has these roles here, which then ends.
     Raises ConfigError, Unavailable when the gateway cannot start.
     """
     return await Daemon(settings, roles, read, take_over=take_over).run()
@@ -81,7 +82,7 @@ class Daemon:
         self, settings: Settings, roles: frozenset[str], read: Callable[[], Settings], *, take_over: bool
     ) -> None:
         self.settings, self.roles, self._read, self._take_over = settings, roles, read, take_over
-        self._taken = handover.Taken({})
+        self._taken = handover.Taken()
         self.systemd = Systemd(os.environ)
         self._stopping, self._hurry = asyncio.Event(), asyncio.Event()
         self.parts = parts.Parts()
@@ -120,7 +121,7 @@ class Daemon:
         presence = await held.enter_async_context(Presence(self.store, self.roles, self.systemd))
         held.push_async_callback(self._cancel)
         if self._take_over:
-            self._taken = await asyncio.to_thread(handover.take, self.settings.storage.root)
+            self._taken = await asyncio.to_thread(handover.take, self.settings.storage.root, self.roles)
             held.callback(self._taken.close)
         self.postman = mail.Postman(self.store, lambda: self.settings.mail)
         if self.roles & {"sftp", "worker"}:
@@ -136,10 +137,11 @@ class Daemon:
         if "sftp" in self.roles:
             await self._open_listener(held)
         self.parts.spawn("presence", presence.run())
-        if self.roles & {"sftp", "web"}:
-            giving = handover.Handover(self.settings.storage.root, self._listening, self._handed_over)
+        for role in sorted(self.roles & handover.ROLES):
+            lent = functools.partial(self._listening, role)
+            giving = handover.Handover(self.settings.storage.root, role, lent, self._handed_over)
             await held.enter_async_context(giving)
-            self.parts.spawn("handover", giving.run())
+            self.parts.spawn(f"handover of {role}", giving.run())
 
     async def _open_store(self, held: contextlib.AsyncExitStack) -> None:
         self.store = await asyncio.to_thread(database.open_store, config.store_url(self.settings))
@@ -224,18 +226,15 @@ class Daemon:
         log.info("gateway.stopping", signal=signal.Signals(number).name, at_once=self._hurry.is_set())
 
     def _handed_over(self) -> None:
-        log.info("gateway.handed_over")
+        if not self._stopping.is_set():  # both roles may be handed over at once
+            log.info("gateway.handed_over")
         self._stopping.set()
 
-    def _listening(self) -> dict[str, socket.socket]:
-        """Give the sockets that a new process may have; none once this one is on its way out."""
-        if self._stopping.is_set():
-            return {}
-        ours: dict[str, socket.socket | None] = {
-            "sftp": self._listener.listening if self._listener else None,
-            "web": self.server.socket if self.server else None,
-        }
-        return {name: one for name, one in ours.items() if one is not None}
+    def _listening(self, role: str) -> dict[str, socket.socket]:
+        """Give the socket of a role that a new process may have; none once this one is on its way out."""
+        ours = {"sftp": self._listener and self._listener.listening, "web": self.server and self.server.socket}
+        one = None if self._stopping.is_set() else ours[role]
+        return {role: one} if one else {}
 
     def _asked_to_reload(self) -> None:
         if self._reloading is None or self._reloading.done():

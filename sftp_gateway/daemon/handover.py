@@ -1,8 +1,9 @@
 """The listening sockets go from the old process to the new one: nobody is refused between the two.
 
-The process that runs listens on a socket file in storage.root that only its owner may open. `run --take-over`
-asks there, gets the sockets themselves (SCM_RIGHTS), and says when it is ready; only then the old one stops
-to accept and drains. If the new one dies before, the old one just goes on.
+For each role that listens, the process that has it listens on a socket file in storage.root, too, that only its
+owner may open. `run --take-over` asks there for each of its own roles, gets the sockets themselves (SCM_RIGHTS), and
+says when it is ready; only then the old one stops to accept and drains. If the new one dies before, the old one just
+goes on; so does a process whose roles are others.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -19,17 +20,24 @@ from sftp_gateway import logs
 
 log = logs.get(__name__)
 
-NAME = "handover"
+ROLES = frozenset({"sftp", "web"})
+"""Those that listen."""
 ANSWER_SECONDS = 10.0
 READY = b"R"
 MOST_SOCKETS = 8
 
 
 class Taken:
-    """What the new process got; without an old one: nothing."""
+    """What the new process got, each over a wire to the old one; without an old one: nothing."""
 
-    def __init__(self, sockets: Mapping[str, socket.socket], wire: socket.socket | None = None) -> None:
-        self._sockets, self._wire = dict(sockets), wire
+    def __init__(self) -> None:
+        self._sockets: dict[str, socket.socket] = {}
+        self._wires: list[socket.socket] = []
+
+    def add(self, sockets: Mapping[str, socket.socket], wire: socket.socket) -> None:
+        """Hold these, and what came with them."""
+        self._sockets |= sockets
+        self._wires.append(wire)
 
     def socket(self, name: str, port: int) -> socket.socket | None:
         """Give the socket of that name, if it is at the port that is wanted now (0: whatever it is at)."""
@@ -39,68 +47,76 @@ class Taken:
         return self._sockets.pop(name)
 
     def ready(self) -> None:
-        """Let the old process go."""
-        if self._wire is not None:
+        """Let the old processes go."""
+        for wire in self._wires:
             with contextlib.suppress(OSError):
-                self._wire.sendall(READY)
+                wire.sendall(READY)
         self.close()
 
     def close(self) -> None:
-        """Let go of what nobody wanted; without `ready` before, the old process goes on."""
-        for left in self._sockets.values():
+        """Let go of what nobody wanted; without `ready` before, the old processes go on."""
+        for left in (*self._sockets.values(), *self._wires):
             left.close()
-        self._sockets = {}
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
+        self._sockets, self._wires = {}, []
 
 
-def take(folder: Path) -> Taken:
-    """Ask the process that runs on this storage.root for its sockets; blocks for at most 10 s."""
-    wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    wire.settimeout(ANSWER_SECONDS)
-    try:
-        with _near(folder) as near:
-            wire.connect(f"{near}/{NAME}")
-        message, descriptors, _, _ = socket.recv_fds(wire, 4096, MOST_SOCKETS)
-        names = json.loads(message)
-    except (OSError, ValueError) as error:
-        wire.close()
-        log.info("handover.absent", reason=str(error))
-        return Taken({})
-    found = {name: socket.socket(fileno=number) for name, number in zip(names, descriptors, strict=True)}
-    for one in found.values():
+def take(folder: Path, roles: Iterable[str]) -> Taken:
+    """Ask whoever has these roles on this storage.root for its sockets; blocks for at most 10 s each."""
+    taken = Taken()
+    for role in sorted(ROLES.intersection(roles)):
+        wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        wire.settimeout(ANSWER_SECONDS)
+        try:
+            taken.add(_asked(folder, role, wire), wire)
+        except (OSError, ValueError) as error:
+            wire.close()
+            log.info("handover.absent", role=role, reason=str(error))
+    return taken
+
+
+def _asked(folder: Path, role: str, wire: socket.socket) -> dict[str, socket.socket]:
+    with _near(folder) as near:
+        wire.connect(f"{near}/{_name(role)}")
+    message, descriptors, _, _ = socket.recv_fds(wire, 4096, MOST_SOCKETS)
+    found = [socket.socket(fileno=number) for number in descriptors]
+    for one in found:
         os.set_inheritable(one.fileno(), False)
-    return Taken(found, wire)
+    return dict(zip(json.loads(message), found, strict=True))
+
+
+def _name(role: str) -> str:
+    return f"handover.{role}"
 
 
 class Handover:
-    """The part that gives the sockets away, once. `handed` is called when the new process is ready."""
+    """The part that gives the sockets of a role away, once. `handed` is called when the new process is ready."""
 
     def __init__(
-        self, folder: Path, sockets: Callable[[], Mapping[str, socket.socket]], handed: Callable[[], None]
+        self, folder: Path, role: str, sockets: Callable[[], Mapping[str, socket.socket]], handed: Callable[[], None]
     ) -> None:
-        self._folder, self._sockets, self._handed = folder, sockets, handed
+        self._folder, self._path, self._sockets, self._handed = folder, folder / _name(role), sockets, handed
         self._is_handed = False
 
     async def __aenter__(self) -> Self:
         """Listen, in place of whoever did before."""
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listening.setblocking(False)
-        fresh = f"{NAME}.{os.getpid()}"
+        fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         with _near(self._folder) as near:
-            (self._folder / fresh).unlink(missing_ok=True)
-            self._listening.bind(f"{near}/{fresh}")
-            (self._folder / fresh).chmod(0o600)
+            fresh.unlink(missing_ok=True)
+            self._listening.bind(f"{near}/{fresh.name}")
+            fresh.chmod(0o600)
             self._listening.listen(1)
-            (self._folder / fresh).replace(self._folder / NAME)
+            self._inode = fresh.stat().st_ino
+            fresh.replace(self._path)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Listen no more; the file is the new process's if there is one."""
+        """Listen no more; the file may be another process's by now."""
         self._listening.close()
-        if not self._is_handed:
-            (self._folder / NAME).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
 
     async def run(self) -> None:
         """Answer until cancelled."""

@@ -83,19 +83,53 @@ async def test_twenty_restarts_under_load_refuse_nobody_and_cut_nothing(gateway)
     await restart_under_load(gateway, 20)
 
 
+@pytest.mark.timeout(180)
+async def test_a_role_is_taken_over_from_the_process_that_has_it_and_the_others_go_on(gateway):
+    door = gateway.start("sftp")
+    web = gateway.start("web")
+    new_door = await asyncio.to_thread(gateway.start, "sftp", take_over=True)
+    assert await asyncio.to_thread(door.wait, 60) == 0
+    assert web.poll() is None
+    new_web = await asyncio.to_thread(gateway.start, "web", take_over=True)
+    assert await asyncio.to_thread(web.wait, 60) == 0
+    assert new_door.poll() is None
+    both = await asyncio.to_thread(gateway.start, "sftp", "web", take_over=True)
+    assert [await asyncio.to_thread(old.wait, 60) for old in (new_door, new_web)] == [0, 0]
+    async with gateway.connect() as connection, connection.start_sftp_client() as sftp:
+        assert "inbox" in await sftp.listdir("/")
+    assert both.poll() is None
+    assert not gateway.events("handover.absent")
+    assert len(gateway.events("gateway.handed_over")) == 4
+    assert gateway.stop() == 0
+    assert not list(gateway.root.glob("handover*"))
+
+
+@pytest.mark.timeout(180)
+async def test_a_worker_has_nothing_to_take_and_ends_nobody(gateway):
+    door = gateway.start("sftp")
+    worker = gateway.start("worker", take_over=True)
+    async with gateway.connect() as connection, connection.start_sftp_client() as sftp:
+        assert "inbox" in await sftp.listdir("/")
+    assert not gateway.events("gateway.handed_over")
+    assert gateway.stop() == 0
+    assert worker.returncode == 0
+    door.terminate()
+    assert await asyncio.to_thread(door.wait, 60) == 0
+
+
 async def test_a_new_process_that_dies_before_it_is_ready_changes_nothing(tmp_path):
     handed = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        async with handover.Handover(tmp_path, lambda: {"sftp": listening}, lambda: handed.append(1)) as giving:
+        async with handover.Handover(tmp_path, "sftp", lambda: {"sftp": listening}, lambda: handed.append(1)) as giving:
             running = asyncio.create_task(giving.run())
-            taken = await asyncio.to_thread(handover.take, tmp_path)
+            taken = await asyncio.to_thread(handover.take, tmp_path, {"sftp"})
             port = listening.getsockname()[1]
             assert taken.socket("sftp", port + 1) is None, "another port is wanted now"
             got = taken.socket("sftp", port)
             assert got.getsockname() == listening.getsockname()
             taken.close()  # as its death does
             got.close()
-            again = await asyncio.to_thread(handover.take, tmp_path)
+            again = await asyncio.to_thread(handover.take, tmp_path, {"sftp"})
             assert handed == []
             again.ready()
             while not handed:  # noqa: ASYNC110 - a callback has no event
@@ -103,11 +137,13 @@ async def test_a_new_process_that_dies_before_it_is_ready_changes_nothing(tmp_pa
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
-        assert (tmp_path / handover.NAME).exists(), "it is the new process's"
+            (tmp_path / "new").touch()
+            (tmp_path / "new").replace(tmp_path / "handover.sftp")
+        assert (tmp_path / "handover.sftp").exists(), "it is the new process's"
 
 
 def test_without_an_old_process_there_is_nothing_to_take(tmp_path):
-    taken = handover.take(tmp_path)
+    taken = handover.take(tmp_path, {"sftp", "web"})
     assert taken.socket("sftp", 0) is None
     taken.ready()
 
