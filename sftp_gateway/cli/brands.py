@@ -7,12 +7,13 @@ import socket
 import sys
 from pathlib import Path
 
-from sftp_gateway import brandset, receipt
+from sftp_gateway import brandset, config, receipt
 from sftp_gateway.brand import NAME, BrandSettings, Key
 from sftp_gateway.catalog import schema
 from sftp_gateway.catalog.types import isocodes
 from sftp_gateway.cli import opening, output
 from sftp_gateway.errors import NotAllowed, NotFound
+from sftp_gateway.intake import folder
 from sftp_gateway.sftp import auth
 from sftp_gateway.store import brands
 
@@ -171,11 +172,19 @@ def erase(options: argparse.Namespace) -> None:
         if not options.yes and _typed(f"Erase everything of {options.brand}? Type its name: ") != options.brand:
             raise NotAllowed("nothing was erased")
         proof = brands.erase(opened.store, opened.files, options.brand)
+    drop = config.drop_folder(opened.settings)
+    proof["dropped"], error = folder.remove(drop, options.brand)
     if options.json:
         output.as_json(proof)
     else:
-        rows = sum(proof["rows"].values())
-        print(f"Erased {options.brand}: {rows:,} rows and {proof['blobs']:,} files; digest {proof['digest']}.")
+        count = proof["blobs"] + proof["dropped"]
+        print(
+            f"Erased {options.brand}: {sum(proof['rows'].values()):,} rows and {count:,} files; digest {proof['digest']}."
+        )
+    if error is not None:
+        raise NotAllowed(
+            f"{drop / options.brand} is still there, remove it by hand: {error}. Everything else of {options.brand} is erased"
+        )
 
 
 def _typed(question: str) -> str:

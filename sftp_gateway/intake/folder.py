@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,6 +96,24 @@ def read(directory: int, name: str) -> str | None:
         if not stat.S_ISREG(os.fstat(source).st_mode):
             return None
         return reading.read(LONGEST_COMPANION_BYTES).decode("utf-8", "replace")
+
+
+def remove(folder: Path, brand: str) -> tuple[int, BaseException | None]:
+    """Remove what lies there for a brand, as far as it can be; gives how many files went, and why not all did."""
+    path = folder / brand
+    if path.is_symlink():
+        path.unlink()
+        return 0, None
+    failed: list[BaseException] = []
+    before = _files(path)
+    for _ in range(2):  # a gateway that runs may have been making its directories anew
+        failed.clear()
+        shutil.rmtree(path, onerror=lambda _call, _path, raised: failed.append(raised[1]))
+    return before - _files(path), failed[0] if failed and path.exists() else None
+
+
+def _files(path: Path) -> int:
+    return sum(len(names) for _, _, names in os.walk(path))
 
 
 def shown(path: str) -> str:

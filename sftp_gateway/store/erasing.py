@@ -1,18 +1,18 @@
-"""Erases a brand: every row, and every blob nobody else refers to; gives a proof."""
+"""Erases a brand: every row, and every blob of its own that nobody else refers to; gives a proof."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from sftp_gateway.store import database, queue, tables
+from sftp_gateway.store import belongings, database, queue, tables
 from sftp_gateway.store.database import Store, Transaction
 
 Blob = tuple[str, str]
 """(area, name)"""
 
-SOURCES, CATALOG, RESULTS = "blobs", "catalog", "results"
+SOURCES, CATALOG, RESULTS = "blobs", belongings.CATALOG, belongings.RESULTS
 BATCH = 500
 
 # Children before what they refer to; a table added later is in it without being named here.
@@ -20,7 +20,10 @@ _TABLES = tuple(table for table in reversed(tables.metadata.sorted_tables) if "b
 
 
 class Bin(Protocol):
-    """Where blobs are deleted (`blobs.Files`)."""
+    """Where blobs are listed and deleted (`blobs.Files`)."""
+
+    def names(self, area: str) -> Iterator[str]:
+        """List the names of an area."""
 
     def delete(self, area: str, name: str) -> None:
         """Delete a blob; nothing happens if it is not there."""
@@ -33,8 +36,10 @@ def erase(store: Store, files: Bin, brand: str) -> dict[str, Any]:
     blobs deleted, so that a list kept elsewhere can be compared. Blobs that another brand's upload
     has too (equal bytes) stay and are counted as `shared`.
     """
+    # Listed before the rows go: none of these names can be of another brand that is called so afterwards.
+    left = belongings.lying(files, brand, _uploads(store, brand))
     # A front door may hold files of it and wait to save one more: then one of the two is run again.
-    rows, mine, kept = database.run(store, lambda tx: _erase(tx, brand))
+    rows, mine, kept = database.run(store, lambda tx: _erase(tx, brand, left))
     gone = [blob for blob in mine if blob not in kept]
     for area, name in gone:
         if not _is_back(store, (area, name)):
@@ -43,10 +48,15 @@ def erase(store: Store, files: Bin, brand: str) -> dict[str, Any]:
     return {"brand": brand, "rows": rows, "blobs": len(gone), "shared": len(kept), "digest": digest}
 
 
-def _erase(tx: Transaction, brand: str) -> tuple[dict[str, int], list[Blob], set[Blob]]:
-    """Delete its rows; give how many by table, its blobs, and those of them that others have too."""
+def _uploads(store: Store, brand: str) -> set[int]:
+    with store.read() as conn:
+        return set(conn.execute(sa.select(tables.upload.c.id).where(tables.upload.c.brand == brand)).scalars())
+
+
+def _erase(tx: Transaction, brand: str, left: set[Blob]) -> tuple[dict[str, int], list[Blob], set[Blob]]:
+    """Delete its rows; give how many by table, its blobs (`left` are some), and those of them that others have too."""
     queue.lock_whole(tx, brand)
-    mine = sorted(_blobs(tx.conn, brand))
+    mine = sorted(_blobs(tx.conn, brand) | left)
     rows = {table.name: _delete(tx, table, brand) for table in _TABLES}
     tx.conn.execute(sa.delete(tables.brand).where(tables.brand.c.name == brand))
     kept = referenced(tx.conn, mine)

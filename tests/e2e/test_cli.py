@@ -272,6 +272,66 @@ def test_brands_are_added_shown_changed_and_erased(shell, tmp_path):
     assert "no" in shell("brand", "show", "bolt", ends=2)
 
 
+def under(folder: Path) -> list[str]:
+    """Give what lies below a folder, files and directories."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_erase_also_removes_what_later_files_had_replaced(shell):
+    shell.ingest(shell.file("all.csv", [product(n) for n in range(100)]))
+    for count in (10, 11):  # the second one takes the place of what the first one withheld
+        shell.ingest(shell.file("few.csv", [product(n) for n in range(count)]))
+    shell("brand", "add", "bolt")
+    shell.json("ingest", "--brand", "bolt", shell.file("bolt.csv", [product(n) for n in range(3)]))
+    proof = shell.json("erase", "--brand", "acme", "--yes")
+    root = shell.folder / "root"
+    left = [name for area in ("results", "catalog") for name in under(root / area) if (root / area / name).is_file()]
+    assert left and all(name.startswith(("bolt/", "4-")) for name in left)
+    assert len([path for path in (root / "blobs").rglob("*") if path.is_file()]) == 1
+    assert proof["blobs"] >= 3 + 2 + 2
+
+
+def test_erase_empties_the_drop_folder_and_follows_no_link_out_of_it(shell):
+    drop, outside = shell.folder / "root" / "drop", shell.folder / "outside"
+    for place in (drop / "acme" / "inbox" / "deeper", drop / "bolt" / "inbox", outside):
+        place.mkdir(parents=True)
+        (place / "secret.csv").write_text(HEADER)
+    (drop / "acme" / "inbox" / "link").symlink_to(outside)
+    (drop / "acme" / "partial").symlink_to(outside)
+    proof = shell.json("erase", "--brand", "acme", "--yes")
+    assert proof["dropped"] == 1
+    assert under(drop) == ["bolt", "bolt/inbox", "bolt/inbox/secret.csv"]
+    assert under(outside) == ["secret.csv"]
+    shell("brand", "add", "acme")
+    (drop / "acme").symlink_to(outside)
+    shell("erase", "--brand", "acme", "--yes")
+    assert under(drop) == ["bolt", "bolt/inbox", "bolt/inbox/secret.csv"]
+    assert under(outside) == ["secret.csv"]
+
+
+def test_erase_says_what_it_could_not_remove_from_the_drop_folder(shell):
+    """The rows are gone by then, so the verb cannot be tried again: whoever runs it must hear what is left, and where."""
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
+        Path(name).chmod(0o755)
+        root = Path(name) / "root"
+        shell.monkeypatch.setenv("SFTP_GATEWAY_STORAGE__ROOT", str(root))
+        shell("brand", "add", "acme")
+        if os.geteuid() == 0:
+            subprocess.run(["chown", "-R", "nobody:nogroup", str(root)], check=True)
+        inbox = root / "drop" / "acme" / "inbox"
+        inbox.mkdir(parents=True)
+        for file in (inbox / "secret.csv", root / "drop" / "acme" / "note.txt"):
+            file.write_text(HEADER)
+        inbox.chmod(0o555)
+        done = subprocess.run(
+            [*GATEWAY, "erase", "--brand", "acme", "--yes"], capture_output=True, text=True, check=False
+        )
+        assert (inbox / "secret.csv").exists()
+        inbox.chmod(0o755)
+    assert (done.returncode, done.stdout.split(":")[0]) == (77, "Erased acme")
+    assert f"{inbox.parent} is still there, remove it by hand" in done.stderr
+
+
 STRANGE = [
     "AB-1;Rode houten stoel;12,50;4006381333931",
     "AB-2;Blauwe houten tafel;99,00;0036000291452",

@@ -149,6 +149,30 @@ def test_erasing_a_brand_leaves_nothing_of_it_and_all_of_the_others(store, files
     assert receive(store, clock, "other", "x").id > upload.id
 
 
+def test_erasing_tells_by_its_name_whose_a_blob_is_that_no_row_names_any_more(store, files, clock):
+    """A brand may be called as uploads are numbered, or as the directories of their results."""
+    for brand in ("17", "17-0123456789abcdef"):
+        brands.create(store, brand)
+    while receive(store, clock, "17", "s").id < 16:
+        pass
+    assert receive(store, clock, "17-0123456789abcdef", "t").id == 17
+    home = f"README.txt.{'a' * 24}.{'b' * 8}"
+    theirs = {"17/catalog.csv.17.json.0123456789abcdef.01234567", f"17-0123456789abcdef/{home}"}
+    theirs |= {"17-fedcba9876543210/withheld-keys.parquet", "17-0123456789abcdef/README.txt.17.errors.csv"}
+    ours = {f"17/{home}", "16/README.txt.16.json.0123456789abcdef.01234567", "3-0123456789abcdef/x.errors.csv"}
+    for area, names in (
+        (Area.RESULTS, theirs | ours),
+        (Area.CATALOG, {"17/ab.parquet", "17-0123456789abcdef/ab.parquet"}),
+    ):
+        for name in names:
+            path = files.scratch() / "x"
+            path.write_bytes(b"x")
+            files.keep(area, name, path)
+    assert brands.erase(store, files, "17")["blobs"] == len(ours) + 1 + 1
+    assert set(files.names(Area.RESULTS)) == theirs
+    assert set(files.names(Area.CATALOG)) == {"17-0123456789abcdef/ab.parquet"}
+
+
 def test_erasing_covers_every_table_that_knows_a_brand():
     assert {table.name for table in erasing._TABLES} == {
         table.name for table in tables.metadata.sorted_tables if "brand" in table.c
