@@ -1,6 +1,8 @@
 """Blobs on local disk, under the areas' directories of `storage.root`."""
 
 import contextlib
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +79,8 @@ class LocalFiles:
         path = self._path(area, name)
         with disk_errors(path):
             path.unlink(missing_ok=True)
+        if area != Area.SOURCES:  # those have 256 directories for good
+            _remove_empty(path.parent, self._root / Area(area))
 
     def names(self, area: str) -> Iterator[str]:
         """List the names of an area."""
@@ -85,12 +89,12 @@ class LocalFiles:
     def listing(self, area: str) -> Iterator[Blob]:
         """List the blobs of an area; what was deleted meanwhile is left out."""
         top = self._root / Area(area)
-        for path in top.rglob("*"):
+        for path in _below(top):
             try:
                 found = path.stat()
             except FileNotFoundError:
                 continue
-            if path.is_file():
+            if stat.S_ISREG(found.st_mode):
                 # A copy that a crash left between two file systems is listed under its whole path.
                 spread = area == Area.SOURCES and path.name.startswith(path.parent.name)
                 name = path.name if spread else str(path.relative_to(top))
@@ -99,6 +103,25 @@ class LocalFiles:
     def _path(self, area: str, name: str) -> Path:
         spread = f"{name[:2]}/{name}" if area == Area.SOURCES and "/" not in name else name
         return self._root / Area(area) / areas.checked(spread)
+
+
+def _below(top: Path) -> Iterator[Path]:
+    """List the files below a directory; one that goes meanwhile, as those of deleted blobs do, is passed over."""
+
+    def failed(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    for directory, _, names in os.walk(top, onerror=failed):
+        yield from (Path(directory, name) for name in names)
+
+
+def _remove_empty(directory: Path, top: Path) -> None:
+    """Remove a directory below `top`, and those above it, as far as nothing is in them any more."""
+    with contextlib.suppress(OSError):  # one that is not empty ends it, and any other does no harm
+        while directory != top:
+            directory.rmdir()
+            directory = directory.parent
 
 
 def _missing(area: str, name: str) -> NotFound:

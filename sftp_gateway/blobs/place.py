@@ -12,6 +12,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -60,7 +61,7 @@ def place_all(moves: Sequence[tuple[Path, Path]]) -> None:
         side_by_side(sync_file, list(near))
         for made, final in near.items():
             with disk_errors(final):
-                made.replace(final)
+                _put(made.replace, final)
     finally:
         for path in left:  # after a rename, too: onto another name of the same file it does nothing (rename(2))
             path.unlink(missing_ok=True)
@@ -137,11 +138,20 @@ def _near(tmp: Path, final: Path) -> Path:
         return tmp
     near = final.parent / f"place-{uuid.uuid4().hex}"
     try:
-        shutil.copyfile(tmp, near)
+        _put(partial(shutil.copyfile, tmp), near)
     except BaseException:
         near.unlink(missing_ok=True)
         raise
     return near
+
+
+def _put(put: Callable[[Path], object], path: Path) -> None:
+    """Put a file at a path, whose directory is made again if it went with its last other file at this moment."""
+    try:
+        put(path)
+    except FileNotFoundError:
+        make_directories(path.parent)
+        put(path)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 from pathlib import Path
@@ -107,6 +108,50 @@ def test_sources_are_spread_so_that_no_directory_grows_without_end(files, tmp_pa
     assert list(files.names(Area.SOURCES)) == [name]
     files.delete(Area.SOURCES, name)
     assert list(files.names(Area.SOURCES)) == []
+
+
+def test_an_upload_whose_results_are_gone_leaves_no_directory(files, tmp_path):
+    for name in ("17-ab/errors.csv", "17-ab/corrections.csv", "17/x.json", "top"):
+        files.keep(Area.RESULTS, name, staged(files, b"x"))
+    files.delete(Area.RESULTS, "17-ab/errors.csv")
+    assert (tmp_path / "results" / "17-ab" / "corrections.csv").is_file()
+    for name in ("17-ab/corrections.csv", "17/x.json", "top", "18/never.was"):
+        files.delete(Area.RESULTS, name)
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_directory_that_goes_while_a_file_is_on_its_way_there_is_made_again(files, tmp_path, monkeypatch, elsewhere):
+    """The last file in it is deleted between the look for the directory and the move into it."""
+    files.keep(Area.RESULTS, "acme/old", staged(files, b"old"))
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        path = Path(memory) / "made" if elsewhere else staged(files, b"")
+        path.write_bytes(b"new")
+        if elsewhere and Path(memory).stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("/dev/shm is on the file system of the tests")
+        step, name = (shutil, "copyfile") if elsewhere else (Path, "chmod")
+        real = getattr(step, name)
+
+        def deleting(*given):
+            if files.exists(Area.RESULTS, "acme/old"):
+                files.delete(Area.RESULTS, "acme/old")
+                assert not (tmp_path / "results" / "acme").exists()
+            return real(*given)
+
+        monkeypatch.setattr(step, name, deleting)
+        assert files.keep(Area.RESULTS, "acme/new", path) == 3
+    with files.open(Area.RESULTS, "acme/new") as handle:
+        assert handle.read() == b"new"
+
+
+def test_a_listing_goes_on_where_directories_go_while_it_is_read(files):
+    for number in range(20):
+        files.keep(Area.RESULTS, f"{number}/x", staged(files, b"x"))
+    seen = []
+    for name in files.names(Area.RESULTS):
+        seen.append(name)
+        files.delete(Area.RESULTS, name)
+    assert len(seen) == 20 and list(files.names(Area.RESULTS)) == []
 
 
 def test_what_is_kept_cannot_be_written_by_accident(files, tmp_path):

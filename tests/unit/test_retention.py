@@ -34,7 +34,7 @@ class Home:
         return name
 
     def path(self, area, name):
-        return next(path for path in (self.root / area).rglob(name.rpartition("/")[2]))
+        return next(path for path in (self.root / area).rglob(name))
 
     def age(self, path, seconds):
         os.utime(path, (time.time(), self.clock().timestamp() - seconds))
@@ -93,6 +93,15 @@ def test_sources_and_results_go_after_their_time_and_the_history_stays(home, clo
     assert uploads.get(home.store, upload).state is State.REFUSED
     assert files.listing(home.store, "acme", "errors") == []
     assert [list(home.blobs.names(area)) for area in (Area.SOURCES, Area.RESULTS)] == [[], []]
+
+
+def test_results_and_versions_that_are_past_their_time_leave_no_directories(home, clock):
+    for _ in range(3):
+        home.upload()
+    home.keep(Area.CATALOG, "gone/1.parquet")
+    clock.jump(10_000)
+    assert home.sweep().orphans == 1 + 3 + 1
+    assert [list((home.root / area).iterdir()) for area in ("results", "catalog")] == [[], []]
 
 
 @pytest.mark.parametrize("state", [State.HELD, State.RECEIVED])
