@@ -3,9 +3,13 @@
 Each examination gives findings; it never changes anything but probe files that it removes again.
 """
 
+import dataclasses
 import os
+import queue
+import secrets
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,11 +18,13 @@ from typing import Any
 
 from sftp_gateway import blobs, config
 from sftp_gateway.catalog import schema
-from sftp_gateway.errors import GatewayError
+from sftp_gateway.errors import GatewayError, NotFound
 from sftp_gateway.settings import Settings
 from sftp_gateway.sftp import hostkeys
 from sftp_gateway.store import database
 
+BUCKET_SECONDS = 20.0
+"""So long a bucket may take to answer; systemd waits 90 s for a start, of which this is a part."""
 OLDEST_CLOCK = 1_700_000_000
 """Before this (November 2023) the clock of the machine is certainly wrong."""
 
@@ -85,10 +91,10 @@ def _store(settings: Settings) -> Iterator[str]:
         return
     store = database.open_store(config.store_url(settings))
     try:
-        store.ping()
-        drift = abs(store.now().timestamp() - time.time())
+        with store.read() as conn:
+            drift = abs(database.Transaction(conn, store.clock).now.timestamp() - time.time())
         if drift > 60:
-            raise GatewayError(f"its clock and this machine's differ by {drift:,.0f} s")
+            raise GatewayError(f"its clock and this machine's differ by {drift:,.0f} s; set both by NTP")
     finally:
         store.close()
     yield store.dialect
@@ -116,9 +122,47 @@ def _clock(_settings: Settings) -> Iterator[str]:
 
 
 def _files(settings: Settings) -> Iterator[str]:
-    if settings.storage.files:
-        blobs.open_files(settings.storage)
-    yield settings.storage.files or str(settings.storage.root)
+    bucket = settings.storage.files
+    if bucket:
+        # Its own staging directory: storage.root may not be there yet.
+        with tempfile.TemporaryDirectory(prefix="sftp-gateway-check-", ignore_cleanup_errors=True) as staging:
+            files = blobs.open_files(dataclasses.replace(settings.storage, root=Path(staging)))
+            _answers(bucket, lambda: _probe(files))
+    yield bucket or str(settings.storage.root)
+
+
+def _probe(files: blobs.Files) -> None:
+    """Put, find, list and delete one object; whatever is not allowed says so. One that a crash leaves is retention's."""
+    name, path = f"check-{secrets.token_hex(8)}", files.scratch("check-") / "x"
+    path.write_bytes(b"x")
+    files.keep(blobs.Area.RESULTS, name, path)
+    try:
+        next(iter(files.names(blobs.Area.RESULTS)), None)
+    finally:
+        files.delete(blobs.Area.RESULTS, name)
+
+
+def _answers(bucket: str, ask: Callable[[], None]) -> None:
+    """Ask in a thread that is left behind if nothing comes: the library goes on trying for minutes."""
+    said: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+
+    def asking() -> None:
+        try:
+            ask()
+        except Exception as error:  # noqa: BLE001 - it is raised again where it is waited for
+            said.put(error)
+        else:
+            said.put(None)
+
+    threading.Thread(target=asking, name="check", daemon=True).start()
+    try:
+        error = said.get(timeout=BUCKET_SECONDS)
+    except queue.Empty:
+        raise GatewayError(f"{bucket} gave no answer within {BUCKET_SECONDS:g} s") from None
+    if isinstance(error, NotFound):
+        raise GatewayError(f"{bucket}: there is no such bucket") from error
+    if error is not None:
+        raise error
 
 
 def _drop(settings: Settings) -> Iterator[str]:

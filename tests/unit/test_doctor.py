@@ -1,0 +1,89 @@
+"""`check`: tells what a gateway would stumble over later, by asking the store and the bucket themselves."""
+
+import contextlib
+import http.server
+import socket
+import threading
+
+import pytest
+
+from sftp_gateway import blobs, doctor, settings
+
+
+@pytest.fixture
+def looked(tmp_path, monkeypatch):
+    """Give a function that examines a gateway of these settings and gives what it says of one thing: (bad, says)."""
+    root = tmp_path / "root"
+
+    def look(what, **environ):
+        given = {"SFTP_GATEWAY_STORAGE__ROOT": str(root), **environ}
+        (found,) = [one for one in doctor.examine(None, given) if one.what == what]
+        return found.bad, found.says
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    look.root = root
+    return look
+
+
+def test_check_compares_the_clock_of_the_database_server_with_the_hosts(looked, postgresql_server):
+    """Leases go by the server's clock: the server here tells a time that is five minutes ahead."""
+    function = "CREATE FUNCTION skewed.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS"
+    with postgresql_server.connect() as conn:
+        conn.exec_driver_sql("CREATE SCHEMA skewed")
+        conn.exec_driver_sql(f"{function} $$ SELECT pg_catalog.clock_timestamp() + interval '300 s' $$")
+        try:
+            url = postgresql_server.url.render_as_string(hide_password=False)
+            skewed = "options=-csearch_path%3Dpublic,skewed,pg_catalog"
+            between = "&" if "?" in url else "?"
+            bad, says = looked("store", SFTP_GATEWAY_STORE__URL=f"{url}{between}{skewed}")
+            assert looked("store", SFTP_GATEWAY_STORE__URL=url) == (False, "postgresql")
+        finally:
+            conn.exec_driver_sql("DROP SCHEMA skewed CASCADE")
+    assert bad and "differ by 300 s" in says
+
+
+class Denying(http.server.BaseHTTPRequestHandler):
+    """A bucket whose keys are wrong, as S3 says it."""
+
+    def do_PUT(self):
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.send_response(403)
+        self.end_headers()
+        self.wfile.write(b"<Error><Code>InvalidAccessKeyId</Code></Error>")
+
+    def log_message(self, *_):
+        pass
+
+
+def test_check_says_that_a_bucket_does_not_take_these_keys(looked, monkeypatch):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Denying) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        bad, says = looked("files", SFTP_GATEWAY_STORAGE__FILES="s3://gateway/here")
+        server.shutdown()
+        serving.join()
+    assert bad and "403" in says, says
+    assert not looked.root.exists()  # the bytes under way while it asks lie elsewhere
+
+
+def test_check_waits_for_a_silent_bucket_no_longer_than_a_start_may_take(looked, monkeypatch):
+    monkeypatch.setattr(doctor, "BUCKET_SECONDS", 0.3)
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        bad, says = looked("files", SFTP_GATEWAY_STORAGE__FILES="s3://gateway/here")
+    assert bad and "s3://gateway/here gave no answer within 0.3 s" in says
+
+
+@pytest.mark.full
+@pytest.mark.timeout(180)
+def test_check_puts_an_object_into_the_bucket_and_leaves_nothing_there(looked, s3_files, tmp_path):
+    url = s3_files._bucket.prefix  # the fixture's own part of the bucket
+    files = f"s3://gateway/{url}"
+    assert looked("files", SFTP_GATEWAY_STORAGE__FILES=files) == (False, files)
+    left = blobs.open_files(settings.Storage(root=tmp_path, files=files))
+    assert [name for area in blobs.Area for name in left.names(area)] == []
+    bad, says = looked("files", SFTP_GATEWAY_STORAGE__FILES="s3://no-such-bucket/here")
+    assert bad and "no-such-bucket" in says
