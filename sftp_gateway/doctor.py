@@ -21,10 +21,12 @@ from sftp_gateway.catalog import schema
 from sftp_gateway.errors import GatewayError, NotFound
 from sftp_gateway.settings import Settings
 from sftp_gateway.sftp import hostkeys
-from sftp_gateway.store import database
+from sftp_gateway.store import standing
 
 BUCKET_SECONDS = 20.0
 """So long a bucket may take to answer; systemd waits 90 s for a start, of which this is a part."""
+CLOCK_SECONDS = 60.0
+"""So far the clocks of host and database server may be apart; leases are of that order."""
 OLDEST_CLOCK = 1_700_000_000
 """Before this (November 2023) the clock of the machine is certainly wrong."""
 
@@ -86,18 +88,16 @@ def _keys(settings: Settings) -> Iterator[str]:
 
 
 def _store(settings: Settings) -> Iterator[str]:
-    if not settings.store.url and not settings.storage.root.exists():
+    found = standing.look(config.store_url(settings))
+    if found is None:
         yield "will be made at the first start"
         return
-    store = database.open_store(config.store_url(settings))
-    try:
-        with store.read() as conn:
-            drift = abs(database.Transaction(conn, store.clock).now.timestamp() - time.time())
-        if drift > 60:
-            raise GatewayError(f"its clock and this machine's differ by {drift:,.0f} s; set both by NTP")
-    finally:
-        store.close()
-    yield store.dialect
+    if found.is_newer:
+        raise GatewayError(found.says)
+    drift = abs(found.now.timestamp() - time.time())
+    if drift > CLOCK_SECONDS:
+        raise GatewayError(f"its clock and this machine's differ by {drift:,.0f} s; set both by NTP")
+    yield found.says
 
 
 def _disk(settings: Settings) -> Iterator[str]:

@@ -178,8 +178,8 @@ def _first_count(dialect: str, brand: str, changes: int) -> Any:
     return made.from_select(["brand", "seq"], here).on_conflict_do_update(index_elements=[_view.c.brand], set_=grown)
 
 
-def open_store(url: str, *, now: Clock | None = None) -> Store:
-    """Open the database at this SQLAlchemy URL, made or migrated to the present shape.
+def open_store(url: str, *, now: Clock | None = None, migrate: bool = True) -> Store:
+    """Open the database at this SQLAlchemy URL, made or migrated to the present shape unless `migrate` is off.
 
     `now` replaces both the host's and the server's clock (tests). Raises StoreUnreachable, and
     ConfigError for a URL that cannot work: an unknown engine, SQLite on a network file system,
@@ -198,6 +198,8 @@ def open_store(url: str, *, now: Clock | None = None) -> Store:
         engine = reader = _postgresql(parsed)
     else:
         raise errors.ConfigError(f"store.url: sqlite and postgresql+psycopg are known, not {backend!r}")
+    if not migrate:
+        return Store(engine, reader, now)
     store = Store(engine, reader, now)
     try:
         with driver.translated():

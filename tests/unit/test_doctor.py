@@ -6,8 +6,10 @@ import socket
 import threading
 
 import pytest
+import sqlalchemy as sa
 
 from sftp_gateway import blobs, doctor, settings
+from sftp_gateway.store import migrations
 
 
 @pytest.fixture
@@ -42,6 +44,51 @@ def test_check_compares_the_clock_of_the_database_server_with_the_hosts(looked, 
         finally:
             conn.exec_driver_sql("DROP SCHEMA skewed CASCADE")
     assert bad and "differ by 300 s" in says
+
+
+def _revision(url, value=None):
+    engine = sa.create_engine(url)
+    with engine.begin() as conn:
+        if value is not None:
+            conn.execute(sa.text("UPDATE alembic_version SET version_num = :value"), {"value": value})
+        found = conn.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one()
+    engine.dispose()
+    return found
+
+
+@pytest.mark.parametrize(("stored", "wrong", "told"), [
+    (migrations.HEAD, False, ""),
+    ("0001", False, f"of revision 0001; the next start brings it to {migrations.HEAD}"),
+    ("9999", True, f"it belongs to a newer gateway (its revision 9999, ours {migrations.HEAD})"),
+])  # fmt: skip
+def test_check_says_what_shape_the_store_has_and_leaves_it_so(looked, store_url, stored, wrong, told):
+    _revision(store_url, stored)
+    try:
+        bad, says = looked("store", SFTP_GATEWAY_STORE__URL=store_url)
+        assert _revision(store_url) == stored
+    finally:
+        _revision(store_url, migrations.HEAD)
+    assert bad is wrong and told in says
+
+
+def test_check_makes_no_store(looked):
+    looked.root.mkdir(mode=0o700)
+    assert looked("store") == (False, "will be made at the first start")
+    assert list(looked.root.iterdir()) == []
+
+
+def test_check_makes_no_tables_in_an_empty_database(looked, postgresql_server):
+    with postgresql_server.connect() as conn:
+        conn.exec_driver_sql("CREATE DATABASE empty")
+        try:
+            url = postgresql_server.url.set(database="empty")
+            told = looked("store", SFTP_GATEWAY_STORE__URL=url.render_as_string(hide_password=False))
+            engine = sa.create_engine(url)
+            assert sa.inspect(engine).get_table_names() == []
+            engine.dispose()
+        finally:
+            conn.exec_driver_sql("DROP DATABASE empty WITH (FORCE)")
+    assert told == (False, "postgresql; its tables will be made at the first start")
 
 
 class Denying(http.server.BaseHTTPRequestHandler):

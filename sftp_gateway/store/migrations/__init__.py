@@ -22,19 +22,20 @@ def bring_up(engine: sa.Engine, reader: sa.Engine) -> None:
     Whether it is needed is asked by the connection that takes no lock, so that nobody waits for a writer to look.
     """
     with reader.connect() as conn:
-        if _revision(conn) == HEAD:
+        if revision(conn) == HEAD:
             return
     with engine.begin() as conn:
         if conn.dialect.name == "postgresql":
             conn.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-        found = _revision(conn)
+        found = revision(conn)
         if found > HEAD:
             raise errors.ConfigError(f"the store belongs to a newer gateway (its revision {found}, ours {HEAD})")
         if found != HEAD:
             _upgrade(conn)
 
 
-def _revision(conn: sa.Connection) -> str:
+def revision(conn: sa.Connection) -> str:
+    """Give the revision of a database; '' where there are no tables yet."""
     if not sa.inspect(conn).has_table("alembic_version"):
         return ""
     return conn.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() or ""
