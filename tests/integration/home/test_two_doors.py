@@ -39,4 +39,6 @@ async def test_many_who_send_at_once_are_all_taken_once_and_nobody_waits_for_ano
     for house in doors:
         await house.quiet()
     assert not any(house.settling.done() for house in doors)
-    assert [line for line in log_lines if line["event"] in {"ledger.failed", "ledger.postponed", "intake.postponed"}] == []
+    assert [
+        line for line in log_lines if line["event"] in {"ledger.failed", "ledger.postponed", "intake.postponed"}
+    ] == []
