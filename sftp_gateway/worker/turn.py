@@ -17,24 +17,22 @@ from typing import Any
 from sftp_gateway import receipt
 from sftp_gateway.blobs import Area, Files
 from sftp_gateway.brand import Brand, Guards
-from sftp_gateway.catalog.job import ACCEPTED, REJECTED, Base, Corrected, Job, Outcome, Remade, Withheld
+from sftp_gateway.catalog.job import Base, Job, Outcome, Remade, Withheld
 from sftp_gateway.catalog.schema import Schema
-from sftp_gateway.errors import Broken, NotFound
+from sftp_gateway.errors import Broken
 from sftp_gateway.store import brands, jobs, uploads, versions, withheld
-from sftp_gateway.store import files as listed
 from sftp_gateway.store.database import Store
-from sftp_gateway.store.files import Folder
-from sftp_gateway.upload import Mode, State, Upload
+from sftp_gateway.upload import State, Upload
 from sftp_gateway.worker import keep
 from sftp_gateway.worker.crew import Crew
 from sftp_gateway.worker.keep import Keeping
 from sftp_gateway.worker.message import Task
+from sftp_gateway.worker.originals import Originals
 from sftp_gateway.worker.watch import Ears
 
 PROCESS = "sftp_gateway.catalog.run:process"
 RELEASE = "sftp_gateway.catalog.remake:release"
 ROLLBACK = "sftp_gateway.catalog.remake:rollback"
-LENT_BYTES = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,8 @@ class Turn:
 
     def _run(self, task: Task, *, small: bool) -> Any:
         with contextlib.ExitStack() as held:
-            ears = Ears(lambda number: self._lookup(number, held), self.progress, self.beat)
+            originals = Originals(self.store, self.files, self.claimed.brand, held)
+            ears = Ears(originals.find, self.progress, self.beat)
             return self.crew.run(task, ears, small=small)
 
     def _job(self, upload: Upload, brand: Brand, held: contextlib.ExitStack) -> Job:
@@ -135,61 +134,6 @@ class Turn:
         out = self.files.scratch(f"job-{self.claimed.id}-")
         held.callback(shutil.rmtree, out, ignore_errors=True)
         return out
-
-    def _lookup(self, number: int, held: contextlib.ExitStack) -> Corrected | None:
-        """Find the upload that a correction names; None if the brand has none such, or its age is past telling."""
-        try:
-            upload = uploads.get(self.store, number)
-        except NotFound:
-            return None
-        if upload.brand != self.claimed.brand:
-            return None
-        later = versions.later_than(self.store, upload.brand, upload.base_version or 0)
-        if any(version.changes is None for version in later):
-            return None
-        changes = tuple(
-            held.enter_context(self.files.local(Area.CATALOG, version.changes)) for version in later if version.changes
-        )
-        kept = self._kept_of_held(upload, held)
-        return Corrected(
-            upload=number,
-            state=upload.state,
-            base_version=upload.base_version or 0,
-            changes=changes,
-            accepted=kept.get(ACCEPTED),
-            rejected=kept.get(REJECTED),
-            mode=self._meaning(upload),
-            sent=self._sent(upload, held),
-        )
-
-    def _kept_of_held(self, upload: Upload, held: contextlib.ExitStack) -> dict[str, Path]:
-        """Lend what a held upload left for its correction, by what it is; nothing of one that waits no more."""
-        if upload.state is not State.HELD:
-            return {}
-        internal = [file for file in listed.of_upload(self.store, upload.id) if file.folder == Folder.INTERNAL]
-        return {
-            kind: held.enter_context(self.files.local(Area(file.area), file.blob))
-            for file in internal
-            for kind in (ACCEPTED, REJECTED)
-            if file.name.endswith(kind)
-        }
-
-    def _sent(self, upload: Upload, held: contextlib.ExitStack) -> Path | None:
-        """Lend the bytes of a corrected upload; what is large is not fetched for the sake of a few rows."""
-        if upload.bytes > LENT_BYTES:
-            return None
-        try:
-            return held.enter_context(self.files.local(Area.SOURCES, upload.sha256))
-        except NotFound:
-            return None
-
-    def _meaning(self, upload: Upload) -> Mode:
-        """Tell what a row of an upload meant, that of a correction by the directory it was sent to."""
-        if upload.mode in {Mode.FULL, Mode.PARTIAL}:
-            return upload.mode
-        of_inbox = Mode(brands.get(self.store, upload.brand).settings.mode or Mode.FULL)
-        top = upload.path.partition("/")[0] if "/" in upload.path else ""
-        return Mode.PARTIAL if top == "partial" else of_inbox if top in {"", "inbox"} else Mode.FULL
 
     def _kept(self, upload: Upload, job: Job, found: Outcome, rules: str) -> jobs.Finish:
         """Take in what the child made, every file in its area, and say what is to become true."""

@@ -1,0 +1,83 @@
+"""The upload that a correction names: what of it the catalog step needs, lent for a turn. Serves turn.py."""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from sftp_gateway.blobs import Area, Files
+from sftp_gateway.catalog.job import ACCEPTED, REJECTED, Corrected
+from sftp_gateway.errors import NotFound
+from sftp_gateway.store import brands, uploads, versions
+from sftp_gateway.store import files as listed
+from sftp_gateway.store.database import Store
+from sftp_gateway.store.files import Folder
+from sftp_gateway.upload import Mode, State, Upload
+
+LENT_BYTES = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Originals:
+    """Finds uploads of a brand; the files that it lends are held open in `held`."""
+
+    store: Store
+    files: Files
+    brand: str
+    held: contextlib.ExitStack
+
+    def find(self, number: int) -> Corrected | None:
+        """Find the upload that a correction names; None if the brand has none such, or its age is past telling."""
+        try:
+            upload = uploads.get(self.store, number)
+        except NotFound:
+            return None
+        if upload.brand != self.brand:
+            return None
+        later = versions.later_than(self.store, upload.brand, upload.base_version or 0)
+        if any(version.changes is None for version in later):
+            return None
+        changes = tuple(
+            self.held.enter_context(self.files.local(Area.CATALOG, version.changes))
+            for version in later
+            if version.changes
+        )
+        kept = self._kept_of_held(upload)
+        return Corrected(
+            upload=number,
+            state=upload.state,
+            base_version=upload.base_version or 0,
+            changes=changes,
+            accepted=kept.get(ACCEPTED),
+            rejected=kept.get(REJECTED),
+            mode=self._meaning(upload),
+            sent=self._sent(upload),
+        )
+
+    def _kept_of_held(self, upload: Upload) -> dict[str, Path]:
+        """Lend what a held upload left for its correction, by what it is; nothing of one that waits no more."""
+        if upload.state is not State.HELD:
+            return {}
+        internal = [file for file in listed.of_upload(self.store, upload.id) if file.folder == Folder.INTERNAL]
+        return {
+            kind: self.held.enter_context(self.files.local(Area(file.area), file.blob))
+            for file in internal
+            for kind in (ACCEPTED, REJECTED)
+            if file.name.endswith(kind)
+        }
+
+    def _sent(self, upload: Upload) -> Path | None:
+        """Lend the bytes of a corrected upload; what is large is not fetched for the sake of a few rows."""
+        if upload.bytes > LENT_BYTES:
+            return None
+        try:
+            return self.held.enter_context(self.files.local(Area.SOURCES, upload.sha256))
+        except NotFound:
+            return None
+
+    def _meaning(self, upload: Upload) -> Mode:
+        """Tell what a row of an upload meant, that of a correction by the directory it was sent to."""
+        if upload.mode in {Mode.FULL, Mode.PARTIAL}:
+            return upload.mode
+        of_inbox = Mode(brands.get(self.store, upload.brand).settings.mode or Mode.FULL)
+        top = upload.path.partition("/")[0] if "/" in upload.path else ""
+        return Mode.PARTIAL if top == "partial" else of_inbox if top in {"", "inbox"} else Mode.FULL
