@@ -35,22 +35,38 @@ class Judgement:
 
     def fill_currency(self) -> None:
         """Let the currency written beside an amount fill a blank currency, and refuse one that contradicts it."""
-        if CURRENCY not in self.columns:
+        if CURRENCY not in self.columns or not self.rows.currencies:
             return
-        for name, written in self.rows.currencies.items():
-            codes = self.columns[CURRENCY]
+        codes = self.columns[CURRENCY]
+        for written in self.rows.currencies.values():
             certain = pc.is_in(written, value_set=_CODES)
-            self.columns[CURRENCY] = codes = pc.if_else(pc.and_(pc.is_null(codes), certain), written, codes)
-            differs = self._conflicts(written, codes)
+            codes = pc.if_else(pc.and_(pc.is_null(codes), certain), written, codes)
+        # the default comes before any amount is held against it: `$15` in a catalog of euros is not 15 EUR
+        self.columns[CURRENCY] = self._with_default_currency(codes)
+        for name, written in self.rows.currencies.items():
+            differs = self._conflicts(written, self.columns[CURRENCY])
             if differs.any():
                 index = np.flatnonzero(differs)
-                take = pa.array(index)
-                message = pc.binary_join_element_wise(
-                    "is in ", written.take(take), ", but the currency of this product is ", codes.take(take), ""
-                )
-                hint = "write all amounts of a product in its one currency"
-                self._blame(name, Fault("FIELD_VALUE", index, message, hint), self.terms.severity(name))
+                self._blame(name, self._contradiction(written, codes, index), self.terms.severity(name))
                 self.columns[name] = with_nulls(self.columns[name], ~differs)
+
+    def _with_default_currency(self, codes: Any) -> Any:
+        for column in self.terms.schema.columns:
+            if column.name == CURRENCY and codes.null_count:
+                return self._with_default(column, codes, self.rows.given.get(CURRENCY))
+        return codes
+
+    def _contradiction(self, written: Any, named: Any, index: Any) -> Fault:
+        """Say what an amount is in and what its product is in; `named`: the currencies that rows name themselves."""
+        take = pa.array(index)
+        meant, silent = self.columns[CURRENCY].take(take), pc.is_null(named.take(take))
+        which = pc.if_else(silent, "a product that names none", "this product")
+        message = pc.binary_join_element_wise(
+            "is in ", written.take(take), ", but the currency of ", which, " is ", meant, ""
+        )
+        fill = pc.binary_join_element_wise("fill in currency, or write all amounts of the product in ", meant, "")
+        hint = pc.if_else(silent, fill, "write all amounts of a product in its one currency")
+        return Fault("FIELD_VALUE", index, message, hint)
 
     def _conflicts(self, written: Any, codes: Any) -> Mask:
         """Compare code by code: few different ones occur."""

@@ -191,9 +191,13 @@ def test_the_currency_of_the_brand_is_the_default():
 
 
 def test_a_currency_beside_an_amount_fills_a_blank_one_and_must_not_contradict():
-    text = "sku,name,msrp,cost,currency\nA,n,15 USD,,\nB,n,€15,,EUR\nC,n,15 USD,,EUR\nD,n,$15,,CAD\nE,n,15 USD,9 EUR,\nF,n,$5,,\n"
+    text = "sku,name,msrp,cost,currency\nA,n,15 USD,,\nB,n,€15,,EUR\nC,n,15 USD,,EUR\nD,n,$15,,CAD\nE,n,15 USD,9 EUR,\nF,n,$5,,\nG,n,£5,,\n"
     result = run(text, BrandSettings(currency="GBP"))
-    assert result.codes == [(4, "msrp", "FIELD_VALUE", "error"), (6, "cost", "FIELD_VALUE", "error")]
+    assert result.codes == [
+        (4, "msrp", "FIELD_VALUE", "error"),
+        (6, "cost", "FIELD_VALUE", "error"),
+        (7, "msrp", "FIELD_VALUE", "error"),
+    ]
     assert result.found[0]["message"] == "is in USD, but the currency of this product is EUR"
     assert result.found[0]["value"] == "15 USD"
     assert result.column("currency") == ["USD", "EUR", "CAD", "GBP"]

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import Shop, codes, small_rules
 
 from sftp_gateway.brand import BrandSettings
+from sftp_gateway.upload import Mode
 
 MORE = '[column.share]\ntype = "decimal"\n[column.weight]\ntype = "measure"\ndimension = "weight"\n'
 
@@ -81,3 +82,43 @@ def test_rules_hold_over_weights_and_shares_of_any_number_of_places(tmp_path):
         ("5", "not_nothing", "FIELD_RULE"),
         ("7", "least", "FIELD_RANGE"),
     ]
+
+
+def test_an_amount_that_cannot_be_in_the_currency_of_its_product_is_told(tmp_path):
+    more = '[column.cost]\ntype = "money"\n[column.currency]\ntype = "currency"\ndefault = "@currency"\n'
+    shop = shop_of(tmp_path, more, currency="EUR")
+    lines = [
+        "sku,price,cost,currency",
+        "A,$15,,",
+        "B,£15.00,,",
+        "C,15 kr,,",
+        "D,$15,€12,",
+        "E,$15,12 USD,",
+        "F,$15,,CAD",
+        "G,€15,12,",
+        "H,15,12,",
+        "I,15,$12,GBP",
+        "J,12 USD,,",
+    ]
+    outcome = shop.put("\n".join(lines) + "\n", waived=("reject_share",))
+    told = shop.errors(outcome)
+    wrong = [("2", "price"), ("3", "price"), ("4", "price"), ("5", "price"), ("10", "cost")]
+    assert [(line["row"], line["column"], line["code"]) for line in told] == [(*at, "FIELD_VALUE") for at in wrong]
+    assert told[0]["message"] == "is in $, but the currency of a product that names none is EUR"
+    assert told[0]["suggestion"] == "fill in currency, or write all amounts of the product in EUR"
+    assert told[3]["message"] == "is in $, but the currency of this product is EUR"
+    found = {key: product["currency"] for key, product in shop.products().items()}
+    assert found == {"E": "USD", "F": "CAD", "G": "EUR", "H": "EUR", "J": "USD"}
+
+
+def test_in_a_partial_file_an_amount_is_held_against_the_currency_of_its_product(tmp_path):
+    more = '[column.cost]\ntype = "money"\n[column.currency]\ntype = "currency"\ndefault = "@currency"\n'
+    shop = shop_of(tmp_path, more, currency="EUR")
+    shop.put("sku,price,currency\nA,1,CAD\nB,1,EUR\n")
+    outcome = shop.put("sku,price\nA,$2\nB,$2\nC,$2\nD,US$2\n", mode=Mode.PARTIAL)
+    assert [(line["row"], line["code"]) for line in shop.errors(outcome)] == [
+        ("3", "FIELD_VALUE"),
+        ("4", "FIELD_VALUE"),
+    ]
+    prices = {key: (product["price"], product["currency"]) for key, product in shop.products().items()}
+    assert prices == {"A": ("2.00", "CAD"), "B": ("1.00", "EUR"), "D": ("2.00", "USD")}
