@@ -20,6 +20,7 @@ from sftp_gateway.health import Health
 from sftp_gateway.store import brands, jobs, tokens, uploads, versions
 from sftp_gateway.store.figures import Tally
 from sftp_gateway.store.files import NewFile
+from sftp_gateway.store.frontdoor import Address
 from sftp_gateway.upload import Mode, State
 from sftp_gateway.web.app import build_app
 from sftp_gateway.web.desk import Desk, Gate
@@ -136,7 +137,7 @@ class Scene:
             export=self.export,
             wake=lambda: self.woken.append(1),
             room=lambda brand: self.room,
-            sftp_address=("sftp.example.com", 2222),
+            sftp_address=lambda: Address("sftp.example.com", 2222),
             figures=lambda: self.figures,
         )
         return build_app(desk)

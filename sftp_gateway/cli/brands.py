@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import secrets
-import socket
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from sftp_gateway.cli import opening, output
 from sftp_gateway.errors import NotAllowed, NotFound
 from sftp_gateway.intake import folder
 from sftp_gateway.sftp import auth
-from sftp_gateway.store import brands
+from sftp_gateway.store import brands, frontdoor
 
 
 def add(options: argparse.Namespace) -> None:
@@ -33,9 +32,8 @@ def add(options: argparse.Namespace) -> None:
         if options.json:
             output.as_json(made)
             return
-        host = opened.settings.sftp.public_host or socket.getfqdn()
-        port = opened.settings.sftp.public_port or opened.settings.sftp.port
-        print(f"Brand {options.name} may log in: sftp -P {port} {options.name}@{host}")
+        door = frontdoor.address(opened.store, opened.settings.sftp)
+        print(f"Brand {options.name} may log in: sftp -P {door.port} {options.name}@{door.host}")
         if key is not None:
             print(f"  with the key {key.fingerprint}")
         else:

@@ -11,15 +11,15 @@ from sftp_gateway.daemon.loans import Loans
 from sftp_gateway.daemon.server import Server
 from sftp_gateway.errors import Unavailable
 from sftp_gateway.health import Health
+from sftp_gateway.store import frontdoor
 from sftp_gateway.store.figures import Tally
 from sftp_gateway.web import app, desk
 
 
-async def build(  # noqa: PLR0913 - what the daemon joins
+async def build(
     loans: Loans,
     *,
     sftp_listens: Callable[[], bool],
-    sftp_port: int,
     wake_worker: Callable[[], None],
     figures: Callable[[], Mapping[str, float]],
     sock: socket.socket | None,
@@ -37,7 +37,7 @@ async def build(  # noqa: PLR0913 - what the daemon joins
         export=loans.export,
         wake=lambda: _call_soon(loop, wake_worker),
         room=loans.room,
-        sftp_address=(settings.sftp.public_host or socket.getfqdn(), sftp_port),
+        sftp_address=lambda: frontdoor.address(store, settings.sftp),
         figures=figures,
     )
     try:

@@ -3,10 +3,12 @@
 Opened in two steps, as the status endpoint opens between them: what answers for a guest, then what lets him in.
 """
 
+import asyncio
 import contextlib
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sftp_gateway import config
@@ -16,11 +18,11 @@ from sftp_gateway.daemon.parts import Parts
 from sftp_gateway.intake.claim import Intake
 from sftp_gateway.intake.watch import Drop
 from sftp_gateway.settings import Settings
-from sftp_gateway.sftp import bans
+from sftp_gateway.sftp import bans, hostkeys
 from sftp_gateway.sftp.doors import Doors
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.listener import Listener
-from sftp_gateway.store import brands
+from sftp_gateway.store import brands, frontdoor
 from sftp_gateway.store.database import Store
 
 SWITCH_SECONDS = 0.00005
@@ -56,10 +58,13 @@ class FrontDoor:
         )
         folder, largest = config.drop_folder(settings), settings.limits.max_file_bytes
         self._drop = Drop(store, files, folder, settings.intake, largest, wake_worker)
+        self._host_keys: Sequence[Any] = ()
         self.listener: Listener | None = None
 
     async def open_intake(self, held: contextlib.AsyncExitStack, parts: Parts) -> None:
-        """Open all but the listener."""
+        """Open all but the listener; ConfigError if the host keys cannot be had."""
+        sftp, folder = self._settings.sftp, self._settings.storage.root / "keys"
+        self._host_keys = await asyncio.to_thread(hostkeys.load, sftp.host_keys, folder, sftp.algorithms)
         held.push_async_callback(self.doors.aclose)
         parts.spawn("homes", self.doors.homes.run())
         await held.enter_async_context(self.intake)
@@ -71,7 +76,6 @@ class FrontDoor:
         self,
         held: contextlib.AsyncExitStack,
         parts: Parts,
-        host_keys: Sequence[Any],
         sock: socket.socket | None,
     ) -> None:
         """Listen, on the socket that was handed over if there is one."""
@@ -80,13 +84,16 @@ class FrontDoor:
         parts.spawn("bans", banned.run())
         self.listener = Listener(
             self._settings.sftp,
-            host_keys,
+            self._host_keys,
             lookup=lambda brand: brands.login(self._store, brand),
             home=self.doors,
             penalties=banned.penalties,
             sock=sock,
         )
         await held.enter_async_context(self.listener)
+        address = frontdoor.configured(self._settings.sftp, self.listener.port)
+        known_by = replace(address, fingerprints=tuple(hostkeys.fingerprints(self._host_keys)))
+        await asyncio.to_thread(frontdoor.tell, self._store, known_by)
         parts.spawn("listener", self.listener.run())
         parts.spawn("memory", memory.Memory(self.listener.connections).run())
 

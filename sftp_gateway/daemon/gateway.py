@@ -53,7 +53,6 @@ from sftp_gateway.worker.watch import Bounds
 
 if TYPE_CHECKING:
     from sftp_gateway.daemon.frontdoor import FrontDoor
-    from sftp_gateway.daemon.identity import Identity
     from sftp_gateway.daemon.server import Server
     from sftp_gateway.daemon.workshop import Workshop
     from sftp_gateway.sftp.listener import Listener
@@ -87,7 +86,6 @@ class Daemon:
         self._stopping, self._hurry = asyncio.Event(), asyncio.Event()
         self.parts = parts.Parts()
         self._reloading: asyncio.Task[None] | None = None
-        self._identity: Identity | None = None
         self.workshop: Workshop | None = None
         self.front: FrontDoor | None = None
         self.server: Server | None = None
@@ -124,8 +122,6 @@ class Daemon:
             self._taken = await asyncio.to_thread(handover.take, self.settings.storage.root, self.roles)
             held.callback(self._taken.close)
         self.postman = mail.Postman(self.store, lambda: self.settings.mail)
-        if self.roles & {"sftp", "worker"}:
-            await self._load_host_keys()
         if "worker" in self.roles:
             await self._open_workshop(held)
         if self.roles & {"sftp", "web"}:  # the worker's unit has no network
@@ -153,26 +149,17 @@ class Daemon:
         )
         held.callback(self.crew.close)
 
-    async def _load_host_keys(self) -> None:
-        # Not imported where nobody needs it: the status endpoint alone does without the front door's libraries.
-        from sftp_gateway.daemon import identity  # noqa: PLC0415 - see above
-
-        self._identity = await asyncio.to_thread(identity.load, self.settings, needed="sftp" in self.roles)
-
     async def _open_workshop(self, held: contextlib.AsyncExitStack) -> None:
         # Not imported where this role does not run: the front door does without the catalog's libraries.
         from sftp_gateway.daemon.workshop import Workshop  # noqa: PLC0415 - see above
 
-        assert self._identity is not None
         assert self.rules is not None
-        fingerprints = self._identity.fingerprints
         self.workshop = Workshop(
             self.store,
             self.files,
             self.crew,
             live=lambda: self.settings,
             rules=self.rules,
-            door=lambda: (self._sftp_port(), fingerprints),
         )
         await self.workshop.open(held, self.parts)
 
@@ -191,7 +178,6 @@ class Daemon:
         self.server = await endpoint.build(
             Loans(self.store, self.files, self.crew, lambda: self.settings, self.rules.schema),
             sftp_listens=self._sftp_listens,
-            sftp_port=self._sftp_port(),
             wake_worker=self._wake_worker,
             figures=lambda: figures(self.postman, self._listener, self.workshop),
             sock=self._taken.socket("web", self.settings.web.port),
@@ -201,9 +187,8 @@ class Daemon:
 
     async def _open_listener(self, held: contextlib.AsyncExitStack) -> None:
         assert self.front is not None
-        assert self._identity is not None
         sock = self.systemd.socket("sftp") or self._taken.socket("sftp", self.settings.sftp.port)
-        await self.front.open_listener(held, self.parts, self._identity.keys, sock)
+        await self.front.open_listener(held, self.parts, sock)
 
     # --- live
 
@@ -288,9 +273,6 @@ class Daemon:
     def _wake_worker(self) -> None:
         if self.workshop is not None:
             self.workshop.worker.wake()
-
-    def _sftp_port(self) -> int:
-        return self._listener.port if self._listener else self.settings.sftp.public_port or self.settings.sftp.port
 
     def _sftp_listens(self) -> bool:
         """Whether the front door is open: ours, or where it is another process's, one that lives."""

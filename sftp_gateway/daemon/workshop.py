@@ -1,7 +1,6 @@
 """The worker's side of the daemon: built only where that role runs, as it brings the catalog's libraries."""
 
 import contextlib
-import socket
 from collections.abc import Callable, Sequence
 
 from sftp_gateway import mail, retention
@@ -13,6 +12,7 @@ from sftp_gateway.render.home import Painter
 from sftp_gateway.render.renderer import Renderer
 from sftp_gateway.render.text import Front
 from sftp_gateway.settings import Settings
+from sftp_gateway.store import frontdoor
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import Upload
 from sftp_gateway.worker import slots
@@ -24,7 +24,7 @@ from sftp_gateway.worker.export import exporter
 class Workshop:
     """Worker, renderer and retention of this process. `live` gives the settings as they are now."""
 
-    def __init__(  # noqa: PLR0913 - what the daemon joins
+    def __init__(
         self,
         store: Store,
         files: Files,
@@ -32,10 +32,9 @@ class Workshop:
         *,
         live: Callable[[], Settings],
         rules: Rules,
-        door: Callable[[], tuple[int, tuple[str, ...]]],
     ) -> None:
         settings = live()
-        self._store, self._live, self._door = store, live, door
+        self._store, self._live = store, live
         self.bench = Bench(store, files, crew, settings.worker, lambda: rules.terms)
         painter = Painter(
             store,
@@ -58,8 +57,8 @@ class Workshop:
         parts.spawn("retention", self._retention.run())
 
     def _front(self) -> Front:
-        sftp, (port, fingerprints) = self._live().sftp, self._door()
-        return Front(sftp.public_host or socket.getfqdn(), sftp.public_port or port, fingerprints)
+        door = frontdoor.address(self._store, self._live().sftp)
+        return Front(door.host, door.port, door.fingerprints)
 
     def _painted(self, brand: Brand, known: Sequence[Upload]) -> None:
         mail.note(self._store, self._live().mail, brand, known)

@@ -59,3 +59,14 @@ journal = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("number", sa.BigInteger, nullable=False),
 )
+
+# How brands reach the front door, as the one that began to listen last says; one row (store/frontdoor.py).
+door = sa.Table(
+    "door",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("port", sa.Integer, nullable=False),
+    # `SHA256:…` of each host key.
+    sa.Column("fingerprints", Json, nullable=False),
+)

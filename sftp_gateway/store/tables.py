@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from sftp_gateway.store import columns
 from sftp_gateway.store.columns import Id, Json, Moment, metadata
-from sftp_gateway.store.entries import entry, journal, view
+from sftp_gateway.store.entries import door, entry, journal, view
 
 __all__ = [
-    "brand", "brand_key", "entry", "event", "file", "home", "job", "journal", "mail", "metadata", "penalty", "process",
+    "brand", "brand_key", "door", "entry", "event", "file", "home", "job", "journal", "mail", "metadata", "penalty", "process",
     "token", "upload", "version", "view", "withheld",
 ]  # fmt: skip
 

@@ -17,6 +17,7 @@ from sftp_gateway.health import Health
 from sftp_gateway.store import sessions, tokens
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.figures import Tally
+from sftp_gateway.store.frontdoor import Address
 from sftp_gateway.store.tokens import Token
 from sftp_gateway.web.problem import Problem
 
@@ -116,7 +117,7 @@ class Desk:
     export: Callable[[str, int, str], AbstractContextManager[Path]]
     wake: Callable[[], None]
     room: Callable[[str], int]
-    sftp_address: tuple[str, int]
+    sftp_address: Callable[[], Address]
     figures: Callable[[], Mapping[str, float | Mapping[str, float]]] = field(default=dict)
 
 

@@ -76,7 +76,7 @@ def history(request: Request) -> Response:
     waiting = withheld.waiting(at.store, {told["brand"] for told in found})
     shown: dict[str, Any] = {"brands": known, "brand": brand, "receipts": found, "waiting": waiting}
     shown |= {"here": here, "newest": before and here, "older": after and here.include_query_params(before=after)}
-    shown |= {"state": request.query_params.get("state", ""), "address": at.sftp_address}
+    shown |= {"state": request.query_params.get("state", ""), "address": at.sftp_address()}
     if not before:
         shown |= {"held": held, "moving": sum(told["state"] in MOVING for told in found)}
     return page(request, "history.html", token, **shown)

@@ -14,7 +14,8 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from sftp_gateway.sftp import auth
+from sftp_gateway.blobs import Area
+from sftp_gateway.sftp import auth, hostkeys
 from sftp_gateway.store import brands, outbox, penalties
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -73,6 +74,37 @@ async def test_the_roles_may_be_processes_of_their_own(gateway):
     receipt = await wait_for_receipt(gateway, "catalog.csv.1.json")
     assert receipt["state"] == "published"
     assert json.loads(get(gateway, "/readyz"))["ready"]
+    assert gateway.stop() == 0
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=30) == 0
+
+
+async def test_a_worker_on_a_host_without_a_front_door_tells_brands_the_address_and_the_keys_of_the_one_there_is(
+    gateway,
+):
+    elsewhere = gateway.folder / "elsewhere"
+    for area in Area:
+        (gateway.root / area).mkdir(exist_ok=True)
+        elsewhere.mkdir(exist_ok=True)
+        (elsewhere / area).symlink_to(gateway.root / area)
+    gateway.environ["SFTP_GATEWAY_STORE__URL"] = f"sqlite:///{gateway.root / 'gateway.db'}"
+    worker = gateway.start(
+        "worker",
+        SFTP_GATEWAY_STORAGE__ROOT=str(elsewhere),
+        SFTP_GATEWAY_SFTP__PUBLIC_HOST="",
+        SFTP_GATEWAY_SFTP__PORT="1",
+    )
+    gateway.start("sftp")
+    [key] = hostkeys.fingerprints(hostkeys.load([], gateway.root / "keys"))
+    until = time.monotonic() + 30
+    readme = ""
+    while f"sftp -P {gateway.port} acme@127.0.0.1" not in readme:
+        assert time.monotonic() < until, readme
+        await asyncio.sleep(0.1)
+        with contextlib.suppress(asyncssh.SFTPNoSuchFile):
+            readme = await read(gateway, "/README.txt")
+    assert [line.split()[-1] for line in readme.splitlines() if "host key" in line] == [key]
+    assert not (elsewhere / "keys").exists()
     assert gateway.stop() == 0
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=30) == 0
