@@ -8,7 +8,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +23,11 @@ from sftp_gateway.blobs.place import disk_errors, make_directories, side_by_side
 from sftp_gateway.errors import NotFound, Unavailable
 
 CHUNK_BYTES = 8 << 20
+STALL = timedelta(seconds=30)
+"""So long a fetch may bring nothing before it is asked for again, from where it is."""
+FETCH, RESUMES = timedelta(days=1), timedelta(hours=1)
+"""The longest fetch, and until when one is resumed: a large blob over a slow line takes its time. The library's own
+limits, 30 s and 3 min, cut it off and in the end gave it up."""
 
 
 class S3Files:
@@ -35,6 +40,8 @@ class S3Files:
         make_directories(self.staging)
         options: Any = {"allow_http": True}  # a bucket of one's own host speaks plain HTTP; AWS never does
         self._bucket = S3Store.from_url(url, client_options=options)
+        patient: Any = options | {"timeout": FETCH, "read_timeout": STALL}
+        self._fetches = S3Store.from_url(url, client_options=patient, retry_config={"retry_timeout": RESUMES})
         self._fetched = Fetched()
 
     def scratch(self, prefix: str = "") -> Path:
@@ -123,7 +130,7 @@ class S3Files:
 
     def _fetch(self, area: str, name: str, target: BinaryIO) -> None:
         with self._answering(area, name):
-            for chunk in obstore.get(self._bucket, self._key(area, name)).stream(min_chunk_size=CHUNK_BYTES):
+            for chunk in obstore.get(self._fetches, self._key(area, name)).stream(min_chunk_size=CHUNK_BYTES):
                 with disk_errors(self.staging):
                     target.write(chunk)
             target.flush()
