@@ -63,10 +63,15 @@ def blank(upload: Upload) -> Receipt:
 
 def of(upload: Upload) -> Receipt:
     """Give the receipt of an upload as it stands now: what a worker found, under today's state."""
+    return copy.deepcopy(seen(upload))
+
+
+def seen(upload: Upload) -> Receipt:
+    """Give what `of` gives, to be read and not changed: what lies in it is the upload's own. For thousands of them."""
     receipt = blank(upload)
     times = receipt["times"]
     if upload.receipt:
-        receipt.update(copy.deepcopy(upload.receipt))
+        receipt.update(upload.receipt)
     receipt["times"] = times  # the history row knows them best
     receipt["state"] = str(upload.state)
     receipt["version"] = upload.version

@@ -5,7 +5,7 @@ import hashlib
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,16 +14,16 @@ from sftp_gateway.brand import Brand
 from sftp_gateway.catalog.schema import Schema
 from sftp_gateway.errors import NotFound, Unavailable
 from sftp_gateway.render import text
+from sftp_gateway.render.past import Past
 from sftp_gateway.render.text import Front
 from sftp_gateway.store import brands, homes, uploads, versions
 from sftp_gateway.store import files as listed
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.files import Folder, NewFile
-from sftp_gateway.upload import SETTLED, State, Upload
+from sftp_gateway.upload import FINAL, SETTLED, State, Upload
 
 HISTORY_ROWS = 10_000
-"""history.csv shows that many uploads; the API and the page show all."""
-PAGE_ROWS = 1000
+"""history.csv shows that many uploads, as README.txt says; the API and the page show all."""
 SMALL_CATALOG_BYTES = 4 << 20
 """Up to this size of its Parquet file a catalog's CSV is made before the receipt is listed."""
 CURRENT = "current.csv"
@@ -34,7 +34,10 @@ Export = Callable[[Path, str, Path, bool], None]
 
 @dataclass(frozen=True, slots=True)
 class Painter:
-    """Where homes are painted, and with what; `painted` is told each brand and its uploads, newest first."""
+    """Where homes are painted, and with what.
+
+    `painted` is told, for each brand, of the uploads that are not over or ended since it was told; newest first.
+    """
 
     store: Store
     files: Files
@@ -43,6 +46,7 @@ class Painter:
     export: Export
     home_seconds: float
     painted: Callable[[Brand, Sequence[Upload]], None] = lambda *_: None
+    past: Past = field(default_factory=Past, init=False)
 
     def paint(self, name: str, seq: int) -> bool:
         """Make the home of a brand true as of `seq`; True if `current.csv` is left for `paint_current`.
@@ -58,21 +62,32 @@ class Painter:
         behind = version is not None and not self._is_current(version)
         if version is not None and behind and version.file_bytes <= SMALL_CATALOG_BYTES:
             behind = not self._paint_small(name)
-        known = list(_newest(self.store, name))
-        new: list[tuple[int | None, NewFile]] = [(None, file) for file in self._top(brand, known)]
-        new += [(upload.id, file) for upload, file in self._receipts(name, known)]
-        # Before the home is clean: who dies between leaves it to be painted, and told, again.
-        self.painted(brand, known)
-        self._list(name, seq, new)
+        self._paint_texts(brand, seq)
         return behind
 
-    def _list(self, name: str, seq: int, new: Sequence[tuple[int | None, NewFile]]) -> None:
+    def _paint_texts(self, brand: Brand, seq: int) -> None:
+        past = self.past.of(brand)
+        shown = uploads.newest(self.store, brand.name, HISTORY_ROWS)
+        lines = {upload: past[upload] for upload in shown if upload in past}
+        over, receipts = dict(lines), []
+        for known in uploads.these(self.store, [upload for upload in shown if upload not in past]):
+            lines |= (printed := text.history_lines(known))
+            over |= {upload.id: printed[upload.id] for upload in known if upload.state in FINAL}
+            receipts += [(upload.id, file) for upload, file in self._receipts(brand.name, known)]
+            # Before the home is clean: who dies between leaves it to be painted, and told, again.
+            self.painted(brand, known)
+        top = self._top(brand, [lines[upload] for upload in shown if upload in lines])
+        if self._list(brand.name, seq, [*((None, file) for file in top), *receipts]):
+            self.past.keep(brand, over)
+
+    def _list(self, name: str, seq: int, new: Sequence[tuple[int | None, NewFile]]) -> bool:
         with contextlib.suppress(NotFound), self.store.write() as tx:
-            if not homes.is_behind(tx, name, seq):
-                return
-            for upload, file in new:
-                listed.replace(tx, name, file, upload=upload)
-            homes.cleaned(tx, name, seq)
+            if homes.is_behind(tx, name, seq):
+                for upload, file in new:
+                    listed.replace(tx, name, file, upload=upload)
+                homes.cleaned(tx, name, seq)
+                return True
+        return False
 
     def paint_current(self, name: str) -> None:
         """Make /catalog/current.csv of what is published now; a version published meanwhile gets its own turn."""
@@ -138,10 +153,10 @@ class Painter:
             return False
         return found.blob.startswith(_current_blob(version.brand, version.number))
 
-    def _top(self, brand: Brand, known: Sequence[Upload]) -> Iterator[NewFile]:
+    def _top(self, brand: Brand, history: Sequence[bytes]) -> Iterator[NewFile]:
         yield from self._new_readme(brand)
         yield from self._changed(brand.name, "template.csv", text.template(brand, self.schema()))
-        yield from self._changed(brand.name, "history.csv", text.history(known))
+        yield from self._changed(brand.name, "history.csv", text.history(history))
 
     def _new_readme(self, brand: Brand) -> Iterator[NewFile]:
         return self._changed(brand.name, "README.txt", text.readme(brand, self.schema(), self.front()))
@@ -159,11 +174,9 @@ class Painter:
     def _receipts(self, brand: str, known: Sequence[Upload]) -> Iterator[tuple[Upload, NewFile]]:
         """Keep the receipts that a brand may see and that are not listed as they stand now."""
         oldest = self.store.now() - timedelta(seconds=self.home_seconds)
-        shown = {file.name: file.blob for file in listed.listing(self.store, brand, Folder.RECEIPTS)}
-        for upload in known:
-            if not _has_receipt(upload, oldest):
-                continue
-            name = f"{safe_name(upload.name)}.{upload.id}.json"
+        wanted = {_receipt_name(upload): upload for upload in known if _has_receipt(upload, oldest)}
+        shown = listed.blobs(self.store, brand, Folder.RECEIPTS, list(wanted))
+        for name, upload in wanted.items():
             stem = f"{upload.id}/{name}.{_standing(upload)}."
             if not shown.get(name, "").startswith(stem):
                 printed = text.printed_receipt(uploads.get(self.store, upload.id))
@@ -180,14 +193,8 @@ class Painter:
             staged.unlink(missing_ok=True)
 
 
-def _newest(store: Store, brand: str) -> Iterator[Upload]:
-    before, left = None, HISTORY_ROWS
-    while left > 0:
-        page, before = uploads.listing(store, brand=brand, limit=min(PAGE_ROWS, left), before=before)
-        yield from page
-        left -= len(page)
-        if before is None:
-            return
+def _receipt_name(upload: Upload) -> str:
+    return f"{safe_name(upload.name)}.{upload.id}.json"
 
 
 def _has_receipt(upload: Upload, oldest: datetime) -> bool:

@@ -45,6 +45,7 @@ class Renderer:
 
     async def refresh(self) -> bool:
         """Have the homes painted whose instructions are not true any more: rules or addresses changed."""
+        self._painter.past.forget()  # whether, and whom, to tell of an upload may be new, too
         for brand in await asyncio.to_thread(self._painter.stale):
             await asyncio.to_thread(self._painter.mark, brand)
         self._wake.set()

@@ -1,7 +1,6 @@
 """What the files of a brand's home say: README.txt, template.csv, history.csv, receipts. Pure: values in, text out."""
 
 import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -33,24 +32,42 @@ class Front:
 
 def cell(value: object) -> str:
     """Print a value for a CSV of ours; one `'` goes before what a spreadsheet would execute (spec §8)."""
-    text = "" if value is None else str(value)
+    if value is None or isinstance(value, int):
+        return "" if value is None else str(value)
+    text = str(value)
     return f"'{text}" if DANGEROUS.match(text) and not PLAIN_NUMBER.fullmatch(text) else text
 
 
 def lines(rows: Iterable[Sequence[object]]) -> bytes:
     """Print rows as CSV: UTF-8, CRLF, escaped cells."""
-    out = io.StringIO(newline="")
+    return b"".join(_printed(rows))
+
+
+def _printed(rows: Iterable[Sequence[object]]) -> list[bytes]:
+    out = _Lines()
     csv.writer(out, lineterminator="\r\n").writerows([cell(value) for value in row] for row in rows)
-    return out.getvalue().encode()
+    return [line.encode() for line in out]
 
 
-def history(uploads: Sequence[Upload]) -> bytes:
-    """Print the upload history, newest first."""
-    return lines([HISTORY, *(_history_row(upload) for upload in uploads)])
+class _Lines(list[str]):
+    """What a writer of CSV wrote: it hands over a row at a time."""
+
+    def write(self, line: str) -> None:
+        self.append(line)
+
+
+def history(printed: Iterable[bytes]) -> bytes:
+    """Print the upload history of its lines, newest first."""
+    return b"".join((lines([HISTORY]), *printed))
+
+
+def history_lines(uploads: Sequence[Upload]) -> dict[int, bytes]:
+    """Print what the history tells of each upload, by its id."""
+    return dict(zip([upload.id for upload in uploads], _printed(map(_history_row, uploads)), strict=True))
 
 
 def _history_row(upload: Upload) -> tuple[object, ...]:
-    found = receipt.of(upload)
+    found = receipt.seen(upload)
     rows, changes = found["rows"], found["changes"]
     error_file = next((file["name"] for file in found["files"] if file["name"].endswith(".errors.csv")), None)
     return (
@@ -155,7 +172,7 @@ Read
   /catalog/current.csv .parquet        what is live. current.csv is exact: cells are NOT escaped against
                                        spreadsheets that run formulas
   /catalog/v000012.changes.csv         what a version changed
-  /history.csv                         every upload, its state and the reason
+  /history.csv                         the last 10,000 uploads, their state and the reason
   /template.csv                        the header to start from
 
 A rejected row never stops the others: its product keeps its last good version. States: published (live),

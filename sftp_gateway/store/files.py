@@ -1,6 +1,7 @@
 """The files listed in homes and by the API: which name stands for which immutable blob."""
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,8 @@ import sqlalchemy as sa
 from sftp_gateway import errors
 from sftp_gateway.store import tables
 from sftp_gateway.store.database import Store, Transaction
+
+BATCH = 500
 
 _files = tables.file
 
@@ -66,6 +69,17 @@ def listing(store: Store, brand: str, folder: str, since: datetime | None = None
         query = query.where(_files.c.created_at >= since)
     with store.read() as conn:
         return [_of(row) for row in conn.execute(query)]
+
+
+def blobs(store: Store, brand: str, folder: str, names: Sequence[str]) -> dict[str, str]:
+    """Give what each of some names in a folder stands for; those that are not listed are left out."""
+    found: dict[str, str] = {}
+    for start in range(0, len(names), BATCH):
+        some = (_files.c.folder == folder, _files.c.name.in_(names[start : start + BATCH]))
+        with store.read() as conn:
+            rows = conn.execute(sa.select(_files.c.name, _files.c.blob).where(_files.c.brand == brand, *some))
+            found |= {row.name: row.blob for row in rows}
+    return found
 
 
 def everywhere(store: Store, folder: str, name: str) -> dict[str, str]:

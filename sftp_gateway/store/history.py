@@ -1,5 +1,6 @@
 """The upload history as it is read: one upload, its timeline, pages of uploads, counts."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,8 @@ from sftp_gateway import errors, receipt
 from sftp_gateway.store import tables
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import Mode, State, Upload
+
+BATCH = 500
 
 _uploads = tables.upload
 _WHOLE = [column for column in _uploads.c if column.name not in {"arrival", "source_kept"}]
@@ -98,6 +101,22 @@ def listing(  # noqa: PLR0913 - the filters of a list
         rows = conn.execute(_page(where, states and sorted(shown), limit + 1)).all()
     found = [of_row(row) for row in rows[:limit]]
     return found, found[-1].id if len(rows) > limit else None
+
+
+def newest(store: Store, brand: str, limit: int) -> list[int]:
+    """Give the ids of a brand's newest uploads, newest first."""
+    query = sa.select(_uploads.c.id).where(_uploads.c.brand == brand, _uploads.c.state != State.RECEIVING)
+    with store.read() as conn:
+        return list(conn.execute(query.order_by(_uploads.c.id.desc()).limit(limit)).scalars())
+
+
+def these(store: Store, ids: Sequence[int]) -> Iterator[list[Upload]]:
+    """Give those of some uploads that are listed, without findings, a batch at a time."""
+    for start in range(0, len(ids), BATCH):
+        some = _uploads.c.id.in_(ids[start : start + BATCH])
+        with store.read() as conn:
+            rows = conn.execute(_page([some], (), BATCH)).all()
+        yield [of_row(row) for row in rows]
 
 
 def same(store: Store, brand: str, via: str, path: str, sha256: str) -> list[Upload]:

@@ -12,18 +12,21 @@ from concurrent import futures
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from sftp_gateway import receipt
 from sftp_gateway.blobs import Area
-from sftp_gateway.brand import BrandSettings
+from sftp_gateway.brand import Brand, BrandSettings
 from sftp_gateway.catalog import schema
 from sftp_gateway.errors import Broken
+from sftp_gateway.render import home as home_room
 from sftp_gateway.render import renderer as renderer_room
 from sftp_gateway.render import text
 from sftp_gateway.render.home import Painter
+from sftp_gateway.render.past import Past
 from sftp_gateway.render.renderer import Renderer
 from sftp_gateway.render.text import Front
-from sftp_gateway.store import brands, database, files, homes, jobs, uploads, versions, workers
+from sftp_gateway.store import brands, database, files, homes, jobs, tables, uploads, versions, workers
 from sftp_gateway.upload import Mode, State
 
 SCHEMA = schema.load()
@@ -89,6 +92,12 @@ class Home:
 
     def paint(self):
         return [self.painter.paint(brand, seq) for brand, seq in homes.dirty(self.store)]
+
+    def told(self):
+        """Give the uploads that `painted` was told of since this was asked last."""
+        found = [upload for _, known in self.painted for upload in known]
+        self.painted.clear()
+        return found
 
     def read(self, folder, name):
         file = files.get(self.store, "acme", folder, name)
@@ -260,6 +269,92 @@ def test_what_did_not_change_is_not_written_again(home):
     home.paint()
     assert {name: files.get(home.store, "acme", "", name).blob for name in home.names("")} == before
     assert home.painter.stale() == []
+
+
+def many(home, count, ended=State.UNCHANGED):
+    """Uploads of the brand that ended, a minute apart, without the work of each."""
+    first = home.receive()
+    home.end(first, ended, files=[{"name": "x.errors.csv", "bytes": 5}])
+    with home.store.write() as tx:
+        row = dict(tx.conn.execute(sa.select(tables.upload)).one()._mapping)
+        rows = [
+            row | {"id": first + n, "received_at": row["received_at"] + timedelta(minutes=n)} for n in range(1, count)
+        ]
+        tx.conn.execute(sa.insert(tables.upload), rows)
+        homes.mark_dirty(tx, "acme")
+    return [first + n for n in range(count)]
+
+
+def test_a_long_history_costs_its_last_uploads_alone(home):
+    ids = many(home, 3000)
+    home.paint()
+    assert [int(line["upload"]) for line in home.history()] == ids[::-1]
+    assert home.told() == ids[::-1]
+    before = home.history()
+    fresh, ended = home.receive("new.csv"), home.receive("held.csv")
+    home.paint()
+    home.end(fresh, State.PUBLISHED)
+    home.end(ended, State.HELD)
+    home.told()
+    home.paint()
+    assert home.told() == [ended, fresh]
+    assert home.history()[2:] == before
+    assert [line["state"] for line in home.history()[:2]] == ["held", "published"]
+    assert f"new.csv.{fresh}.json" in home.names("receipts")
+    uploads.refuse(home.store, ended, "ann")
+    home.paint()
+    assert home.told() == [ended]
+    assert [line["state"] for line in home.history()[:2]] == ["refused", "published"]
+    assert len(home.names("receipts")) == len(ids) + 2
+
+
+def test_the_history_ends_where_the_instructions_say(home, monkeypatch):
+    monkeypatch.setattr(home_room, "HISTORY_ROWS", 5)
+    ids = many(home, 7)
+    for _ in range(2):
+        home.paint()
+        assert [int(line["upload"]) for line in home.history()] == ids[:1:-1]
+        home.painter.mark("acme")
+    assert "the last 10,000 uploads" in home.read("", "README.txt")
+
+
+def test_a_paint_that_comes_too_late_remembers_nothing(hosts):
+    home, other = hosts
+    upload = home.receive()
+    late = meanwhile(home, lambda: other.paint("acme", homes.state(home.store, "acme")[0]))
+    home.end(upload, State.UNCHANGED)
+    late.paint("acme", homes.state(home.store, "acme")[0])
+    with home.store.write() as tx:
+        files.remove(tx, "acme", "receipts", f"catalog.csv.{upload}.json")
+        homes.mark_dirty(tx, "acme")
+    late.paint("acme", homes.state(home.store, "acme")[0])
+    assert home.names("receipts") == [f"catalog.csv.{upload}.json"]
+
+
+def test_whom_to_tell_of_an_upload_is_asked_again_when_settings_change(home):
+    ids = many(home, 3)
+    home.paint()
+    brands.save_settings(home.store, "acme", BrandSettings(contact="a@b.example"))
+    home.told()
+    home.paint()
+    assert home.told() == ids[::-1]
+    home.painter.mark("acme")
+    home.paint()
+    assert home.told() == []
+    home.painter.past.forget()
+    home.painter.mark("acme")
+    home.paint()
+    assert home.told() == ids[::-1]
+
+
+def test_the_lines_of_many_brands_are_bounded(clock):
+    past = Past(most=5)
+    brand = [Brand(name, True, clock(), BrandSettings()) for name in ("a", "b", "c")]
+    past.keep(brand[0], {1: b"1", 2: b"2"})
+    past.keep(brand[1], {3: b"3", 4: b"4"})
+    past.keep(brand[0], {1: b"1", 2: b"2", 5: b"5"})
+    past.keep(brand[2], {6: b"6"})
+    assert [past.of(each) for each in brand] == [{1: b"1", 2: b"2", 5: b"5"}, {}, {6: b"6"}]
 
 
 def test_a_changed_address_makes_the_instructions_stale(home):
