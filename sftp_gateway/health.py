@@ -18,7 +18,8 @@ class Health:
     store: Store
     sftp_listening: Callable[[], bool]
     disk_free: Callable[[], int]
-    disk_floor_bytes: int = 0
+    disk_floor_bytes: Callable[[], int]
+    """A setting that a reload may change."""
 
     async def told(self) -> dict[str, Any]:
         """Ask all at once and tell it as JSON: `ready`, and `checks` with what is wrong, or `ok`."""
@@ -28,7 +29,7 @@ class Health:
 
     def require_room(self, size: int) -> None:
         """See that so many bytes more leave the floor free; DiskFull."""
-        if self.disk_free() - size < self.disk_floor_bytes:
+        if self.disk_free() - size < self.disk_floor_bytes():
             raise DiskFull("the disk is nearly full")
 
     def _sftp(self) -> None:
@@ -36,9 +37,9 @@ class Health:
             raise Unavailable("the SFTP socket does not listen")
 
     def _disk(self) -> None:
-        free = self.disk_free()
-        if free < self.disk_floor_bytes:
-            raise DiskFull(f"{free:,} bytes free, the floor is {self.disk_floor_bytes:,}")
+        free, floor = self.disk_free(), self.disk_floor_bytes()
+        if free < floor:
+            raise DiskFull(f"{free:,} bytes free, the floor is {floor:,}")
 
 
 async def _ask(check: Callable[[], None]) -> str:

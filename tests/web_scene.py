@@ -131,7 +131,7 @@ class Scene:
         desk = Desk(
             self.store,
             self.files,
-            Health(self.store, lambda: self.ready["sftp"], lambda: self.ready["free"], 1000),
+            Health(self.store, lambda: self.ready["sftp"], lambda: self.ready["free"], lambda: 1000),
             Gate(self.store, session_key or secrets.token_bytes(32), public_url),
             Tally(self.store),
             export=self.export,

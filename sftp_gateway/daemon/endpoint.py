@@ -31,7 +31,7 @@ async def build(
     lent = desk.Desk(
         store,
         loans.files,
-        Health(store, sftp_listens, loans.disk_free, settings.limits.disk_floor_bytes),
+        Health(store, sftp_listens, loans.disk_free, lambda: loans.live().limits.disk_floor_bytes),
         desk.Gate(store, key, web.public_url),
         Tally(store),
         export=loans.export,

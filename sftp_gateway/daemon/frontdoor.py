@@ -17,7 +17,7 @@ from sftp_gateway.daemon import memory
 from sftp_gateway.daemon.parts import Parts
 from sftp_gateway.intake.claim import Intake
 from sftp_gateway.intake.watch import Drop
-from sftp_gateway.settings import Settings
+from sftp_gateway.settings import Limits, Settings
 from sftp_gateway.sftp import bans, hostkeys
 from sftp_gateway.sftp.doors import Doors
 from sftp_gateway.sftp.homes import Homes
@@ -96,6 +96,11 @@ class FrontDoor:
         await asyncio.to_thread(frontdoor.tell, self._store, known_by)
         parts.spawn("listener", self.listener.run())
         parts.spawn("memory", memory.Memory(self.listener.connections).run())
+
+    def limit(self, limits: Limits) -> None:
+        """Take over changed limits: in the homes, those that are open too, and in the drop folders."""
+        self.doors.homes.limit(limits)
+        self._drop.max_file_bytes = limits.max_file_bytes
 
     def _wake_intake(self) -> None:
         self.intake.wake()

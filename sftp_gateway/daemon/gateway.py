@@ -244,7 +244,7 @@ class Daemon:
         if self.workshop is not None:
             await self.workshop.renderer.refresh()
         if self.front is not None:
-            self.front.doors.homes.limit(new.limits)
+            self.front.limit(new.limits)
         log.info("settings.reloaded", changed=taken)
         if left := [name for name in changed if name not in taken]:
             log.warning("settings.need_restart", settings=left)

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -148,6 +149,24 @@ def test_a_reload_takes_over_what_it_may_names_the_rest_and_survives_a_mistake(g
     assert "max_file_bytes" in gateway.wait_event("settings.refused")["error"]
     assert json.loads(get(gateway, "/readyz"))["ready"]
     assert gateway.stop(signal.SIGINT) == 0
+
+
+def test_a_reload_of_the_limits_reaches_drop_folders_and_readyz(gateway):
+    config = gateway.folder / "gateway.toml"
+    config.write_text("[limits]\ndisk_floor_bytes = '1 B'\n")
+    gateway.start("sftp", "web", SFTP_GATEWAY_CONFIG=str(config), SFTP_GATEWAY_INTAKE__QUIET_SECONDS="0.2 s")
+    assert json.loads(get(gateway, "/readyz"))["checks"]["disk"] == "ok"
+    config.write_text("[limits]\nmax_file_bytes = '100 B'\ndisk_floor_bytes = '900 TiB'\n")
+    gateway.running.send_signal(signal.SIGHUP)
+    gateway.wait_event("settings.reloaded")
+    (gateway.root / "drop" / "acme" / "inbox" / "large.csv").write_text(whole.catalog(200))
+    refused = gateway.wait_event("upload.refused")
+    assert refused["reasons"] == ["FILE_TOO_LARGE"]
+    with pytest.raises(urllib.error.HTTPError, match="503") as unready:
+        get(gateway, "/readyz")
+    with unready.value as answer:
+        assert "the floor is 989,560,464,998,400" in json.loads(answer.read())["checks"]["disk"]
+    assert gateway.stop() == 0
 
 
 def test_a_mistake_in_the_rules_ends_the_start_before_anything_listens(gateway):
