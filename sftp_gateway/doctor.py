@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sftp_gateway import blobs, config
+from sftp_gateway import blobs, config, errors
 from sftp_gateway.catalog import schema
 from sftp_gateway.errors import GatewayError, NotFound
 from sftp_gateway.settings import Settings
@@ -33,11 +33,12 @@ OLDEST_CLOCK = 1_700_000_000
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One thing that was looked at; `bad` ones keep the gateway from running well."""
+    """One thing that was looked at; `bad` ones keep the gateway from running well, until it is back if `away`."""
 
     what: str
     bad: bool
     says: str
+    away: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Give it for programs."""
@@ -56,7 +57,8 @@ def examine(path: str | None, environ: Mapping[str, str]) -> list[Examined]:
         try:
             results += [Examined(what, bad=False, says=says) for says in look(settings)]
         except (GatewayError, OSError) as error:
-            results.append(Examined(what, bad=True, says=str(error)))
+            away = isinstance(error, errors.Unavailable)
+            results.append(Examined(what, bad=True, says=str(error), away=away))
     return results
 
 
@@ -105,7 +107,7 @@ def _disk(settings: Settings) -> Iterator[str]:
     probe = root if root.exists() else next(parent for parent in root.parents if parent.exists())
     free = shutil.disk_usage(probe).free
     if free < settings.limits.disk_floor_bytes:
-        raise GatewayError(f"{probe} has {free:,} bytes free, below limits.disk_floor_bytes: new files are refused")
+        raise errors.DiskFull(f"{probe} has {free:,} bytes free, below limits.disk_floor_bytes: new files are refused")
     if root.exists():
         with tempfile.NamedTemporaryFile(dir=root, prefix=".check-") as file:
             file.write(b"x")

@@ -9,7 +9,7 @@ from sftp_gateway.cli import output
 
 
 def check(options: argparse.Namespace) -> int:
-    """Examine the gateway; 78 if something must be mended before it can run."""
+    """Examine the gateway; 78 if something must be mended before it can run, 69 if all that is wrong may come back."""
     found = doctor.examine(options.config, os.environ)
     if options.json:
         output.as_json({"ok": not any(f.bad for f in found), "checks": [f.as_dict() for f in found]})
@@ -17,7 +17,10 @@ def check(options: argparse.Namespace) -> int:
         for finding in found:
             if finding.bad or not options.quiet:
                 print(f"{'✗' if finding.bad else '✓'} {finding.what}: {output.clean(finding.says)}")
-    return 78 if any(finding.bad for finding in found) else 0
+    bad = [finding for finding in found if finding.bad]
+    if not bad:
+        return 0
+    return 69 if all(finding.away for finding in bad) else 78
 
 
 def demo(options: argparse.Namespace) -> int:

@@ -413,6 +413,22 @@ def test_check_says_what_is_wrong_and_where(shell, tmp_path):
     assert str(rules) in wrong[0]["says"]
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "what"),
+    [
+        ("STORE__URL", "postgresql+psycopg://gateway@127.0.0.1:1/gateway", "store"),
+        ("LIMITS__DISK_FLOOR_BYTES", "900 TiB", "disk"),
+    ],
+)
+def test_check_tells_what_comes_back_by_itself_from_a_mistake(shell, setting, value, what):
+    shell.monkeypatch.setenv(f"SFTP_GATEWAY_{setting}", value)
+    wrong = [check["what"] for check in shell.json("check", ends=69)["checks"] if not check["ok"]]
+    assert wrong == [what]
+    shell.monkeypatch.setenv("SFTP_GATEWAY_CATALOG__RULES", str(shell.folder / "nothing.toml"))
+    wrong = [check["what"] for check in shell.json("check", ends=78)["checks"] if not check["ok"]]
+    assert wrong == ["catalog rules", what]
+
+
 def test_inspect_explains_a_file_and_makes_it_clean(shell, tmp_path):
     (tmp_path / "messy.csv").write_bytes(
         'Products of today;;\r\nsku;name;msrp\r\nA-1;"5"" pipe; long";1,50\r\nA-2;Café;2,00\r\n'.encode("cp1252")

@@ -41,6 +41,20 @@ def test_units_verify_without_a_word(tmp_path):
     assert (run.returncode, run.stderr) == (0, "")  # a misspelt key is only said on stderr
 
 
+@pytest.mark.parametrize("unit", SERVICES)
+def test_a_start_that_fails_is_tried_again_for_ever_but_for_a_mistake_in_the_settings(unit):
+    """A store that is away for ten seconds while the machine starts must not keep the gateway down for good."""
+    text = (UNITS / unit).read_text()
+    head, service = text.split("[Service]")
+    assert "\nStartLimitIntervalSec=0\n" in head
+    assert "\nRestart=on-failure\n" in service
+    assert "\nRestartSec=2\n" in service
+    prevents = re.findall(r"^RestartPreventExitStatus=(.*)", service, re.MULTILINE)
+    assert prevents == ["78"]
+    # What is only examined before says what it found: systemd would try a command that fails there again and again.
+    assert all(command.startswith("-") for command in re.findall(r"^ExecStartPre=(.*)", service, re.MULTILINE))
+
+
 def test_both_services_run_as_the_user_that_sysusers_makes():
     made = re.search(r"^u (\S+)", (UNITS / "sysusers.d.conf").read_text(), re.MULTILINE)
     assert made
