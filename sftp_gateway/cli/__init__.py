@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from sftp_gateway import errors, logs
 from sftp_gateway.cli import arguments
 
+PATHS = frozenset({"config", "csv_dir", "file", "files", "key", "output"})
+"""Options that are names of files, which may be any bytes; all others are text."""
 READER_LEFT = 141
 """What a shell reports of a program that wrote into a pipe that nobody reads any more."""
 
@@ -32,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if options.verb != "run":
             logs.configure("warning", "text")
+        _check_text(options)
         return _call(options)
     except BrokenPipeError:
         # `… | head` ends quietly, as other tools do. Not by SIGPIPE's default, which a child process
@@ -52,6 +55,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         text = f"unexpected {type(error).__name__}: {error} (SFTP_GATEWAY_TRACEBACK=1 shows where)"
         return _complain(" ".join(text.split()), 70, as_json=options.json)
+
+
+def _check_text(options: argparse.Namespace) -> None:
+    """Raise NotFound for an argument that is no text: no name or value of ours can be meant by it."""
+    for name, given in vars(options).items():
+        for value in given if isinstance(given, list) else [given]:
+            if name not in PATHS and isinstance(value, str) and not arguments.is_text(value):
+                raise errors.NotFound(f"{value!r} is not UTF-8; give it as text")
 
 
 def _call(options: argparse.Namespace) -> int:

@@ -17,6 +17,11 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def is_text(argument: str) -> bool:
+    """Whether an argument came as UTF-8; other bytes are lone surrogates in it, which nothing takes (PEP 383)."""
+    return not any("\ud800" <= char <= "\udfff" for char in argument)
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the parser of every verb. `options.call` names module:function below sftp_gateway.cli."""
     top = argparse.ArgumentParser(prog="sftp-gateway", description="Brands hand over product catalogs by SFTP.")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from sftp_gateway import blobs
-from sftp_gateway.cli import output, owner
+from sftp_gateway.cli import arguments, output, owner
 from sftp_gateway.cli.copying import Copy
 from sftp_gateway.errors import NotFound
 from sftp_gateway.worker import crew
@@ -25,6 +25,8 @@ def ingest(options: argparse.Namespace) -> int:
     path = Path(options.file)
     if not path.is_file():
         raise NotFound(f"{path}: {'this is no regular file' if path.exists() else 'no such file'}")
+    if not arguments.is_text(path.name):
+        raise NotFound(f"{path}: its name is not UTF-8; rename it")
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = owner.settings(options)
     owner.root(settings)

@@ -394,6 +394,8 @@ def test_tokens_are_shown_once_and_revoked(shell):
         (("uploads", "--since", "yesterday"), 2, "is no date"),
         (("run", "--only", "ftp"), 2, "sftp,worker,web"),
         (("frobnicate",), 2, "invalid choice"),
+        (("catalog", "--brand", "acme\udcff"), 2, "is not UTF-8"),
+        (("brand", "set", "acme", "columns.sku=Art\udcff"), 2, "is not UTF-8"),
         (("--config", "/nowhere.toml", "uploads"), 78, "/nowhere.toml"),
     ],
 )
@@ -401,6 +403,19 @@ def test_an_error_is_one_clear_line(shell, arguments, ends, said):
     text = shell(*arguments, ends=ends)
     assert said in text
     assert "Traceback" not in text
+
+
+def test_a_file_whose_name_is_not_utf8_is_not_taken_and_told_so(shell):
+    name = os.fsdecode(b"caf\xe9.csv")
+    shell.file("good.csv", [product(1)])
+    (shell.folder / "good.csv").rename(shell.folder / name)
+    said = shell.json("ingest", "--brand", "acme", str(shell.folder / name), ends=2)
+    assert "its name is not UTF-8; rename it" in said["error"]
+    assert shell.json("uploads")["uploads"] == []
+    folder = shell.folder / os.fsdecode(b"d\xe9")  # only the file's own name is told to anybody
+    folder.mkdir()
+    (shell.folder / name).rename(folder / "good.csv")
+    assert shell.ingest(str(folder / "good.csv"))["state"] == "published"
 
 
 def test_check_says_what_is_wrong_and_where(shell, tmp_path):
