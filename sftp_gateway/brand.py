@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+BY_POSITION = re.compile(r"#[1-9]\d{0,3}")
+"""A column by its number (`#1`), where a brand's files have no header."""
 
 
 @dataclass(frozen=True, slots=True)

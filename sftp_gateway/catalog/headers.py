@@ -6,11 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sftp_gateway.brand import BrandSettings
+from sftp_gateway.brand import BY_POSITION, BrandSettings
 from sftp_gateway.catalog.column import Column
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.folding import fold
-from sftp_gateway.catalog.read.heading import BY_POSITION
 from sftp_gateway.catalog.read.naming import is_value
 from sftp_gateway.catalog.schema import Schema
 from sftp_gateway.catalog.types import units

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sftp_gateway import outcome, receipt
-from sftp_gateway.brand import Brand
+from sftp_gateway.brand import BY_POSITION, Brand
 from sftp_gateway.catalog.column import Column
 from sftp_gateway.catalog.schema import Schema
 from sftp_gateway.upload import State, Upload
@@ -98,12 +98,24 @@ def printed_receipt(upload: Upload) -> bytes:
 
 
 def template(brand: Brand, schema: Schema) -> bytes:
-    """Print the header row to start from: the brand's own headers where it named some."""
-    return lines([[_header(brand, column) for column in schema.columns]])
+    """Print the header row to start from: the brand's own headers where it named some, and its own places."""
+    placed = _places(brand)
+    header = [""] * max(placed.values(), default=0)
+    for name, place in placed.items():
+        header[place - 1] = name
+    return lines([header + [_header(brand, column) for column in schema.columns if column.name not in placed]])
 
 
 def _header(brand: Brand, column: Column) -> str:
-    return brand.settings.columns.get(column.name) or (f"{column.name}:" if column.type == "map" else column.name)
+    own = brand.settings.columns.get(column.name, "")
+    if own and column.name not in _places(brand):
+        return own
+    return f"{column.name}:" if column.type == "map" else column.name
+
+
+def _places(brand: Brand) -> dict[str, int]:
+    """Tell which columns the brand's files have at which place, from 1 on: those that it maps as `#1`."""
+    return {name: int(own[1:]) for name, own in brand.settings.columns.items() if BY_POSITION.fullmatch(own)}
 
 
 def readme(brand: Brand, schema: Schema, front: Front) -> bytes:
@@ -130,8 +142,10 @@ def _marker(ending: str) -> str:
 
 
 def _columns(brand: Brand, schema: Schema) -> str:
-    wide = max(len(_header(brand, column)) for column in schema.columns)
-    return "".join(f"{_header(brand, column):{wide}}  {_rule(column)}\n" for column in schema.columns)
+    wide, placed = max(len(_header(brand, column)) for column in schema.columns), _places(brand)
+    place = {name: f"column {number}; " for name, number in placed.items()}
+    listed = (f"{_header(brand, one):{wide}}  {place.get(one.name, '')}{_rule(one)}\n" for one in schema.columns)
+    return (PLACED if placed else "") + "".join(listed)
 
 
 def _rule(column: Column) -> str:
@@ -146,6 +160,10 @@ def _rule(column: Column) -> str:
     return "; ".join(words)
 
 
+PLACED = """\
+Your files may come without a header row: where a column is numbered here, it is known by its place in
+the row. The other columns need a header row.
+"""
 README = """\
 Catalog of {brand}
 ==================

@@ -141,6 +141,18 @@ def test_a_new_brand_finds_its_instructions_its_header_and_an_empty_history(home
     assert not homes.dirty(home.store)
 
 
+def test_a_brand_without_headers_reads_which_column_is_which(home):
+    """Files without a header: `#2` is the second column (`brand set`)."""
+    columns = {"name": "#1", "sku": "#2", "msrp": "#4"}
+    brands.save_settings(home.store, "acme", BrandSettings(columns=columns))
+    home.paint()
+    readme = home.read("", "README.txt")
+    for name, place in (("sku", "column 2"), ("name", "column 1"), ("msrp", "column 4")):
+        assert re.search(rf"^{name} +{place}; \w+, required", readme, re.MULTILINE), readme
+    assert "without a header row" in readme and "#" not in readme
+    assert home.read("", "template.csv").startswith("name,sku,,msrp,brand,cost,")
+
+
 def test_the_header_to_start_from_is_the_brands_own(home):
     brands.save_settings(home.store, "acme", BrandSettings(columns={"sku": "Handle"}, mode="partial", marker=".done"))
     home.paint()

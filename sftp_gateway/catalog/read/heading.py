@@ -9,14 +9,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sftp_gateway.brand import BY_POSITION
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.read import bounds, joined, naming, sampling
 from sftp_gateway.catalog.read.naming import Cells, Rows
 from sftp_gateway.catalog.read.source import Hints
 
-BY_POSITION = re.compile(r"#[1-9]\d{0,3}")
-"""A column by its number, where a brand's files have no header."""
 _MOST_UNIT = 20
 _BRACKETS = {b"()", b"[]", b"<>", b"{}"}
 _CLEARED = rb"\N"

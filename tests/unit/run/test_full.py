@@ -9,11 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import COLUMNS, Shop, codes, put, rows, sheet, small_rules, table
+from catalog_shop import COLUMNS, EPOCH, RULES, Shop, codes, put, rows, sheet, small_rules, table
 
 from sftp_gateway import receipt
-from sftp_gateway.brand import BrandSettings, Guards
+from sftp_gateway.brand import Brand, BrandSettings, Guards
 from sftp_gateway.catalog import engine, result, run, stage, versionfile
+from sftp_gateway.render import text
 from sftp_gateway.upload import State
 
 # a full file
@@ -259,3 +260,15 @@ def test_a_product_that_stays_keeps_the_columns_that_the_file_has_no_more(tmp_pa
     lost = {(f"S{n}", name, given[n][at], "") for n in range(1, 6) for at, name in ((2, "Care"), (3, "Ink"))}
     assert told == {*lost, ("S0", "stock", "9", "0")}
     assert "Care" not in pq.read_schema(shop.base.path).names
+
+
+def test_the_template_of_a_brand_whose_files_have_no_header_is_read_as_it_stands(tmp_path):
+    own = BrandSettings(columns={"name": "#1", "sku": "#2", "msrp": "#4"})
+    shop = Shop(tmp_path, settings=own)
+    header = text.template(Brand("acme", True, EPOCH, own, 0), RULES).decode()
+    row = "Chair,A-1,,12.50,Maker".ljust(22 + header.count(",") - 4, ",")
+    assert shop.put(f"{header}{row}\n", name="filled.csv").state is State.PUBLISHED
+    product = shop.products()["A-1"]
+    assert [product[name] for name in ("sku", "name", "msrp", "brand")] == ["A-1", "Chair", "12.50", "Maker"]
+    bare = shop.put("Chair,A-1,,13.50\nTable,A-2,,20.00\n", name="bare.csv")
+    assert (bare.receipt["rows"]["accepted"], bare.receipt["rows"]["rejected"]) == (2, 0)
