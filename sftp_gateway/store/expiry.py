@@ -12,7 +12,7 @@ from sftp_gateway.store.database import Store
 from sftp_gateway.store.files import Folder
 from sftp_gateway.upload import FINAL
 
-_uploads, _files, _versions, _jobs = tables.upload, tables.file, tables.version, tables.job
+_uploads, _files, _versions, _jobs, _mails = tables.upload, tables.file, tables.version, tables.job, tables.mail
 RESULT_FOLDERS = [Folder.ERRORS, Folder.RECEIPTS, Folder.API, Folder.INTERNAL]
 BATCH = 1000
 
@@ -62,10 +62,18 @@ def versions(store: Store, keep: int) -> int:
 
 
 def traces(store: Store, before: datetime) -> None:
-    """Forget finished jobs and processes of long ago; what they did stands in the events."""
+    """Forget finished jobs, processes and mails of long ago; what they did stands in the events."""
     old = sa.select(_jobs.c.id).where(_jobs.c.place == queue.Place.DONE, _jobs.c.queued_at < before).limit(BATCH)
     _in_batches(store, sa.delete(_jobs).where(_jobs.c.id.in_(old)))
+    _in_batches(store, sa.delete(_mails).where(_mails.c.id.in_(_past_mails(before).limit(BATCH))))
     workers.prune(store, before)
+
+
+def _past_mails(before: datetime) -> sa.Select[tuple[int]]:
+    """Give the mails that are over, but for each brand's last one that nothing came: the silence may still go on."""
+    silences = sa.select(sa.func.max(_mails.c.id)).where(_mails.c.occasion.like("overdue:%")).group_by(_mails.c.brand)
+    past = (_mails.c.created_at < before, _mails.c.due_at.is_(None), _mails.c.id.not_in(silences))
+    return sa.select(_mails.c.id).where(*past)
 
 
 def referenced(store: Store, area: str, names: Iterable[str]) -> set[str]:

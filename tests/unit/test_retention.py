@@ -10,7 +10,7 @@ from sftp_gateway import retention, settings
 from sftp_gateway.blobs import Area
 from sftp_gateway.errors import NotFound, Unavailable
 from sftp_gateway.retention import Swept
-from sftp_gateway.store import brands, erasing, expiry, files, jobs, tables, uploads, versions
+from sftp_gateway.store import brands, erasing, expiry, files, jobs, outbox, tables, uploads, versions
 from sftp_gateway.store.files import Folder, NewFile
 from sftp_gateway.store.jobs import Finish, NewWithheld
 from sftp_gateway.store.versions import NewVersion, Origin
@@ -102,6 +102,22 @@ def test_results_and_versions_that_are_past_their_time_leave_no_directories(home
     clock.jump(10_000)
     assert home.sweep().orphans == 1 + 3 + 1
     assert [list((home.root / area).iterdir()) for area in ("results", "catalog")] == [[], []]
+
+
+def test_mails_of_long_ago_are_forgotten_but_for_those_that_would_be_sent_again(home, clock):
+    """A brand from which nothing comes has had its one mail, however long that lasts and whoever starts again."""
+    brands.create(home.store, "bolt")
+    told = [("acme", "upload:1"), ("acme", "overdue:may"), ("acme", "overdue:june"), ("bolt", "overdue:may")]
+    for brand, occasion in [*told, ("acme", "upload:2")]:
+        outbox.add(home.store, brand, occasion, recipient="ann@acme.example", subject="s", text="t")
+    for _ in told:
+        outbox.sent(home.store, outbox.take(home.store, 60))
+    clock.jump(101)
+    outbox.add(home.store, "acme", "upload:3", recipient="ann@acme.example", subject="s", text="t")
+    home.sweep()
+    asked = [occasion for _, occasion in told] + ["upload:2", "upload:3"]
+    assert outbox.known(home.store, "acme", asked) == {"overdue:june", "upload:2", "upload:3"}
+    assert outbox.known(home.store, "bolt", asked) == {"overdue:may"}
 
 
 @pytest.mark.parametrize("state", [State.HELD, State.RECEIVED])
