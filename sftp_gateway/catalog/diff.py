@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from sftp_gateway.catalog import engine
+from sftp_gateway.catalog import engine, retyped
 from sftp_gateway.catalog.engine import Connection, identifier
 
 HIDDEN = "_"
@@ -22,6 +22,7 @@ HIDDEN = "_"
 BASE_UNIT = "_base."
 KEY_SEPARATOR = " | "
 """Stands between the parts of a key; the bars of a part that matches `LIKE_SEPARATOR` are doubled, so that no two keys have one text."""
+MONEY_SCALE = 4
 LIKE_SEPARATOR = r"(?:^| )\|+(?: |$)"
 
 
@@ -76,7 +77,7 @@ def _part(text: str) -> str:
 
 
 def compared(new: pa.Schema, base: pa.Schema) -> list[Compared]:
-    """Pair the visible columns of two versions; measures compare in base units, odd types as text."""
+    """Pair the visible columns of two versions; measures compare in base units, two types by what they print as."""
     names = list(dict.fromkeys([*visible(new), *visible(base)]))
     return [Compared(name, *_sides(name, new, base), _is_price(name, new, base)) for name in names]
 
@@ -85,32 +86,42 @@ def _is_price(name: str, new: pa.Schema, base: pa.Schema) -> bool:
     if name not in new.names or name not in base.names:
         return False
     kind = new.field(name).type
-    return bool(kind == base.field(name).type and pa.types.is_decimal(kind) and kind.scale == 4)
+    return bool(kind == base.field(name).type and pa.types.is_decimal(kind) and kind.scale == MONEY_SCALE)
 
 
 def _sides(name: str, new: pa.Schema, base: pa.Schema) -> tuple[str | None, str | None]:
     hidden = BASE_UNIT + name
     if hidden in new.names and hidden in base.names:
         name = hidden
-    both = name in new.names and name in base.names
     kinds = [schema.field(name).type if name in schema.names else None for schema in (new, base)]
-    same = kinds[0] == kinds[1]
-    return (
-        _expression("n", name, kinds[0], as_is=not both or same),
-        _expression("b", name, kinds[1], as_is=not both or same),
+    as_is = None in kinds or kinds[0] == kinds[1]
+    numbers = not as_is and all(retyped.is_number(kind) for kind in kinds)
+    new_side, base_side = (
+        None if kind is None else _expression(f"{side}.{identifier(name)}", kind, as_is=as_is, numbers=numbers)
+        for side, kind in zip("nb", kinds, strict=True)
     )
+    return new_side, base_side
 
 
-def _expression(side: str, name: str, kind: pa.DataType | None, *, as_is: bool) -> str | None:
-    if kind is None:
-        return None
-    column = f"{side}.{identifier(name)}"
-    if pa.types.is_timestamp(kind):  # as a number: needs no time zone data
-        return f"epoch_us({column})"
-    if as_is:
-        return column
-    if pa.types.is_decimal(kind):
+def _expression(column: str, kind: pa.DataType, *, as_is: bool, numbers: bool) -> str:
+    """Give SQL for what is compared: the value, or where the sides have two types a number, or what both print as."""
+    if numbers:
         return f"CAST({column} AS DECIMAL(38, 10))"
+    if not as_is:
+        return printed(column, kind)
+    # A time as a number: that needs no time zone data.
+    return f"epoch_us({column})" if pa.types.is_timestamp(kind) else column
+
+
+def printed(column: str, kind: pa.DataType) -> str:
+    """Give SQL for the text of a value, as `cells.text` gives it."""
+    if pa.types.is_timestamp(kind):
+        shown = f"strftime(make_timestamp(epoch_us({column})), '%Y-%m-%dT%H:%M:%S.%f')"
+        return rf"regexp_replace({shown}, '\.?0+$', '') || 'Z'"
+    if pa.types.is_decimal(kind) and kind.scale == MONEY_SCALE:
+        return rf"regexp_replace(CAST({column} AS VARCHAR), '(\.\d\d\d*?)0+$', '\1')"
+    if pa.types.is_decimal(kind) and kind.scale:
+        return rf"regexp_replace(CAST({column} AS VARCHAR), '\.?0+$', '')"
     return f"CAST({column} AS VARCHAR)"
 
 

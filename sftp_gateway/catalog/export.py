@@ -50,11 +50,11 @@ def _json(values: pa.ChunkedArray, name: str, schema: Schema) -> pa.Array:
     """Give cells as JSON texts: numbers and booleans bare, maps as objects, lists as arrays, else strings."""
     kind = next((column.type for column in schema.columns if column.name == name), "text")
     shown = cells.text(values)
-    if kind == "map" or pa.types.is_decimal(values.type) or pa.types.is_integer(values.type):
-        return shown
-    if pa.types.is_boolean(values.type):
+    if not pa.types.is_string(values.type) and not pa.types.is_temporal(values.type):
         return shown
     quoted = cells.json_text(shown)
+    if kind == "map":  # all objects, unless the rules made one of what was a text
+        return pc.if_else(pc.starts_with(shown, "{"), shown, quoted)
     if kind == "list":
         return pc.binary_join_element_wise("[", pc.replace_substring(quoted, "|", '","'), "]", "")
     return quoted

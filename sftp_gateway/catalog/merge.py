@@ -155,10 +155,12 @@ def merge(
         if only is not None and name.removeprefix(BASE) not in only:
             columns[name] = sent
             continue
-        if name not in base.names:
+        source = name if name in base.names else name.removeprefix(BASE)  # what became a measure has its text alone
+        if source not in base.names:
             columns[name] = _no_nulls_in_maps(sent, None) if name in maps else sent
             continue
-        old = versionfile.shaped(current.select([name]), pa.schema([(name, sent.type)]))[name].combine_chunks().take(at)
+        shaped = versionfile.shaped(current.select([source]), pa.schema([(name, sent.type)]))
+        old = shaped[name].combine_chunks().take(at)
         columns[name] = _laid(typed, name, sent, old, maps)
         if only is None and name not in maps:
             before[name] = old

@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sftp_gateway.catalog import cells
+from sftp_gateway.catalog import retyped
+from sftp_gateway.catalog.typed import BASE
 
 GROUP_ROWS = 100_000
 _SAMPLE_ROWS = 20_000
@@ -200,31 +201,21 @@ def only(parts: Iterable[pa.Table], kept: npt.NDArray[np.int64]) -> Iterator[pa.
 
 
 def shaped(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Give a table the columns and types of another version: absent ones are null, extra ones go."""
-    columns = []
-    for field in schema:
-        if field.name not in table.column_names:
-            columns.append(pa.nulls(table.num_rows, field.type))
-        elif table.schema.field(field.name).type == field.type:
-            columns.append(table[field.name])
-        else:
-            columns.append(_cast(table[field.name], field.type))
-    return pa.table(columns, schema=schema)
+    """Give a table the columns and types of another version: absent ones are null, extra ones go.
+
+    What another type cannot hold becomes null. A measure that was none before gets its amount in base units.
+    """
+    return pa.table([_column(table, field) for field in schema], schema=schema)
 
 
-def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> Any:
-    """Cast by way of text, and what the new type cannot hold becomes null: the rules gave a column another type."""
-    try:
-        return pc.cast(values, kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return pa.array([_cast_one(text, kind) for text in cells.text(values).to_pylist()], kind)
-
-
-def _cast_one(text: str | None, kind: pa.DataType) -> Any:
-    try:
-        return pc.cast(pa.scalar(text, pa.string()), kind).as_py()
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return None
+def _column(table: pa.Table, field: pa.Field) -> Any:
+    if field.name in table.column_names:
+        values = table[field.name]
+        return values if values.type == field.type else retyped.cast(values, field.type)
+    measure = field.name.removeprefix(BASE)
+    if measure != field.name and measure in table.column_names:
+        return retyped.in_base_units(table[measure])
+    return pa.nulls(table.num_rows, field.type)
 
 
 def filled(path: Path) -> dict[str, int]:

@@ -129,7 +129,7 @@ class Child:
                 value.told_by_child = True  # type: ignore[attr-defined]  # the process itself is well
                 raise value
             else:
-                raise Broken(f"a catalog step broke: {_last_line(str(value))}\n{value}")
+                raise Broken(f"a catalog step broke: {_error(str(value))}\n{value}")
 
     def _tell(self, message: Any) -> None:
         self._wire.settimeout(END_SECONDS)
@@ -196,5 +196,8 @@ def resident_bytes(pid: int) -> int:
         return 0
 
 
-def _last_line(text: str) -> str:
-    return text.strip().rpartition("\n")[2][:500]
+def _error(trace: str) -> str:
+    """Give the line of a traceback that names the exception; its message may go on over more lines."""
+    lines = trace.strip().rpartition("Traceback (most recent call last):\n")[2].splitlines()
+    named = (line for line in lines if line and not line[0].isspace())
+    return next(named, "".join(lines[-1:]))[:500]

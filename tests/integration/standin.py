@@ -60,6 +60,10 @@ def divide(*_):
     return 1 // 0
 
 
+def ask_wrongly(_ask, _tell):
+    raise ValueError("no number: 'on request'\n\nLINE 3: CAST(price)\n            ^^^^^")
+
+
 def half_message(*_):
     """Say that a long message comes, then say nothing more."""
     for link in Path("/proc/self/fd").iterdir():

@@ -122,6 +122,12 @@ def test_any_other_error_is_ours_and_brings_its_traceback(child):
     assert "in divide" in str(caught.value)
 
 
+def test_an_error_of_several_lines_is_told_by_its_first(child):
+    with pytest.raises(Broken) as caught:
+        child.run(Task("standin:ask_wrongly", ()), ROOMY, ears())
+    assert str(caught.value).splitlines()[0] == "a catalog step broke: ValueError: no number: 'on request'"
+
+
 def test_a_child_cannot_make_the_parent_run_anything(child):
     with pytest.raises(Broken, match=r"sent a posix\.system"):
         child.run(Task("standin:evil", ()), ROOMY, ears())

@@ -139,7 +139,7 @@ def merge(current: Any, sent: Any) -> Any:
 def _merged(old: str | None, new: str | None) -> str | None:
     if new is None:
         return old
-    entries = {**json.loads(old or "{}"), **json.loads(new)}
+    entries = {**(parse(old or "") or {}), **json.loads(new)}  # what was no map before has no entries
     entries = {name: value for name, value in entries.items() if value is not None}
     return json.dumps(entries, ensure_ascii=False, sort_keys=True) if entries else None
 

@@ -1,0 +1,90 @@
+"""Values of a column under another type: the rules gave it one, or a kept column became one of theirs.
+
+A value is taken over where it says the same in the other type; else it becomes null there. Numbers go by
+their amount, dates and times by their moment, all else by what it prints as (`cells.text`).
+"""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog import cells
+from sftp_gateway.catalog.types import measure
+from sftp_gateway.catalog.types.cells import Cells, matches
+from sftp_gateway.catalog.types.typing import Dialect
+
+_WIDE = pa.decimal128(38, 10)
+"""Holds every number of every type."""
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_WHOLE = "-?[1-9][0-9]*|0"
+
+
+def cast(values: Any, kind: pa.DataType) -> pa.Array:
+    """Give a column under another type, null where that cannot hold its value."""
+    old = values.type
+    if pa.types.is_string(kind):
+        return cells.text(values)
+    if is_number(old) and is_number(kind):
+        return _number(pc.cast(values, _WIDE), kind)
+    if pa.types.is_date(old) and pa.types.is_timestamp(kind):
+        return _whole(pc.cast(values, kind))
+    if pa.types.is_timestamp(old) and pa.types.is_date(kind):
+        return _midnights(values, kind)
+    return _parsed(cells.text(values), kind)
+
+
+def in_base_units(values: Any) -> Any:
+    """Give the amounts in base units of a column that became a measure, null where its text is none."""
+    return measure.read(Cells(pc.fill_null(cells.text(values), "")), Dialect("."), "").base
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether values of a type are compared by their amount."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_decimal(kind))
+
+
+def _whole(values: Any) -> pa.Array:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def _number(values: Any, kind: pa.DataType) -> pa.Array:
+    try:
+        return _whole(pc.cast(values, kind))
+    except pa.ArrowInvalid:
+        return _parsed(cells.text(values), kind)
+
+
+def _midnights(values: Any, kind: pa.DataType) -> pa.Array:
+    days = pc.cast(values, kind)
+    return _whole(pc.if_else(pc.equal(pc.cast(days, values.type), values), days, pa.scalar(None, kind)))
+
+
+def _parsed(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Read texts as values of a type are written; those that are written otherwise (`007`, `1e3`, `yes`) are none."""
+    if pa.types.is_timestamp(kind):
+        texts = pc.replace_substring_regex(texts, f"^({_DATE})$", r"\1T00:00:00Z")
+    likely = pc.if_else(pa.array(matches(texts, f"^(?:{_written(kind)})$")), texts, pa.scalar(None, pa.string()))
+    try:
+        return pc.cast(likely, kind)
+    except pa.ArrowInvalid:  # a 30th of February
+        coded = pc.dictionary_encode(likely)
+        found = pa.array([_cast_one(text, kind) for text in coded.dictionary.to_pylist()], kind)
+        return found.take(coded.indices)
+
+
+def _written(kind: pa.DataType) -> str:
+    if pa.types.is_decimal(kind):
+        return rf"(?:{_WHOLE}|-0)(?:\.[0-9]+)?"
+    if pa.types.is_integer(kind):
+        return _WHOLE
+    if pa.types.is_boolean(kind):
+        return "true|false"
+    return _DATE if pa.types.is_date(kind) else rf"{_DATE}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]{{1,6}})?Z"
+
+
+def _cast_one(text: str | None, kind: pa.DataType) -> Any:
+    try:
+        return pc.cast(pa.scalar(text, pa.string()), kind).as_py()
+    except pa.ArrowInvalid:
+        return None
