@@ -190,7 +190,9 @@ def _counting(columns: Sequence[diff.Compared], move: float) -> str:
         if column.is_price:
             name = identifier(column.name)
             counts.append(_times(f"n.{name} IS NOT NULL AND b.{name} IS NOT NULL"))
-            counts.append(_times(f"abs(n.{name} - b.{name}) > abs(b.{name}) * {move:.6f}::DECIMAL(9, 6)"))
+            counts.append(
+                _times(f"abs(n.{name} - b.{name}) > abs(b.{name})::DECIMAL(28, 4) * {move:.6f}::DECIMAL(9, 6)")
+            )
     return f"SELECT {', '.join(counts)} {_UPDATED}"
 
 

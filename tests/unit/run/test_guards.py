@@ -93,6 +93,12 @@ def test_prices_that_jump_are_held_counting_those_that_stay(shop, moved, state):
     assert [reason["code"] for reason in outcome.reasons] == (["price_move"] if state is State.HELD else [])
 
 
+def test_prices_of_hundreds_of_millions_are_compared(shop):
+    put(shop, [("A", "a house", "99999999999999.9999", "1"), ("B", "in rupiah", "350000000", "1")])
+    outcome = put(shop, [("A", "a house", "99999999999999", "1"), ("B", "in rupiah", "950000000", "1")])
+    assert (outcome.state, outcome.receipt["changes"]["updated"]) == (State.PUBLISHED, 2)
+
+
 @pytest.mark.parametrize(("blank", "state"), [(50, State.PUBLISHED), (51, State.HELD)])
 def test_a_column_emptied_is_held(shop, blank, state):
     put(shop, rows(100))
