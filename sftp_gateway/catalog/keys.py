@@ -1,7 +1,6 @@
 """The readable key of a product, and what can be read of it in a record that is no row."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,9 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog import cells, diff
-from sftp_gateway.catalog.headers import Mapping
+from sftp_gateway.catalog.column import Column
 from sftp_gateway.catalog.read.rejects import Rejects
+from sftp_gateway.catalog.terms import Terms
+from sftp_gateway.catalog.types import reading
 from sftp_gateway.catalog.types.cells import Cells
+from sftp_gateway.catalog.types.typing import Undecided
 
 _LIKE_SEPARATOR = re.compile(diff.LIKE_SEPARATOR)
 
@@ -43,23 +45,26 @@ def text(parts: Sequence[str]) -> str:
 
 
 class Reader:
-    """Finds the key among the cells that could be told apart in a broken record."""
+    """Finds the key among the cells that could be told apart in a broken record, read as that of a row is."""
 
-    def __init__(self, mapping: Mapping, key: Sequence[str]) -> None:
-        self._positions = [mapping.columns.get(name, ()) for name in key]
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._columns = [terms.schema.column(name) for name in terms.schema.key]
 
     def of_all(self, rejects: Rejects) -> list[str]:
-        """Give the readable key of each, or '' where a part of it is missing."""
-        rows = [
-            list(zip(*(rejects.column(place).to_pylist() for place in positions), strict=True)) or [()] * len(rejects)
-            for positions in self._positions
-        ]
-        parts = ([self._first_filled(cells) for cells in part] for part in rows)
-        return [text(key) if all(key) else "" for key in zip(*parts, strict=True)]
+        """Give the readable key of each, or '' where a part of it is missing or cannot be typed."""
+        if not len(rejects):
+            return []
+        parts = [self._read(column, rejects) for column in self._columns]
+        found: list[str] = pc.fill_null(joined(parts), "").to_pylist()
+        return found
 
-    @staticmethod
-    def _first_filled(cells_of_row: Sequence[str]) -> str:
-        for sent in cells_of_row:
-            if cell := sent.strip():
-                return cell if cell.isascii() else unicodedata.normalize("NFC", cell)
-        return ""
+    def _read(self, column: Column, rejects: Rejects) -> pa.Array:
+        sent = pa.array([""] * len(rejects), pa.string())
+        for place in self._terms.mapping.columns.get(column.name, ()):  # the first filled one counts
+            sent = pc.if_else(pc.equal(sent, ""), Cells(rejects.column(place)).trimmed.array, sent)
+        try:
+            found = reading.read(Cells(sent), column, self._terms.dialect(column), key=True)
+        except Undecided:
+            return pa.nulls(len(sent), pa.string())
+        return cells.text(found.values)

@@ -124,7 +124,7 @@ class File:
         while True:
             checker = self._checker(mapping, evidence)
             try:
-                self._pass_once(source, mapping, checker, evidence, reuses=reuses)
+                self._pass_once(source, checker, evidence, reuses=reuses)
             except check.NeedsEvidence:
                 found = check.survey(source, mapping, self.job.schema, self.job.settings)
                 evidence = original.completed(found, self.job, self.plan, self.lookup, self.hints)
@@ -156,9 +156,7 @@ class File:
         job = self.job
         return check.Checker(job.schema, job.settings, mapping, self.plan.rows, job.brand, evidence)
 
-    def _pass_once(
-        self, source: Source, mapping: headers.Mapping, checker: check.Checker, evidence: Any, *, reuses: bool
-    ) -> None:
+    def _pass_once(self, source: Source, checker: check.Checker, evidence: Any, *, reuses: bool) -> None:
         self.writer = writer = corrections.CorrectionWriter(source, self.job.upload, self.job.out, self.base_name)
         key = self.job.schema.key
         with merge.opened(self.job, self.plan, source, checker, self.scratch, self.left_out) as judge:
@@ -172,7 +170,7 @@ class File:
                 self.sifted.first = changes.First(self.scratch, key)
             check_block = self._stale(judge.check, key)
             pool = None if judge.in_order else self.pool
-            for block in sift.file(self.sifted, source, check_block, keys.Reader(mapping, key), writer, pool):
+            for block in sift.file(self.sifted, source, check_block, keys.Reader(checker.terms), writer, pool):
                 self._tell(block)
             held.count_left_out(self.sifted, self.plan)
 

@@ -126,3 +126,46 @@ def test_no_two_keys_have_one_text_and_python_arrow_and_the_database_agree_on_it
         connection.register("sent", pa.table(parts, ["sku", "size"]))
         query = f"SELECT {diff.key_text(('sku', 'size'))} FROM sent"
         assert sorted(row for (row,) in connection.execute(query).fetchall()) == sorted(texts)
+
+
+NUMBERED = """
+key = ["number", "gtin"]
+[column.number]
+type = "integer"
+[column.gtin]
+type = "gtin"
+[column.name]
+type = "text"
+"""
+
+
+def numbered(tmp_path, key):
+    path = tmp_path / "numbered.toml"
+    path.write_text(NUMBERED.replace('["number", "gtin"]', json.dumps(key)))
+    return Shop(tmp_path, schema.load(path))
+
+
+@pytest.mark.parametrize("key", [["number"], ["gtin"], ["number", "gtin"]])
+def test_a_record_that_is_no_row_keeps_its_product_however_its_key_is_written(tmp_path, key):
+    shop = numbered(tmp_path, key)
+    gtins = ("4006381333900", "4006381333917", "4006381333924", "4006381333931", "4006381333948", "4006381333955")
+    given = [[f"00{number}", gtin, "n"] for number, gtin in enumerate(gtins)]
+    columns = ("number", "gtin", "name")
+    put(shop, given, columns)
+    outcome = put(shop, [*given[:4], [*given[4], "one cell too many"], [" 5.0 ", "4006381-333955", "n", "x"]], columns)
+    assert (outcome.receipt["rows"]["rejected"], outcome.receipt["rows"]["retained"]) == (2, 2)
+    assert (outcome.receipt["changes"]["removed"], len(shop.products())) == (0, 6)
+    shown = [
+        " | ".join({"number": n, "gtin": g}[name] for name in key)
+        for n, g in (("4", "04006381333948"), ("5", "04006381333955"))
+    ]
+    assert [error["key"] for error in shop.errors(outcome)] == shown
+
+
+def test_a_record_that_is_no_row_has_no_key_where_that_is_none(tmp_path):
+    shop = numbered(tmp_path, ["number"])
+    given = [[str(number), "", "n"] for number in range(6)]
+    put(shop, given, ("number", "gtin", "name"))
+    outcome = put(shop, [*given[:5], ["five", "", "n", "one cell too many"]], ("number", "gtin", "name"))
+    assert (outcome.receipt["rows"]["retained"], outcome.receipt["changes"]["removed"]) == (0, 1)
+    assert [error["key"] for error in shop.errors(outcome)] == [""]
