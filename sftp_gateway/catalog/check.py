@@ -31,7 +31,8 @@ __all__ = ["Checked", "Checker", "Evidence", "NeedsEvidence", "Typed", "merge_ma
 class Checker:
     r"""Checks the blocks of one file by one schema.
 
-    `mode` PARTIAL: only the key must be present, `\N` clears, `_op` deletes, and `judge` is for merged rows.
+    `mode` PARTIAL: only the key must be present, `\N` clears, `_op` deletes, and `judge` is for merged rows; CORRECTION:
+    rows are whole products, but the file is no whole catalog.
     `evidence`: what a survey found; without it, `type` raises NeedsEvidence at the first value that needs one.
     """
 

@@ -154,7 +154,7 @@ class File:
 
     def _checker(self, mapping: headers.Mapping, evidence: Any) -> check.Checker:
         job = self.job
-        return check.Checker(job.schema, job.settings, mapping, self.plan.rows, job.brand, evidence)
+        return check.Checker(job.schema, job.settings, mapping, self.plan.sends, job.brand, evidence)
 
     def _pass_once(self, source: Source, checker: check.Checker, evidence: Any, *, reuses: bool) -> None:
         self.writer = writer = corrections.CorrectionWriter(source, self.job.upload, self.job.out, self.base_name)

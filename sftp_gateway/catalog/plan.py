@@ -63,8 +63,8 @@ class Plan:
 
     @property
     def sends(self) -> Mode:
-        """What the file must hold: FULL (every required column), or with PARTIAL and CORRECTION no more than the key."""
-        return Mode.CORRECTION if self.is_correction else self.rows
+        """What is sent: FULL (a whole catalog), CORRECTION (some whole products), PARTIAL (parts of products)."""
+        return Mode.CORRECTION if self.is_correction and self.rows is Mode.FULL else self.rows
 
     @property
     def is_correction(self) -> bool:

@@ -275,3 +275,13 @@ def test_a_required_column_may_be_taken_out_of_a_correction_too(tmp_path):
     lost = [column for column in left if column != "sku"]
     outcome = shop.put(sheet([[row[column] for column in lost] for row in given], lost), name="fix.csv")
     assert [reason["code"] for reason in outcome.reasons] == ["FILE_HEADER_MISSING"]
+
+
+def test_a_correction_of_a_few_rows_is_not_warned_of_columns_that_are_blank_in_all_of_them(tmp_path):
+    shop = Shop(tmp_path)
+    columns = ("sku", "name", "msrp", "gtin", "images", "cost", "brand")
+    good = [(f"A-{n}", "n", "5", "4006381333931" if n == 1 else "", f"/{n}.jpg", "1", "b") for n in range(19)]
+    first = put(shop, [*good, ("A-19", "n", "bad", "", "", "", "")], columns)
+    outcome = shop.put(mended(shop.file(first, "corrections"), A_19={"msrp": "7"}), name="fix.csv")
+    assert (outcome.state, outcome.receipt["rows"]["accepted"]) == (State.PUBLISHED, 1)
+    assert codes(outcome) == {}
