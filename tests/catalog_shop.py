@@ -89,7 +89,8 @@ class Shop:
         self.withheld: Withheld | None = None
         self.past: dict[int, Past] = {}
         self.changes: list[Path] = []
-        self.sources: list[tuple[int, str]] = []
+        self.sources: dict[int, tuple[str, Mode | None]] = {}
+        """By version: the bytes that made it, and what they were sent as."""
         self.now = EPOCH
         self.memory_bytes = self.max_file_bytes = 1024**3
 
@@ -124,7 +125,7 @@ class Shop:
             base=self.base,
             waived=frozenset(waived),
             withheld=self.withheld,
-            older=tuple(self.sources[:-1]),
+            older=self._older(hashlib.sha256(data).hexdigest(), mode),
             out=out,
             max_file_bytes=self.max_file_bytes,
             memory_bytes=self.memory_bytes,
@@ -154,7 +155,15 @@ class Shop:
         out.mkdir()
         made = remake.rollback(self.base, to, self.rules, out)
         self._point(made.number, made.made, made.products)
+        if to.number in self.sources:
+            self.sources[made.number] = self.sources[to.number]
         return made
+
+    def _older(self, digest: str, mode: Mode) -> tuple[tuple[int, str], ...]:
+        now = self.base.number if self.base else 0
+        if self.sources.get(now) == (digest, mode):
+            return ()
+        return tuple((n, sha) for n, (sha, sent) in self.sources.items() if n < now and sent is Mode.FULL)
 
     def lookup(self, number: int) -> Corrected | None:
         past = self.past.get(number)
@@ -178,7 +187,7 @@ class Shop:
         self.past[job.upload] = Past(job, outcome, outcome.state)
         if outcome.version is not None:
             self._point(outcome.version, outcome.made, outcome.products)
-            self.sources.append((outcome.version, job.sha256))
+            self.sources[outcome.version] = (job.sha256, outcome.mode)
         if not outcome.keeps_withheld:
             keys = next((made.path for made in outcome.made if made.kind == "keys"), None)
             self.withheld = (

@@ -96,7 +96,8 @@ class Job:
     waived: frozenset[str]
     withheld: Withheld | None
     older: tuple[tuple[int, str], ...]
-    """(version, sha256) of uploads that made older versions: CATALOG_REVERT."""
+    """(version, sha256) of whole catalogs that made older versions, CATALOG_REVERT; none where this one's bytes made the
+    current version."""
     out: Path
     """An empty directory for what is made; on the file system of storage.root."""
     max_file_bytes: int

@@ -78,16 +78,18 @@ class _Run:
         with self._engine() as connection:
             base_schema = decide.show(connection, self.file.sifted, job.base, small=self._is_small())
             self._unique(connection, base_schema)
-            self._note_revert()
+            revert = self._revert()
             paths = publish.Paths((job.base.number if job.base else 0) + 1, job.out)
-            # Everything is found now: it is written down while the rows are compared.
-            with lane.beside(self._write_findings) as findings_written:
+            # Everything is found now, but for what only a difference tells: it is written down while rows are compared.
+            with self._findings_beside(waits=revert is not None) as findings_written:
                 with self._lines(paths) as writer:
                     full = self.file.plan.absent_goes
                     sides = decide.Sides(
                         connection, job, self.file.sifted, staged.schema, base_schema, full, self.rows.gone
                     )
                     decision = decide.decide(sides, writer, judge_rejects=full or not self.file.plan.is_correction)
+                if revert is not None and not decision.is_empty:
+                    self.file.whole.append(revert)
                 self.clock.seconds["diff"] += time.perf_counter() - begun
                 return self._publish(connection, decision, paths, base_schema, findings_written)
 
@@ -188,15 +190,15 @@ class _Run:
         self.made += paths.made()
         return tuple(diff.visible(schema))
 
-    def _note_revert(self) -> None:
+    def _revert(self) -> Finding | None:
+        """Say that the bytes are those of an older catalog, if they are; it counts where anything differs."""
         if not self.file.plan.absent_goes:
-            return
+            return None
         version = next((number for number, digest in self.job.older if digest == self.job.sha256), None)
-        if version is not None:
-            text = (
-                f"this is, byte for byte, the file that made version {version}: newer values go back to those of then"
-            )
-            self.file.whole.append(Finding("CATALOG_REVERT", text, "check that the right file was sent"))
+        if version is None:
+            return None
+        text = f"this is, byte for byte, the file that made version {version}: newer values go back to those of then"
+        return Finding("CATALOG_REVERT", text, "check that the right file was sent")
 
     # Reports --------------------------------------------------------------------------------------
 
@@ -214,6 +216,9 @@ class _Run:
         facts = self._facts(self._write_findings(), rejected_rows=error.code == "FILE_NO_VALID_ROW")
         reason = {"code": error.code, "figure": None, "limit": None, "text": error.message}
         return result.stopped(facts, state, rows, reason)
+
+    def _findings_beside(self, *, waits: bool) -> AbstractContextManager[Callable[[], Written]]:
+        return contextlib.nullcontext(self._write_findings) if waits else lane.beside(self._write_findings)
 
     def _write_findings(self) -> Written:
         sifted, job = self.file.sifted, self.job

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sftp_gateway import errors, receipt
 from sftp_gateway.store import journal, queue, tables
 from sftp_gateway.store.database import Store, Transaction
+from sftp_gateway.upload import Mode
 
 _versions, _brands = tables.version, tables.brand
 
@@ -140,10 +141,13 @@ def later_than(store: Store, brand: str, number: int) -> list[Version]:
 
 
 def older_sources(store: Store, brand: str) -> tuple[tuple[int, str], ...]:
-    """Give (number, sha256 of the source) of every older version that a file made (CATALOG_REVERT)."""
+    """Give (number, sha256 of the source) of every older version that a whole catalog made (CATALOG_REVERT)."""
     pointed = sa.select(_brands.c.current_version).where(_brands.c.name == brand).scalar_subquery()
     query = sa.select(_versions.c.number, _versions.c.sha256).where(
-        _versions.c.brand == brand, _versions.c.number < pointed, _versions.c.sha256 != ""
+        _versions.c.brand == brand,
+        _versions.c.number < pointed,
+        _versions.c.sha256 != "",
+        _versions.c.mode.not_in([str(Mode.PARTIAL), str(Mode.CORRECTION)]),
     )
     with store.read() as conn:
         return tuple((number, sha256) for number, sha256 in conn.execute(query.order_by(_versions.c.number)))

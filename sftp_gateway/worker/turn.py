@@ -6,15 +6,12 @@ them true. A turn that dies in between leaves files without a row, which retenti
 
 import contextlib
 import dataclasses
-import hashlib
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sftp_gateway import receipt
 from sftp_gateway.blobs import Area, Files
 from sftp_gateway.brand import Brand, Guards
 from sftp_gateway.catalog.job import Base, Job, Outcome, Remade, Withheld
@@ -23,7 +20,7 @@ from sftp_gateway.errors import Broken
 from sftp_gateway.store import brands, jobs, uploads, versions, withheld
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import State, Upload
-from sftp_gateway.worker import keep
+from sftp_gateway.worker import keep, unread
 from sftp_gateway.worker.crew import Crew
 from sftp_gateway.worker.keep import Keeping
 from sftp_gateway.worker.message import Task
@@ -71,8 +68,8 @@ class Turn:
         upload = self.claimed.upload
         assert upload is not None
         brand = brands.get(self.store, upload.brand)
-        rules = digest(self.terms.schema, brand)
-        same = _same_as_published(self.store, upload, rules)
+        rules = unread.digest(self.terms.schema, brand)
+        same = unread.same_as_published(self.store, upload, rules)
         if same is not None:
             return same
         with contextlib.ExitStack() as held:
@@ -109,7 +106,7 @@ class Turn:
             base=self._base(now, held),
             waived=frozenset(upload.waived),
             withheld=self._withheld(upload.brand, held),
-            older=versions.older_sources(self.store, upload.brand),
+            older=self._older(now, upload),
             out=self._scratch(held),
             max_file_bytes=self.terms.max_file_bytes,
             memory_bytes=self.terms.memory_bytes,
@@ -122,6 +119,12 @@ class Turn:
             return None
         path = held.enter_context(self.files.local(Area.CATALOG, version.file))
         return Base(version.number, path, version.products)
+
+    def _older(self, now: versions.Version | None, upload: Upload) -> tuple[tuple[int, str], ...]:
+        """Give the files of older versions; none to one that made the current version, too: it brings nothing back."""
+        if now is None or (now.sha256, now.mode) == (upload.sha256, str(upload.mode)):
+            return ()
+        return versions.older_sources(self.store, upload.brand)
 
     def _withheld(self, brand: str, held: contextlib.ExitStack) -> Withheld | None:
         found = withheld.get(self.store, brand)
@@ -210,37 +213,3 @@ class Turn:
             keeps_withheld=not release,
             result={"version": version.number, "removed": found.changes["removed"]},
         )
-
-
-def digest(schema: Schema, brand: Brand) -> str:
-    """Give what must be equal for equal bytes to mean the same: catalog rules and the brand's own."""
-    settings = dataclasses.asdict(brand.settings)
-    for irrelevant in ("contact", "expect_every", "marker", "name_pattern"):
-        del settings[irrelevant]
-    text = schema.digest + json.dumps(settings, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _same_as_published(store: Store, upload: Upload, rules: str) -> jobs.Finish | None:
-    """End an upload unread if bytes, mode and rules are those of what made the current version.
-
-    Only if nothing is withheld (spec §3), and only if nothing was found in it then: a sender whose
-    rows were rejected gets his error file again.
-    """
-    now = versions.current(store, upload.brand)
-    if now is None or now.upload is None or upload.waived:
-        return None
-    if (now.sha256, now.mode, now.rules) != (upload.sha256, str(upload.mode), rules):
-        return None
-    before = uploads.get(store, now.upload).receipt or {}
-    if withheld.get(store, upload.brand) is not None or before.get("findings") or before.get("files"):
-        return None
-    rows = dict(before["rows"])
-    found = receipt.blank(upload) | {
-        "file": before["file"] | {"name": upload.path},
-        "rows": rows,
-        "changes": dict.fromkeys(receipt.CHANGES, 0) | {"unchanged": rows["accepted"]},
-        "products": {"before": now.products, "after": now.products},
-        "rules": before.get("rules"),
-    }
-    return jobs.Finish(state=State.UNCHANGED, receipt=found, base_version=now.number, mode=upload.mode)

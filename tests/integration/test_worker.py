@@ -130,6 +130,28 @@ def test_the_same_bytes_again_are_not_even_read(gateway):
     assert versions.current(gateway.store, "acme").number == 1
 
 
+def test_the_same_bytes_again_are_not_read_where_they_brought_an_older_catalog_back(gateway):
+    real = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
+    gateway.bench, stands_in = real, gateway.bench
+    a, b = (f"sku,name,msrp,cost,gtin,images,brand\nA,n,{n},1,4006381333931,/a.jpg,b\n" for n in (5, 6))
+    *_, third = [gateway.receive(text) for text in (a, b, a)]
+    gateway.work()
+    told = uploads.get(gateway.store, third).receipt
+    assert [(finding["code"], finding["count"]) for finding in told["findings"]] == [("CATALOG_REVERT", 1)]
+    gateway.bench = stands_in  # fails over a file that it would read
+    again = gateway.receive(a)
+    gateway.work()
+    assert gateway.state(again) is State.UNCHANGED
+    assert versions.current(gateway.store, "acme").number == 3
+    now = uploads.get(gateway.store, again).receipt
+    assert (now["findings"], now["files"]) == ([], [])
+    gateway.bench = real
+    brands.save_settings(gateway.store, "acme", BrandSettings(decimal="."))
+    read = gateway.receive(a)
+    gateway.work()
+    assert uploads.get(gateway.store, read).receipt["findings"] == []
+
+
 @pytest.mark.parametrize("change", ["mode", "settings", "rolled back"])
 def test_the_same_bytes_are_read_when_they_may_mean_something_else(gateway, change):
     gateway.receive("publish\na\n")

@@ -12,7 +12,7 @@ from sftp_gateway.brand import Brand, BrandSettings
 from sftp_gateway.catalog import result, schema
 from sftp_gateway.daemon.gateway import Daemon
 from sftp_gateway.daemon.memory import CROWD, Memory
-from sftp_gateway.worker.turn import digest
+from sftp_gateway.worker.unread import digest
 
 
 def daemon():

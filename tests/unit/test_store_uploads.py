@@ -142,6 +142,13 @@ def test_a_publish_that_does_not_follow_the_current_version_changes_nothing(stor
     assert [v.number for v in versions.listing(store, "acme")] == [2, 1]
 
 
+def test_the_file_of_an_older_catalog_is_one_that_was_sent_as_a_whole_catalog(store, desk):
+    for number, mode in enumerate(("full", "partial", "correction", "full", "full"), start=1):
+        desk.receive()
+        desk.end(State.PUBLISHED, version=desk.version(sha256=f"s{number}", mode=mode))
+    assert versions.older_sources(store, "acme") == ((1, "s1"), (4, "s4"))
+
+
 def test_versions_are_listed_newest_first_and_found(store, desk):
     assert versions.current(store, "acme") is None
     for _ in range(3):

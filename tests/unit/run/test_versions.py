@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import COLUMNS, codes, products, put, rows, small_rules
 
-from sftp_gateway.upload import State
+from sftp_gateway.upload import Mode, State
 
 
 def test_bytes_of_an_older_version_are_told_as_a_revert(shop):
@@ -16,6 +16,36 @@ def test_bytes_of_an_older_version_are_told_as_a_revert(shop):
     assert outcome.state is State.PUBLISHED
     assert codes(outcome)["CATALOG_REVERT"] == 1
     assert "version 1" in shop.errors(outcome)[0]["message"]
+
+
+def test_bytes_that_bring_nothing_back_are_no_revert(shop, tmp_path):
+    put(shop, rows(200))
+    old = shop.base
+    put(shop, rows(200, price=11))
+    assert codes(put(shop, rows(200))) == {"CATALOG_REVERT": 1}
+    again = put(shop, rows(200))
+    assert (again.state, codes(again), shop.errors(again)) == (State.UNCHANGED, {}, [])
+    (tmp_path / "other").mkdir()
+    shop.rules = small_rules(tmp_path / "other", "max = 3\n")
+    assert "CATALOG_REVERT" not in codes(put(shop, rows(200)))
+    put(shop, rows(200, price=11))
+    shop.rollback(old)
+    shop.rules = small_rules(tmp_path)
+    assert codes(put(shop, rows(200))) == {}
+    put(shop, rows(100))
+    assert shop.release().changes["removed"] == 100
+    released = put(shop, rows(100))
+    assert (released.state, codes(released)) == (State.UNCHANGED, {})
+    put(shop, rows(100, price=11))
+    assert codes(put(shop, rows(100))) == {"CATALOG_REVERT": 1}
+
+
+def test_the_bytes_of_a_partial_file_are_no_older_catalog(shop):
+    put(shop, rows(10))
+    put(shop, rows(10, price=11), mode=Mode.PARTIAL)
+    put(shop, rows(10, price=12))
+    outcome = put(shop, rows(10, price=11))
+    assert (outcome.state, codes(outcome)) == (State.PUBLISHED, {})
 
 
 def test_a_rollback_is_a_new_version_equal_to_the_old_one(shop):
