@@ -210,10 +210,11 @@ class _Matcher:
 
     def refuse_missing(self, mode: Mode) -> None:
         only_key = mode in (Mode.PARTIAL, Mode.CORRECTION)
+        filled = {*self.columns, *(name for name, _ in self.maps), *self.pairs}
         missing = [
             column.name
             for column in self.schema.columns
-            if column.required and column.default is None and column.name not in self.columns
+            if column.required and column.default is None and column.name not in filled
             if not only_key or column.name in self.schema.key
         ]
         if not missing:

@@ -17,7 +17,7 @@ from sftp_gateway.brand import Brand, Guards
 from sftp_gateway.catalog.job import Base, Job, Outcome, Remade, Withheld
 from sftp_gateway.catalog.schema import Schema
 from sftp_gateway.errors import Broken
-from sftp_gateway.store import brands, jobs, uploads, versions, withheld
+from sftp_gateway.store import brands, jobs, versions, withheld
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import State, Upload
 from sftp_gateway.worker import keep, unread

@@ -272,3 +272,13 @@ def test_the_template_of_a_brand_whose_files_have_no_header_is_read_as_it_stands
     assert [product[name] for name in ("sku", "name", "msrp", "brand")] == ["A-1", "Chair", "12.50", "Maker"]
     bare = shop.put("Chair,A-1,,13.50\nTable,A-2,,20.00\n", name="bare.csv")
     assert (bare.receipt["rows"]["accepted"], bare.receipt["rows"]["rejected"]) == (2, 0)
+
+
+@pytest.mark.parametrize("columns", [("variation:Width",), ("Option1 Name", "Option1 Value")])
+def test_a_required_map_may_come_in_columns_of_its_entries_alone(tmp_path, columns):
+    shop = Shop(tmp_path, small_rules(tmp_path, '[column.variation]\ntype = "map"\nrequired = true\n'))
+    entry = ("Width", "Wide")[-len(columns) :]
+    outcome = put(shop, [("a", *entry), ("b", *([""] * len(columns)))], ("sku", *columns))
+    assert (outcome.state, shop.products()["a"]["variation"]) == (State.PUBLISHED, '{"Width": "Wide"}')
+    [error] = shop.errors(outcome)
+    assert (error["key"], error["column"], error["code"]) == ("b", "variation", "FIELD_REQUIRED")
