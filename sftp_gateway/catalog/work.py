@@ -81,7 +81,7 @@ class Work:
             return
         given = typed.none(self.size)
         for cells in (*named.values(), *bare, *(value for _, value in pairs)):
-            given |= cells.filled
+            given |= sender.without_clears(cells)[0].filled
         whole = [sender.without_clears(cells) for cells in bare]
         cleared = [rows for _, rows in whole if rows is not None]
         found = maps.read(

@@ -100,6 +100,28 @@ def test_a_bad_value_that_is_only_warned_of_leaves_the_good_one_of_a_partial_fil
     assert [line["key"] for line in shop.told(again)] == ["a"], "what is compared of a measure is kept, too"
 
 
+@pytest.mark.parametrize("columns", [("variation",), ("variation:Width",), ("Option1 Name", "Option1 Value")])
+def test_a_required_map_cannot_be_cleared_by_a_partial_file(tmp_path, columns):
+    shop = Shop(tmp_path, small_rules(tmp_path, '[column.variation]\ntype = "map"\nrequired = true\n'))
+    before = [("a", "Wide", ""), ("b", "Wide", "Red"), ("c", "Wide", "")]
+    put(shop, before, ("sku", "variation:Width", "variation:Color"))
+    clear = ("Width", r"\N") if len(columns) == 2 else (r"\N",)
+    sent = [("a", "", *clear), ("b", "", *clear), ("new", "", *clear), ("c", "renamed", *([""] * len(clear)))]
+    outcome = put(shop, sent, ("sku", "name", *columns), mode=Mode.PARTIAL)
+    whole = columns == ("variation",)
+    lost = ["a", "b", "new"] if whole else ["a", "new"]
+    errors = shop.errors(outcome)
+    assert [(error["key"], error["column"], error["code"]) for error in errors] == [
+        (key, "variation", "FIELD_REQUIRED") for key in lost
+    ]
+    assert all("would clear" in error["message"] for error in errors) is whole
+    found = {sku: row["variation"] for sku, row in shop.products().items()}
+    both = '{"Color": "Red", "Width": "Wide"}'
+    assert found == {"a": '{"Width": "Wide"}', "b": both if whole else '{"Color": "Red"}', "c": '{"Width": "Wide"}'}
+    full = put(shop, [("a", r"\N")], ("sku", "variation:Width"))
+    assert (full.state, shop.products()["a"]["variation"]) == (State.PUBLISHED, '{"Width": "\\\\N"}'), "text, there"
+
+
 def test_a_partial_file_deletes_by_op(shop):
     put(shop, rows(10))
     given = [
