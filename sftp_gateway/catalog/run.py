@@ -66,18 +66,14 @@ class _Run:
     def _judge(self) -> Outcome:
         staged = self.file.sifted.stage
         staged.finish()
-        if staged.rows == 0:
-            raise Refused(
-                "FILE_NO_VALID_ROW",
-                f"none of the {self.file.sifted.read} rows could be used; the catalog stays as it is",
-                "mend the rows in the correction file and send it back",
-            )
+        self._refuse_nothing(staged.rows)
         self.progress("diff", 0.0)
         begun = time.perf_counter()
         job = self.job
         with self._engine() as connection:
             base_schema = decide.show(connection, self.file.sifted, job.base, small=self._is_small())
             self._unique(connection, base_schema)
+            self._refuse_nothing(staged.rows - len(self.rows.gone))
             revert = self._revert()
             paths = publish.Paths((job.base.number if job.base else 0) + 1, job.out)
             # Everything is found now, but for what only a difference tells: it is written down while rows are compared.
@@ -92,6 +88,15 @@ class _Run:
                     self.file.whole.append(revert)
                 self.clock.seconds["diff"] += time.perf_counter() - begun
                 return self._publish(connection, decision, paths, base_schema, findings_written)
+
+    def _refuse_nothing(self, rows: int) -> None:
+        """Refuse a file of which no row is left: it would be an empty catalog, or end as if all were well."""
+        if rows == 0:
+            raise Refused(
+                "FILE_NO_VALID_ROW",
+                f"none of the {self.file.sifted.read} rows could be used; the catalog stays as it is",
+                "mend the rows in the correction file and send it back",
+            )
 
     def _lines(self, paths: publish.Paths) -> changes.Writer:
         sifted, files = self.file.sifted, (paths.changes, paths.changes_csv)

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import COLUMNS, Shop, codes, put, rows, sheet, small_rules
+from catalog_shop import COLUMNS, Shop, codes, put, rows, sheet, small_rules, table
 
 from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.upload import Mode, State
@@ -41,6 +41,21 @@ def test_a_row_of_a_partial_file_may_not_have_the_unique_value_of_a_product_that
         "c": "2",
         "a2": None,
     }
+
+
+def test_a_partial_file_without_a_row_that_may_stay_is_refused(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path, '[column.code]\ntype = "text"\nunique = true\n'))
+    columns = ("sku", "name", "code")
+    put(shop, [("a", "A", "1"), ("b", "B", "2")], columns)
+    before = shop.products()
+    outcome = put(shop, [("c", "C", "1"), ("b", "", "1"), ("c", "C2", "1")], columns, mode=Mode.PARTIAL)
+    assert (outcome.state, [reason["code"] for reason in outcome.reasons]) == (State.REFUSED, ["FILE_NO_VALID_ROW"])
+    assert (
+        outcome.receipt["rows"] | {"read": 3, "accepted": 0, "rejected": 2, "duplicates": 1} == outcome.receipt["rows"]
+    )
+    assert codes(outcome) == {"FILE_NO_VALID_ROW": 1, "FIELD_VALUE": 2, "CATALOG_DUPLICATE_KEY": 1}
+    assert [row["sku"] for row in table(shop.file(outcome, "corrections"))] == ["b", "c"]
+    assert shop.products() == before
 
 
 def test_a_row_of_a_partial_file_is_warned_of_the_gtin_of_a_product_that_stays(tmp_path):
