@@ -14,6 +14,8 @@ TYPES = (
     *("gtin", "currency", "country", "url", "enum", "list", "map"),
 )
 NUMBERS = frozenset({"integer", "decimal", "money"})
+MARKED = NUMBERS | {"measure"}
+"""Types whose values have a decimal mark."""
 LENGTHS = frozenset({"text", "url", "enum", "list"})
 SEVERITIES = ("error", "warning", "info")
 DIMENSIONS = ("length", "weight", "volume")

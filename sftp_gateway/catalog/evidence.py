@@ -6,6 +6,7 @@ A survey is made only when a block holds a value that reads two ways and neither
 from dataclasses import dataclass, field
 
 from sftp_gateway.brand import BrandSettings
+from sftp_gateway.catalog.column import MARKED
 from sftp_gateway.catalog.headers import Mapping
 from sftp_gateway.catalog.read.source import Source
 from sftp_gateway.catalog.schema import Schema
@@ -14,7 +15,6 @@ from sftp_gateway.catalog.types import dates, measure, money, numbers
 from sftp_gateway.catalog.types.cells import Cells
 
 UNDECIDED = "?"
-_NUMBERS = frozenset({"integer", "decimal", "money", "measure"})
 _DATES = frozenset({"date", "datetime"})
 
 
@@ -30,16 +30,19 @@ class Evidence:
         return Evidence(_first(self.decimal, other.decimal), _first(self.order, other.order))
 
 
-def survey(
+def survey(  # noqa: PLR0913 - the file, by what it is read, and what is asked of it
     source: Source,
     mapping: Mapping,
     schema: Schema,
     settings: BrandSettings,
     columns: frozenset[str] | None = None,
+    *,
+    numbers: bool = False,
 ) -> Evidence:
     """Read the file once and tell how these columns (None: all) write numbers and dates, where the brand does not.
 
-    A mark or order counts as decided if some value allows only it, and no value only the other.
+    A mark or order counts as decided if some value allows only it, and no value only the other. What the format
+    says is a number tells nothing of texts, but with `numbers`: of those that come back as texts in a correction.
     """
     kinds = _open_columns(mapping, schema, settings)
     if columns is not None:
@@ -48,7 +51,8 @@ def survey(
     for block in source.blocks():
         sender = Sender(block, mapping)
         for name, kind in kinds.items():
-            first, second = _proofs(sender.column(name).cells, kind)
+            gathered = sender.column(name)
+            first, second = _proofs(gathered.cells if numbers else gathered.texts, kind)
             seen[name] = [seen[name][0] or first, seen[name][1] or second]
     decimal, order = {}, {}
     for name, kind in kinds.items():
@@ -61,7 +65,7 @@ def survey(
 
 def _open_columns(mapping: Mapping, schema: Schema, settings: BrandSettings) -> dict[str, str]:
     """Give the columns of this file whose writing the brand has not pinned: name → type."""
-    asked = (frozenset() if settings.decimal else _NUMBERS) | (frozenset() if settings.date_order else _DATES)
+    asked = (frozenset() if settings.decimal else MARKED) | (frozenset() if settings.date_order else _DATES)
     return {
         column.name: column.type for column in schema.columns if column.type in asked and column.name in mapping.columns
     }

@@ -35,7 +35,7 @@ def completed(found: check.Evidence, job: Job, plan: Plan, lookup: Lookup, hints
         return found
     try:
         mapping = headers.match(first.headers, job.schema, job.settings, Mode.CORRECTION)
-        before = check.survey(first, mapping, job.schema, job.settings)
+        before = check.survey(first, mapping, job.schema, job.settings, numbers=True)
     except (Refused, Incomplete):
         return found
     return before.before(found)

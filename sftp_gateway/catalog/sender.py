@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from sftp_gateway.catalog.headers import Mapping
 from sftp_gateway.catalog.read.source import Block
-from sftp_gateway.catalog.types.cells import Cells, Mask, mask
+from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches
 from sftp_gateway.errors import Broken
 
 CLEAR = "\\N"
@@ -24,6 +24,24 @@ class Gathered:
     cleared: Mask | None = None
     units: tuple[tuple[Mask, str], ...] = ()
     """Rows whose header names the unit of bare numbers."""
+    numbers: Mask | None = None
+    """Cells that the file's format says are numbers."""
+
+    @property
+    def unmistakable(self) -> Cells:
+        """The cells, with a `0` behind numbers of three places: no decimal mark makes thousands of `1.1250`."""
+        if self.numbers is None:
+            return self.cells
+        rows = self.numbers & matches(self.cells.array, r"^-?[0-9]{1,3}\.[0-9]{3}$")
+        if not rows.any():
+            return self.cells
+        longer = pc.binary_join_element_wise(self.cells.array, "0", "")
+        return Cells(pc.if_else(pa.array(rows), longer, self.cells.array))
+
+    @property
+    def texts(self) -> Cells:
+        """The cells, blank where they are numbers: those say nothing of how texts are written."""
+        return self.cells if self.numbers is None else Cells(pc.if_else(pa.array(self.numbers), "", self.cells.array))
 
 
 @dataclass(slots=True)
@@ -52,17 +70,22 @@ class Sender:
             return Gathered(Cells(pa.repeat("", len(self.block))))
         cells = self.at(positions[0])
         units = self._unit(positions[0], cells.filled)
+        numbers = self._numbers(positions[0])
         for position in positions[1:]:
             if cells.all_filled:
                 break
             after = self.at(position)
             units = (*units, *self._unit(position, after.filled & ~cells.filled))
+            numbers = _either(cells.filled, numbers, self._numbers(position))
             if after.filled.any():
                 cells = Cells(pc.if_else(pa.array(cells.filled), cells.array, after.array))
         if self.hidden is not None and not shown:
             cells = Cells(pc.if_else(pa.array(self.hidden), "", cells.array))
         cells, cleared = self.without_clears(cells)
-        return Gathered(cells, cleared, units)
+        return Gathered(cells, cleared, units, numbers)
+
+    def _numbers(self, position: int) -> Mask | None:
+        return self.block.numbers[position] if self.block.numbers else None
 
     def _unit(self, position: int, rows: Mask) -> tuple[tuple[Mask, str], ...]:
         unit = self.mapping.units.get(position, "")
@@ -94,3 +117,11 @@ class Sender:
         deletes = mask(pc.is_in(words, value_set=pa.array(["delete", "deleted", "remove"])))
         known = deletes | mask(pc.is_in(words, value_set=pa.array(["", "update", "upsert", "create", "keep"])))
         return deletes, ~known, self.at(position).array
+
+
+def _either(rows: Mask, first: Mask | None, other: Mask | None) -> Mask | None:
+    """Give the first where `rows`, else the other; None says of no row."""
+    if first is None and other is None:
+        return None
+    none = np.zeros(len(rows), dtype=np.bool_)
+    return np.where(rows, none if first is None else first, none if other is None else other)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog import keys, problems, typed
-from sftp_gateway.catalog.column import Column
+from sftp_gateway.catalog.column import MARKED, Column
 from sftp_gateway.catalog.problems import Problem
 from sftp_gateway.catalog.sender import CLEAR, Gathered, Sender
 from sftp_gateway.catalog.terms import Terms
@@ -46,7 +46,8 @@ class Work:
             return
         gathered = self.sender.column(column.name, shown=key)
         try:
-            found = reading.read(gathered.cells, column, self._dialect(column, gathered), key=key)
+            cells = gathered.unmistakable if column.type in MARKED else gathered.cells
+            found = reading.read(cells, column, self._dialect(column, gathered), key=key)
         except Undecided:
             self.undecided.append(column.name)
             return

@@ -18,7 +18,7 @@ from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.read import bounds, footer, heading, naming
 from sftp_gateway.catalog.read.heading import Heading
 from sftp_gateway.catalog.read.naming import Cells, Rows
-from sftp_gateway.catalog.read.source import Hints
+from sftp_gateway.catalog.read.source import Hints, Numbers
 
 Filled = npt.NDArray[np.bool_]
 _BODY_ROWS = 20
@@ -31,19 +31,19 @@ class Grid:
     columns: Sequence[pa.Array]
     filled: Filled
     """Row by column: whether a cell holds more than spaces."""
+    numbers: Numbers = ()
 
     @classmethod
-    def of(cls, columns: Sequence[pa.Array]) -> "Grid":
+    def of(cls, columns: Sequence[pa.Array], numbers: Numbers = ()) -> "Grid":
         """Look which cells are filled."""
         marks = [pc.and_not(pc.greater(pc.binary_length(column), 0), pc.utf8_is_space(column)) for column in columns]
         count = len(columns[0]) if columns else 0
-        return cls(
-            columns, np.stack([np.asarray(mark) for mark in marks], axis=1) if marks else np.zeros((count, 0), bool)
-        )
+        filled = np.stack([np.asarray(mark) for mark in marks], axis=1) if marks else np.zeros((count, 0), bool)
+        return cls(columns, filled, numbers)
 
     def part(self, left: int, right: int) -> "Grid":
         """Give the columns from `left` up to `right`."""
-        return Grid(self.columns[left:right], self.filled[:, left:right])
+        return Grid(self.columns[left:right], self.filled[:, left:right], self.numbers[left:right])
 
     @property
     def rows(self) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from sftp_gateway import errors
@@ -85,8 +86,10 @@ class JsonSource:
         broken = [(index, cells) for index, cells in enumerate(read) if isinstance(cells, str)]
         blank = [index for index, cells in enumerate(read) if cells is None]
         self._count(sizes, kept, [index for index, _ in broken], blank)
+        columns = [[row.get(name, "") for row in rows] for name in self.headers]
         return Block(
-            cells=tuple(pa.array([row.get(name, "") for row in rows], pa.string()) for name in self.headers),
+            cells=tuple(pa.array(column, pa.string()) for column in columns),
+            numbers=tuple(map(_numbers, columns)),
             row=chosen + stretch.row + 1,
             line=lines[chosen].astype(np.int64),
             offset=starts[chosen] + stretch.offset,
@@ -106,6 +109,12 @@ class JsonSource:
         tally.readable_bytes += int(sizes[kept].sum()) if kept else 0
         tally.rejected_bytes += int(sizes[broken].sum()) if broken else 0
         tally.blank_bytes += int(sizes[blank].sum()) if blank else 0
+
+
+def _numbers(column: list[str]) -> npt.NDArray[np.bool_] | None:
+    """Tell which cells are numbers; None: none is."""
+    kinds = list(map(type, column))
+    return np.array([kind is product.Number for kind in kinds]) if product.Number in kinds else None
 
 
 def _cells(text: bytes, exact: frozenset[str]) -> dict[str, str] | str:

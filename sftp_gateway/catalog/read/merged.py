@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.read.grid import Filled
+from sftp_gateway.catalog.read.source import Rows
 
 Range = tuple[tuple[int, int], tuple[int, int]]
 """First and last cell, each (row, column), from 0."""
@@ -18,13 +19,18 @@ Range = tuple[tuple[int, int], tuple[int, int]]
 def filled_down(columns: Sequence[pa.Array], ranges: Iterable[Range], first: int, rows: Filled) -> list[pa.Array]:
     """Give columns with the text of each merged cell in all its rows from `first` on, if those hold anything else (`rows`)."""
     found = list(columns)
+    for place, source in sources(columns, ranges, first, rows).items():
+        found[place] = found[place].take(pa.array(source))
+    return found
+
+
+def sources(columns: Sequence[pa.Array], ranges: Iterable[Range], first: int, rows: Filled) -> dict[int, Rows]:
+    """Give the row from which each row's cell comes, by the place of a column with merged cells."""
     by_column: dict[int, list[tuple[int, int]]] = {}
     for (top, left), (bottom, right) in ranges:
-        if first <= top < bottom and 0 <= left <= right and left < len(found):
+        if first <= top < bottom and 0 <= left <= right and left < len(columns):
             by_column.setdefault(left, []).append((top, min(bottom, len(rows) - 1)))
-    for place, spans in by_column.items():
-        found[place] = _column(found[place], spans, rows)
-    return found
+    return {place: _sources(columns[place], spans, rows) for place, spans in by_column.items()}
 
 
 def moved(ranges: Iterable[Range], left: int) -> Iterator[Range]:
@@ -33,7 +39,7 @@ def moved(ranges: Iterable[Range], left: int) -> Iterator[Range]:
         yield (top, first - left), (bottom, last - left)
 
 
-def _column(column: pa.Array, spans: list[tuple[int, int]], rows: Filled) -> pa.Array:
+def _sources(column: pa.Array, spans: list[tuple[int, int]], rows: Filled) -> Rows:
     source = np.arange(len(column))
     behind = 0
     for top, bottom in sorted(spans):
@@ -41,4 +47,4 @@ def _column(column: pa.Array, spans: list[tuple[int, int]], rows: Filled) -> pa.
             source[top + 1 : bottom + 1] = top
             behind = bottom + 1
     blank = np.asarray(pc.equal(column, ""))
-    return column.take(pa.array(np.where(blank & rows, source, np.arange(len(column)))))
+    return np.where(blank & rows, source, np.arange(len(column)))

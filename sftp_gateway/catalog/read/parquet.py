@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds, escaping, lists, table, texts, truncation, unpack
-from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
+from sftp_gateway.catalog.read.source import Block, Format, Hints, Numbers, Tally
 
 MAGIC = b"PAR1"
 _BATCH_ROWS = 16384
@@ -54,7 +56,8 @@ class ParquetSource:
                     if unfolded > limit:
                         raise unpack.bomb(f"its texts are more than {bounds.RATIO} times as large as the file")
                     for part in _bounded(batch):
-                        yield table.block(_columns(part, self.maps, self.lists), row, self.tally)
+                        columns, numbers = _columns(part, self.maps, self.lists)
+                        yield table.block(columns, row, self.tally, numbers=numbers)
                         row += len(part)
         except _UNREADABLE as error:
             raise unpack.damaged("Parquet", error) from error
@@ -131,12 +134,19 @@ def _unfolded(column: pa.Array) -> int:
 
 def _columns(
     batch: pa.RecordBatch, maps: tuple[tuple[str, tuple[str, ...]], ...], exact: frozenset[str]
-) -> list[pa.Array]:
+) -> tuple[list[pa.Array], Numbers]:
     found: list[pa.Array] = []
+    numbers: list[npt.NDArray[np.bool_] | None] = []
     for (name, subs), column in zip(maps, batch.columns, strict=True):
         parts = [pc.struct_field(column, [number]) for number in range(len(subs))] if subs else [column]
         found += [_text(part, exact=name in exact) for part in parts]
-    return found
+        numbers += [np.ones(len(part), np.bool_) if _may_have_fractions(part.type) else None for part in parts]
+    return found, tuple(numbers)
+
+
+def _may_have_fractions(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _text(column: pa.Array, *, exact: bool) -> pa.Array:

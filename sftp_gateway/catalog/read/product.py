@@ -50,7 +50,7 @@ def _restore(parsed: dict[str, Any], text: bytes) -> None:
             name = b'"%b":' % key.encode()
             begin = text.index(name) + len(name)
             end = text.find(b",", begin)
-            parsed[key] = _written_out(text[begin : end if end >= 0 else text.rindex(b"}")].strip().decode())
+            parsed[key] = Number(_written_out(text[begin : end if end >= 0 else text.rindex(b"}")].strip().decode()))
 
 
 def keys(text: bytes) -> list[str]:
@@ -65,7 +65,7 @@ def keys(text: bytes) -> list[str]:
 
 
 def cells(product: dict[str, Any], exact: Collection[str] = ()) -> dict[str, str]:
-    """Give the product's values as text by column; lists under the names `exact` keep their items apart."""
+    """Give the product's values as text by column, fractions as `Number`; lists under the names `exact` keep their items apart."""
     found: dict[str, str] = {}
     for key, value in product.items():
         if type(value) is str:
@@ -83,16 +83,16 @@ def _exactly(text: bytes) -> dict[str, Any]:
     return _checked(
         json.loads(
             text,
-            parse_float=lambda number: _Number(_written_out(number)),
-            parse_int=_Number,
+            parse_float=lambda number: Number(_written_out(number)),
+            parse_int=Number,
             parse_constant=_no,
             object_pairs_hook=_once,
         )
     )
 
 
-class _Number(str):
-    """A number by its digits; in JSON text made again it has no quotes."""
+class Number(str):
+    """A number by its digits; as a cell it is told from a text by this."""
 
     __slots__ = ()
 
@@ -128,7 +128,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _text(value: Any, *, exact: bool = False) -> str:
     if isinstance(value, str):
-        return str(value)
+        return value
     if value is None:
         return ""
     if isinstance(value, bool):

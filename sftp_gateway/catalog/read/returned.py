@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from sftp_gateway.catalog import codes
 from sftp_gateway.catalog.read import escaping
 from sftp_gateway.catalog.read.rejects import NONE, Rejects, listed
-from sftp_gateway.catalog.read.source import Block, Rows, Tally
+from sftp_gateway.catalog.read.source import Block, Rows, Tally, chosen
 
 _CODES = f"(?:{'|'.join(code for code in codes.CODES if not code.startswith('FILE_'))})"
 _OUR_CODES = re.compile(rf"{_CODES}(?: {_CODES})*")
@@ -238,6 +238,7 @@ def _without(sent: Block, rejected: Rows) -> Block:
     return replace(
         sent,
         cells=tuple(column.filter(pa.array(keep)) for column in sent.cells),
+        numbers=chosen(sent.numbers, keep),
         row=sent.row[keep],
         line=None if sent.line is None else sent.line[keep],
         offset=None if sent.offset is None else sent.offset[keep],

@@ -39,7 +39,7 @@ class Seen:
             place = column - left
             if 0 <= place < len(columns):
                 columns[place] = self._column(columns[place], np.frombuffer(rows, np.int64), self._what[column])
-        return Grid.of(columns) if self._rows else sheet
+        return Grid.of(columns, sheet.numbers) if self._rows else sheet
 
     @staticmethod
     def _column(column: pa.Array, rows: np.ndarray[tuple[int], np.dtype[np.int64]], what: list[str | int]) -> pa.Array:

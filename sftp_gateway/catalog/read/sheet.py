@@ -18,7 +18,7 @@ from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import escaping, grid, merged, returned, rounded, table, texts, unknown, unpack, workbook
 from sftp_gateway.catalog.read.grid import Filled, Grid
 from sftp_gateway.catalog.read.seen import Seen
-from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
+from sftp_gateway.catalog.read.source import Block, Format, Hints, Numbers, Tally, chosen
 
 _BLOCK_ROWS = 16384
 _OTHER_SHEETS = 5
@@ -48,6 +48,7 @@ class SheetSource:
     tally: Tally
     columns: Sequence[pa.Array]
     """The sender's columns, from the sheet's first row on."""
+    numbers: Numbers
     first: int
     header: list[tuple[str, ...]]
     titles: int
@@ -69,7 +70,8 @@ class SheetSource:
             rows = slice(start, min(start + _BLOCK_ROWS, end))
             columns = [column[rows] for column in self.columns]
             final = rows.stop == end
-            block = table.block(columns, start + 1, self.tally, self.header, final=final, other=self.other[rows])
+            other, numbers = self.other[rows], chosen(self.numbers, rows)
+            block = table.block(columns, start + 1, self.tally, self.header, final=final, other=other, numbers=numbers)
             yield returned.block(block, layout, self.tally) if self.correction_of else block
         if self.tally.readable + self.tally.rejected == 0:
             text = f"The sheet {self.format.sheet!r} has a header but no rows."
@@ -93,6 +95,12 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     headers = escaping.our_names(names)
     titles = int(band.grid.filled[: max(head.first, 0)].any(axis=1).sum())
     said = f"{titles} row{'s were' if titles > 1 else ' was'} skipped above the header." if titles else ""
+    within = list(merged.moved(spans, begins + band.left + left))
+    ours = np.any(band.grid.filled[:, left:right], axis=1) & ~other
+    columns, numbers = band.grid.columns[left:right], list(band.grid.numbers[left:right])
+    for place, source in merged.sources(columns, within, head.last + 1, ours).items():
+        marks = numbers[place]
+        numbers[place] = None if marks is None else marks[source]
     return SheetSource(
         format=Format(kind, sheet=found.name),
         headers=headers,
@@ -104,12 +112,8 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
         ),
         correction_of="_correction_of" in headers,
         tally=Tally(total_bytes=path.stat().st_size),
-        columns=merged.filled_down(
-            band.grid.columns[left:right],
-            merged.moved(spans, begins + band.left + left),
-            head.last + 1,
-            np.any(band.grid.filled[:, left:right], axis=1) & ~other,
-        ),
+        columns=merged.filled_down(columns, within, head.last + 1, ours),
+        numbers=tuple(numbers),
         first=head.last + 2,
         header=[tuple(band.grid.cells(place, left, right)) for place in range(head.first, head.last + 1)],
         titles=titles,
@@ -220,22 +224,35 @@ def _texts(sheet: python_calamine.CalamineSheet) -> Grid:
     for place, column in enumerate(columns):
         for row, text in rounded.shown(column.large).items():
             seen.add(row, place, text)
-    return seen.put_into(Grid.of([pa.concat_arrays(column.parts) for column in columns]), 0)
+    numbers = tuple(column.numbers() for column in columns)
+    return seen.put_into(Grid.of([pa.concat_arrays(column.parts) for column in columns], numbers), 0)
 
 
 class _Column:
-    """The texts of a column so far, and its large numbers by row."""
+    """The texts of a column so far, its large numbers by row, and which cells are numbers with a fraction."""
 
     def __init__(self) -> None:
         self.parts: list[pa.Array] = []
         self.large: dict[int, float] = {}
+        self.fractions: list[Filled] = []
 
     def add(self, first: int, values: Sequence[Any]) -> None:
         """Add the values of more rows, the first of which is that of number `first`."""
         try:
             found = pa.array(values, pa.string())  # most columns are texts only
+            self.fractions.append(np.zeros(len(values), np.bool_))
         except (pa.ArrowInvalid, pa.ArrowTypeError):
             found = pa.array(map(texts.in_sheet, values), pa.string(), size=len(values))
             if pc.max(pc.binary_length(found)).as_py() > rounded.DIGITS:
                 self.large |= {row: value for row, value in enumerate(values, first) if rounded.is_large(value)}
+            self.fractions.append(np.fromiter(map(_is_fraction, values), np.bool_, len(values)))
         self.parts.append(found)
+
+    def numbers(self) -> Filled | None:
+        """Tell which cells are numbers with a fraction; None: none is."""
+        found = np.concatenate(self.fractions)
+        return found if found.any() else None
+
+
+def _is_fraction(value: Any) -> bool:
+    return isinstance(value, float) and value % 1 != 0

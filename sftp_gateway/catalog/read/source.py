@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from sftp_gateway.catalog.read import rejects as broken
 from sftp_gateway.catalog.read.rejects import Rejects
 
 Rows = npt.NDArray[np.int64]
+Numbers = tuple[npt.NDArray[np.bool_] | None, ...]
+"""Of each column, which of its cells the format says are numbers with a fraction; None: none, () where none is in any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ class Block:
     """Of each row, where a sieve asked for them."""
     known: Known | None = None
     """Records that a sieve kept back: they are none of the block's rows."""
+    numbers: Numbers = ()
+    """Their texts have a `.` whatever the decimal mark of others (JSON, sheets, Parquet)."""
     corrects: frozenset[str] = frozenset()
     """Of a correction: the uploads that its rejected rows name, as far as it can be told."""
 
@@ -142,6 +146,7 @@ class Block:
                 repaired=_shifted(self.repaired, part),
                 marks=None if self.marks is None else self.marks[part],
                 known=None if self.known is None else self.known.between(least, below),
+                numbers=chosen(self.numbers, part),
             )
 
     def _rejects(self, least: int, below: int | None) -> Rejects:
@@ -154,6 +159,11 @@ class Block:
         if self.offset is None or self.end is None or index in self.reshaped:
             return b""
         return self.data[int(self.offset[index]) - self.data_offset : int(self.end[index]) - self.data_offset]
+
+
+def chosen(numbers: Numbers, rows: Any) -> Numbers:
+    """Give what is known of some rows: a slice, indices or a mask."""
+    return tuple(None if column is None else column[rows] for column in numbers)
 
 
 def _shifted(indices: frozenset[int], part: slice) -> frozenset[int]:

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, footer
-from sftp_gateway.catalog.read.source import Block, Tally
+from sftp_gateway.catalog.read import bounds, footer, source
+from sftp_gateway.catalog.read.source import Block, Numbers, Tally
 
 
 def block(  # noqa: PLR0913 - each is one thing that only the caller knows
@@ -20,10 +20,11 @@ def block(  # noqa: PLR0913 - each is one thing that only the caller knows
     *,
     final: bool = False,
     other: npt.NDArray[np.bool_] | None = None,
+    numbers: Numbers = (),
 ) -> Block:
     """Make a block of whole columns of text whose first row has number `first_row`; footers go if `final`.
 
-    `header`: the rows of the header; one met again is skipped. `other`: rows to skip, of other tables.
+    `header`: the rows of the header; one met again is skipped. `other`: rows to skip, of other tables; `numbers`: as `Block` has them.
     """
     count = len(columns[0]) if columns else 0
     filled = np.zeros(count, np.bool_)
@@ -51,7 +52,8 @@ def block(  # noqa: PLR0913 - each is one thing that only the caller knows
     tally.blank += len(blank)
     chosen = columns if len(keep) == count else [pc.take(column, pa.array(keep)) for column in columns]
     notes = tuple(Finding("ROW_BLANK", "The row is blank.", row=first_row + int(place)) for place in blank)
-    return Block(cells=tuple(chosen), row=keep.astype(np.int64) + first_row, notes=notes)
+    typed = source.chosen(numbers, keep)
+    return Block(cells=tuple(chosen), row=keep.astype(np.int64) + first_row, notes=notes, numbers=typed)
 
 
 def _again(columns: Sequence[pa.Array], header: Sequence[tuple[str, ...]]) -> npt.NDArray[np.bool_]:
