@@ -149,7 +149,11 @@ def _number(value: Any, where: str) -> str:
         number = Decimal("NaN")
     if not number.is_finite():
         raise ConfigError(f"{where}: must be a number, not {value!r}")
-    return format(number, "f")
+    text = format(number, "f")
+    digits, _, places = text.lstrip("-").partition(".")
+    if len(digits) > 38 or len(places) > 38:  # no value has so many, and none could be compared with it
+        raise ConfigError(f"{where}: has too many digits")
+    return text
 
 
 def _pattern(value: str | None, where: str) -> None:

@@ -38,6 +38,11 @@ def _worked_out(node: Node, columns: Columns) -> Any:
     return _OPERATIONS[node.does](*parts)
 
 
+def _among(texts: Any, values: Any) -> Any:
+    found = pc.is_in(texts, value_set=values.values)
+    return pc.if_else(pc.is_valid(texts), found, pa.scalar(None, pa.bool_()))
+
+
 def _items(texts: Any) -> Any:
     return pc.add(pc.count_substring(texts, "|"), 1)
 
@@ -56,6 +61,7 @@ _OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "null": pc.is_null,
     "negate": pc.negate,
     "items": _items,
+    "among": _among,
     "length": pc.utf8_length,
     "lower": pc.utf8_lower,
 }

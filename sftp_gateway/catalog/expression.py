@@ -32,6 +32,10 @@ def parse(text: str, kinds: Mapping[str, str]) -> Expression:
     parser = _Parser(text, kinds)
     node = parser.truth()
     parser.expect_end()
+    if operators.depth(node) > _MOST_OPERATIONS:
+        raise Malformed(
+            f"is too long: at most {_MOST_OPERATIONS} operations may stand one within another; make two rules of it"
+        )
     if not parser.used:
         raise Malformed("names no column")
     return Expression(tuple(parser.used), node)
@@ -55,6 +59,10 @@ _KINDS = {
 }
 _WORDS = frozenset({"and", "or", "not", "in", "is", "null", "true", "false"})
 _DEEPEST = 50
+_MOST_OPERATIONS = 320
+"""One within another: so many are worked out without end of the stack."""
+_MOST_DIGITS = _MOST_PLACES = 38
+"""Of a literal number: it can be compared with every value of a column."""
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
@@ -71,6 +79,13 @@ def _tokens(text: str) -> list[tuple[str, str]]:
         found.append((kind, token))
         at = match.end()
     return found
+
+
+def _number(word: str) -> Decimal:
+    digits, _, places = word.partition(".")
+    if len(digits) > _MOST_DIGITS or len(places) > _MOST_PLACES:
+        raise Malformed(f"a number has at most {_MOST_DIGITS} digits, and {_MOST_PLACES} decimal places")
+    return Decimal(word)
 
 
 class _Parser:
@@ -192,7 +207,7 @@ class _Parser:
         kind, word = self.peek()
         self.at += 1
         if kind == "number":
-            return operators.constant("number", Decimal(word))
+            return operators.constant("number", _number(word))
         if kind == "text":
             return operators.constant("text", word[1:-1].replace(word[0] * 2, word[0]))
         if kind == "word" and word in ("true", "false"):

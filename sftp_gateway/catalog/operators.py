@@ -16,7 +16,7 @@ class Node:
     """A piece of an expression: its kind (number text truth date moment list map) and how to work it out.
 
     `does`: `column` or `amount` (of a measure) with the name in `value`, `constant` with its value, else
-    the operation on `parts`: or and not = != < <= > >= valid null + - * / negate length items lower.
+    the operation on `parts`: or and not = != < <= > >= valid null + - * / negate length items lower among.
     """
 
     kind: str
@@ -68,10 +68,22 @@ def _as_moment(node: Node, kind: str) -> Node:
 
 def among(left: Node, values: list[Node], *, inverted: bool) -> Node:
     """`x in (a, b)` is `x = a or x = b`, so blanks stay open."""
-    node = compared("=", left, values[0])
-    for value in values[1:]:
-        node = logic("or", node, compared("=", left, value))
-    return Node("truth", "not", (node,)) if inverted else node
+    nodes = [compared("=", left, value) for value in values]
+    if left.kind == "text":
+        nodes = [Node("truth", "among", (left, constant("list", [value.value for value in values])))]
+    while len(nodes) > 1:  # in pairs: a long list makes no deep tree
+        pairs = zip(nodes[::2], nodes[1::2], strict=False)
+        nodes = [*(logic("or", *pair) for pair in pairs), *nodes[len(nodes) // 2 * 2 :]]
+    return Node("truth", "not", (nodes[0],)) if inverted else nodes[0]
+
+
+def depth(node: Node) -> int:
+    """Give how many operations stand one within another."""
+    deepest, level = 0, [node]
+    while level:
+        deepest += 1
+        level = [part for one in level for part in one.parts]
+    return deepest
 
 
 def length(node: Node) -> Node:

@@ -129,6 +129,25 @@ def test_measures_and_decimals_are_compared_exactly_whatever_their_places(text, 
         assert evaluate.violated(expression.parse(rule, kinds), columns.__getitem__).tolist() == [broken]
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 480, 5000])
+def test_a_list_may_have_any_number_of_values(count):
+    texts = ", ".join(f"'c{number}'" for number in range(count - 1))
+    numbers = ", ".join(str(number + 100) for number in range(min(count, 600) - 1))
+    days = ", ".join(f"'2000-01-{number % 28 + 1:02}'" for number in range(min(count, 600) - 1))
+    assert violated(f"color in ({texts}{', ' if texts else ''}'Red')") == [False, True, False]
+    assert violated(f"color not in ({texts}{', ' if texts else ''}'Red')") == [True, False, False]
+    assert violated(f"quantity in ({numbers}{', ' if numbers else ''}1.0)") == [False, True, False]
+    assert violated(f"day in ({days}{', ' if days else ''}'2026-01-01')") == [False, True, False]
+    assert violated(f"visible or 'a' in ({texts}{', ' if texts else ''}'a')") == [False, False, False]
+
+
+def test_the_deepest_rule_that_is_understood_is_worked_out():
+    assert violated(" + ".join(["quantity"] * 300) + " = 300") == [False, True, False]
+    assert violated(" and ".join(["quantity = 1"] * 300)) == [False, True, False]
+    with pytest.raises(operators.Malformed, match="too long"):
+        expression.parse(" + ".join(["quantity"] * 400) + " = 300", KINDS)
+
+
 def test_what_is_too_large_to_be_reckoned_stays_open():
     columns = {"a": pa.array([Decimal("9" * 28)], pa.decimal128(38, 10))}
     for rule in ("a * a * a > 1", "a * a * a < 1", "a / 0 > 1"):

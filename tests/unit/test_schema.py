@@ -68,6 +68,17 @@ def test_limits_keep_their_exact_digits():
         (GOOD + "[rule.r]\nmessage = 'x'", "rule.r.expression: is missing"),
         (GOOD + "[rule.r]\nexpression = 'skuu is null'", "there is no column 'skuu'; did you mean 'sku'?"),
         (GOOD + "[rule.r]\nexpression = 'sku is null'\nseverity = 'info'", "rule.r.severity: must be error, warning"),
+        (GOOD + '[column.i]\ntype = "integer"\ndefault = 12.5', "column.i.default: '12.5' is not a whole number"),
+        (GOOD + '[column.m]\ntype = "money"\ndefault = "1.23456"', "'1.23456' has more than 4 decimal places"),
+        (GOOD + '[column.m]\ntype = "money"\nscale = 2\ndefault = 1.234', "has more than 2 decimal places"),
+        (GOOD + '[column.m]\ntype = "money"\nmin = 1\ndefault = 0', "column.m.default: '0' is below 1"),
+        (GOOD + '[column.c]\ntype = "currency"\ndefault = "EURO"', "'EURO' is not a currency code"),
+        (GOOD + '[column.u]\ntype = "url"\ndefault = "nope"', "column.u.default: 'nope' is"),
+        (GOOD + '[column.t]\ntype = "text"\nmax_length = 3\ndefault = "long"', "has 4 characters; t may have 3"),
+        (GOOD + f'[column.d]\ntype = "decimal"\nmin = "{"9" * 39}"', "column.d.min: has too many digits"),
+        (GOOD + f'[column.d]\ntype = "decimal"\nmin = "0.{"0" * 38}1"', "column.d.min: has too many digits"),
+        (GOOD + f"[rule.r]\nexpression = 'length(sku) < {'9' * 80}'", "rule.r.expression: a number has at most 38"),
+        (GOOD + f"[rule.r]\nexpression = '{' + '.join(['length(sku)'] * 1500)} > 0'", "is too long"),
     ],
 )
 def test_a_mistake_is_named_with_file_and_key(text, complaint):
@@ -75,6 +86,12 @@ def test_a_mistake_is_named_with_file_and_key(text, complaint):
         schema.parse(text, "my.toml")
     assert str(caught.value).startswith("my.toml: ")
     assert complaint in str(caught.value)
+
+
+def test_a_default_is_kept_as_its_column_reads_it():
+    more = '[column.c]\ntype = "currency"\ndefault = "eur"\n[column.i]\ntype = "integer"\ndefault = "12.0"\n'
+    loaded = schema.parse(GOOD + more + '[column.m]\ntype = "money"\ndefault = 1.50\n')
+    assert [loaded.column(name).default for name in "cim"] == ["EUR", "12", "1.50"]
 
 
 def test_a_file_that_cannot_be_read_is_a_config_error(tmp_path):

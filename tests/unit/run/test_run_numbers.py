@@ -122,3 +122,15 @@ def test_in_a_partial_file_an_amount_is_held_against_the_currency_of_its_product
     ]
     prices = {key: (product["price"], product["currency"]) for key, product in shop.products().items()}
     assert prices == {"A": ("2.00", "CAD"), "B": ("1.00", "EUR"), "D": ("2.00", "USD")}
+
+
+def test_a_rule_with_a_long_list_and_a_default_as_its_column_reads_it_are_published(tmp_path):
+    values = ", ".join(f"'v{number}'" for number in range(600))
+    more = f'[column.kind]\ntype = "text"\n[rule.known]\nexpression = "kind in ({values})"\n'
+    more += (
+        '[column.money_of]\ntype = "currency"\ndefault = "eur"\n[column.packs]\ntype = "integer"\ndefault = "12.0"\n'
+    )
+    shop = shop_of(tmp_path, more)
+    outcome = shop.put("sku,kind\nA,v599\nB,v600\nC,\n")
+    assert [(line["row"], line["column"]) for line in shop.errors(outcome)] == [("3", "known")]
+    assert shop.products()["C"] == {"sku": "C", "money_of": "EUR", "packs": "12"}
