@@ -8,7 +8,7 @@ changes rows calls `touch` once for each brand and operation. Serves sftp (the v
 import enum
 import functools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -79,8 +79,8 @@ _NAMES = [field.name for field in fields(Entry)]
 COLUMNS = [table.c[name] for name in _NAMES]
 _PLACE = _NAMES.index("place")
 _journal = tables.journal
-_EVICT = sa.delete(table).where(
-    table.c.brand == sa.bindparam("b"), table.c.path == sa.bindparam("p"), table.c.id != sa.bindparam("i")
+_AT = sa.select(table.c.id, table.c.brand, table.c.path).where(
+    table.c.brand.in_(sa.bindparam("brands", expanding=True)), table.c.path.in_(sa.bindparam("paths", expanding=True))
 )
 
 
@@ -141,11 +141,11 @@ def due(
 
 
 def save(tx: Transaction, item: Entry) -> None:
-    """Write a row; whatever else had its path loses its row. NotFound if its brand was erased."""
+    """Write a row; whatever else had its path loses it (`_evict`). NotFound if its brand was erased."""
     values = {name: getattr(item, name) for name in _NAMES}
+    _evict(tx, [item])
     updated = tx.conn.execute(sa.update(table).where(table.c.id == item.id).values(values))
     if updated.rowcount == 0:
-        _evict(tx, item.brand, item.path, item.id)
         try:
             tx.conn.execute(sa.insert(table).values(values))
         except sa.exc.IntegrityError as error:
@@ -157,13 +157,11 @@ def save(tx: Transaction, item: Entry) -> None:
 def save_all(tx: Transaction, items: Sequence[Entry]) -> None:
     """Write rows of different ids and paths; as `save`, but those of brands that are erased are left out."""
     here = living(tx, {item.brand for item in items})
-    rows = [{name: getattr(item, name) for name in _NAMES} for item in items if item.brand in here]
-    if not rows:
-        return
-    named = [{"b": row["brand"], "p": row["path"], "i": row["id"]} for row in rows if row["path"] is not None]
-    if named:
-        tx.conn.execute(_EVICT, named)
-    tx.conn.execute(_upsert(tx.conn.dialect.name), rows)
+    living_ones = [item for item in items if item.brand in here]
+    rows = [{name: getattr(item, name) for name in _NAMES} for item in living_ones]
+    if rows:
+        _evict(tx, living_ones)
+        tx.conn.execute(_upsert(tx.conn.dialect.name), rows)
 
 
 def living(tx: Transaction, brands: Iterable[str]) -> set[str]:
@@ -204,11 +202,11 @@ def move(
 
 
 def rename(tx: Transaction, id_: str, path: str, **values: Any) -> Entry | None:
-    """Give a row another name; whatever had it loses its row. None if the row is gone."""
+    """Give a row another name; whatever had it loses it (`_evict`). None if the row is gone."""
     row = get(tx.conn, id_)
     if row is None:
         return None
-    _evict(tx, row.brand, path, id_)
+    _evict(tx, [replace(row, path=path)])
     return move(tx, id_, list(Place), path=path, **values)
 
 
@@ -265,9 +263,21 @@ def touch(tx: Transaction, brand: str) -> None:
     tx.touch(brand)
 
 
-def _evict(tx: Transaction, brand: str, path: str | None, keep: str) -> None:
-    if path is not None:
-        tx.conn.execute(sa.delete(table).where(table.c.brand == brand, table.c.path == path, table.c.id != keep))
+def _evict(tx: Transaction, items: Sequence[Entry]) -> None:
+    """Take the names of these rows from whatever else has them: a door does not know yet what another one closed.
+
+    What is under way goes on without its name, as after `detach`; the rest is forgotten. What rests comes due at once.
+    """
+    wanted = {(item.brand, item.path): item.id for item in items if item.path is not None}
+    names = {"brands": list({brand for brand, _ in wanted}), "paths": [path for _, path in wanted]}
+    found = tx.conn.execute(_AT, names) if wanted else ()
+    lost = [id_ for id_, brand, path in found if wanted.get((brand, path), id_) != id_]
+    if lost:
+        rests = table.c.place.in_([Place.CLOSED, Place.DROPPED])
+        due_at = sa.case((rests, table.c.changed_at), else_=table.c.due_at)
+        gone = table.c.id.in_(lost)
+        tx.conn.execute(sa.update(table).where(gone, table.c.place.in_(UNDER_WAY)).values(path=None, due_at=due_at))
+        tx.conn.execute(sa.delete(table).where(gone, table.c.place.not_in(UNDER_WAY)))
 
 
 def _entries(conn: sa.Connection, where: Any, *, limit: int | None = None) -> list[Entry]:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from sftp_gateway.sftp import writing
+from sftp_gateway.store.drafts import Place
 from sftp_gateway.upload import State
 
 only_postgresql = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
@@ -42,3 +43,35 @@ async def test_many_who_send_at_once_are_all_taken_once_and_nobody_waits_for_ano
     assert [
         line for line in log_lines if line["event"] in {"ledger.failed", "ledger.postponed", "intake.postponed"}
     ] == []
+
+
+@pytest.mark.parametrize("size", [10, 40_000])  # in the journal, and larger than what goes there
+async def test_a_name_that_both_doors_close_costs_neither_its_acknowledged_file(doors, size):
+    bodies = [b"sku\n" + str(number).encode() * size + b"\n" for number in range(2)]
+    for house in doors:
+        async with house.sftp() as client:
+            await client.stat("/inbox")  # each door has its picture of the home, which is fresh for a while
+    await asyncio.gather(*(put(house, "/catalog.csv", body) for house, body in zip(doors, bodies, strict=True)))
+    found = await doors[0].received(2)
+    assert sorted(doors[0].bytes_of(upload) for upload in found) == bodies
+    for house in doors:
+        await house.quiet()
+    (row,) = house.rows()
+    assert (row.path, row.place) == ("inbox/catalog.csv", Place.ACCEPTED)
+
+
+async def test_a_file_that_both_doors_write_is_two_uploads_and_the_last_to_close_has_the_name(doors, monkeypatch):
+    monkeypatch.setattr(writing, "NOTE_AFTER_SECONDS", 0.0)
+    bodies = [b"sku\n" + str(number).encode() * 200_000 + b"\n" for number in range(2)]
+    one, two = doors
+    async with one.sftp() as first, two.sftp() as second:
+        async with first.open("/catalog.csv", "wb") as at_one:
+            await at_one.write(bodies[0])
+            async with second.open("/catalog.csv", "wb") as at_two:
+                await at_two.write(bodies[1])
+        found = await one.received(2)
+    assert sorted(one.bytes_of(upload) for upload in found) == bodies
+    for house in doors:
+        await house.quiet()
+    (row,) = one.rows()
+    assert (row.path, row.place, row.bytes) == ("inbox/catalog.csv", Place.ACCEPTED, len(bodies[0]))
