@@ -25,6 +25,8 @@ from sftp_gateway.store import driver, migrations, tables
 log = logs.get(__name__)
 
 BUSY_SECONDS = 10
+IDLE_SECONDS = 30.0
+"""A transaction that says nothing for so long is of a process that is frozen or cut off: the server ends it."""
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs"})
 TRIES = 5
 """Times that a function is run in a transaction before it is told that others are quicker again and again."""
@@ -228,6 +230,8 @@ def _postgresql(url: sa.URL) -> sa.Engine:
     def prepare(connection: Any, _record: Any) -> None:
         # A lock that is not given in time is an answer too; otherwise one stuck session stops a brand.
         connection.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
+        # And whoever stands still with a lock is ended: a frozen host would keep it until its connection breaks, in hours.
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{round(IDLE_SECONDS * 1000)}ms'")
         connection.commit()
 
     return engine

@@ -47,6 +47,7 @@ _BRAND = sa.select(_brands.c.name).where(_brands.c.name == sa.bindparam("of_bran
 # Not FOR UPDATE: that one also keeps out every new row that belongs to the brand, and a front door that saves one
 # while it holds rows the holder of the turn wants would wait for ever.
 _LOCK = _BRAND.with_for_update(key_share=True)
+_TRY_LOCK = _BRAND.with_for_update(key_share=True, skip_locked=True)
 _LOCK_WHOLE = _BRAND.with_for_update()
 _OPEN = sa.select(
     sa.exists().where(_OF, IS_HEAD).label("head"),
@@ -63,6 +64,11 @@ def lock(tx: Transaction, brand: str) -> None:
     """Take the brand's turn until the commit (PostgreSQL: row lock; SQLite: BEGIN IMMEDIATE did); NotFound."""
     if tx.conn.execute(_LOCK, {"of_brand": brand}).first() is None:
         raise errors.NotFound(f"no brand {brand!r}")
+
+
+def try_lock(tx: Transaction, brand: str) -> bool:
+    """As `lock`, but wait for nobody; False if somebody has the turn or there is no such brand."""
+    return tx.conn.execute(_TRY_LOCK, {"of_brand": brand}).first() is not None
 
 
 def lock_whole(tx: Transaction, brand: str) -> None:

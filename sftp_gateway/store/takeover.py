@@ -17,7 +17,9 @@ TAKEOVERS_LIMIT = 20
 FAULT = {"code": "gateway_fault", "figure": None, "limit": None}
 
 _jobs = tables.job
-_RUNNING = sa.select(_jobs.c.id, _jobs.c.token, _jobs.c.owner, _jobs.c.lease_until).where(queue.IS_RUNNING)
+_RUNNING = sa.select(_jobs.c.id, _jobs.c.brand, _jobs.c.token, _jobs.c.owner, _jobs.c.lease_until).where(
+    queue.IS_RUNNING
+)
 
 
 def recover(store: Store) -> None:
@@ -39,9 +41,8 @@ def _is_over(lease_until: datetime, now: datetime) -> bool:
 
 def _take_over(store: Store, seen: Any) -> None:
     with store.write() as tx:
-        try:
-            row = held(tx, seen.id, seen.token, lease_until=seen.lease_until)
-        except errors.LeaseLost:
+        row = _at_rest(tx, seen)
+        if row is None:
             return
         takeovers = row.takeovers + 1
         if takeovers > TAKEOVERS_LIMIT:
@@ -55,18 +56,32 @@ def _take_over(store: Store, seen: Any) -> None:
         journal.note(tx, row.brand, "job.taken_over", upload=row.upload, detail=detail)
 
 
-def held(tx: Transaction, job: int, token: int, lease_until: datetime | None = None) -> Any:
+def _at_rest(tx: Transaction, seen: Any) -> Any:
+    """Give a job that is as it was seen; None if it is not, or somebody holds it or its brand: the next claim looks again.
+
+    Every claim of every host comes by here, so it waits for nobody: the holder may be frozen.
+    """
+    if not queue.try_lock(tx, seen.brand):
+        return None
+    return tx.conn.execute(
+        _running(seen.id, seen.token).where(_jobs.c.lease_until == seen.lease_until).with_for_update(skip_locked=True)
+    ).first()
+
+
+def held(tx: Transaction, job: int, token: int) -> Any:
     """Give a running job under this token, with its brand's turn held; LeaseLost."""
     brand = tx.conn.execute(sa.select(_jobs.c.brand).where(_jobs.c.id == job)).scalar()
     if brand is not None:
         with contextlib.suppress(errors.NotFound):  # erased since then, and the job with it
             queue.lock(tx, brand)
-    where = [_jobs.c.id == job, _jobs.c.token == token, queue.IS_RUNNING]
-    where += [] if lease_until is None else [_jobs.c.lease_until == lease_until]
-    row = tx.conn.execute(sa.select(_jobs).where(*where).with_for_update()).first()
+    row = tx.conn.execute(_running(job, token).with_for_update()).first()
     if row is None:
         raise errors.LeaseLost(f"job {job} was taken over")
     return row
+
+
+def _running(job: int, token: int) -> sa.Select[Any]:
+    return sa.select(_jobs).where(_jobs.c.id == job, _jobs.c.token == token, queue.IS_RUNNING)
 
 
 def fail(tx: Transaction, row: Any, error: str, failures: int) -> None:

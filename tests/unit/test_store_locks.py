@@ -6,8 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from sftp_gateway import errors
-from sftp_gateway.store import brands, database, drafts, erasing, queue, tables
+from sftp_gateway.store import brands, database, drafts, erasing, jobs, queue, tables, uploads
 from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.upload import Mode
 
 pytestmark = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 SECONDS = 20
@@ -186,3 +187,61 @@ def test_a_brand_is_erased_while_its_files_come(many, files, beside, eventually)
     with many.read() as conn:
         assert conn.execute(sa.select(tables.entry.c.id)).all() == []
         assert [brand.name for brand in brands.all_brands(many)] == ["bolt"]
+
+
+def receive(store, brand):
+    return uploads.receive(
+        store, brand=brand, mode=Mode.FULL, path="a.csv", sha256="0" * 64, bytes=1, via="cli", complete=True,
+        received_at=store.now(),
+    )  # fmt: skip
+
+
+def turn(store, claimed):
+    """What ends a job begins with."""
+    return lambda tx: queue.lock(tx, claimed.brand)
+
+
+def beat(store, claimed):
+    """A worker says that it lives."""
+    return lambda tx: tx.conn.execute(sa.update(tables.job).where(tables.job.c.id == claimed.id).values(progress=None))
+
+
+@pytest.mark.parametrize("holds", [turn, beat])
+def test_a_host_that_is_frozen_in_a_transaction_stops_its_own_brand_alone(store, store_url, clock, holds):
+    for name in ("frozen", "other", "third"):
+        brands.create(store, name)
+    receive(store, "frozen")
+    frozen = database.open_store(store_url, now=clock)
+    claimed = jobs.claim(frozen, owner="host-b", lease_seconds=2)
+    receive(store, "other")
+    receive(store, "third")
+    another = database.open_store(store_url, now=clock)
+    with frozen.write() as tx:
+        holds(frozen, claimed)(tx)
+        clock.jump(10)
+        found = [jobs.claim(another, owner="host-a", lease_seconds=20).brand for _ in range(2)]
+        assert found == ["other", "third"]
+        assert jobs.claim(another, owner="host-a", lease_seconds=20) is None
+    assert jobs.claim(another, owner="host-a", lease_seconds=20).brand == "frozen"
+    for opened in (frozen, another):
+        opened.close()
+
+
+def test_a_transaction_that_stands_still_is_ended_by_the_server(many, store_url, monkeypatch):
+    with many.read() as conn:
+        assert conn.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar() == "30s"
+    monkeypatch.setattr(database, "IDLE_SECONDS", 0.1)
+    frozen = database.open_store(store_url)
+
+    def stands_still():
+        with frozen.write() as tx:
+            queue.lock(tx, "acme")
+            with many.write() as other:  # waits until the server has ended the other one
+                queue.lock(other, "acme")
+            queue.lock(tx, "acme")
+
+    with pytest.raises(errors.StoreUnreachable):
+        stands_still()
+    with frozen.write() as tx:  # the next connection is as good as new
+        queue.lock(tx, "acme")
+    frozen.close()
