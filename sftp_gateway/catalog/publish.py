@@ -4,6 +4,7 @@ Rows are written once: where none has to go, the staged file becomes the version
 stay although the file lacks them (retained, withheld) are appended as further row groups.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sftp_gateway.catalog import diff, engine, met, report, stage, versionfile
+from sftp_gateway.catalog import diff, engine, met, report, retyped, stage, versionfile
 from sftp_gateway.catalog.engine import Connection, identifier
 from sftp_gateway.catalog.job import Made
 from sftp_gateway.catalog.stage import Positions
@@ -57,6 +58,8 @@ def write_full(
     schema = version_schema(staged.schema, staged.schema, full=True)
     for field in _only_staying(connection, schema, base) if base is not None else ():
         schema = schema.insert(len(diff.visible(schema)), field)
+    if base is not None:
+        schema = retyped.holding(schema, base, lambda _: _old(connection, "true"))
     if staged.on_disk and len(gone) == 0 and schema.equals(staged.schema):
         staged.path.rename(path)
         if base is not None:
@@ -86,21 +89,23 @@ def _only_staying(connection: Connection, new: pa.Schema, base: pa.Schema) -> li
 
 def staying(connection: Connection, schema: pa.Schema) -> Iterator[pa.Table]:
     """Give the current products that stay although the file lacks them."""
-    yield from _old(connection, "true", schema)
+    for table in _old(connection, "true"):
+        yield versionfile.shaped(table, schema)
 
 
 def withheld(connection: Connection, schema: pa.Schema) -> Iterator[pa.Table]:
     """Give the current products whose removal is held back."""
-    yield from _old(connection, "NOT kept.retained", schema)
+    for table in _old(connection, "NOT kept.retained"):
+        yield versionfile.shaped(table, schema)
 
 
-def _old(connection: Connection, condition: str, schema: pa.Schema) -> Iterator[pa.Table]:
+def _old(connection: Connection, condition: str) -> Iterator[pa.Table]:
     query = f"SELECT old.* FROM old JOIN kept ON old._pos = kept.bpos WHERE {condition} ORDER BY old._pos"  # noqa: S608 - ours
     for batch in engine.reader(connection, query):
         table = pa.Table.from_batches([batch])
         if met.RAW in table.column_names:  # under today's terms its bytes may mean something else
             table = table.drop_columns([met.RAW])
-        yield versionfile.shaped(table, schema)
+        yield table
 
 
 def write_merged(
@@ -110,6 +115,9 @@ def write_merged(
     schema = version_schema(staged.schema, base_schema, full=False)
     replaced = _positions(connection, "SELECT bpos FROM pairs WHERE bpos IS NOT NULL ORDER BY bpos")
     come = _positions(connection, "SELECT pos FROM pairs WHERE NOT removes ORDER BY pos")
+    if base is not None:
+        stay = functools.partial(versionfile.tables, base)
+        schema = retyped.holding(schema, base_schema, lambda names: versionfile.without(stay(names), replaced))
     with versionfile.Writer(path, schema) as writer:
         if base is not None:
             for table in versionfile.without(versionfile.tables(base), replaced):

@@ -4,6 +4,7 @@ A value is taken over where it says the same in the other type; else it becomes 
 their amount, dates and times by their moment, all else by what it prints as (`cells.text`).
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -32,6 +33,31 @@ def cast(values: Any, kind: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(old) and pa.types.is_date(kind):
         return _midnights(values, kind)
     return _parsed(cells.text(values), kind)
+
+
+def holding(schema: pa.Schema, base: pa.Schema, stay: Callable[[list[str]], Iterable[pa.Table]]) -> pa.Schema:
+    """Make text (of numbers, wide ones) of the columns of `schema` that cannot hold what products of `base` have that stay.
+
+    `stay` gives these products, in the columns asked for; it is asked only where a type differs.
+    """
+    shared = [field for field in schema if field.name in base.names and not field.name.startswith("_")]
+    other = [field for field in shared if field.type not in (pa.string(), base.field(field.name).type)]
+    if not other:
+        return schema
+    lost: set[str] = set()
+    for table in stay([field.name for field in other]):
+        here = [field for field in other if field.name in table.column_names and field.name not in lost]
+        lost |= {field.name for field in here if _loses(table[field.name], field.type)}
+    fields = [_roomy(field, base.field(field.name).type) if field.name in lost else field for field in schema]
+    return pa.schema(fields, schema.metadata)
+
+
+def _roomy(field: pa.Field, old: pa.DataType) -> pa.Field:
+    return field.with_type(_WIDE if is_number(field.type) and is_number(old) else pa.string())
+
+
+def _loses(values: Any, kind: pa.DataType) -> bool:
+    return bool(cast(values, kind).null_count > values.null_count)
 
 
 def in_base_units(values: Any) -> Any:

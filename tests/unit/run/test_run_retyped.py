@@ -142,6 +142,7 @@ def test_a_partial_file_after_the_change_merges_with_what_was(shop):
     changed = {at: pair for at, pair in differing(before, now).items() if at[0] == "P1"}
     assert told(shop.told(outcome)) == changed | {("P1", "name"): ("x", "y")}
     assert {after for _, after in changed.values()} == {"", "5.00", "2026-01-02", "2026-01-02T00:00:00Z"}
+    assert all(after for (key, _), (_, after) in differing(before, now).items() if key != "P1")  # nothing is lost
     whole = send(shop, catalog(1))
     wanted = differing(now, shop.products())
     for key, pair in (("P1", ("5.00", "5")), ("P4", ("0.00", "0"))):  # one measure, written in two ways
