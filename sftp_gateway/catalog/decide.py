@@ -106,11 +106,11 @@ def show_base(connection: Connection, path: Path, *, small: bool) -> pa.Schema:
 
 
 def rows(  # noqa: PLR0913 - what is looked at, where it is kept, and beside which products
-    connection: Connection, sifted: Sifted, schema: Schema, scratch: Path, *, refuse: bool, staying: pa.Schema = EMPTY
+    connection: Connection, sifted: Sifted, schema: Schema, scratch: Path, *, refuse: bool, base: pa.Schema, full: bool
 ) -> Rows:
     """Drop duplicates and tell of them; rejects repeats in unique columns; leaves the view `live`.
 
-    `staying`: columns of the current version where products that the file lacks stay: they have their values, too.
+    `base`: columns of the current version, whose products that stay have values, too; `full`: only those of rejected rows do.
     """
     stage = sifted.stage
     found = Rows(unique.drop_earlier(connection, stage.schema, schema.key, looks=stage.may_repeat(schema.key)))
@@ -122,31 +122,31 @@ def rows(  # noqa: PLR0913 - what is looked at, where it is kept, and beside whi
             if stage.may_repeat((column.name,)):
                 tables = unique.gtin_findings(connection, stage.places, column.name, schema.key)
                 found.late.append(_spooled(tables, scratch / f"late-{column.name}.arrow"))
-            if column.name in staying.names and column.name in stage.schema.names:
+            if not full and column.name in base.names and column.name in stage.schema.names:
                 tables = unique.taken_gtin_findings(connection, stage.places, column.name, schema.key)
                 found.late.append(_spooled(tables, scratch / f"taken-{column.name}.arrow"))
-    _reject_repeats(connection, sifted, schema, scratch, found, staying)
+    _reject_repeats(connection, sifted, schema, scratch, found, base, full)
     found.late = [late for late in found.late if late.rows]
     return found
 
 
 def _reject_repeats(  # noqa: PLR0913, PLR0917 - as `rows`
-    connection: Connection, sifted: Sifted, schema: Schema, scratch: Path, found: Rows, staying: pa.Schema
+    connection: Connection, sifted: Sifted, schema: Schema, scratch: Path, found: Rows, base: pa.Schema, full: bool
 ) -> None:
     columns = [column for column in schema.columns if column.unique and column.name not in schema.key]
     if not columns:
         return
     for column in columns:
-        beside = column.name in staying.names
-        unique.find_repeats(connection, column.name, schema.key, beside_base=beside)
+        unique.find_repeats(connection, column.name, schema.key)
     severity = {column.name: column.severity for column in columns}
-    tables = unique.repeat_findings(connection, sifted.stage.places, severity)
-    found.late.append(_spooled(tables, scratch / "late-unique.arrow"))
-    strict = [column.name for column in columns if column.severity == "error"]
-    found.repeats = unique.leave_out_repeats(connection, strict)
-    if len(found.repeats):
-        sifted.rejected += len(found.repeats)
-        connection.execute("INSERT INTO rejected SELECT DISTINCT k FROM repeats")
+    strict = [name for name, severe in severity.items() if severe == "error"]
+    beside = [name for name in severity if name in base.names]
+    gone = unique.leave_out_repeats(connection, strict)
+    found.repeats = unique.leave_out_taken(connection, strict, beside, schema.key, full=full, gone=gone)
+    found.late.append(
+        _spooled(unique.repeat_findings(connection, sifted.stage.places, severity), scratch / "late-unique.arrow")
+    )
+    sifted.rejected += len(found.repeats)
 
 
 def _spooled(tables: Iterator[pa.Table], path: Path) -> spool.Spool:

@@ -125,9 +125,8 @@ class _Run:
     def _unique(self, connection: engine.Connection, base: pa.Schema) -> None:
         job, file = self.job, self.file
         strict = job.settings.duplicates == "refuse"
-        staying = decide.EMPTY if file.plan.absent_goes else base
         self.rows = rows = decide.rows(
-            connection, file.sifted, job.schema, file.scratch, refuse=strict, staying=staying
+            connection, file.sifted, job.schema, file.scratch, refuse=strict, base=base, full=file.plan.absent_goes
         )
         if strict and rows.dropped.differing:
             raise Refused(

@@ -1,7 +1,7 @@
 """Duplicates among accepted rows: of keys, of GTINs, of columns the rules call unique (spec §5).
 
-Works on `new_rows`; leaves the view `live`: the rows that count, without earlier ones of a key. Rows of a
-partial file also meet the products of `base_rows` that it leaves alone; rows that delete their product (not in `sold`) meet none.
+Works on `new_rows`; leaves the view `live`: the rows that count, without earlier ones of a key. Rows also
+meet the products of `base_rows` that stay: those a partial file leaves alone, those of rejected rows; rows that delete their product (not in `sold`) meet none.
 """
 
 from collections.abc import Iterator, Sequence
@@ -138,22 +138,26 @@ def _same_gtin(places: Places, batch: pa.RecordBatch, column: str, values: pa.Ar
     )
 
 
-def _taken(column: str, key: Sequence[str]) -> str:
-    """Give SQL for rows `(pos, k, value, other)` whose value the product `other` has, which the file leaves alone."""
+def _taken(column: str, key: Sequence[str], *, full: bool = False) -> str:
+    """Give SQL for rows `(pos, k, value, other)` whose value the product `other` has, which the file leaves alone.
+
+    `full`: a whole catalog leaves those alone whose rows were rejected.
+    """
+    stays = "b.k IN (SELECT key FROM rejected)" if full else "true"
     value = f"CAST({identifier(column)} AS VARCHAR)"
     name = diff.key_text(key)
     return f"""
         SELECT l.pos, l.k, l.value, min(b.k) AS other
         FROM (SELECT _pos AS pos, {name} AS k, {value} AS value FROM sold) l
         JOIN (SELECT {name} AS k, {value} AS value FROM base_rows) b ON l.value = b.value
-        WHERE b.k NOT IN (SELECT {name} FROM live) GROUP BY l.pos, l.k, l.value"""  # noqa: S608 - names are quoted
+        WHERE {stays} AND b.k NOT IN (SELECT {name} FROM live) GROUP BY l.pos, l.k, l.value"""  # noqa: S608 - names are quoted
 
 
-def find_repeats(connection: Connection, column: str, key: Sequence[str], *, beside_base: bool = False) -> None:
-    """Find the rows of `live` whose value in a unique column an earlier row has, or a product that stays.
+def find_repeats(connection: Connection, column: str, key: Sequence[str]) -> None:
+    """Find the rows of `live` whose value in a unique column an earlier row has.
 
     Adds them to `repeats(pos, first, other, col, value, k)`, which `repeat_findings` tells of: `first` is the
-    earlier row, `other` the product. `beside_base`: products that the file lacks stay.
+    earlier row, `other` a product (`leave_out_taken`).
     """
     value = identifier(column)
     shown = f"CAST({value} AS VARCHAR)"
@@ -170,28 +174,53 @@ def find_repeats(connection: Connection, column: str, key: Sequence[str], *, bes
         WHERE pos > first
         """  # noqa: S608 - names are quoted
     )
-    if beside_base:
-        connection.execute(
-            f"""
-            INSERT INTO repeats SELECT pos, NULL, other, {engine.literal(column)}, value, k FROM ({_taken(column, key)})
-            WHERE pos NOT IN (SELECT pos FROM repeats WHERE col = {engine.literal(column)})
-            """  # noqa: S608 - names are quoted
-        )
 
 
 def leave_out_repeats(connection: Connection, columns: Sequence[str]) -> Positions:
     """Take the repeats in these columns out of `live`; gives their positions, sorted."""
-    if not columns:
-        return NOTHING.positions
-    listed = ", ".join(engine.literal(name) for name in columns)
-    connection.execute(f"DELETE FROM repeats WHERE col NOT IN ({listed})")  # noqa: S608 - literals
-    found = connection.execute("SELECT DISTINCT pos FROM repeats ORDER BY pos").fetchnumpy()["pos"]
+    here = _repeats_in(columns)
+    found = connection.execute(f"SELECT DISTINCT pos {here} ORDER BY pos").fetchnumpy()["pos"]
     if len(found):
         connection.execute(
-            "CREATE OR REPLACE TEMP VIEW live AS SELECT * FROM new_rows WHERE _pos NOT IN "
-            "(SELECT pos FROM repeats UNION ALL SELECT pos FROM earlier)"
+            "CREATE OR REPLACE TEMP VIEW live AS SELECT * FROM new_rows WHERE _pos NOT IN "  # noqa: S608 - literals
+            f"(SELECT pos {here} UNION ALL SELECT pos FROM earlier)"
         )
     return np.asarray(found, dtype=np.int64)
+
+
+def _repeats_in(columns: Sequence[str]) -> str:
+    listed = ", ".join(engine.literal(name) for name in columns)
+    return f"FROM repeats WHERE col IN ({listed or 'NULL'})"
+
+
+def leave_out_taken(  # noqa: PLR0913 - which columns, and beside which products
+    connection: Connection,
+    strict: Sequence[str],
+    beside: Sequence[str],
+    key: Sequence[str],
+    *,
+    full: bool,
+    gone: Positions,
+) -> Positions:
+    """Find the rows whose value in the columns `beside` a product has that stays; gives `gone` and those of `strict`.
+
+    It goes on until none comes: the product of a row that is left out stays, too, with its own value.
+    `full`: only products of rejected rows stay.
+    """
+    while True:
+        connection.execute(f"INSERT INTO rejected SELECT DISTINCT k {_repeats_in(strict)}")
+        for column in beside:
+            name = engine.literal(column)
+            connection.execute(
+                f"""
+                INSERT INTO repeats SELECT pos, NULL, other, {name}, value, k FROM ({_taken(column, key, full=full)})
+                WHERE pos NOT IN (SELECT pos FROM repeats WHERE col = {name})
+                """  # noqa: S608 - names are quoted
+            )
+        found = leave_out_repeats(connection, strict)
+        if len(found) == len(gone):
+            return found
+        gone = found
 
 
 def repeat_findings(connection: Connection, places: Places, severity: dict[str, str]) -> Iterator[pa.Table]:

@@ -282,3 +282,40 @@ def test_a_required_map_may_come_in_columns_of_its_entries_alone(tmp_path, colum
     assert (outcome.state, shop.products()["a"]["variation"]) == (State.PUBLISHED, '{"Width": "Wide"}')
     [error] = shop.errors(outcome)
     assert (error["key"], error["column"], error["code"]) == ("b", "variation", "FIELD_REQUIRED")
+
+
+UNIQUE = '[column.code]\ntype = "text"\nunique = true\n'
+
+
+def coded(shop, **cells):
+    """Send products by sku: code, and price where it is not 1."""
+    given = [(sku, *cell.split(), "1")[:3] for sku, cell in cells.items()]
+    return put(shop, given, ("sku", "code", "price"))
+
+
+def codes_of(shop):
+    return {sku: product.get("code") for sku, product in shop.products().items()}
+
+
+def test_a_row_may_not_have_the_unique_value_of_a_product_that_its_own_rejected_row_keeps(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path, UNIQUE))
+    coded(shop, A="1", B="2", C="3", D="4")
+    outcome = coded(shop, A="1 bad", B="1", C="2", D="9", E="4")
+    assert codes_of(shop) == {"A": "1", "B": "2", "C": "3", "D": "9", "E": "4"}
+    assert (outcome.receipt["rows"]["rejected"], outcome.receipt["rows"]["retained"]) == (3, 3)
+    found = [(error["row"], error["code"], error["message"]) for error in shop.errors(outcome)]
+    assert [code for _, code, _ in found] == ["FIELD_TYPE", "FIELD_VALUE", "FIELD_VALUE"]
+    assert "the product A has the same value" in found[1][2]
+    assert "the product B has the same value" in found[2][2]
+    again = shop.put(shop.file(outcome, "corrections").replace("bad", "5").replace("B,1", "B,7"), name="fix.csv")
+    assert again.state is State.PUBLISHED
+    assert codes_of(shop) | {"A": "1", "B": "7"} == codes_of(shop)
+
+
+def test_a_row_may_not_have_the_value_of_a_product_whose_row_repeats_another(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path, UNIQUE))
+    coded(shop, A="1", B="2", C="3")
+    coded(shop, A="9", B="9", C="2")
+    assert codes_of(shop) == {"A": "9", "B": "2", "C": "3"}
+    coded(shop, A="2", B="3", C="9")  # none of them stays as it is
+    assert codes_of(shop) == {"A": "2", "B": "3", "C": "9"}

@@ -58,6 +58,20 @@ def test_a_partial_file_without_a_row_that_may_stay_is_refused(tmp_path):
     assert shop.products() == before
 
 
+def test_a_row_of_a_partial_file_may_not_take_the_value_that_a_rejected_row_wanted_to_give_up(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path, '[column.code]\ntype = "text"\nunique = true\n'))
+    columns = ("sku", "name", "code")
+    put(shop, [("a", "A", "1"), ("b", "B", "2"), ("c", "C", "3")], columns)
+    outcome = put(shop, [("d", "D", "9"), ("b", "B", "1"), ("c", "C", "2")], columns, mode=Mode.PARTIAL)
+    assert [(error["key"], error["value"]) for error in shop.errors(outcome)] == [("b", "1"), ("c", "2")]
+    assert {sku: product["code"] for sku, product in shop.products().items()} == {
+        "a": "1",
+        "b": "2",
+        "c": "3",
+        "d": "9",
+    }
+
+
 def test_a_row_of_a_partial_file_is_warned_of_the_gtin_of_a_product_that_stays(tmp_path):
     shop = Shop(tmp_path, small_rules(tmp_path, '[column.gtin]\ntype = "gtin"\n'))
     columns = ("sku", "name", "gtin")
