@@ -18,7 +18,7 @@ from typing import Any
 
 from sftp_gateway import blobs, config, errors
 from sftp_gateway.catalog import schema
-from sftp_gateway.errors import GatewayError, NotFound
+from sftp_gateway.errors import GatewayError, NotFound, Unavailable
 from sftp_gateway.settings import Settings
 from sftp_gateway.sftp import hostkeys
 from sftp_gateway.store import standing
@@ -160,7 +160,7 @@ def _answers(bucket: str, ask: Callable[[], None]) -> None:
     try:
         error = said.get(timeout=BUCKET_SECONDS)
     except queue.Empty:
-        raise GatewayError(f"{bucket} gave no answer within {BUCKET_SECONDS:g} s") from None
+        raise Unavailable(f"{bucket} gave no answer within {BUCKET_SECONDS:g} s") from None
     if isinstance(error, NotFound):
         raise GatewayError(f"{bucket}: there is no such bucket") from error
     if error is not None:
