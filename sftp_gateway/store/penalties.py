@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
-from sftp_gateway.store import tables
-from sftp_gateway.store.database import Store
+from sftp_gateway.store import database, tables
+from sftp_gateway.store.database import Store, Transaction
 
 MOST_SOURCES = 10_000
 REMEMBERED = timedelta(hours=2)
@@ -27,17 +29,22 @@ class Penalty:
 
 
 def save(store: Store, changed: Iterable[Penalty], gone: Iterable[str]) -> None:
-    """Write what changed, forget who is gone and what ended long ago."""
-    kept = list(changed)
-    forgotten = [*gone, *(each.source for each in kept)]
-    with store.write() as tx:
-        for start in range(0, len(forgotten), 500):
-            some = forgotten[start : start + 500]
-            tx.conn.execute(sa.delete(_penalties).where(_penalties.c.source.in_(some)))
-        tx.conn.execute(sa.delete(_penalties).where(_penalties.c.until < tx.now - REMEMBERED))
-        if kept:
-            rows = [{"source": p.source, "tried": p.tried, "level": p.level, "until": p.until} for p in kept]
-            tx.conn.execute(sa.insert(_penalties), rows)
+    """Write what changed, forget who is gone and what ended long ago; another door may write the same sources now."""
+    rows = [{"source": p.source, "tried": p.tried, "level": p.level, "until": p.until} for p in changed]
+    rows.sort(key=lambda row: str(row["source"]))  # in one order: two doors must not wait for each other
+    forgotten = sorted(gone)
+    database.run(store, lambda tx: _save(tx, rows, forgotten))
+
+
+def _save(tx: Transaction, rows: list[dict[str, Any]], forgotten: list[str]) -> None:
+    for start in range(0, len(forgotten), 500):
+        some = forgotten[start : start + 500]
+        tx.conn.execute(sa.delete(_penalties).where(_penalties.c.source.in_(some)))
+    tx.conn.execute(sa.delete(_penalties).where(_penalties.c.until < tx.now - REMEMBERED))
+    if rows:
+        made: Any = (sqlite if tx.conn.dialect.name == "sqlite" else postgresql).insert(_penalties)
+        later = {name: made.excluded[name] for name in ("tried", "level", "until")}
+        tx.conn.execute(made.on_conflict_do_update(index_elements=[_penalties.c.source], set_=later), rows)
 
 
 def listing(store: Store, *, running: bool = False) -> list[Penalty]:

@@ -1,5 +1,6 @@
 """Penalties in the store: kept, listed, cleared, and the same in two front doors."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -70,3 +71,21 @@ async def test_no_clock_that_is_set_makes_a_penalty_longer_or_shorter(store, clo
         assert penalties.clear(store, "192.0.2.1") == 1
         await door.exchange()
         assert door.penalties.offend("192.0.2.1") == 5
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+async def test_two_front_doors_may_note_one_source_at_the_same_moment(live_store):
+    one, two = bans.Bans(live_store), bans.Bans(live_store)
+    for number in range(60):
+        source = f"192.0.2.{number}"
+        one.penalties.offend(source, "acme")
+        two.penalties.offend(source, "acme")
+        await asyncio.gather(one.exchange(), two.exchange())
+    assert {penalty.source for penalty in penalties.listing(live_store)} == {f"192.0.2.{n}" for n in range(60)}
+
+
+async def test_of_two_notes_of_one_source_the_later_counts(store):
+    first, second = (Penalty("192.0.2.1", f"brand-{level}", level, store.now()) for level in (1, 2))
+    for note in (first, second):
+        penalties.save(store, [note], [])
+    assert penalties.listing(store) == [second]
