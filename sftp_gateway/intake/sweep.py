@@ -1,14 +1,16 @@
 """Now and then: unfinished uploads get their receipt and in the end are refused; old names leave the view. Blocks."""
 
+import contextlib
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sftp_gateway import errors
 from sftp_gateway.intake import answer, sources
 from sftp_gateway.intake.desk import REMOVED, Desk, Told
 from sftp_gateway.intake.history import end_refused
-from sftp_gateway.store import drafts, files, uploads
+from sftp_gateway.store import drafts, files, queue, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State, Upload
@@ -23,18 +25,24 @@ def sweep(desk: Desk, now: datetime) -> list[Told]:
     """Do what time alone brings."""
     news: list[Told] = []
     for upload, since, row in drafts.unfinished(desk.store):
-        age = now - since
-        if row is None:
-            news.append(_give_up(desk, upload, None, REMOVED))
-        elif row.place is not Place.ACCEPTED and not row.id.startswith(desk.area):
-            continue  # its bytes lie on another host
-        elif age >= timedelta(seconds=desk.rules.abandoned_after):
-            news.append(_give_up(desk, upload, row, _reason(upload, "and nobody went on with it")))
-        elif age >= timedelta(seconds=desk.rules.incomplete_after) and upload.receipt is None:
-            _remind(desk, upload)
+        with contextlib.suppress(errors.NotFound):  # its brand is erased at this moment
+            news += _look_at(desk, upload, now - since, row)
     news += _expire(desk, now)
     _orphans(desk)
     return news
+
+
+def _look_at(desk: Desk, upload: Upload, age: timedelta, row: Entry | None) -> list[Told]:
+    """Do what is due with one that is unfinished; those without bytes are looked at by every host at once."""
+    if row is None:
+        return [_give_up(desk, upload, None, REMOVED)]
+    if row.place is not Place.ACCEPTED and not row.id.startswith(desk.area):
+        return []  # its bytes lie on another host
+    if age >= timedelta(seconds=desk.rules.abandoned_after):
+        return [_give_up(desk, upload, row, _reason(upload, "and nobody went on with it"))]
+    if age >= timedelta(seconds=desk.rules.incomplete_after) and upload.receipt is None:
+        _remind(desk, upload)
+    return []
 
 
 def _reason(upload: Upload, more: str) -> dict[str, Any]:
@@ -50,6 +58,8 @@ def _remind(desk: Desk, upload: Upload) -> None:
     """Write the receipt of an upload that still may be completed."""
     made = answer.make(desk.files, upload, _reason(upload, ""))
     with desk.store.write() as tx:
+        if not _still_unfinished(tx, upload, reminded=False):
+            return
         if made.file is not None:
             files.replace(tx, upload.brand, made.file, upload.id)
         drafts.remind(tx, upload.id, upload.brand, made.receipt, made.findings)
@@ -76,7 +86,7 @@ def _give_up(desk: Desk, upload: Upload, row: Entry | None, reason: dict[str, An
     made = answer.make(desk.files, upload, reason)
     made.receipt["file"]["sha256"] = sha256 or None
     with desk.store.write() as tx:
-        if _still_unfinished(tx, upload.id):
+        if _still_unfinished(tx, upload):
             end_refused(tx, upload, made, sha256)
             told.refused += 1
         if told.gone:
@@ -87,8 +97,11 @@ def _give_up(desk: Desk, upload: Upload, row: Entry | None, reason: dict[str, An
     return told
 
 
-def _still_unfinished(tx: Transaction, upload: int) -> bool:
-    return uploads.find(tx.conn, upload).state is State.UNFINISHED
+def _still_unfinished(tx: Transaction, upload: Upload, *, reminded: bool = True) -> bool:
+    """Whether nobody was faster, with the brand's turn held from here on; NotFound. `reminded`: though it has a receipt."""
+    queue.lock(tx, upload.brand)
+    found = uploads.find(tx.conn, upload.id)
+    return found.state is State.UNFINISHED and (reminded or found.receipt is None)
 
 
 def _expire(desk: Desk, now: datetime) -> list[Told]:

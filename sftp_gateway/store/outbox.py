@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from sftp_gateway.store import columns, tables
+from sftp_gateway import errors
+from sftp_gateway.store import columns, queue, tables
 from sftp_gateway.store.database import Store
 
 _mails = tables.mail
@@ -35,11 +36,14 @@ def known(store: Store, brand: str, occasions: list[str]) -> set[str]:
 def add(  # noqa: PLR0913 - the parts of a mail
     store: Store, brand: str, occasion: str, *, recipient: str, subject: str, text: str
 ) -> bool:
-    """Have a mail sent; False if this occasion has had its mail."""
+    """Have a mail sent; False if this occasion has had its mail, or the brand was erased."""
     same = sa.select(_mails.c.id).where(_mails.c.brand == brand, _mails.c.occasion == occasion)
     with store.write() as tx:
         # Two that notice at once: the brand's row makes one of them wait and then see the other's mail.
-        tx.conn.execute(sa.select(tables.brand.c.name).where(tables.brand.c.name == brand).with_for_update())
+        try:
+            queue.lock(tx, brand)
+        except errors.NotFound:
+            return False
         if tx.conn.execute(same).first() is not None:
             return False
         values = {"brand": brand, "occasion": occasion, "recipient": recipient, "subject": subject, "text": text}

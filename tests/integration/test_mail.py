@@ -201,3 +201,12 @@ def test_silence_is_told_once_for_each_gap(store, limits, brand, sink, clock):
     end(store, State.UNCHANGED)
     postman.watch()
     assert postman.snapshot()["overdue"] == 0
+
+
+def test_a_brand_that_is_erased_while_its_mail_is_written_ends_nothing(store, limits, brand, files):
+    refused = end(store, State.REFUSED, reasons=({"code": "FILE_EMPTY", "text": "there is nothing in it"},))
+    known = [uploads.get(store, refused)]
+    brands.erase(store, files, "acme")
+    assert mail.note(store, limits, brand, known) == 0
+    mail.Postman(store, lambda: limits)._tell(brand, "2026-01-05T12:00:00Z")
+    assert outbox.take(store, 60) is None
