@@ -76,6 +76,8 @@ class Past:
     job: Job
     outcome: Outcome
     state: State
+    superseded_by: int | None = None
+    """The correction that joined its rows."""
 
 
 class Shop:
@@ -88,6 +90,8 @@ class Shop:
         self.base: Base | None = None
         self.withheld: Withheld | None = None
         self.past: dict[int, Past] = {}
+        self.working = 0
+        """The upload that is processed now."""
         self.changes: list[Path] = []
         self.sources: dict[int, tuple[str, Mode | None]] = {}
         """By version: the bytes that made it, and what they were sent as."""
@@ -130,6 +134,10 @@ class Shop:
             max_file_bytes=self.max_file_bytes,
             memory_bytes=self.memory_bytes,
         )
+        return self._run(job)
+
+    def _run(self, job: Job) -> Outcome:
+        self.working = job.upload
         return self._take(job, run.process(job, self.lookup, lambda _stage, _share: None))
 
     def approve(self, number: int) -> Outcome:
@@ -139,7 +147,7 @@ class Shop:
         out.mkdir()
         waived = frozenset(reason["code"] for reason in past.outcome.reasons)
         job = dataclasses.replace(past.job, base=self.base, withheld=self.withheld, waived=waived, out=out)
-        return self._take(job, run.process(job, self.lookup, lambda _stage, _share: None))
+        return self._run(job)
 
     def release(self):
         """Approve the latest full upload while products are withheld."""
@@ -170,10 +178,11 @@ class Shop:
         if past is None:
             return None
         before = past.job.base.number if past.job.base else 0
-        kept = {made.kind: made.path for made in past.outcome.made if past.state is State.HELD}
+        state = State.HELD if past.superseded_by == self.working else past.state
+        kept = {made.kind: made.path for made in past.outcome.made if state is State.HELD}
         return Corrected(
             upload=number,
-            state=past.state,
+            state=state,
             base_version=before,
             changes=tuple(self.changes[before:]),
             accepted=kept.get("accepted"),
@@ -196,7 +205,8 @@ class Shop:
                 else Withheld(job.upload, keys, outcome.withheld_products, outcome.withheld_since, job.sha256)
             )
         if outcome.corrects_held is not None and outcome.state in (State.PUBLISHED, State.HELD, State.UNCHANGED):
-            self.past[outcome.corrects_held].state = State.SUPERSEDED
+            corrected = self.past[outcome.corrects_held]
+            corrected.state, corrected.superseded_by = State.SUPERSEDED, job.upload
         return outcome
 
     def _point(self, number: int, made, products: int) -> None:

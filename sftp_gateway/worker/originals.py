@@ -18,11 +18,12 @@ LENT_BYTES = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Originals:
-    """Finds uploads of a brand; the files that it lends are held open in `held`."""
+    """Finds uploads of a brand for its upload `asks`; the files that it lends are held open in `held`."""
 
     store: Store
     files: Files
     brand: str
+    asks: int | None
     held: contextlib.ExitStack
 
     def find(self, number: int) -> Corrected | None:
@@ -41,10 +42,11 @@ class Originals:
             for version in later
             if version.changes
         )
-        kept = self._kept_of_held(upload)
+        waits = self._waits(upload)
+        kept = self._kept_of_held(upload) if waits else {}
         return Corrected(
             upload=number,
-            state=upload.state,
+            state=State.HELD if waits else upload.state,
             base_version=upload.base_version or 0,
             changes=changes,
             accepted=kept.get(ACCEPTED),
@@ -53,10 +55,15 @@ class Originals:
             sent=self._sent(upload),
         )
 
+    def _waits(self, upload: Upload) -> bool:
+        """Whether an upload waits for this correction: it is held, or was when this one joined it and was held, too."""
+        if upload.state is not State.SUPERSEDED:
+            return upload.state is State.HELD
+        by = [event.detail.get("superseded_by") for event in uploads.events(self.store, upload.id) if event.detail]
+        return self.asks is not None and self.asks in by
+
     def _kept_of_held(self, upload: Upload) -> dict[str, Path]:
-        """Lend what a held upload left for its correction, by what it is; nothing of one that waits no more."""
-        if upload.state is not State.HELD:
-            return {}
+        """Lend what a held upload left for its correction, by what it is."""
         internal = [file for file in listed.of_upload(self.store, upload.id) if file.folder == Folder.INTERNAL]
         return {
             kind: self.held.enter_context(self.files.local(Area(file.area), file.blob))

@@ -81,7 +81,8 @@ class Turn:
 
     def _run(self, task: Task, *, small: bool) -> Any:
         with contextlib.ExitStack() as held:
-            originals = Originals(self.store, self.files, self.claimed.brand, held)
+            asks = self.claimed.upload.id if self.claimed.upload else None
+            originals = Originals(self.store, self.files, self.claimed.brand, asks, held)
             ears = Ears(originals.find, self.progress, self.beat)
             return self.crew.run(task, ears, small=small)
 

@@ -279,6 +279,29 @@ def test_of_two_held_uploads_each_can_be_corrected(gateway):
     assert of_partial["changes"] | {"created": 20, "unchanged": 1} == of_partial["changes"]
 
 
+def test_an_approved_correction_of_a_held_upload_makes_true_what_was_shown(gateway):
+    """It was held, too, and superseded the one that it joined; approved, it is the same file as then."""
+    gateway.bench = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
+    gateway.receive("sku,name,msrp\n" + "".join(f"A{n},n,5\n" for n in range(60)))
+    bad = "".join(f"A{n},n,bad\n" for n in range(20, 60))
+    held = gateway.receive("sku,name,msrp\n" + "".join(f"A{n},new,5\n" for n in range(20)) + bad)
+    gateway.work()
+    rest = "".join(f"A{n},n,bad,{held}\n" for n in range(21, 40))
+    fix = gateway.receive(f"sku,name,msrp,_correction_of\nA20,n,6,{held}\n{rest}")
+    gateway.work()
+    assert (gateway.state(held), gateway.state(fix)) == (State.SUPERSEDED, State.HELD)
+    shown = uploads.get(gateway.store, fix).receipt
+    uploads.approve(gateway.store, fix, "test")
+    gateway.work()
+    now = uploads.get(gateway.store, fix)
+    assert (now.state, gateway.state(held)) == (State.PUBLISHED, State.SUPERSEDED)
+    assert (now.receipt["rows"], now.receipt["changes"]) == (shown["rows"], shown["changes"])
+    assert shown["changes"] | {"updated": 21, "removed": 0} == shown["changes"]
+    again = gateway.receive(f"sku,name,msrp,_correction_of\nA22,n,7,{held}\n")
+    gateway.work()
+    assert uploads.get(gateway.store, again).receipt["rows"]["read"] == 1
+
+
 def test_a_correction_is_told_what_it_corrects_and_nothing_of_other_brands(gateway):
     brands.create(gateway.store, "other")
     foreign = gateway.receive("publish\na\n", brand="other")
