@@ -35,10 +35,10 @@ def me(slot: str = "") -> str:
 def is_gone(owner: str | None) -> bool:
     """Whether the owner surely is dead: it ran on this host, and its process ended.
 
-    False for owners elsewhere and for names not made by `me`: there only the lease decides.
+    False for owners elsewhere, for names not made by `me`, and where others cannot be seen: there only the lease decides.
     """
-    parts = (owner or "").split("|")
-    if len(parts) != 5 or parts[1] != _pid_space() or not parts[2].isdigit():
+    parts, space = (owner or "").split("|"), _pid_space()
+    if not space or len(parts) != 5 or parts[1] != space or not parts[2].isdigit():
         return False
     return _started(int(parts[2])) != parts[3]
 
@@ -84,12 +84,17 @@ def prune(store: Store, before: datetime) -> int:
 
 
 def _pid_space() -> str:
-    """Name the boot and the PID namespace: within one, a number means one process at a time."""
+    """Name the boot and the PID namespace: within one, a number means one process at a time.
+
+    Empty where systemd hides the boot (ProcSubset=pid) or other processes (ProtectProc=invisible, first of all
+    number 1): one that is not seen there may well live.
+    """
     try:
+        Path("/proc/1/stat").stat()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
     except OSError:
-        return socket.gethostname()
+        return ""
 
 
 def _started(pid: int) -> str:

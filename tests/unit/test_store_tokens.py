@@ -1,5 +1,7 @@
 """Bearer tokens: shown once, verified, expired, revoked."""
 
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -74,3 +76,17 @@ def test_a_dead_process_of_this_host_is_known_to_be_dead():
     assert not workers.is_gone(f"{host}|elsewhere|{pid}|1|0"), "of another host nothing is known"
     assert not workers.is_gone("somebody")
     assert not workers.is_gone(None)
+
+
+def test_where_a_unit_sees_no_other_process_none_counts_as_dead():
+    """As systemd has it with ProcSubset=pid: what is not seen there may well live."""
+    me = workers.me("0")
+    told = "import sys; from sftp_gateway.store import workers; print(workers.is_gone(sys.argv[1]), workers.me('0'))"
+    script = 'mount -t proc -o subset=pid proc /proc && exec "$@"'
+    unit = ["unshare", "--map-root-user", "--mount", "--pid", "--fork", "sh", "-c", script, "sh"]
+    done = subprocess.run([*unit, sys.executable, "-c", told, me], capture_output=True, text=True, check=False)
+    gone, unseen = done.stdout.split()
+    assert gone == "False"
+    assert not workers.is_gone(unseen.replace("|0", "|1"))
+    again = subprocess.run([*unit, sys.executable, "-c", told, unseen], capture_output=True, text=True, check=False)
+    assert again.stdout.startswith("False"), "its number is another one's in that other unit"
