@@ -21,8 +21,10 @@ def test_all_homes_are_painted_again_when_the_address_is_news_and_only_then(stor
         brands.create(store, name)
 
     def clean():
-        for name, seq in homes.dirty(store):
-            homes.cleaned(store, name, seq)
+        dirty = homes.dirty(store)
+        with store.write() as tx:
+            for name, seq in dirty:
+                homes.cleaned(tx, name, seq)
 
     for told in (DOOR, replace(DOOR, fingerprints=("SHA256:new",))):
         clean()
