@@ -167,7 +167,9 @@ def s3_server(tmp_path_factory) -> Iterator[str]:
     """A real S3 server of this session's own; gives its address. Tests that use it are marked full."""
     place = tmp_path_factory.mktemp("s3")
     command = [str(Path(sys.executable).parent / "weed"), "server", f"-dir={place}", "-s3"]
-    command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]
+    # Two catalogs that nobody here asks have ports of their own, the same ones in every server of this machine.
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
     # Its gRPC ports are the others + 10,000 by default, which may be no port at all.
     wanted = [f"{part}.port{kind}" for part in ("s3", "master", "volume", "filer") for kind in ("", ".grpc")]
     ports = _free_ports(len(wanted))
