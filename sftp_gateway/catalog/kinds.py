@@ -4,12 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+Places = npt.NDArray[np.int64]
+
 
 class Kinds:
-    """The different rows of some columns of text (no nulls): `columns` holds each once, in the order of their first."""
+    """The different rows of some columns of text (no nulls): `columns` holds each once, in the order of their first.
+
+    `firsts`: where the first row of each kind stands.
+    """
 
     def __init__(self, columns: Sequence[Any]) -> None:
         which = pc.dictionary_encode(columns[0]).indices
@@ -19,14 +25,18 @@ class Kinds:
                 pairs = np.asarray(which, dtype=np.int64) * len(other.dictionary) + np.asarray(other.indices)
                 which = pc.dictionary_encode(pa.array(pairs)).indices
         self._which = which
-        self.columns: list[Any] = [column.take(self._firsts()) for column in columns]
+        self.firsts = self._first_places()
+        self.columns: list[Any] = [column.take(pa.array(self.firsts)) for column in columns]
 
-    def _firsts(self) -> Any:
-        """Give the place of the first row of each kind."""
+    def _first_places(self) -> Places:
         which = np.asarray(self._which)
         firsts = np.empty(int(which.max()) + 1 if which.size else 0, dtype=np.int64)
         firsts[which[::-1]] = np.arange(len(which) - 1, -1, -1)  # of equal ones the last counts
-        return pa.array(firsts)
+        return firsts
+
+    def counts(self) -> Places:
+        """Give how many rows are of each kind."""
+        return np.bincount(np.asarray(self._which), minlength=len(self.firsts))
 
     def each(self, values: Any) -> Any:
         """Give the value of its kind for each row."""

@@ -3,6 +3,7 @@
 Findings come from spools sorted by row; everything is one pass in constant memory.
 """
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ ERROR_COLUMNS: Final = ("upload", *findings.SCHEMA.names)
 _DUPLICATES: Final = ("CATALOG_DUPLICATE_KEY", "CATALOG_DUPLICATE_ROW")
 _SEVERE: Final = ("error", "fatal")
 _NUMBERS: Final = ("row", "line", "byte_offset")
+_GROUPED: Final = ("code", "severity", "column")
 _REPEATED: Final = ("column", "code", "severity", "message", "suggestion")
 
 
@@ -75,11 +77,11 @@ class Counts:
     _open_row: int = -1
     _open_flags: tuple[bool, bool] = (False, False)
 
-    def add(self, table: pa.Table) -> None:
-        """Count a table of findings."""
-        keyed = table.select(["code", "severity", "column"]).append_column("at", pa.array(np.arange(table.num_rows)))
-        grouped = keyed.group_by(["code", "severity", "column"]).aggregate([("at", "count"), ("at", "min")])
-        for group in sorted(grouped.to_pylist(), key=lambda group: group["at_min"]):
+    def add(self, table: pa.Table, kinds: Kinds) -> None:
+        """Count a table of findings; `kinds` are those of its columns that repeat."""
+        few = pa.table([*kinds.columns, kinds.counts(), kinds.firsts], names=[*_REPEATED, "times", "first"])
+        grouped = few.group_by(list(_GROUPED)).aggregate([("times", "sum"), ("first", "min")])
+        for group in sorted(grouped.to_pylist(), key=lambda group: group["first_min"]):
             self._add_group(table, group)
 
     def _add_group(self, table: pa.Table, group: dict[str, Any]) -> None:
@@ -96,7 +98,7 @@ class Counts:
                 "samples": [],
             },
         )
-        entry["count"] += group["at_count"]
+        entry["count"] += group["times_sum"]
         missing = SAMPLES - len(entry["samples"])
         if missing > 0:
             mask = pc.and_(pc.equal(table["code"], code), pc.equal(table["severity"], severity))
@@ -142,16 +144,14 @@ def _sample(row: dict[str, Any]) -> dict[str, Any]:
 class ErrorFiles:
     """`errors.csv` (for people, escaped) and `errors.jsonl.gz` (for machines), written side by side."""
 
-    def __init__(self, csv: Path, jsonl: Path, upload: int) -> None:
+    def __init__(self, csv: Path, jsonl: Path) -> None:
         self._csv = csv.open("wb", buffering=0)
         self._behind = disk.Behind(self._csv.fileno())
         self._jsonl: Any = igzip.open(jsonl, "wb", compresslevel=1)  # type: ignore[no-untyped-call]  # isal ships no types for it
-        self._upload = str(upload)
         self._behind.write(cells.BOM + cells.csv_header(ERROR_COLUMNS, escape=True))
 
-    def add(self, table: pa.Table) -> None:
+    def add(self, lines: "_Lines") -> None:
         """Append findings."""
-        lines = _Lines(self._upload, table)
         with lane.beside(lambda: self._jsonl.write(lines.json())) as written:
             self._behind.write(lines.csv())
             written()
@@ -170,26 +170,26 @@ class _Lines:
         columns = {name: table[name].combine_chunks() for name in findings.SCHEMA.names}
         self._numbers = [cells.text(columns[name]) for name in _NUMBERS]
         self._key, self._value = columns["key"], cells.cut(columns["value"])
-        self._kinds = Kinds([columns[name] for name in _REPEATED])
+        self.kinds = Kinds([columns[name] for name in _REPEATED])
 
     def csv(self) -> pa.Buffer:
         """Give CSV lines."""
-        place, *rest = (cells.csv_cells(column) for column in self._kinds.columns)
+        place, *rest = (cells.csv_cells(column) for column in self.kinds.columns)
         rest[-1] = pc.binary_join_element_wise(rest[-1], "\r\n", "")
         lines = pc.binary_join_element_wise(
             self._upload,
             *(pc.fill_null(numbers, "") for numbers in self._numbers),
             cells.csv_cells(self._key),
-            self._kinds.each(place),
+            self.kinds.each(place),
             cells.csv_cells(self._value),
-            self._kinds.each(pc.binary_join_element_wise(*rest, ",")),
+            self.kinds.each(pc.binary_join_element_wise(*rest, ",")),
             ",",
         )
         return cells.text_of(lines)
 
     def json(self) -> pa.Buffer:
         """Give JSON lines."""
-        place, *rest = (cells.json_inner(column) for column in self._kinds.columns)
+        place, *rest = (cells.json_inner(column) for column in self.kinds.columns)
         named = [part for name, text in zip(_REPEATED[1:], rest, strict=True) for part in (f'","{name}":"', text)]
         parts: list[Any] = [f'{{"upload":{self._upload}']
         for name, numbers in zip(_NUMBERS, self._numbers, strict=True):
@@ -197,9 +197,9 @@ class _Lines:
         parts += [
             ',"key":"',
             cells.json_inner(self._key),
-            self._kinds.each(pc.binary_join_element_wise('","column":"', place, '","value":"', "")),
+            self.kinds.each(pc.binary_join_element_wise('","column":"', place, '","value":"', "")),
             cells.json_inner(self._value),
-            self._kinds.each(pc.binary_join_element_wise(*named, '"}\n', "")),
+            self.kinds.each(pc.binary_join_element_wise(*named, '"}\n', "")),
         ]
         return cells.text_of(pc.binary_join_element_wise(*parts, ""))
 
@@ -220,17 +220,26 @@ def write_findings(  # noqa: PLR0913, PLR0917 - what was found, and where it goe
     csv, jsonl = out / f"{base}.{upload}.errors.csv", out / f"{base}.{upload}.errors.jsonl.gz"
     files: ErrorFiles | None = None
     try:
-        for table, placed in _all(whole, unplaced, streams):
-            files = files or ErrorFiles(csv, jsonl, upload)
-            files.add(table)
-            counts.add(table)
-            if placed:
-                counts.add_rows(table)
+        with contextlib.closing(
+            lane.ahead(_counted(counts, upload, _all(whole, unplaced, streams)), depth=1)
+        ) as counted:
+            for lines in counted:
+                files = files or ErrorFiles(csv, jsonl)
+                files.add(lines)
     finally:
         if files is not None:
             files.close()
     counts.close_row()
     return counts, [made("errors", csv), made("errors_json", jsonl)] if files else []
+
+
+def _counted(counts: Counts, upload: int, found: Iterable[tuple[pa.Table, bool]]) -> Iterator[_Lines]:
+    for table, placed in found:
+        lines = _Lines(str(upload), table)
+        counts.add(table, lines.kinds)
+        if placed:
+            counts.add_rows(table)
+        yield lines
 
 
 def _all(
