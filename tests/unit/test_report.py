@@ -101,7 +101,7 @@ def test_every_finding_is_told_as_it_is_in_both_files_whatever_repeats(rows):
         for place, (line, message, hint, key, column, value) in enumerate(rows)
     ]
     with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder), [], stream(found))
+        counts, _ = write(Path(folder), [], stream(found))
         _, *lines = read(Path(folder))
         told = gzip.decompress((Path(folder) / "c.csv.17.errors.jsonl.gz").read_bytes()).splitlines()
     shown = findings.table(found).set_column(5, "value", cells.cut(pa.array([one.value for one in found])))
@@ -110,6 +110,12 @@ def test_every_finding_is_told_as_it_is_in_both_files_whatever_repeats(rows):
     assert [[as_sent(cell) for cell in line] for line in lines] == [
         ["" if value is None else str(value) for value in row.values()] for row in expected
     ]
+    told_of = {
+        entry["column"]: (entry["count"], [sample["key"] for sample in entry["samples"]]) for entry in counts.listed()
+    }
+    for column in {one.column for one in found}:
+        keys = [one.key for one in found if one.column == column]
+        assert told_of[column or None] == (len(keys), keys[:10])
 
 
 def as_sent(cell):
