@@ -28,14 +28,20 @@ log = logs.get(__name__)
 
 @dataclass(eq=False, slots=True)
 class Writing:
-    """An open write handle."""
+    """An open write handle; `refusal`: why nothing that comes over it goes into its draft, or any."""
 
     draft: Draft
     place: names.Place
     append: bool
-    session: str
+    by: Session
     opened: float = field(default_factory=time.monotonic)
     bytes: int = 0
+    refusal: errors.Refused | None = None
+
+    @property
+    def session(self) -> str:
+        """The id of the session that has it."""
+        return self.by.id
 
 
 async def finish(homes: Homes, view: View, handle: Writing, session: Session, *, clean: bool) -> None:
@@ -46,6 +52,8 @@ async def finish(homes: Homes, view: View, handle: Writing, session: Session, *,
     """
     draft = handle.draft
     if handle not in draft.handles:
+        if clean and handle.refusal is not None:
+            status.fail(handle.refusal)
         return
     draft.dropped |= not clean
     if _is_usual(draft) and await homes.journal.room(draft.size):

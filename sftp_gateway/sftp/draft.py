@@ -34,6 +34,9 @@ class Draft:
         self.entry = entry
         self.file = file
         self.handles: set[object] = set()
+        self.began_by = ""
+        """The session that wrote the first byte last (rival.py)."""
+        self.writers: set[str] = set()
         self.dropped = False
         self.refusal: errors.Refused | None = None
         self.wrote = False

@@ -12,7 +12,7 @@ import asyncssh
 from asyncssh.constants import FXF_APPEND, FXF_WRITE
 
 from sftp_gateway import errors
-from sftp_gateway.sftp import attributes, closing, listing, moving, names, reading, status, writing
+from sftp_gateway.sftp import attributes, closing, listing, moving, names, reading, rival, status, writing
 from sftp_gateway.sftp.closing import Writing
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.reading import Reading
@@ -85,6 +85,8 @@ class Home(asyncssh.SFTPServer):
         if not isinstance(file_obj, Writing):
             raise asyncssh.SFTPPermissionDenied("The file was opened for reading")
         try:
+            if data and (offset == 0 or not file_obj.bytes):
+                rival.begins(self._homes, self._view, file_obj, file_obj.draft.size if file_obj.append else offset)
             draft = file_obj.draft
             written = draft.append(data) if file_obj.append else draft.write(offset, data)
         except errors.Refused as refusal:
@@ -161,6 +163,8 @@ class Home(asyncssh.SFTPServer):
             return
         if attrs.size is not None:
             try:
+                if attrs.size == 0 or file_obj.refusal:
+                    rival.empties(self._homes, self._view, file_obj)
                 file_obj.draft.truncate(attrs.size)
             except errors.Refused as refusal:
                 status.fail(refusal)

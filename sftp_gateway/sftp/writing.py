@@ -71,7 +71,7 @@ async def start(homes: Homes, view: View, place: names.Place, way: Way, session:
             view.allowance.check(0, way.declared or 0)  # also where it goes on with what is there
             draft = await _draft(homes, view, place, way, session)
             if draft is not None:
-                handle = Writing(draft, place, way.append, session.id)
+                handle = Writing(draft, place, way.append, session)
                 draft.handles.add(handle)
                 if way.declared and draft.entry.declared_bytes != way.declared:
                     draft.entry = view.put(replace(draft.entry, declared_bytes=way.declared))
@@ -109,11 +109,7 @@ def begin(  # noqa: PLR0913, PLR0917 - whose, where, by whom, how much, instead 
     instead: Entry | None = None,
 ) -> Draft:
     """Make a new, empty draft under a name; its row is written soon. Refused without room."""
-    freed = view.size(instead) if instead else 0
-    if instead is None:
-        view.allowance.check_files()
-    view.allowance.check(max(1, declared or 0) - freed, declared or 0)
-    homes.check_disk(declared or 0)
+    check_room(homes, view, declared, instead)
     now = homes.now()
     entry = Entry(
         id=homes.staging.new_id(), brand=view.brand, path=place.path, sent=place.sent, place=Place.OPEN, bytes=0,
@@ -126,6 +122,15 @@ def begin(  # noqa: PLR0913, PLR0917 - whose, where, by whom, how much, instead 
     view.put(entry)
     asyncio.get_running_loop().call_later(NOTE_AFTER_SECONDS, _note, homes, view, draft)
     return draft
+
+
+def check_room(homes: Homes, view: View, declared: int | None = None, instead: Entry | None = None) -> None:
+    """Raise Refused if there is no room for a new draft, of that size if it is known, in the place of an entry."""
+    freed = view.size(instead) if instead else 0
+    if instead is None:
+        view.allowance.check_files()
+    view.allowance.check(max(1, declared or 0) - freed, declared or 0)
+    homes.check_disk(declared or 0)
 
 
 def _note(homes: Homes, view: View, draft: Draft) -> None:

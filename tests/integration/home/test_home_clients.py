@@ -10,6 +10,7 @@ import pytest
 from sftp_gateway.upload import State
 
 BODY = os.urandom(300_000)
+OTHER = os.urandom(400_000)
 
 
 async def run(house, *command, stdin=""):
@@ -68,6 +69,16 @@ async def test_openssh_scp_leaves_no_tail_of_a_longer_file(house, local):
     assert house.bytes_of(second) == BODY[:1000]
     code, out = await run(house, "scp", *options(house), "acme@127.0.0.1:/a.bin", local.with_name("back"))
     assert (code, local.with_name("back").read_bytes()) == (0, BODY[:1000])
+
+
+@pytest.mark.skipif(not shutil.which("scp"), reason="openssh-client is not installed: scp")
+async def test_two_openssh_scp_that_send_one_name_at_the_same_time_make_two_uploads(house, local):
+    other = local.with_name("other.bin")
+    other.write_bytes(OTHER)
+    slowly = ("scp", "-l", 2400, *options(house))  # kbit/s: each takes a second
+    sent = await asyncio.gather(*(run(house, *slowly, file, "acme@127.0.0.1:/a.bin") for file in (local, other)))
+    assert [code for code, _ in sent] == [0, 0], sent
+    assert {house.bytes_of(upload) for upload in await house.received(2)} == {BODY, OTHER}
 
 
 async def test_paramiko_checks_the_size_and_reads_and_appends(open_house, local):

@@ -304,6 +304,76 @@ async def test_two_sessions_that_open_one_name_before_either_writes_make_two_upl
     assert {house.bytes_of(upload) for upload in found} == {b"sku,name\n1,one\n2,two\n", b"sku,name\n3,x\n"}
 
 
+IN_PLACE = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT
+"""How OpenSSH's scp opens: it cuts the old tail by FSETSTAT before its CLOSE."""
+
+
+async def write_in_place(file, body, piece=1000):
+    for offset in range(0, len(body), piece):
+        await file.write(body[offset : offset + piece], offset)
+
+
+@pytest.mark.parametrize("sent_before", [None, b"x" * 9_000], ids=["new", "accepted"])
+async def test_two_sessions_that_write_one_name_from_its_start_without_truncation_make_two_uploads(house, sent_before):
+    bodies = [b"sku,name\n" + b"1,one\n" * 500, b"sku,name\n" + b"2,another\n" * 700]
+    async with house.sftp() as one, house.sftp() as two:
+        if sent_before:
+            await put(one, "/a.csv", sent_before)
+            await house.received(1)
+        files = [await client.open("/a.csv", IN_PLACE, encoding=None) for client in (one, two)]
+        await asyncio.gather(*map(write_in_place, files, bodies))
+        for file, body in zip(files, bodies, strict=True):
+            await file.setstat(asyncssh.SFTPAttrs(size=len(body)))
+            await file.close()
+        found = (await house.received(3 if sent_before else 2))[-2:]
+        assert (await one.stat("/a.csv")).size == len(bodies[1])
+    assert [house.bytes_of(upload) for upload in found] == bodies
+
+
+async def test_a_session_that_empties_a_name_while_another_one_writes_it_leaves_that_one_its_bytes(house):
+    async with house.sftp() as one, house.sftp() as two:
+        first = await one.open("/a.csv", IN_PLACE, encoding=None)
+        await first.write(BODY, 0)
+        second = await two.open("/a.csv", IN_PLACE, encoding=None)
+        await second.setstat(asyncssh.SFTPAttrs(size=0))
+        await second.close()
+        await first.setstat(asyncssh.SFTPAttrs(size=len(BODY)))
+        await first.close()
+        found = await house.received(2)
+    assert {house.bytes_of(upload) for upload in found} == {BODY, b""}
+
+
+async def test_a_part_that_one_client_sends_again_over_another_session_stays_in_its_file(house):
+    parts = [b"a" * 1000, b"b" * 1000, b"c" * 1000]
+    async with house.sftp() as one, house.sftp() as two, house.sftp() as three, house.sftp() as again:
+        files = [await client.open("/a.bin", IN_PLACE, encoding=None) for client in (one, two, three)]
+        for number, (file, part) in enumerate(zip(files, parts, strict=True)):
+            await file.write(part, number * 1000)
+        once_more = await again.open("/a.bin", IN_PLACE, encoding=None)
+        await once_more.write(parts[0], 0)
+        for file in [*files, once_more]:
+            await file.close()
+        (upload,) = await house.received(1)
+    assert house.bytes_of(upload) == b"".join(parts)
+
+
+async def test_a_second_sender_that_finds_no_room_fails_to_its_end_and_harms_the_first_one_nothing(open_house):
+    house = await open_house(limits=settings.Limits(disk_floor_bytes=0, quota_files=1))
+    async with house.sftp() as one, house.sftp() as two:
+        first, second = [await client.open("/a.csv", IN_PLACE, encoding=None) for client in (one, two)]
+        await first.write(BODY, 0)
+        for offset in (0, 10):
+            with pytest.raises(asyncssh.SFTPFailure, match="files"):
+                await second.write(b"another", offset)
+        with pytest.raises(asyncssh.SFTPFailure, match="files"):
+            await second.setstat(asyncssh.SFTPAttrs(size=0))
+        with pytest.raises(asyncssh.SFTPFailure, match="files"):
+            await second.close()
+        await first.close()
+        (upload,) = await house.received(1)
+    assert house.bytes_of(upload) == BODY
+
+
 async def test_ten_sessions_on_one_connection_write_ten_files(house):
     async with house.connect() as conn:
         clients = [await conn.start_sftp_client() for _ in range(10)]
