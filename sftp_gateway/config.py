@@ -213,6 +213,12 @@ def seconds(text: str) -> float:
     return float(_number("time_seconds", float, text, "time"))
 
 
+def check_closed(root: Path) -> None:
+    """Raise ConfigError if other users may read or write storage.root: what lies below it is closed by it alone."""
+    if root.stat().st_mode & 0o077:
+        raise ConfigError(f"{root} is open to other users; chmod 700 {root}")
+
+
 def store_url(settings: Settings) -> str:
     """Give the SQLAlchemy URL of the store: as set, else SQLite in storage.root."""
     return settings.store.url or f"sqlite:///{settings.storage.root / 'gateway.db'}"

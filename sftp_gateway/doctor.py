@@ -72,8 +72,8 @@ def _permissions(settings: Settings) -> Iterator[str]:
     probe = root if root.exists() else next(parent for parent in root.parents if parent.exists())
     if not os.access(probe, os.W_OK | os.X_OK):
         raise GatewayError(f"{probe} cannot be written by this user (uid {os.geteuid()})")
-    if root.exists() and root.stat().st_mode & 0o077:
-        raise GatewayError(f"{root} is open to other users; chmod 700 {root}")
+    if root.exists():
+        config.check_closed(root)
     yield (
         f"{root} belongs to uid {probe.stat().st_uid} and is closed to others"
         if root.exists()

@@ -44,7 +44,7 @@ class Whole:
 
     def add_brand(self, name="acme"):
         """As the verb does it, without a process of its own."""
-        self.root.mkdir(exist_ok=True)
+        self.root.mkdir(mode=0o700, exist_ok=True)
         with self.store() as store:
             brands.create(store, name)
             brands.add_key(store, name, auth.parse_public_key(self.key.export_public_key().decode(), now=store.now()))

@@ -15,11 +15,16 @@ ROLES = ("sftp", "worker", "web")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the daemon until SIGTERM or SIGINT; 0 when it stopped because it was told to."""
+    """Run the daemon until SIGTERM or SIGINT; 0 when it stopped because it was told to.
+
+    ConfigError if storage.root is open to other users: `check` tells it, and nobody reads that at a start.
+    """
     roles = frozenset(role.strip() for role in options.only.split(",") if role.strip())
     if not roles or roles - frozenset(ROLES):
         raise NotFound(f"--only {options.only}: give some of {','.join(ROLES)}")
     settings = owner.settings(options)
+    owner.root(settings)
+    config.check_closed(settings.storage.root)
     logs.configure(settings.log.level, settings.log.format)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(

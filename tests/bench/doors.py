@@ -100,7 +100,7 @@ def sshd(folder: Path, key: Path) -> Iterator[Door]:
 def gateway(folder: Path, key: Path, environ: Mapping[str, str] | None = None) -> Iterator[Door]:
     """Run our front door as its systemd unit does."""
     root, port, web = folder / "root", free_port(), free_port()
-    root.mkdir(parents=True)
+    root.mkdir(mode=0o700, parents=True)
     told = {name: value for name, value in os.environ.items() if not name.startswith("SFTP_GATEWAY_")}
     told |= {
         "SFTP_GATEWAY_STORAGE__ROOT": str(root),

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import json
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
@@ -86,7 +88,7 @@ async def test_a_worker_on_a_host_without_a_front_door_tells_brands_the_address_
     elsewhere = gateway.folder / "elsewhere"
     for area in Area:
         (gateway.root / area).mkdir(exist_ok=True)
-        elsewhere.mkdir(exist_ok=True)
+        elsewhere.mkdir(mode=0o700, exist_ok=True)
         (elsewhere / area).symlink_to(gateway.root / area)
     gateway.environ["SFTP_GATEWAY_STORE__URL"] = f"sqlite:///{gateway.root / 'gateway.db'}"
     worker = gateway.start(
@@ -109,6 +111,29 @@ async def test_a_worker_on_a_host_without_a_front_door_tells_brands_the_address_
     assert gateway.stop() == 0
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("role", ["sftp", "worker", "web", ""])
+@pytest.mark.parametrize("mode", [0o750, 0o701, 0o770], ids=oct)
+def test_a_root_that_is_open_to_other_users_ends_the_start_of_every_role_with_what_to_do(gateway, role, mode):
+    gateway.root.chmod(mode)
+    process = gateway.start(*filter(None, [role]), wait=False)
+    assert process.wait(timeout=30) == 78
+    said = f"{gateway.root} is open to other users; chmod 700 {gateway.root}"
+    assert gateway.log.read_text().strip() == f"sftp-gateway: {said}"
+    check = [sys.executable, "-m", "sftp_gateway", "check"]
+    checked = subprocess.run(check, env=gateway.environ, cwd=whole.ROOT, capture_output=True, text=True, check=False)
+    assert checked.returncode == 78 and said in checked.stdout
+    gateway.root.chmod(0o700)
+    gateway.start(*filter(None, [role]))
+    assert gateway.stop() == 0
+
+
+def test_a_root_that_is_not_there_yet_is_made_closed_to_others(gateway):
+    shutil.rmtree(gateway.root)
+    gateway.start()
+    assert gateway.root.stat().st_mode & 0o077 == 0
+    assert gateway.stop() == 0
 
 
 def test_systemd_is_told_each_stage(gateway, tmp_path):
