@@ -263,8 +263,8 @@ def _audit(session: Session, handle: Writing, entry: Entry, *, clean: bool) -> N
 async def refused(homes: Homes, view: View, path: str, session: Session, refusal: errors.Refused) -> int | None:
     """Have a refusal at OPEN stand in the history (spec §2), once in a while for a client that insists; gives its id."""
     log.info("transfer.refused", brand=view.brand, path=path, code=refusal.code, reason=str(refusal), **session.facts())
-    if not homes.is_news(view.brand, path, refusal.code):
-        return None
+    if (known := homes.refused_lately(view.brand, path, refusal.code)) is not None:
+        return known
     now = homes.now()
     entry = Entry(
         id=homes.staging.new_id(), brand=view.brand, path=None, sent=path, place=Place.REFUSED, bytes=0, modified_at=now,
@@ -275,5 +275,7 @@ async def refused(homes: Homes, view: View, path: str, session: Session, refusal
         upload = await homes.commit(view, lambda tx: arrived.refused(tx, entry))
     except errors.GatewayError:
         return None  # the ledger tells; the client is refused all the same
+    if upload is not None:
+        homes.note_refusal(view.brand, path, refusal.code, upload)
     homes.wake()
     return upload

@@ -77,7 +77,7 @@ class Homes:
         self._free: tuple[float, int] = (float("-inf"), 0)
         self._opening = ThreadPoolExecutor(OPENINGS, thread_name_prefix="open")
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._refusals: dict[tuple[str, str, str], float] = {}
+        self._refusals: dict[tuple[str, str, str], tuple[float, int]] = {}
 
     def limit(self, limits: settings.Limits) -> None:
         """Take over changed limits, for the homes that are open, too."""
@@ -211,15 +211,16 @@ class Homes:
         async with self._turns.setdefault(name, asyncio.Lock()):
             return await asyncio.get_running_loop().run_in_executor(self._opening, self.files.open, area, name)
 
-    def is_news(self, brand: str, path: str, code: str) -> bool:
-        """Whether a refusal is the first of its kind lately: clients that try for ever fill no history."""
-        now, key = time.monotonic(), (brand, path, code)
-        if now - self._refusals.get(key, float("-inf")) < REPEATED_REFUSAL_SECONDS:
-            return False
+    def refused_lately(self, brand: str, path: str, code: str) -> int | None:
+        """Give the upload of a refusal that was told a short while ago: clients that try for ever are no work for the store."""
+        told_at, upload = self._refusals.get((brand, path, code), (float("-inf"), 0))
+        return upload if time.monotonic() - told_at < REPEATED_REFUSAL_SECONDS else None
+
+    def note_refusal(self, brand: str, path: str, code: str, upload: int) -> None:
+        """Note under which upload a refusal stands in the history."""
         if len(self._refusals) >= MOST_REFUSALS:
             self._refusals.clear()
-        self._refusals[key] = now
-        return True
+        self._refusals[brand, path, code] = (time.monotonic(), upload)
 
     def replay(self) -> int:
         """Bring in what a process of this host that died had acknowledged; blocks, for a thread."""

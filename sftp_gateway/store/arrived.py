@@ -1,13 +1,23 @@
 """What an upload is born with that comes from a draft; and the birth of one that is refused at the door."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from sftp_gateway import upload_name
-from sftp_gateway.store import brands, drafts, uploads
+from sftp_gateway.store import brands, drafts, queue, tables, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry
 from sftp_gateway.upload import Mode, State
+
+REPEATED_AFTER = timedelta(hours=1)
+"""A client that tries what is refused again and again has a row of the history this often."""
+MOST_REFUSALS = 100
+"""So many rows, of different files, a brand may have for one reason within that time; the log has them all."""
+
+_uploads = tables.upload
 
 
 def new(row: Entry, mode: str, sha256: str, reasons: tuple[dict[str, Any], ...] = ()) -> uploads.New:
@@ -26,11 +36,34 @@ def mode_of(row: Entry, mode: str) -> Mode:
     return upload_name.mode(row.path or top, mode)
 
 
-def refused(tx: Transaction, row: Entry) -> int:
-    """Save a refused draft as an upload, whose id the client is told at once; the intake ends it. NotFound."""
+def refused(tx: Transaction, row: Entry) -> int | None:
+    """Save a refused draft as an upload, whose id the client is told at once; the intake ends it. NotFound.
+
+    The same that was refused a short while ago stands under that id; None: too many are refused for this reason now.
+    """
     upload = row.upload
     if upload is None:
         own = brands.settings(tx.conn, row.brand)
-        upload = uploads.insert_all(tx, row.brand, [new(row, own.mode, "")], State.UNFINISHED)[0]
+        queue.lock(tx, row.brand)
+        lately = _lately(tx, row)
+        if row.sent in lately or len(lately) >= MOST_REFUSALS:
+            drafts.remove(tx, row.id)
+            return lately.get(row.sent)
+        born = new(row, own.mode, "", (row.reason,) if row.reason else ())
+        upload = uploads.insert_all(tx, row.brand, [born], State.UNFINISHED)[0]
     drafts.save(tx, replace(row, upload=upload))
     return upload
+
+
+def _lately(tx: Transaction, row: Entry) -> dict[str, int]:
+    """Give what was refused at the door for the same reason a short while ago: name → upload."""
+    code = row.reason["code"] if row.reason else ""
+    query = sa.select(_uploads.c.path, _uploads.c.id).where(
+        _uploads.c.brand == row.brand,
+        _uploads.c.state.in_([State.UNFINISHED, State.REFUSED]),
+        _uploads.c.via == "sftp",
+        _uploads.c.sha256 == "",
+        _uploads.c.received_at > row.changed_at - REPEATED_AFTER,
+        _uploads.c.reasons[0]["code"].as_string() == code,
+    )
+    return {str(path): int(upload) for path, upload in tx.conn.execute(query)}

@@ -563,6 +563,30 @@ async def test_a_file_larger_than_allowed_is_refused_at_open_when_known_else_whi
     assert house.staged() == []
 
 
+async def try_again_and_again(house):
+    async with house.sftp() as client:
+        for _ in range(3):
+            with pytest.raises(asyncssh.SFTPFailure, match=r"larger than .* \(upload 1\)"):
+                await client.open("/known.csv", "wb", asyncssh.SFTPAttrs(size=1001))
+        for _ in range(3):
+            file = await client.open("/unknown.csv", "wb")
+            with pytest.raises(asyncssh.SFTPFailure, match="larger"):
+                await file.write(b"x" * 1001)
+            with pytest.raises(asyncssh.SFTPFailure, match=r"larger than .* \(upload 2\)"):
+                await file.close()
+    await house.until(lambda: [u.state for u in house.history()] == [State.REFUSED] * 2)
+    await house.until(lambda: house.rows() == [])
+    assert [u.path for u in house.history()] == ["known.csv", "unknown.csv"] and house.staged() == []
+
+
+async def test_a_client_that_tries_for_ever_what_is_refused_stands_in_the_history_once_also_after_a_restart(open_house):
+    limits = settings.Limits(disk_floor_bytes=0, max_file_bytes=1000)
+    for _ in range(2):
+        house = await open_house(limits=limits)
+        await try_again_and_again(house)
+        await house.stack.aclose()
+
+
 async def test_a_full_disk_refuses_new_files_and_says_so_once_in_the_history(open_house):
     house = await open_house(limits=settings.Limits(disk_floor_bytes=1 << 60))
     async with house.sftp() as client:
