@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from sftp_gateway import logs
-from sftp_gateway.errors import Unavailable
+from sftp_gateway.errors import DiskFull, Unavailable
 from sftp_gateway.render.home import Painter
 from sftp_gateway.store import homes
 
@@ -40,7 +40,7 @@ class Renderer:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._exports(), name="large catalogs")
             group.create_task(self._paints(), name="homes")
-            group.create_task(self._patiently(self.refresh), name="instructions")
+            group.create_task(self._instructs(), name="instructions")
             group.create_task(self._looks(), name="forgotten catalogs")
 
     async def refresh(self) -> bool:
@@ -70,15 +70,22 @@ class Renderer:
     async def _round(self) -> bool:
         dirty = await asyncio.to_thread(homes.dirty, self._painter.store)
         due = [(brand, seq) for brand, seq in dirty if self._not_before.get(brand, 0) <= time.monotonic()]
-        for brand, seq in due:
+        # Who could not be painted comes last: it may take as long as a lock is waited for.
+        for brand, seq in sorted(due, key=lambda each: each[0] in self._not_before):
             await self._paint(brand, seq)
         return bool(due)
 
     async def _paint(self, brand: str, seq: int) -> None:
+        began = time.monotonic()
         try:
             large = await asyncio.to_thread(self._painter.paint, brand, seq)
-        except Unavailable:
-            raise
+        except DiskFull:
+            raise  # there is no room for any of them
+        except Unavailable as error:
+            await asyncio.to_thread(self._painter.store.ping)  # it is away for all of them, or this brand is held
+            self._not_before[brand] = time.monotonic() + RETRY_SECONDS + time.monotonic() - began
+            log.warning("home.render_deferred", brand=brand, error=str(error))
+            return
         except Exception as error:
             # One home that cannot be painted must not keep the others from it.
             self._not_before[brand] = time.monotonic() + RETRY_SECONDS
@@ -88,6 +95,10 @@ class Renderer:
         self._painted += 1
         if large:
             self._ask(brand)
+
+    async def _instructs(self) -> None:
+        while not await self._patiently(self.refresh):
+            pass
 
     async def _looks(self) -> None:
         while True:

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from sftp_gateway import receipt
 from sftp_gateway.blobs import Area
@@ -26,7 +27,7 @@ from sftp_gateway.render.home import Painter
 from sftp_gateway.render.past import Past
 from sftp_gateway.render.renderer import Renderer
 from sftp_gateway.render.text import Front
-from sftp_gateway.store import brands, database, files, homes, jobs, tables, uploads, versions, workers
+from sftp_gateway.store import brands, database, files, homes, jobs, queue, tables, uploads, versions, workers
 from sftp_gateway.upload import Mode, State
 
 SCHEMA = schema.load()
@@ -462,6 +463,50 @@ async def test_the_renderer_paints_by_itself_and_outlives_a_home_that_cannot_be_
     assert not running.done()
     running.cancel()
     await asyncio.wait([running])
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+async def test_a_brand_that_somebody_holds_keeps_no_other_home_back_and_is_painted_in_its_turn(
+    store_url, files, eventually_async, monkeypatch
+):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 1)
+    monkeypatch.setattr(renderer_room, "RETRY_SECONDS", 0.05)
+    with contextlib.closing(database.open_store(store_url)) as store:
+        home = Home(store, files)
+        brands.create(store, "bolt")
+
+        def dirty():
+            return [brand for brand, _ in homes.dirty(store)]
+
+        renderer = Renderer(home.painter)
+        with store.write() as tx:
+            queue.lock(tx, "acme")
+            task = asyncio.create_task(renderer.run())
+            await eventually_async(lambda: dirty() == ["acme"])
+        await eventually_async(lambda: dirty() == [])
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait([task])
+    assert renderer.snapshot()["painted"] >= 2
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+async def test_instructions_that_could_not_be_looked_at_when_the_worker_started_are_made_true_later(
+    store_url, files, eventually_async, monkeypatch
+):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 1)
+    with contextlib.closing(database.open_store(store_url)) as store:
+        home = Home(store, files)
+        home.paint()
+        home.front = dataclasses.replace(FRONT, host="new.example.com")
+        renderer = Renderer(home.painter)
+        with structlog.testing.capture_logs() as lines, store.write() as tx:
+            tx.conn.execute(sa.select(tables.home).with_for_update())
+            task = asyncio.create_task(renderer.run())
+            await eventually_async(lambda: [line["event"] for line in lines] == ["home.render_deferred"])
+        await eventually_async(lambda: "new.example.com" in home.read("", "README.txt"))
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def running(renderer, until):
