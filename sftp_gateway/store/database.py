@@ -25,6 +25,14 @@ from sftp_gateway.store import driver, migrations, tables
 log = logs.get(__name__)
 
 BUSY_SECONDS = 10
+ALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 50_000,
+}
+"""A host of PostgreSQL that vanished without a word is noticed within a minute; else whoever waits for it waits for hours."""
 IDLE_SECONDS = 30.0
 """A transaction that says nothing for so long is of a process that is frozen or cut off: the server ends it."""
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs"})
@@ -213,13 +221,14 @@ def open_store(url: str, *, now: Clock | None = None, migrate: bool = True) -> S
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:
+    how = {"connect_timeout": BUSY_SECONDS, **ALIVE}
     try:
         engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg"),
             pool_size=8,
             max_overflow=24,
             pool_pre_ping=True,  # after a restart or failover of the server the next use just works
-            connect_args={"connect_timeout": BUSY_SECONDS},
+            connect_args={name: value for name, value in how.items() if name not in url.query},
         )
     except ModuleNotFoundError:
         raise errors.ConfigError(

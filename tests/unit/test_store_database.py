@@ -1,8 +1,13 @@
 """Opening, migrating, reading and writing the database; what its failures become."""
 
+import contextlib
+import os
 import shutil
+import socket
+import socketserver
 import sqlite3
 import threading
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -101,6 +106,48 @@ def test_a_database_that_is_not_there_is_unreachable(tmp_path):
         database.open_store(f"sqlite:///{tmp_path}/missing/gateway.db")
     with pytest.raises(StoreUnreachable):
         database.open_store("postgresql+psycopg://nobody@127.0.0.1:1/none")
+
+
+@pytest.fixture
+def postgresql_by_tcp(postgresql_server):
+    """Give the URL of the tests' server by TCP: it listens on a Unix socket alone, and a relay stands before it."""
+    url = postgresql_server.url
+    here = Path(str(url.query["host"])) / ".s.PGSQL.5432"
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self):
+            with socket.socket(socket.AF_UNIX) as server:
+                server.connect(str(here))
+                back = threading.Thread(target=pump, args=(server, self.request))
+                back.start()
+                pump(self.request, server)
+                back.join()
+
+    def pump(source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as relay:
+        serving = threading.Thread(target=relay.serve_forever)
+        serving.start()
+        yield url.set(host="127.0.0.1", port=relay.server_address[1], query={})
+        relay.shutdown()
+        serving.join()
+
+
+@pytest.mark.parametrize(("asked", "idle"), [({}, 20), ({"keepalives_idle": "7"}, 7)], ids=["default", "the URL's own"])
+def test_a_database_host_that_vanished_is_noticed_within_a_minute(postgresql_by_tcp, asked, idle):
+    url = postgresql_by_tcp.update_query_dict(asked).render_as_string(hide_password=False)
+    with contextlib.closing(database.open_store(url, migrate=False)) as store, store.read() as conn:
+        descriptor = conn.connection.driver_connection.fileno()
+        with socket.socket(fileno=os.dup(descriptor)) as there:
+            options = [socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT]
+            assert there.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            kept, every, count, unanswered = (there.getsockopt(socket.IPPROTO_TCP, option) for option in options)
+    assert kept == idle
+    assert kept + every * count <= 60 and 0 < unanswered <= 60_000
 
 
 def test_sqlite_on_a_network_file_system_is_refused(tmp_path, monkeypatch):
