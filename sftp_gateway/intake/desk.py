@@ -7,7 +7,7 @@ from typing import Any
 from sftp_gateway import settings, upload_name
 from sftp_gateway.blobs import Files
 from sftp_gateway.intake import answer, history, settle
-from sftp_gateway.store import drafts, uploads
+from sftp_gateway.store import drafts, queue, uploads
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.drafts import Entry
 from sftp_gateway.store.staging import Staging
@@ -63,7 +63,11 @@ class Desk:
     def refuse(self, row: Entry, reason: dict[str, Any], mode: str, told: Told) -> None:
         """Make a refused upload of a row; the row goes, and its staging file with it."""
         with self.store.write() as tx:
-            upload = row.upload
+            queue.lock(tx, row.brand)
+            now = drafts.get(tx.conn, row.id)
+            if now is None:
+                return  # another process of this host was faster
+            upload = now.upload
             if upload is None:
                 upload = history.insert(tx, row, mode, State.UNFINISHED)
                 drafts.move(tx, row.id, [row.place], upload=upload)

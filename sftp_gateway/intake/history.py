@@ -7,14 +7,15 @@ from typing import Any
 
 from sftp_gateway import receipt, upload_name
 from sftp_gateway.intake import answer
-from sftp_gateway.store import arrived, drafts, files, uploads
+from sftp_gateway.store import arrived, drafts, files, queue, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State, Upload
 
 
 def end_refused(tx: Transaction, upload: Upload, made: answer.Answer, sha256: str) -> None:
-    """Take an upload to `refused`, with its receipt and error file."""
+    """Take an upload to `refused`, with its receipt and error file; the brand's turn is held from before the look. NotFound."""
+    queue.lock(tx, upload.brand)
     state = uploads.find(tx.conn, upload.id).state
     if state is State.RECEIVING:
         uploads.move(tx, upload.id, State.UNFINISHED)

@@ -1,13 +1,15 @@
 """Two intakes that find the same unfinished upload, of which no host has the bytes, at the same moment."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 
 from sftp_gateway import blobs, settings
 from sftp_gateway.intake import sweep
-from sftp_gateway.intake.desk import Desk
-from sftp_gateway.store import brands, erasing, files, uploads
+from sftp_gateway.intake.desk import REMOVED, Desk, Told
+from sftp_gateway.store import brands, drafts, erasing, files, uploads
+from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import Mode, State
 
 SECONDS = 20
@@ -64,6 +66,43 @@ def test_it_is_refused_once(live_store, desks, upload, monkeypatch):
     assert uploads.get(live_store, upload.id).state is State.REFUSED
     assert [event.event for event in uploads.events(live_store, upload.id)].count("upload.refused") == 1
     assert len(files.listing(live_store, "acme", files.Folder.ERRORS)) == 1
+
+
+def test_it_is_refused_once_where_its_sender_removed_it_meanwhile(live_store, desks, upload, monkeypatch):
+    """The sweep gives it up at the moment when the intake refuses its removed draft: one answer, one file of it."""
+    at, told = live_store.now(), Told("acme")
+    row = Entry(
+        desks[0].staging.new_id(), "acme", None, "a.csv", Place.REFUSED, 5, at, at, at, upload=upload.id, reason=REMOVED,
+        due_at=at,
+    )  # fmt: skip
+    with live_store.write() as tx:
+        drafts.save(tx, row)
+    do = {desks[0]: lambda: desks[0].refuse(row, REMOVED, "full", told),
+          desks[1]: lambda: sweep.sweep(desks[1], at + timedelta(days=2))}  # fmt: skip
+    refused, swept = together(monkeypatch, desks, lambda desk: do[desk]())
+    assert refused is None and isinstance(swept, list), (refused, swept)
+    assert uploads.get(live_store, upload.id).state is State.REFUSED
+    assert [event.event for event in uploads.events(live_store, upload.id)].count("upload.refused") == 1
+    assert len(files.listing(live_store, "acme", files.Folder.ERRORS)) == 1
+    with live_store.read() as conn:
+        assert drafts.load(conn, "acme")[1] == []
+
+
+def test_a_refusal_without_a_row_of_the_history_gets_one_from_two_processes_of_a_host(live_store, desks, monkeypatch):
+    """As while one process takes over from another: both have an intake."""
+    at, reason = live_store.now(), {"code": "FILE_TOO_LARGE", "text": "No", "suggestion": ""}
+    row = Entry(
+        desks[0].staging.new_id(), "acme", None, "a.csv", Place.REFUSED, 0, at, at, at, reason=reason, due_at=at
+    )
+    with live_store.write() as tx:
+        drafts.save(tx, row)
+    ended = together(monkeypatch, desks, lambda desk: desk.refuse(row, reason, "full", Told("acme")))
+    assert ended == [None, None]
+    (upload,), _ = uploads.listing(live_store, brand="acme", limit=10)
+    assert upload.state is State.REFUSED
+    assert [event.event for event in uploads.events(live_store, upload.id)].count("upload.refused") == 1
+    desks[0].refuse(row, reason, "full", Told("acme"))
+    assert len(uploads.listing(live_store, brand="acme", limit=10)[0]) == 1
 
 
 def test_it_is_reminded_of_once(live_store, desks, upload, monkeypatch):
