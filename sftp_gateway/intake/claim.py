@@ -170,6 +170,7 @@ class Intake:
         try:
             with _postponed():
                 await self._in_thread(recover.recover, self._desk, self.replay)
+            with _postponed():
                 self._hear(await self._in_thread(sweep.sweep, self._desk, self.store.now()))
         finally:
             del self._busy[""]

@@ -34,8 +34,11 @@ def recover(desk: Desk, replay: Callable[[], object]) -> int:
             moved = _free(desk, row)
         except _InHand:
             continue
-        except (OSError, errors.NotFound) as error:  # no room for a copy; a brand that is erased just now
+        except (OSError, errors.NotFound, errors.Unavailable) as error:
+            # No room for a copy; a brand that is erased just now, or that somebody holds: that one alone.
             log.warning("draft.postponed", brand=row.brand, path=row.sent, draft=row.id, reason=str(error))
+            if isinstance(error, errors.Unavailable):
+                desk.store.ping()  # or the store is away for all of them
             continue
         if moved is not None:
             freed += 1

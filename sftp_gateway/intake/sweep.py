@@ -2,11 +2,12 @@
 
 import contextlib
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sftp_gateway import errors
+from sftp_gateway import errors, logs
 from sftp_gateway.intake import answer, sources
 from sftp_gateway.intake.desk import REMOVED, Desk, Told
 from sftp_gateway.intake.history import end_refused
@@ -14,6 +15,8 @@ from sftp_gateway.store import drafts, files, queue, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State, Upload
+
+log = logs.get(__name__)
 
 ORPHAN_SECONDS = 600.0
 """A staging file without a row is this old before it goes: a new draft's row follows within a second."""
@@ -25,11 +28,26 @@ def sweep(desk: Desk, now: datetime) -> list[Told]:
     """Do what time alone brings."""
     news: list[Told] = []
     for upload, since, row in drafts.unfinished(desk.store):
-        with contextlib.suppress(errors.NotFound):  # its brand is erased at this moment
+        with _apart(desk, brand=upload.brand, path=upload.path, upload=upload.id):
             news += _look_at(desk, upload, now - since, row)
-    news += _expire(desk, now)
-    _orphans(desk)
+    with _apart(desk):
+        news += _expire(desk, now)
+    with _apart(desk):
+        _orphans(desk)
     return news
+
+
+@contextlib.contextmanager
+def _apart(desk: Desk, **about: Any) -> Iterator[None]:
+    """Let one thing fail alone: the next sweep meets it again. Unavailable if the store is away for all of them."""
+    try:
+        yield
+    except errors.NotFound:
+        pass  # its brand is erased at this moment
+    except (errors.GatewayError, OSError) as error:
+        log.warning("intake.postponed", **about, reason=str(error))
+        if isinstance(error, errors.Unavailable):
+            desk.store.ping()
 
 
 def _look_at(desk: Desk, upload: Upload, age: timedelta, row: Entry | None) -> list[Told]:

@@ -142,6 +142,27 @@ async def test_an_abandoned_upload_keeps_its_bytes_where_the_sources_cannot_take
     assert uploads.retry(house.store, refused.id, "me").bytes == len(BODY)
 
 
+async def test_an_abandoned_upload_that_cannot_be_given_up_keeps_no_other_one(open_house, log_lines):
+    house = await open_house(incomplete_after=0.1, abandoned_after=0.3, visible_after=0.5)
+    bodies = [BODY, BODY + b"2,two\n"]
+    in_the_way = house.root / "blobs" / hashlib.sha256(BODY).hexdigest()[:2]
+    in_the_way.touch()
+    async with house.connect() as conn, house.sftp() as stays:
+        client = await conn.start_sftp_client()
+        for number, body in enumerate(bodies):
+            await (await client.open(f"/{number}.csv", "wb")).write(body)
+        conn.abort()
+        await put(stays, "/whole.csv", b"sku,name\n3,x\n")
+        (whole,) = await house.until(lambda: [u for u in house.history() if u.path == "whole.csv"])
+        await house.until(lambda: [u.path for u in house.history() if u.state is State.REFUSED] == ["1.csv"])
+        await house.until(lambda: all(row.upload != whole.id for row in house.rows()))  # its name left the view
+        told = [line for line in log_lines if line["event"] == "intake.postponed"]
+        assert {(line["brand"], line["path"]) for line in told} == {("acme", "0.csv")}
+        in_the_way.unlink()
+        await house.until(lambda: [u.path for u in house.history() if u.state is State.REFUSED] == ["0.csv", "1.csv"])
+        assert await stays.listdir("/inbox") == [".", ".."]
+
+
 @pytest.mark.parametrize("place", [Place.CLOSED, Place.DROPPED])
 async def test_a_clock_that_was_set_back_makes_no_file_wait_for_the_time_to_come_again(house, place):
     at = house.store.now() + timedelta(hours=2)

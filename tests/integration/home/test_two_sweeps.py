@@ -1,14 +1,16 @@
 """Two intakes that find the same unfinished upload, of which no host has the bytes, at the same moment."""
 
+import contextlib
 import threading
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from sftp_gateway import blobs, settings
-from sftp_gateway.intake import sweep
+from sftp_gateway.intake import recover, sweep
 from sftp_gateway.intake.desk import REMOVED, Desk, Told
-from sftp_gateway.store import brands, drafts, erasing, files, uploads
+from sftp_gateway.store import brands, database, drafts, erasing, files, tables, uploads
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import Mode, State
 
@@ -110,6 +112,27 @@ def test_it_is_reminded_of_once(live_store, desks, upload, monkeypatch):
     assert uploads.get(live_store, upload.id).receipt is not None
     assert [event.event for event in uploads.events(live_store, upload.id)].count("upload.reminded") == 1
     assert len(files.listing(live_store, "acme", files.Folder.ERRORS)) == 1
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_a_draft_of_a_dead_process_that_somebody_holds_keeps_no_other_one(store_url, tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 1)
+    stored = blobs.open_files(settings.Storage(root=tmp_path))
+    with contextlib.closing(database.open_store(store_url)) as store:
+        brands.create(store, "acme")
+        desk, at = Desk(store, stored, settings.Intake()), store.now()
+        rows = [
+            Entry(desk.staging.new_id(), "acme", f"inbox/{n}", f"{n}", Place.OPEN, 5, at, at, at, owner="died")
+            for n in range(3)
+        ]
+        with store.write() as tx:
+            drafts.save_all(tx, rows)
+        first = drafts.in_hand(store, desk.area)[0].id
+        with store.write() as tx:
+            tx.conn.execute(sa.select(tables.entry).where(tables.entry.c.id == first).with_for_update())
+            assert recover.recover(desk, int) == 2
+        assert recover.recover(desk, int) == 1
+        desk.close()
 
 
 def test_a_brand_that_is_erased_at_this_moment_ends_the_look_at_its_upload_alone(
