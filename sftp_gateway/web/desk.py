@@ -1,5 +1,6 @@
 """The desk: the few things an endpoint may reach, lent by the daemon, and the gate that says who may ask."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from sftp_gateway.web.problem import Problem
 log = logs.get(__name__)
 
 FORM_BYTES = 16 * 1024
+FORM_SECONDS = 20.0
+"""Forms come from anybody: who sends half of one, or a byte at a time, holds no connection."""
 LONGEST_SHOWN = 500
 REALM = {"WWW-Authenticate": 'Bearer realm="sftp-gateway"'}
 
@@ -84,11 +87,11 @@ class Gate:
         ours = {request.url.netloc, urlsplit(self.public_url).netloc} - {""}
         if not (site == "same-origin" if site else urlsplit(origin).netloc in ours):
             raise Problem("not-allowed", "this form does not come from our page")
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > FORM_BYTES:
-                raise Problem("too-large", "this is more than a form holds")
+        try:
+            async with asyncio.timeout(FORM_SECONDS):
+                body = await _body(request)
+        except TimeoutError:
+            raise Problem("stalled", f"a form comes within {FORM_SECONDS:g} seconds") from None
         fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         if signed and not self.sessions.signed("form:" + self._session(request), fields.get("form_token", "")):
             raise Problem("not-allowed", "this form is too old: load the page again")
@@ -100,6 +103,15 @@ class Gate:
     def _cookie(self, request: Request) -> tuple[str, bool]:
         secure = request.url.scheme == "https" or self.public_url.startswith("https:")
         return ("__Host-session" if secure else "session"), secure
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_BYTES:
+            raise Problem("too-large", "this is more than a form holds")
+    return body
 
 
 @dataclass(frozen=True, slots=True)

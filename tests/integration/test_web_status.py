@@ -1,5 +1,7 @@
 """Health and metrics over a real socket: what monitors see without a login."""
 
+import asyncio
+import contextlib
 import re
 import shutil
 import socket
@@ -10,9 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sftp_gateway.daemon import server
 from sftp_gateway.metrics import METRICS
 from sftp_gateway.store import uploads
 from sftp_gateway.upload import State
+from sftp_gateway.web import desk
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from web_scene import Scene, populate, start
@@ -42,6 +46,59 @@ def series(web):
 
 def test_a_live_process_says_so(web):
     assert web.get("/livez").text == "ok\n"
+
+
+LOGIN = b"POST /login HTTP/1.1\r\nHost: {}\r\nOrigin: http://{}\r\nContent-Length: 100\r\n\r\ntoken="
+
+
+@pytest.mark.parametrize(("sent", "answered"), [
+    (b"", b""),
+    (b"GET /livez HTTP/1.1\r\nHost: x\r\n", b""),
+    (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /livez HT", b"HTTP/1.1 200 OK"),
+    (b"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n1", b"HTTP/1.1 200 OK"),
+    (LOGIN, b"HTTP/1.1 408 Request Timeout"),
+], ids=["nothing", "half a head", "half a second head", "body of a GET", "half a form"])  # fmt: skip
+def test_a_client_that_sends_half_a_request_and_no_more_is_let_go(scene, monkeypatch, sent, answered):
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(desk, "FORM_SECONDS", 0.3)
+    with scene.serve() as url, socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 10) as slow:
+        slow.sendall(sent.replace(b"{}", url.removeprefix("http://").encode()))
+        got = b""
+        while data := slow.recv(65536):  # TimeoutError if it is held for ever
+            got += data
+    assert got.partition(b"\r\n")[0] == answered
+
+
+def test_a_client_that_sends_a_head_byte_for_byte_is_let_go(scene, monkeypatch):
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
+    with scene.serve() as url, socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 10) as slow:
+        slow.settimeout(0.02)  # between two bytes
+        slow.sendall(b"GET / HTTP/1.1\r\nX: ")
+        with pytest.raises((ConnectionError, StopIteration)):
+            for _ in range(500):
+                slow.sendall(b"x")
+                with contextlib.suppress(TimeoutError):
+                    next(iter(slow.recv(10)))
+
+
+def test_an_answer_may_take_longer_than_a_head(monkeypatch):
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
+    ready = threading.Event()
+
+    async def app(_scope, _receive, send):
+        await asyncio.to_thread(ready.wait, 10)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    serving, thread = start(app)
+    with socket.create_connection(("127.0.0.1", serving.port), 10) as asks:
+        asks.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", serving.port), 10) as later:
+            assert later.recv(1) == b""  # so long it took already
+        ready.set()
+        assert asks.recv(65536).startswith(b"HTTP/1.1 200 OK")
+    serving.stop()
+    thread.join(10)
 
 
 def test_ready_names_what_is_not_ready(scene, web):
