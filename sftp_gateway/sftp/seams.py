@@ -24,7 +24,7 @@ from asyncssh.sftp import SFTPLimits, SFTPServerHandler
 from asyncssh.stream import SSHReader, SSHServerStreamSession, SSHWriter
 
 from sftp_gateway import errors
-from sftp_gateway.sftp import fastpath, faults, offer
+from sftp_gateway.sftp import fastpath, faults, greeting, offer
 
 MIB = 1024**2
 
@@ -49,7 +49,7 @@ def _answers(own: dict[int | bytes, faults.Process]) -> Any:
     return {kind: faults.guarded(process) for kind, process in (theirs | own).items() if kind not in offer.NOT_OFFERED}
 
 
-class Handler(fastpath.FastHandler):
+class Handler(greeting.GreetedHandler):
     """The SFTP conversation on one channel; `serve()` runs it to its end.
 
     Before files are closed because the client went away, `server.dropping` is set to True, so that
@@ -232,7 +232,7 @@ class Owner(Protocol):
         """Hear about an offer (unsigned) or a try (signed) of a key; may raise `DisconnectError`."""
 
 
-class Connection(fastpath.Fast):
+class Connection(greeting.GreetedConnection):
     """One SSH connection from an accepted socket."""
 
     def __init__(

@@ -37,6 +37,23 @@ async def test_a_key_and_a_password_open_the_door(front):
     assert (by_pass.method, by_pass.key_fingerprint) == ("password", None)
 
 
+@pytest.mark.parametrize("password", [f"{PASSWORD}\n", "a\0b", "a\x1b[2Jb", "\u0378"], ids=ascii)
+async def test_a_password_that_can_be_none_is_a_wrong_one_and_another_may_follow(front, log_lines, password):
+    door = await front(login_tries=3)
+
+    def come():
+        with contextlib.closing(paramiko.Transport(("127.0.0.1", door.port))) as client:
+            client.start_client(timeout=5)
+            with pytest.raises(paramiko.AuthenticationException, match="Authentication failed"):
+                client.auth_password("acme", password)
+            return client.auth_password("acme", PASSWORD)
+
+    assert await asyncio.to_thread(come) == []
+    (refused,) = [line for line in log_lines if line["event"] == "login.refused"]
+    assert (refused["method"], refused["reason"], refused["tries"]) == ("password", "not_accepted", 1)
+    assert not any(repr(password)[1:-1] in repr(line) for line in log_lines)
+
+
 async def test_a_login_asks_the_store_once(front):
     door = await front()
     await enter(door.connect())

@@ -107,6 +107,24 @@ async def test_the_extensions_offered_are_those_we_mean(front):
         assert unwanted not in body
 
 
+@pytest.mark.parametrize("version", [0, 1, 2])
+async def test_a_client_of_an_older_version_of_sftp_reads_what_is_spoken_here(front, log_lines, until, version):
+    door = await front()
+    async with door.connect() as connection:
+        writer, reader, said = await connection.open_session(subsystem="sftp", encoding=None)
+        writer.write(bytes.fromhex("00000005 01") + version.to_bytes(4, "big"))
+        assert await reader.read() == b""
+        told = (await said.read()).decode()
+        assert (told, writer.channel.get_exit_status()) == (
+            f"This gateway speaks version 3 of SFTP, your client asks for {version}: use a newer one\n", 1,
+        )  # fmt: skip
+        await until(lambda: [line for line in log_lines if line["event"] == "session.closed"])
+        assert await connection.start_sftp_client()  # with another version, over the same connection
+    (refused,) = [line for line in log_lines if line["event"] == "session.refused"]
+    assert refused["reason"] == told.strip()
+    assert not [line for line in log_lines if line["log_level"] in {"warning", "error"}]
+
+
 async def test_links_are_unsupported_and_say_so(front):
     door = await front()
     async with door.connect() as connection, connection.start_sftp_client() as sftp:
