@@ -17,6 +17,10 @@ def _from(least: float, most: float = float("inf")) -> Check:
     return lambda value: "" if least <= value <= most else f"give a number from {least:g}{upto}"
 
 
+def _share(value: float) -> str:
+    return "" if 0 <= value <= 1 else "give a share from 0 to 1, such as 0.2 for 20 %"
+
+
 def _one_of(*words: str) -> Check:
     return lambda value: "" if value.lower() in words else f"give one of {', '.join(words)}"
 
@@ -62,6 +66,15 @@ _ALLOWED: dict[str, Check] = {
     "worker.threads": _SOME,
     "worker.tries": _SOME,
     "worker.lease_seconds": _SOME,
+    # Above 1 a share is never reached, so 20 for 20 % would switch the guard off for every brand; a price may move by more.
+    "guards.removal_share": _share,
+    "guards.removal_small_share": _share,
+    "guards.confirm_agreement": _share,
+    "guards.reject_share": _share,
+    "guards.key_overlap": _share,
+    "guards.key_new": _share,
+    "guards.column_emptied": _share,
+    "guards.price_share": _share,
     "mail.port": _PORT,
     "mail.sender": _mail,
     "log.level": _one_of("debug", "info", "warning", "error", "critical"),

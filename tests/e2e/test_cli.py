@@ -428,6 +428,18 @@ def test_check_says_what_is_wrong_and_where(shell, tmp_path):
     assert str(rules) in wrong[0]["says"]
 
 
+def test_a_guard_that_no_file_could_reach_is_a_mistake_in_the_configuration(shell):
+    """20 for 20 % switched the removal guard off for every brand, and nobody was told."""
+    products = shell.file("all.csv", [product(n) for n in range(200)])
+    shell.ingest(products)
+    shell.monkeypatch.setenv("SFTP_GATEWAY_GUARDS__REMOVAL_SHARE", "20")
+    assert "give a share from 0 to 1" in shell("check", ends=78)
+    assert "GUARDS__REMOVAL_SHARE: 20.0: give a share" in shell.ingest(products, ends=78)["error"]
+    shell.monkeypatch.setenv("SFTP_GATEWAY_GUARDS__REMOVAL_SHARE", "0.2")
+    few = shell.ingest(shell.file("few.csv", [product(n) for n in range(3)]))
+    assert (few["changes"]["removed"], few["changes"]["withheld"]) == (0, 197)
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "what"),
     [

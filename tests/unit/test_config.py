@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from sftp_gateway import config
+from sftp_gateway.brand import Guards
 from sftp_gateway.errors import ConfigError
 from sftp_gateway.settings import MIB, Settings
+
+SHARES = [name for name, value in dataclasses.asdict(Guards()).items() if value < 1 and name != "price_move"]
 
 
 def load(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> Settings:
@@ -123,6 +126,7 @@ def test_the_backoffice_that_is_not_there_is_refused(tmp_path):
         ("web", 'public_url = "https://[::1"', "https://"),
         ("mail", 'sender = "no"', "mail address"),
         ("web", "backoffice = true", "no backoffice"),
+        *[("guards", f"{name} = 20", "a share from 0 to 1, such as 0.2") for name in SHARES],
     ],
 )
 def test_a_value_with_which_nothing_can_run_is_told_with_file_and_key(tmp_path, section, line, hint):
@@ -130,3 +134,10 @@ def test_a_value_with_which_nothing_can_run_is_told_with_file_and_key(tmp_path, 
     with pytest.raises(ConfigError, match=hint) as complaint:
         load(tmp_path, f"[{section}]\n{line}\n")
     assert str(complaint.value).startswith(f"{tmp_path}/gateway.toml: {section}.{line.partition(' ')[0]}: ")
+
+
+def test_every_share_of_a_guard_may_be_all_or_nothing_and_a_price_may_move_by_more_than_all(tmp_path):
+    assert len(SHARES) == 8
+    for share in ("0", "1", "1.0"):
+        load(tmp_path, "[guards]\n" + "".join(f"{name} = {share}\n" for name in SHARES))
+    assert load(tmp_path, "[guards]\nprice_move = 2\n").guards.price_move == 2.0
