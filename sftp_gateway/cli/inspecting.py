@@ -1,18 +1,19 @@
 """`inspect`: what the reader understands of files, and the same files made clean. Needs no gateway."""
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sftp_gateway import config, upload
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog import headers, propose, schema
 from sftp_gateway.catalog import inspect as reading
 from sftp_gateway.catalog.read.source import Hints
-from sftp_gateway.cli import opening, output
+from sftp_gateway.cli import given, opening, output
 from sftp_gateway.errors import NotFound, Refused
 from sftp_gateway.store import brands
 
@@ -22,14 +23,13 @@ SHOWN_COLUMNS = 60
 def inspect(options: argparse.Namespace) -> None:
     """Explain files, or print or write them clean; a file that cannot be read is said, not an error."""
     files = [Path(name) for name in options.files]
-    absent = next((file for file in files if not file.is_file()), None)
-    if absent is not None:
-        raise NotFound(f"{absent}: no such file")
     rules, settings = _rules(options)
+    for file in files:
+        given.readable(file)
     hints = _hints(rules, settings)
     if options.csv:
         for file in files:
-            _clean(file, hints, sys.stdout.buffer)
+            _clean(file, hints, contextlib.nullcontext(sys.stdout.buffer))
         sys.stdout.flush()
     elif options.csv_dir:
         _clean_into(files, hints, Path(options.csv_dir))
@@ -55,10 +55,11 @@ def _hints(rules: schema.Schema, settings: BrandSettings) -> Hints:
     )
 
 
-def _clean(file: Path, hints: Hints, out: Any) -> None:
+def _clean(file: Path, hints: Hints, lent: contextlib.AbstractContextManager[BinaryIO]) -> None:
     """Write one file clean; what cannot be read at all leaves nothing but a line on stderr."""
     try:
-        tally = reading.write_csv(file, hints, out)
+        with lent as out:
+            tally = reading.write_csv(file, hints, out)
     except Refused as error:
         print(f"{file}: {error.code}: {output.clean(error.message)}", file=sys.stderr)
         return
@@ -67,12 +68,13 @@ def _clean(file: Path, hints: Hints, out: Any) -> None:
 
 
 def _clean_into(files: list[Path], hints: Hints, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    with given.told(folder, "make"):
+        folder.mkdir(parents=True, exist_ok=True)
     if len({file.name for file in files}) < len(files):
         raise NotFound("--csv-dir: two of the files have the same name; give them in two calls")
+    given.apart(files, (folder / file.name for file in files))
     for file in files:
-        with (folder / file.name).open("wb") as out:
-            _clean(file, hints, out)
+        _clean(file, hints, given.replaced(folder / file.name))
 
 
 def _explain(files: list[Path], hints: Hints, rules: schema.Schema, settings: BrandSettings, *, as_json: bool) -> None:

@@ -473,6 +473,38 @@ def test_inspect_explains_a_file_and_makes_it_clean(shell, tmp_path):
     assert (tmp_path / "clean" / "messy.csv").read_bytes().decode() == clean
 
 
+def test_inspect_writes_no_clean_copy_over_the_file_it_reads(shell, tmp_path):
+    """`--csv-dir .` emptied the file before it was read."""
+    sent = "sku;name\nA-1;Chair\n"
+    (tmp_path / "feed.csv").write_text(sent)
+    (tmp_path / "clean").mkdir()
+    (tmp_path / "clean" / "feed.csv").symlink_to(tmp_path / "feed.csv")
+    (tmp_path / "other.csv").write_text(sent)
+    for folder in (tmp_path, tmp_path / "clean"):
+        said = shell(
+            "inspect", "--csv-dir", str(folder), str(tmp_path / "other.csv"), str(tmp_path / "feed.csv"), ends=2
+        )
+        assert f"{folder}/" in said and "give another folder" in said
+        assert (tmp_path / "feed.csv").read_text() == (tmp_path / "other.csv").read_text() == sent
+    assert [path.name for path in (tmp_path / "clean").iterdir()] == ["feed.csv"]
+
+
+def test_a_file_that_cannot_be_read_leaves_the_clean_copy_of_before(shell, tmp_path):
+    (tmp_path / "feed.csv").write_text("sku;name\nA-1;Chair\n")
+    (tmp_path / "none.csv").write_text("")
+    clean = tmp_path / "clean"
+    shell("inspect", "--csv-dir", str(clean), str(tmp_path / "feed.csv"))
+    before = (clean / "feed.csv").read_bytes()
+    mode = (clean / "feed.csv").stat().st_mode
+    (tmp_path / "plain").write_text("")
+    assert mode == (tmp_path / "plain").stat().st_mode, "as any file that a program of this person makes"
+    (tmp_path / "feed.csv").write_text("")
+    said = shell("inspect", "--csv-dir", str(clean), str(tmp_path / "feed.csv"), str(tmp_path / "none.csv"))
+    assert said.count("FILE_EMPTY") == 2
+    assert (clean / "feed.csv").read_bytes() == before
+    assert [path.name for path in clean.iterdir()] == ["feed.csv"]
+
+
 def test_inspect_shows_what_the_other_columns_are_taken_for_where_a_required_one_is_missing(shell, tmp_path):
     (tmp_path / "feed.csv").write_text(
         "vendorSku,title,variation:Fit,Option1 Name,Option1 Value,Hint\nA-1,Chair,loose,Color,red,x\n"
