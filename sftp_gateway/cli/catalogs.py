@@ -1,8 +1,6 @@
 """`catalog`, `changes`, `versions`, `rollback`: what is published."""
 
 import argparse
-import csv
-import io
 import json
 import shutil
 import sys
@@ -10,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sftp_gateway import blobs, receipt
-from sftp_gateway.catalog import export, schema
+from sftp_gateway.catalog import changes_csv, export, schema
 from sftp_gateway.cli import opening, output
 from sftp_gateway.errors import NotFound
 from sftp_gateway.store import brands, versions
@@ -52,9 +50,8 @@ def changes(options: argparse.Namespace) -> None:
 
 
 def _as_json(source: BinaryIO) -> None:
-    with io.TextIOWrapper(source, "utf-8-sig", newline="") as lines:
-        for change in csv.DictReader(lines):
-            print(json.dumps(change, ensure_ascii=False))
+    for change, _ in changes_csv.read(source):
+        print(json.dumps(change, ensure_ascii=False))
 
 
 def versions_of(options: argparse.Namespace) -> None:

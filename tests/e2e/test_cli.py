@@ -222,6 +222,20 @@ def test_versions_changes_and_rollback(shell):
     shell("rollback", "--brand", "acme", "9", ends=2)
 
 
+def test_changes_for_programs_are_the_values_of_the_catalog_however_long(shell):
+    """changes.csv guards what a spreadsheet would execute with a quote; JSON gave that quote as if it were the brand's."""
+    header = "sku,name,msrp,description,tags\n"
+    tags = "|".join(f"t{n:06d}" for n in range(20_000))
+    shell.ingest(shell.file("one.csv", ["A-1,Chair,10.00,- soft,", "A-2,=Table,10.00,'quoted,"], header))
+    shell.ingest(shell.file("two.csv", ["A-1,Chair,10.00,=1+1,", f"A-2,=Table,10.00,@,{tags}"], header))
+    changes = [json.loads(line) for line in shell("changes", "--brand", "acme", "--json").splitlines()]
+    assert {(c["key"], c["column"], c["before"], c["after"]) for c in changes} == {
+        ("A-1", "description", "- soft", "=1+1"),
+        ("A-2", "description", "'quoted", "@"),
+        ("A-2", "tags", "", tags),
+    }
+
+
 def test_a_catalog_comes_as_json_lines_and_parquet_too(shell, tmp_path):
     shell.ingest(shell.file("one.csv", [product(n) for n in range(3)]))
     lines = [json.loads(line) for line in shell("catalog", "--brand", "acme", "--format", "jsonl").splitlines()]
