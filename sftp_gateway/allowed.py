@@ -25,10 +25,16 @@ def _one_of(*words: str) -> Check:
     return lambda value: "" if value.lower() in words else f"give one of {', '.join(words)}"
 
 
+def _exactly(*words: str) -> Check:
+    return lambda value: "" if value in words else f"give one of {', '.join(words)}"
+
+
+def _proxies(value: tuple[str, ...]) -> str:
+    return _networks(tuple(one for one in value if one != "*"))  # as the web server has it: all of them
+
+
 def _networks(value: tuple[str, ...]) -> str:
     for one in value:
-        if one == "*":  # as the web server has it: all of them
-            continue
         try:
             ipaddress.ip_network(one, strict=False)
         except ValueError:
@@ -54,14 +60,17 @@ _PORT, _SOME = _from(0, MOST_PORT), _from(1)
 _ALLOWED: dict[str, Check] = {
     "sftp.port": _PORT,
     "sftp.public_port": _PORT,
+    "sftp.algorithms": _exactly("default", "strict", "legacy"),
     "sftp.login_tries": _SOME,
+    "sftp.penalty_exempt": _networks,
+    "sftp.proxy_protocol_from": _networks,
     "sftp.sessions": _SOME,
     "sftp.sessions_per_brand": _SOME,
     "sftp.channels_per_connection": _SOME,
     "sftp.handles_per_session": _SOME,
     "web.port": _PORT,
     "web.public_url": _url,
-    "web.trusted_proxies": _networks,
+    "web.trusted_proxies": _proxies,
     "worker.processes": _SOME,
     "worker.threads": _SOME,
     "worker.tries": _SOME,

@@ -20,7 +20,7 @@ from sftp_gateway import blobs, config, errors
 from sftp_gateway.catalog import schema
 from sftp_gateway.errors import GatewayError, NotFound, Unavailable
 from sftp_gateway.settings import Settings
-from sftp_gateway.sftp import hostkeys
+from sftp_gateway.sftp import algorithms, hostkeys
 from sftp_gateway.store import standing
 
 BUCKET_SECONDS = 20.0
@@ -45,13 +45,19 @@ class Examined:
         return {"what": self.what, "ok": not self.bad, "says": self.says}
 
 
-def examine(path: str | None, environ: Mapping[str, str]) -> list[Examined]:
-    """Look at everything; the first finding is the configuration, without which nothing else is."""
+def examine(
+    path: str | None, environ: Mapping[str, str], become: Callable[[Settings], None] = lambda _: None
+) -> list[Examined]:
+    """Look at everything; the first finding is the configuration, without which nothing else is.
+
+    `become` makes this process, once it has the settings, whom the gateway is run as.
+    """
     try:
         settings = config.load(path, environ)
     except GatewayError as error:
         return [Examined("configuration", bad=True, says=str(error))]
     found = config.find(path, environ)
+    become(settings)
     results = [Examined("configuration", bad=False, says=str(found) if found else "defaults (no file)")]
     for what, look in _LOOKS.items():
         try:
@@ -83,6 +89,7 @@ def _permissions(settings: Settings) -> Iterator[str]:
 
 def _keys(settings: Settings) -> Iterator[str]:
     folder = settings.storage.root / "keys"
+    algorithms.profile(settings.sftp.algorithms)  # this machine may have none of them
     if not settings.sftp.host_keys and not (folder / hostkeys.NAME).exists():
         yield "an ed25519 key will be made at the first start"
         return

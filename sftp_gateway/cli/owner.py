@@ -11,7 +11,7 @@ from sftp_gateway.settings import Settings
 def settings(options: argparse.Namespace) -> Settings:
     """Read the settings this call means, and become the owner of storage.root."""
     loaded = config.load(options.config, os.environ)
-    _drop_root(loaded)
+    become(loaded)
     return loaded
 
 
@@ -22,7 +22,7 @@ def root(loaded: Settings) -> None:
         raise NotAllowed(f"{loaded.storage.root} belongs to another user; run this as its owner or as root")
 
 
-def _drop_root(loaded: Settings) -> None:
+def become(loaded: Settings) -> None:
     """Files must belong to the daemon's user, so a verb run as root becomes the owner of the root."""
     if os.geteuid() != 0 or not loaded.storage.root.exists():
         return

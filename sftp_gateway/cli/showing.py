@@ -5,12 +5,12 @@ import os
 
 from sftp_gateway import demo as demonstration
 from sftp_gateway import doctor
-from sftp_gateway.cli import output
+from sftp_gateway.cli import output, owner
 
 
 def check(options: argparse.Namespace) -> int:
     """Examine the gateway; 78 if something must be mended before it can run, 69 if all that is wrong may come back."""
-    found = doctor.examine(options.config, os.environ)
+    found = doctor.examine(options.config, os.environ, owner.become)
     if options.json:
         output.as_json({"ok": not any(f.bad for f in found), "checks": [f.as_dict() for f in found]})
     else:

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 import structlog
 
 from sftp_gateway import blobs, cli, settings
+from sftp_gateway.sftp import hostkeys
 from sftp_gateway.store import database, uploads
 from sftp_gateway.upload import Mode
 
@@ -545,6 +547,26 @@ def test_a_verb_run_as_root_becomes_the_owner_of_the_root(shell):
         subprocess.run(["chown", "-R", "nobody:nogroup", str(root)], check=True)
         subprocess.run([*GATEWAY, "brand", "disable", "acme"], check=True, stdout=subprocess.DEVNULL)
         assert {path.owner() for path in [root, *root.rglob("*")]} == {"nobody"}
+
+
+def test_check_as_root_looks_as_the_owner_of_the_root_whom_the_daemon_is_run_as(shell):
+    if os.geteuid() != 0:
+        pytest.skip("only root can change its user")
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
+        Path(name).chmod(0o755)
+        (root, config) = (Path(name) / "root", Path(name) / "gateway.toml")
+        config.write_text(f"[storage]\nroot = '{root}'\n")
+        config.chmod(0o600)  # root reads it and goes on as the owner, as `run` does
+        hostkeys.load([], root / "keys")
+        root.chmod(0o700)
+        shutil.chown(root, "nobody")
+        shell.monkeypatch.delenv("SFTP_GATEWAY_STORAGE__ROOT")
+        check = [*GATEWAY, "check", "--config", str(config), "--json"]
+        done = subprocess.run(check, capture_output=True, text=True, check=False)
+        wrong = [one for one in json.loads(done.stdout)["checks"] if not one["ok"]]
+        assert (done.returncode, [one["what"] for one in wrong]) == (78, ["host keys"])
+        subprocess.run(["chown", "-R", "nobody", str(root)], check=True)
+        assert subprocess.run(check, capture_output=True, check=False).returncode == 0
 
 
 def test_the_installed_script_and_the_module_are_the_same(shell):

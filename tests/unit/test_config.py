@@ -10,6 +10,7 @@ from sftp_gateway import config
 from sftp_gateway.brand import Guards
 from sftp_gateway.errors import ConfigError
 from sftp_gateway.settings import MIB, Settings
+from sftp_gateway.sftp import algorithms, limits
 
 SHARES = [name for name, value in dataclasses.asdict(Guards()).items() if value < 1 and name != "price_move"]
 
@@ -126,6 +127,11 @@ def test_the_backoffice_that_is_not_there_is_refused(tmp_path):
         ("web", 'public_url = "https://[::1"', "https://"),
         ("mail", 'sender = "no"', "mail address"),
         ("web", "backoffice = true", "no backoffice"),
+        ("sftp", 'penalty_exempt = ["10.0.0.0/88"]', "network"),
+        ("sftp", 'penalty_exempt = ["*"]', "network"),
+        ("sftp", 'proxy_protocol_from = ["balancer"]', "network"),
+        ("sftp", 'algorithms = "strikt"', "one of default, strict, legacy"),
+        ("sftp", 'algorithms = "Strict"', "one of default, strict, legacy"),
         *[("guards", f"{name} = 20", "a share from 0 to 1, such as 0.2") for name in SHARES],
     ],
 )
@@ -134,6 +140,15 @@ def test_a_value_with_which_nothing_can_run_is_told_with_file_and_key(tmp_path, 
     with pytest.raises(ConfigError, match=hint) as complaint:
         load(tmp_path, f"[{section}]\n{line}\n")
     assert str(complaint.value).startswith(f"{tmp_path}/gateway.toml: {section}.{line.partition(' ')[0]}: ")
+
+
+def test_what_the_front_door_can_run_with_is_taken(tmp_path):
+    for name in algorithms.PROFILES:
+        assert load(tmp_path, f'[sftp]\nalgorithms = "{name}"\n').sftp.algorithms == name
+    networks = ("192.0.2.7", "10.0.0.1/8", "::1", "2001:db8::/32")
+    found = load(tmp_path, f"[sftp]\npenalty_exempt = {list(networks)}\nproxy_protocol_from = {list(networks)}\n").sftp
+    assert (found.penalty_exempt, found.proxy_protocol_from) == (networks, networks)
+    assert len(limits.networks(networks, "sftp.penalty_exempt")) == 4
 
 
 def test_every_share_of_a_guard_may_be_all_or_nothing_and_a_price_may_move_by_more_than_all(tmp_path):
