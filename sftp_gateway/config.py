@@ -120,7 +120,8 @@ def _from_credentials(environ: Mapping[str, str], raw: dict[str, dict[str, tuple
     for section, key in sorted(SECRETS) if folder else ():
         credential = Path(str(folder)) / f"{section}.{key}"
         if credential.is_file():
-            _put(raw, section, key, credential.read_text("utf-8").strip(), f"credential {section}.{key}")
+            place = f"credential {section}.{key}"
+            _put(raw, section, key, _secret(credential, place), place)
 
 
 def _from_environment(environ: Mapping[str, str], raw: dict[str, dict[str, tuple[Any, str]]]) -> None:
@@ -135,12 +136,18 @@ def _from_environment(environ: Mapping[str, str], raw: dict[str, dict[str, tuple
 def _put(raw: dict[str, dict[str, tuple[Any, str]]], section: str, key: str, value: Any, place: str) -> None:
     secret_key = key.removesuffix("_file")
     if key != secret_key and (section, secret_key) in SECRETS:
-        try:
-            value = Path(str(value)).read_text("utf-8").strip()
-        except OSError as error:
-            raise ConfigError(f"{place}: {value} cannot be read: {error.strerror}") from error
-        key = secret_key
+        key, value = secret_key, _secret(Path(str(value)), place)
     raw.setdefault(section, {})[key] = (value, place)
+
+
+def _secret(file: Path, place: str) -> str:
+    """Read a secret from a file of its own; no complaint shows a byte of it."""
+    try:
+        return file.read_text("utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"{place}: {file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ConfigError(f"{place}: {file} cannot be read: it is not UTF-8") from None
 
 
 def _known(name: str, known: Mapping[str, Any], place: str, what: str) -> None:

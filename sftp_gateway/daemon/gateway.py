@@ -233,6 +233,9 @@ class Daemon:
         except GatewayError as error:
             log.error("settings.refused", error=str(error))  # noqa: TRY400 - a mistake in a file has no traceback
             return
+        except Exception as error:
+            log.exception("settings.refused", error=f"unexpected {type(error).__name__}: {error}")
+            return
         finally:
             self.systemd.ready()
         changed = config.changed(self.settings, new)
@@ -242,7 +245,7 @@ class Daemon:
         if self.rules is not None and terms is not None:
             taken = sorted({*taken, *self.rules.take(terms)})
         if self.workshop is not None:
-            await self.workshop.renderer.refresh()
+            self.workshop.renderer.refresh()
         if self.front is not None:
             self.front.limit(new.limits)
         log.info("settings.reloaded", changed=taken)

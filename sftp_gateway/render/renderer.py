@@ -28,7 +28,8 @@ class Renderer:
 
     def __init__(self, painter: Painter) -> None:
         self._painter = painter
-        self._wake = asyncio.Event()
+        self._wake, self._anew = asyncio.Event(), asyncio.Event()
+        self._anew.set()
         self._not_before: dict[str, float] = {}
         self._large: asyncio.Queue[str] = asyncio.Queue()
         self._queued: set[str] = set()
@@ -40,16 +41,12 @@ class Renderer:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._exports(), name="large catalogs")
             group.create_task(self._paints(), name="homes")
-            group.create_task(self._instructs(), name="instructions")
+            group.create_task(self._instructions(), name="instructions")
             group.create_task(self._looks(), name="forgotten catalogs")
 
-    async def refresh(self) -> bool:
-        """Have the homes painted whose instructions are not true any more: rules or addresses changed."""
-        self._painter.past.forget()  # whether, and whom, to tell of an upload may be new, too
-        for brand in await asyncio.to_thread(self._painter.stale):
-            await asyncio.to_thread(self._painter.mark, brand)
-        self._wake.set()
-        return True
+    def refresh(self) -> None:
+        """Look soon for homes whose instructions are not true any more, as rules or addresses changed; on the event loop."""
+        self._anew.set()
 
     def wake(self) -> None:
         """Look for dirty homes now; call on the event loop."""
@@ -58,6 +55,21 @@ class Renderer:
     def snapshot(self) -> dict[str, float]:
         """Tell how many homes were painted, and how many large catalogs wait for their CSV."""
         return {"painted": self._painted, "waiting_catalogs": len(self._queued)}
+
+    async def _instructions(self) -> None:
+        while True:
+            await self._anew.wait()
+            self._anew.clear()
+            if not await self._patiently(self._look_over):
+                self._anew.set()
+
+    async def _look_over(self) -> bool:
+        """Have the homes painted whose instructions are not true any more."""
+        self._painter.past.forget()  # whether, and whom, to tell of an upload may be new, too
+        for brand in await asyncio.to_thread(self._painter.stale):
+            await asyncio.to_thread(self._painter.mark, brand)
+        self._wake.set()
+        return True
 
     async def _paints(self) -> None:
         while True:
@@ -95,10 +107,6 @@ class Renderer:
         self._painted += 1
         if large:
             self._ask(brand)
-
-    async def _instructs(self) -> None:
-        while not await self._patiently(self.refresh):
-            pass
 
     async def _looks(self) -> None:
         while True:

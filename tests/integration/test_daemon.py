@@ -185,6 +185,20 @@ def test_a_reload_takes_over_what_it_may_names_the_rest_and_survives_a_mistake(g
     assert gateway.stop(signal.SIGINT) == 0
 
 
+def test_a_reload_of_a_secret_that_is_no_text_is_refused_and_said(gateway):
+    """It took nothing over and said nothing."""
+    secret = gateway.folder / "secret"
+    secret.write_text("hunter2")
+    gateway.start(SFTP_GATEWAY_MAIL__PASSWORD_FILE=str(secret))
+    secret.write_bytes(b"hunter\xff")
+    gateway.running.send_signal(signal.SIGHUP)
+    assert "is not UTF-8" in gateway.wait_event("settings.refused")["error"]
+    secret.write_text("hunter3")
+    gateway.running.send_signal(signal.SIGHUP)
+    assert gateway.wait_event("settings.reloaded")["changed"] == ["mail.password"]
+    assert gateway.stop() == 0
+
+
 def test_a_reload_of_the_limits_reaches_drop_folders_and_readyz(gateway):
     config = gateway.folder / "gateway.toml"
     config.write_text("[limits]\ndisk_floor_bytes = '1 B'\n")

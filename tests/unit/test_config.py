@@ -82,12 +82,22 @@ def test_secrets_come_from_files_and_credentials(tmp_path):
         ("[sftp]\nhost_keys = 3\n", "give a list"),
         ("[sftp]\nhost = 3\n", "is not a text"),
         ('[mail]\npassword_file = "/nowhere"\n', "/nowhere cannot be read"),
+        ('[mail]\npassword_file = "/bin/true"\n', "mail.password_file: /bin/true cannot be read: it is not UTF-8"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file(tmp_path, text, said):
     with pytest.raises(ConfigError, match=re.escape(said)) as caught:
         load(tmp_path, text)
     assert str(tmp_path / "gateway.toml") in str(caught.value)
+
+
+def test_a_credential_that_is_no_text_or_not_to_be_read_is_named(tmp_path):
+    secret = tmp_path / "mail.password"
+    secret.write_bytes(b"hunter\xff")
+    with pytest.raises(
+        ConfigError, match=r"credential mail\.password: \S+/mail\.password cannot be read: it is not UTF-8"
+    ):
+        config.load(None, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
 
 
 def test_a_wrong_variable_is_named():

@@ -19,6 +19,17 @@ def daemon():
     return Daemon(settings.Settings(), frozenset({"web"}), settings.Settings, take_over=False)
 
 
+async def test_a_reload_that_fails_at_what_nobody_thought_of_is_told_with_where():
+    one = daemon()
+    one._read = lambda: 1 // 0
+    with capture_logs() as said:
+        await one._reload()
+    [event] = said
+    assert (event["event"], event["log_level"]) == ("settings.refused", "error")
+    assert event["error"].startswith("unexpected ZeroDivisionError: ")
+    assert event["exc_info"]
+
+
 async def test_a_part_that_dies_is_named_with_its_reason_and_ends_the_daemon():
     async def fail():
         async with asyncio.TaskGroup() as group:

@@ -19,7 +19,7 @@ from sftp_gateway import receipt
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import Brand, BrandSettings
 from sftp_gateway.catalog import schema
-from sftp_gateway.errors import Broken
+from sftp_gateway.errors import Broken, StoreUnreachable
 from sftp_gateway.render import home as home_room
 from sftp_gateway.render import renderer as renderer_room
 from sftp_gateway.render import text
@@ -507,6 +507,25 @@ async def test_instructions_that_could_not_be_looked_at_when_the_worker_started_
         await eventually_async(lambda: "new.example.com" in home.read("", "README.txt"))
         task.cancel()
         await asyncio.wait([task])
+async def test_homes_are_looked_over_after_a_reload_though_the_store_was_away(home, eventually_async, monkeypatch):
+    monkeypatch.setattr(renderer_room, "RETRY_SECONDS", 0.05)
+    away = []
+
+    def front():
+        if away:
+            raise StoreUnreachable(away.pop())
+        return home.front
+
+    renderer = Renderer(dataclasses.replace(home.painter, front=front))
+
+    async def reloads():
+        await eventually_async(lambda: "README.txt" in home.names(""))
+        home.front, away[:] = dataclasses.replace(FRONT, host="new.example.com"), ["it is away", "and again"]
+        renderer.refresh()
+        await eventually_async(lambda: "new.example.com" in home.read("", "README.txt"))
+        assert away == []
+
+    await running(renderer, reloads)
 
 
 async def running(renderer, until):
