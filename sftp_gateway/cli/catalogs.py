@@ -18,7 +18,8 @@ from sftp_gateway.worker import errand
 def catalog(options: argparse.Namespace) -> None:
     """Print a version of a catalog as CSV, JSON Lines or Parquet."""
     with opening.gateway(options) as opened:
-        version = _version(opened, options.brand, options.version)
+        brands.get(opened.store, options.brand)
+        version = versions.kept(opened.store, options.brand, options.version)
         if options.output is None and options.format == "parquet" and sys.stdout.isatty():
             raise NotFound("Parquet is not for a terminal: give --output FILE, or send it to a file")
         rules = schema.load(opened.settings.catalog.rules)

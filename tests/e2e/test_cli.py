@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from sftp_gateway import blobs, cli, settings
+from sftp_gateway import blobs, cli, retention, settings
 from sftp_gateway.sftp import hostkeys
 from sftp_gateway.store import database, uploads
 from sftp_gateway.upload import Mode
@@ -222,6 +222,18 @@ def test_versions_changes_and_rollback(shell):
         (1, False, None),
     ]
     shell("rollback", "--brand", "acme", "9", ends=2)
+
+
+def test_a_version_whose_bytes_are_gone_is_told_so(shell):
+    for price in ("10.00", "11.00", "12.00"):
+        shell.ingest(shell.file("feed.csv", [product(n, price) for n in range(3)]))
+    with contextlib.closing(database.open_store(f"sqlite:///{shell.folder}/root/gateway.db")) as store:
+        kept = blobs.open_files(settings.Storage(root=shell.folder / "root"))
+        retention.sweep(store, kept, settings.Retention(versions=1), store.now())
+    said = shell("catalog", "--brand", "acme", "--version", "1", ends=2)
+    assert "the bytes of version 1 were removed after their time" in said
+    assert "were removed after their retention" in shell("changes", "--brand", "acme", "--version", "1", ends=2)
+    assert "no version 9" in shell("catalog", "--brand", "acme", "--version", "9", ends=2)
 
 
 def test_changes_for_programs_are_the_values_of_the_catalog_however_long(shell):
