@@ -7,6 +7,7 @@ Each verb lives in a module of its own noun and is loaded when it is called, so 
 import argparse
 import gc
 import importlib
+import io
 import json
 import os
 import sys
@@ -23,6 +24,7 @@ READER_LEFT = 141
 
 def program() -> int:
     """Be the program that a shell starts: `main`, and a quick end."""
+    _three_streams()
     code = main()
     gc.freeze()  # at its end the interpreter would look at each object of every module once more: 0.2 s
     return code
@@ -45,9 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(str(error), error.exit_code, as_json=options.json)
     except PermissionError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _complain(
-            f"{where}{error.strerror}; run this as the owner of storage.root, or as root", 77, as_json=options.json
-        )
+        who = f"to uid {os.geteuid()}; all below storage.root must belong to its owner, and this must run as that one"
+        return _complain(f"{where}{error.strerror} {who}", 77, as_json=options.json)
     except KeyboardInterrupt:
         return _complain("interrupted", 130, as_json=options.json)
     except Exception as error:
@@ -55,6 +56,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         text = f"unexpected {type(error).__name__}: {error} (SFTP_GATEWAY_TRACEBACK=1 shows where)"
         return _complain(" ".join(text.split()), 70, as_json=options.json)
+
+
+def _three_streams() -> None:
+    """Put nothing in the place of a stream that the caller closed (`>&-`), and `?` in that of a letter that one has not.
+
+    Else the next file that is opened, maybe the database, would be what others take for stdout.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _check_text(options: argparse.Namespace) -> None:

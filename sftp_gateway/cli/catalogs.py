@@ -1,7 +1,6 @@
 """`catalog`, `changes`, `versions`, `rollback`: what is published."""
 
 import argparse
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import BinaryIO
 
 from sftp_gateway import blobs, receipt
 from sftp_gateway.catalog import changes_csv, export, schema
-from sftp_gateway.cli import opening, output
+from sftp_gateway.cli import given, opening, output
 from sftp_gateway.errors import NotFound
 from sftp_gateway.store import brands, versions
 from sftp_gateway.worker import errand
@@ -28,7 +27,7 @@ def catalog(options: argparse.Namespace) -> None:
                 export.write(parquet, rules, options.format, sys.stdout.buffer)
                 sys.stdout.flush()
                 return
-            with Path(options.output).open("wb") as out:
+            with given.opened(Path(options.output)) as out:
                 export.write(parquet, rules, options.format, out)
     if options.json:
         output.as_json(
@@ -52,7 +51,7 @@ def changes(options: argparse.Namespace) -> None:
 
 def _as_json(source: BinaryIO) -> None:
     for change, _ in changes_csv.read(source):
-        print(json.dumps(change, ensure_ascii=False))
+        output.as_json(change, indent=None)
 
 
 def versions_of(options: argparse.Namespace) -> None:

@@ -37,6 +37,15 @@ def readable(path: Path) -> None:
 
 
 @contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Lend a file to write to, from its beginning."""
+    with told(path, "write"):
+        out = path.open("wb")
+    with _room(path), out:
+        yield out
+
+
+@contextlib.contextmanager
 def replaced(path: Path) -> Iterator[BinaryIO]:
     """Lend a file that becomes `path` at the end; after any error there is what was there before."""
     beside = path.with_name(f".{uuid.uuid4().hex}.tmp")

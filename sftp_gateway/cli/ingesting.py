@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from sftp_gateway import blobs
-from sftp_gateway.cli import arguments, output, owner
+from sftp_gateway.cli import arguments, given, output, owner
 from sftp_gateway.cli.copying import Copy
 from sftp_gateway.errors import NotFound
 from sftp_gateway.worker import crew
@@ -23,12 +23,11 @@ SWITCH_SECONDS = 0.0005
 def ingest(options: argparse.Namespace) -> int:
     """Take a file in, wait for its turn, print the receipt. 1 if it did not get through."""
     path = Path(options.file)
-    if not path.is_file():
-        raise NotFound(f"{path}: {'this is no regular file' if path.exists() else 'no such file'}")
     if not arguments.is_text(path.name):
         raise NotFound(f"{path}: its name is not UTF-8; rename it")
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = owner.settings(options)
+    given.readable(path)  # to whom this process became, as the copy is made by it
     owner.root(settings)
     files = blobs.open_files(settings.storage)
     progress = output.Progress(path.name)

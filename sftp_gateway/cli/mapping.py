@@ -10,7 +10,7 @@ from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog import headers, propose, schema
 from sftp_gateway.catalog.read import opening as reading
 from sftp_gateway.catalog.read.source import Hints
-from sftp_gateway.cli import opening, output
+from sftp_gateway.cli import given, opening, output
 from sftp_gateway.errors import NotAllowed, NotFound, Refused
 from sftp_gateway.store import brands
 
@@ -20,9 +20,8 @@ _ORIGIN = {"header": "understood", "set": "set", "new": "new"}
 def propose_columns(options: argparse.Namespace) -> None:
     """Show what the columns of a file were taken for; save what is new if told to."""
     file = Path(options.file)
-    if not file.is_file():
-        raise NotFound(f"{file}: no such file")
     with opening.gateway(options) as opened:
+        given.readable(file)
         rules = schema.load(opened.settings.catalog.rules)
         brand = brands.get(opened.store, options.name)
         found = _look(file, rules, brand.settings)

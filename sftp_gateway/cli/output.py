@@ -1,5 +1,6 @@
 """What people see: tables, receipts in plain words, a progress bar. Programs get JSON."""
 
+import codecs
 import json
 import sys
 from collections.abc import Sequence
@@ -9,9 +10,10 @@ from sftp_gateway import outcome
 from sftp_gateway.receipt import Receipt
 
 
-def as_json(value: Any) -> None:
-    """Print one JSON document."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+def as_json(value: Any, *, indent: int | None = 2) -> None:
+    """Print one JSON document; escaped where stdout has not every letter."""
+    has_all = codecs.lookup(sys.stdout.encoding or "ascii").name.startswith("utf")
+    print(json.dumps(value, indent=indent, ensure_ascii=not has_all))
 
 
 def clean(text: object) -> str:

@@ -501,6 +501,21 @@ def test_inspect_explains_a_file_and_makes_it_clean(shell, tmp_path):
     assert (tmp_path / "clean" / "messy.csv").read_bytes().decode() == clean
 
 
+def test_a_place_where_nothing_can_be_written_is_the_persons_mistake(shell, tmp_path):
+    file = shell.file("feed.csv", [product(n) for n in range(3)])
+    shell.ingest(file)
+    catalog = ("catalog", "--brand", "acme", "--output")
+    for wrong in ("/nonexistent/x.csv", str(tmp_path), f"{file}/x.csv"):
+        assert f"sftp-gateway: {wrong}: " in shell(*catalog, wrong, ends=2)
+        assert shell.json(*catalog, wrong, ends=2)["exit"] == 2
+    assert "No space left" in shell(*catalog, "/dev/full", ends=69)
+    assert f"sftp-gateway: {file}: " in shell("inspect", "--csv-dir", file, file, ends=2)
+    assert f"sftp-gateway: {file}/x: " in shell("inspect", "--csv-dir", f"{file}/x", file, ends=2)
+    (tmp_path / "clean" / "feed.csv").mkdir(parents=True)
+    assert "feed.csv: Is a directory" in shell("inspect", "--csv-dir", str(tmp_path / "clean"), file, ends=2)
+    assert len(list((tmp_path / "clean").iterdir())) == 1
+
+
 def test_inspect_writes_no_clean_copy_over_the_file_it_reads(shell, tmp_path):
     """`--csv-dir .` emptied the file before it was read."""
     sent = "sku;name\nA-1;Chair\n"
@@ -561,6 +576,39 @@ def test_a_verb_run_as_root_becomes_the_owner_of_the_root(shell):
         assert {path.owner() for path in [root, *root.rglob("*")]} == {"nobody"}
 
 
+@contextlib.contextmanager
+def nobodys_gateway(shell):
+    """Give a folder in which `root` is storage.root and nobody's; root alone may read what else is made there."""
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
+        Path(name).chmod(0o755)
+        shell.monkeypatch.setenv("SFTP_GATEWAY_STORAGE__ROOT", f"{name}/root")
+        shell("brand", "add", "acme")
+        shell.ingest(shell.file("one.csv", [product(1)]))
+        subprocess.run(["chown", "-R", "nobody", f"{name}/root"], check=True)
+        yield Path(name)
+
+
+def test_root_is_told_who_may_not_read_or_write_its_file_and_not_to_be_root(shell):
+    if os.geteuid() != 0:
+        pytest.skip("only root can change its user")
+    with nobodys_gateway(shell) as folder:
+        mine = folder / "mine.csv"
+        mine.write_text(HEADER + product(1) + "\n")
+        uid = (folder / "root").stat().st_uid
+
+        def told(*arguments):
+            done = subprocess.run([*GATEWAY, *arguments], capture_output=True, text=True, check=False)
+            return done.returncode, done.stderr
+
+        mine.chmod(0o600)
+        why = "(root goes on as the owner of storage.root)"
+        for verb in (("ingest", "--brand", "acme"), ("brand", "map", "acme", "--from"), ("inspect", "--brand", "acme")):
+            assert told(*verb, str(mine)) == (77, f"sftp-gateway: {mine}: uid {uid} may not read it {why}\n")
+        out = ("catalog", "--brand", "acme", "--output", str(mine))
+        assert told(*out) == (77, f"sftp-gateway: {mine}: uid {uid} may not write it {why}\n")
+        assert mine.read_text() == HEADER + product(1) + "\n"
+
+
 def test_check_as_root_looks_as_the_owner_of_the_root_whom_the_daemon_is_run_as(shell):
     if os.geteuid() != 0:
         pytest.skip("only root can change its user")
@@ -607,6 +655,39 @@ def test_a_reader_that_leaves_early_ends_a_verb_quietly(shell):
     verb.stdout.close()
     assert (verb.stderr.read(), verb.wait(timeout=30)) == ("", 141)
     verb.stderr.close()
+
+
+def test_a_verb_works_without_anybody_to_talk_to(shell, tmp_path):
+    """It was done, and then told as a fault of ours."""
+    for closed in (">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
+        command = f"{' '.join(GATEWAY)} brand disable acme {closed}"
+        done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), closed
+    command = f"{' '.join(GATEWAY)} brand disable nobody >&- 2>&-"
+    assert subprocess.run(["/bin/sh", "-c", command], check=False).returncode == 2
+    command = f"{' '.join(GATEWAY)} brand disable nobody 2>&-"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, b""), "a complaint is no result"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_a_terminal_that_has_not_every_letter_gets_what_it_has_and_programs_get_all(shell, encoding):
+    shell.ingest(shell.file("feed.csv", ["A-1,Crème €,10.00,,,,"]))
+    shell.ingest(shell.file("more.csv", ["A-1,Crème € 😀,10.00,,,,"]))
+    environ = os.environ | {"PYTHONIOENCODING": encoding}
+
+    def said(*arguments):
+        return subprocess.run([*GATEWAY, *arguments], env=environ, capture_output=True, check=True).stdout.decode(
+            encoding
+        )
+
+    assert said("check").startswith("? configuration: ")
+    assert json.loads(said("check", "--json"))["ok"] is True
+    assert json.loads(said("changes", "--brand", "acme", "--json"))["after"] == "Crème € 😀"
+    assert (
+        json.loads(said("inspect", str(shell.folder / "more.csv"), "--json"))["files"][0]["first_rows"][0][1]
+        == "Crème € 😀"
+    )
 
 
 def test_no_verb_lets_a_broken_pipe_kill_its_process(shell):
