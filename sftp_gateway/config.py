@@ -127,10 +127,22 @@ def _from_credentials(environ: Mapping[str, str], raw: dict[str, dict[str, tuple
 def _from_environment(environ: Mapping[str, str], raw: dict[str, dict[str, tuple[Any, str]]]) -> None:
     for name in sorted(environ):
         section, found, key = name.removeprefix(PREFIX).lower().partition("__")
-        if not name.startswith(PREFIX) or not found:
+        if not name.startswith(PREFIX):
+            continue
+        if not found:
+            _not_ours(name, environ[name])
             continue
         _known(section, _sections(), name, f"section [{section}]")
         _put(raw, section, key, environ[name], name)
+
+
+def _not_ours(name: str, value: str) -> None:
+    """Raise ConfigError where one of our settings was meant; Kubernetes names ports of services so, too."""
+    section, _, key = name.removeprefix(PREFIX).lower().partition("_")
+    keys = typing.get_type_hints(_sections().get(section, object))
+    if (key in keys or (section, key.removesuffix("_file")) in SECRETS) and not value.startswith(("tcp://", "udp://")):
+        meant = f"{PREFIX}{section}__{key}".upper()
+        raise ConfigError(f"{name}: did you mean {meant}, with two underscores?")
 
 
 def _put(raw: dict[str, dict[str, tuple[Any, str]]], section: str, key: str, value: Any, place: str) -> None:
@@ -162,6 +174,8 @@ def _section(name: str, kind: Any, values: dict[str, tuple[Any, str]]) -> Any:
     parsed = {}
     for key, (value, place) in values.items():
         _known(key, hints, place, f"setting {name}.{key}")
+        if (name, key) in SECRETS and not isinstance(value, str):
+            raise ConfigError(f"{place}: give a text, in quotes")  # and never shows what it is
         parsed[key] = _value(key, hints[key], value, place)
         allowed.check(f"{name}.{key}", parsed[key], place)
     return kind(**parsed)

@@ -91,6 +91,40 @@ def test_a_wrong_setting_is_named_with_its_file(tmp_path, text, said):
     assert str(tmp_path / "gateway.toml") in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "line", ["password = 48151623", "password = ['48151623']", "password = { a = 48151623 }", "password = true"]
+)
+def test_a_secret_of_the_wrong_type_is_not_printed(tmp_path, line):
+    """A reload puts the complaint into the log."""
+    with pytest.raises(ConfigError, match=r"mail\.password: give a text, in quotes$") as complaint:
+        load(tmp_path, f"[mail]\n{line}\n")
+    assert "48151623" not in str(complaint.value)
+    with pytest.raises(ConfigError, match=r"store\.url: give a text, in quotes$"):
+        load(tmp_path, f"[store]\n{line.replace('password', 'url')}\n")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("STORAGE_ROOT", "STORAGE__ROOT"),
+        ("WEB_PORT", "WEB__PORT"),
+        ("LIMITS_MAX_FILE_BYTES", "LIMITS__MAX_FILE_BYTES"),
+        ("MAIL_PASSWORD_FILE", "MAIL__PASSWORD_FILE"),
+    ],
+)
+def test_a_variable_with_one_underscore_is_not_ignored(written, meant):
+    said = f"SFTP_GATEWAY_{written}: did you mean SFTP_GATEWAY_{meant}, with two underscores?"
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        config.load(None, {f"SFTP_GATEWAY_{written}": "8080"})
+
+
+def test_variables_that_others_name_after_us_are_none_of_ours():
+    """Kubernetes makes such ones of services that are called sftp-gateway and sftp-gateway-web."""
+    others = {"PORT": "tcp://10.0.0.1:22", "SERVICE_HOST": "10.0.0.1", "PORT_2222_TCP_PORT": "2222", "IMAGE": "x"}
+    others |= {"WEB_PORT": "tcp://10.0.0.1:80", "WEB_SERVICE_PORT": "80", "WEB_PORT_80_TCP_ADDR": "10.0.0.1"}
+    assert config.load(None, {f"SFTP_GATEWAY_{name}": value for name, value in others.items()}) == Settings()
+
+
 def test_a_credential_that_is_no_text_or_not_to_be_read_is_named(tmp_path):
     secret = tmp_path / "mail.password"
     secret.write_bytes(b"hunter\xff")
