@@ -74,9 +74,16 @@ def listing(options: argparse.Namespace) -> None:
         for i in items
     ]
     headers = ("UPLOAD", "BRAND", "RECEIVED", "FILE", "MODE", "STATE", "ACCEPTED", "REJECTED", "VERSION")
-    output.table(headers, rows, "No uploads yet.")
+    output.table(headers, rows, _none(options))
     if cursor is not None:
         print(f"Older ones: --cursor {cursor}")
+
+
+def _none(options: argparse.Namespace) -> str:
+    """Say that nothing is listed, and no more than that."""
+    if options.state or options.since or options.cursor:
+        return "No uploads like that."
+    return f"No uploads of {options.brand} yet." if options.brand else "No uploads yet."
 
 
 def show(options: argparse.Namespace) -> None:

@@ -278,6 +278,19 @@ def test_uploads_are_listed_newest_first_in_pages(shell):
     assert "no such state" in shell("uploads", "--state", "lost", ends=2)
 
 
+def test_a_list_of_nothing_does_not_say_that_there_was_never_anything(shell):
+    assert shell("uploads") == "No uploads yet.\n"
+    assert shell("uploads", "--brand", "acme") == "No uploads of acme yet.\n"
+    shell.ingest(shell.file("one.csv", [product(1)]))
+    for asked in (
+        ["--state", "held"],
+        ["--since", "2999-01-01"],
+        ["--cursor", "1"],
+        ["--brand", "acme", "--state", "held"],
+    ):
+        assert shell("uploads", *asked) == "No uploads like that.\n"
+
+
 def test_brands_are_added_shown_changed_and_erased(shell, tmp_path):
     made = shell.json("brand", "add", "bolt")
     assert made["brand"] == made["user"] == "bolt"
