@@ -1,0 +1,63 @@
+"""A file that comes by HTTP through a whole gateway: sent, worked on, answered, sent once more."""
+
+import csv
+import io
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sftp_gateway.store import tokens, uploads
+from sftp_gateway.upload import SETTLED
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import whole
+
+UPLOADS = "/api/v1/brands/acme/uploads"
+
+
+@pytest.fixture
+def api(gateway):
+    gateway.start()
+    with gateway.store() as store:
+        _, secret = tokens.add(store, "shop")
+    base = f"http://127.0.0.1:{gateway.web_port}"
+    with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {secret}"}) as client:
+        yield client
+
+
+@pytest.fixture
+def send(gateway, api, eventually):
+    """Give a function that sends a file and gives its receipt once the worker is done with it."""
+
+    def send(content, name="catalog.csv", **more):
+        number = api.post(UPLOADS, params={"name": name}, content=content, **more).json()["upload"]
+        with gateway.store() as store:
+            eventually(lambda: uploads.get(store, number).state in SETTLED)
+        return api.get(f"{UPLOADS}/{number}").json()
+
+    return send
+
+
+def mended(correction: bytes) -> bytes:
+    """Mend a correction file: a price for each product in it."""
+    read = csv.DictReader(io.StringIO(correction.decode("utf-8-sig")))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, read.fieldnames)
+    writer.writeheader()
+    writer.writerows(row | {"msrp": "10.00"} for row in read)
+    return out.getvalue().encode()
+
+
+def test_a_correction_that_is_sent_again_with_its_key_is_the_one_that_was_published(api, send):
+    first = send(whole.catalog(20) + "B-1,Stool,soon\n")
+    assert first["rows"]["rejected"] == 1
+    [name] = [file["name"] for file in first["files"] if "corrections" in file["name"]]
+    fixed, key = mended(api.get(f"{UPLOADS}/{first['upload']}/files/{name}").content), {"Idempotency-Key": "k2"}
+    second = send(fixed, name, headers=key)
+    assert (second["mode"], second["state"]) == ("correction", "published")
+    again = api.post(UPLOADS, params={"name": name}, content=fixed, headers=key)
+    assert (again.status_code, again.json()["upload"]) == (200, second["upload"])
+    dry = api.post(UPLOADS, params={"name": name, "mode": "test"}, content=fixed, headers=key)
+    assert dry.json()["type"].endswith("key-reused")
