@@ -3,7 +3,7 @@
 Every text is made from a receipt (spec §8) alone, so it says the same everywhere.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -105,8 +105,8 @@ def label(receipt: dict[str, Any], *, removals_wait: bool = False) -> Label:
     plain = LABELS[state]
     if removals_wait:
         return Label(f"{plain.text}, removals on hold", "wait", "pause")
-    if state is State.PUBLISHED and rejected:
-        return Label(f"Live, {count(rejected, 'row')} left out", "good", "check")
+    if state in {State.PUBLISHED, State.UNCHANGED} and rejected:
+        return replace(plain, text=f"{plain.text}, {count(rejected, 'row')} left out")
     return plain
 
 
@@ -127,6 +127,8 @@ def sentence(receipt: dict[str, Any], *, removals_wait: bool = False) -> str:
     state = State(receipt["state"])
     if state is State.PUBLISHED:
         return _published(receipt, removals_wait=removals_wait)
+    if state is State.UNCHANGED and receipt["rows"]["rejected"]:
+        return _unchanged(receipt["rows"])
     if state is State.TESTED:
         end = LABELS[State(receipt.get("would_be") or State.PUBLISHED)].text.lower()
         rows = f"{_rows(receipt)}; nothing" if receipt["rows"]["read"] else "Nothing"
@@ -154,18 +156,35 @@ def _rows(receipt: dict[str, Any]) -> str:
     return f"{rows['accepted']:,} of {count(rows['read'], 'row')} are fine"
 
 
+def _unchanged(rows: dict[str, int]) -> str:
+    fine = count(rows["accepted"], "row that is", "rows that are")
+    return f"The catalog already is as in the {fine} fine; nothing changed. {_to_fix(rows)}."
+
+
+def _to_fix(rows: dict[str, int]) -> str:
+    return count(rows["rejected"], "row needs", "rows need") + " fixing"
+
+
 def _published(receipt: dict[str, Any], *, removals_wait: bool) -> str:
-    rows, changes = receipt["rows"], receipt["changes"]
-    version = f" as version {receipt['version']}" if receipt["version"] else ""
-    whole = rows["accepted"] == rows["read"]
-    said = f"All {count(rows['read'], 'row')} are live{version}"
-    if not whole or rows["read"] == 1:
-        said = f"{rows['accepted']:,} of {count(rows['read'], 'row')} {'is' if rows['accepted'] == 1 else 'are'} live{version}"
+    said, rows, withheld = _live(receipt), receipt["rows"], receipt["changes"]["withheld"]
     if rows["rejected"]:
-        said += f"; {count(rows['rejected'], 'row needs', 'rows need')} fixing"
-    if changes["withheld"] and removals_wait:
-        said += f". {count(changes['withheld'], 'removal waits', 'removals wait')} for your decision"
+        said += f"; {_to_fix(rows)}"
+    if withheld and removals_wait:
+        said += f". {count(withheld, 'removal waits', 'removals wait')} for your decision"
     return said + "."
+
+
+def _live(receipt: dict[str, Any]) -> str:
+    """Say how many rows are live now; those that delete a product are none of them."""
+    read, gone, version = receipt["rows"]["read"], receipt["changes"]["deleted"], receipt["version"]
+    live = receipt["rows"]["accepted"] - gone
+    removed = count(gone, "product was", "products were") + " removed"
+    if gone and not live:
+        return removed + (f" with version {version}" if version else "")
+    said = f"{live:,} of {count(read, 'row')} {'is' if live == 1 else 'are'} live"
+    if live == read and read != 1:
+        said = f"All {count(read, 'row')} are live"
+    return said + (f" as version {version}" if version else "") + (f"; {removed}" if gone else "")
 
 
 def _first_reason(receipt: dict[str, Any]) -> str:

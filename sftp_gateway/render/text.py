@@ -78,7 +78,7 @@ def _history_row(upload: Upload) -> tuple[object, ...]:
         found["state"],
         reason(found),
         *(rows[name] for name in ("read", "accepted", "rejected")),
-        *(changes[name] for name in ("created", "updated", "removed", "withheld")),
+        *(changes["created"], changes["updated"], changes["removed"] + changes["deleted"], changes["withheld"]),
         found["version"],
         error_file,
     )

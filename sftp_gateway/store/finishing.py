@@ -170,7 +170,8 @@ def _detail(end: Finish) -> dict[str, Any]:
         detail["reasons"] = [str(reason.get("code", "")) for reason in end.reasons]
     rows, changes = found.get("rows") or {}, found.get("changes") or {}
     detail |= {name: rows[name] for name in ("accepted", "rejected") if name in rows}
-    detail |= {name: changes[name] for name in ("created", "updated", "removed", "withheld") if name in changes}
+    shown = ("created", "updated", "removed", "deleted", "withheld")
+    detail |= {name: changes[name] for name in shown if name in changes}
     if "seconds" in found:
         detail["seconds"] = found["seconds"].get("total")
     return detail

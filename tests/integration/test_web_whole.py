@@ -8,7 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sftp_gateway.store import tokens, uploads
+from sftp_gateway import outcome
+from sftp_gateway.store import files, tokens, uploads
+from sftp_gateway.store.files import Folder
 from sftp_gateway.upload import SETTLED
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -32,7 +34,8 @@ def send(gateway, api, eventually):
     """Give a function that sends a file and gives its receipt once the worker is done with it."""
 
     def send(content, name="catalog.csv", **more):
-        number = api.post(UPLOADS, params={"name": name}, content=content, **more).json()["upload"]
+        sent = {"params": {"name": name}, "content": content} | more
+        number = api.post(UPLOADS, **sent).json()["upload"]
         with gateway.store() as store:
             eventually(lambda: uploads.get(store, number).state in SETTLED)
         return api.get(f"{UPLOADS}/{number}").json()
@@ -61,3 +64,31 @@ def test_a_correction_that_is_sent_again_with_its_key_is_the_one_that_was_publis
     assert (again.status_code, again.json()["upload"]) == (200, second["upload"])
     dry = api.post(UPLOADS, params={"name": name, "mode": "test"}, content=fixed, headers=key)
     assert dry.json()["type"].endswith("key-reused")
+
+
+def history(gateway):
+    """Read /history.csv of the brand's home, its lines by upload."""
+    with gateway.store() as store:
+        listed = files.get(store, "acme", Folder.TOP, "history.csv")
+    text = (gateway.root / "results" / listed.blob).read_text(encoding="utf-8")
+    return {int(line["upload"]): line for line in csv.DictReader(io.StringIO(text))}
+
+
+def test_rows_left_out_are_told_though_nothing_changed(send):
+    header, *good = whole.catalog(20).splitlines(keepends=True)
+    bad = "B-1,Stool,soon\n"
+    assert send("".join([header, *good, bad]))["state"] == "published"
+    again = send("".join([header, bad, *reversed(good)]))
+    assert (again["state"], again["rows"]["rejected"]) == ("unchanged", 1)
+    assert outcome.label(again).text == "Nothing changed, 1 row left out"
+    assert outcome.sentence(again).endswith("; nothing changed. 1 row needs fixing.")
+
+
+def test_rows_that_delete_products_are_told_as_that(gateway, send, eventually):
+    send(whole.catalog(20))
+    gone = send("sku,_op\nA-1,delete\nA-2,delete\n", params={"name": "gone.csv", "mode": "partial"})
+    assert (gone["changes"]["deleted"], gone["products"]["after"]) == (2, 18)
+    assert outcome.sentence(gone) == "2 products were removed with version 2."
+    eventually(lambda: history(gateway).get(gone["upload"], {}).get("state") == "published")
+    line = history(gateway)[gone["upload"]]
+    assert (line["created"], line["updated"], line["removed"]) == ("0", "0", "2")

@@ -44,3 +44,45 @@ def test_every_result_file_is_called_what_it_is(name, said):
 def test_a_dry_run_is_told_by_its_rows_where_some_were_read(would_be, read, accepted, said):
     receipt = {"state": "tested", "would_be": would_be, "rows": {"read": read, "accepted": accepted}}
     assert outcome.sentence(receipt) == said
+
+
+def told(state, read, accepted, rejected, **changes):
+    known = dict.fromkeys(("created", "updated", "unchanged", "removed", "deleted", "withheld"), 0) | changes
+    rows = {"read": read, "accepted": accepted, "rejected": rejected}
+    return {"state": state, "version": 2 if state == "published" else None, "rows": rows, "changes": known}
+
+
+@pytest.mark.parametrize(
+    ("receipt", "label", "said"),
+    [
+        (
+            told("unchanged", 21, 20, 1, unchanged=20),
+            "Nothing changed, 1 row left out",
+            "The catalog already is as in the 20 rows that are fine; nothing changed. 1 row needs fixing.",
+        ),
+        (
+            told("unchanged", 3, 1, 2, unchanged=1),
+            "Nothing changed, 2 rows left out",
+            "The catalog already is as in the 1 row that is fine; nothing changed. 2 rows need fixing.",
+        ),
+        (
+            told("unchanged", 20, 20, 0, unchanged=20),
+            "Nothing changed",
+            "The catalog already is as in this file; nothing changed.",
+        ),
+        (told("published", 2, 2, 0, deleted=2), "Live", "2 products were removed with version 2."),
+        (
+            told("published", 3, 2, 1, deleted=2),
+            "Live, 1 row left out",
+            "2 products were removed with version 2; 1 row needs fixing.",
+        ),
+        (
+            told("published", 5, 4, 1, updated=3, deleted=1),
+            "Live, 1 row left out",
+            "3 of 5 rows are live as version 2; 1 product was removed; 1 row needs fixing.",
+        ),
+        (told("published", 2, 2, 0, updated=2), "Live", "All 2 rows are live as version 2."),
+    ],
+)
+def test_a_result_is_told_by_what_became_of_its_rows(receipt, label, said):
+    assert (outcome.label(receipt).text, outcome.sentence(receipt)) == (label, said)
