@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -33,10 +34,15 @@ def page(request: Request, name: str, token: Token | None, code: int = 200, **va
     return HTMLResponse(ENGINE.get_template(name).render(values), code)
 
 
+def _inside(request: Request) -> URL:
+    """Give what was asked for, of no host: a stranger may have named it."""
+    return request.url.replace(scheme="", netloc="")
+
+
 def problem(request: Request, error: Problem) -> Response:
     """Answer an error on a page: by the way in if a sign-in would help."""
     name, asks = ("login.html" if error.status == 401 else "error.html"), request.method == "GET"
-    onward = str(request.url.replace(scheme="", netloc="")) if asks else request.query_params.get("onward", "/")
+    onward = str(_inside(request)) if asks else request.query_params.get("onward", "/")
     answer = page(request, name, None, error.status, error=error, onward=onward, refused=not asks)
     answer.headers.update(error.headers)
     return answer
@@ -72,7 +78,7 @@ def history(request: Request) -> Response:
     of, states = brand.name if brand else None, api.asked(request, "state", read_states) or ()
     found, after = uploads.page(at.store, PAGE_UPLOADS, before, brand=of, states=states)
     held, _ = uploads.page(at.store, 1, brand=of, states=(State.HELD,))
-    here = request.url.remove_query_params(["before", *(["brand"] if token.brand else [])])
+    here = _inside(request).remove_query_params(["before", *(["brand"] if token.brand else [])])
     waiting = withheld.waiting(at.store, {told["brand"] for told in found})
     shown: dict[str, Any] = {"brands": known, "brand": brand, "receipts": found, "waiting": waiting}
     shown |= {"here": here, "newest": before and here, "older": after and here.include_query_params(before=after)}

@@ -239,6 +239,18 @@ def test_one_pages_to_older_and_back_to_the_newest(scene, web):
     assert re.findall(r'<a href="/uploads/(\d+)">', web.get(html.unescape(newest[1])).text) == seen[:25]
 
 
+def test_no_link_of_the_history_leads_to_the_host_that_a_stranger_names(scene, web):
+    for n in range(60):
+        scene.receive(f"{n}".encode())
+    sign_in(web, scene.token())
+    named = {"Host": "evil.example"}
+    first = web.get("/?brand=acme", headers=named)
+    older = re.search(r'href="([^"]+)" rel="next"', first.text)[1]
+    again = re.search(r'href="([^"]+)">Look again', first.text)[1]
+    newest = re.search(r'href="([^"]+)" rel="first"', web.get(html.unescape(older), headers=named).text)[1]
+    assert (older, again, newest) == ("/?brand=acme&amp;before=36", "/?brand=acme", "/?brand=acme")
+
+
 def test_a_person_of_a_brand_sees_that_brand_only(scene, web):
     ids = populate(scene)
     sign_in(web, scene.token("anna", brand="acme"))
