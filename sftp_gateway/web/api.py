@@ -180,9 +180,11 @@ def changes(request: Request) -> Response:
     at, _, brand = of_brand(request)
     version = versions.get(at.store, brand.name, min(request.path_params["number"], LARGEST))
     form = request.query_params.get("format", "json")
-    blob = {"json": version.changes_csv, "csv": version.changes_csv, "parquet": version.changes}.get(form, "")
-    if not blob:
-        raise Problem("not-found" if blob is None else "bad-request", "the changes come as json, csv or parquet")
+    blobs = {"json": version.changes_csv, "csv": version.changes_csv, "parquet": version.changes}
+    if form not in blobs:
+        raise Problem("bad-request", "the changes come as json, csv or parquet")
+    if (blob := blobs[form]) is None:
+        raise Problem("not-found", f"the changes of version {version.number} were removed after their time")
     if form != "json":
         lent = at.files.local(Area.CATALOG, blob)
         return Attachment(lent, f"v{version.number:06}.changes.{form}", blob)

@@ -325,7 +325,12 @@ def test_a_catalog_is_exported_and_the_export_is_taken_away(scene, api):
         old = sa.update(tables.version).where(tables.version.c.number == 1)
         tx.conn.execute(old.values(file=None, changes=None, changes_csv=None))
     assert "removed" in problem(api.get(f"{url}?version=1"), "not-found")
-    problem(api.get("/api/v1/brands/acme/versions/1/changes"), "not-found")
+    for form in ("", "?format=csv", "?format=parquet"):
+        told = problem(api.get(f"/api/v1/brands/acme/versions/1/changes{form}"), "not-found")
+        assert told == "the changes of version 1 were removed after their time"
+    assert "json, csv or parquet" in problem(
+        api.get("/api/v1/brands/acme/versions/1/changes?format=xml"), "bad-request"
+    )
 
 
 def test_the_openapi_document_has_every_route_and_no_other(api):
