@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from sftp_gateway import __version__, metrics, receipt, upload_name
 from sftp_gateway.blobs import Area, Arrival
@@ -54,9 +54,25 @@ class Attachment(FileResponse):
         known = self.headers["etag"] in Headers(scope=scope).get("if-none-match", "")
         told = Response(status_code=304, headers={"ETag": self.headers["etag"]})
         try:
-            await (told(scope, receive, send) if known else super().__call__(scope, receive, send))
+            await (told(scope, receive, send) if known else self._stream(scope, receive, send))
         finally:
             await asyncio.to_thread(self.lent.__exit__, None, None, None)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream the file or the part that is asked for. Problem, if there is none such."""
+
+        async def refuse(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 416:
+                size = self.headers["content-length"]
+                raise Problem("no-such-part", f"the file has {size} bytes", {"Content-Range": f"bytes */{size}"})
+            if message["type"] == "http.response.start" and message["status"] == 400:
+                raise Problem("bad-request", "Range names no part of a file, as bytes=0-99 does")
+            await send(message)
+
+        unit, _, _ = Headers(scope=scope).get("range", "").partition("=")
+        if unit.strip().lower() != "bytes":  # whoever does not know a unit is not to look at it (RFC 9110 §14.2)
+            scope = scope | {"headers": [(name, value) for name, value in scope["headers"] if name != b"range"]}
+        await super().__call__(scope, receive, refuse)
 
 
 def asked(request: Request, name: str, read: Callable[[str], T]) -> T | None:
