@@ -258,8 +258,16 @@ def _announced(request: Request, brand: Brand) -> tuple[Mode, str, str]:
     if headers.get("content-type", "").strip().lower().startswith("multipart/"):
         raise Problem("media-type")
     mode = query.get("mode") or headers.get("x-upload-mode") or brand.settings.mode or "full"
-    path = upload_name.placed(query.get("name") or headers.get("x-upload-name") or "", mode)
+    path = upload_name.placed(query.get("name") or _text(headers.get("x-upload-name", "")), mode)
     key = headers.get("idempotency-key", "")
     if len(key) > LONGEST_KEY:
         raise Problem("bad-request", f"Idempotency-Key may have {LONGEST_KEY} characters")
     return Mode(mode), path, key
+
+
+def _text(value: str) -> str:
+    """Give what a header says: clients send UTF-8, which HTTP reads as Latin-1."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return value

@@ -392,6 +392,12 @@ def test_a_name_that_is_none_is_refused(api):
 
 
 def test_a_file_that_is_too_large_is_refused_before_and_while_it_arrives(scene, api):
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_name_in_a_header_may_have_letters_of_any_language(api, encoding):
+    named = [(b"X-Upload-Name", "Größe.csv".encode(encoding))]
+    assert api.post(UPLOADS, content=b"sku\n1\n", headers=named).json()["file"]["name"] == "inbox/Größe.csv"
+
+
     scene.room = 1000
     assert "1,001 bytes are announced" in problem(api.post(f"{UPLOADS}?name=a.csv", content=b"x" * 1001), "too-large")
     answer = api.post(f"{UPLOADS}?name=a.csv", content=iter([b"x" * 600, b"x" * 600]))
