@@ -84,8 +84,8 @@ class Gate:
     async def form(self, request: Request, *, signed: bool = True) -> dict[str, str]:
         """Give the fields of a form that came from our own page; `signed` forms carry `form_token`. Raises Problem."""
         origin, site = request.headers.get("origin", ""), request.headers.get("sec-fetch-site", "")
-        ours = {request.url.netloc, urlsplit(self.public_url).netloc} - {""}
-        if not (site == "same-origin" if site else urlsplit(origin).netloc in ours):
+        ours = {_host(str(request.url)), _host(self.public_url)} - {""}
+        if not (site == "same-origin" if site else _host(origin) in ours):
             raise Problem("not-allowed", "this form does not come from our page")
         try:
             async with asyncio.timeout(FORM_SECONDS):
@@ -131,6 +131,14 @@ class Desk:
     room: Callable[[str], int]
     sftp_address: Callable[[], Address]
     figures: Callable[[], Mapping[str, float | Mapping[str, float]]] = field(default=dict)
+
+
+def _host(address: str) -> str:
+    """Give host and port of an address; nothing for what is none."""
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
 
 
 def of(request: Request) -> Desk:

@@ -135,6 +135,20 @@ def test_a_session_reads_files_but_writes_only_through_the_page(scene, web):
 # Forms
 
 
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "http://[x]/", "//", "http://\\xff"])
+def test_an_origin_that_is_no_address_is_refused_and_no_fault_of_ours(scene, web, caplog, origin):
+    answer = web.post("/login", data={"token": scene.token()}, headers={"Origin": origin})
+    assert answer.status_code == 403
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/api/v1/brands/acme/uploads"])
+def test_a_host_that_is_no_address_is_no_fault_of_ours(web, path, caplog):
+    answers = [web.request(verb, path, headers={"Host": "[", "Origin": "http://["}) for verb in ("GET", "POST")]
+    assert all(400 <= answer.status_code < 500 for answer in answers), answers
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 def test_forms_that_do_not_come_from_the_page_are_refused(scene, web):
     item = scene.finish(scene.receive(), State.HELD, reasons=[{"code": "price_move", "text": "prices moved"}])
     sign_in(web, scene.token())
