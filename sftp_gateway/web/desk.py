@@ -61,15 +61,15 @@ class Gate:
 
     def verify(self, secret: str, request: Request) -> Token:
         """Give the token of this secret; a wrong one is counted against its source. Raises Problem."""
+        token = tokens.verify(self.store, secret)
+        if token is not None:  # first of all: many may share an address with one whose token expired
+            return token
         source = request.client.host if request.client else ""
         if seconds := self.brake.waits(source):
             raise Problem("slow-down", headers={"Retry-After": str(seconds)})
-        token = tokens.verify(self.store, secret)
-        if token is None:
-            self.brake.refused(source)
-            log.warning("web.token_refused", source_ip=source, path=shown(request))
-            raise Problem("unauthorized", "this token is unknown or has expired", REALM)
-        return token
+        self.brake.refused(source)
+        log.warning("web.token_refused", source_ip=source, path=shown(request))
+        raise Problem("unauthorized", "this token is unknown or has expired", REALM)
 
     def set_session(self, request: Request, response: Response, token: Token | None) -> None:
         """Set the cookie that carries the session of `token`; None: take it away."""
