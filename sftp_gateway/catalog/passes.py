@@ -111,6 +111,7 @@ class File:
             quote=settings.quote,
             sheet=settings.sheet,
             known_headers=headers.known(self.job.schema, settings),
+            keys=listheaders.keys(self.job.schema, settings),
             lists=listheaders.known(self.job.schema, settings),
             max_file_bytes=self.job.max_file_bytes,
             must_end_with_newline=self.job.must_end_with_newline,

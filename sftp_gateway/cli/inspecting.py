@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from sftp_gateway import config, upload
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import headers, propose, schema
+from sftp_gateway.catalog import headers, listheaders, propose, schema
 from sftp_gateway.catalog import inspect as reading
 from sftp_gateway.catalog.read.source import Hints
 from sftp_gateway.cli import given, opening, output
@@ -52,6 +52,7 @@ def _hints(rules: schema.Schema, settings: BrandSettings) -> Hints:
         quote=settings.quote,
         sheet=settings.sheet,
         known_headers=headers.known(rules, settings),
+        keys=listheaders.keys(rules, settings),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sftp_gateway import brandset
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import headers, propose, schema
+from sftp_gateway.catalog import headers, listheaders, propose, schema
 from sftp_gateway.catalog.read import opening as reading
 from sftp_gateway.catalog.read.source import Hints
 from sftp_gateway.cli import given, opening, output
@@ -48,6 +48,7 @@ def _look(file: Path, rules: schema.Schema, settings: BrandSettings) -> propose.
         quote=settings.quote,
         sheet=settings.sheet,
         known_headers=headers.known(rules, settings),
+        keys=listheaders.keys(rules, settings),
         complete=True,
         lenient=True,
     )

@@ -1,6 +1,5 @@
 """JSON as a `Source`: an array of products, an object that holds one, or JSON Lines; each product exact to the byte."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,16 +9,13 @@ import pyarrow as pa
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, elements, encoding, lists, product, remnant, survey, truncation, unpack
-from sftp_gateway.catalog.read.encoding import Encoding, Positions, Recoded
-from sftp_gateway.catalog.read.jsonrecords import SPACE, Shape, Stretch, loads, stretches
+from sftp_gateway.catalog.read import bounds, encoding, jsonshape, lists, product, remnant, survey, truncation, unpack
+from sftp_gateway.catalog.read.encoding import Encoding, Positions
+from sftp_gateway.catalog.read.jsonrecords import Shape, Stretch, stretches
 from sftp_gateway.catalog.read.rejects import Reject, Rejects
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 from sftp_gateway.catalog.read.unpack import Packed
 
-_ARRAY_OF_OBJECTS = re.compile(rb'"((?:[^"\\]|\\.)*+)"\s*:\s*\[\s*[\]{]')
-_WRAPPERS = {b"products", b"items", b"data", b"catalog", b"rows", b"records", b"results"}
-_OBJECT = re.compile(rb'\{\s*+"(?:[^"\\]|\\.)*+"\s*+:')
 _CHECK = "Check this product with a JSON validator."
 
 
@@ -164,7 +160,7 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
         raw = unpack.fill(file, bounds.SAMPLE_BYTES)
     whole = encoded.bom + len(raw) >= encoded.total_bytes
     sample, _ = encoding.recode(raw, encoded, final=whole)
-    shape = _shape(sample)
+    shape = jsonshape.of(sample, hints)
     if shape is None:
         return None
     headers: dict[str, None] = {}
@@ -207,45 +203,3 @@ def _names(text: bytes) -> list[str]:
 
 def _empty() -> errors.Refused:
     return errors.Refused("FILE_EMPTY", "The file holds no products.", "Send a file with products.")
-
-
-def _shape(sample: Recoded) -> Shape | None:
-    text = sample.text
-    begin = len(text) - len(text.lstrip(SPACE))
-    if text[begin : begin + 1] == b"[":
-        return _array(sample, begin + 1, b"")
-    if text[begin : begin + 1] != b"{":
-        return None
-    line = text[begin:].split(b"\n", 1)[0].strip()
-    complete = loads(line)
-    wrapped = _wrapped(text, begin)
-    if isinstance(complete, dict) and (wrapped is None or b"\n" in text[begin:].strip(SPACE)):
-        return Shape(lines=True)
-    if wrapped is not None:
-        return _array(sample, wrapped, text[:wrapped])
-    if b":" in line:
-        return Shape(lines=True)
-    if _OBJECT.match(text, begin):
-        raise errors.Refused(
-            "FILE_FORMAT",
-            "The file is JSON, but neither a list of products nor one product in each line.",
-            'Send an array ([{…}, {…}]), an object that holds one ({"products": […]}), or a line for each product.',
-        )
-    return None
-
-
-def _array(sample: Recoded, skip: int, prelude: bytes) -> Shape:
-    return Shape(False, skip, int(sample.raw_anywhere(encoding.positions(skip))[0]), prelude)
-
-
-def _wrapped(text: bytes, begin: int) -> int | None:
-    """Where the array in `{"products": [ … ]}` begins; `products` beats other names."""
-    found = None
-    for match in _ARRAY_OF_OBJECTS.finditer(text, begin, min(len(text), begin + 65536)):
-        name = match.group(1)
-        if name in _WRAPPERS and elements.level_after(text[begin : match.start()]) == 1:
-            place = text.index(b"[", match.end(1)) + 1
-            if name == b"products":
-                return place
-            found = found or place
-    return found

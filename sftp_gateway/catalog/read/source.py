@@ -27,6 +27,8 @@ class Hints:
     sheet: str = ""
     known_headers: frozenset[str] = frozenset()
     """Folded (`headers.fold`) names under which a catalog column may come."""
+    keys: tuple[frozenset[str], ...] = ()
+    """Of each column of the key, the folded names under which it may come."""
     lists: frozenset[str] = frozenset()
     """Folded names under which a column that is a list may come."""
     max_file_bytes: int = 10 * 1024**3
