@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, escaping, lists, table, texts, truncation, unpack
+from sftp_gateway.catalog.read import bounds, escaping, lists, table, truncation, undecodable, unpack
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Numbers, Tally
 
 MAGIC = b"PAR1"
@@ -56,12 +56,13 @@ class ParquetSource:
                     if unfolded > limit:
                         raise unpack.bomb(f"its texts are more than {bounds.RATIO} times as large as the file")
                     for part in _bounded(batch):
-                        columns, numbers = _columns(part, self.maps, self.lists)
-                        yield table.block(columns, row, self.tally, numbers=numbers)
+                        columns, numbers, bad = _columns(part, self.maps, self.lists)
+                        block = table.block(columns, row, self.tally, numbers=numbers)
+                        yield undecodable.rejected(block, bad + row, self.tally) if len(bad) else block
                         row += len(part)
         except _UNREADABLE as error:
             raise unpack.damaged("Parquet", error) from error
-        if not self.tally.readable:
+        if self.tally.readable + self.tally.rejected == 0:
             raise errors.Refused("FILE_EMPTY", "The file holds no products.", "Send a file with products.")
 
 
@@ -134,14 +135,18 @@ def _unfolded(column: pa.Array) -> int:
 
 def _columns(
     batch: pa.RecordBatch, maps: tuple[tuple[str, tuple[str, ...]], ...], exact: frozenset[str]
-) -> tuple[list[pa.Array], Numbers]:
+) -> tuple[list[pa.Array], Numbers, npt.NDArray[np.int64]]:
+    """Give the columns as strings, which cells are numbers, and which rows hold bytes that are no text."""
     found: list[pa.Array] = []
     numbers: list[npt.NDArray[np.bool_] | None] = []
+    bad = np.zeros(len(batch), np.bool_)
     for (name, subs), column in zip(maps, batch.columns, strict=True):
-        parts = [pc.struct_field(column, [number]) for number in range(len(subs))] if subs else [column]
-        found += [_text(part, exact=name in exact) for part in parts]
-        numbers += [np.ones(len(part), np.bool_) if _may_have_fractions(part.type) else None for part in parts]
-    return found, tuple(numbers)
+        for part in [pc.struct_field(column, [number]) for number in range(len(subs))] if subs else [column]:
+            text, wrong = _text(part, exact=name in exact)
+            found.append(text)
+            numbers.append(np.ones(len(part), np.bool_) if _may_have_fractions(part.type) else None)
+            bad |= False if wrong is None else wrong
+    return found, tuple(numbers), np.flatnonzero(bad)
 
 
 def _may_have_fractions(kind: pa.DataType) -> bool:
@@ -149,8 +154,11 @@ def _may_have_fractions(kind: pa.DataType) -> bool:
     return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
-def _text(column: pa.Array, *, exact: bool) -> pa.Array:
-    """Give a column as strings; null and absent are ''. `exact`: the items of its lists are kept apart."""
+def _text(column: pa.Array, *, exact: bool) -> tuple[pa.Array, npt.NDArray[np.bool_] | None]:
+    """Give a column as strings, null and absent are '', and as `undecodable` has them the rows with bytes that are none.
+
+    `exact`: the items of its lists are kept apart.
+    """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
@@ -160,13 +168,12 @@ def _text(column: pa.Array, *, exact: bool) -> pa.Array:
         pa.types.is_string(kind)
         or pa.types.is_large_string(kind)
         or pa.types.is_string_view(kind)
+        or undecodable.is_bytes(kind)
         or pa.types.is_integer(kind)
         or pa.types.is_boolean(kind)
         or pa.types.is_date(kind)
     ):
-        column = pc.cast(column, pa.string())
+        column, bad = undecodable.checked(column)
     else:
-        column = pa.array([texts.reckoned(value, exact=exact) for value in column.to_pylist()], pa.string())
-    column = pc.fill_null(column, "")
-    column.validate(full=True)  # nobody else looks whether texts are UTF-8
-    return column
+        column, bad = undecodable.written(column.to_pylist(), exact=exact)
+    return pc.fill_null(column, ""), bad

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from sftp_gateway.catalog import codes
 from sftp_gateway.catalog.read import escaping
 from sftp_gateway.catalog.read.rejects import NONE, Rejects, listed
-from sftp_gateway.catalog.read.source import Block, Rows, Tally, chosen
+from sftp_gateway.catalog.read.source import Block, Rows, Tally
 
 _CODES = f"(?:{'|'.join(code for code in codes.CODES if not code.startswith('FILE_'))})"
 _OUR_CODES = re.compile(rf"{_CODES}(?: {_CODES})*")
@@ -133,7 +133,7 @@ def block(sent: Block, layout: Layout, tally: Tally) -> Block:
         values = pc.unique(sent.cells[markers].take(pa.array(told))).to_pylist()
         named |= frozenset(value.strip() for value in values if _is_number(value.strip()))
     rejects = sent.rejects.joined(moved).joined(_of_told(sent, layout, told))
-    return replace(_without(sent, rejected), rejects=rejects, corrects=sent.corrects | named)
+    return replace(sent.without(rejected), rejects=rejects, corrects=sent.corrects | named)
 
 
 def _misplaced(sent: Block, layout: Layout) -> Rows:
@@ -224,27 +224,3 @@ def _rejects(sent: Block, at: Rows, message: pa.Array, suggestion: pa.Array, cel
     start, stop = (nowhere, nowhere) if sent.offset is None else (offset - sent.data_offset, end - sent.data_offset)
     code = pa.repeat("ROW_COLUMNS", len(at))
     return Rejects(sent.row[at], line, offset, code, message, suggestion, cells, sent.data, start, stop)
-
-
-def _without(sent: Block, rejected: Rows) -> Block:
-    """Give a block without some of its rows, and what is noted of them."""
-    keep = np.ones(len(sent), np.bool_)
-    keep[rejected] = False
-    gone = set(sent.row[rejected].tolist())
-    place = np.cumsum(keep) - 1
-    reshaped, repaired = (
-        frozenset(int(place[index]) for index in indices if keep[index]) for indices in (sent.reshaped, sent.repaired)
-    )
-    return replace(
-        sent,
-        cells=tuple(column.filter(pa.array(keep)) for column in sent.cells),
-        numbers=chosen(sent.numbers, keep),
-        row=sent.row[keep],
-        line=None if sent.line is None else sent.line[keep],
-        offset=None if sent.offset is None else sent.offset[keep],
-        end=None if sent.end is None else sent.end[keep],
-        notes=tuple(note for note in sent.notes if note.row not in gone),
-        reshaped=reshaped,
-        repaired=repaired,
-        marks=None if sent.marks is None else sent.marks[keep],
-    )

@@ -156,6 +156,30 @@ class Block:
         last = len(self.rejects) if below is None else np.searchsorted(self.rejects.row, below)
         return self.rejects if last - first == len(self.rejects) else self.rejects[int(first) : int(last)]
 
+    def without(self, rejected: Rows) -> "Block":
+        """Give the block without some of its rows (by index), and what is noted of them."""
+        keep = np.ones(len(self), np.bool_)
+        keep[rejected] = False
+        gone = set(self.row[rejected].tolist())
+        place = np.cumsum(keep) - 1
+        reshaped, repaired = (
+            frozenset(int(place[index]) for index in indices if keep[index])
+            for indices in (self.reshaped, self.repaired)
+        )
+        return replace(
+            self,
+            cells=tuple(column.filter(pa.array(keep)) for column in self.cells),
+            numbers=chosen(self.numbers, keep),
+            row=self.row[keep],
+            line=None if self.line is None else self.line[keep],
+            offset=None if self.offset is None else self.offset[keep],
+            end=None if self.end is None else self.end[keep],
+            notes=tuple(note for note in self.notes if note.row not in gone),
+            reshaped=reshaped,
+            repaired=repaired,
+            marks=None if self.marks is None else self.marks[keep],
+        )
+
     def raw(self, index: int) -> bytes:
         """Record `index` of this block as sent, without its line end; b'' if it would not fit the header."""
         if self.offset is None or self.end is None or index in self.reshaped:

@@ -13,7 +13,7 @@ _NO_CHANCE = 3
 
 
 def of(value: Any, *, exact: bool = False) -> str:
-    """Write a value as text; None is ''. `exact`: the items of a list are kept apart."""
+    """Write a value as text; None is ''. `exact`: the items of a list are kept apart. UnicodeDecodeError for other bytes."""
     if exact and isinstance(value, list):
         return _list(value, exact=True)
     if isinstance(value, str):
@@ -67,7 +67,7 @@ _WRITERS: tuple[tuple[type, Callable[[Any], str]], ...] = (  # bool is an int an
     (dt.date, dt.date.isoformat),
     (dt.time, dt.time.isoformat),
     (dt.timedelta, _duration),
-    (bytes, lambda value: value.decode(errors="replace")),
+    (bytes, bytes.decode),
     (list, _list),
     (dict, lambda value: json.dumps(value, ensure_ascii=False, default=of)),
 )
