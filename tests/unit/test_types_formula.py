@@ -7,6 +7,7 @@ from sftp_gateway.catalog.column import Column
 from sftp_gateway.catalog.types import reading
 from sftp_gateway.catalog.types.cells import Cells
 from sftp_gateway.catalog.types.typing import Dialect
+from tests.catalog_shop import Shop, codes, sheet
 
 DIALECT = Dialect(".", "ymd", "UTC")
 GOOD = {
@@ -20,7 +21,23 @@ def of(kind):
     return Column("cost", kind, dimension="length" if kind == "measure" else None)
 
 
-@pytest.mark.parametrize("value", ["#N/A", " #REF! ", "#DIV/0!", "#NAME?", "#VALUE!", "#FORMULA!"])
+OF_OTHERS = [
+    "#ERROR!",
+    "#FIELD!",
+    "#CONNECT!",
+    "#BLOCKED!",
+    "#UNKNOWN!",
+    "#BUSY!",
+    "#PYTHON!",
+    "#EXTERNAL!",
+    "#TIMEOUT!",
+    "#GETTING_DATA",
+]
+
+
+@pytest.mark.parametrize(
+    "value", ["#N/A", " #REF! ", "#DIV/0!", "#NAME?", "#VALUE!", "#FORMULA!", *OF_OTHERS, "Err:502", "Err:509"]
+)
 @pytest.mark.parametrize("kind", GOOD)
 def test_a_cell_that_shows_a_formula_is_no_value_of_any_type(kind, value):
     column = of(kind)
@@ -33,6 +50,14 @@ def test_a_cell_that_shows_a_formula_is_no_value_of_any_type(kind, value):
 
 @pytest.mark.parametrize("key", [False, True])
 def test_what_only_begins_like_one_stays_text(key):
-    sent = ["# 7", "#N/A or so", "#ff0000", "#N/A"]
+    sent = ["# 7", "#N/A or so", "#ff0000", "#NEW!", "Err:50", "Err:5022", "Err:50x", "EVR:502", "Errors!", "#N/A"]
     found = reading.read(Cells(pa.array(sent)), of("text"), DIALECT, key=key)
-    assert found.values.to_pylist() == [*sent[:3], None]
+    assert found.values.to_pylist() == [*sent[:-1], None]
+
+
+def test_what_a_spreadsheet_shows_for_an_error_is_never_published(tmp_path):
+    shop = Shop(tmp_path)
+    rows = [("A", "Lamp", "1.50", "red"), ("B", "#ERROR!", "2.50", "red"), ("C", "Err:508", "3.50", "red")]
+    outcome = shop.put(sheet([*rows, ("D", "Chair", "4.50", "#BUSY!")], ("sku", "name", "msrp", "color")))
+    assert sorted(shop.products()) == ["A"]
+    assert codes(outcome)["FIELD_VALUE"] == 3

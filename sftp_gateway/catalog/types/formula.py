@@ -6,9 +6,17 @@ import pyarrow.compute as pc
 from sftp_gateway.catalog.types.cells import Cells, Rows, matches
 from sftp_gateway.catalog.types.typing import Fault
 
+_NAMES = (
+    r"N/A|(?:REF|VALUE|DIV/0|NUM|NULL|SPILL|CALC|ERROR|FIELD|CONNECT|BLOCKED|UNKNOWN|BUSY|PYTHON|EXTERNAL|TIMEOUT)!"
+    r"|NAME\?|GETTING_DATA"
+)
+"""Of Excel (ECMA-376 §18.17.3, and those of later years) and of Google's sheets."""
+_NUMBERED = r"Err:[0-9]{3}"
+"""Of LibreOffice."""
+_NUMBERED_BYTES, _NUMBERED_FIRST = 7, ord("E")
 _KINDS = (
     (
-        r"^\s*#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!)\s*$",
+        rf"^(?:\s*#(?:{_NAMES})\s*|{_NUMBERED})$",
         "is what a spreadsheet shows where a formula fails, not a value",
         "mend the formula, or leave the cell blank",
     ),
@@ -22,10 +30,16 @@ _KINDS = (
 
 def faults(cells: Cells) -> list[Fault]:
     """Tell of the cells that have a formula's sign for their value."""
-    if not cells.has(b"#"):
+    if not cells.has(b"#") and not _may_be_numbered(cells):
         return []
     found = [(np.flatnonzero(matches(cells.array, pattern)), text, hint) for pattern, text, hint in _KINDS]
     return [Fault("FIELD_VALUE", rows, text, hint) for rows, text, hint in found if rows.size]
+
+
+def _may_be_numbered(cells: Cells) -> bool:
+    """Whether a cell may be a `_NUMBERED` sign; by lengths, for a search for it in all bytes would take far longer."""
+    begins = cells.offsets[:-1][cells.lengths == _NUMBERED_BYTES]
+    return bool(begins.size) and bool((cells.data[begins] == _NUMBERED_FIRST).any())
 
 
 def without(cells: Cells, told: list[Fault]) -> Cells:
