@@ -4,13 +4,16 @@ They are read in a process of their own whose memory is limited: without a check
 library that reads workbooks.
 """
 
+import io
 import json
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
-from sftp_gateway.catalog.read import extent
+from sftp_gateway.catalog.read import extent, sheetpart
+from tests.catalog_shop import Shop
 from tests.unit.reading import read
 from tests.unit.workbooks import ods, xls, xlsx
 
@@ -93,6 +96,41 @@ def test_a_sheet_that_is_said_to_be_of_another_size_is_read(tmp_path, dimensions
 def test_cells_without_places_stand_one_after_the_other(tmp_path):
     rows = '<row><c t="str"><v>A1</v></c><c><v>5</v></c></row><row r="4"><c r="A4" t="str"><v>B1</v></c></row>'
     assert read(tmp_path, xlsx(rows)).numbers == [2, 4]
+
+
+WITHOUT_PLACES = [
+    '<row><c s="1"><v>37</v></c><c t="str"><v>a</v></c><c t="e"><v>#N/A</v></c><c><f>1/0</f><v/></c></row>',
+    '<row r="2"><c r="A2" s="1"><v>37</v></c><c t="str"><v>a</v></c><c t="e"><v>#N/A</v></c><c><f>1/0</f></c></row>',
+    "<row><c s='1'><v>37</v></c><c t='str'><v>a</v></c><c t='e'><v>#N/A</v></c><c r='D2'><f>1/0</f></c></row>",
+    '<x:row><x:c s="1"><x:v>37</x:v></x:c><c t="str"><v>a</v></c><x:c t="e"><x:v>#N/A</x:v></x:c><c><f>1/0</f></c></x:row>',
+]
+FAR = '<row/><row r="7"/><row><c r="B8" t="str"><v>b</v></c><c s="2"/><c/><c s="1"><v>5</v></c></row>'
+STYLES = (
+    '<styleSheet><numFmts><numFmt numFmtId="164" formatCode="00000"/></numFmts>'
+    '<cellXfs><xf numFmtId="0"/><xf numFmtId="164"/></cellXfs></styleSheet>'
+)
+
+
+@pytest.mark.parametrize("rows", WITHOUT_PLACES)
+@pytest.mark.parametrize("chunk", [50, 4 * 1024**2])
+def test_cells_without_places_show_what_a_person_sees(tmp_path, rows, chunk, monkeypatch):
+    monkeypatch.setattr(sheetpart, "_CHUNK", chunk)
+    book = io.BytesIO(xlsx(rows + FAR, header='<c t="str"><v>msrp</v></c><c t="str"><v>cost</v></c><c><v>5</v></c>'))
+    with zipfile.ZipFile(book, "a") as archive:
+        archive.writestr("xl/styles.xml", STYLES)
+    found = read(tmp_path, book.getvalue())
+    assert found.rows == [("00037", "a", "#N/A", "#FORMULA!", ""), ("", "b", "", "", "00005")]
+    assert found.numbers == [2, 8]
+
+
+def test_a_key_of_a_workbook_without_places_keeps_its_zeros(tmp_path):
+    rows = '<row><c s="1"><v>37</v></c><c t="str"><v>Lamp</v></c><c><v>9.5</v></c><c t="e"><v>#N/A</v></c></row>'
+    book = io.BytesIO(xlsx(rows * 2, header='<c t="str"><v>msrp</v></c><c t="str"><v>color</v></c>'))
+    with zipfile.ZipFile(book, "a") as archive:
+        archive.writestr("xl/styles.xml", STYLES)
+    shop = Shop(tmp_path)
+    outcome = shop.put(book.getvalue(), name="catalog.xlsx")
+    assert {row["key"] for row in shop.errors(outcome) if row["code"] == "FIELD_VALUE"} == {"00037"}
 
 
 def test_a_sheet_of_which_only_rows_have_places_is_not_taken_for_a_larger_one():

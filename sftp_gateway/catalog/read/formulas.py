@@ -4,9 +4,9 @@ import re
 import sys
 import zipfile
 
-from sftp_gateway.catalog.read import sheetpart
+from sftp_gateway.catalog.read import cellplaces, sheetpart
+from sftp_gateway.catalog.read.cellplaces import END, TAG
 from sftp_gateway.catalog.read.seen import Seen
-from sftp_gateway.catalog.read.sheetpart import END, TAG
 
 # Blanks are never given back (`*+`): a stranger may send millions of them.
 _CELL = TAG + rb"c(\s[^<>]*)>\s*+"
@@ -37,10 +37,10 @@ def may_have(chunk: bytes) -> bool:
 def look(text: bytes, seen: Seen) -> None:
     """Note the cells of a text of tags."""
     for cell in FAILED.finditer(text):
-        said, place = sheetpart.placed(cell[1])
+        said, place = cellplaces.placed(cell[1])
         if said.get(b"t") == b"e" and place is not None:
             seen.add(*place, sys.intern(cell[2].decode(errors="replace")))
     for cell in _NOT_RECKONED.finditer(text):
-        said, place = sheetpart.placed(cell[1])
+        said, place = cellplaces.placed(cell[1])
         if said.get(b"t") != b"str" and place is not None:  # an empty text is a result, too
             seen.add(*place, NOT_RECKONED)

@@ -1,4 +1,4 @@
-"""The part of an XLSX workbook that holds a sheet, a piece at a time, and where its cells say they stand."""
+"""The part of an XLSX workbook that holds a sheet, a piece at a time, with the place of every cell in its tag."""
 
 import html
 import posixpath
@@ -6,11 +6,10 @@ import re
 import zipfile
 from collections.abc import Iterator
 
-TAG = rb"<(?:[\w.-]+:)?"
-END = rb"</(?:[\w.-]+:)?"
-_ATTRIBUTE = re.compile(rb"""(?<![\w:.-])([\w:.-]++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')""")
+from sftp_gateway.catalog.read import cellplaces
+from sftp_gateway.catalog.read.cellplaces import TAG, attributes
+
 _SHEET, _LINK = (re.compile(TAG + name + rb"(\s[^<>]*)>") for name in (b"sheet", b"Relationship"))
-_PLACE = re.compile(rb"([A-Za-z]{1,3})(\d{1,7})")
 _BOOK, _LINKS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 _CHUNK = 4 * 1024**2
 _REACH = 65536
@@ -18,24 +17,15 @@ _REACH = 65536
 
 
 def pieces(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
-    """Give the bytes of a part; each piece begins with the end of the one before, so that every cell is whole in one."""
+    """Give the bytes of a part; each piece begins with the end of the one before, so that every cell is whole in one.
+
+    Cells say in which place they stand, also those that leave it out.
+    """
     with archive.open(part) as file:
-        text = b""
+        text, places = b"", cellplaces.Places()
         while chunk := file.read(_CHUNK):
-            text = text[-_REACH:] + chunk
+            text = text[-_REACH:] + places.put_into(chunk)
             yield text
-
-
-def attributes(tag: bytes) -> dict[bytes, bytes]:
-    """Give the attributes of a tag by name, as they are written."""
-    return {name: double or single for name, double, single in _ATTRIBUTE.findall(tag)}
-
-
-def placed(tag: bytes) -> tuple[dict[bytes, bytes], tuple[int, int] | None]:
-    """Give what a cell says of itself, and its row and column from 0."""
-    said = attributes(tag)
-    place = _PLACE.fullmatch(said.get(b"r", b""))
-    return said, None if place is None else (int(place[2]) - 1, _column(place[1]))
 
 
 def name(archive: zipfile.ZipFile, sheet: str) -> str:
@@ -53,10 +43,3 @@ def name(archive: zipfile.ZipFile, sheet: str) -> str:
 
 def _linked(said: dict[bytes, bytes]) -> bytes | None:
     return next((value for name, value in said.items() if name.endswith(b":id")), None)
-
-
-def _column(letters: bytes) -> int:
-    place = 0
-    for letter in letters.upper():
-        place = place * 26 + letter - 64
-    return place - 1

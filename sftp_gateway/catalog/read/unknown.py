@@ -11,7 +11,7 @@ from typing import IO
 
 import python_calamine
 
-from sftp_gateway.catalog.read import formulas, sheetpart
+from sftp_gateway.catalog.read import cellplaces, formulas
 
 _SAID = "Unsupported cell error value"
 _KNOWN = {b"#DIV/0!", b"#N/A", b"#NAME?", b"#NULL!", b"#NUM!", b"#REF!", b"#VALUE!"}
@@ -52,7 +52,7 @@ def _pieces(part: IO[bytes]) -> Iterator[bytes]:
 
 
 def _mended(cell: re.Match[bytes]) -> bytes:
-    if cell[2] in _KNOWN or sheetpart.attributes(cell[1]).get(b"t") != b"e":
+    if cell[2] in _KNOWN or cellplaces.attributes(cell[1]).get(b"t") != b"e":
         return cell[0]
     begin, end = (place - cell.start() for place in cell.span(2))
     return cell[0][:begin] + _STANDS_FOR_IT + cell[0][end:]

@@ -6,9 +6,9 @@ The library that opens workbooks gives the number, so that 00037 would come as 3
 import re
 import zipfile
 
-from sftp_gateway.catalog.read import sheetpart
+from sftp_gateway.catalog.read import cellplaces, sheetpart
+from sftp_gateway.catalog.read.cellplaces import TAG, attributes
 from sftp_gateway.catalog.read.seen import Seen
-from sftp_gateway.catalog.read.sheetpart import TAG, attributes
 
 _STYLES = "xl/styles.xml"
 _MOST_STYLES_BYTES = 16 * 1024**2
@@ -34,7 +34,7 @@ def find(archive: zipfile.ZipFile, part: str, seen: Seen) -> None:
             digits = widths.get(found[2])
             if not digits:
                 continue
-            said, place = sheetpart.placed(found[1])
+            said, place = cellplaces.placed(found[1])
             if said.get(b"t", b"n") == b"n" and place is not None:
                 seen.add(*place, digits)
 
