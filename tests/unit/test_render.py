@@ -507,6 +507,8 @@ async def test_instructions_that_could_not_be_looked_at_when_the_worker_started_
         await eventually_async(lambda: "new.example.com" in home.read("", "README.txt"))
         task.cancel()
         await asyncio.wait([task])
+
+
 async def test_homes_are_looked_over_after_a_reload_though_the_store_was_away(home, eventually_async, monkeypatch):
     monkeypatch.setattr(renderer_room, "RETRY_SECONDS", 0.05)
     away = []
