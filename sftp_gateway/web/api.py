@@ -71,7 +71,7 @@ class Attachment(FileResponse):
 
         unit, _, _ = Headers(scope=scope).get("range", "").partition("=")
         if unit.strip().lower() != "bytes":  # whoever does not know a unit is not to look at it (RFC 9110 §14.2)
-            scope = scope | {"headers": [(name, value) for name, value in scope["headers"] if name != b"range"]}
+            scope = {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"range"]}
         await super().__call__(scope, receive, refuse)
 
 
