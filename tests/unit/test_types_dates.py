@@ -95,3 +95,42 @@ def test_dates_refuse_a_time_of_day_but_midnight():
     reading = dates.read_date(cells("2026-01-31", "2026-01-31T00:00:00", "2026-01-31T10:00:00"), Dialect())
     assert [str(value) for value in reading.values.to_pylist()] == ["2026-01-31", "2026-01-31", "None"]
     assert codes(reading) == {2: "FIELD_TYPE"}
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("0001-01-01T00:00:00", "Europe/Berlin"),
+        ("0001-01-01T00:00:00+01:00", "UTC"),
+        ("9999-12-31T23:59:59-05:00", "UTC"),
+        ("9999-12-31T23:59:59", "America/New_York"),
+    ],
+)
+def test_a_moment_that_time_zones_move_out_of_the_years_is_an_error(text, zone):
+    reading = dates.read_moment(cells(text, "2026-01-31T10:11:12Z"), Dialect(timezone=zone))
+    assert codes(reading) == {0: "FIELD_TYPE"}
+    assert shown(reading) == [None, "2026-01-31T10:11:12"]
+
+
+def test_the_first_and_the_last_moment_that_others_can_read_are_kept():
+    for texts in (("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"), ("0001-01-01", "9999-12-31 23:59")):
+        assert not dates.read_moment(cells(*texts), Dialect()).faults
+
+
+def test_a_time_that_summer_skips_is_the_first_after_it():
+    reading = dates.read_moment(cells("2026-03-29 02:30:00"), Dialect(timezone="Europe/Berlin"))
+    assert shown(reading) == ["2026-03-29T01:00:00"]
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-31T10:11:12+15:00", "2026-01-31T10:11:12+05:75", "2026-01-31T10:11:12+14:30"]
+)
+def test_a_zone_that_is_none_is_an_error_wherever_it_stands(text):
+    for column in ((text,), (text, "31.01.2026 10:11")):
+        assert codes(dates.read_moment(cells(*column), Dialect())) == {0: "FIELD_TYPE"}
+
+
+@pytest.mark.parametrize("text", ["31 Dez 2026", "Juny 5, 2026"])
+def test_a_month_of_another_language_is_no_date_but_it_is_not_said_that_the_day_does_not_exist(text):
+    [fault] = dates.read_date(cells(text), Dialect()).faults
+    assert (fault.code, fault.message) == ("FIELD_TYPE", "is not a date")

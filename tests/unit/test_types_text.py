@@ -82,6 +82,7 @@ def test_scientific_notation_is_damage_only_where_article_numbers_stand():
         ("1", True),
         ("0", False),
         ("WAHR", True),
+        ("si\u0301", True),
         ("ВКЛ", None),
     ],
 )
@@ -242,7 +243,20 @@ def test_all_ways_of_writing_a_map_give_one_text():
         ("Fit:", {}),
         ("Regular", None),
         ('{"a": {"b": 1}}', None),
-        ('{"a": 1.50}', {"a": "1.5"}),
+        ('{"a": 1.50}', {"a": "1.50"}),
+        (
+            '{"n": 123456789.123456789123, "big": 1e400, "on": true}',
+            {"n": "123456789.123456789123", "big": "1e400", "on": "true"},
+        ),
+        ('{"a": NaN}', None),
+        ('{"a": "x\\u0000"}', None),
+        ('{"a": "\\ud800"}', None),
+        ("Aspect ratio: 16:9, 4:3", {"Aspect ratio": "16:9, 4:3"}),
+        ("Time: 10:30, 11:30; Color: red", {"Time": "10:30, 11:30", "Color": "red"}),
+        ("Size: L, 3D: yes", {"Size": "L", "3D": "yes"}),
+        ("Manual: a.pdf, https://e.com/b", {"Manual": "a.pdf, https://e.com/b"}),
+        ("https://e.com/b", None),
+        ("Color: red, Color: red", {"Color": "red"}),
     ],
 )
 def test_a_bare_cell_says_names_and_values(cell, expected):
@@ -254,6 +268,29 @@ def test_a_bare_cell_without_a_name_is_an_error():
     assert codes(reading) == {1: "FIELD_TYPE"}
 
 
+@pytest.mark.parametrize("cell", ["Color: red, Color: blue", '{"Color": "red", "Color": "blue"}'])
+def test_a_bare_cell_that_says_two_values_of_one_name_is_an_error(cell):
+    reading = maps.read({}, [cells("Color: red", cell)], [], 2)
+    assert codes(reading) == {1: "FIELD_TYPE"}
+    assert reading.faults[0].message == "says two values of one name"
+    assert reading.faults[0].values.to_pylist() == [cell]
+
+
+def test_control_characters_leave_maps_and_addresses_as_they_leave_text():
+    bare = maps.read({}, [cells("Color: re\x07d", "Color: re\x00d")], [], 2)
+    pairs = maps.read({}, [], [(cells("Co\x07lor", "Color"), cells("red", "re\x00d"))], 2)
+    for reading in (bare, pairs):
+        assert reading.values.to_pylist() == ['{"Color": "red"}', None]
+        told = {int(row): (fault.code, fault.severity) for fault in reading.faults for row in fault.rows}
+        assert told == {0: ("FIELD_CONTROL_CHAR", "warning"), 1: ("FIELD_CONTROL_CHAR", "")}
+    url = links.read_url(cells("https://e.com/a\x07b", "https://e.com/a\x00b", "https://e.com/\x7fc"))
+    assert url.values.to_pylist() == ["https://e.com/ab", None, "https://e.com/c"]
+    assert [(fault.code, fault.rows.tolist()) for fault in url.faults] == [
+        ("FIELD_CONTROL_CHAR", [1]),
+        ("FIELD_CONTROL_CHAR", [0, 2]),
+    ]
+
+
 def test_shopifys_placeholder_for_no_options_is_no_entry():
     pairs = [(cells("Title"), cells("Default Title"))]
     assert maps.read({}, [], pairs, 1).values.to_pylist() == [None]
@@ -263,5 +300,7 @@ def test_a_partial_map_changes_only_the_entries_sent():
     sent = maps.read({"Color": cells("Blue", "\\N", "")}, [], [], 3, clear="\\N").values
     assert sent.to_pylist() == ['{"Color": "Blue"}', '{"Color": null}', None]
     current = pa.array(['{"Color": "Red", "Width": "R"}', '{"Color": "Red"}', '{"Width": "R"}'])
+    once_text = maps.merge(pa.array(["Color: red, Color: blue"]), pa.array(['{"Width": "R"}']))
+    assert once_text.to_pylist() == ['{"Width": "R"}']
     merged = [None if value is None else json.loads(value) for value in maps.merge(current, sent).to_pylist()]
     assert merged == [{"Color": "Blue", "Width": "R"}, None, {"Width": "R"}]

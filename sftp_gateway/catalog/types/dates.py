@@ -13,7 +13,7 @@ from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
 _TIME = (
     r"(?:(?:[T ]|, ) ?(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]{1,9}))?)?)?"
     r" ?(?P<half>[aApP]\.?[mM]\.?)?"
-    r" ?(?P<zone>Z|z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$"
+    r" ?(?P<zone>Z|z|UTC|GMT|[+-][0-9]{2}(?::?[0-5][0-9])?)?)?$"
 )
 _WEEKDAY = r"^(?:[A-Za-z]{3,9}\.?,? )?"
 _YEAR_FIRST = rf"^(?P<year>[0-9]{{4}})(?:[-/.](?P<month>[0-9]{{1,2}})[-/.](?P<day>[0-9]{{1,2}}))(?P<compact>){_TIME}"
@@ -23,12 +23,14 @@ _DAY_NAMED = rf"{_WEEKDAY}(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th|\.)?[ -](?P<month>
 _MONTH_NAMED = (
     rf"{_WEEKDAY}(?P<month>[A-Za-z]{{3,9}})\.? (?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?,? (?P<year>[0-9]{{4}}){_TIME}"
 )
+_NAMED = (_DAY_NAMED, _MONTH_NAMED)
 _MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
 _MOMENT = pa.timestamp("us", "UTC")
 _DAY = "[12][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
 _CERTAIN_DATE = f"^{_DAY}$"
 _CERTAIN_MOMENT = f"^{_DAY}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
-_ZONED = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
+_ZONED = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3])(?::?[0-5][0-9])?|14(?::?00)?))$"
+_DAY_MICROS = 86_400_000_000
 Ints = npt.NDArray[np.int64]
 
 
@@ -39,9 +41,9 @@ def read_date(cells: Cells, dialect: Dialect) -> Reading:
     if quick is not None:
         return Reading(quick)
     found = _Found(cells, dialect, _CERTAIN_DATE, pa.date32())
-    timed = found.good & (found.micros % 86_400_000_000 != 0)
+    timed = found.good & (found.micros % _DAY_MICROS != 0)
     good = found.good & ~timed
-    days = with_nulls(pa.array((found.micros // 86_400_000_000).astype(np.int32)).cast(pa.date32()), good)
+    days = with_nulls(pa.array((found.micros // _DAY_MICROS).astype(np.int32)).cast(pa.date32()), good)
     faults = found.faults("a date")
     if timed.any():
         text = "has a time of day, where only a date is wanted"
@@ -61,23 +63,35 @@ def read_moment(cells: Cells, dialect: Dialect) -> Reading:
     local = found.good & found.timed & ~found.zoned
     moments = pc.assume_timezone(naive, "UTC")
     if local.any() and dialect.timezone != "UTC":
-        there = pc.assume_timezone(naive, dialect.timezone, ambiguous="earliest", nonexistent="earliest")
+        there = pc.assume_timezone(naive, dialect.timezone, ambiguous="earliest", nonexistent="latest")
         moments = pc.if_else(pa.array(local), pc.cast(there, _MOMENT), moments)
-    return Reading(moments, found.faults("a date and time"))
+    faults = found.faults("a date and time")
+    if (strange := _strange(moments)).any():
+        text = "is outside the years 1 to 9999, as time is counted in Greenwich (UTC)"
+        faults.append(Fault("FIELD_TYPE", np.flatnonzero(strange), text, "write the day it happens, or leave it blank"))
+        moments = with_nulls(moments, ~strange)
+    return Reading(moments, faults)
 
 
 def _quick(values: Any, kind: Any) -> Any:
-    """Cast the whole column in C; None where a cell is not ISO 8601, or in the year 0, which Arrow takes."""
+    """Cast the whole column in C; None where a cell is not ISO 8601, or in a year that Arrow alone takes."""
     try:
         found = pc.cast(values, kind)
     except pa.ArrowInvalid:
         return None
-    first = pc.min(found).cast(_COUNTS[kind]).as_py()
-    return found if first is None or first >= _YEAR_ONE[kind] else None
+    return None if _strange(found).any() else found
 
 
 _COUNTS = {pa.date32(): pa.int32(), _MOMENT: pa.int64()}
-_YEAR_ONE = {pa.date32(): -719_162, _MOMENT: -719_162 * 86_400_000_000}
+_YEARS = {pa.date32(): (-719_162, 2_932_897), _MOMENT: (-719_162 * _DAY_MICROS, 2_932_897 * _DAY_MICROS)}
+"""The years 1 to 9999, which is what others can read: their first day, and the first one after them."""
+
+
+def _strange(found: Any) -> Mask:
+    """Tell what is outside the years 1 to 9999."""
+    first, end = _YEARS[found.type]
+    counts = found.cast(_COUNTS[found.type])
+    return mask(pc.or_(pc.less(counts, first), pc.greater_equal(counts, end)))
 
 
 def _all_zoned(cells: Cells, values: Any) -> bool:
@@ -126,6 +140,10 @@ class _Found:
         fits = mask(pc.is_valid(parts))
         if not fits.any():
             return
+        if pattern in _NAMED:
+            fits[fits] = _month(parts.filter(pa.array(fits))) > 0  # of another language: no date that we know
+            if not fits.any():
+                return
         rows, parts = rows[fits], parts.filter(pa.array(fits))
         if pattern == _NUMERIC:
             year, month, day, clear = self._ordered(rows, parts)
@@ -133,7 +151,7 @@ class _Found:
             year, month, day = year[clear], month[clear], day[clear]
         else:
             year, day = _int(parts, "year"), _int(parts, "day")
-            month = _month(parts) if pattern in (_DAY_NAMED, _MONTH_NAMED) else _int(parts, "month")
+            month = _month(parts) if pattern in _NAMED else _int(parts, "month")
         micros, possible = _moment(year, month, day, parts)
         self.micros[rows] = micros
         self.good[rows[possible]] = True

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import arrays, text
-from sftp_gateway.catalog.types.cells import Cells, Rows, matches, with_nulls
+from sftp_gateway.catalog.types.cells import Cells, Rows, mask, matches, with_nulls
 from sftp_gateway.catalog.types.typing import Fault, Reading
 
 _URL = r"^(?i:https?)://[^\s/?#|]+[^\s|]*$"
@@ -22,12 +22,12 @@ _MARK = "\x1f"
 def read_url(cells: Cells) -> Reading:
     """Type a column as text that is an http or https URL."""
     cells = cells.trimmed
-    values = cells.nulled
+    values, faults = text.without_controls(cells, cells.nulled)
     if _plainly_clean(cells, lists=False):
-        return Reading(values)
-    bad = cells.filled & ~matches(values, _URL)
+        return Reading(values, faults)
+    bad = mask(pc.is_valid(values)) & ~matches(values, _URL)
     if not bad.any():
-        return Reading(values)
+        return Reading(values, faults)
     index = np.flatnonzero(bad)
     shown = values.take(pa.array(index))
     hint = pc.if_else(
@@ -35,7 +35,8 @@ def read_url(cells: Cells) -> Reading:
         pc.binary_join_element_wise("write https://", shown, ""),
         "write the whole address, like https://www.example.com/product",
     )
-    return Reading(with_nulls(values, ~bad), [Fault("FIELD_TYPE", index, "is not a web address", hint)])
+    faults.append(Fault("FIELD_TYPE", index, "is not a web address", hint))
+    return Reading(with_nulls(values, ~bad), faults)
 
 
 def read_links(cells: Cells) -> Reading:

@@ -6,7 +6,7 @@ file only the entries sent are there, null for those to clear; `merge` joins the
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +18,33 @@ from sftp_gateway.catalog.types import text
 from sftp_gateway.catalog.types.cells import Cells, Rows, mask
 from sftp_gateway.catalog.types.typing import Fault, Reading
 
-# a new entry begins only where a name follows: `Material: cotton, wool` is one entry
-_BETWEEN = re.compile(r"\s*[|;,\n]\s*(?=[^|;,:=\n]{1,80}[:=])")
-_SIGN = re.compile(r"[:=]")
+# a new entry begins only where a name follows: `Material: cotton, wool` is one entry, and so are `Ratio: 16:9, 4:3`
+# (there `_is_name` says no) and `Manuals: a.pdf, https://…`
+_BETWEEN = re.compile(r"\s*[|;,\n]\s*(?=([^|;,:=\n]{1,80})[:=](?!//))")
+_SIGN = re.compile(r"[:=](?!//)")
 _ROOM = re.compile(r"\s{20,}+")
 """Shortened first: to split at white space takes the square of its length."""
 _LONGEST_NAME = 80
 _NO_OPTION = ("Title", "Default Title")
 """What Shopify writes for a product that has no options."""
-_DECODE = json.JSONDecoder(object_pairs_hook=lambda pairs: [(name, value) for name, value in pairs])
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _no_number(sign: str) -> str:
+    raise ValueError(f"{sign} is no number")
+
+
+_DECODE = json.JSONDecoder(
+    object_pairs_hook=lambda pairs: [(name, value) for name, value in pairs],
+    parse_int=str,
+    parse_float=str,
+    parse_constant=_no_number,
+)
+"""Numbers keep the digits they are written with."""
+
+
+class _Twice(ValueError):
+    """One name comes twice in a cell, with different values."""
 
 
 def read(
@@ -52,11 +70,10 @@ def read(
     index = np.flatnonzero(filled)
     loose = _Loose(index, clear, [{} for _ in index])
     for cells in bare:
-        bad = index[loose.add_bare(cells)]
-        if bad.size:
-            faults.append(_not_an_entry(bad, cells))
+        bad, twice = loose.add_bare(_clean(cells, faults))
+        faults += _not_entries(index[bad], index[twice], cells)
     for names, cells in pairs:
-        loose.add_pair(names, cells)
+        loose.add_pair(_clean(names, faults), _clean(cells, faults))
     for name, column in columns.items():
         loose.add_named(name, column)
     return Reading(loose.over(values), faults)
@@ -99,20 +116,24 @@ class _Loose:
     clear: str | None
     entries: list[dict[str, str | None]]
 
-    def add_bare(self, cells: Cells) -> list[int]:
-        """Add what bare cells say; give the places of those that cannot be read."""
-        bad = []
-        for at, cell in enumerate(cells.trimmed.array.take(pa.array(self.rows)).to_pylist()):
-            found = parse(cell)
+    def add_bare(self, cells: Any) -> tuple[list[int], list[int]]:
+        """Add what bare cells say; give the places of those that cannot be read, and of those that name one thing twice."""
+        bad, twice = [], []
+        for at, cell in enumerate(cells.take(pa.array(self.rows)).to_pylist()):
+            try:
+                found = parse(cell or "")
+            except _Twice:
+                twice.append(at)
+                continue
             if found is None:
                 bad.append(at)
             else:
                 self.entries[at] |= found
-        return bad
+        return bad, twice
 
-    def add_pair(self, names: Cells, cells: Cells) -> None:
+    def add_pair(self, names: Any, cells: Any) -> None:
         take = pa.array(self.rows)
-        both = zip(names.trimmed.array.take(take).to_pylist(), cells.trimmed.array.take(take).to_pylist(), strict=True)
+        both = zip(names.take(take).to_pylist(), cells.take(take).to_pylist(), strict=True)
         for at, (name, cell) in enumerate(both):
             if name and cell and (name, cell) != _NO_OPTION:
                 self.entries[at][name] = None if cell == self.clear else cell
@@ -139,25 +160,50 @@ def merge(current: Any, sent: Any) -> Any:
 def _merged(old: str | None, new: str | None) -> str | None:
     if new is None:
         return old
-    entries = {**(parse(old or "") or {}), **json.loads(new)}  # what was no map before has no entries
+    entries = {**_current(old or ""), **json.loads(new)}
     entries = {name: value for name, value in entries.items() if value is not None}
     return json.dumps(entries, ensure_ascii=False, sort_keys=True) if entries else None
 
 
+def _current(old: str) -> dict[str, str]:
+    """Read the entries that there are; what was text when it was sent may be none."""
+    try:
+        return parse(old) or {}
+    except _Twice:
+        return {}
+
+
 def parse(cell: str) -> dict[str, str] | None:
-    """Read `Name: value`, several of them, or a JSON object; None where it is none of these."""
+    """Read `Name: value`, several of them, or a JSON object; None where it is none of these. _Twice."""
     if not cell:
         return {}
     if cell.startswith("{") and cell.endswith("}"):
         return _from_json(cell)
-    entries: dict[str, str] = {}
-    for part in _BETWEEN.split(_ROOM.sub(lambda found: "\n" if "\n" in found[0] else " ", cell)):
+    pairs = []
+    for part in _parts(_ROOM.sub(lambda found: "\n" if "\n" in found[0] else " ", cell)):
         name, *values = _SIGN.split(part, maxsplit=1)
         name = name.strip()
         if not values or not 0 < len(name) <= _LONGEST_NAME:
             return None
         if value := values[0].strip():
-            entries[name] = value
+            pairs.append((name, value))
+    return _entries(pairs)
+
+
+def _parts(cell: str) -> Iterator[str]:
+    begin = 0
+    for found in _BETWEEN.finditer(cell):
+        if any(map(str.isalpha, found[1])):  # a name has a letter
+            yield cell[begin : found.start()]
+            begin = found.end()
+    yield cell[begin:]
+
+
+def _entries(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    entries: dict[str, str] = {}
+    for name, value in pairs:
+        if entries.setdefault(name, value) != value:
+            raise _Twice
     return entries
 
 
@@ -166,16 +212,34 @@ def _from_json(cell: str) -> dict[str, str] | None:
         pairs = _DECODE.decode(cell)
     except (ValueError, RecursionError):
         return None
-    flat = all(isinstance(value, str | int | float | bool) or value is None for _, value in pairs)
-    if not flat:
+    if not all(isinstance(value, str | bool) or value is None for _, value in pairs):
         return None
-    return {
-        name: value if isinstance(value, str) else json.dumps(value) for name, value in pairs if value not in (None, "")
-    }
+    written = [
+        (name, value if isinstance(value, str) else json.dumps(value))
+        for name, value in pairs
+        if value not in (None, "")
+    ]
+    if any(_CONTROLS.search(text) or not _is_text(text) for pair in written for text in pair):
+        return None
+    return _entries(written)
 
 
-def _not_an_entry(rows: Rows, cells: Cells) -> Fault:
-    message = "does not say what it is the value of"
-    return Fault(
-        "FIELD_TYPE", rows, message, "write `Name: value`, like Width: Regular", values=cells.array.take(pa.array(rows))
+def _is_text(text: str) -> bool:
+    """Whether it holds no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_entries(bad: Rows, twice: Rows, cells: Cells) -> list[Fault]:
+    told = (
+        (bad, "does not say what it is the value of", "write `Name: value`, like Width: Regular"),
+        (twice, "says two values of one name", "write each name once, with one value"),
     )
+    return [
+        Fault("FIELD_TYPE", rows, message, hint, values=cells.array.take(pa.array(rows)))
+        for rows, message, hint in told
+        if rows.size
+    ]

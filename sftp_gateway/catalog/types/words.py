@@ -24,7 +24,7 @@ def read_boolean(cells: Cells) -> Reading:
     """Type a column as bool: true/false, yes/no, 1/0, also as spreadsheets of other languages write them."""
     cells = cells.trimmed
     values = cells.nulled
-    lower = pc.ascii_lower(values) if cells.highest < 0x80 else pc.utf8_lower(values)
+    lower = pc.ascii_lower(values) if cells.highest < 0x80 else pc.utf8_normalize(pc.utf8_lower(values), form="NFC")
     found = pc.index_in(lower, value_set=_BOOLEANS)
     bad = cells.filled & ~mask(pc.is_valid(found))
     faults = []
