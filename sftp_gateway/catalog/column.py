@@ -77,10 +77,17 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
+def is_databases(name: str) -> bool:
+    """Whether the database has a column of that name itself, in every version file; it takes upper case for lower."""
+    return name.lower() == "file_row_number"
+
+
 def read(name: str, values: dict[str, Any], where: str) -> Column:
     """Check one [column.NAME] table, key by key."""
     if not NAME.fullmatch(name):
         raise ConfigError(f"{where}: a column name is a-z, 0-9 and _, and starts with a letter")
+    if is_databases(name):
+        raise ConfigError(f"{where}: no column can have this name; give it another, and this one as an alias")
     for key, value in values.items():
         fits(key, value, _KINDS, where)
     kind = values.get("type")

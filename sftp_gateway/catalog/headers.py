@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sftp_gateway.brand import BY_POSITION, BrandSettings
-from sftp_gateway.catalog.column import Column
+from sftp_gateway.catalog.column import Column, is_databases
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.read.naming import is_value
@@ -257,9 +257,9 @@ class _Matcher:
         self._warn_unnamed()
 
     def _free_name(self, header: str) -> str:
-        """Never let a kept column hide one of the catalog's."""
+        """Never let a kept column hide one of the catalog's, or of the database's."""
         taken = {column.name for column in self.schema.columns}
-        return f"{header} (sent)" if header in taken else header
+        return f"{header} (sent)" if header in taken or is_databases(header) else header
 
     def _warn_unknown(self, position: int) -> None:
         header = self.headers[position]

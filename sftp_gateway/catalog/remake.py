@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sftp_gateway import receipt
-from sftp_gateway.catalog import changes, decide, diff, engine, publish, versionfile
+from sftp_gateway.catalog import changes, decide, diff, engine, publish, respelled, versionfile
 from sftp_gateway.catalog.engine import Connection
 from sftp_gateway.catalog.job import Base, Remade
 from sftp_gateway.catalog.schema import Schema
@@ -19,6 +19,7 @@ MEMORY_BYTES = 384 * 1024**2
 
 def release(base: Base, withheld_keys: Path, schema: Schema, out: Path, *, threads: int = 2) -> Remade:
     """Make the current version anew without the withheld products (`approve` of a published upload)."""
+    base = respelled.base(base, schema, out)
     paths = publish.Paths(base.number + 1, out)
     with _opened(out, [base.path, withheld_keys], threads) as connection:
         decide.show_base(connection, base.path, small=False)
@@ -42,6 +43,7 @@ def release(base: Base, withheld_keys: Path, schema: Schema, out: Path, *, threa
 
 def rollback(base: Base, target: Base, schema: Schema, out: Path, *, threads: int = 2) -> Remade:
     """Make a new version equal to the old one `target`; its changes are those against `base`."""
+    base, target = respelled.base(base, schema, out), respelled.base(target, schema, out)
     paths = publish.Paths(base.number + 1, out)
     with _opened(out, [base.path, target.path], threads) as connection:
         engine.add_file(connection, "live", target.path)

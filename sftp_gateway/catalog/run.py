@@ -7,6 +7,7 @@ receipt and error file. Writes into `job.out` only; the parent makes true what i
 """
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -15,7 +16,20 @@ from contextlib import AbstractContextManager
 import numpy as np
 import pyarrow as pa
 
-from sftp_gateway.catalog import changes, decide, diff, engine, held, lane, passes, publish, report, result, sift
+from sftp_gateway.catalog import (
+    changes,
+    decide,
+    diff,
+    engine,
+    held,
+    lane,
+    passes,
+    publish,
+    report,
+    respelled,
+    result,
+    sift,
+)
 from sftp_gateway.catalog.decide import Decision, Rows
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.job import Job, Lookup, Made, Outcome, Progress
@@ -43,6 +57,8 @@ class _Run:
     """One upload on its way; each method is a step."""
 
     def __init__(self, job: Job, lookup: Lookup, progress: Progress, pool: Executor) -> None:
+        if job.base is not None:
+            job = dataclasses.replace(job, base=respelled.base(job.base, job.schema, job.out))
         self.job, self.progress = job, progress
         self.clock = result.Clock()
         self.file = passes.File(job, lookup, progress, pool, self.clock)

@@ -63,6 +63,7 @@ def test_limits_keep_their_exact_digits():
         (GOOD + '[column.t]\ntype = "text"\ndefault = "@owner"', "only @brand and @currency"),
         (GOOD + '[column.l]\ntype = "list"\ndefault = "a"', "cannot have a default"),
         (GOOD + '[column.B]\ntype = "text"', "a column name is a-z"),
+        (GOOD + '[column.file_row_number]\ntype = "text"', "no column can have this name"),
         (GOOD + '[column.s_ku]\ntype = "text"', "differ only in _"),
         (GOOD + '[column.a]\ntype = "text"\naliases = ["S K U"]', "'S K U' already means column 'sku'"),
         (GOOD + "[rule.r]\nmessage = 'x'", "rule.r.expression: is missing"),
