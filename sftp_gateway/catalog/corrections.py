@@ -8,7 +8,8 @@ when a file names the upload it corrects (spec §8).
 import json
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway import disk
-from sftp_gateway.catalog import corrections_csv, xlsx
+from sftp_gateway.catalog import corrections_csv, sender, xlsx
 from sftp_gateway.catalog.read import escaping, returned
 from sftp_gateway.catalog.read.rejects import NONE as NO_REJECTS
 from sftp_gateway.catalog.read.rejects import Reject, Rejects, listed
@@ -38,10 +39,15 @@ class _Form(Protocol):
 
 
 class CorrectionWriter:
-    """Writes the correction file of one upload; nothing is made while no row is rejected."""
+    """Writes the correction file of one upload; nothing is made while no row is rejected.
 
-    def __init__(self, source: Source, upload: int, out: Path, base_name: str) -> None:
-        self._source, self._upload = source, upload
+    `marked`: places of the columns in which a text may be read with another decimal mark than a number is.
+    """
+
+    def __init__(
+        self, source: Source, upload: int, out: Path, base_name: str, marked: Collection[int] = frozenset()
+    ) -> None:
+        self._source, self._upload, self._marked = source, upload, marked
         ending = _ending(source, base_name)
         self._path = out / f"{base_name}.{upload}.corrections.{ending}"
         self._form: _Form | None = None
@@ -60,7 +66,7 @@ class CorrectionWriter:
         numbers = pc.cast(pa.array(broken.row), pa.string())
         upload = pa.repeat(str(self._upload), len(broken))
         told = (numbers, broken.code, broken.message, broken.suggestion, upload)
-        return self._open().make(Rejected(block, indices, ours, broken, told))
+        return self._open().make(Rejected(self._as_texts(block), indices, ours, broken, told))
 
     def add(self, made: Any) -> None:
         """Append what was made of the next block."""
@@ -73,6 +79,17 @@ class CorrectionWriter:
             return None
         self._form.close()
         return self._path
+
+    def _as_texts(self, block: Block) -> Block:
+        """Let the numbers of a typed format be the same ones as texts, which all cells of a CSV file or our sheets are."""
+        if not self._marked or all(numbers is None for numbers in block.numbers):
+            return block
+        columns = zip(block.cells, block.numbers, strict=True)
+        cells = (
+            column if numbers is None or place not in self._marked else sender.unmistakable(column, numbers)
+            for place, (column, numbers) in enumerate(columns)
+        )
+        return replace(block, cells=tuple(cells))
 
     def _open(self) -> _Form:
         with self._lock:

@@ -158,7 +158,9 @@ class File:
         return check.Checker(job.schema, job.settings, mapping, self.plan.sends, job.brand, evidence)
 
     def _pass_once(self, source: Source, checker: check.Checker, evidence: Any, *, reuses: bool) -> None:
-        self.writer = writer = corrections.CorrectionWriter(source, self.job.upload, self.job.out, self.base_name)
+        self.writer = writer = corrections.CorrectionWriter(
+            source, self.job.upload, self.job.out, self.base_name, checker.terms.marked
+        )
         key = self.job.schema.key
         with merge.opened(self.job, self.plan, source, checker, self.scratch, self.left_out) as judge:
             if self.plan.joins is not None:

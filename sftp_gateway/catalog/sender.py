@@ -16,6 +16,14 @@ CLEAR = "\\N"
 """In partial files: clears the value."""
 
 
+def unmistakable(cells: Any, numbers: Mask) -> Any:
+    """Put a `0` behind numbers of three places: no decimal mark makes thousands of `1.1250`."""
+    rows = numbers & matches(cells, r"^-?[0-9]{1,3}\.[0-9]{3}$")
+    if not rows.any():
+        return cells
+    return pc.if_else(pa.array(rows), pc.binary_join_element_wise(cells, "0", ""), cells)
+
+
 @dataclass(frozen=True, slots=True)
 class Gathered:
     r"""The cells of one catalog column. `cleared`: rows that say `\N`, whose cell is blank here."""
@@ -29,14 +37,11 @@ class Gathered:
 
     @property
     def unmistakable(self) -> Cells:
-        """The cells, with a `0` behind numbers of three places: no decimal mark makes thousands of `1.1250`."""
+        """The cells, numbers among them so that every decimal mark reads them alike."""
         if self.numbers is None:
             return self.cells
-        rows = self.numbers & matches(self.cells.array, r"^-?[0-9]{1,3}\.[0-9]{3}$")
-        if not rows.any():
-            return self.cells
-        longer = pc.binary_join_element_wise(self.cells.array, "0", "")
-        return Cells(pc.if_else(pa.array(rows), longer, self.cells.array))
+        longer = unmistakable(self.cells.array, self.numbers)
+        return self.cells if longer is self.cells.array else Cells(longer)
 
     @property
     def texts(self) -> Cells:

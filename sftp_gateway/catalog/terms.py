@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog.column import Column
+from sftp_gateway.catalog.column import MARKED, Column
 from sftp_gateway.catalog.evidence import Evidence
 from sftp_gateway.catalog.headers import Mapping
 from sftp_gateway.catalog.schema import Schema
@@ -29,6 +29,14 @@ class Terms:
             self.settings.date_order or self.evidence.order.get(column.name, ""),
             self.settings.timezone or "UTC",
         )
+
+    @property
+    def marked(self) -> frozenset[int]:
+        """Give the places of the sender's columns that have a decimal mark, unless the brand's is a dot."""
+        if self.settings.decimal == ".":
+            return frozenset()
+        named = (self.mapping.columns.get(column.name, ()) for column in self.schema.columns if column.type in MARKED)
+        return frozenset(place for places in named for place in places)
 
     def default(self, column: Column) -> Any:
         """Give a column's default for this brand; None: it has none."""

@@ -125,18 +125,33 @@ def test_a_number_in_merged_cells_or_under_a_second_header_is_one_too(tmp_path):
     }
 
 
-@pytest.mark.parametrize("write", [as_json, as_xlsx, as_parquet])
-def test_a_correction_of_numbers_never_makes_others_of_them(tmp_path, write):
-    shop = Shop(tmp_path, small_rules(tmp_path, MORE.replace('"text"', '"text"\nmax_length = 5')))
-    outcome = shop.put(write([*PRODUCTS, ("D", 1.125, 0.875, "too long")]))
+@pytest.mark.parametrize("decimal", ["", ".", ","])
+@pytest.mark.parametrize("write", [as_json, as_xlsx, as_xls, as_ods, as_parquet])
+def test_a_correction_of_numbers_never_makes_others_of_them(tmp_path, write, decimal):
+    rules = small_rules(tmp_path, MORE.replace('"text"', '"text"\nmax_length = 8'))
+    shop = Shop(tmp_path, rules, BrandSettings(decimal=decimal))
+    outcome = shop.put(write([*PRODUCTS, ("D", 1.125, 101.375, "far too long")]))
     back = next(made.path for made in outcome.made if made.kind == "corrections").read_bytes()
-    if write is not as_xlsx:
-        shop.put(back.replace(b"too long", b"short"))
+    if write in {as_json, as_parquet}:
+        shop.put(back.replace(b"far too long", b"short"))
     else:
         book, out = openpyxl.load_workbook(io.BytesIO(back)), io.BytesIO()
         for row in book.active.iter_rows():
             for cell in row:
-                cell.value = "short" if cell.value == "too long" else cell.value
+                cell.value = "short" if cell.value == "far too long" else cell.value
         book.save(out)
         shop.put(out.getvalue())
-    assert shop.products() == READ | {"D": {"sku": "D", "price": "1.125", "weight": "0.875", "size": "short"}}
+    assert shop.products() == READ | {"D": {"sku": "D", "price": "1.125", "weight": "101.375", "size": "short"}}
+
+
+@pytest.mark.parametrize("write", [as_xlsx, as_ods, as_parquet])
+def test_a_correction_of_numbers_says_the_same_again_and_leaves_texts_as_they_are(tmp_path, write):
+    rules = '[column.size]\ntype = "text"\n[column.count]\ntype = "integer"\naliases = ["weight"]\n'
+    shop = Shop(tmp_path, small_rules(tmp_path, rules), BrandSettings(decimal=","))
+    sent = shop.put(write([*PRODUCTS, ("D", 1, 7.125, "2.125")]))
+    back = next(made.path for made in sent.made if made.kind == "corrections").read_bytes()
+    again = shop.put(back, name="again.csv")
+    said = [(row["key"], row["column"], row["code"]) for row in shop.errors(sent)]
+    assert len(said) >= 3
+    assert [(row["key"], row["column"], row["code"]) for row in shop.errors(again)] == said
+    assert write is not as_parquet or b",2.125," in back
