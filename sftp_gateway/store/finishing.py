@@ -147,6 +147,7 @@ def _settle(tx: Transaction, row: Any, end: Finish) -> None:
         _supersede_older(tx, row)
     if end.corrects_held is not None and end.state in {State.PUBLISHED, State.UNCHANGED, State.HELD}:
         _supersede(tx, end.corrects_held, row.upload)
+        _supersede_retried(tx, row.upload)
 
 
 def _completed(tx: Transaction, end: Finish) -> tuple[dict[str, Any], list[Any]]:
@@ -188,6 +189,13 @@ def _supersede_older(tx: Transaction, row: Any) -> None:
     )
     for (held,) in tx.conn.execute(older.order_by(_uploads.c.id)).all():
         _supersede(tx, held, row.upload)
+
+
+def _supersede_retried(tx: Transaction, upload: int) -> None:
+    """Retire the held correction that this one is a retry of: both stand for the same rows."""
+    retried = tx.conn.execute(sa.select(_uploads.c.source_upload).where(_uploads.c.id == upload)).scalar()
+    if retried is not None:
+        _supersede(tx, retried, upload)
 
 
 def _supersede(tx: Transaction, held: int, by_upload: int) -> None:

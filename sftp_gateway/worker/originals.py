@@ -1,6 +1,7 @@
 """The upload that a correction names: what of it the catalog step needs, lent for a turn. Serves turn.py."""
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,11 +57,21 @@ class Originals:
         )
 
     def _waits(self, upload: Upload) -> bool:
-        """Whether an upload waits for this correction: it is held, or was when this one joined it and was held, too."""
+        """Whether an upload waits for this correction: it is held, or was when this one joined it and was held, too.
+
+        What is sent again means what it meant the first time.
+        """
         if upload.state is not State.SUPERSEDED:
             return upload.state is State.HELD
         by = [event.detail.get("superseded_by") for event in uploads.events(self.store, upload.id) if event.detail]
-        return self.asks is not None and self.asks in by
+        return any(number in by for number in self._asking())
+
+    def _asking(self) -> Iterator[int]:
+        """Give the upload that asks, then the one that it is a retry of, and so on."""
+        number = self.asks
+        while number is not None:
+            yield number
+            number = uploads.get(self.store, number).source_upload
 
     def _kept_of_held(self, upload: Upload) -> dict[str, Path]:
         """Lend what a held upload left for its correction, by what it is."""

@@ -302,6 +302,34 @@ def test_an_approved_correction_of_a_held_upload_makes_true_what_was_shown(gatew
     assert uploads.get(gateway.store, again).receipt["rows"]["read"] == 1
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_retried_correction_of_a_held_upload_joins_its_rows_once_more(gateway, refused):
+    """The held one is superseded by then, by the correction that is sent again; and so by the retry of a retry."""
+    gateway.bench = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
+    gateway.receive("sku,name,msrp\n" + "".join(f"A{n},n,5\n" for n in range(60)))
+    bad = "".join(f"A{n},n,bad\n" for n in range(20, 60))
+    held = gateway.receive("sku,name,msrp\n" + "".join(f"A{n},new,5\n" for n in range(20)) + bad)
+    gateway.work()
+    rest = "".join(f"A{n},n,bad,{held}\n" for n in range(21, 40))
+    fix = gateway.receive(f"sku,name,msrp,_correction_of\nA20,n,6,{held}\n{rest}")
+    gateway.work()
+    shown = uploads.get(gateway.store, fix).receipt
+    assert shown["changes"] | {"updated": 21, "removed": 0} == shown["changes"]
+    if refused:
+        uploads.refuse(gateway.store, fix, "test")
+    first = uploads.retry(gateway.store, fix, "test").id
+    gateway.work()
+    assert (gateway.state(fix), gateway.state(first)) == (State.REFUSED if refused else State.SUPERSEDED, State.HELD)
+    again = uploads.retry(gateway.store, first, "test").id
+    gateway.work()
+    for number in (first, again):
+        found = uploads.get(gateway.store, number).receipt
+        assert (found["rows"], found["changes"]) == (shown["rows"], shown["changes"])
+    uploads.approve(gateway.store, again, "test")
+    gateway.work()
+    assert (gateway.state(again), gateway.state(first)) == (State.PUBLISHED, State.SUPERSEDED)
+
+
 def test_a_correction_is_told_what_it_corrects_and_nothing_of_other_brands(gateway):
     brands.create(gateway.store, "other")
     foreign = gateway.receive("publish\na\n", brand="other")
