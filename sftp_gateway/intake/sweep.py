@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sftp_gateway import errors, logs
-from sftp_gateway.intake import answer, sources
+from sftp_gateway.intake import answer, sources, stranded
 from sftp_gateway.intake.desk import REMOVED, Desk, Told
 from sftp_gateway.intake.history import end_refused
 from sftp_gateway.store import drafts, files, queue, uploads
@@ -30,6 +30,11 @@ def sweep(desk: Desk, now: datetime) -> list[Told]:
     for upload, since, row in drafts.unfinished(desk.store):
         with _apart(desk, brand=upload.brand, path=upload.path, upload=upload.id):
             news += _look_at(desk, upload, now - since, row)
+    with _apart(desk):
+        stranded.say_alive(desk, now)
+    for left in stranded.left(desk, now):
+        with _apart(desk, brand=left.brand, path=left.sent):
+            news.append(stranded.give_up(desk, left))
     with _apart(desk):
         news += _expire(desk, now)
     with _apart(desk):
@@ -55,7 +60,7 @@ def _look_at(desk: Desk, upload: Upload, age: timedelta, row: Entry | None) -> l
     if row is None:
         return [_give_up(desk, upload, None, REMOVED)]
     if row.place is not Place.ACCEPTED and not row.id.startswith(desk.area):
-        return []  # its bytes lie on another host
+        age /= stranded.PATIENCE  # its bytes lie on another host, which does this itself unless it is gone
     if age >= timedelta(seconds=desk.rules.abandoned_after):
         return [_give_up(desk, upload, row, _reason(upload, "and nobody went on with it"))]
     if age >= timedelta(seconds=desk.rules.incomplete_after) and upload.receipt is None:

@@ -1,10 +1,14 @@
 """Two hosts of one gateway: two front doors with one store and the same blobs, each with its own staging directory."""
 
+import hashlib
+
 import asyncssh
 import pytest
 
+from sftp_gateway.intake import stranded
 from sftp_gateway.sftp import neighbour
-from sftp_gateway.store.drafts import Place
+from sftp_gateway.store import drafts
+from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State
 
 BODY = b"sku,name\n1,one\n" * 20_000
@@ -92,3 +96,76 @@ async def test_a_temporary_name_of_one_host_is_sent_anew_and_renamed_at_another(
         await client.rename("/a.tmp", "/a.csv")
     (upload,) = await one.received(1)
     assert one.bytes_of(upload) == BODY + REST
+
+
+def left_by_the_dead(house, name, place, **more):
+    """Have a draft be as a host left it that is gone, with its staging directory."""
+    at = house.store.now()
+    row = Entry(
+        f"dead{name:0>28}", "acme", f"inbox/{name}", name, place, 7, at, at, at, owner="never-was",
+        due_at=at if place is Place.CLOSED else None, **more,
+    )  # fmt: skip
+    with house.store.write() as tx:
+        drafts.save(tx, row)
+        drafts.touch(tx, "acme")
+
+
+QUICK = {"incomplete_after": 0.1, "abandoned_after": 1.0}
+
+
+async def test_what_a_host_had_open_that_is_gone_becomes_unfinished_and_its_name_free(open_house):
+    house = await open_house(**QUICK)
+    left_by_the_dead(house, "a.csv", Place.OPEN)
+    async with house.sftp() as client:
+        with pytest.raises(asyncssh.SFTPFailure, match="still being written"):
+            await client.open("/a.csv", asyncssh.FXF_WRITE | asyncssh.FXF_CREAT, encoding=None)
+        unfinished = await house.state(State.UNFINISHED)
+        assert (unfinished.path, unfinished.reasons[0]["text"]) == ("a.csv", stranded.AWAY["text"])
+        async with client.open("/a.csv", asyncssh.FXF_WRITE | asyncssh.FXF_CREAT, encoding=None) as file:
+            await file.write(BODY)
+        _, received = await house.received(2)
+        assert house.bytes_of(received) == BODY
+    await house.until(lambda: house.history()[0].state is State.REFUSED)
+    refused = house.history()[0]
+    assert refused.receipt["findings"][0]["code"] == "FILE_INCOMPLETE" and stranded.AWAY["text"] in str(refused.receipt)
+    await house.until(lambda: [row.upload for row in house.rows()] == [received.id])
+
+
+async def test_what_a_host_acknowledged_that_is_gone_is_shown_and_taken_in_when_it_comes_back(open_house):
+    gone = await open_house()
+    at, id_ = gone.store.now(), gone.doors.homes.staging.new_id()
+    gone.doors.homes.staging.file(id_).write_bytes(BODY)
+    await gone.stack.aclose()
+    house = await open_house(host="other", **QUICK)
+    row = Entry(
+        id_, "acme", "inbox/a.csv", "a.csv", Place.CLOSED, len(BODY), at, at, at, due_at=at,
+        sha256=hashlib.sha256(BODY).hexdigest(),
+    )  # fmt: skip
+    with house.store.write() as tx:
+        drafts.save(tx, row)
+        drafts.touch(tx, "acme")
+    unfinished = await house.state(State.UNFINISHED)
+    async with house.sftp() as client:
+        assert not await client.exists("/a.csv")
+    back = await open_house()
+    received = await house.state(State.RECEIVED)
+    assert (received.id, back.bytes_of(received)) == (unfinished.id, BODY)
+
+
+async def test_a_temporary_name_that_a_host_left_that_is_gone_is_forgotten(open_house):
+    house = await open_house(**QUICK)
+    left_by_the_dead(house, "a.csv.filepart", Place.OPEN)
+    await house.until(lambda: house.rows() == [])
+    assert house.history() == []
+
+
+async def test_what_a_living_host_has_open_for_long_stays_as_it_is(open_house):
+    one, other = await open_house(**QUICK), await open_house(host="other", **QUICK)
+    async with one.sftp() as client:
+        file = await client.open("/a.csv", "wb")
+        await file.write(BODY)
+        await one.until(lambda: [row.place for row in one.rows()] == [Place.OPEN])
+        left_by_the_dead(one, "b.csv", Place.OPEN)
+        assert (await other.state(State.UNFINISHED)).path == "b.csv"  # for so long a.csv was open, too
+        await file.close()
+        await one.until(lambda: [u.path for u in one.history() if u.state is State.RECEIVED] == ["a.csv"])
