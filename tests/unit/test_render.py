@@ -505,6 +505,12 @@ async def test_instructions_that_could_not_be_looked_at_when_the_worker_started_
             task = asyncio.create_task(renderer.run())
             await eventually_async(lambda: [line["event"] for line in lines] == ["home.render_deferred"])
         await eventually_async(lambda: "new.example.com" in home.read("", "README.txt"))
+        home.front = dataclasses.replace(FRONT, host="newer.example.com")
+        with structlog.testing.capture_logs() as lines, store.write() as tx:
+            tx.conn.execute(sa.select(tables.home).with_for_update())
+            renderer.refresh()  # a reload that meets the same goes on
+            await eventually_async(lambda: [line["event"] for line in lines] == ["home.render_deferred"])
+        await eventually_async(lambda: "newer.example.com" in home.read("", "README.txt"))
         task.cancel()
         await asyncio.wait([task])
 
