@@ -33,7 +33,7 @@ def clear(options: argparse.Namespace) -> None:
             raise NotFound(f"{source!r} is no address; give one of `bans list`")
         source = limits.source_of(address)
     with opening.gateway(options) as opened:
-        cleared = penalties.clear(opened.store, source)
+        cleared = penalties.clear(opened.store, source, opening.who())
     if options.json:
         output.as_json({"cleared": cleared})
     elif cleared:

@@ -23,10 +23,10 @@ def add(options: argparse.Namespace) -> None:
         raise NotFound(f"{options.name!r} cannot be a brand's name: small letters, digits and -, at most 32")
     key = _read_key(options.key) if options.key else None
     with opening.gateway(options) as opened:
-        brands.create(opened.store, options.name, BrandSettings())
+        brands.create(opened.store, options.name, by=opening.who())
         made = {"brand": options.name, "user": options.name}
         if key is not None:
-            brands.add_key(opened.store, options.name, key)
+            brands.add_key(opened.store, options.name, key, opening.who())
         else:
             made["password"] = _new_password(opened, options.name)
         if options.json:
@@ -112,7 +112,7 @@ def password(options: argparse.Namespace) -> None:
     with opening.gateway(options) as opened:
         brands.get(opened.store, options.name)
         if options.remove:
-            brands.set_password_hash(opened.store, options.name, None)
+            brands.set_password_hash(opened.store, options.name, None, opening.who())
             made = None
         else:
             made = _new_password(opened, options.name)
@@ -133,7 +133,7 @@ def change(options: argparse.Namespace) -> None:
         changed = brandset.apply(brands.get(opened.store, options.name).settings, options.pairs, columns)
         if changed.currency and changed.currency not in isocodes.CURRENCIES:
             raise NotFound(f"currency: {changed.currency!r} is no currency code (ISO 4217); give one such as EUR")
-        brands.save_settings(opened.store, options.name, changed)
+        brands.save_settings(opened.store, options.name, changed, opening.who())
     if options.json:
         output.as_json({"brand": options.name, "set": options.pairs})
     else:
@@ -146,7 +146,7 @@ def key_add(options: argparse.Namespace) -> None:
     key = dataclasses.replace(_read_key(options.file), expires_at=expires)
     key = dataclasses.replace(key, label=options.label) if options.label else key
     with opening.gateway(options) as opened:
-        brands.add_key(opened.store, options.name, key)
+        brands.add_key(opened.store, options.name, key, opening.who())
     if options.json:
         output.as_json({"brand": options.name, "fingerprint": key.fingerprint, "expires_at": receipt.moment(expires)})
     else:
@@ -156,7 +156,7 @@ def key_add(options: argparse.Namespace) -> None:
 def key_remove(options: argparse.Namespace) -> None:
     """Forget a public key."""
     with opening.gateway(options) as opened:
-        brands.remove_key(opened.store, options.name, options.fingerprint)
+        brands.remove_key(opened.store, options.name, options.fingerprint, opening.who())
     if options.json:
         output.as_json({"brand": options.name, "removed": options.fingerprint})
     else:
@@ -169,7 +169,7 @@ def erase(options: argparse.Namespace) -> None:
         brands.get(opened.store, options.brand)
         if not options.yes and _typed(f"Erase everything of {options.brand}? Type its name: ") != options.brand:
             raise NotAllowed("nothing was erased")
-        proof = brands.erase(opened.store, opened.files, options.brand)
+        proof = brands.erase(opened.store, opened.files, options.brand, opening.who())
     drop = config.drop_folder(opened.settings)
     proof["dropped"], error = folder.remove(drop, options.brand)
     if options.json:
@@ -197,7 +197,7 @@ def _typed(question: str) -> str:
 
 def _switch(options: argparse.Namespace, *, enabled: bool) -> None:
     with opening.gateway(options) as opened:
-        brands.set_enabled(opened.store, options.name, enabled)
+        brands.set_enabled(opened.store, options.name, enabled, opening.who())
     if options.json:
         output.as_json({"brand": options.name, "enabled": enabled})
     else:
@@ -206,7 +206,7 @@ def _switch(options: argparse.Namespace, *, enabled: bool) -> None:
 
 def _new_password(opened: opening.Opened, name: str) -> str:
     made = secrets.token_urlsafe(18)
-    brands.set_password_hash(opened.store, name, auth.hash_password(made))
+    brands.set_password_hash(opened.store, name, auth.hash_password(made), opening.who())
     return made
 
 

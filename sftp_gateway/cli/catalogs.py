@@ -93,7 +93,8 @@ def versions_of(options: argparse.Namespace) -> None:
 def rollback(options: argparse.Namespace) -> None:
     """Publish an old version again, as a new one, and wait until it is live."""
     with opening.gateway(options) as opened:
-        made = errand.roll_back(opened.store, opened.files, opened.settings, options.brand, options.number)
+        by = opening.who()
+        made = errand.roll_back(opened.store, opened.files, opened.settings, options.brand, options.number, by=by)
     if options.json:
         output.as_json(
             {"brand": options.brand, "version": made.number, "equals": options.number, "products": made.products}

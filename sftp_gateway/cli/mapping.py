@@ -31,7 +31,7 @@ def propose_columns(options: argparse.Namespace) -> None:
         if pairs and (options.yes or (not options.json and _agreed(options.name, len(pairs)))):
             known = frozenset(column.name for column in rules.columns)
             settings = brands.get(opened.store, options.name).settings  # of now: the question may have stood for hours
-            brands.save_settings(opened.store, options.name, brandset.apply(settings, pairs, known))
+            brands.save_settings(opened.store, options.name, brandset.apply(settings, pairs, known), opening.who())
             saved = True
         else:
             saved = False

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from sftp_gateway import blobs, config
 from sftp_gateway.cli import owner
 from sftp_gateway.errors import NotFound
 from sftp_gateway.settings import Settings
-from sftp_gateway.store import database
+from sftp_gateway.store import database, deeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,16 @@ def gateway(options: argparse.Namespace, loaded: Settings | None = None) -> Iter
         loaded = owner.settings(options)
         owner.root(loaded)
     store = database.open_store(config.store_url(loaded))
+    deeds.keep(store, who())
     try:
         yield Opened(loaded, store, blobs.open_files(loaded.storage))
     finally:
         store.close()
+
+
+def who() -> str:
+    """Name the person at the shell, for the audit trail."""
+    return f"cli:{os.environ.get('SUDO_USER') or os.environ.get('USER') or os.getuid()}"
 
 
 def moment(text: str | None, option: str) -> datetime | None:

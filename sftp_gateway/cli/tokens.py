@@ -22,7 +22,12 @@ def add(options: argparse.Namespace) -> None:
         if options.brand:
             brands.get(opened.store, options.brand)
         token, secret = tokens.add(
-            opened.store, options.name, brand=options.brand, read_only=options.read_only, expires_at=expires
+            opened.store,
+            options.name,
+            brand=options.brand,
+            read_only=options.read_only,
+            expires_at=expires,
+            by=opening.who(),
         )
     if options.json:
         output.as_json(
@@ -59,7 +64,7 @@ def listing(options: argparse.Namespace) -> None:
 def remove(options: argparse.Namespace) -> None:
     """Revoke a token at once."""
     with opening.gateway(options) as opened:
-        tokens.remove(opened.store, options.name)
+        tokens.remove(opened.store, options.name, opening.who())
     if options.json:
         output.as_json({"removed": options.name})
     else:

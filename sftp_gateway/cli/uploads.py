@@ -1,7 +1,6 @@
 """`uploads`, `upload`, `approve`, `refuse`, `retry`: uploads from the shell."""
 
 import argparse
-import os
 from pathlib import Path
 
 from sftp_gateway import receipt
@@ -34,6 +33,7 @@ def take(options: argparse.Namespace, settings: Settings, copy: Copy, children: 
             via="cli",
             complete=True,
             received_at=opened.store.now(),
+            by=opening.who(),
         )
         return _wait(opened, upload, options, progress, children)
 
@@ -96,7 +96,7 @@ def show(options: argparse.Namespace) -> None:
 def approve(options: argparse.Namespace) -> int:
     """Release a hold, or withheld removals, and wait until that is done."""
     with opening.gateway(options) as opened:
-        job = uploads.approve(opened.store, options.id, _who())
+        job = uploads.approve(opened.store, options.id, opening.who())
         upload = uploads.get(opened.store, options.id)
         progress = output.Progress(f"upload {options.id}")
         if job is None:
@@ -119,7 +119,7 @@ def refuse(options: argparse.Namespace) -> int:
     """Refuse a hold, or keep the products whose removal was withheld."""
     with opening.gateway(options) as opened:
         stopped = withheld.get(opened.store, uploads.get(opened.store, options.id).brand)
-        uploads.refuse(opened.store, options.id, _who())
+        uploads.refuse(opened.store, options.id, opening.who())
         upload = uploads.get(opened.store, options.id)
     if upload.state is State.PUBLISHED and stopped is not None and not options.json:
         print(f"{_products(stopped.products)} kept, though not in the file; nothing was removed.")
@@ -131,7 +131,7 @@ def refuse(options: argparse.Namespace) -> int:
 def retry(options: argparse.Namespace) -> int:
     """Try again and wait for the end."""
     with opening.gateway(options) as opened:
-        upload = uploads.retry(opened.store, options.id, _who())
+        upload = uploads.retry(opened.store, options.id, opening.who())
         return _wait(opened, upload, options, output.Progress(f"upload {upload.id}"))
 
 
@@ -170,8 +170,3 @@ def _overtaken(by: int | None) -> str:
 
 def _products(count: int) -> str:
     return f"{count:,} product{'s' * (count != 1)}"
-
-
-def _who() -> str:
-    """Name the person at the shell, for the audit trail."""
-    return f"cli:{os.environ.get('SUDO_USER') or os.environ.get('USER') or os.getuid()}"

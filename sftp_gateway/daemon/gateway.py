@@ -40,7 +40,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sftp_gateway import __version__, blobs, config, logs, mail
-from sftp_gateway.daemon import handover, memory, parts, reload
+from sftp_gateway.daemon import handover, memory, parts, reload, teller
 from sftp_gateway.daemon.loans import Loans, figures
 from sftp_gateway.daemon.presence import ALIVE_SECONDS, Presence
 from sftp_gateway.daemon.rules import Rules
@@ -133,6 +133,7 @@ class Daemon:
         if "sftp" in self.roles:
             await self._open_listener(held)
         self.parts.spawn("presence", presence.run())
+        self.parts.spawn("teller", teller.Teller(self.store).run())
         for role in sorted(self.roles & handover.ROLES):
             lent = functools.partial(self._listening, role)
             giving = handover.Handover(self.settings.storage.root, role, lent, self._handed_over)

@@ -27,7 +27,7 @@ _LOGIN = (
 )
 
 
-def create(store: Store, name: str, settings: BrandSettings | None = None) -> Brand:
+def create(store: Store, name: str, settings: BrandSettings | None = None, by: str = "gateway") -> Brand:
     """Make a brand; Refused for a bad name, WrongState if it exists."""
     if not NAME.fullmatch(name):
         raise errors.Refused("BRAND_NAME", f"{name!r} is no brand name: small letters, digits and -, at most 32")
@@ -37,7 +37,7 @@ def create(store: Store, name: str, settings: BrandSettings | None = None) -> Br
         values = {"name": name, "enabled": True, "created_at": tx.now, "current_version": 0}
         tx.conn.execute(sa.insert(_brands).values(settings=_stored(settings or BrandSettings()), **values))
         tx.conn.execute(sa.insert(_homes).values(brand=name, seq=0, rendered_seq=0))
-        journal.note(tx, name, "brand.added")
+        journal.note(tx, name, "brand.added", by=by)
     return get(store, name)
 
 

@@ -104,6 +104,7 @@ class Store:
 
     def __init__(self, engine: sa.Engine, reader: sa.Engine, clock: Clock | None) -> None:
         self._engine, self._reader, self._clock = engine, reader, clock
+        self.before_marks: Callable[[Transaction], None] = lambda _: None  # at the end of each transaction (deeds)
         # SQLite has one writer; waiting here is fair and cheap, waiting in its busy handler is neither.
         one_writer = engine.dialect.name == "sqlite"
         self._turn: contextlib.AbstractContextManager[Any] = (
@@ -140,6 +141,7 @@ class Store:
             with self._turn, driver.translated(), self._engine.begin() as conn:
                 tx = Transaction(conn, self._clock)
                 yield tx
+                self.before_marks(tx)
                 tx.write_marks()
         except driver.ReadOnly:
             self._engine.dispose()  # after a failover the same name leads to another server; these connections do not

@@ -29,7 +29,7 @@ class Bin(Protocol):
         """Delete a blob; nothing happens if it is not there."""
 
 
-def erase(store: Store, files: Bin, brand: str) -> dict[str, Any]:
+def erase(store: Store, files: Bin, brand: str, by: str = "gateway") -> dict[str, Any]:
     """Delete everything of a brand; NotFound.
 
     The proof counts rows by table and blobs, and its `digest` is a SHA-256 over the names of the
@@ -39,7 +39,7 @@ def erase(store: Store, files: Bin, brand: str) -> dict[str, Any]:
     # Listed before the rows go: none of these names can be of another brand that is called so afterwards.
     left = belongings.lying(files, brand, _uploads(store, brand))
     # A front door may hold files of it and wait to save one more: then one of the two is run again.
-    rows, mine, kept = database.run(store, lambda tx: _erase(tx, brand, left))
+    rows, mine, kept = database.run(store, lambda tx: _erase(tx, brand, left, by))
     gone = [blob for blob in mine if blob not in kept]
     for area, name in gone:
         if not _is_back(store, (area, name)):
@@ -53,14 +53,14 @@ def _uploads(store: Store, brand: str) -> set[int]:
         return set(conn.execute(sa.select(tables.upload.c.id).where(tables.upload.c.brand == brand)).scalars())
 
 
-def _erase(tx: Transaction, brand: str, left: set[Blob]) -> tuple[dict[str, int], list[Blob], set[Blob]]:
+def _erase(tx: Transaction, brand: str, left: set[Blob], by: str) -> tuple[dict[str, int], list[Blob], set[Blob]]:
     """Delete its rows; give how many by table, its blobs (`left` are some), and those of them that others have too."""
     queue.lock_whole(tx, brand)
     mine = sorted(_blobs(tx.conn, brand) | left)
     rows = {table.name: _delete(tx, table, brand) for table in _TABLES}
     tx.conn.execute(sa.delete(tables.brand).where(tables.brand.c.name == brand))
     kept = referenced(tx.conn, mine)
-    tx.emit("brand.erased", brand=brand, rows=sum(rows.values()), blobs=len(mine) - len(kept))
+    tx.emit("brand.erased", brand=brand, rows=sum(rows.values()), blobs=len(mine) - len(kept), by=by)
     return rows, mine, kept
 
 

@@ -56,10 +56,10 @@ def listing(store: Store, *, running: bool = False) -> list[Penalty]:
         return [Penalty(row.source, row.tried, row.level, row.until) for row in conn.execute(query)]
 
 
-def clear(store: Store, source: str | None = None) -> int:
+def clear(store: Store, source: str | None = None, by: str = "gateway") -> int:
     """Forget one source, or all; give how many were forgotten. Front doors see it within a second."""
     query = sa.delete(_penalties)
     with store.write() as tx:
         gone = tx.conn.execute(query if source is None else query.where(_penalties.c.source == source)).rowcount
-        tx.emit("bans.cleared", source=source or "all", count=gone)
+        tx.emit("bans.cleared", source=source or "all", count=gone, by=by)
     return gone

@@ -12,7 +12,7 @@ from sftp_gateway.store.columns import Id, Json, Moment, metadata
 from sftp_gateway.store.entries import door, entry, journal, view
 
 __all__ = [
-    "brand", "brand_key", "door", "entry", "event", "file", "home", "job", "journal", "mail", "metadata", "penalty", "process",
+    "brand", "brand_key", "deed", "door", "entry", "event", "file", "home", "job", "journal", "mail", "metadata", "penalty", "process",
     "token", "upload", "version", "view", "withheld",
 ]  # fmt: skip
 
@@ -103,6 +103,22 @@ event = sa.Table(
 )
 sa.Index("event_of_upload", event.c.upload, event.c.id)
 sa.Index("event_of_brand", event.c.brand, event.c.id)
+
+# What verbs of the command line did. Not in `event`, as tokens and erased brands belong to no brand there is.
+deed = sa.Table(
+    "deed",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    # Whose data `detail` is, so that it goes with the brand; null: nobody's.
+    sa.Column("brand", sa.Text),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("detail", Json, nullable=False),
+    # When a process took it to log it; null: none did yet.
+    sa.Column("told_at", Moment),
+)
+columns.partial("deed_untold", deed.c.id, where=deed.c.told_at.is_(None))
 
 # The queue: only a brand's head is `queued` or `running`, the
 # rest are `waiting`; finishing the head promotes the next.

@@ -29,8 +29,14 @@ class Token:
     expires_at: datetime | None
 
 
-def add(
-    store: Store, name: str, *, brand: str | None = None, read_only: bool = False, expires_at: datetime | None = None
+def add(  # noqa: PLR0913 - what a token is, and who makes it
+    store: Store,
+    name: str,
+    *,
+    brand: str | None = None,
+    read_only: bool = False,
+    expires_at: datetime | None = None,
+    by: str = "gateway",
 ) -> tuple[Token, str]:
     """Make a token and its secret (256 random bits), which nobody can read again.
 
@@ -54,7 +60,7 @@ def add(
                 expires_at=expires_at,
             )
         )
-        tx.emit("token.added", name=name, brand=brand, read_only=read_only)
+        tx.emit("token.added", name=name, brand=brand, read_only=read_only, by=by)
     return token, secret
 
 
@@ -78,12 +84,12 @@ def listing(store: Store) -> list[Token]:
         return [_of(row) for row in conn.execute(sa.select(_tokens).order_by(_tokens.c.name))]
 
 
-def remove(store: Store, name: str) -> None:
+def remove(store: Store, name: str, by: str = "gateway") -> None:
     """Revoke a token at once; NotFound."""
     with store.write() as tx:
         if not tx.conn.execute(sa.delete(_tokens).where(_tokens.c.name == name)).rowcount:
             raise errors.NotFound(f"no token named {name!r}")
-        tx.emit("token.removed", name=name)
+        tx.emit("token.removed", name=name, by=by)
 
 
 def _hash(secret: str) -> str:

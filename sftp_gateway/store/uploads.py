@@ -59,6 +59,7 @@ def receive(  # noqa: PLR0913 - what is known of a file that arrived
     received_at: datetime,
     client: dict[str, Any] | None = None,
     source_upload: int | None = None,
+    by: str = "gateway",
 ) -> Upload:
     """Take a file whose bytes already are in the sources area: one commit, then it is ours.
 
@@ -78,6 +79,7 @@ def receive(  # noqa: PLR0913 - what is known of a file that arrived
             received_at=received_at,
             client=client,
             source_upload=source_upload,
+            by=by,
         )
         return find(tx.conn, upload)
 

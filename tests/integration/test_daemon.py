@@ -16,10 +16,11 @@ from pathlib import Path
 
 import asyncssh
 import pytest
+import sqlalchemy as sa
 
 from sftp_gateway.blobs import Area
 from sftp_gateway.sftp import auth, hostkeys
-from sftp_gateway.store import brands, outbox, penalties
+from sftp_gateway.store import brands, outbox, penalties, tables
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import whole
@@ -295,6 +296,47 @@ def test_a_mail_server_that_takes_connections_and_says_nothing_holds_no_stop_up(
     assert "Traceback" not in gateway.log.read_text()
     with gateway.store() as store:  # the one that was under way is due again when its lease is over
         assert [outbox.take(store, 60) is None for _ in range(4)] == [False, False, False, True]
+
+
+def test_what_verbs_do_is_logged_once_by_whichever_process_runs_and_says_who_did_it(gateway):
+    """A verb's own log is a terminal: brands and tokens came and went, and operators saw nothing."""
+    gateway.environ["SUDO_USER"] = "ann"
+    (gateway.folder / "feed.csv").write_text(whole.catalog(3))
+    gateway.verb("token", "add", "early")  # before anything runs
+    gateway.verb("ingest", "--brand", "acme", str(gateway.folder / "feed.csv"))
+    worker = gateway.start("worker")
+    gateway.start("sftp", "web")
+    gateway.verb("brand", "add", "beta")
+    gateway.verb("brand", "set", "beta", "currency=EUR")
+    gateway.verb("brand", "disable", "beta")
+    gateway.verb("token", "add", "ops", "--brand", "beta", "--read-only")
+    gateway.verb("token", "remove", "early")
+    gateway.verb("rollback", "--brand", "acme", "1")
+    gateway.verb("bans", "clear")
+    gateway.wait_event("token.added", since=1)  # nobody hears later what a brand did that was erased
+    gateway.verb("erase", "--brand", "beta", "--yes")
+    erased = gateway.wait_event("brand.erased")
+    assert (erased["brand"], erased["by"], erased["level"]) == ("beta", "cli:ann", "info")
+    assert datetime.fromisoformat(erased["at"]) <= datetime.fromisoformat(erased["timestamp"])
+    worker.send_signal(signal.SIGTERM)
+    assert (worker.wait(timeout=30), gateway.stop()) == (0, 0)
+    deeds = [
+        (event["event"], event["by"]) for event in gateway.events() if event["module"] == "sftp_gateway.daemon.teller"
+    ]
+    assert sorted(deeds) == sorted([
+        *[(name, "cli:ann") for name in ("brand.added", "brand.password_set", "brand.changed", "brand.disabled", "brand.erased")],
+        *[(name, "cli:ann") for name in ("token.added", "token.added", "token.removed", "rollback.requested", "bans.cleared")],
+        *[(name, "gateway") for name in ("upload.processing", "upload.published")],
+        ("upload.received", "cli:ann"),
+    ])  # fmt: skip
+    with gateway.store() as store, store.read() as conn:
+        kept = conn.execute(sa.select(tables.deed).order_by(tables.deed.c.id)).all()
+        asked = sa.select(tables.event.c.by).where(tables.event.c.event.in_(["rollback.requested", "upload.received"]))
+        assert set(conn.execute(asked).scalars()) == {"cli:ann"}
+    assert {row.by for row in kept} == {"cli:ann"}
+    assert [row.event for row in kept if "beta" in str(row.detail)] == ["brand.erased"], "all else of it went with it"
+    assert {"token.added", "token.removed"} <= {row.event for row in kept}
+    assert "sg_" not in str([row.detail for row in kept])
 
 
 async def knock(gateway, password):
