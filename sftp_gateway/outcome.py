@@ -59,6 +59,7 @@ HAPPENED = {
     "upload.refused": "Refused",
     "upload.failed": "Given up after several tries",
     "upload.superseded": "Replaced by a newer file",
+    "job.lease_lost": "A result that came too late was thrown away",
     "version.published": "Removals went live",
     "removals.approved": "Removals approved",
     "removals.refused": "Removals refused: the products stay",

@@ -21,7 +21,6 @@ from sftp_gateway.worker.crew import Crew
 from sftp_gateway.worker.export import exporter
 
 if TYPE_CHECKING:
-    from sftp_gateway.daemon.workshop import Workshop
     from sftp_gateway.sftp.listener import Listener
 
 
@@ -65,12 +64,10 @@ class Loans:
             yield out
 
 
-def figures(postman: mail.Postman, listener: "Listener | None", workshop: "Workshop | None") -> Mapping[str, float]:
+def figures(postman: mail.Postman, listener: "Listener | None") -> Mapping[str, float]:
     """Give the numbers of this process that are metrics."""
     found: dict[str, float] = {"brands_overdue": postman.snapshot()["overdue"], "fsync_errors_total": disk.failures()}
     if listener is not None:
         door = listener.snapshot()
         found |= {"sessions_active": door["channels"], "auth_failures_total": door["failed_logins_total"]}
-    if workshop is not None:
-        found |= workshop.bench.counts
     return found

@@ -38,7 +38,7 @@ IDLE_SECONDS = 30.0
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs"})
 TRIES = 5
 """Times that a function is run in a transaction before it is told that others are quicker again and again."""
-LOUD = {"upload.failed": "error", "job.taken_over": "warning"}
+LOUD = {"upload.failed": "error", "job.taken_over": "warning", "job.lease_lost": "warning"}
 
 T = TypeVar("T")
 _view = tables.view

@@ -18,8 +18,8 @@ from sftp_gateway.upload import State
 OUTCOMES = frozenset(State) - {State.RECEIVING, State.RECEIVED, State.PROCESSING}
 """States an upload comes to rest in, for good or until somebody acts."""
 
-TAKEN_OVER = "job.taken_over"
-COUNTED = (*sorted(f"upload.{state}" for state in OUTCOMES), TAKEN_OVER)
+OF_JOBS = {"job.taken_over": "lease_takeovers_total", "job.lease_lost": "fenced_publishes_total"}
+COUNTED = (*sorted(f"upload.{state}" for state in OUTCOMES), *OF_JOBS)
 
 BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Upper limits, in seconds, of the histogram of stages."""
@@ -68,7 +68,7 @@ STAGES = ("read", "check", "diff", "publish", "total")
 
 def _noughts() -> Series:
     """Give every counter there can be, at 0: one that is born at 1 never rose, as a monitor sees it."""
-    series: Series = {("lease_takeovers_total", ()): 0}
+    series: Series = {(name, ()): 0 for name in OF_JOBS.values()}
     for transport in TRANSPORTS:
         series |= {("uploads_total", (("outcome", one), ("transport", transport))): 0 for one in sorted(OUTCOMES)}
         series["upload_bytes_total", (("transport", transport),)] = 0
@@ -120,8 +120,8 @@ class Tally:
             return list(conn.execute(query.order_by(_events.c.id).limit(BATCH)))
 
     def _count(self, row: Any) -> None:
-        if row.event == TAKEN_OVER:
-            self._counted["lease_takeovers_total", ()] += 1
+        if row.event in OF_JOBS:
+            self._counted[OF_JOBS[row.event], ()] += 1
             return
         transport = ("transport", row.via)
         self._counted["uploads_total", (("outcome", row.event.removeprefix("upload.")), transport)] += 1
@@ -131,6 +131,8 @@ class Tally:
         for result in RESULTS:
             self._counted["rows_total", (("result", result),)] += row.receipt["rows"][result]
         for stage, seconds in row.receipt["seconds"].items():
+            if not seconds:
+                continue  # the file did not get so far, or needed no such stage
             name, label = "stage_duration_seconds", ("stage", stage)
             for limit in (*BUCKETS[bisect_left(BUCKETS, seconds) :], "+Inf"):
                 self._counted[f"{name}_bucket", (label, ("le", str(limit)))] += 1

@@ -98,6 +98,16 @@ def fail(tx: Transaction, row: Any, error: str, failures: int) -> None:
     queue.promote(tx, row.brand)
 
 
+def lost(store: Store, job: int, error: str) -> None:
+    """Note that what was made for a job comes too late and is thrown away; NotFound if it was erased with its brand."""
+    with store.write() as tx:
+        row = tx.conn.execute(sa.select(_jobs.c.brand, _jobs.c.upload).where(_jobs.c.id == job)).first()
+        if row is None:
+            raise errors.NotFound(f"job {job} is gone")
+        queue.lock(tx, row.brand)
+        journal.note(tx, row.brand, "job.lease_lost", upload=row.upload, detail={"job": job, "error": error})
+
+
 def ours(job: int, token: int) -> sa.Update:
     """Give the update of a running job that hits no row once somebody else owns it."""
     return sa.update(_jobs).where(_jobs.c.id == job, _jobs.c.token == token, queue.IS_RUNNING)

@@ -2,9 +2,8 @@
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 from sftp_gateway import logs
@@ -92,8 +91,6 @@ class Bench:
     crew: Crew
     settings: WorkerSettings
     terms: Callable[[], Terms]
-    counts: Counter[str] = field(default_factory=lambda: Counter({"fenced_publishes_total": 0}))
-    """Metrics of this process."""
 
     def work(self, claimed: jobs.Claimed, stopping: threading.Event, told: Progress | None = None) -> None:
         """Work a claimed job off; whatever happens to it, the queue knows afterwards. Never raises for the job."""
@@ -103,8 +100,7 @@ class Bench:
                 terms = self.terms()
                 Turn(self.store, self.files, self.crew, terms, claimed, lease.check, lease.told).take()
         except LeaseLost as lost:
-            self.counts["fenced_publishes_total"] += 1
-            log.warning("job.lease_lost", **about, error=str(lost))
+            self._lost(claimed, about, str(lost))
         except Stopped:
             self._hand_back(claimed, about, shutdown=True)
         except Unavailable as error:
@@ -117,6 +113,13 @@ class Bench:
         except BaseException:  # Ctrl-C in a verb
             self._hand_back(claimed, about, shutdown=True)
             raise
+
+    def _lost(self, claimed: jobs.Claimed, about: dict[str, Any], error: str) -> None:
+        """Have it counted by every process, as this one may serve no metrics."""
+        try:
+            jobs.lost(self.store, claimed.id, error)
+        except GatewayError:
+            log.warning("job.lease_lost", **about, error=error)
 
     def _hand_back(self, claimed: jobs.Claimed, about: dict[str, Any], **how: Any) -> None:
         try:

@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from sftp_gateway.daemon import server
+from sftp_gateway.errors import NotFound
 from sftp_gateway.metrics import METRICS
-from sftp_gateway.store import uploads
+from sftp_gateway.store import jobs, uploads
 from sftp_gateway.upload import State
 from sftp_gateway.web import desk
 
@@ -150,6 +151,8 @@ def test_metrics_count_what_uploads_came_to_since_the_start(scene, web):
     assert found['sftp_gateway_stage_duration_seconds_bucket{stage="read",le="0.3"}'] == 7
     assert found['sftp_gateway_stage_duration_seconds_bucket{stage="read",le="+Inf"}'] == 7
     assert found['sftp_gateway_stage_duration_seconds_count{stage="total"}'] == 7
+    assert found['sftp_gateway_stage_duration_seconds_count{stage="check"}'] == 0, "no file here got so far"
+    assert found['sftp_gateway_stage_duration_seconds_bucket{stage="publish",le="+Inf"}'] == 0
     assert found['sftp_gateway_queue_depth{state="running"}'] == 1
     assert found['sftp_gateway_queue_depth{state="waiting"}'] == 1
     uploads.refuse(scene.store, ids["held"], "ops")
@@ -159,6 +162,18 @@ def test_metrics_count_what_uploads_came_to_since_the_start(scene, web):
     assert series(web) == again
     # None is born later: a monitor that saw none at 0 sees no rise to 1.
     assert set(again) - set(before) == {"sftp_gateway_publish_age_seconds"}
+
+
+def test_a_result_thrown_away_by_any_worker_is_counted_by_every_process(scene, web):
+    name = "sftp_gateway_fenced_publishes_total"
+    assert series(web)[name] == 0
+    scene.receive()
+    mine = jobs.claim(scene.store, owner="elsewhere|x|1|1|", lease_seconds=60)
+    jobs.lost(scene.store, mine.id, "job 1 was taken over")
+    assert series(web)[name] == series(web)[name] == 1
+    with pytest.raises(NotFound):
+        jobs.lost(scene.store, mine.id + 1, "erased with its brand")
+    assert uploads.events(scene.store, mine.upload.id)[-1].event == "job.lease_lost"
 
 
 def test_buckets_stand_in_their_order(scene, web):

@@ -16,6 +16,7 @@ from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.catalog import schema
 from sftp_gateway.errors import Broken
 from sftp_gateway.store import brands, files, jobs, uploads, versions, withheld, workers
+from sftp_gateway.store.figures import Tally
 from sftp_gateway.upload import Mode, State
 from sftp_gateway.worker import errand, slots
 from sftp_gateway.worker.bench import Bench
@@ -239,7 +240,7 @@ def test_what_was_made_for_a_lost_lease_is_thrown_away(gateway):
 
 
 def test_a_worker_that_loses_its_lease_while_it_works_stops_its_child(gateway, tmp_path, eventually):
-    mark = tmp_path / "mark"
+    mark, tally = tmp_path / "mark", Tally(gateway.store)
     upload = gateway.receive(f"sleep\n{mark}\n")
     brief = settings.Worker(tries=2, lease_seconds=0.4)
     patient = Crew(Bounds(400 << 20, 60.0), preload=("standin",))
@@ -254,7 +255,7 @@ def test_a_worker_that_loses_its_lease_while_it_works_stops_its_child(gateway, t
         working.join(timeout=10)
         assert not working.is_alive()
         eventually(lambda: not Path(f"/proc/{mark.read_text()}").exists())
-    assert bench.counts["fenced_publishes_total"] == 1
+    assert tally.series()["fenced_publishes_total", ()] == 1
     assert gateway.state(upload) is State.PROCESSING, "nothing was written"
 
 
