@@ -15,6 +15,9 @@ TOPS = ("inbox", "partial", "test")
 """The directories a brand may write in; the one a file lies in is its mode (spec §2)."""
 
 CHECKSUMS = {".sha256": "sha256", ".md5": "md5"}
+UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+LONGEST_SAFE, LONGEST_ENDING = 150, 20
+"""Characters of a safe name. Room is left in the 255 of a file system for the id and what else a result's name says."""
 _DIGITS = {"sha256": 64, "md5": 32}
 
 
@@ -27,6 +30,19 @@ def is_plain(name: str) -> bool:
     """Whether this may be the name of a file: 1 to 255 bytes, no path, nothing that cannot be seen."""
     odd = any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} or char in "/\\" for char in name)
     return not odd and bool(name.strip()) and len(name.encode("utf-8", "replace")) <= 255 and name not in {".", ".."}
+
+
+def safe(name: str, longest: int = LONGEST_SAFE) -> str:
+    """Make a name from outside, or one made of such a one, fit for a file of ours: `_` for unsafe characters.
+
+    Of one that is too long the last ending stays. What is listed is found under this name, so it is made the same for ever.
+    """
+    made = UNSAFE.sub("_", name)
+    if len(made) > longest:
+        stem, dot, ending = made.rpartition(".")
+        keep = dot + ending if dot and len(ending) <= LONGEST_ENDING else ""
+        made = (stem if keep else made)[: longest - len(keep)] + keep
+    return f"_{made.lstrip('.')}" if made.startswith(".") or not made else made
 
 
 def placed(name: str, mode: str) -> str:

@@ -13,8 +13,8 @@ import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sftp_gateway import receipt
-from sftp_gateway.blobs import Area, LocalFiles, safe_name
+from sftp_gateway import receipt, upload_name
+from sftp_gateway.blobs import Area, LocalFiles
 from sftp_gateway.daemon.server import Server
 from sftp_gateway.health import Health
 from sftp_gateway.store import brands, jobs, tokens, uploads, versions
@@ -99,7 +99,7 @@ class Scene:
     def result(self, upload, name, data):
         folder = "receipts" if name.endswith(".json") else "api" if name.endswith(".gz") else "errors"
         folder = "internal" if "accepted" in name else folder
-        blob = f"{upload.id}-x/{safe_name(name)}"
+        blob = f"{upload.id}-x/{upload_name.safe(name)}"
         return NewFile(folder, name, Area.RESULTS, blob, self.keep(Area.RESULTS, blob, data))
 
     def version(self, upload, number, told):

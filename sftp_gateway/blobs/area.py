@@ -14,8 +14,6 @@ from sftp_gateway.blobs.place import disk_errors
 from sftp_gateway.errors import Broken
 
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
-UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
-LONGEST_NAME = 150
 
 
 class Area(enum.StrEnum):
@@ -91,16 +89,6 @@ def checked(name: str) -> str:
     if not NAME.fullmatch(name):
         raise Broken(f"no name for a blob: {name!r}")
     return name
-
-
-def safe_name(name: str) -> str:
-    """Make a file name from outside fit for one of ours: `_` for unsafe characters, at most 150."""
-    made = UNSAFE.sub("_", name)
-    if len(made) > LONGEST_NAME:
-        stem, dot, ending = made.rpartition(".")
-        keep = dot + ending if dot and len(ending) <= 20 else ""
-        made = (stem if keep else made)[: LONGEST_NAME - len(keep)] + keep
-    return made if NAME.fullmatch(made) else f"_{made.lstrip('.')}"
 
 
 def make_scratch(staging: Path, prefix: str) -> Path:

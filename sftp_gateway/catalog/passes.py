@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 
 import pyarrow.parquet as pq
 
+from sftp_gateway import upload_name
 from sftp_gateway.catalog import (
     changes,
     check,
@@ -20,7 +21,6 @@ from sftp_gateway.catalog import (
     merge,
     original,
     plan,
-    report,
     result,
     reuse,
     sift,
@@ -47,7 +47,7 @@ class File:
         self.job, self.lookup, self.progress, self.pool, self.clock = job, lookup, progress, pool, clock
         self.scratch = job.out / "work"
         self.scratch.mkdir(exist_ok=True)
-        self.base_name = report.safe_name(job.name)
+        self.base_name = upload_name.safe(job.name)
         self.source: Source | None = None
         self.plan = Plan(job.mode, Mode.FULL, absent_goes=False)
         self.sifted = sift.start(self.scratch, self.job.schema)

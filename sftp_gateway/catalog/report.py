@@ -4,7 +4,6 @@ Findings come from spools sorted by row; everything is one pass in constant memo
 """
 
 import contextlib
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,18 +20,12 @@ from sftp_gateway.catalog.job import Made
 from sftp_gateway.catalog.kinds import Kinds
 
 SAMPLES: Final = 10
-NAME_CHARACTERS: Final = 150
 ERROR_COLUMNS: Final = ("upload", *findings.SCHEMA.names)
 _DUPLICATES: Final = ("CATALOG_DUPLICATE_KEY", "CATALOG_DUPLICATE_ROW")
 _SEVERE: Final = ("error", "fatal")
 _NUMBERS: Final = ("row", "line", "byte_offset")
 _GROUPED: Final = ("code", "severity", "column")
 _REPEATED: Final = ("column", "code", "severity", "message", "suggestion")
-
-
-def safe_name(name: str) -> str:
-    """Give the base of result file names: anything but `[A-Za-z0-9._-]` becomes `_` (spec §8)."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:NAME_CHARACTERS]
 
 
 def in_order(streams: Sequence[Iterable[pa.RecordBatch]]) -> Iterator[pa.Table]:

@@ -10,8 +10,8 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sftp_gateway import receipt
-from sftp_gateway.blobs import Area, Files, safe_name
+from sftp_gateway import receipt, upload_name
+from sftp_gateway.blobs import Area, Files
 from sftp_gateway.store.files import Folder, NewFile
 from sftp_gateway.upload import Upload
 
@@ -57,7 +57,7 @@ def _error_file(files: Files, upload: Upload, reason: dict[str, Any]) -> NewFile
     writer.writerow(COLUMNS)
     row = [upload.id, "", "", "", "", "", "", reason["code"], "fatal", reason["text"], reason.get("suggestion", "")]
     writer.writerow(row)
-    name = f"{safe_name(upload.name)}.{upload.id}.errors.csv"
+    name = f"{upload_name.safe(upload.name)}.{upload.id}.errors.csv"
     scratch = files.scratch("answer-")
     path = scratch / "errors.csv"
     path.write_bytes(text.getvalue().encode("utf-8-sig"))

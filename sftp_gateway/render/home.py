@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sftp_gateway.blobs import Area, Files, safe_name
+from sftp_gateway import upload_name
+from sftp_gateway.blobs import Area, Files
 from sftp_gateway.brand import Brand
 from sftp_gateway.catalog.schema import Schema
 from sftp_gateway.errors import NotFound, Unavailable
@@ -194,7 +195,7 @@ class Painter:
 
 
 def _receipt_name(upload: Upload) -> str:
-    return f"{safe_name(upload.name)}.{upload.id}.json"
+    return f"{upload_name.safe(upload.name)}.{upload.id}.json"
 
 
 def _has_receipt(upload: Upload, oldest: datetime) -> bool:

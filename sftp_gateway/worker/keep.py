@@ -4,7 +4,8 @@ import secrets
 import stat
 from pathlib import Path
 
-from sftp_gateway.blobs import Area, Files, safe_name
+from sftp_gateway import upload_name
+from sftp_gateway.blobs import Area, Files
 from sftp_gateway.catalog.job import Made
 from sftp_gateway.errors import Broken
 from sftp_gateway.store.files import Folder, NewFile
@@ -21,6 +22,8 @@ FOLDERS = {
 """Where what an upload made is listed, by kind; the rest belongs to a version or to the withheld set."""
 
 
+LONGEST_NAME = 255
+"""Characters of a file's name on disk."""
 ENDINGS = {"catalog": ".parquet", "changes": ".changes.parquet", "changes_csv": ".changes.csv"}
 """The files of a version, by kind."""
 
@@ -67,7 +70,8 @@ class Keeping:
         )
 
     def _result(self, made: Made, folder: Folder, upload: int) -> NewFile:
-        blob = f"{upload}-{self._mark}/{safe_name(made.name)}"
+        # Whole: cut, the names of two of its files could become the same.
+        blob = f"{upload}-{self._mark}/{upload_name.safe(made.name, LONGEST_NAME)}"
         return NewFile(folder, made.name, Area.RESULTS, blob, self._files.keep(Area.RESULTS, blob, made.path))
 
 

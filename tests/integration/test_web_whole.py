@@ -92,3 +92,13 @@ def test_rows_that_delete_products_are_told_as_that(gateway, send, eventually):
     eventually(lambda: history(gateway).get(gone["upload"], {}).get("state") == "published")
     line = history(gateway)[gone["upload"]]
     assert (line["created"], line["updated"], line["removed"]) == ("0", "0", "2")
+
+
+@pytest.mark.parametrize(("ending", "sign"), [("tsv", "\t"), ("csv", ",")])
+def test_files_of_a_very_long_name_keep_their_extension_and_their_own_bytes(api, send, ending, sign):
+    done = send("sku,name,msrp\nA-1,Chair,10\nB-1,Stool,soon\n".replace(",", sign), "k" * 190 + f".{ending}")
+    made = {file["name"].split(f".{done['upload']}.")[1]: file["name"] for file in done["files"]}
+    read = {kind: api.get(f"{UPLOADS}/{done['upload']}/files/{name}").text for kind, name in made.items()}
+    assert read["errors.csv"].startswith("\ufeffupload,row,line,")
+    assert read[f"corrections.{ending}"].startswith(f"sku{sign}name{sign}msrp{sign}_row")
+    assert {name.split(".")[1] for name in made.values()} == {ending}

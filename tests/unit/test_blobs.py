@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sftp_gateway import blobs, settings
+from sftp_gateway import blobs, settings, upload_name
 from sftp_gateway.blobs import Area, place
 from sftp_gateway.blobs.place import place_all
 from sftp_gateway.errors import Broken, ConfigError, DiskFull, NotFound, Unavailable
@@ -254,7 +254,7 @@ def test_scratch_directories_are_new_empty_and_under_staging(files):
     ],
 )
 def test_a_name_from_outside_becomes_safe(name, wanted):
-    assert blobs.safe_name(name) == wanted
+    assert upload_name.safe(name) == wanted
 
 
 def test_another_place_than_disk_or_s3_is_refused_by_name(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sftp_gateway import upload_name
 from sftp_gateway.catalog import cells, findings, report, spool
 from sftp_gateway.catalog.findings import Finding
 
@@ -156,8 +157,8 @@ def test_rows_kept_with_a_warning_are_counted_once_wherever_batches_end(tmp_path
 
 
 def test_names_of_files_are_safe():
-    assert report.safe_name("Käse & Brot/2026.csv") == "K_se___Brot_2026.csv"
-    assert len(report.safe_name("x" * 400)) == 150
+    assert upload_name.safe("Käse & Brot/2026.csv") == "K_se___Brot_2026.csv"
+    assert len(upload_name.safe("x" * 400)) == 150
 
 
 def test_many_findings_stay_out_of_memory(tmp_path):
