@@ -1,11 +1,14 @@
 """Parquet files as other programs write them: columns of bytes, columns that hold columns."""
 
 import io
+import json
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from sftp_gateway import errors
+from sftp_gateway.catalog.read import parquet as parquet_reader
 from tests.catalog_shop import Shop, codes, sheet
 from tests.unit.reading import read
 
@@ -63,3 +66,68 @@ def test_a_row_whose_only_cell_is_no_text_is_not_blank(tmp_path):
     found = read(tmp_path, made({"sku": pa.array([b"A", b"\xff"])}, row_group_size=1))
     assert (found.rows, found.codes, found.notes) == ([("A",)], ["ROW_ENCODING"], [])
     assert found.rejects[0].finding.row == 2
+
+
+MAP = pa.map_(pa.string(), pa.string())
+
+
+@pytest.mark.parametrize("column", ["variation", "attribute"])
+def test_the_entries_of_a_map_are_published_as_those_of_an_object(tmp_path, column):
+    values = [[("Color", "Red: dark | x"), ("Size", "L")], None, [], [("Size", "M")]]
+    shop = Shop(tmp_path)
+    products = {"sku": [*"ABCD"], "name": ["n"] * 4, "msrp": ["1.50"] * 4}
+    outcome = shop.put(made(products | {column: pa.array(values, MAP)}), name="catalog.parquet")
+    assert outcome.receipt["rows"]["accepted"] == 4
+    assert "FILE_HEADER_UNKNOWN" not in codes(outcome)
+    found = shop.products()
+    assert json.loads(found["A"][column]) == {"Color": "Red: dark | x", "Size": "L"}
+    assert json.loads(found["D"][column]) == {"Size": "M"}
+    assert not any(column in found[sku] for sku in "BC")
+
+
+def test_a_map_is_unfolded_over_all_its_rows(tmp_path, monkeypatch):
+    values = [[(f"k{n % 5}", float(n)), ("x", None), ("x", n + 0.5)] if n % 3 else None for n in range(100)]
+    column = pa.array(values, pa.map_(pa.string(), pa.float64()))
+    for batch_bytes in (200, parquet_reader._BATCH_BYTES):
+        monkeypatch.setattr(parquet_reader, "_BATCH_BYTES", batch_bytes)
+        found = read(tmp_path, made({"sku": [f"S{n}" for n in range(100)], "size": column}, row_group_size=30))
+        rows = [dict(zip(found.source.headers, row, strict=True)) for row in found.rows]
+        for n, row in enumerate(rows):
+            filled = {name: value for name, value in row.items() if value}
+            assert filled == {"sku": f"S{n}"} | ({f"size:k{n % 5}": str(n), "size:x": f"{n}.5"} if n % 3 else {})
+
+
+def test_a_map_without_any_entry_is_no_column(tmp_path):
+    found = read(tmp_path, made({"sku": ["A", "B"], "size": pa.array([[], None], MAP)}))
+    assert (found.source.headers, found.rows) == (("sku",), [("A",), ("B",)])
+
+
+def test_keys_of_a_map_may_be_numbers_and_values_lists(tmp_path):
+    column = pa.array([[(7, ["a", "b"])], [(8, [])]], pa.map_(pa.int32(), pa.list_(pa.string())))
+    found = read(tmp_path, made({"sku": ["A", "B"], "size": column}))
+    assert (found.source.headers, found.rows) == (("sku", "size:7", "size:8"), [("A", "a|b", ""), ("B", "", "")])
+
+
+def test_a_map_of_more_keys_than_a_file_may_have_columns_is_read_as_text(tmp_path):
+    column = pa.array([[(f"k{n}", "v")] for n in range(5000)], MAP)
+    found = read(tmp_path, made({"sku": [f"S{n}" for n in range(5000)], "size": column}))
+    assert (found.source.headers, found.rows[17]) == (("sku", "size"), ("S17", '[["k17", "v"]]'))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(pa.struct([("W", pa.string())]), {"W": "v"}), (pa.list_(pa.string()), ["v"]), (MAP, [("W", "v")])],
+)
+def test_columns_that_hold_others_may_come_in_several_groups_of_rows(tmp_path, kind, value):
+    products = {"sku": [f"S{n}" for n in range(100)], "size": pa.array([value] * 100, kind)}
+    found = read(tmp_path, made(products, row_group_size=30))
+    assert found.rows == [(f"S{n}", "v") for n in range(100)]
+
+
+@pytest.mark.parametrize("kind", [pa.struct([("W", pa.string())]), MAP])
+def test_one_long_text_inside_a_column_a_million_times_is_a_bomb(tmp_path, kind):
+    value = {"W": "x" * 100_000} if kind is not MAP else [("W", "x" * 100_000)]
+    data = made({"sku": ["A"] * 300, "size": pa.array([value] * 300, kind)}, compression="zstd")
+    with pytest.raises(errors.Refused) as refused:
+        read(tmp_path, data)
+    assert refused.value.code == "FILE_BOMB"

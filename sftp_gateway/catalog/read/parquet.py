@@ -12,11 +12,10 @@ import pyarrow.compute as pc
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, escaping, lists, table, truncation, undecodable, unpack
+from sftp_gateway.catalog.read import bounds, escaping, lists, table, truncation, undecodable, unfolding, unpack
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Numbers, Tally
 
 MAGIC = b"PAR1"
-_BATCH_ROWS = 16384
 _BATCH_BYTES = 64 * 1024**2
 """A batch that would be larger as text is read in smaller ones, down to single rows."""
 
@@ -34,8 +33,7 @@ class ParquetSource:
     findings: tuple[Finding, ...]
     correction_of: bool
     tally: Tally
-    maps: tuple[tuple[str, tuple[str, ...]], ...]
-    """Columns with the names of their sub-columns, () for plain ones."""
+    unfolded: unfolding.Unfolded
     lists: frozenset[str] = frozenset()
     """Headers of list columns."""
     line_end: str = "\n"
@@ -51,12 +49,12 @@ class ParquetSource:
         limit = max(bounds.RATIO_AFTER_BYTES, size * bounds.RATIO)
         try:
             with _open(self.path) as file:
-                for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
+                for batch in unfolding.batches(file):
                     unfolded += sum(_unfolded(column) for column in batch.columns)
                     if unfolded > limit:
                         raise unpack.bomb(f"its texts are more than {bounds.RATIO} times as large as the file")
                     for part in _bounded(batch):
-                        columns, numbers, bad = _columns(part, self.maps, self.lists)
+                        columns, numbers, bad = _columns(part, self.unfolded, self.lists)
                         block = table.block(columns, row, self.tally, numbers=numbers)
                         yield undecodable.rejected(block, bad + row, self.tally) if len(bad) else block
                         row += len(part)
@@ -75,17 +73,13 @@ def open_parquet(path: Path, hints: Hints) -> ParquetSource:
             raise truncation.cut_off("its Parquet footer is missing", hints)
     try:
         with _open(path) as file:
-            metadata, schema = file.metadata, file.schema_arrow
+            _check_size(file, hints)
+            unfolded = unfolding.of(file)
     except _UNREADABLE as error:
         raise unpack.damaged("Parquet", error) from error
-    sizes = [metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups)]
-    if sum(sizes) > hints.max_file_bytes:
-        raise unpack.too_large(hints)
-    if len(schema) > bounds.MAX_COLUMNS:
-        raise errors.Refused("FILE_FORMAT", f"The file has more than {bounds.MAX_COLUMNS:,} columns.", "Send fewer.")
-    maps = tuple((field.name, _subcolumns(field.type)) for field in schema)
-    names = [f"{name}:{sub}" if sub else name for name, subs in maps for sub in subs or ("",)]
-    headers = escaping.our_names(names)
+    headers = escaping.our_names(unfolding.headers(unfolded))
+    if len(headers) > bounds.MAX_COLUMNS:
+        raise _too_wide()
     return ParquetSource(
         path=path,
         format=Format("parquet"),
@@ -94,9 +88,21 @@ def open_parquet(path: Path, hints: Hints) -> ParquetSource:
         findings=(),
         correction_of="_correction_of" in headers,
         tally=Tally(total_bytes=size),
-        maps=maps,
+        unfolded=unfolded,
         lists=lists.among(headers, hints.lists),
     )
+
+
+def _check_size(file: Any, hints: Hints) -> None:
+    sizes = [file.metadata.row_group(number).total_byte_size for number in range(file.metadata.num_row_groups)]
+    if sum(sizes) > hints.max_file_bytes:
+        raise unpack.too_large(hints)
+    if len(file.schema_arrow) > bounds.MAX_COLUMNS:
+        raise _too_wide()
+
+
+def _too_wide() -> errors.Refused:
+    return errors.Refused("FILE_FORMAT", f"The file has more than {bounds.MAX_COLUMNS:,} columns.", "Send fewer.")
 
 
 def _open(path: Path) -> Any:
@@ -106,10 +112,6 @@ def _open(path: Path) -> Any:
     metadata = parquet.read_metadata(path)
     names = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
     return parquet.ParquetFile(path, read_dictionary=names, pre_buffer=False, memory_map=False)
-
-
-def _subcolumns(kind: pa.DataType) -> tuple[str, ...]:
-    return tuple(kind.field(number).name for number in range(kind.num_fields)) if pa.types.is_struct(kind) else ()
 
 
 def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -130,18 +132,20 @@ def _unfolded(column: pa.Array) -> int:
     if pa.types.is_dictionary(column.type) and not pa.types.is_nested(column.type.value_type):
         lengths = pc.binary_length(pc.cast(column.dictionary, pa.large_binary()))
         return int(pc.sum(pc.take(lengths, column.indices)).as_py() or 0)
-    return int(column.nbytes)
+    if pa.types.is_struct(column.type):
+        return sum(map(_unfolded, column.flatten()))
+    return _unfolded(unfolding.items(column)) + 8 * len(column) if pa.types.is_map(column.type) else int(column.nbytes)
 
 
 def _columns(
-    batch: pa.RecordBatch, maps: tuple[tuple[str, tuple[str, ...]], ...], exact: frozenset[str]
+    batch: pa.RecordBatch, unfolded: unfolding.Unfolded, exact: frozenset[str]
 ) -> tuple[list[pa.Array], Numbers, npt.NDArray[np.int64]]:
     """Give the columns as strings, which cells are numbers, and which rows hold bytes that are no text."""
     found: list[pa.Array] = []
     numbers: list[npt.NDArray[np.bool_] | None] = []
     bad = np.zeros(len(batch), np.bool_)
-    for (name, subs), column in zip(maps, batch.columns, strict=True):
-        for part in [pc.struct_field(column, [number]) for number in range(len(subs))] if subs else [column]:
+    for (name, inside), column in zip(unfolded, batch.columns, strict=True):
+        for part in unfolding.parts(column, inside):
             text, wrong = _text(part, exact=name in exact)
             found.append(text)
             numbers.append(np.ones(len(part), np.bool_) if _may_have_fractions(part.type) else None)
