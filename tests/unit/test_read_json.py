@@ -37,7 +37,7 @@ def test_values_keep_their_digits_and_lists_and_objects_become_cells(tmp_path):
     item = '{"sku":"007","a":1.50,"b":12345678901234567890,"c":true,"d":null,"e":["x",2],"f":{"W":"1"},"g":[{"h":1}],"i":1e+2}'
     found = read(tmp_path, f"[{item}]".encode())
     assert found.source.headers == ("sku", "a", "b", "c", "d", "e", "f:W", "g", "i")
-    assert found.rows == [("007", "1.50", "12345678901234567890", "true", "", "x|2", "1", '[{"h": "1"}]', "1e+2")]
+    assert found.rows == [("007", "1.50", "12345678901234567890", "true", "", "x|2", "1", '[{"h": 1}]', "1e+2")]
 
 
 def test_a_column_that_only_a_late_product_has_is_a_header(tmp_path, monkeypatch):
@@ -149,6 +149,49 @@ def test_a_text_that_looks_like_a_field_is_left_alone(tmp_path):
     found = read(tmp_path, text.encode())
     assert found.rows == [("A", "x: 1.5, y", "1.50", "z:2.5")]
     assert read(tmp_path, b'{"sku":"A","msrp":1.5,"msrp":2.5}\n{"sku":"B"}\n').codes == ["ROW_JSON"]
+
+
+@pytest.mark.parametrize(
+    ("nested", "kept"),
+    [
+        ('[{"w":1.50}]', '[{"w": 1.50}]'),
+        (
+            '{"a":{"b":12345678901234567890,"c":[1,1e3,"1.5",null,true]}}',
+            '{"a": {"b": 12345678901234567890, "c": [1, 1000, "1.5", null, true]}}',
+        ),
+        ('[[1,2.50],["é \\" 1.5"]]', '[[1, 2.50], ["é \\" 1.5"]]'),
+        ('[{"w":1}]', '[{"w": 1}]'),
+    ],
+)
+def test_numbers_inside_nested_values_stay_numbers(tmp_path, nested, kept):
+    for more in ("", ',"name":"a"', ',"msrp" : 1.50'):
+        found = read(tmp_path, f'{{"sku":"A","x":{nested}{more}}}\n'.encode())
+        assert found.rows[0][1] == kept
+        assert json.loads(found.rows[0][1]) == json.loads(nested)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"sku":"A","name":"a","name" :"b"}',
+        '{"sku":"A","name" :"a","name":"b"}',
+        '{"sku":"A","name"\t:"a","name":"b"}',
+        '{"sku":"A","name":"a","n\\u0061me":"b"}',
+        '{"sku":"A","note":"x\\":y","name" :"a","name":"b"}',
+        '{"sku":"A","a":{"b":"one"},"a:b":"two"}',
+        '{"sku":"A","a:b":"two","a":{"b":"one"}}',
+        '{"sku":"A","a":{"b":"","b":"one"}}',
+    ],
+)
+def test_of_two_values_for_one_column_none_is_lost_without_a_word(tmp_path, text):
+    found = read(tmp_path, f'{text}\n{{"sku":"B"}}\n'.encode())
+    assert (found.codes, [row[0] for row in found.rows]) == (["ROW_JSON"], ["B"])
+    assert "comes twice" in found.rejects[0].finding.message
+
+
+def test_a_column_may_come_twice_with_one_value(tmp_path):
+    found = read(tmp_path, b'{"sku":"A","a":{"b":"one"},"a:b":"one"}\n{"sku":"B","a":{"b":"two"},"a:b":""}\n')
+    assert found.rows == [("A", "one"), ("B", "two")]
 
 
 DAMAGED = '{{"sku": "S{n}", "name": "{name}", "cost": 1.5}}'

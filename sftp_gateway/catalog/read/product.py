@@ -14,6 +14,7 @@ from sftp_gateway.catalog.read import bounds, elements, lists
 _NUMBER = rb"\s*-?(?:\d+\.\d|\d{16,}|\d+[eE])"
 _INEXACT = re.compile(rb"\":" + _NUMBER)  # begins with fixed bytes: searched five times as fast
 _INEXACT_IN_LISTS = re.compile(rb"[:\[,]" + _NUMBER)
+_SPACED_KEY = re.compile(rb'"[ \t\r\n]+:')
 _SHORT_EXPONENT = re.compile(r"-?\d{1,2}")
 """Of a longer one, a few bytes would become a text without end."""
 _SCALARS = (str, int, float, bool, type(None))
@@ -32,7 +33,7 @@ def parse(text: bytes) -> dict[str, Any]:
         if not flat and (_INEXACT_IN_LISTS if b"[" in text or b'" :' in text else _INEXACT).search(text):
             return _exactly(text)
         parsed = orjson.loads(text)
-        if isinstance(parsed, dict) and text.count(b'":') != len(parsed):
+        if isinstance(parsed, dict) and _count_keys(text) != len(parsed):
             return _exactly(text)  # nested, or a key that comes twice
         if flat and isinstance(parsed, dict) and float in map(type, parsed.values()):
             _restore(parsed, text)
@@ -41,6 +42,12 @@ def parse(text: bytes) -> dict[str, Any]:
             raise
         raise NotAProductError(f"It is no JSON: {str(error).split(': line')[0]}.") from error
     return _checked(parsed)
+
+
+def _count_keys(text: bytes) -> int:
+    """Count what may be a key and its colon: never fewer than there are."""
+    spaced = b" :" in text or b"\t:" in text or b"\n:" in text or b"\r:" in text
+    return text.count(b'":') + (len(_SPACED_KEY.findall(text)) if spaced else 0)
 
 
 def _restore(parsed: dict[str, Any], text: bytes) -> None:
@@ -59,23 +66,43 @@ def keys(text: bytes) -> list[str]:
         parsed = orjson.loads(text)
         if not isinstance(parsed, dict):
             return []
-        return list(parsed) if text.count(b"{") == 1 else list(cells(parsed))
+        return (
+            list(parsed) if text.count(b"{") == 1 else [name for entry in parsed.items() for name in _columns(*entry)]
+        )
     except (ValueError, RecursionError):
         return []
 
 
 def cells(product: dict[str, Any], exact: Collection[str] = ()) -> dict[str, str]:
-    """Give the product's values as text by column, fractions as `Number`; lists under the names `exact` keep their items apart."""
+    """Give the product's values as text by column, fractions as `Number`; lists under the names `exact` keep their items apart.
+
+    NotAProductError where one column would have two values: `{"a": {"b": 1}, "a:b": 2}`.
+    """
     found: dict[str, str] = {}
     for key, value in product.items():
-        if type(value) is str:
+        if type(value) is str and key not in found:
             found[key] = value
-        elif isinstance(value, dict) and all(isinstance(item, _SCALARS) for item in value.values()):
+        elif _is_unfolded(value):
             for name, item in value.items():
-                found[f"{key}:{name}"] = _text(item)
+                _put(found, f"{key}:{name}", _text(item))
         else:
-            found[key] = _text(value, exact=key in exact)
+            _put(found, key, _text(value, exact=key in exact))
     return found
+
+
+def _is_unfolded(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(item, _SCALARS) for item in value.values())
+
+
+def _columns(key: str, value: Any) -> list[str]:
+    return [f"{key}:{name}" for name in value] if _is_unfolded(value) else [key]
+
+
+def _put(found: dict[str, str], name: str, text: str) -> None:
+    there = found.get(name)
+    if there and text and there != text:
+        raise NotAProductError(f"The key {name!r} comes twice.")
+    found[name] = text or there or ""
 
 
 def _exactly(text: bytes) -> dict[str, Any]:
@@ -136,5 +163,16 @@ def _text(value: Any, *, exact: bool = False) -> str:
     if isinstance(value, list) and all(isinstance(item, _SCALARS) for item in value):
         return lists.text([_text(item) for item in value], exact=exact)
     if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False)
+        return _json(value)
     return str(value)
+
+
+def _json(value: Any) -> str:
+    """Write a value as JSON, numbers by the digits they came with."""
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_json(name)}: {_json(item)}" for name, item in value.items()) + "}"
+    return (
+        "[" + ", ".join(map(_json, value)) + "]" if isinstance(value, list) else json.dumps(value, ensure_ascii=False)
+    )
