@@ -130,10 +130,15 @@ def change(options: argparse.Namespace) -> None:
     """Set what `KEY=VALUE` pairs say, all or nothing."""
     with opening.gateway(options) as opened:
         columns = frozenset(column.name for column in schema.load(opened.settings.catalog.rules).columns)
-        changed = brandset.apply(brands.get(opened.store, options.name).settings, options.pairs, columns)
-        if changed.currency and changed.currency not in isocodes.CURRENCIES:
-            raise NotFound(f"currency: {changed.currency!r} is no currency code (ISO 4217); give one such as EUR")
-        brands.save_settings(opened.store, options.name, changed, opening.who())
+
+        def put(now: BrandSettings) -> BrandSettings:
+            changed = brandset.apply(now, options.pairs, columns)
+            if changed.currency and changed.currency not in isocodes.CURRENCIES:
+                raise NotFound(f"currency: {changed.currency!r} is no currency code (ISO 4217); give one such as EUR")
+            return changed
+
+        brands.get(opened.store, options.name)  # a name nearly right gets a hint
+        brands.change_settings(opened.store, options.name, put, opening.who())
     if options.json:
         output.as_json({"brand": options.name, "set": options.pairs})
     else:

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,10 @@ def propose_columns(options: argparse.Namespace) -> None:
             _show(options.name, found)
         if pairs and (options.yes or (not options.json and _agreed(options.name, len(pairs)))):
             known = frozenset(column.name for column in rules.columns)
-            settings = brands.get(opened.store, options.name).settings  # of now: the question may have stood for hours
-            brands.save_settings(opened.store, options.name, brandset.apply(settings, pairs, known), opening.who())
+            put = functools.partial(
+                brandset.apply, pairs=pairs, columns=known
+            )  # to those of now: it may be hours later
+            brands.change_settings(opened.store, options.name, put, opening.who())
             saved = True
         else:
             saved = False

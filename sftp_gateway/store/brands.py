@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.erasing import erase
 
 __all__ = [
-    "add_key", "all_brands", "create", "ends_with_newline", "erase", "get", "keys", "login", "password_hash",
+    "add_key", "all_brands", "change_settings", "create", "ends_with_newline", "erase", "get", "keys", "login", "password_hash",
     "remove_key", "save_settings", "set_enabled", "set_password_hash", "since",
 ]  # fmt: skip
 
@@ -74,8 +75,16 @@ def since(store: Store) -> dict[str, datetime]:
 
 def save_settings(store: Store, name: str, settings: BrandSettings, by: str = "gateway") -> None:
     """Replace what a brand set; the next upload is judged by it. NotFound."""
+    change_settings(store, name, lambda _: settings, by)
+
+
+def change_settings(
+    store: Store, name: str, change: Callable[[BrandSettings], BrandSettings], by: str = "gateway"
+) -> BrandSettings:
+    """Put what `change` makes of a brand's settings in their place, which nobody else changes meanwhile; NotFound."""
     with store.write() as tx:
         old = _of(_locked(tx, name)).settings
+        settings = change(old)
         _update(tx, name, settings=_stored(settings))
         changed = [
             field.name
@@ -83,6 +92,7 @@ def save_settings(store: Store, name: str, settings: BrandSettings, by: str = "g
             if getattr(old, field.name) != getattr(settings, field.name)
         ]
         journal.note(tx, name, "brand.changed", by=by, detail={"settings": changed})
+    return settings
 
 
 def set_enabled(store: Store, name: str, enabled: bool, by: str = "gateway") -> None:

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -276,6 +277,30 @@ def test_uploads_are_listed_newest_first_in_pages(shell):
     assert shell.json("uploads", "--state", "refused,held")["uploads"] == []
     assert "feed2.csv" in shell("uploads")
     assert "no such state" in shell("uploads", "--state", "lost", ends=2)
+
+
+def has_open(pid: int, name: str) -> bool:
+    """Whether a process has a file of that name open now."""
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            if descriptor.readlink().name == name:
+                return True
+    return False
+
+
+def test_what_several_people_set_at_once_is_all_set(shell):
+    columns = ("name", "msrp")
+    with contextlib.closing(sqlite3.connect(shell.folder / "root" / "gateway.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # until all have begun
+        verbs = [
+            subprocess.Popen([*GATEWAY, "brand", "set", "acme", f"columns.{name}=Their {name}"]) for name in columns
+        ]
+        for verb in verbs:
+            while not has_open(verb.pid, "gateway.db"):
+                assert verb.poll() is None
+        other.execute("ROLLBACK")
+    assert [verb.wait(timeout=60) for verb in verbs] == [0] * len(columns)
+    assert shell.json("brand", "show", "acme")["settings"]["columns"] == {name: f"Their {name}" for name in columns}
 
 
 def test_a_list_of_nothing_does_not_say_that_there_was_never_anything(shell):

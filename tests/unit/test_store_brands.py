@@ -1,5 +1,7 @@
 """Brands: made, set, let in and kept out, erased."""
 
+import dataclasses
+from concurrent import futures
 from datetime import timedelta
 
 import pytest
@@ -177,3 +179,30 @@ def test_erasing_covers_every_table_that_knows_a_brand():
     assert {table.name for table in erasing._TABLES} == {
         table.name for table in tables.metadata.sorted_tables if "brand" in table.c
     }
+
+
+def test_a_change_of_settings_waits_for_one_that_is_under_way(store):
+    brands.create(store, "acme")
+    with futures.ThreadPoolExecutor(1) as beside:
+
+        def first(now):
+            beside.submit(
+                brands.change_settings, store, "acme", lambda now: dataclasses.replace(now, sheet="B"), "cli:bob"
+            )
+            return dataclasses.replace(now, currency="EUR")
+
+        assert brands.change_settings(store, "acme", first, "cli:ann") == BrandSettings(currency="EUR")
+    assert brands.get(store, "acme").settings == BrandSettings(currency="EUR", sheet="B")
+
+
+def test_a_change_of_settings_that_is_refused_changes_nothing(store):
+    brands.create(store, "acme", BrandSettings(currency="EUR"))
+
+    def refuse(now):
+        raise NotFound(f"{now.currency} stays")
+
+    with capture_logs() as said, pytest.raises(NotFound, match="EUR stays"):
+        brands.change_settings(store, "acme", refuse, "cli:ann")
+    with pytest.raises(NotFound, match="acmee"):
+        brands.change_settings(store, "acmee", refuse, "cli:ann")
+    assert said == []
