@@ -154,10 +154,25 @@ def _rule(column: Column) -> str:
     words += [f"at least {column.min}"] if column.min is not None else []
     words += [f"more than {column.exclusive_min}"] if column.exclusive_min is not None else []
     words += [f"at most {column.max}"] if column.max is not None else []
-    words += [f"at most {column.max_length:,} characters"] if column.max_length is not None else []
+    words += _lengths(column.min_length, column.max_length)
+    words += [f"written as {column.pattern} says (a regular expression)"] if column.pattern is not None else []
+    words += [_decimals(column.scale)] if column.scale is not None else []
     words += ["no two products the same"] if column.unique else []
     words += [f"also called {', '.join(column.aliases[:4])}"] if column.aliases else []
     return "; ".join(words)
+
+
+def _lengths(least: int | None, most: int | None) -> list[str]:
+    """Say how long a text may be; nothing if that is not limited."""
+    if most is None:
+        return [f"at least {outcome.count(least, 'character')}"] if least else []
+    if least == most:
+        return [outcome.count(most, "character")]
+    return [f"{least:,} to {most:,} characters" if least else f"at most {outcome.count(most, 'character')}"]
+
+
+def _decimals(scale: int) -> str:
+    return f"at most {outcome.count(scale, 'decimal place')}" if scale else "no decimal places"
 
 
 PLACED = """\

@@ -154,6 +154,25 @@ def test_a_brand_without_headers_reads_which_column_is_which(home):
     assert home.read("", "template.csv").startswith("name,sku,,msrp,brand,cost,")
 
 
+def test_every_limit_of_a_column_stands_in_the_instructions(home, tmp_path):
+    rules = tmp_path / "catalog.toml"
+    rules.write_text(
+        'key = ["sku"]\n[column.sku]\ntype = "text"\nmin_length = 3\npattern = "[A-Z]{2}-[0-9]+"\n'
+        '[column.code]\ntype = "text"\nmin_length = 2\nmax_length = 9\n[column.flag]\ntype = "text"\nmin_length = 1\n'
+        'max_length = 1\n[column.rate]\ntype = "decimal"\nscale = 1\n[column.cost]\ntype = "money"\nscale = 0\n'
+    )
+    painter = dataclasses.replace(home.painter, schema=lambda: schema.load(rules))
+    assert [painter.paint(brand, seq) for brand, seq in homes.dirty(home.store)]
+    told = dict(re.findall(r"^(sku|code|flag|rate|cost)  +(.*?)\r?$", home.read("", "README.txt"), re.MULTILINE))
+    assert told == {
+        "sku": "text, required; at least 3 characters; written as [A-Z]{2}-[0-9]+ says (a regular expression)",
+        "code": "text; 2 to 9 characters",
+        "flag": "text; 1 character",
+        "rate": "decimal; at most 1 decimal place",
+        "cost": "money; no decimal places",
+    }
+
+
 def test_the_header_to_start_from_is_the_brands_own(home):
     brands.save_settings(home.store, "acme", BrandSettings(columns={"sku": "Handle"}, mode="partial", marker=".done"))
     home.paint()
