@@ -9,6 +9,7 @@ import concurrent.futures
 import contextlib
 import re
 import smtplib
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -231,7 +232,7 @@ def _send(limits: settings.Mail, mail: outbox.Mail) -> None:
     message.set_content(mail.text)
     with smtplib.SMTP(limits.host, limits.port, timeout=SEND_SECONDS) as server:
         if limits.starttls:
-            server.starttls()
+            server.starttls(context=ssl.create_default_context())  # without, any certificate will do
         if limits.user:
             server.login(limits.user, limits.password)
         server.send_message(message)

@@ -1,10 +1,18 @@
 """Mails through a real SMTP server: one for each upload that did not go well, and for silence."""
 
 import contextlib
+import dataclasses
+import datetime as dt
+import ipaddress
+import ssl
 from email import message_from_bytes, policy
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from sftp_gateway import mail, receipt, settings
 from sftp_gateway.brand import BrandSettings
@@ -44,8 +52,42 @@ def sink():
 
 
 @pytest.fixture
+def certificate(tmp_path):
+    """A certificate for 127.0.0.1 that nobody signed but itself, with its key."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(days=1))
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    signed = made.add_extension(here, critical=False).sign(key, hashes.SHA256())
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    path = tmp_path / "mail.pem"
+    path.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + signed.public_bytes(pem))
+    return path
+
+
+@pytest.fixture
 def limits(sink):
     return settings.Mail(host="127.0.0.1", port=sink.port, sender="gateway@example.com")
+
+
+@pytest.fixture
+def sealed(sink, limits, certificate, monkeypatch):
+    """A server that speaks TLS and wants a login: settings for it, and what makes its certificate a trusted one."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    sink.logins = []
+
+    def login(server, session, envelope, mechanism, data):
+        sink.logins.append(data)
+        return AuthResult(success=True)
+
+    controller = Controller(sink, hostname="127.0.0.1", port=0, tls_context=context, authenticator=login)
+    with contextlib.suppress(OSError):
+        controller.start()
+    port = controller.server.sockets[0].getsockname()[1]
+    private = dataclasses.replace(limits, port=port, starttls=True, user="gateway", password="secret")
+    yield private, lambda: monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    controller.stop()
 
 
 @pytest.fixture
@@ -140,6 +182,17 @@ def test_a_mail_server_that_is_busy_is_asked_again_later_and_gets_the_same_mail(
     clock.jump(61)
     assert postman.deliver() == 1
     assert len(sink.mails) == 1
+
+
+def test_no_password_goes_to_a_mail_server_whose_certificate_nobody_signed(store, sealed, brand, sink, clock):
+    limits, trust = sealed
+    end(store, State.REFUSED)
+    noted(store, limits, brand)
+    postman = mail.Postman(store, lambda: limits)
+    assert (postman.deliver(), sink.logins, sink.mails) == (0, [], [])
+    trust()
+    clock.jump(61)
+    assert postman.deliver() == len(sink.logins) == len(sink.mails) == 1
 
 
 def test_a_mail_server_that_doubts_a_recipient_for_now_is_asked_again_later(store, limits, brand, sink, clock):
