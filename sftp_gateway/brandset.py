@@ -16,6 +16,12 @@ from sftp_gateway.errors import NotFound
 V = TypeVar("V", str, float)
 _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
+_SIGNS = "\n\r,;\t|\"'"
+"""What separates cells and rows: a reader looks for it in the bytes."""
+_MARK = codecs.BOM_UTF8 + codecs.BOM_UTF16
+_FOR_DOMAINS = ("idna", "punycode")
+"""Encodings of single words: of a whole text they make something else."""
+
 
 def apply(settings: BrandSettings, pairs: Iterable[str], columns: frozenset[str]) -> BrandSettings:
     """Give the settings with `KEY=VALUE` pairs put in; an empty VALUE restores the default.
@@ -87,9 +93,14 @@ def _text(_key: str, value: str) -> str:
 def _encoding(key: str, value: str) -> str:
     try:
         "sku".encode(value)  # `hex` and its like are codecs, and encode no text
-        return codecs.lookup(value).name
+        name = codecs.lookup(value).name
     except (LookupError, ValueError):
         raise NotFound(f"{key}: {value!r} is no encoding known here; utf-8, cp1252, utf-16 are usual") from None
+    if name in _FOR_DOMAINS or _SIGNS.encode(name).strip(_MARK).replace(b"\0", b"") != _SIGNS.encode():
+        raise NotFound(
+            f"{key}: files in {value!r} are not read: its commas, quotes or line ends are not those of ASCII; send utf-8"
+        )
+    return name
 
 
 def _delimiter(key: str, value: str) -> str:

@@ -52,6 +52,10 @@ def test_a_guard_of_zero_is_a_value():
         ("encoding=klingon", "no encoding known here"),
         ("encoding=hex", "no encoding known here"),
         ("encoding=rot13", "no encoding known here"),
+        ("encoding=cp037", "commas"),
+        ("encoding=cp500", "commas"),
+        ("encoding=idna", "commas"),
+        ("encoding=punycode", "commas"),
         ("delimiter=:", "give comma, semicolon, tab or pipe"),
         ("timezone=Mars/Olympus", "no time zone"),
         ("timezone=Europe", "no time zone"),
@@ -71,6 +75,13 @@ def test_a_guard_of_zero_is_a_value():
 def test_what_is_wrong_is_said_with_its_key(pair, said):
     with pytest.raises(NotFound, match=re.escape(said)):
         put(pair)
+
+
+@pytest.mark.parametrize(
+    "name", ["utf-8", "utf-16", "utf-16-be", "utf-32", "cp1252", "cp932", "gb18030", "mac-roman", "koi8-r"]
+)
+def test_encodings_that_catalogs_come_in_are_taken(name):
+    assert put(f"encoding={name}").encoding
 
 
 def test_one_wrong_pair_changes_nothing():
