@@ -15,6 +15,7 @@ import xlwt
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import merged, odscells, unknown, zerofill
 from sftp_gateway.catalog.read.seen import Seen
+from tests.catalog_shop import Shop
 from tests.unit import workbooks
 from tests.unit.reading import read
 from tests.unit.workbooks import ods
@@ -200,6 +201,32 @@ def test_errors_of_an_old_workbook_are_no_blank_cells(tmp_path):
 def test_errors_of_an_ods_sheet_are_no_blank_cells(tmp_path):
     body = lines([cell("A"), cell("a"), error("#N/A"), cell(2)], [cell("B"), error("#REF!"), cell(3), error("#DIV/0!")])
     assert shown(read(tmp_path, spreadsheet(body))) == [("A", "a", "#N/A", "2"), ("B", "#REF!", "3", "#DIV/0!")]
+
+
+WITH_BREAKS = {
+    "a<text:line-break/>b": "a\nb",
+    "a<text:tab/>b": "a\tb",
+    "a <text:span>x<text:line-break/></text:span>b<text:s text:c='3'/>c<text:s/>&amp; d": "a x\nb   c & d",
+    "a</text:p><text:p/><text:p>b<text:line-break/>c": "a\n\nb\nc",
+    "<text:a>é</text:a><text:line-break/><text:line-break/>漢": "é\n\n漢",
+}
+
+
+@pytest.mark.parametrize(("sent", "text"), WITH_BREAKS.items())
+@pytest.mark.parametrize("note", ["", "<office:annotation><text:p>n<text:tab/></text:p></office:annotation>"])
+def test_words_on_two_lines_of_an_ods_cell_are_not_glued(tmp_path, sent, text, note):
+    broken = cell(sent).replace("<text:p>", note + "<text:p>", 1)
+    plain = cell("b").replace("<text:p>", note + "<text:p>", 1)
+    found = read(tmp_path, spreadsheet(lines([cell("A"), broken, cell("x<text:s/>y"), plain])))
+    assert shown(found) == [("A", text, "x y", "b")]
+
+
+def test_the_lines_of_an_ods_cell_are_published(tmp_path):
+    rows = [cell("A"), cell("Lamp"), cell("1.50"), cell("For<text:line-break/>indoors")]
+    sheet = ods(lines([cell(name) for name in ("sku", "name", "msrp", "description")], rows), header="")
+    shop = Shop(tmp_path)
+    shop.put(sheet, name="catalog.ods")
+    assert shop.products()["A"]["description"] == "For\nindoors"
 
 
 def test_a_note_beside_a_cell_is_not_its_text(tmp_path):

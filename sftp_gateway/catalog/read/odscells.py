@@ -1,6 +1,6 @@
-"""Cells of an ODS sheet that show an error, or a number with leading zeros, or are merged with those below them.
+"""Cells of an ODS sheet that show an error, a number with leading zeros, or lines, or are merged with those below them.
 
-The library gives a blank, or the number, and knows nothing of merged cells.
+The library gives a blank, the number, or the lines as one word, and knows nothing of merged cells.
 
 Each cell says its value and the text that is shown (OpenDocument 1.3 part 3, §19.385), so nothing need be known of styles.
 """
@@ -20,7 +20,11 @@ _TEXT = "urn:oasis:names:tc:opendocument:xmlns:text:1.0 "
 _OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0 "
 _EXTENDED = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0 "
 _CELLS = (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell")
-_SIGNS = re.compile(rb"""value-type=["']error|<text:(?:p|span)\b[^<>]*+>0\d|rows-spanned=["'](?!1["'])""")
+_SIGNS = re.compile(
+    rb"""value-type=["']error|<text:(?:p|span)\b[^<>]*+>0\d|rows-spanned=["'](?!1["'])|<text:(?:line-break|tab)\b"""
+)
+_BREAKS = {f"{_TEXT}line-break": "\n", f"{_TEXT}tab": "\t"}
+_MOST_SPACES = 1024
 _MOST_LETTERS = 64
 _CHUNK = 1024**2
 
@@ -60,6 +64,10 @@ class _Walk:
         self._number: str | None = None
         """The value of the cell if it is a number, '' if it is an error, else None."""
         self._shown = ""
+        self._text: list[str] | None = None
+        """What the cell says if it is a text, piece by piece."""
+        self._broken = False
+        """Whether it has what the library leaves out: ends of lines, tabs."""
         self._open: list[str] = []
         """Elements inside the cell."""
         self._left = bounds.SHEET_CELLS
@@ -67,6 +75,7 @@ class _Walk:
     def begin(self, name: str, said: dict[str, Any]) -> None:
         if self._open:
             self._open.append(name)
+            self._begin_inside(name, said)
         elif name == f"{_TABLE}table":
             self._depth += 1
             if self._depth == 1:
@@ -76,12 +85,31 @@ class _Walk:
         elif self._ours and name in _CELLS:
             self._columns, self._open, self._shown = _number(said, "columns-repeated"), [name], ""
             self._spanned = _number(said, "rows-spanned")
-            self._number = said.get(f"{_OFFICE}value") if said.get(f"{_OFFICE}value-type") == "float" else None
+            kind = said.get(f"{_OFFICE}value-type")
+            self._number = said.get(f"{_OFFICE}value") if kind == "float" else None
+            self._text = [] if kind == "string" and f"{_OFFICE}string-value" not in said else None
+            self._broken = False
             if said.get(f"{_EXTENDED}value-type") == "error":
-                self._number = ""
+                self._number, self._text = "", None
+
+    def _begin_inside(self, name: str, said: dict[str, Any]) -> None:
+        if self._text is None or self._open[1] != f"{_TEXT}p":
+            return
+        if len(self._open) == 2:
+            self._text.append("\n")
+        elif name in _BREAKS:
+            self._text.append(_BREAKS[name])
+            self._broken = True
+        elif name == f"{_TEXT}s":
+            spaces = str(said.get(f"{_TEXT}c", "1"))
+            self._text.append(" " * min(int(spaces) if spaces.isdecimal() else 1, _MOST_SPACES))
 
     def text(self, text: str) -> None:
-        if self._number is not None and len(self._open) >= 2 and self._open[1] == f"{_TEXT}p":
+        if len(self._open) < 2 or self._open[1] != f"{_TEXT}p":
+            return
+        if self._text is not None:
+            self._text.append(text)
+        elif self._number is not None:
             self._shown = (self._shown + text)[:_MOST_LETTERS]
 
     def end(self, name: str) -> None:
@@ -108,7 +136,9 @@ class _Walk:
         self._column += self._columns
 
     def _what(self) -> str | int | None:
-        """Give the error that is shown, or how many digits are."""
+        """Give the error that is shown, or the lines, or how many digits are."""
+        if self._text is not None:
+            return "".join(self._text)[1:] if self._broken else None
         shown, number = self._shown, self._number
         if not number:
             # `Err:502` and its kin are what other spreadsheets, and this one in other formats, call so
