@@ -18,6 +18,7 @@ from sftp_gateway.errors import NotFound, Refused
 from sftp_gateway.store import brands
 
 SHOWN_COLUMNS = 60
+_UNFINISHED = "FILE_INCOMPLETE"
 
 
 def inspect(options: argparse.Namespace) -> None:
@@ -53,6 +54,7 @@ def _hints(rules: schema.Schema, settings: BrandSettings) -> Hints:
         sheet=settings.sheet,
         known_headers=headers.known(rules, settings),
         keys=listheaders.keys(rules, settings),
+        lists=listheaders.known(rules, settings),
     )
 
 
@@ -139,4 +141,10 @@ def _lines(report: reading.Report, file: Path, rules: schema.Schema, settings: B
     )
     yield from (f"  row {note.row}: {note.code}: {output.clean(note.message)}" for note in report.rejects)
     for reason in filter(None, (report.refused, problem)):
-        yield f"  as an upload it would be refused: {output.clean(reason)}"
+        # Files that are complete by definition (`ingest`) may end so, a draft of SFTP may go on.
+        would = (
+            "over SFTP it would stay unfinished"
+            if reason.startswith(_UNFINISHED)
+            else "as an upload it would be refused"
+        )
+        yield f"  {would}: {output.clean(reason)}"

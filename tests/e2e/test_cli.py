@@ -586,6 +586,16 @@ def test_a_file_that_cannot_be_read_leaves_the_clean_copy_of_before(shell, tmp_p
     assert [path.name for path in clean.iterdir()] == ["feed.csv"]
 
 
+def test_inspect_writes_lists_as_an_upload_reads_them_and_says_what_is_only_unfinished(shell, tmp_path):
+    (tmp_path / "tags.json").write_text('[{"sku": "A", "tags": ["Home, Garden", "Sale"]}]')
+    clean = shell("inspect", "--csv", str(tmp_path / "tags.json"))
+    assert list(csv.reader(io.StringIO(clean))) == [["sku", "tags"], ["A", '["Home, Garden", "Sale"]']]
+    (tmp_path / "short.csv").write_text("sku,name,msrp\nA,Lamp,1.50\nB,Chair")
+    said = shell("inspect", str(tmp_path / "short.csv"))
+    assert "over SFTP it would stay unfinished: FILE_INCOMPLETE" in said
+    assert "would be refused" not in said
+
+
 def test_inspect_shows_what_the_other_columns_are_taken_for_where_a_required_one_is_missing(shell, tmp_path):
     (tmp_path / "feed.csv").write_text(
         "vendorSku,title,variation:Fit,Option1 Name,Option1 Value,Hint\nA-1,Chair,loose,Color,red,x\n"
