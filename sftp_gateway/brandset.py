@@ -19,6 +19,8 @@ _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe":
 _SIGNS = "\n\r,;\t|\"'"
 """What separates cells and rows: a reader looks for it in the bytes."""
 _MARK = codecs.BOM_UTF8 + codecs.BOM_UTF16
+_LIKE_NOTHING = re.compile(r"[\s_\-/()]")
+"""Headers that differ in these only are the same (spec §4)."""
 _FOR_DOMAINS = ("idna", "punycode")
 """Encodings of single words: of a whole text they make something else."""
 
@@ -28,12 +30,26 @@ def apply(settings: BrandSettings, pairs: Iterable[str], columns: frozenset[str]
 
     `columns` are the names of the catalog's columns. Raises NotFound (usage) naming what is wrong.
     """
+    named: list[str] = []
     for pair in pairs:
         key, found, value = pair.partition("=")
         if not found:
             raise NotFound(f"{pair}: give KEY=VALUE")
         settings = _one(settings, key.strip(), value, columns)
+        named += [key.strip().removeprefix("columns.")] if key.strip().startswith("columns.") else []
+    _check_headers(settings.columns, named)
     return settings
+
+
+def _check_headers(columns: dict[str, str], changed: list[str]) -> None:
+    """Refuse a header that two columns have, one of them changed now: only one would be filled, and nobody told."""
+    folded = {name: _LIKE_NOTHING.sub("", header).casefold() for name, header in columns.items()}
+    for name in reversed(changed):
+        other = next((one for one in columns if one != name and folded[one] == folded.get(name)), None)
+        if other is not None:
+            raise NotFound(
+                f"columns.{name}: {columns[name]!r} is the header of {other} already; give each column its own"
+            )
 
 
 def _one(settings: BrandSettings, key: str, value: str, columns: frozenset[str]) -> BrandSettings:

@@ -84,6 +84,25 @@ def test_encodings_that_catalogs_come_in_are_taken(name):
     assert put(f"encoding={name}").encoding
 
 
+@pytest.mark.parametrize("other", ["Title", "title ", "TI-TLE"])
+def test_one_header_cannot_fill_two_columns(other):
+    said = re.escape("columns.msrp: 'Title' is the header of name already")
+    for start, pairs in (
+        (None, ["columns.name=Title", f"columns.msrp={other}"]),
+        (put("columns.name=Title"), [f"columns.msrp={other}"]),
+    ):
+        with pytest.raises(NotFound, match=said.replace("Title", re.escape(other.strip()))):
+            put(*pairs, start=start)
+
+
+def test_two_columns_may_change_their_headers_and_what_was_saved_before_stands():
+    start = put("columns.name=Title", "columns.msrp=Price")
+    assert put("columns.name=Price", "columns.msrp=Title", start=start).columns == {"name": "Price", "msrp": "Title"}
+    assert put("columns.name=", "columns.msrp=Title", start=start).columns == {"msrp": "Title"}
+    twice = BrandSettings(columns={"name": "Title", "msrp": "title"})
+    assert put("currency=EUR", start=twice).columns == twice.columns
+
+
 def test_one_wrong_pair_changes_nothing():
     with pytest.raises(NotFound):
         put("currency=EUR", "mode=sometimes")
