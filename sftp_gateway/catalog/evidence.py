@@ -29,6 +29,10 @@ class Evidence:
         """Give both, this one first: of a column that it has, the other tells only what it does not."""
         return Evidence(_first(self.decimal, other.decimal), _first(self.order, other.order))
 
+    def answering(self, asking: frozenset[str]) -> "Evidence":
+        """Give it without saying of other columns that the file does not tell: their cells leave nothing to decide."""
+        return Evidence(_answers(self.decimal, asking), _answers(self.order, asking))
+
 
 def survey(  # noqa: PLR0913 - the file, by what it is read, and what is asked of it
     source: Source,
@@ -82,6 +86,10 @@ def _proofs(cells: Cells, kind: str) -> tuple[bool, bool]:
 def _first(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
     told = {name: mark for name, mark in one.items() if mark != UNDECIDED}
     return other | told
+
+
+def _answers(marks: dict[str, str], asking: frozenset[str]) -> dict[str, str]:
+    return {name: mark for name, mark in marks.items() if mark != UNDECIDED or name in asking}
 
 
 def _decided(proofs: list[bool], first: str, second: str) -> str:

@@ -120,20 +120,27 @@ class File:
 
     def _pass(self, source: Source, mapping: headers.Mapping) -> check.Checker:
         """Run all blocks; once more with evidence from the whole file if a value needs it, or if known rows leave a doubt."""
-        evidence: Any = None
+        found: check.Evidence | None = None
+        evidence: check.Evidence | None = None
+        asking: frozenset[str] = frozenset()
         reuses = True
         while True:
             checker = self._checker(mapping, evidence)
             try:
                 self._pass_once(source, checker, evidence, reuses=reuses)
-            except check.NeedsEvidence:
-                found = check.survey(source, mapping, self.job.schema, self.job.settings)
-                evidence = original.completed(found, self.job, self.plan, self.lookup, self.hints)
+            except check.NeedsEvidence as needs:
+                asking |= needs.columns
+                found = found or self._survey(source, mapping)
+                evidence = found.answering(asking)
             else:
                 if self._counts_known(checker, mapping):
                     return checker
                 reuses = False
             self._forget()
+
+    def _survey(self, source: Source, mapping: headers.Mapping) -> check.Evidence:
+        found = check.survey(source, mapping, self.job.schema, self.job.settings)
+        return original.completed(found, self.job, self.plan, self.lookup, self.hints)
 
     def _forget(self) -> None:
         """Let go of what a pass made."""

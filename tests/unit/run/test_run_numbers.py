@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import Shop, codes, small_rules
 
 from sftp_gateway.brand import BrandSettings
+from sftp_gateway.catalog.read import bounds
 from sftp_gateway.upload import Mode
 
 MORE = '[column.share]\ntype = "decimal"\n[column.weight]\ntype = "measure"\ndimension = "weight"\n'
@@ -44,6 +45,26 @@ def test_zeros_without_end_change_no_number(tmp_path):
     assert codes(outcome) == {}
     assert shop.products()["A"] == {"sku": "A", "price": "8.372", "share": "0.5", "weight": "1.5 kg"}
     assert shop.products()["B"] == {"sku": "B", "price": "1.00", "share": "1", "weight": "1 kg"}
+
+
+def test_a_doubtful_cell_of_one_column_makes_no_clean_cell_of_another_doubtful(tmp_path):
+    shop = shop_of(tmp_path, MORE + '[column.seen]\ntype = "date"\n')
+    lines = [f"{n},{10 + n}.50,1.250,2.750 kg,2026-01-0{n}" for n in range(1, 6)]
+    outcome = shop.put("\n".join(["sku,price,share,weight,seen", *lines, '6,"1,299",1.250,2.750 kg,01/02/2026']) + "\n")
+    told = [(line["row"], line["column"], line["code"]) for line in shop.errors(outcome)]
+    assert told == [("7", "seen", "FIELD_AMBIGUOUS")]  # the other prices have a dot, so that 1,299 is 1299
+    assert {product["weight"] for product in shop.products().values()} == {"2.75 kg"}
+    assert {product["share"] for product in shop.products().values()} == {"1.25"}
+
+
+def test_columns_that_ask_for_evidence_one_after_the_other_are_each_decided_by_their_own_cells(tmp_path, monkeypatch):
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", 400)
+    shop = shop_of(tmp_path)
+    lines = ["A;1,299;1.250;2.750 kg", *(f"B{n};2,5;0,5;1 kg" for n in range(200)), "C;3,5;4;1,234 kg"]
+    outcome = shop.put("sku;price;share;weight\n" + "\n".join(lines) + "\n")
+    assert [(line["row"], line["column"]) for line in shop.errors(outcome)] == [("2", "weight"), ("203", "weight")]
+    assert set(codes(outcome)) == {"FIELD_AMBIGUOUS"}
+    assert shop.products()["B7"] == {"sku": "B7", "price": "2.50", "share": "0.5", "weight": "1 kg"}
 
 
 RULES = """
