@@ -230,10 +230,10 @@ def test_a_header_over_two_rows_of_a_sheet_is_read_as_one(tmp_path):
     assert found.numbers == [3, 4]
 
 
-def test_a_parquet_file_whose_texts_are_none_is_refused(tmp_path):
+def test_a_parquet_row_whose_text_is_none_is_rejected_alone(tmp_path):
+    """The whole file was refused (FILE_FORMAT); spec §4 has undecodable bytes cost their row."""
     texts = pa.array([b"A", b"\x8a\xff"]).view(pa.string())
     out = io.BytesIO()
     pa.parquet.write_table(pa.table({"sku": texts}), out)
-    with pytest.raises(errors.Refused) as refused:
-        read(tmp_path, out.getvalue())
-    assert refused.value.code == "FILE_FORMAT"
+    found = read(tmp_path, out.getvalue())
+    assert (found.rows, found.codes) == ([("A",)], ["ROW_ENCODING"])
