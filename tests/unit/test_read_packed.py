@@ -4,6 +4,7 @@ import os
 import struct
 import subprocess
 import sys
+import tarfile
 import zipfile
 import zlib
 
@@ -17,7 +18,8 @@ import zstandard
 from sftp_gateway import errors
 from tests.unit.reading import read
 
-CSV = b"sku,name,msrp\n" + b"".join(b"S%d,name %d,1.50\n" % (n, n * 7919) for n in range(500))
+HEAD = b"sku,name,msrp\n"
+CSV = HEAD + b"".join(b"S%d,name %d,1.50\n" % (n, n * 7919) for n in range(500))
 JSON = b'[{"sku":"A","name":"a"},{"sku":"B","name":"b"}]'
 
 
@@ -53,6 +55,25 @@ INNER = {
     "xlsx": workbook([["sku", "name"], ["A", "a"], ["B", "b"]]),
     "parquet": parquet({"sku": ["A", "B"], "name": ["a", "b"]}),
 }
+
+
+@pytest.mark.parametrize("packing", [None, *PACKERS])
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+@pytest.mark.parametrize("rows", [1, 40_000])
+def test_an_archive_of_tar_is_refused_at_once_whatever_its_size(tmp_path, packing, form, rows):
+    out, member = io.BytesIO(), tarfile.TarInfo("catalog.csv")
+    data = HEAD + b"".join(b"S%d,name %d,1.50\n" % (n, n * 7919) for n in range(rows))
+    member.size = len(data)
+    with tarfile.open(fileobj=out, mode="w", format=form) as archive:
+        archive.addfile(member, io.BytesIO(data))
+    with pytest.raises(errors.Refused, match="tar") as refused:
+        read(tmp_path, PACKERS[packing](out.getvalue()) if packing else out.getvalue())
+    assert (refused.value.code, type(refused.value)) == ("FILE_FORMAT", errors.Refused)
+
+
+def test_a_file_that_only_has_the_letters_of_tar_is_read(tmp_path):
+    start = HEAD + b"S1,"
+    assert len(read(tmp_path, start + b"x" * (257 - len(start)) + b"ustar,1.50\n").rows) == 1
 
 
 @pytest.mark.parametrize("packing", PACKERS)

@@ -21,6 +21,9 @@ _OTHERS = {
     b"MZ": "a program",
     b"SQLite format 3": "a SQLite database",
 }
+_TAR, _TAR_AT = b"ustar", 257
+"""POSIX.1-2017, pax, ustar Interchange Format: the magic of the first header, whose fields are filled up with NULs."""
+_HEAD_BYTES = 512
 _TEXT = frozenset((1, 9, 10, 11, 12, 13, 27, 28, 29, 30, 31))
 """Control characters that texts have: white space, escape, and what databases separate cells with."""
 _WANTED = "Send CSV, JSON, JSON Lines, XLSX, XLS, ODS or Parquet."
@@ -29,7 +32,7 @@ _WANTED = "Send CSV, JSON, JSON Lines, XLSX, XLS, ODS or Parquet."
 def open_source(path: Path, hints: Hints) -> Source:
     """Open `path` and give its headers; Refused with a FILE_* code, Incomplete where it stops in the middle."""
     with path.open("rb") as file:
-        head = file.read(64)
+        head = file.read(_HEAD_BYTES)
     if not head:
         raise errors.Refused("FILE_EMPTY", "The file is empty.", "Send a file with a header and products.")
     if path.stat().st_size > hints.max_file_bytes:
@@ -42,16 +45,14 @@ def open_source(path: Path, hints: Hints) -> Source:
     packed = unpack.find(path, head, hints)
     if packed.compression:
         with packed.open() as unpacked:
-            head = unpack.fill(unpacked, 64)
+            head = unpack.fill(unpacked, _HEAD_BYTES)
     return _open_packed(packed, head, hints)
 
 
 def _open_packed(packed: Packed, head: bytes, hints: Hints) -> Source:
     if packed.compression and head.startswith((unpack.GZIP, unpack.ZSTD, unpack.ZIP, biff.MAGIC, parquet.MAGIC)):
         return _inside(packed, head, hints)
-    for magic, what in _OTHERS.items():
-        if head.startswith(magic):
-            raise errors.Refused("FILE_FORMAT", f"The file is {what}, no catalog.", _WANTED)
+    _refuse_other_kind(head)
     encoded = presumed.presume(packed, hints) or encoding.detect(packed, hints)
     if not encoded.total_bytes:
         raise errors.Refused("FILE_EMPTY", "The file is empty.", "Send a file with a header and products.")
@@ -65,6 +66,16 @@ def _open_packed(packed: Packed, head: bytes, hints: Hints) -> Source:
             return found
     _refuse_other_text(sample, start.lower())
     return delimited.open_delimited(packed, encoded, hints)
+
+
+def _refuse_other_kind(head: bytes) -> None:
+    for magic, what in _OTHERS.items():
+        if head.startswith(magic):
+            raise errors.Refused("FILE_FORMAT", f"The file is {what}, no catalog.", _WANTED)
+    if head.startswith(_TAR, _TAR_AT) and b"\0" in head[:_TAR_AT]:
+        raise errors.Refused(
+            "FILE_FORMAT", "The file is a tar archive, no catalog.", "Send the file in it on its own, plain or as gzip."
+        )
 
 
 def _sample(packed: Packed, encoded: encoding.Encoding) -> bytes:
