@@ -197,3 +197,16 @@ def test_a_larger_table_whose_header_has_dates_is_read(tmp_path, above, labels):
     found = read(tmp_path, sheet(*places), lenient=True)
     assert found.source.headers == ("Land", *map(str, labels))
     assert len(found.rows) == 8
+
+
+def test_a_product_without_a_number_behind_a_blank_row_heads_no_table(tmp_path):
+    group = [["LAMP-RED", "Red lamp", "on request", "red"], ["B-1", "Sofa", 1.5, "red"], ["B-2", "Sofa", 2.5, "red"]]
+    body = [[f"A-{number}", f"Lamp {number}", number + 0.5, "red"] for number in range(1, 9)]
+    found = read(tmp_path, sheet((1, 1, [HEADER, *body]), (11, 1, group)))
+    assert [row[0] for row in found.rows[8:]] == ["LAMP-RED", "B-1", "B-2"]
+
+
+def test_a_table_as_wide_with_one_column_of_numbers_is_still_skipped(tmp_path):
+    stores = [["Store", "City", "Street", "Staff"], *[[f"Shop {n}", "Berlin", "Allee", n] for n in range(1, 4)]]
+    found = products(tmp_path, (1, 1, [HEADER, *BODY]), (11, 1, stores))
+    assert any("Store, City" in message for _, message in told(found))

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.folding import fold
-from sftp_gateway.catalog.read import bounds, footer, heading, naming
+from sftp_gateway.catalog.read import bounds, footer, heading, naming, profile
 from sftp_gateway.catalog.read.heading import Heading
 from sftp_gateway.catalog.read.naming import Cells, Rows
 from sftp_gateway.catalog.read.source import Hints, Numbers
@@ -239,6 +239,29 @@ def _table_begins(grid: Grid, head: Heading, block: tuple[int, int], always: npt
             [text.encode() for text in grid.cells(row, left, right)]
             for row in range(top + 1, min(stop, top + _BODY_ROWS))
         ]
-        if naming.contrasts(names, rows) or not _fills(grid, (top, stop), always):
+        if naming.contrasts(names, rows, least=2) or not _fills(grid, (top, stop), always):
+            return top
+        if naming.contrasts(names, rows) and not _fit(grid, head, (top + 1, stop)):
             return top
     return None
+
+
+def _fit(grid: Grid, head: Heading, block: tuple[int, int]) -> bool:
+    """Whether rows look like those right under the header: then one without a number over them is a product, too."""
+    begins, ends = grid.block_of(max(head.last, 0))
+    first = next((max(start, head.last + 1) for start, stop in grid.blocks if stop > head.last + 1), 0)
+    ours, theirs = (
+        [
+            [text.encode() for text in grid.cells(row, begins, ends)]
+            for row in range(start, min(stop, start + _BODY_ROWS))
+        ]
+        for start, stop in ((first, _stop(grid, first)), block)
+    )
+    kinds = [set(map(profile.kind, column)) - {""} for column in zip(*ours, strict=True)]
+    return all(
+        not cell.strip() or profile.kind(cell) in seen for row in theirs for cell, seen in zip(row, kinds, strict=True)
+    )
+
+
+def _stop(grid: Grid, row: int) -> int:
+    return next((stop for start, stop in grid.blocks if start <= row < stop), row)
