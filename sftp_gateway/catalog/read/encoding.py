@@ -95,7 +95,7 @@ def unguessed(encoding: Encoding) -> Encoding:
 def _decide(seen: Survey, hints: Hints) -> tuple[str, int, tuple[Finding, ...]]:
     for bom, name in _BOMS:
         if seen.head.startswith(bom):
-            return name, len(bom), ()
+            return name, _marks(seen.head, bom), ()
     even, odd = seen.nul
     half = max(1, len(seen.head) // 2)
     if max(even, odd) > 0.3 * half and min(even, odd) < 0.05 * half:
@@ -108,6 +108,14 @@ def _decide(seen: Survey, hints: Hints) -> tuple[str, int, tuple[Finding, ...]]:
         # Real accents in UTF-8 and a few damaged rows: other encodings hardly ever form valid sequences.
         return "utf-8", 0, ()
     return _guess(seen)
+
+
+def _marks(head: bytes, bom: bytes) -> int:
+    """How many bytes of marks a file begins with: programs that join files, or write twice, leave several."""
+    size = len(bom)
+    while head.startswith(bom, size):
+        size += len(bom)
+    return size
 
 
 def _pinned(name: str) -> str:

@@ -23,3 +23,9 @@ def test_a_sheet_with_a_price_on_request_behind_a_blank_row_keeps_its_products(t
     shop = Shop(tmp_path)
     shop.put(workbook("xlsx", rows), name="products.xlsx")
     assert len(shop.products()) == 48
+
+
+def test_two_byte_order_marks_hide_no_header(tmp_path):
+    shop = Shop(tmp_path)
+    shop.put('\ufeff\ufeff"sku","name","msrp"\r\n"A1","Lamp, x","1.5"\r\n')
+    assert [*shop.products()] == ["A1"]
