@@ -1,12 +1,28 @@
-"""What old programs put around a text: byte order marks more than once."""
+"""What old programs put around a text: marks that the file ends here, byte order marks more than once."""
 
 import pytest
 
 from tests.unit.reading import read
 
+TEXT = b"sku,name,msrp\r\nA,a,1\r\nB,b,2\r\n"
+ROWS = [("A", "a", "1"), ("B", "b", "2")]
 ARRAY = b'[{"sku": "A", "name": "a"}, {"sku": "B", "name": "b"}]\n'
 LINES = b'{"sku": "A", "name": "a"}\n{"sku": "B", "name": "b"}\n'
 BOM = "\ufeff".encode()
+
+
+@pytest.mark.parametrize("mark", [b"\x1a", b"\x1a\x1a\x1a", b"\x0c", b"\0", b"\x1a\r\n"])
+@pytest.mark.parametrize(("text", "rows"), [(TEXT, ROWS), (ARRAY, None), (LINES, None)], ids=["csv", "array", "lines"])
+def test_a_mark_behind_the_last_row_is_no_row_and_no_end_too_early(tmp_path, mark, text, rows):
+    found = read(tmp_path, text + mark, complete=False)
+    assert found.rows == (rows or [("A", "a"), ("B", "b")])
+    assert not found.rejects
+
+
+def test_a_footer_before_such_a_mark_is_still_one(tmp_path):
+    found = read(tmp_path, TEXT + b"Total,,3\r\n\x1a", complete=False)
+    assert found.rows == ROWS
+    assert not found.rejects
 
 
 @pytest.mark.parametrize("marks", [2, 3])

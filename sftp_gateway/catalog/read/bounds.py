@@ -42,3 +42,11 @@ SHEET_BYTES = 1024**3
 
 SHEET_TEXT_BYTES = 256 * 1024**2
 """Bytes of a sheet's texts once each cell has its own copy."""
+
+END_MARKS = b"\x1a\x0c\0"
+"""What DOS, dBase and AS/400 put behind the last line of a file: Ctrl-Z, a form feed, zeros."""
+
+
+def is_end_mark(record: bytes) -> bool:
+    """Whether a last record is no row but says that the file ends."""
+    return record[:1] in (b"\x1a", b"\x0c", b"\0") and not record.strip(END_MARKS + b" \t")

@@ -252,9 +252,11 @@ class _Reading:
 
     def _check_end(self, text: Text, found: records.Records) -> None:
         hints = self.source.packed.hints
+        last = len(found.start) - 1
         if not text.final or hints.complete:
             return
-        last = len(found.start) - 1
+        if bounds.is_end_mark(text.data[int(found.start[last]) : int(found.end[last])]):
+            return
         if hints.must_end_with_newline and not self.source.encoding.ends_with_newline:
             raise truncation.cut_off("it ends without the newline that this brand's files end with", hints)
         if last in found.odd and found.odd[last].open:

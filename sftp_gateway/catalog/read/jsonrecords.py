@@ -109,7 +109,7 @@ class _Reading:
             stops = (np.flatnonzero(np.frombuffer(text, np.uint8) == 10) + 1).tolist()
             last = stops[-1] if stops else 0
             if final and last < len(text):
-                if not isinstance(loads(text[last:]), dict):
+                if not bounds.is_end_mark(text[last:]) and not isinstance(loads(text[last:]), dict):
                     raise truncation.cut_off("its last line is no whole JSON object", self.hints)
                 stops.append(len(text))
             elif len(text) - last > _PRODUCT_BYTES:
@@ -117,7 +117,7 @@ class _Reading:
             spans = []
             start = 0
             for stop in stops:
-                stripped = text[start:stop].strip(SPACE)
+                stripped = text[start:stop].strip(SPACE + bounds.END_MARKS * (final and stop == len(text)))
                 begin = start + text[start:stop].find(stripped[:1]) if stripped else start
                 spans.append((begin, begin + len(stripped)))
                 start = stop
@@ -181,7 +181,7 @@ class _Reading:
 
     def _check_tail(self, tail: bytes) -> None:
         """Check what follows the array: nothing, or the rest of the object around it."""
-        if len(tail) > bounds.SAMPLE_BYTES or (not self.shape.prelude and tail.strip(SPACE)):
+        if len(tail) > bounds.SAMPLE_BYTES or (not self.shape.prelude and tail.strip(SPACE + bounds.END_MARKS)):
             raise errors.Refused("FILE_FORMAT", "Something follows the JSON array.", "Send one array of products.")
         if self.shape.prelude and loads(self.shape.prelude + b"]" + tail) is None:
             raise truncation.cut_off("the JSON object around the products is not closed", self.hints)

@@ -64,7 +64,20 @@ def _classify(stretch: Stretch) -> None:
         for index in np.flatnonzero(sizes == len(same)).tolist() if same else ():
             if stretch.bytes_of(index) == same:
                 stretch.kinds[index] = kind
-    for index, found in records.odd.items():
+    _judge_damaged(stretch)
+    _judge_beginnings(stretch)
+    for index in np.flatnonzero(sizes > bounds.RECORD_BYTES).tolist():
+        _too_large(stretch, index)
+
+
+def _judge_damaged(stretch: Stretch) -> None:
+    """Mend or reject the records that do not obey the rules; a mark that the file ends counts as a blank one."""
+    ended = stretch.ends_with_marks()
+    if ended:
+        stretch.kinds[-1] = BLANK
+    for index, found in stretch.records.odd.items():
+        if ended and index == len(stretch.kinds) - 1:
+            continue
         if found.code == "ROW_QUOTE_REPAIRED":
             if not stretch.judge_spaces(index):
                 stretch.repair(index, found.cells or (), _QUOTE_REPAIRED)
@@ -72,9 +85,6 @@ def _classify(stretch: Stretch) -> None:
             stretch.judge_width(index)
         elif stretch.kinds[index] == CLEAN and not stretch.mend(index):
             stretch.give_up(index, found.code, found.message, "Double every quote inside a quoted cell.")
-    _judge_beginnings(stretch)
-    for index in np.flatnonzero(sizes > bounds.RECORD_BYTES).tolist():
-        _too_large(stretch, index)
 
 
 def _judge_beginnings(stretch: Stretch) -> None:

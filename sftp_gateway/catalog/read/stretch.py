@@ -72,6 +72,10 @@ class Stretch:
         """Record `index` in UTF-8, without its line end."""
         return self.text.data[int(self.records.start[index]) : int(self.records.end[index])]
 
+    def ends_with_marks(self) -> bool:
+        """Whether the last record of the file is nothing but marks that the file ends here."""
+        return self.text.final and len(self.kinds) > 0 and bounds.is_end_mark(self.bytes_of(-1))
+
     def give_up(self, index: int, code: str, message: str, suggestion: str = "") -> None:
         """Reject a record."""
         self.kinds[index] = REJECT

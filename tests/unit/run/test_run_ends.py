@@ -16,6 +16,12 @@ def test_last_products_whose_keys_begin_like_a_total_are_published_and_stay(tmp_
     assert len(shop.products()) == 55
 
 
+def test_a_file_of_an_old_program_that_ends_with_a_mark_is_published_at_once(tmp_path):
+    shop = Shop(tmp_path)
+    shop.put("sku,name,msrp\r\nA1,Lamp,10.50\r\n\x1a", complete=False)
+    assert [*shop.products()] == ["A1"]
+
+
 def test_a_sheet_with_a_price_on_request_behind_a_blank_row_keeps_its_products(tmp_path):
     lamps = [(f"A-{number}", f"Lamp {number}", number + 0.5) for number in range(1, 41)]
     sofas = [(f"B-{number}", f"Sofa {number}", number + 0.5) for number in range(1, 9)]
