@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 COMMON = [
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "iso8859_15",
-    "mac_roman", "cp437", "cp850", "koi8_r", "shift_jis", "cp932", "euc_jp", "gb18030", "gbk", "big5", "euc_kr", "cp949",
+    "mac_roman", "cp437", "cp850", "cp852", "koi8_r", "shift_jis", "cp932", "euc_jp", "gb18030", "gbk", "big5", "euc_kr", "cp949",
 ]  # fmt: skip
 """What product files come in, besides Unicode. In none of them are CR, LF, comma, semicolon, tab or quotes a part of
 another character."""
@@ -24,7 +24,7 @@ _LANGUAGES = (
     (("cp1252", "mac_roman", "cp850"), (
         "äöüß", "éèàêçâîôùëïûüœ", "áéíóúñüç", "àèéìòù", "åäöéü", "æøåéü", "ãõçáéíóúâêôà", "éëïóöüè", "àèéíïòóúüç",
     )),
-    (("cp1250", "iso8859_2"), (
+    (("cp1250", "iso8859_2", "cp852"), (
         "ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čšžćđ", "ăâîșțşţ",
     )),
     (("cp1254",), ("çğıöşüİâîû",)),
