@@ -179,6 +179,42 @@ def test_money_may_carry_its_currency(text, amount, currency):
     assert reading.faults == []
 
 
+@pytest.mark.parametrize(
+    ("text", "amount", "currency"),
+    [
+        ("€ 12,-", "12", "EUR"),
+        ("129,- €", "129", "EUR"),
+        ("CHF 12.-", "12", "CHF"),
+        ("12.-CHF", "12", "CHF"),
+        ("kr 129,-", "129", "KR"),
+        ("€ 12,\u2013", "12", "EUR"),
+        ("12,\u2014 €", "12", "EUR"),
+        ("12,-- €", "12", "EUR"),
+        ("-12,- €", "-12", "EUR"),
+        ("€ -12", "-12", "EUR"),
+        ("12- €", "-12", "EUR"),
+        ("12.50-EUR", "-12.5", "EUR"),
+    ],
+)
+def test_a_dash_in_the_place_of_the_cents_is_no_minus(text, amount, currency):
+    reading = money.read(cells("7", text), Dialect())
+    assert decimals(reading) == ["7", amount]
+    assert reading.currencies.to_pylist() == [None, currency]
+    assert reading.faults == []
+
+
+@pytest.mark.parametrize("text", ["12,-", "12.-", "12,\u2013"])
+def test_a_bare_number_with_a_dash_for_its_cents_is_told_how_to_write_it(text):
+    reading = money.read(cells("7", text), Dialect())
+    assert codes(reading) == {1: "FIELD_TYPE"}
+    assert reading.faults[0].suggestion[0].as_py() == "write 12"
+
+
+@pytest.mark.parametrize("text", ["12,-5 €", "12 - 15 EUR", "€ 12,-15,-"])
+def test_a_range_of_amounts_is_none(text):
+    assert decimals(money.read(cells("7", text), Dialect())) == ["7", None]
+
+
 @pytest.mark.parametrize("text", ["15 xyz", "(15.00)", "EUR 15 EUR", "15 €/kg", "15-20", "free"])
 def test_what_stands_beside_an_amount_must_be_a_currency(text):
     reading = money.read(cells("7", text), Dialect())

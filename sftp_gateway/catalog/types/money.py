@@ -13,6 +13,9 @@ from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading
 _BARE = table(b"0123456789.,+-")
 _AFFIXED = rf"^(?P<before>[^0-9.,]*)(?P<number>[0-9.,](?:[0-9.,{numbers.GAPS}]*[0-9.,])?)(?P<after>[^0-9.,]?[^0-9]*)$"
 
+_NO_CENTS = r"^([^0-9]*[0-9][^-]*[.,])[-\x{2012}-\x{2015}\x{2212}]{1,2}([^0-9]*)$"
+"""`12,- €`: where the cents would be, a dash says that there are none; it is no minus."""
+
 
 def read(cells: Cells, dialect: Dialect, scale: int = 4) -> Reading:
     """Type a column as decimal128(18, 4); `currencies` holds what the cells say of it, None if none does."""
@@ -43,10 +46,10 @@ def split(cells: Cells) -> tuple[Any, Any, Mask] | None:
     if cells.lowest >= 0x2B and cells.highest < 0x3A and not cells.has(b"/"):  # only digits and + , - .
         return None
     rows = np.flatnonzero(cells.filled & cells.holding_other(_BARE))
-    rows = rows[~matches(values.take(pa.array(rows)), rf"^[0-9{numbers.GAPS}.,+-]*$")]
+    rows = rows[~matches(values.take(pa.array(rows)), rf"^[0-9{numbers.GAPS}.,+\x{{2013}}\x{{2014}}-]*$")]
     if not rows.size:
         return None
-    parts = pc.extract_regex(values.take(pa.array(rows)), _AFFIXED)
+    parts = pc.extract_regex(pc.replace_substring_regex(values.take(pa.array(rows)), _NO_CENTS, r"\1\2"), _AFFIXED)
     found = mask(pc.is_valid(parts))
     before, after = (_affixes(pc.struct_field(parts, name)) for name in ("before", "after"))
     signs = pc.binary_join_element_wise(before[1], after[1], "")

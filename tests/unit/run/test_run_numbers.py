@@ -105,6 +105,14 @@ def test_rules_hold_over_weights_and_shares_of_any_number_of_places(tmp_path):
     ]
 
 
+def test_an_amount_with_a_dash_for_its_cents_is_published_as_the_amount(tmp_path):
+    shop = shop_of(tmp_path, '[column.fee]\ntype = "money"\n')
+    outcome = shop.put('sku,price,fee\nA,"€ 1.299,-",CHF 5.-\nB,"12,50 €","-5,- €"\n')
+    assert codes(outcome) == {}
+    found = {key: (product["price"], product["fee"]) for key, product in shop.products().items()}
+    assert found == {"A": ("1299.00", "5.00"), "B": ("12.50", "-5.00")}
+
+
 def test_an_amount_that_cannot_be_in_the_currency_of_its_product_is_told(tmp_path):
     more = '[column.cost]\ntype = "money"\n[column.currency]\ntype = "currency"\ndefault = "@currency"\n'
     shop = shop_of(tmp_path, more, currency="EUR")
