@@ -42,6 +42,52 @@ def test_a_wrong_value_comes_with_its_way_out(tmp_path, header, cell, said):
     assert told == [said]
 
 
+NUMBER_AND_UNIT = "write a number and a unit, like 11.02 lb, 5 kg"
+AMOUNT = "write the amount and the code of its currency, like 12.50 USD"
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "said"),
+    [
+        ("currency", "RMB", "did you mean CNY?"),
+        ("currency", "GBX", "write a code like USD or EUR"),
+        ("currency", "HRK", "write a code like USD or EUR"),
+        ("currency", "US", "write a code like USD or EUR"),
+        ("currency", "kr", "write a code like USD or EUR"),
+        ("cost", "12.123456 USD", "round it, like 12.1235 USD"),
+        ("cost", "12.50 dollars", AMOUNT),
+        ("cost", "99¢", AMOUNT),
+        ("cost", "$(12.50)", AMOUNT),
+        ("cost", "12k", AMOUNT),
+        ("cost", "12½", AMOUNT),
+        ("cost", "50%", AMOUNT),
+        ("cost", "$.99 ea", AMOUNT),
+        ("cost", "from .99", AMOUNT),
+        ("cost", '"1,234 EUR"', "write 1234 EUR or 1.2340 EUR, or ask for your decimal mark to be set"),
+        ("Weight (g)", "~5 kg", NUMBER_AND_UNIT),
+        ("Weight (g)", "approx .5 kg", NUMBER_AND_UNIT),
+        ("Weight (g)", '"1,234 kg"', "write 1234 kg or 1.2340 kg, or ask for your decimal mark to be set"),
+        ("quantity", '"1.234,5"', "write a whole number, like 1234"),
+        ("quantity", "12k", "write digits, like 12"),
+        ("product_url", "file.jpg", "write the whole address, like https://www.example.com/product"),
+        ("product_url", "12.50", "write the whole address, like https://www.example.com/product"),
+        ("product_url", "example.com/a.jpg", "write https://example.com/a.jpg"),
+    ],
+)
+def test_a_way_out_that_is_taken_changes_no_meaning(tmp_path, header, cell, said):
+    shop = Shop(tmp_path)
+    outcome = shop.put(f"sku,name,msrp,{header}\n{GOOD},\nB1,Chair,1.50,{cell}\n")
+    told = [line["suggestion"] for line in shop.errors(outcome) if line["severity"] == "error"]
+    assert told == [said]
+
+
+def test_the_rounded_number_that_is_offered_is_read_as_that_number(tmp_path):
+    rules = schema.parse(SMALL + '[column.share]\ntype = "decimal"\nscale = 3\n')
+    shop = Shop(tmp_path, rules=rules)
+    told = shop.errors(shop.put("sku;share\nA1;2,5\nB1;1,2345\n"))
+    assert [line["suggestion"] for line in told] == ["round it, like 1,235"]
+
+
 def test_a_wrong_word_of_a_list_comes_with_the_nearest_allowed_one(tmp_path):
     shop = Shop(tmp_path, rules=ENUM)
     outcome = shop.put("sku,state\nA1,new\nB1,refurbishd\nB2,Used\nB3,xyz\n")

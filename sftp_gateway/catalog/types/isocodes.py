@@ -52,6 +52,9 @@ SIGNS: dict[str, frozenset[str]] = {
 }
 """Upper-case sign → the currencies it may stand for."""
 
+CURRENCY_NAMES = {"RMB": "CNY", "YUAN": "CNY", "RENMINBI": "CNY", "NTD": "TWD", "EUROS": "EUR"}
+"""Names to suggest a code for; the code itself must be written."""
+
 COUNTRIES = frozenset(
     """AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA
     CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB

@@ -15,6 +15,9 @@ _ITEM = r"(?:(?i:https?)://[^\s/?#|,;]+[^\s|,;]*|/[^\s|,;]*)"
 _CLEAN = rf"^{_ITEM}(?:\|{_ITEM})*$"
 _GOOD = r"^(?:(?i:https?)://[^\s/?#|]+[^\s|]*|/[^\s|]*)$"
 _BETWEEN = r"[\s,;|]+((?i:https?)://|/)"
+_SITE = r"^(?:[\w-]+\.)+[A-Za-z]{2,}(?:/\S*)?$"
+_FILE = r"(?i)^[^/]*\.(?:jpe?g|png|gif|webp|avif|heic|svg|bmp|tiff?|mp4|mov|pdf|html?|php|aspx?|jsp|docx?|xlsx?|csv|txt|zip)$"
+"""A mere name of a file: no address, though it looks like a site."""
 _MARK = "\x1f"
 """Stands between items while a cell is taken apart; text has lost its control characters by then."""
 
@@ -31,7 +34,7 @@ def read_url(cells: Cells) -> Reading:
     index = np.flatnonzero(bad)
     shown = values.take(pa.array(index))
     hint = pc.if_else(
-        pc.match_substring_regex(shown, r"^[\w-]+(?:\.[\w-]+)+(?:/\S*)?$"),
+        pa.array(matches(shown, _SITE) & ~matches(shown, _FILE)),
         pc.binary_join_element_wise("write https://", shown, ""),
         "write the whole address, like https://www.example.com/product",
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog.types import numbers, units
+from sftp_gateway.catalog.types import numbers, suggestions, units
 from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, with_nulls
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading
 
@@ -27,7 +27,9 @@ def read(cells: Cells, dialect: Dialect, dimension: str) -> Reading:
     reading = numbers.read(Cells(pc.fill_null(number, "")), dialect, 10)
     negative = mask(pc.less(reading.values, pa.scalar(0, reading.values.type)))
     values = with_nulls(reading.values, ~wrong & ~negative)
-    faults = [fault.without(wrong) for fault in reading.faults] + _unit_faults(wrong, dimension)
+    written = pc.if_else(pc.equal(spelled, ""), "", names)
+    faults = [_told(fault.without(wrong), written, dimension) for fault in reading.faults]
+    faults += _unit_faults(wrong, dimension)
     if negative.any():
         faults.append(Fault("FIELD_RANGE", np.flatnonzero(negative), "is below zero", "write a measure of 0 or more"))
     text = _joined(plain_text(values), names)
@@ -92,17 +94,24 @@ def _joined(number: Any, unit: Any) -> Any:
     return pc.if_else(bare, number, pc.binary_join_element_wise(number, unit, " "))
 
 
+def _told(fault: Fault, units_written: Any, dimension: str) -> Fault:
+    return suggestions.instead(suggestions.naming(fault, units_written), _way_out(dimension))
+
+
+def _way_out(dimension: str) -> str:
+    examples = {"length": "30 in, 76.2 cm", "weight": "11.02 lb, 5 kg", "volume": "0.7 l, 24 fl oz"}
+    return f"write a number and a unit, like {examples.get(dimension, '30 in, 5 kg')}"
+
+
 def _unit_faults(wrong: Mask, dimension: str) -> list[Fault]:
     if not wrong.any():
         return []
-    examples = {"length": "30 in, 76.2 cm", "weight": "11.02 lb, 5 kg", "volume": "0.7 l, 24 fl oz"}
     kind = {"length": "a length", "weight": "a weight", "volume": "a volume"}.get(dimension, "a measure")
-    example = examples.get(dimension, "30 in, 5 kg")
     return [
         Fault(
             "FIELD_TYPE",
             np.flatnonzero(wrong),
             f"is not {kind}: the unit is not one",
-            f"write a number and a unit, like {example}",
+            _way_out(dimension),
         )
     ]

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog.types import isocodes, numbers
+from sftp_gateway.catalog.types import isocodes, numbers, suggestions
 from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, table, with_nulls
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading
 
@@ -25,7 +25,8 @@ def read(cells: Cells, dialect: Dialect, scale: int = 4) -> Reading:
         return numbers.read(cells, dialect, scale, 18)
     texts, currencies, unknown = parts
     reading = numbers.read(Cells(pc.fill_null(texts, "")), dialect, scale, 18)
-    reading = Reading(with_nulls(reading.values, ~unknown), reading.faults, currencies=currencies)
+    faults = [suggestions.naming(fault, currencies) for fault in reading.faults]
+    reading = Reading(with_nulls(reading.values, ~unknown), faults, currencies=currencies)
     if unknown.any():
         reading.faults.append(_unknown_fault(cells, unknown))
     return reading
@@ -98,10 +99,9 @@ def _scatter(array: Any, rows: Any, values: Any) -> Any:
 
 def _unknown_fault(cells: Cells, rows: Mask) -> Fault:
     index = np.flatnonzero(rows)
-    suggestion = numbers.suggested(cells.array.take(pa.array(index)))
-    return Fault(
-        "FIELD_TYPE", index, "is not an amount of money: what stands beside the number is no currency", suggestion
-    )
+    message = "is not an amount of money: what stands beside the number is no currency"
+    fault = Fault("FIELD_TYPE", index, message, suggestions.number(cells.array.take(pa.array(index))))
+    return suggestions.instead(fault, "write the amount and the code of its currency, like 12.50 USD")
 
 
 def may_be(sign: str) -> frozenset[str]:

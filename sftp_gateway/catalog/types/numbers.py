@@ -11,13 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sftp_gateway.catalog.types import suggestions
 from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, table, with_nulls
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
 
 _DOT_BYTES, _COMMA_BYTES, _DIGIT_BYTES = table(b"0123456789.+-"), table(b"0123456789,+-"), table(b"0123456789-")
 GAPS = r"'’ \x{a0}\x{202f}\x{2009}"
 """Signs that only ever group digits."""
-NO_NUMBER, EXAMPLE = "is not a number", "like 12.50"
+NO_NUMBER, EXAMPLE = "is not a number", suggestions.EXAMPLE
 _NUMBER = rf"^[+-]?[0-9{GAPS}.,]*[0-9][0-9{GAPS}.,]*$"
 _AMBIGUOUS_COMMA = r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$"
 _AMBIGUOUS_DOT = r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"
@@ -139,7 +140,7 @@ def _careful(values: Any, filled: Mask, mark: str, scale: int, target: Any) -> R
         texts = pc.coalesce(texts, _normal(values, plain, grouped, one))
     written = filled & ~ambiguous & ~open_
     results, long, big = _cast(texts, written, scale, target)
-    faults = [*_ambiguous_faults(values, ambiguous), *_too_long(texts, long, scale), *_too_big(big, target)]
+    faults = [*_ambiguous_faults(values, ambiguous), *_too_long(texts, long, scale, mark), *_too_big(big, target)]
     faults += _not_numbers(values, open_)
     return Reading(results, faults)
 
@@ -175,33 +176,17 @@ def _ambiguous_faults(values: Any, rows: Mask) -> list[Fault]:
     if not rows.any():
         return []
     index = np.flatnonzero(rows)
-    shown = values.take(pa.array(index))
-    whole = pc.replace_substring_regex(shown, "[.,]", "")
-    broken = pc.replace_substring(shown, ",", ".")
-    suggestion = pc.binary_join_element_wise(
-        "write ", whole, " or ", broken, "0, or ask for your decimal mark to be set", ""
-    )
+    suggestion = suggestions.both(values.take(pa.array(index)))
     message = "can be read as two different numbers, and the other values of this column do not tell which"
     return [Fault("FIELD_AMBIGUOUS", index, message, suggestion)]
 
 
-def _too_long(texts: Any, rows: Mask, scale: int) -> list[Fault]:
+def _too_long(texts: Any, rows: Mask, scale: int, mark: str) -> list[Fault]:
     if not rows.any():
         return []
     index = np.flatnonzero(rows)
-    cut = _rounded(texts.take(pa.array(index)), scale)
     places = "a decimal place" if scale == 0 else f"more than {scale} decimal places"
-    return [Fault("FIELD_TYPE", index, f"has {places}", pc.binary_join_element_wise("round it, like ", cut, ""))]
-
-
-def _rounded(texts: Any, scale: int) -> Any:
-    """Write numbers with so many decimal places; cut off where even that has more digits than can be reckoned with."""
-    cut = pc.replace_substring_regex(texts, rf"(\.[0-9]{{{scale + 1}}})[0-9]*$", r"\1")
-    if pc.max(pc.binary_length(cut)).as_py() > 38:
-        return pc.replace_substring_regex(texts, rf"(\.[0-9]{{{scale}}})[0-9]+$", r"\1")
-    exact = pc.cast(cut, pa.decimal128(38, scale + 1))
-    near = pc.cast(pc.round(exact, ndigits=scale, round_mode="half_towards_infinity"), pa.string())
-    return pc.replace_substring_regex(near, r"\.?0$", "")
+    return [Fault("FIELD_TYPE", index, f"has {places}", suggestions.rounded(texts.take(pa.array(index)), scale, mark))]
 
 
 def _too_big(rows: Mask, target: Any) -> list[Fault]:
@@ -220,7 +205,7 @@ def _not_numbers(values: Any, rows: Mask) -> list[Fault]:
         faults.append(scientific_fault(np.flatnonzero(scientific)))
     index = np.flatnonzero(rows & ~scientific)
     if index.size:
-        faults.append(Fault("FIELD_TYPE", index, NO_NUMBER, suggested(values.take(pa.array(index)))))
+        faults.append(Fault("FIELD_TYPE", index, NO_NUMBER, suggestions.number(values.take(pa.array(index)))))
     return faults
 
 
@@ -234,21 +219,7 @@ def scientific_fault(rows: Any, what: str = "number") -> Fault:
     )
 
 
-_ONE = r"([0-9]+(?:\.[0-9]+)?)"
-_BELOW_ZERO = (
-    rf"^\s*{_ONE}\s*-\s*$|^\s*\([^0-9A-Za-z()]*{_ONE}[^0-9A-Za-z()]*\)\s*$|"
-    rf"^[^0-9]*[\x{{2012}}-\x{{2015}}\x{{2212}}]\s*{_ONE}[^0-9]*$"
-)
-
-
-def suggested(values: Any) -> Any:
-    """Offer the number that stands in a text, if there is exactly one; `5-` and `(5)` are what accounts write for -5."""
-    values = pc.replace_substring_regex(values, _BELOW_ZERO, r"-\1\2\3")
-    found = pc.struct_field(pc.extract_regex(values, r"^[^0-9]*?(?P<n>-?[0-9]+(?:\.[0-9]+)?)[^0-9]*$"), "n")
-    return pc.fill_null(pc.binary_join_element_wise("write ", found, ""), f"write digits, {EXAMPLE}")
-
-
-def whole(reading: Reading, texts: Any) -> Reading:
+def whole(reading: Reading) -> Reading:
     """Turn decimals into int64; `42.0` is 42, `42.5` and what does not fit are faults."""
     values = reading.values
     try:
@@ -262,7 +233,7 @@ def whole(reading: Reading, texts: Any) -> Reading:
     faults = list(reading.faults)
     if broken.any():
         index = np.flatnonzero(broken)
-        near = pc.replace_substring_regex(texts.take(pa.array(index)), r"[.,][0-9]*$", "")
+        near = pc.replace_substring_regex(pc.cast(floor.take(pa.array(index)), pa.string()), r"\..*$|E.*$", "")
         suggestion = pc.binary_join_element_wise("write a whole number, like ", near, "")
         faults.append(Fault("FIELD_TYPE", index, "is not a whole number", suggestion))
     if big.any():
@@ -286,7 +257,7 @@ def read_integer(cells: Cells, dialect: Dialect) -> Reading:
     if not rest.size:
         return Reading(values)
     odd = cells.take(rest)
-    found = whole(read(odd, dialect, 10), odd.array)
+    found = whole(read(odd, dialect, 10))
     where = np.zeros(len(cells), dtype=np.bool_)
     where[rest] = True
     faults = [_of_whole(dataclasses.replace(fault, rows=rest[fault.rows])) for fault in found.faults]

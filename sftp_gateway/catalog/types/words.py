@@ -58,7 +58,9 @@ def _near_currency(text: str) -> str:
     meant = sorted(isocodes.SIGNS.get(text, ()))
     if len(meant) == 1:
         return f"write {meant[0]}"
-    return nearest(text, isocodes.CURRENCIES, "write a code like USD or EUR")
+    # no other guess: amounts in a currency that is only spelled alike are other amounts
+    code = text[:3] if len(text) == 4 and text[:3] in isocodes.CURRENCIES else isocodes.CURRENCY_NAMES.get(text)
+    return f"did you mean {code}?" if code else "write a code like USD or EUR"
 
 
 def _near_country(text: str) -> str:
