@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from sftp_gateway.catalog import arithmetic
 from sftp_gateway.catalog.column import Column
-from sftp_gateway.catalog.types import words
+from sftp_gateway.catalog.types import suggestions, words
 from sftp_gateway.catalog.types.cells import Mask, mask
 from sftp_gateway.catalog.types.typing import Fault
 
@@ -25,7 +25,7 @@ def broken(column: Column, values: Any) -> list[Fault]:
         faults += _pattern(column, values)
     if column.values:
         faults += words.outside(values, column.values)
-    return faults
+    return [suggestions.filled(fault) for fault in faults] if column.required else faults
 
 
 def absent(column: Column, rows: Mask, *, cleared: Mask | None, created: Mask | None) -> list[Fault]:

@@ -81,6 +81,42 @@ def test_a_way_out_that_is_taken_changes_no_meaning(tmp_path, header, cell, said
     assert told == [said]
 
 
+NEEDED = """key = ["sku"]
+[column.sku]
+type = "text"
+required = true
+[column.price]
+type = "money"
+required = true
+exclusive_min = 0
+[column.code]
+type = "gtin"
+required = true
+[column.share]
+type = "decimal"
+[column.stock]
+type = "integer"
+"""
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("#N/A,4006381333931,,", "mend the formula"),
+        ("0,4006381333931,,", "write more than 0"),
+        ("1,400638133393x,,", "write the digits under the barcode"),
+        ("1,4006381333931,0.000000123456,", "round it, like 0.0000001235"),
+        ("1,4006381333931,0.00000000001,", "round it, like 0.0000000000"),
+        ('1,4006381333931,,"1,234"', "write 1234 if that is meant, or ask for your decimal mark to be set"),
+    ],
+)
+def test_a_way_out_is_not_refused_when_it_is_taken(tmp_path, row, said):
+    shop = Shop(tmp_path, rules=schema.parse(NEEDED))
+    outcome = shop.put(f"sku,price,code,share,stock\nA1,1.50,4006381333931,1,1\nB1,{row}\n")
+    told = [(line["row"], line["suggestion"]) for line in shop.errors(outcome) if line["code"] != "FIELD_REQUIRED"]
+    assert told == [("3", said)]
+
+
 def test_the_rounded_number_that_is_offered_is_read_as_that_number(tmp_path):
     rules = schema.parse(SMALL + '[column.share]\ntype = "decimal"\nscale = 3\n')
     shop = Shop(tmp_path, rules=rules)

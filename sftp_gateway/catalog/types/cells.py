@@ -156,3 +156,11 @@ def mask(array: Any) -> Mask:
 def matches(array: Any, pattern: str) -> Mask:
     """Tell the values that a RE2 pattern matches."""
     return mask(pc.match_substring_regex(array, pattern))
+
+
+def decimal_text(values: Any) -> Any:
+    """Give decimals as text with all their places; Arrow writes very small ones with an exponent."""
+    texts = pc.cast(values, pa.string())
+    if matches(texts, "[eE]").any():
+        texts = pa.array([None if value is None else format(value, "f") for value in values.to_pylist()], pa.string())
+    return texts

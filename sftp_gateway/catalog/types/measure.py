@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import numbers, suggestions, units
-from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, with_nulls
+from sftp_gateway.catalog.types.cells import Cells, Mask, decimal_text, mask, with_nulls
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading
 
 _AFFIXED = rf"^(?P<number>[+-]?[0-9.,](?:[0-9.,{numbers.GAPS}]*[0-9.,])?)[ \x{{a0}}\x{{202f}}]*(?P<unit>[^0-9.,].*)?$"
@@ -83,10 +83,7 @@ def _in_base(values: Any, factors: Any) -> Any:
 
 def plain_text(values: Any) -> Any:
     """Give decimals as text without trailing zeros."""
-    texts = pc.cast(values, pa.string())
-    if matches(texts, "[eE]").any():  # Arrow writes very small ones with an exponent
-        texts = pa.array([None if value is None else format(value, "f") for value in values.to_pylist()], pa.string())
-    return pc.replace_substring_regex(texts, r"\.?0+$", "")
+    return pc.replace_substring_regex(decimal_text(values), r"\.?0+$", "")
 
 
 def _joined(number: Any, unit: Any) -> Any:

@@ -265,6 +265,9 @@ def read_integer(cells: Cells, dialect: Dialect) -> Reading:
 
 
 def _of_whole(fault: Fault) -> Fault:
+    if fault.code == "FIELD_AMBIGUOUS":  # the other reading is no whole number
+        only = pc.replace_substring_regex(fault.suggestion, r" or -?[0-9.]+, or", " if that is meant, or")
+        return dataclasses.replace(fault, suggestion=only)
     if fault.message != NO_NUMBER:
         return fault
     like = pc.replace_substring(fault.suggestion, EXAMPLE, "like 12")

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from sftp_gateway.catalog.column import SCALES, Column
-from sftp_gateway.catalog.types import dates, formula, gtin, links, measure, money, numbers, text, words
+from sftp_gateway.catalog.types import dates, formula, gtin, links, measure, money, numbers, suggestions, text, words
 from sftp_gateway.catalog.types.cells import Cells
 from sftp_gateway.catalog.types.typing import Dialect, Reading
 
@@ -48,4 +48,7 @@ def read(cells: Cells, column: Column, dialect: Dialect, *, key: bool = False) -
     """Type a column (not a map); may raise typing.Undecided."""
     told = formula.faults(cells)
     found = _READERS[column.type](formula.without(cells, told) if told else cells, column, dialect, key)
-    return replace(found, faults=[*told, *found.faults]) if told else found
+    if not told and not found.faults:
+        return found
+    faults = [*told, *found.faults]
+    return replace(found, faults=[suggestions.filled(fault) for fault in faults] if column.required else faults)

@@ -1,11 +1,13 @@
 """What a sender may write instead of a number that cannot be read; taken at its word, it must mean what the cell meant."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sftp_gateway.catalog.types.cells import decimal_text
 from sftp_gateway.catalog.types.typing import Fault
 
 EXAMPLE = "like 12.50"
@@ -19,6 +21,8 @@ _NUMBER = rf"^(?:{_ABOUT})?[-+\s]*?(?P<n>-?[0-9]+(?:\.[0-9]+)?)(?:\s*(?:{_PIECES
 _NUMBERS = (
     r"^(?P<what>write |round it, like )(?P<one>-?[0-9]+(?:[.,][0-9]+)?)(?P<other> or -?[0-9]+[.,][0-9]+)?(?P<rest>.*)$"
 )
+
+_LEFT_BLANK = re.compile(", or leave (?:it|the cell) blank$")
 
 
 def number(values: Any) -> Any:
@@ -51,7 +55,7 @@ def _rounded(texts: Any, scale: int) -> Any:
     if pc.max(pc.binary_length(cut)).as_py() > 38:
         return pc.replace_substring_regex(texts, rf"(\.[0-9]{{{scale}}})[0-9]+$", r"\1")
     exact = pc.cast(cut, pa.decimal128(38, scale + 1))
-    near = pc.cast(pc.round(exact, ndigits=scale, round_mode="half_towards_infinity"), pa.string())
+    near = decimal_text(pc.round(exact, ndigits=scale, round_mode="half_towards_infinity"))
     return pc.replace_substring_regex(near, r"\.?0$", "")
 
 
@@ -73,3 +77,10 @@ def instead(fault: Fault, example: str) -> Fault:
     if isinstance(fault.suggestion, str):
         return fault
     return replace(fault, suggestion=pc.replace_substring(fault.suggestion, f"write digits, {EXAMPLE}", example))
+
+
+def filled(fault: Fault) -> Fault:
+    """Do not offer to leave a cell blank that must be filled in."""
+    if not isinstance(fault.suggestion, str):
+        return fault
+    return replace(fault, suggestion=_LEFT_BLANK.sub("", fault.suggestion))
