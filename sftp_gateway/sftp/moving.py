@@ -11,9 +11,10 @@ from typing import Any
 import asyncssh
 
 from sftp_gateway.sftp import names, writing
+from sftp_gateway.sftp.draft import Draft
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.view import View
-from sftp_gateway.store import drafts, uploads
+from sftp_gateway.store import directories, drafts, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import UNDER_WAY, Entry, Place
 from sftp_gateway.upload import State
@@ -40,29 +41,50 @@ async def rename(homes: Homes, view: View, old: names.Place, new: names.Place, *
         if target is not None and target.place is Place.DIRECTORY:
             raise asyncssh.SFTPFailure("The name exists already, as a directory")
         if source.place is Place.DIRECTORY:
-            await _rename_directory(homes, view, source, old, new, target)
+            await _rename_directory(homes, view, old, new, target)
             return
         if target is not None:
             if target.place in UNDER_WAY and not over:
                 raise asyncssh.SFTPFailure("The name exists already and is still being received")
             source = await _displace(homes, view, target, source)
-        await _renamed(homes, view, [(source, new.path, new.sent)])
+        await _renamed(homes, view, source, new.path, new.sent)
     homes.wake()
 
 
-async def _rename_directory(  # noqa: PLR0913, PLR0917 - what, from where, to where, over what
-    homes: Homes, view: View, source: Entry, old: names.Place, new: names.Place, target: Entry | None
-) -> None:
+async def _rename_directory(homes: Homes, view: View, old: names.Place, new: names.Place, target: Entry | None) -> None:
     if target is not None:
         raise asyncssh.SFTPFailure("The name exists already")
     if new.path.startswith(old.path + "/"):
         raise asyncssh.SFTPFailure("A directory cannot be moved into itself")
-    cut = len(old.path)
-    moves = [(item, new.path + str(item.path)[cut:], new.sent + str(item.path)[cut:]) for item in view.below(old.path)]
-    if not all(names.fits(f"/{path}") for _, path, _ in moves):
+    below = list(view.below(old.path))
+    if not all(names.fits(f"/{new.path}{str(item.path)[len(old.path) :]}") for item in below):
         raise asyncssh.SFTPFailure("The path of a file below it would be too long or too deep")
-    await _renamed(homes, view, [(source, new.path, new.sent), *moves])
+    await _moved_whole(homes, view, old.path, new, [view.live[item.id] for item in below if item.id in view.live])
     homes.wake()
+
+
+async def _moved_whole(homes: Homes, view: View, old: str, new: names.Place, live: list[Draft]) -> None:
+    """Give a directory and all below it other names, in one commit; `live`: the drafts there that are open here."""
+    now = homes.now()
+    due_at = now + timedelta(seconds=homes.intake.settle_seconds)
+    for draft in live:
+        below = str(draft.entry.path)[len(old) :]
+        _renamed_live(view, draft, new.path + below, new.sent + below)
+    ahead = [draft.entry for draft in live]
+
+    def do(tx: Transaction) -> list[Entry]:
+        for entry in ahead:
+            drafts.save(tx, entry)
+        return directories.rename(
+            tx, view.brand, old, new.path, sent=new.sent, now=now, due_at=due_at, submits=_submits(old, new.path)
+        )
+
+    for row in await homes.commit(view, do):
+        opened = view.live.get(row.id)
+        if opened is None:
+            view.put(row)
+        elif opened.entry.path is not None:  # it may have been opened since
+            view.put(replace(opened.entry, path=row.path, sent=row.sent))
 
 
 async def _displace(homes: Homes, view: View, target: Entry, source: Entry) -> Entry:
@@ -91,24 +113,21 @@ async def _displace(homes: Homes, view: View, target: Entry, source: Entry) -> E
     return view.put(replace(source, upload=upload)) if upload else source
 
 
-async def _renamed(homes: Homes, view: View, moves: list[tuple[Entry, str, str]]) -> None:
-    """Change the names of several entries in one commit."""
-    now = homes.now()
-    live = [(view.live[item.id], path, sent) for item, path, sent in moves if item.id in view.live]
-    for draft, path, sent in live:
-        draft.put_down()  # the row is written now, and means bytes in a file
-        draft.entry = view.put(replace(draft.entry, path=path, sent=sent))
-    ahead = [draft.entry for draft, _, _ in live]
-    rest = [(item.id, path, sent) for item, path, sent in moves if item.id not in view.live]
+async def _renamed(homes: Homes, view: View, source: Entry, path: str, sent: str) -> None:
+    """Change the name of a file."""
+    now, draft = homes.now(), view.live.get(source.id)
+    if draft is not None:
+        await homes.save(view, _renamed_live(view, draft, path, sent))
+        return
+    row = await homes.commit(view, lambda tx: _rename_row(homes, tx, source.id, path, sent, now))
+    if row is not None:
+        view.put(row)
 
-    def do(tx: Transaction) -> list[Entry | None]:
-        for entry in ahead:
-            drafts.save(tx, entry)
-        return [_rename_row(homes, tx, id_, path, sent, now) for id_, path, sent in rest]
 
-    for row in await homes.commit(view, do):
-        if row is not None:
-            view.put(row)
+def _renamed_live(view: View, draft: Draft, path: str, sent: str) -> Entry:
+    draft.put_down()  # the row is written now, and means bytes in a file
+    draft.entry = view.put(replace(draft.entry, path=path, sent=sent))
+    return draft.entry
 
 
 def _rename_row(  # noqa: PLR0913, PLR0917 - a row's new name, and when

@@ -141,9 +141,9 @@ def due(
 
 
 def save(tx: Transaction, item: Entry) -> None:
-    """Write a row; whatever else had its path loses it (`_evict`). NotFound if its brand was erased."""
+    """Write a row; whatever else had its path loses it (`evict`). NotFound if its brand was erased."""
     values = {name: getattr(item, name) for name in _NAMES}
-    _evict(tx, [item])
+    evict(tx, [item])
     updated = tx.conn.execute(sa.update(table).where(table.c.id == item.id).values(values))
     if updated.rowcount == 0:
         try:
@@ -160,7 +160,7 @@ def save_all(tx: Transaction, items: Sequence[Entry]) -> None:
     living_ones = [item for item in items if item.brand in here]
     rows = [{name: getattr(item, name) for name in _NAMES} for item in living_ones]
     if rows:
-        _evict(tx, living_ones)
+        evict(tx, living_ones)
         tx.conn.execute(_upsert(tx.conn.dialect.name), rows)
 
 
@@ -202,11 +202,11 @@ def move(
 
 
 def rename(tx: Transaction, id_: str, path: str, **values: Any) -> Entry | None:
-    """Give a row another name; whatever had it loses it (`_evict`). None if the row is gone."""
+    """Give a row another name; whatever had it loses it (`evict`). None if the row is gone."""
     row = get(tx.conn, id_)
     if row is None:
         return None
-    _evict(tx, [replace(row, path=path)])
+    evict(tx, [replace(row, path=path)])
     return move(tx, id_, list(Place), path=path, **values)
 
 
@@ -263,7 +263,7 @@ def touch(tx: Transaction, brand: str) -> None:
     tx.touch(brand)
 
 
-def _evict(tx: Transaction, items: Sequence[Entry]) -> None:
+def evict(tx: Transaction, items: Sequence[Entry]) -> None:
     """Take the names of these rows from whatever else has them: a door does not know yet what another one closed.
 
     What is under way goes on without its name, as after `detach`; the rest is forgotten. What rests comes due at once.

@@ -1,0 +1,108 @@
+"""Directories that get another name, with all that lies in them."""
+
+import asyncio
+import time
+
+import pytest
+
+from sftp_gateway.store import drafts
+from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.upload import Mode
+
+BODY = b"sku,name\n1,one\n"
+MANY = 10_000
+
+
+async def put(client, path, body=BODY):
+    async with client.open(path, "wb") as file:
+        await file.write(body)
+
+
+def fill(house, directory, count):
+    """Do what weeks would: have so many accepted names lie in a directory."""
+    now = house.store.now()
+    paths = [f"{directory}/{number:05}.csv" for number in range(count)]
+    entries = [
+        Entry(f"{number:032x}", "acme", path, path, Place.ACCEPTED, 3, now, now, now, sha256="00")
+        for number, path in enumerate(paths)
+    ]
+    with house.store.write() as tx:
+        for start in range(0, count, 500):
+            drafts.save_all(tx, entries[start : start + 500])
+        drafts.touch(tx, "acme")
+
+
+async def test_a_directory_of_ten_thousand_names_is_renamed_and_no_other_brand_waits_for_it(house):
+    async with house.sftp() as client:
+        await client.mkdir("/many")
+    fill(house, "inbox/many", MANY)
+    async with house.sftp() as client, house.sftp("bolt") as other:
+        assert len(await client.listdir("/many")) == MANY + 2
+        renaming = asyncio.create_task(client.rename("/many", "/other"))
+        sent, longest = 0, 0.0
+        while not renaming.done():
+            began, sent = time.monotonic(), sent + 1
+            await put(other, f"/{sent}.csv")
+            await house.received(sent, 60, brand="bolt")
+            longest = max(longest, time.monotonic() - began)
+        await renaming
+        assert longest < 2  # spec §3
+        assert len(await client.listdir("/other")) == MANY + 2
+        assert not await client.exists("/many")
+    async with house.sftp() as later:
+        assert (await later.stat("/other/00000.csv")).size == 3
+    assert sum(str(row.path).startswith("inbox/other/") for row in house.rows()) == MANY
+
+
+async def test_all_that_lies_below_a_directory_goes_along_and_keeps_its_meaning(open_house):
+    house = await open_house(settle_seconds=0.4)
+    async with house.sftp() as client:
+        await client.makedirs("/inbox/a_b/sub")
+        await client.mkdir("/a1b")
+        await put(client, "/a1b/stays.csv", b"stays")
+        await put(client, "/a_b/sub/taken.csv", b"taken")
+        await house.received(2)
+        await put(client, "/a_b/sub/closed.csv", b"closed")
+        async with client.open("/a_b/open.csv", "wb") as file:
+            await file.write(b"op")
+            await client.rename("/a_b", "/inbox/new")
+            await file.write(b"en")
+        found = await house.received(4)
+        assert sorted(await client.listdir("/new/sub")) == [".", "..", "closed.csv", "taken.csv"]
+        assert (await client.stat("/a1b/stays.csv")).size == 5
+        assert not await client.exists("/a_b")
+    told = {upload.path: house.bytes_of(upload) for upload in found}
+    assert told == {
+        "a1b/stays.csv": b"stays",
+        "a_b/sub/taken.csv": b"taken",
+        "inbox/new/sub/closed.csv": b"closed",
+        "inbox/new/open.csv": b"open",
+    }
+
+
+@pytest.mark.parametrize(("target", "mode"), [("/inbox/d", Mode.FULL), ("/partial/d", Mode.PARTIAL)])
+async def test_a_directory_that_goes_from_test_into_the_inbox_submits_what_lies_in_it(house, target, mode):
+    async with house.sftp() as client:
+        await client.mkdir("/test/d")
+        await put(client, "/test/d/a.csv")
+        await house.received(1)
+        await client.rename("/test/d", target)
+        tried, submitted = await house.received(2)
+    assert (tried.mode, submitted.mode) == (Mode.TEST, mode)
+    assert (submitted.path, submitted.sha256) == (f"{target[1:]}/a.csv", tried.sha256)
+
+
+@pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
+async def test_a_directory_takes_its_new_names_from_what_another_door_put_there_meanwhile(open_house, store_url):
+    one, two = [await open_house(url=store_url, host=host, settle_seconds=0.4) for host in ("a", "b")]
+    async with one.sftp() as client, two.sftp() as there:
+        await client.mkdir("/d")
+        await put(client, "/d/a.csv", b"one")
+        await client.listdir("/")  # the picture is as of now
+        await there.mkdir("/e")
+        await put(there, "/e/a.csv", b"two!")
+        await put(there, "/e/b.csv", b"three")
+        await client.rename("/d", "/e")
+        found = await one.received(3)
+    assert {one.bytes_of(upload) for upload in found} == {b"one", b"two!", b"three"}
+    assert sorted(str(row.path) for row in one.rows() if row.path) == ["inbox/e", "inbox/e/a.csv", "inbox/e/b.csv"]
