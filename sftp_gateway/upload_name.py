@@ -102,7 +102,8 @@ def companions(path: str, marker: str = "") -> dict[str, str]:
 def checksum(text: str, kind: str, name: str) -> str | None:
     """Find the checksum of `name` in what sha256sum, md5sum, openssl or a person wrote; lower-case hex.
 
-    The line that names the file counts, else the first checksum of the right length.
+    The line that names the file counts, of several the shortest: the others name a directory before it, or a longer
+    name with a blank. Else it is the first checksum of the right length.
     """
     found = [
         (match[0].lower(), line)
@@ -110,5 +111,6 @@ def checksum(text: str, kind: str, name: str) -> str | None:
         for match in [re.search(rf"(?<![0-9a-fA-F])[0-9a-fA-F]{{{_DIGITS[kind]}}}(?![0-9a-fA-F])", line)]
         if match
     ]
-    named = [digest for digest, line in found if name in line]
-    return named[0] if named else found[0][0] if found else None
+    alone = re.compile(rf"(?:^|[\s*/\\(\"',;:=]){re.escape(name)}(?:$|[\s)\"',;:=])")
+    named = [(digest, line) for digest, line in found if alone.search(line)]
+    return min(named or found[:1], key=lambda told: len(told[1]), default=(None, ""))[0]

@@ -76,6 +76,13 @@ def test_a_checksum_is_found_however_it_is_written(text):
     assert upload_name.checksum(text, "sha256", "a.csv") == A
 
 
+@pytest.mark.parametrize("other", ["my-s.csv", "s.csv.gz", "my s.csv", "old/s.csv"])
+@pytest.mark.parametrize("line", ["{}  {}", "{} *{}", "SHA256 ({1}) = {0}", "{} ./{}"])
+def test_the_line_of_another_file_whose_name_is_alike_says_nothing(line, other):
+    text = f"{line.format(B, other)}\n{line.format(A, 's.csv')}\n{line.format(B, other)}\n"
+    assert upload_name.checksum(text, "sha256", "s.csv") == A
+
+
 @pytest.mark.parametrize("text", ["", "hello", "a" * 63, "a" * 65])
 def test_what_is_no_checksum_is_none(text):
     assert upload_name.checksum(text, "sha256", "a.csv") is None
