@@ -95,8 +95,13 @@ def subject(path: str, marker: str = "") -> tuple[str, str] | None:
 
 
 def companions(path: str, marker: str = "") -> dict[str, str]:
-    """Give the paths of a file's possible companions, with what each is."""
-    return {path + ending: kind for ending, kind in {**CHECKSUMS, **({marker: "marker"} if marker else {})}.items()}
+    """Give the paths of a file's possible companions, with what each is; case does not count, as little as in `subject`."""
+    endings = {**CHECKSUMS, **({marker: "marker"} if marker else {})}
+    return {
+        path + written: kind
+        for ending, kind in endings.items()
+        for written in (ending, ending.lower(), ending.upper(), ending.title())
+    }
 
 
 def checksum(text: str, kind: str, name: str) -> str | None:

@@ -25,8 +25,9 @@ def fresh(row: Entry, own: BrandSettings, found: Mapping[str, Entry]) -> dict[st
     if row.path is None:
         return {}
     kinds = upload_name.companions(row.path, own.marker)
-    named = {kind: found[name] for name, kind in kinds.items() if name in found}
-    return {kind: item for kind, item in named.items() if item.place in {Place.OPEN, Place.CLOSED}}
+    named = [(kind, found[name]) for name, kind in kinds.items() if name in found]
+    # Of two that speak, the one written as agreed is heard: it comes first.
+    return {kind: item for kind, item in reversed(named) if item.place in {Place.OPEN, Place.CLOSED}}
 
 
 def contradiction(desk: Desk, row: Entry, sha256: str, companions: Mapping[str, Entry]) -> dict[str, Any] | None:

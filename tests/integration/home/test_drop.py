@@ -101,6 +101,14 @@ async def test_a_checksum_beside_a_dropped_file_is_compared(house, drop, right):
     await house.until(lambda: not list(inbox.iterdir()))
 
 
+async def test_a_checksum_in_capitals_beside_a_dropped_file_is_compared_and_goes_with_it(house, drop):
+    inbox = drop.folder / "acme" / "inbox"
+    (inbox / "a.csv.SHA256").write_text("1" * 64)
+    (inbox / "a.csv").write_bytes(BODY)
+    await house.state(State.REFUSED)
+    await house.until(lambda: not any(inbox.iterdir()))
+
+
 async def test_a_file_too_large_stays_where_it_is_and_is_refused_once_in_the_history(house, drop, log_lines):
     file = drop.folder / "acme" / "inbox" / "a.csv"
     file.write_bytes(b"x" * 1001)
