@@ -18,11 +18,18 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def networks(texts: Sequence[str], setting: str) -> tuple[Network, ...]:
-    """Parse CIDR texts; raise `ConfigError` naming the setting and the text that is wrong."""
+    """Parse CIDR texts, IPv4 in IPv6 clothes as IPv4; raise `ConfigError` naming the setting and the text that is wrong."""
     try:
-        return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+        return tuple(_plain_network(ipaddress.ip_network(text, strict=False)) for text in texts)
     except ValueError as exc:
         raise errors.ConfigError(f"{setting}: {exc}") from None
+
+
+def _plain_network(net: Network) -> Network:
+    mapped = net.network_address.ipv4_mapped if isinstance(net, ipaddress.IPv6Network) else None
+    if mapped is None or net.prefixlen < 96:
+        return net
+    return ipaddress.IPv4Network((mapped, net.prefixlen - 96))
 
 
 def plain_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -157,6 +157,18 @@ def test_networks_hold_addresses_in_both_clothes():
     assert not limits.is_in("", nets)
 
 
+@pytest.mark.parametrize("text", ["::ffff:192.0.2.0/120", "::FFFF:c000:200/120", "::ffff:192.0.2.9"])
+def test_a_network_may_itself_be_written_in_the_other_clothes(text):
+    nets = limits.networks([text], "x")
+    assert limits.is_in("192.0.2.9", nets) and limits.is_in("::ffff:192.0.2.9", nets)
+    assert not limits.is_in("192.0.3.9", nets)
+
+
+def test_a_network_wider_than_all_mapped_addresses_has_them_too():
+    assert limits.is_in("192.0.2.9", limits.networks(["::ffff:0:0/96"], "x"))
+    assert limits.is_in("2001:db8::1", limits.networks(["::/0"], "x"))
+
+
 def test_a_wrong_network_names_its_setting():
     with pytest.raises(errors.ConfigError, match=r"sftp\.penalty_exempt: 'lan' does not appear"):
         limits.networks(["lan"], "sftp.penalty_exempt")
