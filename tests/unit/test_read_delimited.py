@@ -350,3 +350,18 @@ def test_where_the_parser_fails_or_loses_a_row_each_record_is_read_by_itself(tmp
     assert found.rows == whole.rows
     assert (found.numbers, found.lines, found.raws) == (whole.numbers, whole.lines, whole.raws)
     assert [item.finding for item in found.rejects] == [item.finding for item in whole.rejects]
+
+
+def test_the_header_in_another_order_heads_another_table_wherever_it_stands(tmp_path):
+    """Its rows went live under the names of ours: a name as the key."""
+    ours = "".join(f"A{number},Chair {number},{number}.50,red\n" for number in range(1, 41))
+    others = "".join(f"Sofa {number},B{number},1.50,blue\n" for number in range(5))
+    for between in ("", "\n"):
+        found = read(tmp_path, f"sku,name,msrp,color\n{ours}{between}name,sku,msrp,color\n{others}".encode())
+        assert [row[0] for row in found.rows] == [f"A{number}" for number in range(1, 41)]
+        [told] = found.source.tally.late
+        assert told.message.startswith("Another table, from row 4") and "name, sku, msrp, color" in told.message
+    found = read(
+        tmp_path, f"sku,name,msrp,color\n{ours}name,sku,msrp,color\n{others}sku,name,msrp,color\nZ,z,1,r\n".encode()
+    )
+    assert [row[0] for row in found.rows] == [*(f"A{number}" for number in range(1, 41)), "Z"]

@@ -64,6 +64,7 @@ def _classify(stretch: Stretch) -> None:
         for index in np.flatnonzero(sizes == len(same)).tolist() if same else ():
             if stretch.bytes_of(index) == same:
                 stretch.kinds[index] = kind
+    stretch.shuffled = tail.shuffled(stretch, sizes)
     _judge_damaged(stretch)
     _judge_beginnings(stretch)
     for index in np.flatnonzero(sizes > bounds.RECORD_BYTES).tolist():

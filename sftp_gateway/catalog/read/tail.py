@@ -2,12 +2,14 @@
 
 A row that is skipped is lost to its sender, so another table is believed only if a header of words
 alone stands after a blank line, with rows of its own width below it; one as wide as the products
-must have words in two columns where they have values.
+must have words in two columns where they have values. Our own names in another order are a header wherever they stand:
+what is below them would go live under the wrong names.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from sftp_gateway.catalog.findings import Finding
@@ -33,6 +35,22 @@ class Other:
     same: bool = False
     after_blank: bool = False
     """Whether the last record seen was blank, or a title under a blank one."""
+
+
+def shuffled(stretch: Stretch, sizes: npt.NDArray[np.int64]) -> list[int]:
+    """Give the records that are the header in another order; they are as long as it is."""
+    if len(stretch.header) != 1:
+        return []
+    dialect, own = stretch.text.dialect, stretch.header[0]
+    names = dialect.cells(own) or []
+    if not naming.begins_table(names):
+        return []
+    first, inner, found = {name[:1] for name in names}, sorted(names), []
+    for index in np.flatnonzero(sizes == len(own)).tolist():
+        record = stretch.bytes_of(index)
+        if record.lstrip(b"\"'")[:1] in first and record != own and sorted(dialect.cells(record) or []) == inner:
+            found.append(index)
+    return found
 
 
 def skip_tables(stretch: Stretch, tally: Tally, other: Other) -> None:
@@ -61,7 +79,9 @@ def _next_start(stretch: Stretch, place: int, other: Other) -> int | None:
     kinds = stretch.kinds
     free = np.flatnonzero(kinds[place:-1] == BLANK) + place + 1
     starts = [*([place] if place == 0 and other.after_blank else []), *free.tolist()]
-    for start in starts:
+    for start in sorted({*starts, *(at for at in stretch.shuffled if at >= place)}):
+        if start in stretch.shuffled:
+            return start
         for at in (start, start + 1):  # a title may stand over the header
             if at == start + 1 and not (_is_ragged(stretch, start) and len(_cells(stretch, start)) == 1):
                 break
