@@ -100,8 +100,18 @@ def _wait(tx: Transaction, row: Entry, decision: settle.Decision, own: BrandSett
     about = upload_name.subject(row.path, own.marker) if row.path else None
     if about is not None and row.place is Place.CLOSED:
         waiting = drafts.at(tx.conn, row.brand, [about[0]]).get(about[0])
-        if waiting is not None and waiting.place is Place.CLOSED:
-            drafts.move(tx, waiting.id, [Place.CLOSED], due_at=tx.now)
+        lacked = waiting is not None and about[1] == "marker" and _lacks_marker_only(tx, waiting)
+        if waiting is not None and (waiting.place is Place.CLOSED or lacked):
+            woken = drafts.move(tx, waiting.id, [waiting.place], place=Place.CLOSED, due_at=tx.now)
+            told.changed += [woken] if woken else []
+
+
+def _lacks_marker_only(tx: Transaction, row: Entry) -> bool:
+    """Whether a file is unfinished because its marker did not come in time, and for nothing else: it was closed by a CLOSE."""
+    if row.place is not Place.DROPPED or row.upload is None:
+        return False
+    upload = uploads.find(tx.conn, row.upload)
+    return upload.state is State.UNFINISHED and [reason["text"] for reason in upload.reasons] == [settle.NO_MARKER]
 
 
 def _forget(tx: Transaction, row: Entry, told: Told) -> None:

@@ -41,3 +41,29 @@ async def test_a_marker_file_in_capitals_is_heard(open_house, written, agreed):
         await put(client, "/a.csv")
         await put(client, f"/a.csv{written}", b"")
         await house.state(State.RECEIVED)
+
+
+async def test_a_marker_that_comes_late_completes_its_file_under_the_same_id(open_house):
+    house = await open_house(brand=BrandSettings(marker=".done"), incomplete_after=0.3)
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+        late = await house.state(State.UNFINISHED)
+        await put(client, "/a.csv.done", b"")
+        upload = await house.state(State.RECEIVED)
+    assert upload.id == late.id
+    assert house.bytes_of(upload) == BODY
+
+
+async def test_a_marker_completes_no_file_whose_connection_broke(open_house):
+    house = await open_house(brand=BrandSettings(marker=".done"), incomplete_after=0.3)
+    async with house.connect() as conn:
+        client = await conn.start_sftp_client()
+        file = await client.open("/a.csv", "wb")
+        await file.write(BODY)
+        conn.abort()
+    await house.state(State.UNFINISHED)
+    async with house.sftp() as client:
+        await put(client, "/a.csv.done", b"")
+        await put(client, "/b.csv")  # told as unfinished long after the marker has settled
+        await house.received(2)
+    assert {upload.state for upload in house.history()} == {State.UNFINISHED}
