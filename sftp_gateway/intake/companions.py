@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sftp_gateway import upload_name
+from sftp_gateway import errors, upload_name
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.intake import sources
@@ -35,16 +35,38 @@ def contradiction(desk: Desk, row: Entry, sha256: str, companions: Mapping[str, 
     for kind, item in companions.items():
         if kind == "marker":
             continue
-        try:
-            with desk.staging.file(item.id).open("rb") as source:
-                text = source.read(sources.LONGEST_COMPANION_BYTES).decode("utf-8", "replace")
-        except FileNotFoundError:
+        if (text := _text(desk, item)) is None:
             continue
         told = upload_name.checksum(text, kind, upload_name.base(row.path or row.sent))
         real = _digest(desk, row, sha256, kind)
         if told != real:
             return sources.mismatch(kind, upload_name.base(item.path or item.sent), told, real)
     return None
+
+
+def is_late(desk: Desk, row: Entry, own: BrandSettings) -> bool:
+    """Whether a checksum is that of the file of its name that was taken in before it came: it says nothing of the next one."""
+    about = upload_name.subject(row.path, own.marker) if row.path else None
+    if about is None or about[1] == "marker":
+        return False
+    path, kind = about
+    with desk.store.read() as conn:
+        before = drafts.at(conn, row.brand, [path]).get(path)
+    if before is None or before.place is not Place.ACCEPTED or not before.sha256:
+        return False
+    told = upload_name.checksum(_text(desk, row) or "", kind, upload_name.base(path))
+    try:
+        return told is not None and told == _digest(desk, before, before.sha256, kind)
+    except errors.NotFound:  # its bytes are kept no longer
+        return False
+
+
+def _text(desk: Desk, row: Entry) -> str | None:
+    try:
+        with desk.staging.file(row.id).open("rb") as source:
+            return source.read(sources.LONGEST_COMPANION_BYTES).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
 
 
 def _digest(desk: Desk, row: Entry, sha256: str, kind: str) -> str:

@@ -80,8 +80,12 @@ def _apply(desk: Desk, row: Entry, decision: settle.Decision, own: BrandSettings
     if decision.verdict is Verdict.REFUSE:
         desk.refuse(row, row.reason or REMOVED, own.mode, told)
         return told
+    waits = decision.verdict is Verdict.WAIT
+    late = waits and row.place is Place.CLOSED and companions.is_late(desk, row, own)
     with desk.store.write() as tx:
-        if decision.verdict is Verdict.WAIT:
+        if late:
+            told.changed += history.spent(tx, row, desk.visible_until(tx.now))
+        elif waits:
             _wait(tx, row, decision, own, told)
         elif decision.verdict is Verdict.FORGET:
             _forget(tx, row, told)

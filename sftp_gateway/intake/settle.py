@@ -25,7 +25,8 @@ and every one of them has been seen to lie (measured, or read in bug reports):
     upload. If the marker does not come in time, somebody has to know: `unfinished`.
 8.  **The companion is late.** `catalog.csv.sha256` may be still being written while the file settles:
     then the file waits for it, as for a handle of its own. What it says is compared when the file is
-    claimed. A companion itself is never an upload.
+    claimed. A checksum that comes later still, and is right for what was claimed, says nothing of the
+    next file of that name. A companion itself is never an upload.
 9.  **The process dies.** What it had open was not closed by anybody: `dropped`, counted from the
     restart. What was closed is on disk with its row, and settles as if nothing had happened.
 10. **Time lies.** The clock is an argument, and all that is compared are moments that this gateway

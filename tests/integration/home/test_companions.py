@@ -1,10 +1,12 @@
 """Checksum and marker files: which file they speak of, and when they are heard."""
 
 import hashlib
+from datetime import timedelta
 
 import pytest
 
 from sftp_gateway.brand import BrandSettings
+from sftp_gateway.store.drafts import Place
 from sftp_gateway.upload import State
 
 BODY = b"sku,name\n1,one\n"
@@ -15,6 +17,16 @@ WRONG = "1" * 64
 async def put(client, path, body=BODY):
     async with client.open(path, "wb") as file:
         await file.write(body)
+
+
+async def settled(house, path):
+    """Wait until the intake has looked at a companion."""
+
+    def looked_at():
+        [row] = [row for row in house.rows() if row.path == path] or [None]
+        return row and (row.place is Place.SPENT or (row.due_at and row.due_at - row.changed_at > timedelta(hours=1)))
+
+    await house.until(looked_at)
 
 
 async def test_a_list_of_checksums_may_name_other_files_whose_names_end_alike(house):
@@ -67,3 +79,28 @@ async def test_a_marker_completes_no_file_whose_connection_broke(open_house):
         await put(client, "/b.csv")  # told as unfinished long after the marker has settled
         await house.received(2)
     assert {upload.state for upload in house.history()} == {State.UNFINISHED}
+
+
+@pytest.mark.parametrize("kind", ["sha256", "md5"])
+async def test_a_checksum_that_comes_after_its_file_was_taken_in_says_nothing_of_the_next_one(house, kind):
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+        await house.received(1)
+        await put(client, f"/a.csv.{kind}", f"{hashlib.new(kind, BODY).hexdigest()}  a.csv\n".encode())
+        await settled(house, f"inbox/a.csv.{kind}")
+        await put(client, "/a.csv", b"sku,name\n2,two\n")
+        await house.received(2)
+    assert [upload.state for upload in house.history()] == [State.RECEIVED, State.RECEIVED]
+
+
+@pytest.mark.parametrize("right", [True, False])
+async def test_a_checksum_that_does_not_fit_the_file_before_waits_for_the_next_one(house, right):
+    after = b"sku,name\n2,two\n"
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+        await house.received(1)
+        await put(client, "/a.csv.sha256", hashlib.sha256(after if right else b"other").hexdigest().encode())
+        await settled(house, "inbox/a.csv.sha256")
+        await put(client, "/a.csv", after)
+        end = State.RECEIVED if right else State.REFUSED
+        await house.until(lambda: [upload.state for upload in house.history()] == [State.RECEIVED, end])
