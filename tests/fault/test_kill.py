@@ -118,7 +118,7 @@ def check(store, client):
 
 async def kill_again_and_again(tmp_path, kills, seed):
     dice = random.Random(seed)
-    gateway = whole.Whole(tmp_path, guards__price_share="2.0", guards__removal_share="2.0", guards__key_overlap="0")
+    gateway = whole.Whole(tmp_path, guards__price_share="1.0", guards__removal_share="1.0", guards__key_overlap="0")
     clients = []
     for brand in BRANDS:
         gateway.add_brand(brand)
