@@ -25,14 +25,6 @@ from sftp_gateway.store import driver, migrations, tables
 log = logs.get(__name__)
 
 BUSY_SECONDS = 10
-ALIVE = {
-    "keepalives": 1,
-    "keepalives_idle": 20,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 50_000,
-}
-"""A host of PostgreSQL that vanished without a word is noticed within a minute; else whoever waits for it waits for hours."""
 IDLE_SECONDS = 30.0
 """A transaction that says nothing for so long is of a process that is frozen or cut off: the server ends it."""
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs"})
@@ -223,7 +215,7 @@ def open_store(url: str, *, now: Clock | None = None, migrate: bool = True) -> S
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:
-    how = {"connect_timeout": BUSY_SECONDS, **ALIVE}
+    how = {"connect_timeout": BUSY_SECONDS, **driver.ALIVE}
     try:
         engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg"),

@@ -1,4 +1,4 @@
-"""What a database driver says about the world, as errors of ours; what our SQL did wrong stays what it is."""
+"""What a database driver is told about the world, and what it says, as errors of ours; what our SQL did wrong stays what it is."""
 
 import contextlib
 import sqlite3
@@ -7,6 +7,15 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from sftp_gateway import errors
+
+ALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 50_000,
+}
+"""A host of PostgreSQL that vanished without a word is noticed within a minute; else whoever waits for it waits for hours."""
 
 
 class ReadOnly(errors.StoreUnreachable):
