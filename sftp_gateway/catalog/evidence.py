@@ -56,7 +56,7 @@ def survey(  # noqa: PLR0913 - the file, by what it is read, and what is asked o
         sender = Sender(block, mapping)
         for name, kind in kinds.items():
             gathered = sender.column(name)
-            first, second = _proofs(gathered.cells if numbers else gathered.texts, kind)
+            first, second = _proofs(gathered.unmistakable if numbers else gathered.texts, kind)
             seen[name] = [seen[name][0] or first, seen[name][1] or second]
     decimal, order = {}, {}
     for name, kind in kinds.items():

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import isocodes, numbers, suggestions
 from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, table, with_nulls
-from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading
+from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
 
 _BARE = table(b"0123456789.,+-")
 _AFFIXED = rf"^(?P<before>[^0-9.,]*)(?P<number>[0-9.,](?:[0-9.,{numbers.GAPS}]*[0-9.,])?)(?P<after>[^0-9.,]?[^0-9]*)$"
@@ -18,9 +18,15 @@ _NO_CENTS = r"^([^0-9]*[0-9][^-]*[.,])[-\x{2012}-\x{2015}\x{2212}]{1,2}([^0-9]*)
 
 
 def read(cells: Cells, dialect: Dialect, scale: int = 4) -> Reading:
-    """Type a column as decimal128(18, 4); `currencies` holds what the cells say of it, None if none does."""
+    """Type a column as decimal128(18, 4); `currencies` holds what the cells say of it, None if none does.
+
+    Raises Undecided as numbers do, and for thousands with a dot (`1.299`) that no other amount shows to be units.
+    """
     cells = cells.trimmed
     parts = split(cells)
+    texts = cells.nulled if parts is None else parts[0]
+    if not dialect.decimal and cells.has(b".") and numbers.open_thousands(texts):
+        raise Undecided
     if parts is None:
         return numbers.read(cells, dialect, scale, 18)
     texts, currencies, unknown = parts

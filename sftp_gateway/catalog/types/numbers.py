@@ -24,6 +24,8 @@ _AMBIGUOUS_COMMA = r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$"
 _AMBIGUOUS_DOT = r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"
 _SCIENTIFIC = r"^[+-]?[0-9](?:[.,][0-9]+)?[eE][+-]?[0-9]{1,3}$"
 _MINUS = "−"
+_HEAD = 100
+"""Cells that prove the mark of most columns."""
 
 
 def _plain(mark: str) -> str:
@@ -52,6 +54,16 @@ def clear(array: Any, mark: str) -> Mask:
     both = rf"^[+-]?[1-9][0-9]{{0,2}}(?:[{other}{GAPS}][0-9]{{{least},3}})*[{other}{GAPS}][0-9]{{3}}\{mark}[0-9]*$"
     several = rf"^[+-]?[1-9][0-9]{{0,2}}(?:{other}[0-9]{{{least},3}})+{other}[0-9]{{3}}$"
     return matches(array, decimals) | matches(array, both) | matches(array, several)
+
+
+def open_thousands(values: Any) -> bool:
+    """Whether values like `1.299` occur and none proves that a dot is their decimal mark: they may be thousands.
+
+    Asked of amounts and whole numbers alone: of measures and shares, three places are common.
+    """
+    if clear(values.slice(0, _HEAD), ".").any():
+        return False
+    return bool(matches(values, _AMBIGUOUS_DOT).any()) and not clear(values, ".").any()
 
 
 def read(cells: Cells, dialect: Dialect, scale: int, precision: int = 38) -> Reading:
@@ -257,6 +269,8 @@ def read_integer(cells: Cells, dialect: Dialect) -> Reading:
     if not rest.size:
         return Reading(values)
     odd = cells.take(rest)
+    if not dialect.decimal and open_thousands(odd.array):
+        raise Undecided
     found = whole(read(odd, dialect, 10))
     where = np.zeros(len(cells), dtype=np.bool_)
     where[rest] = True

@@ -105,6 +105,29 @@ def test_rules_hold_over_weights_and_shares_of_any_number_of_places(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(("other", "price", "stock"), [("899.50", "1.299", "1"), ("899,50", "1299.00", "5000")])
+def test_what_may_be_thousands_with_a_dot_is_read_by_what_other_cells_prove(tmp_path, other, price, stock):
+    shop = shop_of(tmp_path, "")
+    pieces = "1.000" if price == "1.299" else "5.000"
+    proof = "2.0" if price == "1.299" else "2,0"
+    assert codes(shop.put(f"sku;price;stock\nA;1.299;{pieces}\nB;{other};{proof}\nC;899;7\n")) == {}
+    assert shop.products()["A"] == {"sku": "A", "price": price, "stock": stock}
+
+
+def test_thousands_with_a_dot_are_not_published_as_units(tmp_path):
+    shop = shop_of(tmp_path)
+    outcome = shop.put(
+        "sku;price;stock;share;weight\nA;1.299;12;1.250;1.250 kg\nB;899;1.000;2.5;1 kg\nC;899;12;2;1 kg\n"
+    )
+    assert [(line["row"], line["column"], line["code"], line["suggestion"]) for line in shop.errors(outcome)] == [
+        ("2", "price", "FIELD_AMBIGUOUS", "write 1299 or 1.2990, or ask for your decimal mark to be set"),
+        ("3", "stock", "FIELD_AMBIGUOUS", "write 1000 if that is meant, or ask for your decimal mark to be set"),
+    ]
+    again = shop.put("sku;price;stock;share;weight\nA;1299;12;1.250;1.250 kg\nB;899;1000;2.5;1 kg\nC;899;12;2;1 kg\n")
+    assert codes(again) == {}
+    assert shop.products()["B"]["stock"] == "1000"
+
+
 def test_an_amount_with_a_dash_for_its_cents_is_published_as_the_amount(tmp_path):
     shop = shop_of(tmp_path, '[column.fee]\ntype = "money"\n')
     outcome = shop.put('sku,price,fee\nA,"€ 1.299,-",CHF 5.-\nB,"12,50 €","-5,- €"\n')
