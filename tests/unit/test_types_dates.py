@@ -72,6 +72,33 @@ def test_a_date_that_reads_both_ways_asks_for_the_column():
     assert codes(reading) == {0: "FIELD_AMBIGUOUS"}
 
 
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("26-01-05", "2005-01-26 or 2026-01-05"),
+        ("05-01-26", "2026-01-05 or 2026-05-01 or 2005-01-26"),
+        ("05-05-26 10:11", "2026-05-05 or 2005-05-26"),
+    ],
+)
+def test_a_short_year_between_hyphens_may_stand_first_or_last(text, days):
+    with pytest.raises(Undecided):
+        dates.read_moment(cells(text), Dialect())
+    reading = dates.read_moment(cells(text, "26-01-05"), Dialect(order="?"))
+    assert codes(reading) == {0: "FIELD_AMBIGUOUS", 1: "FIELD_AMBIGUOUS"}
+    assert reading.faults[0].suggestion[0].as_py() == f"write {days}, or ask for your date order to be set"
+    assert dates.evidence(cells(text, "26-01-05")) == (False, False)
+
+
+def test_a_short_year_that_can_only_stand_last_tells_the_order():
+    assert dates.evidence(cells("26-01-99", "26-01-05")) == (True, False)
+    order = dates.read_moment(cells("26-01-99", "05-01-26", "26/01/05"), Dialect(order="dmy"))
+    assert shown(order) == ["1999-01-26T00:00:00", "2026-01-05T00:00:00", "2005-01-26T00:00:00"]
+    assert shown(dates.read_moment(cells("26-01-99", "26/01/05"), Dialect())) == [
+        "1999-01-26T00:00:00",
+        "2005-01-26T00:00:00",
+    ]
+
+
 def test_evidence_is_a_day_beyond_twelve():
     assert dates.evidence(cells("31/01/2026", "01/02/2026")) == (True, False)
     assert dates.evidence(cells("01/31/2026", "01/02/2026")) == (False, True)

@@ -1,5 +1,6 @@
 """Dates and moments: ISO 8601 always; 31/12/2026 where only one reading is possible or the order is decided."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ _WEEKDAY = r"^(?:[A-Za-z]{3,9}\.?,? )?"
 _YEAR_FIRST = rf"^(?P<year>[0-9]{{4}})(?:[-/.](?P<month>[0-9]{{1,2}})[-/.](?P<day>[0-9]{{1,2}}))(?P<compact>){_TIME}"
 _COMPACT = rf"^(?P<year>[12][0-9]{{3}})(?P<month>[01][0-9])(?P<day>[0-3][0-9]){_TIME}"
 _NUMERIC = rf"^(?P<first>[0-9]{{1,2}})[-/.](?P<middle>[0-9]{{1,2}})[-/.](?P<last>[0-9]{{4}}|[0-9]{{2}}){_TIME}"
+_YEAR_FIRST_TOO = "^[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?:$|[T ,])"
+"""26-01-05: in India the 26th of January, elsewhere the 5th, as ISO 8601 wrote years until 2004."""
 _DAY_NAMED = rf"{_WEEKDAY}(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th|\.)?[ -](?P<month>[A-Za-z]{{3,9}})\.?,?[ -](?P<year>[0-9]{{4}}){_TIME}"
 _MONTH_NAMED = (
     rf"{_WEEKDAY}(?P<month>[A-Za-z]{{3,9}})\.? (?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?,? (?P<year>[0-9]{{4}}){_TIME}"
@@ -103,7 +106,8 @@ def _all_zoned(cells: Cells, values: Any) -> bool:
 
 def evidence(cells: Cells) -> tuple[bool, bool]:
     """Tell whether any cell can only be day first, and whether any can only be month first."""
-    parts = pc.extract_regex(cells.trimmed.nulled, _NUMERIC)
+    texts = cells.trimmed.nulled
+    parts = pc.extract_regex(with_nulls(texts, ~matches(texts, _YEAR_FIRST_TOO)), _NUMERIC)
     first, middle = _int(parts, "first"), _int(parts, "middle")
     return bool(((first > 12) & (middle <= 12)).any()), bool(((middle > 12) & (first <= 12)).any())
 
@@ -167,7 +171,11 @@ class _Found:
             year, month, day = (np.where(short, a, b) for a, b in ((first, last), (middle, middle), (last, first)))
             open_ = ~short & _two_ways(first, middle)
         else:
-            year, open_ = last, _two_ways(first, middle) if self.order in ("", "?") else np.zeros(len(rows), np.bool_)
+            year, open_ = last, np.zeros(len(rows), np.bool_)
+            if self.order in ("", "?"):
+                open_ = _two_ways(first, middle) | (
+                    matches(self.cells.take(rows).array, _YEAR_FIRST_TOO) & (first <= 31)
+                )
             day_first = (self.order == "dmy") | ((self.order != "mdy") & (first > 12))
             day, month = np.where(day_first, first, middle), np.where(day_first, middle, first)
         if open_.any() and self.order == "":
@@ -175,7 +183,7 @@ class _Found:
         self.ambiguous[rows[open_]] = True
         year = np.where(short, year + np.where(year < 70, 2000, 1900), year)
         for row, y, a, b in zip(*(column[open_].tolist() for column in (rows, year, first, middle)), strict=True):
-            self.meant[row] = f"{y:04}-{b:02}-{a:02} or {y:04}-{a:02}-{b:02}"
+            self.meant[row] = _readings(y, a, b, self.cells.array[row].as_py())
         return year, month, day, ~open_
 
     def _impossible_faults(self) -> list[Fault]:
@@ -198,7 +206,7 @@ class _Found:
         """Say what is wrong, each with the ISO form of what may be meant."""
         faults = []
         if self.ambiguous.any():
-            text = "can be day first or month first, and the other values of this column do not tell which"
+            text = "can be read in more than one order, and the other values of this column do not tell which is meant"
             rows = np.flatnonzero(self.ambiguous)
             hints = [f"write {self.meant[row]}, or ask for your date order to be set" for row in rows.tolist()]
             faults.append(Fault("FIELD_AMBIGUOUS", rows, text, pa.array(hints, pa.string())))
@@ -214,6 +222,16 @@ def _two_ways(first: Ints, middle: Ints) -> Mask:
     """Tell the pairs that make a date both ways, and not the same one."""
     both: Mask = (first >= 1) & (middle >= 1) & (first <= 12) & (middle <= 12) & (first != middle)
     return both
+
+
+def _readings(year: int, first: int, middle: int, text: str) -> str:
+    """Give the dates that a cell may mean, in ISO form."""
+    days = [f"{year:04}-{middle:02}-{first:02}"]
+    if first <= 12:
+        days.append(f"{year:04}-{first:02}-{middle:02}")
+    if re.match(_YEAR_FIRST_TOO, text):
+        days.append(f"20{text[:8]}")
+    return " or ".join(dict.fromkeys(days))
 
 
 def _int(parts: Any, name: str) -> Ints:
