@@ -49,8 +49,9 @@ def _escaped(text: str) -> str:
 
 
 def configure(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
-    """Set the chain for this process; `style` is auto, json or text. Stdlib loggers join it."""
+    """Set the chain for this process; `style` is auto, json or text, in any case. Stdlib loggers join it."""
     out = stream or sys.stderr
+    style = style.lower()
     as_json = style == "json" or (style == "auto" and not out.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

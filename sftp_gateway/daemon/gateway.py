@@ -86,6 +86,7 @@ class Daemon:
         self._stopping, self._hurry = asyncio.Event(), asyncio.Event()
         self.parts = parts.Parts()
         self._reloading: asyncio.Task[None] | None = None
+        self._asked_again = False
         self.workshop: Workshop | None = None
         self.front: FrontDoor | None = None
         self.server: Server | None = None
@@ -223,8 +224,14 @@ class Daemon:
         return {role: one} if one else {}
 
     def _asked_to_reload(self) -> None:
+        self._asked_again = True
         if self._reloading is None or self._reloading.done():
-            self._reloading = asyncio.create_task(self._reload(), name="reload")
+            self._reloading = asyncio.create_task(self._reload_all(), name="reload")
+
+    async def _reload_all(self) -> None:
+        while self._asked_again:  # while the files are read, they may be saved once more
+            self._asked_again = False
+            await self._reload()
 
     async def _reload(self) -> None:
         self.systemd.reloading()

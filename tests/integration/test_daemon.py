@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 import signal
 import socket
@@ -197,6 +198,24 @@ def test_a_reload_of_a_secret_that_is_no_text_is_refused_and_said(gateway):
     secret.write_text("hunter3")
     gateway.running.send_signal(signal.SIGHUP)
     assert gateway.wait_event("settings.reloaded")["changed"] == ["mail.password"]
+    assert gateway.stop() == 0
+
+
+def test_a_reload_that_is_asked_for_while_another_reads_comes_after_it(gateway):
+    """It was dropped: what was saved while the files were read held only from the next one on."""
+    secret, later = gateway.folder / "secret", gateway.folder / "later"
+    secret.write_text("hunter2")
+    later.write_text("hunter3")
+    gateway.start(SFTP_GATEWAY_MAIL__PASSWORD_FILE=str(secret))
+    secret.unlink()
+    os.mkfifo(secret)
+    gateway.running.send_signal(signal.SIGHUP)
+    with secret.open("w") as slow:  # opens once the reload reads
+        later.replace(secret)
+        gateway.running.send_signal(signal.SIGHUP)
+        slow.write("hunter2")
+    assert gateway.wait_event("settings.reloaded")["changed"] == []
+    assert gateway.wait_event("settings.reloaded", since=1)["changed"] == ["mail.password"]
     assert gateway.stop() == 0
 
 

@@ -40,6 +40,7 @@ def test_text_shows_what_is_outside_as_one_printable_line(written):
     assert all(line.isprintable() for line in rest)
 
 
-def test_json_is_one_line(written):
-    (line,) = written("json", command=EVIL).splitlines()
+@pytest.mark.parametrize("style", ["json", "JSON"])
+def test_json_is_one_line(written, style):
+    (line,) = written(style, command=EVIL).splitlines()
     assert json.loads(line)["command"] == EVIL
