@@ -128,6 +128,14 @@ def test_thousands_with_a_dot_are_not_published_as_units(tmp_path):
     assert shop.products()["B"]["stock"] == "1000"
 
 
+def test_a_mended_row_like_1_299_is_read_by_the_amounts_of_the_file_that_it_corrects(tmp_path):
+    shop = shop_of(tmp_path, "")
+    first = shop.put("sku;price;stock\nA;1299,00;1\nB;899,50;x\n")
+    mended = shop.file(first, "corrections").replace("899,50", "1.299").replace(";x;", ";5;")
+    assert codes(shop.put(mended, name="fix.csv")) == {}
+    assert shop.products()["B"] == {"sku": "B", "price": "1299.00", "stock": "5"}
+
+
 def test_an_amount_with_a_dash_for_its_cents_is_published_as_the_amount(tmp_path):
     shop = shop_of(tmp_path, '[column.fee]\ntype = "money"\n')
     outcome = shop.put('sku,price,fee\nA,"€ 1.299,-",CHF 5.-\nB,"12,50 €","-5,- €"\n')
