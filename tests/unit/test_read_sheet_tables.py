@@ -210,3 +210,16 @@ def test_a_table_as_wide_with_one_column_of_numbers_is_still_skipped(tmp_path):
     stores = [["Store", "City", "Street", "Staff"], *[[f"Shop {n}", "Berlin", "Allee", n] for n in range(1, 4)]]
     found = products(tmp_path, (1, 1, [HEADER, *BODY]), (11, 1, stores))
     assert any("Store, City" in message for _, message in told(found))
+
+
+@pytest.mark.parametrize("blank", [0, 1])
+@pytest.mark.parametrize("strange", [False, True])
+def test_rows_under_the_header_in_another_order_are_skipped_up_to_the_header_itself(tmp_path, strange, blank):
+    how = names(strange)
+    turned = [row[::-1] for row in ([*how["header"]], *BODY[:1])]
+    top = 9 + blank
+    again = top + len(turned)
+    rows = (1, 1, [how["header"], *BODY[:7]]), (top, 1, turned), (again, 1, [how["header"], *BODY[7:]])
+    found = products(tmp_path, *rows, **how)
+    assert found.numbers == [*range(2, 9), again + 1]
+    assert any(code == "FILE_FOOTER" and ", ".join(turned[0]) in text for code, text in told(found))

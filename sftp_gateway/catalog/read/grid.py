@@ -2,7 +2,8 @@
 
 A column that is taken from a table, or a row, is lost to its sender. So what stands beside a blank column is
 another table only if its names are there already, its header is in another row, or one of the two plainly goes
-on where the other has ended; and what stands below a blank row only if it begins with a header of its own.
+on where the other has ended; and what stands below a blank row only if it begins with a header of its own. Our own names in another order are
+such a header wherever they stand: what is below them would go live under the wrong names.
 """
 
 from collections.abc import Sequence
@@ -193,8 +194,7 @@ def _goes_on(band: Band, row: int) -> bool:
 
 def others_below(grid: Grid, head: Heading) -> tuple[Filled, list[tuple[int, str]]]:
     """Say which rows under a header belong to other tables, and where those begin: (row, its names)."""
-    found = np.zeros(grid.rows, np.bool_)
-    told: list[tuple[int, str]] = []
+    found, told = _shuffled(grid, head)
     blocks = [(max(start, head.last + 1), stop) for start, stop in grid.blocks if stop > head.last + 1]
     if len(blocks) < 2:
         return found, told
@@ -212,7 +212,30 @@ def others_below(grid: Grid, head: Heading) -> tuple[Filled, list[tuple[int, str
             told.append((top, ", ".join(grid.cells(top, *grid.extent(start, stop)))))
         else:
             inside = inside and not _fills(grid, (start, stop), always)
-            found[start:stop] = inside
+            found[start:stop] |= inside
+    return found, told
+
+
+def _shuffled(grid: Grid, head: Heading) -> tuple[Filled, list[tuple[int, str]]]:
+    """Say which rows stand under the header in another order, up to the header itself or the end, and where those begin."""
+    found = np.zeros(grid.rows, np.bool_)
+    told: list[tuple[int, str]] = []
+    names = list(head.names)
+    if head.absent or not naming.begins_table([name.encode() for name in names]):
+        return found, told
+    left, right = grid.block_of(max(head.first, 0))
+    starts = np.asarray(pc.is_in(grid.columns[left], pa.array(names)))
+    starts[: head.last + 1] = False
+    inside, since = False, 0
+    for row in np.flatnonzero(starts).tolist():
+        cells = grid.cells(row, left, right)
+        if not inside and cells != names and sorted(cells) == sorted(names):
+            inside, since = True, row
+            told.append((row, ", ".join(cells)))
+        elif inside and cells == names:
+            inside, found[since:row] = False, True
+    if inside:
+        found[since:] = True
     return found, told
 
 
