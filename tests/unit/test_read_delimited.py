@@ -156,6 +156,13 @@ def test_a_header_repeated_in_the_file_is_no_product(tmp_path):
     assert [finding.code for finding in found.source.tally.late] == ["FILE_PREAMBLE"]
 
 
+def test_a_header_repeated_with_the_byte_order_mark_of_a_joined_file_is_no_product(tmp_path):
+    one = codecs.BOM_UTF8 + HEADER + b"A,a,1\n"
+    found = read(tmp_path, one + one.replace(b"A,a", b"B,b"))
+    assert found.rows == [("A", "a", "1"), ("B", "b", "1")]
+    assert [item.message for item in found.source.tally.late] == ["Row 3 is the header again; it was skipped."]
+
+
 def test_blank_rows_are_counted_and_cost_nothing(tmp_path):
     found = read(tmp_path, HEADER + b"A,a,1\n\n  \n,,\nB,b,2\n")
     assert [note.row for note in found.notes] == [3, 4, 5]

@@ -4,6 +4,7 @@ The parser's rows and refusals must add up to the records; where they do not, th
 apart record by record.
 """
 
+import codecs
 from dataclasses import replace
 
 import numpy as np
@@ -60,7 +61,8 @@ def _classify(stretch: Stretch) -> None:
     stretch.kinds = np.zeros(len(sizes), np.int8)
     stretch.kinds[sizes == 0] = BLANK
     empty = bytes([text.dialect.delimiter_byte]) * (text.width - 1)
-    for same, kind in (*((record, SKIPPED) for record in stretch.header), (empty, BLANK)):
+    marked = [codecs.BOM_UTF8 + record for record in stretch.header[:1]]  # files were joined, each with its mark
+    for same, kind in (*((record, SKIPPED) for record in (*stretch.header, *marked)), (empty, BLANK)):
         for index in np.flatnonzero(sizes == len(same)).tolist() if same else ():
             if stretch.bytes_of(index) == same:
                 stretch.kinds[index] = kind
@@ -214,7 +216,7 @@ def _unpadded(column: pa.Array) -> pa.Array:
 
 def _tell_repeated_header(stretch: Stretch, tally: Tally) -> None:
     for index in np.flatnonzero(stretch.kinds == SKIPPED).tolist():
-        if stretch.bytes_of(index) in stretch.header[:1]:
+        if stretch.bytes_of(index).removeprefix(codecs.BOM_UTF8) in stretch.header[:1]:
             row = stretch.place.row + index + 1
             tally.late.append(Finding("FILE_PREAMBLE", f"Row {row} is the header again; it was skipped."))
         elif stretch.bytes_of(index).startswith(b"# "):
