@@ -48,9 +48,29 @@ def test_a_cell_that_shows_a_formula_is_no_value_of_any_type(kind, value):
     assert "formula" in fault.message
 
 
+def test_excel_says_it_in_the_language_of_its_user():
+    signs = "#WERT! #NV #BEZUG! #VALEUR! #NOM? #¡VALOR! #¿NOMBRE? #RIF! #N/D #WAARDE! #NAZWA? #SAKNAS! #I/T #ARVO! #ODKAZ! #ÉRTÉK! #DEĞER! #ЗНАЧ!"
+    found = reading.read(Cells(pa.array(signs.split())), of("text"), DIALECT)
+    assert found.values.null_count == len(signs.split())
+    assert [fault.code for fault in found.faults] == ["FIELD_VALUE"]
+
+
 @pytest.mark.parametrize("key", [False, True])
 def test_what_only_begins_like_one_stays_text(key):
-    sent = ["# 7", "#N/A or so", "#ff0000", "#NEW!", "Err:50", "Err:5022", "Err:50x", "EVR:502", "Errors!", "#N/A"]
+    sent = [
+        "# 7",
+        "#N/A or so",
+        "#ff0000",
+        "#NEW!",
+        "#SALE!",
+        "#NVA",
+        "Err:50",
+        "Err:5022",
+        "Err:50x",
+        "EVR:502",
+        "Errors!",
+        "#N/A",
+    ]
     found = reading.read(Cells(pa.array(sent)), of("text"), DIALECT, key=key)
     assert found.values.to_pylist() == [*sent[:-1], None]
 

@@ -11,12 +11,28 @@ _NAMES = (
     r"|NAME\?|GETTING_DATA"
 )
 """Of Excel (ECMA-376 §18.17.3, and those of later years) and of Google's sheets."""
+_ELSEWHERE = (
+    "NV|(?:WERT|BEZUG|ZAHL|ÜBERLAUF|KALK)!",  # German
+    "(?:VALEUR|NOMBRE|NUL|PROPAGATION)!|NOM[?]",  # French
+    "¡(?:VALOR|REF|NUM|NULO|DIV/0|DESBORDAMIENTO)!|¿NOMBRE[?]",  # Spanish
+    "N/D|(?:VALORE|RIF|NULLO|ESPANSIONE)!|NOME[?]|(?:VALOR|NÚM|NULO)!",  # Italian, Portuguese
+    "N/B|(?:WAARDE|VERW|GETAL|LEEG|DEEL/0|OVERLOOP)!|NAAM[?]",  # Dutch
+    "N/D!|(?:ARG|ADR|LICZBA|ZERO|DZIEL/0|ROZLANIE)!|NAZWA[?]",  # Polish
+    "(?:VÄRDEFEL|REFERENS|OGILTIGT|SKÄRNING|SAKNAS|DIVISION/0)!|NAMN[?]",  # Swedish
+    "I/T|(?:VÆRDI|REFERENCE|VERDI|OVERLØB|OVERFLYT)!|NAVN[?]",  # Danish, Norwegian
+    "(?:ARVO|VIITTAUS|LUKU|TYHJÄ|PUUTTUU|JAKO/0)!|NIMI[?]",  # Finnish
+    "(?:HODNOTA|ODKAZ|ČÍSLO|DĚLENÍ_NULOU)!|NÁZEV[?]|NENÍ_K_DISPOZICI",  # Czech
+    "HIÁNYZIK|(?:ÉRTÉK|HIV|SZÁM|NULLA|ZÉRÓOSZTÓ)!|NÉV[?]",  # Hungarian
+    "YOK|(?:DEĞER|BAŞV|SAYI|BOŞ|SAYI/0)!|AD[?]",  # Turkish
+    "Н/Д|(?:ЗНАЧ|ССЫЛКА|ЧИСЛО|ПУСТО|ДЕЛ/0)!|ИМЯ[?]",  # Russian
+)
+"""Of Excel in other languages, which writes them so where it saves a sheet as text."""
 _NUMBERED = r"Err:[0-9]{3}"
 """Of LibreOffice."""
 _NUMBERED_BYTES, _NUMBERED_FIRST = 7, ord("E")
 _KINDS = (
     (
-        rf"^(?:\s*#(?:{_NAMES})\s*|{_NUMBERED})$",
+        rf"^(?:\s*#(?:{'|'.join((_NAMES, *_ELSEWHERE))})\s*|{_NUMBERED})$",
         "is what a spreadsheet shows where a formula fails, not a value",
         "mend the formula, or leave the cell blank",
     ),
