@@ -220,6 +220,7 @@ def _told(batch: pa.RecordBatch, columns: Sequence[diff.Compared]) -> pa.Table:
 
 
 def _lines(batch: pa.RecordBatch, name: str, index: int) -> pa.Table:
+    batch = batch.select(["pos", "k", f"b{index}", f"n{index}", f"d{index}"])  # or all columns are filtered for each
     batch = batch.filter(batch.column(f"d{index}"))
     rows = batch.num_rows
     return pa.table(

@@ -23,6 +23,8 @@ OURS = ("_correction_of", "_row", "_op", "_codes", "_errors", "_suggestions")
 _PAIR = re.compile(r"(option|attribute)(\d{1,2})(name|values?)")
 """Shopify's `Option1 Name` beside `Option1 Value`, WooCommerce's `Attribute 1 name` beside `Attribute 1 value(s)`."""
 _PAIR_MAPS = {"option": "variation", "attribute": "attribute"}
+_MOST_MEANT = 200
+"""So many headers are compared with all names for a did-you-mean: it takes a millisecond each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +265,7 @@ class _Matcher:
 
     def _warn_unknown(self, position: int) -> None:
         header = self.headers[position]
-        hint = self._meant(position)
+        hint = self._meant(position) if len(self.findings) < _MOST_MEANT else ""
         self.findings.append(
             Finding("FILE_HEADER_UNKNOWN", f"column {header!r} is not known and was ignored", hint, value=header)
         )

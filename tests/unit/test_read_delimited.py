@@ -372,3 +372,11 @@ def test_the_header_in_another_order_heads_another_table_wherever_it_stands(tmp_
         tmp_path, f"sku,name,msrp,color\n{ours}name,sku,msrp,color\n{others}sku,name,msrp,color\nZ,z,1,r\n".encode()
     )
     assert [row[0] for row in found.rows] == [*(f"A{number}" for number in range(1, 41)), "Z"]
+
+
+def test_a_header_of_more_columns_than_any_catalog_has_is_refused_and_shown_to_people(tmp_path):
+    text = ",".join(f"c{number}" for number in range(4097)) + "\n" + "1," * 4096 + "1\n"
+    with pytest.raises(errors.Refused) as caught:
+        read(tmp_path, text.encode())
+    assert (caught.value.code, str(caught.value)) == ("FILE_FORMAT", "The file has more than 4,096 columns.")
+    assert len(read(tmp_path, text.encode(), lenient=True).rows[0]) == 4097

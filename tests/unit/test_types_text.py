@@ -142,7 +142,9 @@ def test_pictures_are_split_only_before_an_address_or_a_path(value, expected):
         ("a.jpg", None, ["a.jpg"]),
         (f"{A} b.jpg", None, [f"{A} b.jpg"]),
         (f"b.jpg|{A}", A, ["b.jpg"]),
-        (f"{A}|b.jpg|{B}", B, [f"{A}|b.jpg"]),
+        (f"{A}|b.jpg|{B}", f"{A}|{B}", ["b.jpg"]),
+        (f"{A} | b.jpg", A, ["b.jpg"]),
+        (f"a.jpg,{A}|ftp://e.com/a|/c.jpg", f"{A}|/c.jpg", ["a.jpg", "ftp://e.com/a"]),
         ("https://", None, ["https://"]),
         (f"https:///x.jpg|{A}", A, ["https:///x.jpg"]),
         ("ftp://e.com/a.jpg", None, ["ftp://e.com/a.jpg"]),
@@ -249,6 +251,17 @@ def test_all_ways_of_writing_a_map_give_one_text():
             {"n": "123456789.123456789123", "big": "1e400", "on": "true"},
         ),
         ('{"a": NaN}', None),
+        ('{"Color": "red"', None),
+        (
+            '[{"name": "Color", "value": "red"}, {"id": 7, "name": "Size", "option": "L"}]',
+            {"Color": "red", "Size": "L"},
+        ),
+        ('[{"name": "Color", "value": null}]', {}),
+        ('[{"name": "Color"}]', None),
+        ('[{"name": "Color", "value": ["red", "blue"]}]', None),
+        ('["Color", "red"]', None),
+        ("[[]]", None),
+        ("[Color: red]", None),
         ('{"a": "x\\u0000"}', None),
         ('{"a": "\\ud800"}', None),
         ("Aspect ratio: 16:9, 4:3", {"Aspect ratio": "16:9, 4:3"}),
@@ -261,6 +274,11 @@ def test_all_ways_of_writing_a_map_give_one_text():
 )
 def test_a_bare_cell_says_names_and_values(cell, expected):
     assert maps.parse(cell) == expected
+
+
+def test_of_several_bare_columns_the_first_that_names_an_entry_counts():
+    found = maps.read({}, [cells("Color: red", ""), cells("Color=blue, Fit=L", "Color=blue")], [], 2)
+    assert found.values.to_pylist() == ['{"Color": "red", "Fit": "L"}', '{"Color": "blue"}']
 
 
 def test_a_bare_cell_without_a_name_is_an_error():

@@ -92,7 +92,10 @@ def open_delimited(packed: Packed, encoded: Encoding, hints: Hints) -> Delimited
     found = sniff.layout(text, hints, whole=whole)
     if found.rewriting:
         sample = found.rewriting.recoded(sample)
-    return _source(packed, encoded, sample, found, width.settle(found, hints, whole=whole))
+    headers = width.settle(found, hints, whole=whole)
+    if len(headers) > bounds.MAX_COLUMNS and not hints.lenient:
+        raise errors.Refused("FILE_FORMAT", f"The file has more than {bounds.MAX_COLUMNS:,} columns.", "Send fewer.")
+    return _source(packed, encoded, sample, found, headers)
 
 
 def _source(

@@ -14,7 +14,8 @@ _URL = r"^(?i:https?)://[^\s/?#|]+[^\s|]*$"
 _ITEM = r"(?:(?i:https?)://[^\s/?#|,;]+[^\s|,;]*|/[^\s|,;]*)"
 _CLEAN = rf"^{_ITEM}(?:\|{_ITEM})*$"
 _GOOD = r"^(?:(?i:https?)://[^\s/?#|]+[^\s|]*|/[^\s|]*)$"
-_BETWEEN = r"[\s,;|]+((?i:https?)://|/)"
+_BETWEEN = r"[\s,;]*\|[\s,;|]*|[\s,;]+((?i:https?)://|/)"
+"""No good item holds a `|`, so that what stands behind one is an item of its own, good or bad."""
 _SITE = r"^(?:[\w-]+\.)+[A-Za-z]{2,}(?:/\S*)?$"
 _FILE = r"(?i)^[^/]*\.(?:jpe?g|png|gif|webp|avif|heic|svg|bmp|tiff?|mp4|mov|pdf|html?|php|aspx?|jsp|docx?|xlsx?|csv|txt|zip)$"
 """A mere name of a file: no address, though it looks like a site."""
@@ -45,7 +46,7 @@ def read_url(cells: Cells) -> Reading:
 def read_links(cells: Cells) -> Reading:
     """Type a list of URLs or absolute paths; a bad item is left out with a warning.
 
-    A new item begins only before `http(s)://` or `/`.
+    A new item begins before `http(s)://` or `/`, and behind a `|`.
     """
     if (found := arrays.find(cells)) is not None:
         rest = read_links(found.without(cells))

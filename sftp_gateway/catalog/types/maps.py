@@ -128,7 +128,7 @@ class _Loose:
             if found is None:
                 bad.append(at)
             else:
-                self.entries[at] |= found
+                self.entries[at] = {**found, **self.entries[at]}  # an earlier header counts before a later one
         return bad, twice
 
     def add_pair(self, names: Any, cells: Any) -> None:
@@ -174,10 +174,10 @@ def _current(old: str) -> dict[str, str]:
 
 
 def parse(cell: str) -> dict[str, str] | None:
-    """Read `Name: value`, several of them, or a JSON object; None where it is none of these. _Twice."""
+    """Read `Name: value`, several of them, a JSON object or a list of objects with name and value; else None. _Twice."""
     if not cell:
         return {}
-    if cell.startswith("{") and cell.endswith("}"):
+    if cell.startswith(("{", "[")):
         return _from_json(cell)
     pairs = []
     for part in _parts(_ROOM.sub(lambda found: "\n" if "\n" in found[0] else " ", cell)):
@@ -209,8 +209,9 @@ def _entries(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _from_json(cell: str) -> dict[str, str] | None:
     try:
-        pairs = _DECODE.decode(cell)
-    except (ValueError, RecursionError):
+        read = _DECODE.decode(cell)
+        pairs = [_option(*one) for one in read] if cell.startswith("[") else read
+    except (TypeError, ValueError, RecursionError):
         return None
     if not all(isinstance(value, str | bool) or value is None for _, value in pairs):
         return None
@@ -222,6 +223,14 @@ def _from_json(cell: str) -> dict[str, str] | None:
     if any(_CONTROLS.search(text) or not _is_text(text) for pair in written for text in pair):
         return None
     return _entries(written)
+
+
+def _option(*fields: tuple[str, Any]) -> tuple[str, Any]:
+    """Give name and value of an object of a list, as shops have them: `{"name": "Color", "value": "red"}`. ValueError."""
+    found = dict(fields)
+    if not isinstance(name := found.get("name"), str) or not {"value", "option"} & found.keys():
+        raise ValueError("is no object with name and value")
+    return name, found.get("value", found.get("option"))
 
 
 def _is_text(text: str) -> bool:
