@@ -107,6 +107,7 @@ def read(name: str, values: dict[str, Any], where: str) -> Column:
     if kind == "enum" and not texts.get("values"):
         raise ConfigError(f"{where}.values: an enum needs its allowed values")
     default = _default(values.get("default"), kind, texts.get("values", ()), f"{where}.default")
+    _leaves_values({**values, **limits}, where)
     plain: dict[str, Any] = {key: value for key, value in values.items() if key not in limits and key not in texts}
     return Column(**plain | limits | texts | {"name": name, "default": default})
 
@@ -146,6 +147,17 @@ def _only_for(values: Mapping[str, Any], kind: str, where: str) -> None:
             raise ConfigError(f"{where}.{key}: must not be negative")
     if values.get("scale", 0) > SCALES.get(kind, 0):
         raise ConfigError(f"{where}.scale: {kind} keeps at most {SCALES[kind]} decimal places")
+
+
+def _leaves_values(values: Mapping[str, Any], where: str) -> None:
+    """Refuse limits between which no value is: every row would be rejected."""
+    for low, high in (("min", "max"), ("exclusive_min", "max"), ("min_length", "max_length")):
+        if low in values and high in values:
+            least, most = Decimal(str(values[low])), Decimal(str(values[high]))
+            if least > most or (least == most and low == "exclusive_min"):
+                raise ConfigError(
+                    f"{where}.{low}: no value can be from {values[low]} to {values[high]}; mend {low} or {high}"
+                )
 
 
 def _number(value: Any, where: str) -> str:
