@@ -187,7 +187,7 @@ class Shop:
             changes=tuple(self.changes[before:]),
             accepted=kept.get("accepted"),
             rejected=kept.get("rejected"),
-            mode=Mode.PARTIAL if past.job.mode is Mode.PARTIAL else Mode.FULL,
+            mode=past.outcome.rows,
             sent=past.job.source,
         )
 

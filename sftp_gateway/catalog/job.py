@@ -60,8 +60,7 @@ class Corrected:
     accepted: Path | None = None
     rejected: Path | None = None
     mode: Mode = Mode.FULL
-    """What a row of that upload meant: FULL (the whole product) or PARTIAL (merged with it). Of a
-    correction's correction: that of the upload at the start of the chain."""
+    """What a row of that upload meant (`Outcome.rows`): of a correction's correction, what it meant at the start of the chain."""
     sent: Path | None = None
     """Its bytes; None where they are kept no more."""
 
@@ -142,6 +141,8 @@ class Outcome:
     """None with keeps_withheld False: nothing is withheld any more."""
     withheld_products: int
     mode: Mode
+    rows: Mode
+    """What a row meant, which it means in corrections of it, too: FULL (the whole product) or PARTIAL (merged with it)."""
     corrects_held: int | None
     """The held upload that this one joins and supersedes."""
     ends_with_newline: bool

@@ -28,7 +28,6 @@ from sftp_gateway.catalog import (
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.job import Job, Lookup, Progress
 from sftp_gateway.catalog.judgement import CURRENCY
-from sftp_gateway.catalog.plan import Plan
 from sftp_gateway.catalog.read import opening
 from sftp_gateway.catalog.read.delimited import DelimitedSource
 from sftp_gateway.catalog.read.presumed import Misread
@@ -49,7 +48,7 @@ class File:
         self.scratch.mkdir(exist_ok=True)
         self.base_name = upload_name.safe(job.name)
         self.source: Source | None = None
-        self.plan = Plan(job.mode, Mode.FULL, absent_goes=False)
+        self.plan = plan.presumed(job)
         self.sifted = sift.start(self.scratch, self.job.schema)
         self.whole: list[Finding] = []
         self.writer: corrections.CorrectionWriter | None = None

@@ -91,10 +91,16 @@ def of(job: Job, source: Source, lookup: Lookup) -> Plan:
             f"this was sent as a correction but has no {MARKER} column",
             "send the correction file as you got it, with all of its columns",
         )
-    rows = mode if mode in (Mode.FULL, Mode.PARTIAL) else Mode(job.settings.mode or Mode.FULL)
+    rows = presumed(job).rows
     if rows is Mode.FULL:
         _refuse_maimed(job, source)
     return Plan(mode, rows, rows is Mode.FULL)
+
+
+def presumed(job: Job) -> Plan:
+    """Say what is known of a file that was not opened yet: what its rows mean if it corrects nothing."""
+    rows = job.mode if job.mode in (Mode.FULL, Mode.PARTIAL) else Mode(job.settings.mode or Mode.FULL)
+    return Plan(job.mode, rows, absent_goes=False)
 
 
 def _refuse_maimed(job: Job, source: Source) -> None:

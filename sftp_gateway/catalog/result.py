@@ -103,6 +103,7 @@ def judged(facts: Facts, sifted: Sifted, found: Judged) -> Outcome:
         withheld_since=None if keeps else decision.since,
         withheld_products=0 if keeps else decision.withheld,
         mode=facts.plan.mode,
+        rows=facts.plan.rows,
         corrects_held=None if dry else corrected,
         ends_with_newline=facts.source is None or facts.source.format.ends_with_newline,
         columns=found.columns,
@@ -132,6 +133,7 @@ def stopped(facts: Facts, state: State, rows: dict[str, int], reason: Reason) ->
         withheld_since=None,
         withheld_products=0,
         mode=facts.plan.mode,
+        rows=facts.plan.rows,
         corrects_held=None,
         ends_with_newline=facts.source is None or facts.source.format.ends_with_newline,
     )

@@ -35,7 +35,7 @@ class Finish:
     """What a job ends with. `state` None: a release or rollback, no upload changes its state.
 
     `withheld` counts only with `keeps_withheld` False, and then None empties the set.
-    `ends_with_newline` None: not known. `result`: of a release or rollback, for who waits for it.
+    `ends_with_newline` None: not known. `rows`: what a row meant, for corrections of it. `result`: of a release or rollback, for who waits for it.
     """
 
     state: State | None
@@ -49,6 +49,7 @@ class Finish:
     corrects_held: int | None = None
     ends_with_newline: bool | None = None
     mode: Mode | None = None
+    rows: Mode | None = None
     result: dict[str, Any] | None = None
 
 
@@ -140,6 +141,8 @@ def _settle(tx: Transaction, row: Any, end: Finish) -> None:
     }
     if end.mode is not None:
         fields["mode"] = str(end.mode)
+    if end.rows is not None:
+        fields["rows"] = str(end.rows)
     if end.receipt is not None:
         fields["receipt"], fields["findings"] = _completed(tx, end)
     journal.move(tx, row.upload, end.state, detail=_detail(end), **fields)

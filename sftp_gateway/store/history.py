@@ -15,7 +15,7 @@ from sftp_gateway.upload import Mode, State, Upload
 BATCH = 500
 
 _uploads = tables.upload
-_WHOLE = [column for column in _uploads.c if column.name not in {"arrival", "source_kept"}]
+_WHOLE = [column for column in _uploads.c if column.name not in {"arrival", "source_kept", "rows"}]
 _LISTED = [column for column in _WHOLE if column.name != "findings"]
 _GET = sa.select(*_WHOLE).where(_uploads.c.id == sa.bindparam("upload_id"))
 
@@ -43,6 +43,13 @@ def find(conn: sa.Connection, upload: int) -> Upload:
     if row is None:
         raise errors.NotFound(f"no upload {upload}")
     return of_row(row)
+
+
+def rows_meant(store: Store, upload: int) -> Mode | None:
+    """Tell what a row of an upload meant, FULL or PARTIAL; None: it was not judged, or before that was kept."""
+    with store.read() as conn:
+        found = conn.execute(sa.select(_uploads.c.rows).where(_uploads.c.id == upload)).scalar()
+    return Mode(found) if found else None
 
 
 def of_row(row: Any) -> Upload:

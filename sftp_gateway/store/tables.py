@@ -80,6 +80,8 @@ upload = sa.Table(
     # Last and apart from the receipt: lists read the receipt, and never these pages.
     sa.Column("receipt", Json),
     sa.Column("findings", Json),
+    # What a row meant, `full` or `partial`: its corrections mean the same. Behind the findings, as no list asks for it.
+    sa.Column("rows", sa.Text),
     sqlite_autoincrement=True,  # an id is never given twice, not even after `erase`
 )
 sa.Index("upload_of_brand", upload.c.brand, upload.c.id)

@@ -10,12 +10,25 @@ import sqlalchemy as sa
 from sftp_gateway import errors
 from sftp_gateway.store import journal, queue, tables
 from sftp_gateway.store.database import Store, Transaction
-from sftp_gateway.store.history import Event, counts, events, find, get, listing, newest, of_row, page, same, these
+from sftp_gateway.store.history import (
+    Event,
+    counts,
+    events,
+    find,
+    get,
+    listing,
+    newest,
+    of_row,
+    page,
+    rows_meant,
+    same,
+    these,
+)
 from sftp_gateway.store.journal import move
 from sftp_gateway.upload import Mode, State, Upload
 
 __all__ = [
-    "Event", "New", "approve", "counts", "decide", "events", "find", "get", "insert", "insert_all", "listing", "move", "newest", "of_row", "page", "receive", "refuse", "retry", "same", "these",
+    "Event", "New", "approve", "counts", "decide", "events", "find", "get", "insert", "insert_all", "listing", "move", "newest", "of_row", "page", "receive", "refuse", "retry", "rows_meant", "same", "these",
 ]  # fmt: skip
 
 _uploads = tables.upload

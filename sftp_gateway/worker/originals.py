@@ -93,7 +93,10 @@ class Originals:
             return None
 
     def _meaning(self, upload: Upload) -> Mode:
-        """Tell what a row of an upload meant, that of a correction by the directory it was sent to."""
+        """Tell what a row of an upload meant; where that was not kept yet, of corrections by the directory they were sent to."""
+        kept = uploads.rows_meant(self.store, upload.id)
+        if kept is not None:
+            return kept
         if upload.mode in {Mode.FULL, Mode.PARTIAL}:
             return upload.mode
         of_inbox = Mode(brands.get(self.store, upload.brand).settings.mode or Mode.FULL)

@@ -171,6 +171,7 @@ class Turn:
             corrects_held=found.corrects_held,
             ends_with_newline=found.ends_with_newline,
             mode=found.mode,
+            rows=found.rows,
         )
 
     def _remake(self) -> jobs.Finish:

@@ -123,6 +123,7 @@ def publish(job, lookup, rest, **changes):
         "withheld_since": None,
         "withheld_products": 0,
         "mode": job.mode,
+        "rows": job.mode,
         "corrects_held": None,
         "ends_with_newline": rest.endswith("\n"),
         "columns": ("sku", "name"),

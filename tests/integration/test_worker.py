@@ -10,6 +10,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from catalog_shop import products
+
 from sftp_gateway import settings
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import BrandSettings, Guards
@@ -343,6 +346,58 @@ def test_a_correction_is_told_what_it_corrects_and_nothing_of_other_brands(gatew
         gateway.work()
         told[number] = uploads.get(gateway.store, upload).receipt["corrected"]
     assert told == {first: [first, 0, 2], foreign: None, 999: None}
+
+
+CHAIR = "sku,name,msrp,color,quantity,description\nA,Chair,10,red,5,long text\nB,Desk,20,blue,7,other\n"
+
+
+def corrections(gateway, upload):
+    """Give the correction file of an upload, as a brand fetches it."""
+    [found] = [one for one in files.results(gateway.store, upload) if ".corrections." in one.name]
+    with gateway.blobs.local(Area(found.area), found.blob) as path:
+        return path.read_bytes().decode("utf-8-sig")
+
+
+def catalog(gateway):
+    """Give the current products by key, blank cells left out."""
+    now = versions.current(gateway.store, "acme")
+    with gateway.blobs.local(Area.CATALOG, now.file) as path:
+        return products(path)
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_a_correction_of_a_correction_of_a_partial_file_is_merged_with_the_products(gateway, dry):
+    """Rows mean what they meant in the first file, in whichever directory the corrections come back."""
+    gateway.bench = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
+    gateway.receive(CHAIR)
+    text = "sku,name,msrp,color\nA,Chair,oops,\nB,Desk,oops,\\N\n"
+    first = gateway.receive(text, mode=Mode.PARTIAL, name="partial/day.csv")
+    gateway.work()
+    still = corrections(gateway, first).replace("oops", "on request")
+    mode, folder = (Mode.TEST, "test/") if dry else (Mode.FULL, "")
+    second = gateway.receive(still, mode=mode, name=f"{folder}fix.csv")
+    gateway.work()
+    third = gateway.receive(corrections(gateway, second).replace("on request", "12"), name="fix2.csv")
+    gateway.work()
+    assert uploads.get(gateway.store, third).receipt["changes"]["updated"] == 2
+    kept = ("name", "msrp", "color", "quantity", "description")
+    found = {key: tuple(cells.get(name) for name in kept) for key, cells in catalog(gateway).items()}
+    assert found == {"A": ("Chair", "12.00", "red", "5", "long text"), "B": ("Desk", "12.00", None, "7", "other")}
+
+
+def test_a_correction_of_a_dry_run_that_was_judged_as_partial_is_merged_with_the_products(gateway):
+    """What `mode` of the brand makes of a dry run holds for the rows that it rejected, whatever is set later."""
+    gateway.bench = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
+    gateway.receive(CHAIR)
+    gateway.work()
+    brands.save_settings(gateway.store, "acme", BrandSettings(mode="partial"))
+    dry = gateway.receive("sku,msrp,color\nA,11,\nB,oops,\\N\n", mode=Mode.TEST, name="test/day.csv")
+    gateway.work()
+    brands.save_settings(gateway.store, "acme", BrandSettings())
+    gateway.receive(corrections(gateway, dry).replace("oops", "12"), name="fix.csv")
+    gateway.work()
+    desk = catalog(gateway)["B"]
+    assert (desk["name"], desk["msrp"], desk.get("color"), desk["quantity"]) == ("Desk", "12.00", None, "7")
 
 
 async def test_the_worker_takes_what_comes_and_keeps_a_slot_for_small_files(gateway, tmp_path, eventually_async):
