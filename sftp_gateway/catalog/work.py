@@ -108,7 +108,10 @@ class Work:
     def keep_unknown(self) -> None:
         """Take along the unknown columns that the brand keeps, as text."""
         for name, position in self.terms.mapping.kept.items():
-            self.columns[name] = self.sender.hide(position).nulled
+            cells, cleared = self.sender.without_clears(self.sender.hide(position))
+            self.columns[name] = cells.nulled
+            if cleared is not None:
+                self.cleared[name] = cleared
 
     def typed(self) -> Typed:
         """Put the block together."""

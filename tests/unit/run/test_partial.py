@@ -189,6 +189,19 @@ def test_a_partial_file_leaves_columns_alone_that_it_lacks_even_kept_ones(shop):
     assert [tuple(line.values()) for line in shop.told(outcome)] == [("updated", "b", "Shade", "blue", "green")]
 
 
+def test_a_partial_file_clears_kept_columns_as_it_clears_ours(shop):
+    shop.settings = BrandSettings(unknown_columns="keep")
+    header = ("sku", "name", "Shade")
+    whole = [("a", "A", "red"), ("b", "B", "blue"), ("d", "D", "pink"), ("e", "E", "grey")]
+    put(shop, whole, header)
+    outcome = put(shop, [("a", "\\N", " \\N "), ("c", "C", "\\N")], header, mode=Mode.PARTIAL)
+    found = shop.products()
+    assert (found["a"], found["b"]["Shade"], found["c"]) == ({"sku": "a"}, "blue", {"sku": "c", "name": "C"})
+    assert ("updated", "a", "Shade", "red", "") in [tuple(line.values()) for line in shop.told(outcome)]
+    put(shop, [*whole[:3], ("e", "E", "\\N")], header)
+    assert shop.products()["e"]["Shade"] == "\\N"  # a full file clears by leaving blank
+
+
 def test_a_first_partial_file_creates(shop):
     outcome = put(shop, [("a", "A"), ("b", "")], ("sku", "name"), mode=Mode.PARTIAL)
     assert (outcome.state, outcome.receipt["changes"]["created"]) == (State.PUBLISHED, 2)
