@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from sftp_gateway.brand import BrandSettings, Guards
-from sftp_gateway.catalog import cells, diff, remake, run, schema
+from sftp_gateway.catalog import cells, diff, remake, result, run, schema
 from sftp_gateway.catalog.job import Base, Corrected, Job, Outcome, Withheld
 from sftp_gateway.upload import Mode, State
 
@@ -95,6 +95,8 @@ class Shop:
         self.changes: list[Path] = []
         self.sources: dict[int, tuple[str, Mode | None]] = {}
         """By version: the bytes that made it, and what they were sent as."""
+        self.made_by: tuple[str, Mode, str] | None = None
+        """Bytes, mode and rules of the upload that made the current version; None if none did."""
         self.now = EPOCH
         self.memory_bytes = self.max_file_bytes = 1024**3
 
@@ -130,6 +132,7 @@ class Shop:
             waived=frozenset(waived),
             withheld=self.withheld,
             older=self._older(hashlib.sha256(data).hexdigest(), mode),
+            decided=self._decided(hashlib.sha256(data).hexdigest(), mode, waived),
             out=out,
             max_file_bytes=self.max_file_bytes,
             memory_bytes=self.memory_bytes,
@@ -146,7 +149,9 @@ class Shop:
         out = self.folder / f"out-{number}-again"
         out.mkdir()
         waived = frozenset(reason["code"] for reason in past.outcome.reasons)
-        job = dataclasses.replace(past.job, base=self.base, withheld=self.withheld, waived=waived, out=out)
+        job = dataclasses.replace(
+            past.job, base=self.base, withheld=self.withheld, waived=waived, decided=False, out=out
+        )
         return self._run(job)
 
     def release(self):
@@ -158,6 +163,11 @@ class Shop:
         self.withheld = None
         return made
 
+    def refuse(self) -> None:
+        """Keep the products whose removal is withheld."""
+        assert self.withheld is not None
+        self.withheld = None
+
     def rollback(self, to: Base):
         out = self.folder / f"rollback-{self.base.number}"
         out.mkdir()
@@ -166,6 +176,10 @@ class Shop:
         if to.number in self.sources:
             self.sources[made.number] = self.sources[to.number]
         return made
+
+    def _decided(self, digest: str, mode: Mode, waived) -> bool:
+        same = self.made_by == (digest, mode, result.rules(self.rules, self.settings))
+        return same and self.withheld is None and not waived
 
     def _older(self, digest: str, mode: Mode) -> tuple[tuple[int, str], ...]:
         now = self.base.number if self.base else 0
@@ -197,6 +211,7 @@ class Shop:
         if outcome.version is not None:
             self._point(outcome.version, outcome.made, outcome.products)
             self.sources[outcome.version] = (job.sha256, outcome.mode)
+            self.made_by = (job.sha256, outcome.mode, outcome.receipt["rules"])
         if not outcome.keeps_withheld:
             keys = next((made.path for made in outcome.made if made.kind == "keys"), None)
             self.withheld = (
@@ -212,7 +227,7 @@ class Shop:
     def _point(self, number: int, made, products: int) -> None:
         paths = {one.kind: one.path for one in made}
         assert number == (self.base.number if self.base else 0) + 1
-        self.base = Base(number, paths["catalog"], products)
+        self.base, self.made_by = Base(number, paths["catalog"], products), None
         self.changes.append(paths["changes"])
         assert pq.read_metadata(paths["catalog"]).num_rows == products
 

@@ -80,8 +80,7 @@ class Decision:
     @property
     def is_empty(self) -> bool:
         """Whether nothing differs from the current version."""
-        figures = self.difference
-        return not (figures.created or figures.updated or figures.removed or figures.deleted or self.withheld)
+        return self.difference.is_empty and not self.withheld
 
 
 def show(connection: Connection, sifted: Sifted, base: Base | None, *, small: bool) -> pa.Schema:
@@ -181,8 +180,8 @@ def _next(sides: Sides, base: Base, writer: changes.Writer, judge_rejects: bool)
         connection, sides.new, sides.base, job.schema.key, full=sides.full, rejected=rejected, narrowed=narrowed
     )
     removals, withheld, since = _judge_removals(sides, found) if sides.full else (None, 0, None)
-    moves = _tell(sides, writer, withhold=bool(withheld))
-    difference = dataclasses.replace(found, removed=0 if withheld else found.removed)
+    moves = _tell(sides, writer, withhold=bool(withheld) or job.decided)
+    difference = dataclasses.replace(found, removed=0 if withheld or job.decided else found.removed)
     figures = dataclasses.replace(
         _figures(sides, difference),
         removed=found.removed,
@@ -190,6 +189,7 @@ def _next(sides: Sides, base: Base, writer: changes.Writer, judge_rejects: bool)
         **_filled(sides, base, difference),
     )
     holds = guard.content(figures, job.guards, full=sides.full, judge_rejects=judge_rejects)
+    holds = [] if job.decided and difference.is_empty else holds
     return Decision(difference, removals, withheld, since, _acting(holds, job))
 
 
@@ -228,7 +228,7 @@ def _judge_removals(sides: Sides, difference: diff.Difference) -> tuple[guard.Re
     """Say why removals are withheld, how many, and since when; (None, 0, None) lets them happen."""
     job = sides.job
     reason = guard.removals(_figures(sides, difference), job.guards)
-    if reason is None or guard.REMOVALS in job.waived:
+    if reason is None or job.decided or guard.REMOVALS in job.waived:
         return None, 0, None
     before = None
     if job.withheld is not None:

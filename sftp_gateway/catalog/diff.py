@@ -39,6 +39,11 @@ class Difference:
     retained: int
     """In the current version, and in the file only as a rejected row."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing differs."""
+        return not (self.created or self.updated or self.removed or self.deleted)
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:

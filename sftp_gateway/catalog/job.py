@@ -103,6 +103,9 @@ class Job:
     memory_bytes: int
     threads: int = 2
     source_upload: int | None = None
+    decided: bool = False
+    """These bytes made the current version, under these rules and in this mode, and none of their removals waits: what
+    guards say of them was decided by then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 from sftp_gateway import __version__, receipt
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.decide import Decision
+from sftp_gateway.catalog.diff import Difference
 from sftp_gateway.catalog.guard import Reason
 from sftp_gateway.catalog.job import Job, Made, Outcome
 from sftp_gateway.catalog.plan import Plan
@@ -87,7 +88,7 @@ def judged(facts: Facts, sifted: Sifted, found: Judged) -> Outcome:
         "deleted": figures.deleted,
         "withheld": decision.withheld,
     }
-    products = _products_after(job, facts.plan, decision)
+    products = _products_after(job, figures)
     own = _receipt(facts, _Figures(rows, changed, products), decision.reasons, state)
     publishes = state is State.PUBLISHED and not dry
     keeps = dry or state is State.HELD or not facts.plan.absent_goes
@@ -110,11 +111,8 @@ def judged(facts: Facts, sifted: Sifted, found: Judged) -> Outcome:
     )
 
 
-def _products_after(job: Job, plan: Plan, decision: Decision) -> int:
-    figures = decision.difference
-    if plan.absent_goes:
-        return figures.created + figures.updated + figures.unchanged + figures.retained + decision.withheld
-    return (job.base.products if job.base else 0) + figures.created - figures.deleted
+def _products_after(job: Job, difference: Difference) -> int:
+    return (job.base.products if job.base else 0) + difference.created - difference.removed - difference.deleted
 
 
 def stopped(facts: Facts, state: State, rows: dict[str, int], reason: Reason) -> Outcome:

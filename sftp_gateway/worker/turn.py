@@ -69,11 +69,12 @@ class Turn:
         assert upload is not None
         brand = brands.get(self.store, upload.brand)
         rules = unread.digest(self.terms.schema, brand)
-        same = unread.same_as_published(self.store, upload, rules)
+        made = unread.made_by(self.store, upload, rules)
+        same = None if made is None else unread.same_as_published(self.store, upload, made)
         if same is not None:
             return same
         with contextlib.ExitStack() as held:
-            job = self._job(upload, brand, held)
+            job = dataclasses.replace(self._job(upload, brand, held), decided=made is not None)
             found = self._run(Task(self.terms.process, (job,)), small=upload.bytes < self.terms.small_bytes)
             if not isinstance(found, Outcome):
                 raise Broken(f"the catalog step gave a {type(found).__name__}, not an Outcome")

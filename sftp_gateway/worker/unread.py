@@ -22,19 +22,25 @@ def digest(schema: Schema, brand: Brand) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def same_as_published(store: Store, upload: Upload, rules: str) -> jobs.Finish | None:
-    """End an upload unread if bytes, mode and rules are those of what made the current version.
+def made_by(store: Store, upload: Upload, rules: str) -> versions.Version | None:
+    """Give the current version if an upload of these bytes, mode and rules made it and none of its removals waits.
 
-    Only if nothing is withheld (spec §3), and only if nothing was found in its bytes then: a sender whose
-    rows were rejected gets his error file again.
+    None where a person waived something for this upload: that is to count now.
     """
     now = versions.current(store, upload.brand)
     if now is None or now.upload is None or upload.waived:
         return None
-    if (now.sha256, now.mode, now.rules) != (upload.sha256, str(upload.mode), rules):
-        return None
-    before = uploads.get(store, now.upload).receipt or {}
-    if withheld.get(store, upload.brand) is not None or not _is_clean(before):
+    same = (now.sha256, now.mode, now.rules) == (upload.sha256, str(upload.mode), rules)
+    return now if same and withheld.get(store, upload.brand) is None else None
+
+
+def same_as_published(store: Store, upload: Upload, now: versions.Version) -> jobs.Finish | None:
+    """End an upload unread whose bytes made the current version (as `made_by` says), if nothing was found in them then.
+
+    A sender whose rows were rejected gets his error file again.
+    """
+    before = uploads.get(store, now.upload).receipt if now.upload else None
+    if before is None or not _is_clean(before):
         return None
     rows = dict(before["rows"])
     found = receipt.blank(upload) | {
@@ -48,9 +54,12 @@ def same_as_published(store: Store, upload: Upload, rules: str) -> jobs.Finish |
 
 
 def _is_clean(before: dict[str, Any]) -> bool:
-    """Whether nothing was found in the bytes of an upload; that they were those of an older version is not in them."""
+    """Whether nothing was found in the bytes of an upload.
+
+    That they were those of an older version is not in them, nor is what was withheld: that was decided since.
+    """
     codes = {finding["code"] for finding in before.get("findings") or ()}
-    files = [one["name"] for one in before.get("files") or ()]
+    files = [one["name"] for one in before.get("files") or () if not one["name"].endswith(".withheld.csv")]
     if codes == {"CATALOG_REVERT"}:
         files = [name for name in files if not name.endswith(".errors.csv")]
         codes = set()

@@ -106,6 +106,20 @@ class Gateway:
         return uploads.get(self.store, upload).state
 
 
+def corrections(gateway, upload):
+    """Give the correction file of an upload, as a brand fetches it."""
+    [found] = [one for one in files.results(gateway.store, upload) if ".corrections." in one.name]
+    with gateway.blobs.local(Area(found.area), found.blob) as path:
+        return path.read_bytes().decode("utf-8-sig")
+
+
+def catalog(gateway):
+    """Give the current products by key, blank cells left out."""
+    now = versions.current(gateway.store, "acme")
+    with gateway.blobs.local(Area.CATALOG, now.file) as path:
+        return products(path)
+
+
 def test_an_upload_is_published_with_its_files(gateway):
     upload = gateway.receive("publish\na\nb\n")
     assert gateway.work() == 1
@@ -187,6 +201,28 @@ def test_the_same_bytes_are_read_while_something_is_withheld(gateway):
     again = gateway.receive("withhold\na\n")
     gateway.work()
     assert gateway.state(again) is State.PUBLISHED
+
+
+@pytest.mark.parametrize("price", ["5", "on request"])
+def test_removals_that_were_refused_stay_kept_when_the_same_file_is_sent_again(gateway, price):
+    """Where something was found in it, it is read for its error file; either way nothing is removed."""
+    gateway.bench = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
+    brands.save_settings(gateway.store, "acme", BrandSettings(guards={"confirm_after_seconds": 0}))
+    whole = ["sku,name,msrp,cost,gtin,images,brand\n", "A,n,1,1,4006381333931,/a.jpg,b\n", f"B,n,{price},1,,,b\n"]
+    whole += [f"A{n},n,5,1,,,b\n" for n in range(100)]
+    gateway.receive("".join(whole))
+    half = gateway.receive("".join(whole[:43]))
+    gateway.work()
+    assert withheld.get(gateway.store, "acme").products == 60
+    uploads.refuse(gateway.store, half, "test")
+    for _ in range(3):
+        again = gateway.receive("".join(whole[:43]))
+        gateway.work()
+        told = uploads.get(gateway.store, again).receipt
+        assert (told["state"], told["version"], told["changes"]["removed"]) == ("unchanged", None, 0)
+        assert bool(told["files"]) == (price != "5")
+    assert len(catalog(gateway)) == (102 if price == "5" else 101)
+    assert withheld.get(gateway.store, "acme") is None
 
 
 def test_a_hold_waits_for_a_person_and_then_runs_again_with_its_reasons_waived(gateway):
@@ -349,20 +385,6 @@ def test_a_correction_is_told_what_it_corrects_and_nothing_of_other_brands(gatew
 
 
 CHAIR = "sku,name,msrp,color,quantity,description\nA,Chair,10,red,5,long text\nB,Desk,20,blue,7,other\n"
-
-
-def corrections(gateway, upload):
-    """Give the correction file of an upload, as a brand fetches it."""
-    [found] = [one for one in files.results(gateway.store, upload) if ".corrections." in one.name]
-    with gateway.blobs.local(Area(found.area), found.blob) as path:
-        return path.read_bytes().decode("utf-8-sig")
-
-
-def catalog(gateway):
-    """Give the current products by key, blank cells left out."""
-    now = versions.current(gateway.store, "acme")
-    with gateway.blobs.local(Area.CATALOG, now.file) as path:
-        return products(path)
 
 
 @pytest.mark.parametrize("dry", [False, True])

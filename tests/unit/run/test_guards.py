@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import COLUMNS, put, rows, table
 
+from sftp_gateway.brand import BrandSettings
 from sftp_gateway.upload import State
 
 
@@ -48,6 +49,36 @@ def test_a_file_that_disagrees_begins_a_run_of_its_own(shop):
     other = put(shop, rows(100, first=100))
     assert (other.receipt["changes"]["withheld"], other.withheld_since) == (100, shop.now)
     assert len(shop.products()) == 200
+
+
+def test_removals_that_were_refused_stay_kept_however_often_the_file_comes(shop):
+    put(shop, rows(200))
+    given = [*rows(100), ("B-1", "its row is rejected", "bad", "1")]
+    assert put(shop, given).receipt["changes"]["withheld"] == 100
+    shop.refuse()
+    for _ in range(3):
+        shop.wait(700)
+        again = put(shop, given)
+        assert (again.state, again.products, again.reasons) == (State.UNCHANGED, 200, ())
+        assert again.receipt["changes"] | {"removed": 0, "withheld": 0} == again.receipt["changes"]
+        assert [error["key"] for error in shop.errors(again)] == ["B-1"]
+        assert {made.kind for made in again.made} == {"errors", "errors_json", "corrections"}
+    other = put(shop, given[1:])
+    assert (other.receipt["changes"]["withheld"], other.withheld_since) == (101, shop.now)
+    assert len(shop.products()) == 200
+
+
+def test_a_hold_that_was_approved_is_not_one_again_when_the_file_comes_again(shop):
+    """It ends unchanged, as the file of the current version does (spec §3), with its error file."""
+    put(shop, rows(100))
+    bad = [(f"A-{n}", f"name {n}", "bad", "1") for n in range(80, 100)]
+    given = [("A-0", "renamed", "10.50", "0"), *rows(80)[1:], *bad]
+    assert put(shop, given).state is State.HELD
+    assert shop.approve(2).state is State.PUBLISHED
+    again = put(shop, given)
+    assert (again.state, again.reasons, len(shop.errors(again))) == (State.UNCHANGED, (), 20)
+    shop.settings = BrandSettings(decimal=".")  # other rules: it is judged anew
+    assert put(shop, given).state is State.HELD
 
 
 def test_products_that_come_back_end_the_withholding(shop):
