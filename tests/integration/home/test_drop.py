@@ -87,7 +87,7 @@ async def test_a_file_received_before_a_crash_is_only_removed(house, drop):
     found = watch.Found("acme", "inbox", "a.csv")
     copy = house.files.scratch() / "copy"
     copy.write_bytes(BODY)
-    drop._receive(found, look, copy, hashlib.sha256(BODY).hexdigest(), None)  # and then the power fails
+    drop.taker._receive(found, look, copy, hashlib.sha256(BODY).hexdigest(), None)  # and then the power fails
     await house.until(lambda: not file.exists())
     assert len(house.history()) == 1
 
@@ -117,7 +117,7 @@ async def test_a_file_too_large_stays_where_it_is_and_is_refused_once_in_the_his
     assert [(reason["code"], reason["text"]) for reason in upload.reasons] == [
         ("FILE_TOO_LARGE", "The file has 1,001 bytes; at most 1,000 are taken in one file")
     ]
-    drop._done.clear()  # as after a restart
+    drop.taker.left.clear()  # as after a restart
     await asyncio.to_thread(drop.look)
     await asyncio.to_thread(drop.look)
     assert file.exists() and len(house.history()) == 1
@@ -160,11 +160,11 @@ async def test_a_file_that_cannot_be_removed_is_not_received_again_after_a_resta
             house.store, brand="acme", mode=Mode.FULL, path="new.csv", sha256=f"{number:064}", bytes=1, via="cli",
             complete=True, received_at=house.store.now(),
         )  # fmt: skip
-    drop._done.clear()  # as after a restart
-    real, asked = drop._was_received, []
-    monkeypatch.setattr(drop, "_was_received", lambda *about: asked.append(real(*about)) or asked[-1])
+    drop.taker.left.clear()  # as after a restart
+    real, asked = drop.taker._was_received, []
+    monkeypatch.setattr(drop.taker, "_was_received", lambda *about: asked.append(real(*about)) or asked[-1])
     await house.until(lambda: asked)
-    await house.until(lambda: drop._done)
+    await house.until(lambda: drop.taker.left)
     assert asked == [True]
     assert [upload.path for upload in house.history()].count("inbox/old.csv") == 1
 
