@@ -1,7 +1,8 @@
 """A file of a drop folder becomes an upload: copied, compared, received, removed. Blocks.
 
 What was copied is compared with what is there before the original goes. The store's row comes before
-the removal: a crash between leaves a file that is recognised and only removed.
+the removal: a crash between leaves a file that is recognised, by the marks that the row keeps until
+then, and only removed.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ from sftp_gateway.intake import answer, folder
 from sftp_gateway.intake.folder import Found, Look
 from sftp_gateway.intake.history import end_refused
 from sftp_gateway.intake.sources import mismatch
-from sftp_gateway.store import brands, uploads
+from sftp_gateway.store import brands, dropped, uploads
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import State
 
@@ -63,11 +64,12 @@ class Taker:
                 if sha256 is None:
                     return False
                 reason, companions = self._compared(directory, found, copy, sha256)
-                self._receive(found, look, copy, sha256, reason)
-                self._remove(directory, found, look)
+                upload = self._receive(found, look, copy, sha256, reason)
+                # Before their file: one that outlived it would speak of the next.
                 for name in companions:
                     with contextlib.suppress(OSError):
                         os.unlink(name, dir_fd=directory)
+                self._remove(directory, found, look, upload)
         finally:
             copy.unlink(missing_ok=True)
             scratch.rmdir()
@@ -90,59 +92,77 @@ class Taker:
             log.warning("drop.stuck", brand=found.brand, path=folder.shown(found.path), reason=reason)
         self.stuck.add(found)
 
-    def _receive(self, found: Found, look: Look, copy: Path, sha256: str, reason: dict[str, Any] | None) -> None:
-        values = self._values(found, look, sha256)
-        if self._was_received(found, sha256, values["client"]):
-            return
-        self.files.keep(Area.SOURCES, sha256, copy)
-        if reason is None:
-            uploads.receive(self.store, **values)
-        else:
-            self._refuse(values, reason)
-        log.info("drop.taken", brand=found.brand, path=found.path, bytes=look.bytes, sha256=sha256)
+    def _receive(self, found: Found, look: Look, copy: Path, sha256: str, reason: dict[str, Any] | None) -> int:
+        """Make an upload of the copy, unless a crash left it received; gives its id."""
+        upload = self._received(found, look, sha256)
+        if upload is None:
+            values = self._values(found, look, sha256)
+            self.files.keep(Area.SOURCES, sha256, copy)
+            upload = uploads.receive(self.store, **values).id if reason is None else self._unfinished(values)
+            log.info("drop.taken", brand=found.brand, path=found.path, bytes=look.bytes, sha256=sha256)
+        if reason is not None:
+            self._refuse(upload, reason)
         self.wake_worker()
+        return upload
 
     def _values(self, found: Found, look: Look, sha256: str) -> dict[str, Any]:
         own = brands.get(self.store, found.brand).settings
         return {
             "brand": found.brand, "mode": upload_name.mode(found.path, own.mode), "path": found.path,
-            "sha256": sha256, "bytes": look.bytes, "via": "drop", "complete": True,
-            "received_at": datetime.now(UTC), "client": {"inode": look.inode, "modified_ns": look.modified_ns},
+            "sha256": sha256, "bytes": look.bytes, "via": dropped.VIA, "complete": True,
+            "received_at": datetime.now(UTC), "client": look.marks(),
         }  # fmt: skip
 
     def _refuse_large(self, found: Found, look: Look, max_file_bytes: int) -> None:
         """Refuse a file that is over the limit, once; it stays where it is, for whoever put it there."""
-        values = self._values(found, look, "")
-        if self._was_received(found, "", values["client"]):
+        if found in self.left and look.has_bytes_of(self.left[found]):
             return
-        log.warning("drop.too_large", brand=found.brand, path=found.path, bytes=look.bytes)
+        upload = self._received(found, look, "")
+        if upload is None:
+            log.warning("drop.too_large", brand=found.brand, path=found.path, bytes=look.bytes)
+            upload = self._unfinished(self._values(found, look, ""))
         text = f"The file has {look.bytes:,} bytes; at most {max_file_bytes:,} are taken in one file"
         self._refuse(
-            values, {"code": "FILE_TOO_LARGE", "text": text, "suggestion": "Split it, or ask for a higher limit"}
+            upload, {"code": "FILE_TOO_LARGE", "text": text, "suggestion": "Split it, or ask for a higher limit"}
         )
 
-    def _refuse(self, values: dict[str, Any], reason: dict[str, Any]) -> None:
+    def _unfinished(self, values: dict[str, Any]) -> int:
         with self.store.write() as tx:
-            upload = uploads.insert(tx, **values, state=State.UNFINISHED)
+            return uploads.insert(tx, **values, state=State.UNFINISHED)
+
+    def _refuse(self, upload: int, reason: dict[str, Any]) -> None:
+        """Refuse an upload, unless that was done before a crash."""
         found = uploads.get(self.store, upload)
+        if found.state is not State.UNFINISHED:
+            return
         made = answer.make(self.files, found, reason)
         with self.store.write() as tx:
             end_refused(tx, found, made, found.sha256)
 
-    def _was_received(self, found: Found, sha256: str, facts: dict[str, Any]) -> bool:
-        """Whether this very file was received before a crash, and only its removal is left to do."""
-        return any(item.client == facts for item in uploads.same(self.store, found.brand, "drop", found.path, sha256))
+    def _received(self, found: Found, look: Look, sha256: str) -> int | None:
+        """Give the upload that this very file is: received before a crash, and only its removal is left to do."""
+        known = dropped.known(self.store, found.brand, found.path, sha256)
+        if known is None or not known.marks or known.bytes != look.bytes:
+            return None
+        return known.upload if known.marks.items() <= look.marks().items() else None
 
-    def _remove(self, directory: int, found: Found, look: Look) -> None:
+    def _remove(self, directory: int, found: Found, look: Look, upload: int) -> None:
         """Remove the original, unless it is another one by now."""
         try:
-            if Look.of(os.stat(found.name, dir_fd=directory, follow_symlinks=False)) == look:
+            present = Look.of(os.stat(found.name, dir_fd=directory, follow_symlinks=False))
+            if present == look:
                 os.unlink(found.name, dir_fd=directory)
+            elif present.has_bytes_of(look):  # its rights were changed: at the next look it goes
+                dropped.mark(self.store, upload, look.lasting_marks())
+                return
         except FileNotFoundError:
             pass
         except OSError as error:
             log.warning("drop.stuck", brand=found.brand, path=found.path, reason=str(error))
+            dropped.mark(self.store, upload, look.lasting_marks())
             self.left[found] = look
+            return
+        dropped.mark(self.store, upload, None)
 
     def _compared(
         self, directory: int, found: Found, copy: Path, sha256: str

@@ -18,16 +18,33 @@ NO_FOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What tells one state of a file from another."""
+    """What tells one state of a file from another.
+
+    Nobody can set `changed_ns` (ctime): it tells a file from one that comes later and has the rest of it, too (a hard
+    link; a copy with its times, where the number of an inode is given again). But chmod moves it as well.
+    """
 
     inode: int
     bytes: int
     modified_ns: int
+    changed_ns: int
 
     @classmethod
     def of(cls, found: os.stat_result) -> Self:
         """Take it from a stat."""
-        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
+        return cls(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+    def has_bytes_of(self, other: Self) -> bool:
+        """Whether nobody wrote in between, though maybe rights or links were changed."""
+        return (self.inode, self.bytes, self.modified_ns) == (other.inode, other.bytes, other.modified_ns)
+
+    def marks(self) -> dict[str, int]:
+        """Give what a file is known by after a crash, as the store keeps it."""
+        return {**self.lasting_marks(), "changed_ns": self.changed_ns}
+
+    def lasting_marks(self) -> dict[str, int]:
+        """Give those that stay when its rights are mended."""
+        return {"inode": self.inode, "modified_ns": self.modified_ns}
 
 
 @dataclass(frozen=True, slots=True)

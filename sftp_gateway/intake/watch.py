@@ -113,10 +113,9 @@ class Drop:
                 continue
             if self.taker.left.get(found) == look:
                 continue
-            before, since = self._seen.get(found, (None, now))
-            if before != look:
-                self._seen[found] = (look, now)
-                since = now
+            before, since = self._seen.get(found, (look, now))
+            since = since if look.has_bytes_of(before) else now
+            self._seen[found] = (look, since)
             rest = since + self.rules.quiet_seconds - now
             if rest > 0:
                 wait = min(wait, rest)

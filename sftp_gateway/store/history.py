@@ -126,14 +126,6 @@ def these(store: Store, ids: Sequence[int]) -> Iterator[list[Upload]]:
         yield [of_row(row) for row in rows]
 
 
-def same(store: Store, brand: str, via: str, path: str, sha256: str) -> list[Upload]:
-    """Give the last uploads of these bytes under this name that came this way, newest first."""
-    these = (_uploads.c.brand == brand, _uploads.c.via == via, _uploads.c.path == path, _uploads.c.sha256 == sha256)
-    with store.read() as conn:
-        rows = conn.execute(sa.select(*_LISTED).where(*these).order_by(_uploads.c.id.desc()).limit(100)).all()
-    return [of_row(row) for row in rows]
-
-
 def page(store: Store, limit: int, before: int | None = None, **where: Any) -> tuple[list[Any], int | None]:
     """Give uploads as JSON, newest first, and the cursor (`before`) of the next page; `where`: as for `listing`."""
     found, after = listing(store, limit=limit, before=before, **where)

@@ -21,14 +21,13 @@ from sftp_gateway.store.history import (
     of_row,
     page,
     rows_meant,
-    same,
     these,
 )
 from sftp_gateway.store.journal import move
 from sftp_gateway.upload import Mode, State, Upload
 
 __all__ = [
-    "Event", "New", "approve", "counts", "decide", "events", "find", "get", "insert", "insert_all", "listing", "move", "newest", "of_row", "page", "receive", "refuse", "retry", "rows_meant", "same", "these",
+    "Event", "New", "approve", "counts", "decide", "events", "find", "get", "insert", "insert_all", "listing", "move", "newest", "of_row", "page", "receive", "refuse", "retry", "rows_meant", "these",
 ]  # fmt: skip
 
 _uploads = tables.upload

@@ -16,7 +16,7 @@ import structlog
 from sftp_gateway import blobs, settings
 from sftp_gateway.blobs import Files
 from sftp_gateway.brand import BrandSettings, Login
-from sftp_gateway.intake import claim
+from sftp_gateway.intake import claim, watch
 from sftp_gateway.sftp import auth, hostkeys, listener
 from sftp_gateway.sftp.doors import Doors
 from sftp_gateway.sftp.homes import Homes
@@ -223,3 +223,16 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
 @pytest.fixture
 async def house(open_house) -> House:
     return await open_house()
+
+
+@pytest.fixture
+async def drop(house, tmp_path) -> AsyncIterator[watch.Drop]:
+    """Give drop folders that are watched, of the brands of the house; files over 1,000 bytes are too large."""
+    rules = dataclasses.replace(settings.Intake(), quiet_seconds=0.2, rescan_seconds=0.5)
+    part = watch.Drop(house.store, house.files, tmp_path / "drop", rules, 1000, lambda: None)
+    async with part:
+        running = asyncio.create_task(part.run())
+        yield part
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running

@@ -1,29 +1,15 @@
 import asyncio
 import contextlib
-import dataclasses
 import hashlib
 import os
 
 import pytest
 
-from sftp_gateway import settings
 from sftp_gateway.intake import watch
 from sftp_gateway.store import uploads
 from sftp_gateway.upload import Mode, State
 
 BODY = b"sku,name\n1,one\n"
-
-
-@pytest.fixture
-async def drop(house, tmp_path):
-    rules = dataclasses.replace(settings.Intake(), quiet_seconds=0.2, rescan_seconds=0.5)
-    part = watch.Drop(house.store, house.files, tmp_path / "drop", rules, 1000, lambda: None)
-    async with part:
-        running = asyncio.create_task(part.run())
-        yield part
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
 
 
 @pytest.mark.parametrize(("top", "mode"), [("inbox", Mode.FULL), ("partial", Mode.PARTIAL), ("test", Mode.TEST)])
@@ -154,18 +140,18 @@ async def test_a_file_that_cannot_be_removed_is_not_received_again_after_a_resta
 
     monkeypatch.setattr("os.unlink", forbidden)
     (drop.folder / "acme" / "inbox" / "old.csv").write_bytes(BODY)
-    await house.received(1)
+    (first,) = await house.received(1)
     for number in range(60):
         uploads.receive(
             house.store, brand="acme", mode=Mode.FULL, path="new.csv", sha256=f"{number:064}", bytes=1, via="cli",
             complete=True, received_at=house.store.now(),
         )  # fmt: skip
     drop.taker.left.clear()  # as after a restart
-    real, asked = drop.taker._was_received, []
-    monkeypatch.setattr(drop.taker, "_was_received", lambda *about: asked.append(real(*about)) or asked[-1])
+    real, asked = drop.taker._received, []
+    monkeypatch.setattr(drop.taker, "_received", lambda *about: asked.append(real(*about)) or asked[-1])
     await house.until(lambda: asked)
     await house.until(lambda: drop.taker.left)
-    assert asked == [True]
+    assert asked == [first.id]
     assert [upload.path for upload in house.history()].count("inbox/old.csv") == 1
 
 

@@ -1,0 +1,42 @@
+"""What came from drop folders: which file an upload was, as long as that may lie there still after a crash."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from sftp_gateway.store import tables
+from sftp_gateway.store.database import Store
+
+VIA = "drop"
+
+_uploads = tables.upload
+_OWN = (_uploads.c.via == VIA, _uploads.c.source_upload.is_(None))
+"""Not what `retry` made: that lay in no folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An upload, and the marks of its file; None once it is known to be gone."""
+
+    upload: int
+    bytes: int
+    marks: dict[str, int] | None
+
+
+def known(store: Store, brand: str, path: str, sha256: str) -> Known | None:
+    """Give the upload of these bytes that came to a path last; None if there is none, or others came there since."""
+    at = (_uploads.c.brand == brand, _uploads.c.path == path, *_OWN)
+    newest = sa.select(_uploads).where(*at, _uploads.c.sha256 == sha256).order_by(_uploads.c.id.desc()).limit(1)
+    with store.read() as conn:
+        row = conn.execute(newest).first()
+        if row is None or conn.execute(sa.select(_uploads.c.id).where(*at, _uploads.c.id > row.id).limit(1)).first():
+            return None
+    return Known(row.id, row.bytes, row.client)
+
+
+def mark(store: Store, upload: int, marks: dict[str, int] | None) -> None:
+    """Note by which marks the file of an upload is known if it lies there still; None: it does not."""
+    values: dict[str, Any] = {"client": marks}
+    with store.write() as tx:
+        tx.conn.execute(sa.update(_uploads).where(_uploads.c.id == upload).values(values))
