@@ -103,27 +103,14 @@ class Drop:
     def look(self) -> float:
         """Go through the folders once, take what rested; give the seconds until the next look (blocks)."""
         self._make_folders()
-        now = time.monotonic()
-        there: set[Found] = set()
-        wait = self.rules.rescan_seconds
-        for found, look in self._all():
-            there.add(found)
-            if not folder.is_text(found.name):
-                self.taker.tell_stuck(found, "its name has characters that cannot be shown, or is not UTF-8; rename it")
-                continue
-            if self.taker.left.get(found) == look:
-                continue
-            before, since = self._seen.get(found, (look, now))
-            since = since if look.has_bytes_of(before) else now
-            self._seen[found] = (look, since)
-            rest = since + self.rules.quiet_seconds - now
-            if rest > 0:
-                wait = min(wait, rest)
-            elif upload_name.subject(found.path) is None and self.taker.take(found, look, self.max_file_bytes):
+        there = dict(self._all())
+        wait, rested = self._resting(there)
+        for found in rested:
+            if self.taker.take(found, there[found], self.max_file_bytes):
                 self._seen.pop(found, None)
         for gone in self._seen.keys() - there:
             del self._seen[gone]
-        self.taker.forget_all_but(there)
+        self.taker.forget_all_but(set(there))
         return wait
 
     # --- looking
@@ -136,6 +123,26 @@ class Drop:
                 with contextlib.suppress(FileExistsError, NotADirectoryError):
                     (self.folder / brand.name / top).mkdir(mode=0o770, parents=True, exist_ok=True)
 
+    def _resting(self, there: dict[Found, Look]) -> tuple[float, list[Found]]:
+        """Give the seconds until a file may have rested, and those that did: as they came, in whichever folders."""
+        now, wait, rested = time.monotonic(), self.rules.rescan_seconds, []
+        for found, look in there.items():
+            if not folder.is_text(found.name):
+                self.taker.tell_stuck(found, "its name has characters that cannot be shown, or is not UTF-8; rename it")
+                continue
+            if self.taker.left.get(found) == look:
+                continue
+            before, since = self._seen.get(found, (look, now))
+            since = since if look.has_bytes_of(before) else now
+            self._seen[found] = (look, since)
+            rest = since + self.rules.quiet_seconds - now
+            if rest > 0:
+                wait = min(wait, rest)
+            elif upload_name.subject(found.path) is None:
+                rested.append(found)
+        # By mtime: a copy with its times comes in the order of its data, and chown -R turns that of ctime over.
+        return wait, sorted(rested, key=lambda found: (there[found].modified_ns, found.name, found.top))
+
     def _all(self) -> Iterator[tuple[Found, Look]]:
         for brand in brands.all_brands(self.store):
             for top in upload_name.TOPS:
@@ -144,7 +151,7 @@ class Drop:
                         yield from self._inside(directory, brand.name, top)
 
     def _inside(self, directory: int, brand: str, top: str) -> Iterator[tuple[Found, Look]]:
-        for name in sorted(os.listdir(directory)):
+        for name in os.listdir(directory):
             if f"{top}/{name}" in self._temporary:
                 continue
             with contextlib.suppress(FileNotFoundError):

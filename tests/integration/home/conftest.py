@@ -226,13 +226,24 @@ async def house(open_house) -> House:
 
 
 @pytest.fixture
-async def drop(house, tmp_path) -> AsyncIterator[watch.Drop]:
-    """Give drop folders that are watched, of the brands of the house; files over 1,000 bytes are too large."""
-    rules = dataclasses.replace(settings.Intake(), quiet_seconds=0.2, rescan_seconds=0.5)
-    part = watch.Drop(house.store, house.files, tmp_path / "drop", rules, 1000, lambda: None)
-    async with part:
-        running = asyncio.create_task(part.run())
+def drop_folder(house) -> Callable[[Path], Any]:
+    """Give a function that watches drop folders of the brands of the house; files over 1,000 bytes are too large."""
+
+    @contextlib.asynccontextmanager
+    async def watched(place: Path) -> AsyncIterator[watch.Drop]:
+        rules = dataclasses.replace(settings.Intake(), quiet_seconds=0.2, rescan_seconds=0.5)
+        part = watch.Drop(house.store, house.files, place, rules, 1000, lambda: None)
+        async with part:
+            running = asyncio.create_task(part.run())
+            yield part
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+
+    return watched
+
+
+@pytest.fixture
+async def drop(drop_folder, tmp_path) -> AsyncIterator[watch.Drop]:
+    async with drop_folder(tmp_path / "drop") as part:
         yield part
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
