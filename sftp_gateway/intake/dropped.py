@@ -6,7 +6,6 @@ then, and only removed.
 """
 
 import contextlib
-import hashlib
 import os
 import secrets
 from collections.abc import Callable
@@ -17,10 +16,9 @@ from typing import Any
 
 from sftp_gateway import logs, upload_name
 from sftp_gateway.blobs import Area, Files
-from sftp_gateway.intake import answer, folder
+from sftp_gateway.intake import answer, beside, folder
 from sftp_gateway.intake.folder import Found, Look
 from sftp_gateway.intake.history import end_refused
-from sftp_gateway.intake.sources import mismatch
 from sftp_gateway.store import brands, dropped, uploads
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import State
@@ -63,7 +61,8 @@ class Taker:
                 sha256 = self._copied(directory, found, look, copy)
                 if sha256 is None:
                     return False
-                reason, companions = self._compared(directory, found, copy, sha256)
+                marker = brands.get(self.store, found.brand).settings.marker
+                reason, companions = beside.compared(directory, found, marker, copy, sha256)
                 upload = self._receive(found, look, copy, sha256, reason)
                 # Before their file: one that outlived it would speak of the next.
                 for name in companions:
@@ -163,21 +162,3 @@ class Taker:
             self.left[found] = look
             return
         dropped.mark(self.store, upload, None)
-
-    def _compared(
-        self, directory: int, found: Found, copy: Path, sha256: str
-    ) -> tuple[dict[str, Any] | None, list[str]]:
-        """Compare with the checksums that lie beside the file; gives a contradiction, and their names."""
-        names = []
-        for path, kind in upload_name.companions(found.path).items():
-            name = upload_name.base(path)
-            text = folder.read(directory, name)
-            if text is None:
-                continue
-            names.append(name)
-            told = upload_name.checksum(text, kind, found.name)
-            with copy.open("rb") as source:
-                real = sha256 if kind == "sha256" else hashlib.file_digest(source, kind).hexdigest()
-            if told != real:
-                return mismatch(kind, name, told, real), names
-        return None, names

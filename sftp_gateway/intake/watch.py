@@ -10,7 +10,7 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from watchdog.observers.api import BaseObserver
 
 from sftp_gateway import errors, logs, settings, upload_name
 from sftp_gateway.blobs import Files
+from sftp_gateway.brand import Brand
 from sftp_gateway.intake import folder
 from sftp_gateway.intake.dropped import Taker
 from sftp_gateway.intake.folder import Found, Look
@@ -59,7 +60,7 @@ class Drop:
         )
         self.taker = Taker(self.store, self.files, self.folder, self.wake_worker)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="drop")
-        await asyncio.to_thread(self._make_folders)
+        await asyncio.to_thread(lambda: self._make_folders(brands.all_brands(self.store)))
         loop = asyncio.get_running_loop()
         observer = Observer()
         observer.schedule(_Waker(loop, self._woken), str(self.folder), recursive=True)
@@ -102,9 +103,10 @@ class Drop:
 
     def look(self) -> float:
         """Go through the folders once, take what rested; give the seconds until the next look (blocks)."""
-        self._make_folders()
-        there = dict(self._all())
-        wait, rested = self._resting(there)
+        known = brands.all_brands(self.store)
+        self._make_folders(known)
+        there = dict(self._all(known))
+        wait, rested = self._resting(there, {brand.name: brand.settings.marker for brand in known})
         for found in rested:
             if self.taker.take(found, there[found], self.max_file_bytes):
                 self._seen.pop(found, None)
@@ -115,15 +117,15 @@ class Drop:
 
     # --- looking
 
-    def _make_folders(self) -> None:
+    def _make_folders(self, known: Iterable[Brand]) -> None:
         """Make the folders of every brand there is; what lies in others is nobody's."""
         self.folder.mkdir(mode=0o770, parents=True, exist_ok=True)
-        for brand in brands.all_brands(self.store):
+        for brand in known:
             for top in upload_name.TOPS:
                 with contextlib.suppress(FileExistsError, NotADirectoryError):
                     (self.folder / brand.name / top).mkdir(mode=0o770, parents=True, exist_ok=True)
 
-    def _resting(self, there: dict[Found, Look]) -> tuple[float, list[Found]]:
+    def _resting(self, there: dict[Found, Look], markers: dict[str, str]) -> tuple[float, list[Found]]:
         """Give the seconds until a file may have rested, and those that did: as they came, in whichever folders."""
         now, wait, rested = time.monotonic(), self.rules.rescan_seconds, []
         for found, look in there.items():
@@ -138,13 +140,13 @@ class Drop:
             rest = since + self.rules.quiet_seconds - now
             if rest > 0:
                 wait = min(wait, rest)
-            elif upload_name.subject(found.path) is None:
+            elif upload_name.subject(found.path, markers[found.brand]) is None:
                 rested.append(found)
         # By mtime: a copy with its times comes in the order of its data, and chown -R turns that of ctime over.
         return wait, sorted(rested, key=lambda found: (there[found].modified_ns, found.name, found.top))
 
-    def _all(self) -> Iterator[tuple[Found, Look]]:
-        for brand in brands.all_brands(self.store):
+    def _all(self, known: Iterable[Brand]) -> Iterator[tuple[Found, Look]]:
+        for brand in known:
             for top in upload_name.TOPS:
                 with folder.directory(self.folder, brand.name, top) as directory:
                     if directory is not None:

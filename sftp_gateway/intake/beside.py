@@ -1,0 +1,31 @@
+"""The companions of files in drop folders: the checksums and the marker that lie beside one. Blocks."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from sftp_gateway import upload_name
+from sftp_gateway.intake import folder
+from sftp_gateway.intake.folder import Found
+from sftp_gateway.intake.sources import mismatch
+
+
+def compared(
+    directory: int, found: Found, marker: str, copy: Path, sha256: str
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Compare a file with the checksums that lie beside it; gives the first contradiction, and the names of all companions."""
+    names, reason = [], None
+    for path, kind in upload_name.companions(found.path, marker).items():
+        name = upload_name.base(path)
+        text = folder.read(directory, name)
+        if text is None:
+            continue
+        names.append(name)
+        if kind == "marker" or reason is not None:
+            continue
+        told = upload_name.checksum(text, kind, found.name)
+        with copy.open("rb") as source:
+            real = sha256 if kind == "sha256" else hashlib.file_digest(source, kind).hexdigest()
+        if told != real:
+            reason = mismatch(kind, name, told, real)
+    return reason, names
