@@ -22,7 +22,8 @@ and every one of them has been seen to lie (measured, or read in bug reports):
 6.  **The size lies.** Who declares a size at OPEN and closes below it did not finish. More than was
     declared is no contradiction: the declaration was a guess at OPEN, the bytes are there.
 7.  **The rest comes later.** A brand may have agreed on marker files: then the data alone is no
-    upload. If the marker does not come in time, somebody has to know: `unfinished`.
+    upload. If the marker does not come in time, somebody has to know: `unfinished`. A later file that
+    takes its name before that replaces it: the store has it `dropped` then (drafts.detach).
 8.  **The companion is late.** `catalog.csv.sha256` may be still being written while the file settles:
     then the file waits for it, as for a handle of its own. What it says is compared when the file is
     claimed. A checksum that comes later still, and is right for what was claimed, says nothing of the

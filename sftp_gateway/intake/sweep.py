@@ -11,7 +11,7 @@ from sftp_gateway import errors, logs
 from sftp_gateway.intake import answer, sources, stranded
 from sftp_gateway.intake.desk import REMOVED, Desk, Told
 from sftp_gateway.intake.history import end_refused
-from sftp_gateway.store import drafts, files, queue, uploads
+from sftp_gateway.store import drafts, files, queue, unfinished, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State, Upload
@@ -27,7 +27,7 @@ INCOMPLETE = "FILE_INCOMPLETE"
 def sweep(desk: Desk, now: datetime) -> list[Told]:
     """Do what time alone brings."""
     news: list[Told] = []
-    for upload, since, row in drafts.unfinished(desk.store):
+    for upload, since, row in unfinished.listed(desk.store):
         with _apart(desk, brand=upload.brand, path=upload.path, upload=upload.id):
             news += _look_at(desk, upload, now - since, row)
     with _apart(desk):
@@ -85,7 +85,7 @@ def _remind(desk: Desk, upload: Upload) -> None:
             return
         if made.file is not None:
             files.replace(tx, upload.brand, made.file, upload.id)
-        drafts.remind(tx, upload.id, upload.brand, made.receipt, made.findings)
+        unfinished.remind(tx, upload.id, upload.brand, made.receipt, made.findings)
 
 
 def _give_up(desk: Desk, upload: Upload, row: Entry | None, reason: dict[str, Any]) -> Told:

@@ -197,8 +197,7 @@ def _may_be_upload(homes: Homes, path: str) -> bool:
 def detach(homes: Homes, view: View, entry: Entry) -> None:
     """Take the name from a draft that goes on without it: it becomes an upload of its own."""
     view.put(replace(entry, path=None))
-    places = [Place.OPEN, Place.CLOSED, Place.DROPPED, Place.CLAIMED]
-    homes.commit(view, lambda tx: drafts.move(tx, entry.id, places, path=None))
+    homes.commit(view, lambda tx: drafts.detach(tx, {entry.id: (entry.brand, entry.path)}))
 
 
 async def _reopen(homes: Homes, view: View, entry: Entry, session: Session) -> Draft | None:

@@ -7,7 +7,7 @@ changes rows calls `touch` once for each brand and operation. Serves sftp (the v
 
 import enum
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,11 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sftp_gateway import errors
-from sftp_gateway.store import journal, tables, uploads
-from sftp_gateway.store.database import Store, Transaction, utc_now
+from sftp_gateway.store import marker, tables
+from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.tables import entry as table
 from sftp_gateway.store.tables import view as counter
-from sftp_gateway.upload import State, Upload
 
 
 class Place(enum.StrEnum):
@@ -79,7 +78,7 @@ _NAMES = [field.name for field in fields(Entry)]
 COLUMNS = [table.c[name] for name in _NAMES]
 _PLACE = _NAMES.index("place")
 _journal = tables.journal
-_AT = sa.select(table.c.id, table.c.brand, table.c.path).where(
+_AT = sa.select(table.c.id, table.c.brand, table.c.path, table.c.place).where(
     table.c.brand.in_(sa.bindparam("brands", expanding=True)), table.c.path.in_(sa.bindparam("paths", expanding=True))
 )
 
@@ -142,7 +141,7 @@ def due(
 
 def save(tx: Transaction, item: Entry) -> None:
     """Write a row; whatever else had its path loses it (`evict`). NotFound if its brand was erased."""
-    values = {name: getattr(item, name) for name in _NAMES}
+    values = _values(tx, item)
     evict(tx, [item])
     updated = tx.conn.execute(sa.update(table).where(table.c.id == item.id).values(values))
     if updated.rowcount == 0:
@@ -158,10 +157,18 @@ def save_all(tx: Transaction, items: Sequence[Entry]) -> None:
     """Write rows of different ids and paths; as `save`, but those of brands that are erased are left out."""
     here = living(tx, {item.brand for item in items})
     living_ones = [item for item in items if item.brand in here]
-    rows = [{name: getattr(item, name) for name in _NAMES} for item in living_ones]
+    rows = [_values(tx, item) for item in living_ones]
     if rows:
         evict(tx, living_ones)
         tx.conn.execute(_upsert(tx.conn.dialect.name), rows)
+
+
+def _values(tx: Transaction, item: Entry) -> dict[str, Any]:
+    """Give the columns of a row; what was closed without a name lacks a marker if its brand requires one (`detach`)."""
+    values = {name: getattr(item, name) for name in _NAMES}
+    if item.path is None and item.place is Place.CLOSED and marker.is_missing(tx, item.brand, None):
+        values["place"] = Place.DROPPED
+    return values
 
 
 def living(tx: Transaction, brands: Iterable[str]) -> set[str]:
@@ -238,26 +245,6 @@ def known(store: Store, ids: Iterable[str]) -> set[str]:
         return set(conn.execute(sa.select(table.c.id).where(table.c.id.in_(list(ids)))).scalars())
 
 
-def unfinished(store: Store, limit: int = 1000) -> list[tuple[Upload, datetime, Entry | None]]:
-    """Give the unfinished uploads, since when they are, and the row by which they can be completed."""
-    since = (
-        sa.select(sa.func.max(tables.event.c.at))
-        .where(tables.event.c.upload == tables.upload.c.id, tables.event.c.event == f"upload.{State.UNFINISHED}")
-        .scalar_subquery()
-    )
-    query = sa.select(tables.upload.c.id, since).where(tables.upload.c.state == str(State.UNFINISHED)).limit(limit)
-    with store.read() as conn:
-        found = conn.execute(query.order_by(tables.upload.c.id)).all()
-        return [(uploads.find(conn, id_), at or utc_now(), of_upload(conn, id_)) for id_, at in found]
-
-
-def remind(tx: Transaction, upload: int, brand: str, receipt: dict[str, Any], findings: list[Any]) -> None:
-    """Give an unfinished upload its receipt; it stays unfinished."""
-    where = (tables.upload.c.id == upload, tables.upload.c.state == str(State.UNFINISHED))
-    if tx.conn.execute(sa.update(tables.upload).where(*where).values(receipt=receipt, findings=findings)).rowcount:
-        journal.note(tx, brand, "upload.reminded", upload=upload)
-
-
 def touch(tx: Transaction, brand: str) -> None:
     """Count a change of the brand's entries: once for each operation, whatever it changed. An erased brand has none."""
     tx.touch(brand)
@@ -266,18 +253,31 @@ def touch(tx: Transaction, brand: str) -> None:
 def evict(tx: Transaction, items: Sequence[Entry]) -> None:
     """Take the names of these rows from whatever else has them: a door does not know yet what another one closed.
 
-    What is under way goes on without its name, as after `detach`; the rest is forgotten. What rests comes due at once.
+    What is under way goes on without its name (`detach`); the rest is forgotten.
     """
     wanted = {(item.brand, item.path): item.id for item in items if item.path is not None}
     names = {"brands": list({brand for brand, _ in wanted}), "paths": [path for _, path in wanted]}
     found = tx.conn.execute(_AT, names) if wanted else ()
-    lost = [id_ for id_, brand, path in found if wanted.get((brand, path), id_) != id_]
+    lost = [row for row in found if wanted.get((row.brand, row.path), row.id) != row.id]
     if lost:
-        rests = table.c.place.in_([Place.CLOSED, Place.DROPPED])
-        due_at = sa.case((rests, table.c.changed_at), else_=table.c.due_at)
-        gone = table.c.id.in_(lost)
-        tx.conn.execute(sa.update(table).where(gone, table.c.place.in_(UNDER_WAY)).values(path=None, due_at=due_at))
-        tx.conn.execute(sa.delete(table).where(gone, table.c.place.not_in(UNDER_WAY)))
+        gone = [row.id for row in lost if row.place not in UNDER_WAY]
+        tx.conn.execute(sa.delete(table).where(table.c.id.in_(gone)))
+        detach(tx, {row.id: (row.brand, row.path) for row in lost if row.place in UNDER_WAY})
+
+
+def detach(tx: Transaction, named: Mapping[str, tuple[str, str | None]]) -> None:
+    """Take their names (id → brand, path) from drafts that are under way: they go on without. What rests comes due at once.
+
+    What was closed and lacks the marker that its brand requires is no upload: it counts as dropped from here on.
+    """
+    rests = table.c.place.in_([Place.CLOSED, Place.DROPPED])
+    due_at = sa.case((rests, table.c.changed_at), else_=table.c.due_at)
+    these = sa.update(table).where(table.c.id.in_(list(named)))
+    tx.conn.execute(these.where(table.c.place.in_(UNDER_WAY)).values(path=None, due_at=due_at))
+    unmarked = [id_ for id_, (brand, path) in named.items() if marker.is_missing(tx, brand, path)]
+    if unmarked:
+        closed = (table.c.id.in_(unmarked), table.c.place == Place.CLOSED)
+        tx.conn.execute(sa.update(table).where(*closed).values(place=Place.DROPPED))
 
 
 def _entries(conn: sa.Connection, where: Any, *, limit: int | None = None) -> list[Entry]:

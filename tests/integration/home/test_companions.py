@@ -104,3 +104,57 @@ async def test_a_checksum_that_does_not_fit_the_file_before_waits_for_the_next_o
         await put(client, "/a.csv", after)
         end = State.RECEIVED if right else State.REFUSED
         await house.until(lambda: [upload.state for upload in house.history()] == [State.RECEIVED, end])
+
+
+AFTER = b"sku,name\n2,two\n"
+
+
+async def resting(house, path):
+    """Wait until the intake has seen that a file lacks its marker."""
+    await house.until(
+        lambda: any(
+            row.path == path and row.due_at and row.due_at - row.changed_at > timedelta(seconds=0.8)
+            for row in house.rows()
+        )
+    )
+
+
+@pytest.mark.parametrize("way", ["truncation", "posix-rename"])
+async def test_a_file_that_is_replaced_before_its_marker_came_never_goes_live(open_house, way):
+    house = await open_house(brand=BrandSettings(marker=".done"), incomplete_after=1)
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+        await resting(house, "inbox/a.csv")
+        if way == "truncation":
+            await put(client, "/a.csv", AFTER)
+        else:
+            await put(client, "/a.csv.part", AFTER)
+            await client.posix_rename("/a.csv.part", "/a.csv")
+        await put(client, "/a.csv.done", b"")
+        await house.received(1)
+        await house.until(lambda: {row.path for row in house.rows()} == {"inbox/a.csv", "inbox/a.csv.done"})
+    assert [house.bytes_of(upload) for upload in house.history()] == [AFTER]
+    assert len(house.staged()) == 1  # the marker
+
+
+async def test_a_file_whose_marker_had_come_is_taken_in_before_the_one_that_replaces_it(open_house):
+    house = await open_house(brand=BrandSettings(marker=".done"), settle_seconds=0.4)
+    async with house.sftp() as client:
+        for body in (BODY, AFTER):
+            await put(client, "/partial/a.csv", body)
+            await put(client, "/partial/a.csv.done", b"")
+        found = await house.received(2)
+    assert [house.bytes_of(upload) for upload in found] == [BODY, AFTER]
+
+
+async def test_a_file_that_lost_its_name_while_it_was_written_has_no_marker(open_house):
+    house = await open_house(brand=BrandSettings(marker=".done"))
+    async with house.sftp() as client, house.sftp() as other:
+        first = await client.open("/a.csv", "wb")
+        await first.write(BODY)
+        await put(other, "/a.csv", AFTER)
+        await first.close()
+        await put(other, "/a.csv.done", b"")
+        await house.received(1)
+        await house.until(lambda: {row.path for row in house.rows()} == {"inbox/a.csv", "inbox/a.csv.done"})
+    assert [house.bytes_of(upload) for upload in house.history()] == [AFTER]
