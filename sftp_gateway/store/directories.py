@@ -5,7 +5,7 @@ hold ten thousand names.
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,9 @@ from sftp_gateway.store import drafts
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.store.tables import entry as table
+
+_UNDER_WAY = (Place.OPEN, Place.CLOSED, Place.DROPPED)
+_CHANGED = sa.update(table).where(table.c.id == sa.bindparam("row")).values(changed_at=sa.bindparam("at"))
 
 
 def rename(  # noqa: PLR0913 - whose, from where, to where, how it was sent, and what it means for its files
@@ -27,12 +30,24 @@ def rename(  # noqa: PLR0913 - whose, from where, to where, how it was sent, and
     _make_room(tx, brand, old, new)
     below = sa.func.substr(table.c.path, len(old) + 1, type_=sa.Text)
     path = {"path": sa.literal(new, sa.Text) + below}
-    rests = {**path, "sent": sa.literal(sent, sa.Text) + below, "changed_at": now, "due_at": due_at}
+    rests = {**path, "sent": sa.literal(sent, sa.Text) + below, "due_at": due_at}
     again = {**rests, "place": Place.CLOSED, "upload": None, "expires_at": None, "declared_bytes": None}
     there = _at(brand, old)
-    accepted = _moved(tx, there & (table.c.place == Place.ACCEPTED), again) if submits else []
-    under_way = _moved(tx, there & table.c.place.in_([Place.OPEN, Place.CLOSED, Place.DROPPED]), rests)
-    return [*accepted, *under_way, *_moved(tx, there, path)]
+    taken, under_way = there & (table.c.place == Place.ACCEPTED), there & table.c.place.in_(_UNDER_WAY)
+    _in_order(tx, taken | under_way if submits else under_way, now)
+    accepted = _moved(tx, taken, again) if submits else []
+    return [*accepted, *_moved(tx, under_way, rests), *_moved(tx, there, path)]
+
+
+def _in_order(tx: Transaction, where: Any, now: datetime) -> None:
+    """Have all of these rest from now on, and be taken in the order in which they were closed: a microsecond apart."""
+    query = sa.select(table.c.id).where(where).order_by(table.c.changed_at, table.c.id)
+    ids = list(tx.conn.execute(query).scalars())
+    first = now - timedelta(microseconds=len(ids))
+    if ids:
+        tx.conn.execute(
+            _CHANGED, [{"row": id_, "at": first + timedelta(microseconds=n)} for n, id_ in enumerate(ids, 1)]
+        )
 
 
 def _at(brand: str, path: str) -> Any:

@@ -106,3 +106,34 @@ async def test_a_directory_takes_its_new_names_from_what_another_door_put_there_
         found = await one.received(3)
     assert {one.bytes_of(upload) for upload in found} == {b"one", b"two!", b"three"}
     assert sorted(str(row.path) for row in one.rows() if row.path) == ["inbox/e", "inbox/e/a.csv", "inbox/e/b.csv"]
+
+
+@pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize(("old", "new"), [("/partial/.batch", "/partial/batch"), ("/test/d", "/inbox/d"), ("/a", "/b")])
+async def test_files_of_a_renamed_directory_are_taken_in_the_order_of_their_last_close(open_house, store_url, old, new):
+    house = await open_house(url=store_url, settle_seconds=0.4)
+    names = [f"{number:02}.csv" for number in (3, 1, 8, 2, 7, 5, 4, 6)]
+    async with house.sftp() as client:
+        await client.mkdir(old)
+        for name in names:
+            await put(client, f"{old}/{name}", name.encode())
+        tried = len(names) if old.startswith("/test") else 0
+        await house.received(tried)
+        await client.rename(old, new)
+        found = await house.received(tried + len(names))
+    assert [house.bytes_of(upload).decode() for upload in found[tried:]] == names
+    assert [upload.received_at for upload in found] == sorted(upload.received_at for upload in found)
+
+
+@pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
+async def test_ten_thousand_drafts_get_other_names_in_no_time(store_url, open_house):
+    house = await open_house(url=store_url, settle_seconds=600)
+    async with house.sftp() as client:
+        await client.mkdir("/test/many")
+        fill(house, "test/many", MANY)
+        await client.listdir("/test/many")
+        began = time.monotonic()
+        await client.rename("/test/many", "/inbox/many")
+        assert time.monotonic() - began < 4
+    moments = [row.changed_at for row in sorted(house.rows(), key=lambda row: str(row.path)) if row.bytes]
+    assert len(set(moments)) == MANY
