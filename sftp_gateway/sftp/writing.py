@@ -73,7 +73,8 @@ async def start(homes: Homes, view: View, place: names.Place, way: Way, session:
             if draft is not None:
                 handle = Writing(draft, place, way.append, session)
                 draft.handles.add(handle)
-                if way.declared and draft.entry.declared_bytes != way.declared:
+                # Emptied, it is another file: what was declared of the bytes before says nothing of it.
+                if (way.declared or way.truncate) and draft.entry.declared_bytes != way.declared:
                     draft.entry = view.put(replace(draft.entry, declared_bytes=way.declared))
                 return handle
         # The intake moves this file right now, which takes as long as hashing it.

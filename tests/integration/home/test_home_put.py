@@ -249,6 +249,34 @@ async def test_a_declared_size_that_is_not_reached_is_unfinished(house):
     assert (resumed.id, resumed.bytes) == (upload.id, 1000)
 
 
+async def test_a_size_that_was_declared_is_forgotten_with_the_bytes_it_was_declared_for(house):
+    declared = asyncssh.SFTPAttrs(size=5000)
+    async with house.connect() as conn, house.sftp() as client:
+        broken = await (await conn.start_sftp_client()).open("/a.csv", "wb", declared)
+        await broken.write(b"x" * 80)
+        conn.abort()
+        dropped = await house.state(State.UNFINISHED)
+        async with client.open("/a.csv", "wb") as file:
+            await file.write(b"whole\n")
+        upload = await house.state(State.RECEIVED)
+        assert (upload.id, upload.bytes) == (dropped.id, 6)
+        async with client.open("/b.csv", "wb", declared) as file:
+            await file.write(b"x" * 80)
+        _, short = await house.received(2)
+        assert short.state is State.UNFINISHED
+        async with client.open("/b.csv", "wb", asyncssh.SFTPAttrs(size=7)) as file:
+            await file.write(b"whole\n")
+
+        def last(state, size):
+            return [(upload.state, upload.bytes) for upload in house.history()[1:]] == [(state, size)]
+
+        await house.until(lambda: last(State.UNFINISHED, 6))  # 7 are declared now
+        async with client.open("/b.csv", "ab", asyncssh.SFTPAttrs(size=7)) as file:
+            await file.write(b"\n")
+        await house.until(lambda: last(State.RECEIVED, 7))
+        assert house.history()[1].id == short.id
+
+
 async def test_several_handles_in_several_sessions_make_one_file(house):
     async with house.sftp() as one, house.sftp() as two:
         first = await one.open("/a.bin", "wb")
