@@ -114,7 +114,9 @@ def label(receipt: dict[str, Any], *, removals_wait: bool = False) -> Label:
 def happened(event: str, by: str, detail: dict[str, Any]) -> str:
     """Say one event of an upload's timeline: `Approved by token:ops`."""
     text = HAPPENED.get(event, event.partition(".")[2].replace("_", " ").capitalize())
-    if event == "upload.received" and detail.get("previous"):
+    if event == "upload.received" and detail.get("why") == "replaced":
+        text = HAPPENED["upload.unfinished"]
+    elif event == "upload.received" and detail.get("previous"):
         text = {"held": "Approved, checked again", "failed": "Tried again"}.get(
             detail["previous"], "Handed back, tried again"
         )

@@ -66,7 +66,7 @@ def _resumed(tx: Transaction, row: Entry, mode: str) -> int:
         tx, row.upload, State.RECEIVED, sha256=row.sha256, bytes=row.bytes, path=row.sent,
         name=upload_name.base(row.sent), mode=str(arrived.mode_of(row, mode)),
         received_at=row.changed_at, client=row.client, reasons=None, receipt=None, findings=None,
-        detail={"draft": row.id},
+        detail={"draft": row.id} | ({"replaced": True} if row.path is None else {}),
     )  # fmt: skip
     return row.upload
 

@@ -25,15 +25,18 @@ def new(row: Entry, mode: str, sha256: str, reasons: tuple[dict[str, Any], ...] 
     return uploads.New(
         mode=mode_of(row, mode), path=row.sent, sha256=sha256, bytes=row.bytes, via="sftp", complete=False,
         received_at=row.changed_at, client=row.client, reasons=reasons,
-        draft=row.id,
+        draft=row.id, replaced=row.path is None,
     )  # fmt: skip
 
 
 def mode_of(row: Entry, mode: str) -> Mode:
     """Tell the mode that directory and name of a draft ask for."""
-    sent = row.sent
-    top = sent if sent.partition("/")[0] in upload_name.TOPS and "/" in sent else f"inbox/{sent}"
-    return upload_name.mode(row.path or top, mode)
+    return upload_name.mode(row.path or place_of(row.sent), mode)
+
+
+def place_of(sent: str) -> str:
+    """Give the path in the view of what was sent as this."""
+    return sent if sent.partition("/")[0] in upload_name.TOPS and "/" in sent else f"inbox/{sent}"
 
 
 def refused(tx: Transaction, row: Entry) -> int | None:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sftp_gateway import errors, receipt
-from sftp_gateway.store import files, journal, queue, tables, versions
+from sftp_gateway.store import files, journal, queue, replaced, tables, versions
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.files import NewFile
 from sftp_gateway.upload import Mode, State
@@ -62,6 +62,10 @@ def finish(store: Store, job: int, token: int, end: Finish) -> None:
     with store.write() as tx:
         row = _fence(tx, job, token, end)
         if row is None:
+            return
+        if end.state is State.UNFINISHED and replaced.is_replaced(tx, row.upload):
+            replaced.end(tx, row.upload, end.reasons)  # and what was made to tell its sender is not listed
+            queue.promote(tx, row.brand)
             return
         if end.version is not None:
             _publish(tx, row, end)

@@ -51,11 +51,14 @@ class New:
     reasons: tuple[dict[str, Any], ...] = ()
     draft: str = ""
     """The draft it was, which the audit lines of its transfers name."""
+    replaced: bool = False
+    """Whether a later file had its name before it was received."""
 
     def facts(self) -> dict[str, Any]:
         """Give what its first event tells."""
         told = {"name": self.path, "bytes": self.bytes, "sha256": self.sha256, "mode": str(self.mode), "via": self.via}
-        return told | ({"draft": self.draft} if self.draft else {})
+        told |= {"draft": self.draft} if self.draft else {}
+        return told | ({"replaced": True} if self.replaced else {})
 
 
 def receive(  # noqa: PLR0913 - what is known of a file that arrived

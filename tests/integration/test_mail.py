@@ -1,11 +1,14 @@
 """Mails through a real SMTP server: one for each upload that did not go well, and for silence."""
 
+import asyncio
 import contextlib
 import dataclasses
 import datetime as dt
 import ipaddress
 import ssl
+import sys
 from email import message_from_bytes, policy
+from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -18,6 +21,9 @@ from sftp_gateway import mail, receipt, settings
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.store import brands, jobs, outbox, uploads, workers
 from sftp_gateway.upload import Mode, State
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import whole
 
 
 class Sink:
@@ -263,3 +269,41 @@ def test_a_brand_that_is_erased_while_its_mail_is_written_ends_nothing(store, li
     assert mail.note(store, limits, brand, known) == 0
     mail.Postman(store, lambda: limits)._tell(brand, "2026-01-05T12:00:00Z")
     assert outbox.take(store, 60) is None
+
+
+async def test_a_cut_file_that_was_sent_again_whole_at_once_costs_no_mail_and_no_refusal(gateway, sink):
+    with gateway.store() as store:
+        brands.save_settings(store, "acme", BrandSettings(contact="ann@acme.example"))
+    mails = {"HOST": "127.0.0.1", "PORT": str(sink.port), "SENDER": "gateway@example.com"}
+    intake = {"SETTLE_SECONDS": "0.5 s", "INCOMPLETE_AFTER": "1 s"}
+    environ = {f"MAIL__{name}": value for name, value in mails.items()}
+    environ |= {f"INTAKE__{name}": value for name, value in intake.items()}
+    gateway.start(**{f"SFTP_GATEWAY_{name}": value for name, value in environ.items()})
+    whole_file = whole.catalog(3)
+    async with gateway.connect() as connection, connection.start_sftp_client() as sftp:
+
+        async def put(path, text):
+            async with sftp.open(path, "w") as file:
+                await file.write(text)
+
+        await put("/t.csv", whole_file[:-10])
+        await put("/t.csv", whole_file)
+        await put("/u.csv", whole_file[:-10])
+        await put("/u.csv.part", whole_file.replace("Chair", "Table"))
+        await sftp.posix_rename("/u.csv.part", "/u.csv")
+        await put("/v.csv", "sku,name,msrp\n")  # refused, so that there is a mail to wait for
+        async with asyncio.timeout(30):
+            while not sink.mails:  # noqa: ASYNC110 - another process sends it
+                await asyncio.sleep(0.02)
+        errors = [name for name in await sftp.listdir("/errors") if not name.startswith(".")]
+    with gateway.store() as store:
+        found, _ = uploads.listing(store, brand="acme")
+    told = {(upload.name, upload.state) for upload in found}
+    assert told == {
+        ("t.csv", State.SUPERSEDED), ("t.csv", State.PUBLISHED),
+        ("u.csv", State.SUPERSEDED), ("u.csv", State.PUBLISHED),
+        ("v.csv", State.REFUSED),
+    }  # fmt: skip
+    assert ["v.csv" in mail["Subject"] for mail in sink.mails] == [True]
+    cut = [f".{upload.id}.errors" for upload in found if upload.state is State.SUPERSEDED]
+    assert not [name for name in errors if any(part in name for part in cut)]

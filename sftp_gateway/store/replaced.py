@@ -1,0 +1,38 @@
+"""Files that stop in the middle, whose name a later file took before that was found: nobody can complete them any more.
+
+They end as `superseded`, by way of `received`: the sender has done what there was to do, and is told nothing. Serves
+finishing.py.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from sftp_gateway.store import arrived, drafts, journal, tables, uploads
+from sftp_gateway.store.database import Transaction
+from sftp_gateway.upload import State
+
+_events = tables.event
+
+
+def is_replaced(tx: Transaction, upload: int) -> bool:
+    """Whether a later file has the name of an upload; NotFound."""
+    if drafts.of_upload(tx.conn, upload) is not None:
+        return False
+    # The row of the later one may not be written yet.
+    received = (_events.c.upload == upload, _events.c.event == f"upload.{State.RECEIVED}")
+    if any(
+        (told or {}).get("replaced") for told in tx.conn.execute(sa.select(_events.c.detail).where(*received)).scalars()
+    ):
+        return True
+    found = uploads.find(tx.conn, upload)
+    path = arrived.place_of(found.path)
+    return path in drafts.at(tx.conn, found.brand, [path])
+
+
+def end(tx: Transaction, upload: int, reasons: Iterable[dict[str, Any]]) -> None:
+    """Take an upload from `processing` to its end; its job is done already."""
+    said = [{**reason, "text": f"{str(reason['text']).rstrip('.')}; a later file took its name"} for reason in reasons]
+    journal.move(tx, upload, State.RECEIVED, detail={"why": "replaced"})
+    journal.move(tx, upload, State.SUPERSEDED, finished_at=tx.now, reasons=said or None)

@@ -1,0 +1,62 @@
+"""Files that turn out to stop in the middle after a later one took their name: replaced, with nothing left to do."""
+
+import pytest
+
+from sftp_gateway.store import jobs, uploads, workers
+from sftp_gateway.upload import State
+
+CUT, WHOLE = b'sku,name\n1,"on', b"sku,name\n1,one\n"
+STOPS = {"code": "FILE_INCOMPLETE", "figure": None, "limit": None, "text": "The file stops in the middle."}
+
+
+async def put(client, path, body):
+    async with client.open(path, "wb") as file:
+        await file.write(body)
+
+
+def finds_it_cut(house):
+    """Do what a worker would with the next upload, whose file stops in the middle."""
+    claimed = jobs.claim(house.store, owner=workers.me(), lease_seconds=60)
+    jobs.finish(house.store, claimed.id, claimed.token, jobs.Finish(State.UNFINISHED, reasons=(STOPS,)))
+    return uploads.get(house.store, claimed.upload.id)
+
+
+@pytest.mark.parametrize("way", ["truncation", "posix-rename"])
+async def test_a_cut_file_that_was_replaced_before_it_settled_ends_quietly(open_house, way):
+    house = await open_house(settle_seconds=0.4, incomplete_after=1)
+    async with house.sftp() as client:
+        await put(client, "/a.csv", CUT)
+        if way == "truncation":
+            later = await client.open("/a.csv", "wb")
+        else:
+            later = await client.open("/a.csv.part", "wb")
+            await client.posix_rename("/a.csv.part", "/a.csv")
+        await later.write(WHOLE)
+        await house.received(1)
+        cut = finds_it_cut(house)  # while the later one is still on its way
+        assert (cut.state, cut.sha256 != "", cut.receipt) == (State.SUPERSEDED, True, None)
+        assert cut.reasons[0]["code"] == "FILE_INCOMPLETE"
+        assert cut.reasons[0]["text"] == "The file stops in the middle; a later file took its name"
+        await later.close()
+        _, whole = await house.received(2)
+    assert (whole.state, house.bytes_of(whole)) == (State.RECEIVED, WHOLE)
+    told = [event.event for event in uploads.events(house.store, cut.id)]
+    assert told == ["upload.received", "upload.processing", "upload.received", "upload.superseded"]
+    assert jobs.pending(house.store).total == 1
+
+
+async def test_a_cut_file_whose_name_was_sent_again_while_it_waited_for_its_turn_ends_quietly(house):
+    async with house.sftp() as client:
+        await put(client, "/a.csv", CUT)
+        await house.received(1)
+        await put(client, "/a.csv", WHOLE)
+        await house.received(2)
+    assert finds_it_cut(house).state is State.SUPERSEDED
+
+
+async def test_a_cut_file_that_has_its_name_waits_for_the_rest(house):
+    async with house.sftp() as client:
+        await put(client, "/a.csv", CUT)
+        await put(client, "/b.csv", WHOLE)
+        await house.received(2)
+    assert finds_it_cut(house).state is State.UNFINISHED
