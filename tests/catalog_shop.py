@@ -92,6 +92,8 @@ class Shop:
         self.past: dict[int, Past] = {}
         self.working = 0
         """The upload that is processed now."""
+        self.ends_with_newline = False
+        """What is known of the last published file."""
         self.changes: list[Path] = []
         self.sources: dict[int, tuple[str, Mode | None]] = {}
         """By version: the bytes that made it, and what they were sent as."""
@@ -122,7 +124,7 @@ class Shop:
             bytes=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
             complete=complete,
-            must_end_with_newline=False,
+            must_end_with_newline=self.ends_with_newline,
             received_at=self.now,
             started_at=self.now,
             schema=self.rules,
@@ -212,6 +214,8 @@ class Shop:
             self._point(outcome.version, outcome.made, outcome.products)
             self.sources[outcome.version] = (job.sha256, outcome.mode)
             self.made_by = (job.sha256, outcome.mode, outcome.receipt["rules"])
+            if outcome.ends_with_newline is not None:
+                self.ends_with_newline = outcome.ends_with_newline
         if not outcome.keeps_withheld:
             keys = next((made.path for made in outcome.made if made.kind == "keys"), None)
             self.withheld = (

@@ -148,7 +148,8 @@ class Outcome:
     """What a row meant, which it means in corrections of it, too: FULL (the whole product) or PARTIAL (merged with it)."""
     corrects_held: int | None
     """The held upload that this one joins and supersedes."""
-    ends_with_newline: bool
+    ends_with_newline: bool | None
+    """None: what is known of the brand's files stays."""
     columns: tuple[str, ...] = ()
     """Columns of the version made, in order, without hidden ones."""
 

@@ -106,7 +106,7 @@ def judged(facts: Facts, sifted: Sifted, found: Judged) -> Outcome:
         mode=facts.plan.mode,
         rows=facts.plan.rows,
         corrects_held=None if dry else corrected,
-        ends_with_newline=facts.source is None or facts.source.format.ends_with_newline,
+        ends_with_newline=facts.source.format.ends_with_newline if facts.source else None,
         columns=found.columns,
     )
 
@@ -133,7 +133,7 @@ def stopped(facts: Facts, state: State, rows: dict[str, int], reason: Reason) ->
         mode=facts.plan.mode,
         rows=facts.plan.rows,
         corrects_held=None,
-        ends_with_newline=facts.source is None or facts.source.format.ends_with_newline,
+        ends_with_newline=None,
     )
 
 

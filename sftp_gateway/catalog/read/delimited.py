@@ -119,8 +119,7 @@ def _source(
             encoded.name,
             None if way.printed else way.delimiter or found.dialect.delimiter,
             found.dialect.quote,
-            None,
-            encoded.ends_with_newline,
+            ends_with_newline=None if packed.compression else encoded.ends_with_newline,
         ),
         headers=(named := escaping.our_names(way.names(headers))),
         header_raw=sample.raw[start:end] if as_sent else b"",
@@ -260,7 +259,7 @@ class _Reading:
             return
         if bounds.is_end_mark(text.data[int(found.start[last]) : int(found.end[last])]):
             return
-        if hints.must_end_with_newline and not self.source.encoding.ends_with_newline:
+        if hints.must_end_with_newline and self.source.format.ends_with_newline is False:
             raise truncation.cut_off("it ends without the newline that this brand's files end with", hints)
         if last in found.odd and found.odd[last].open:
             raise truncation.cut_off("it ends inside a quoted cell", hints)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, encoding, jsonshape, lists, product, remnant, survey, truncation, unpack
+from sftp_gateway.catalog.read import bounds, encoding, jsonshape, lists, product, remnant, survey, unpack
 from sftp_gateway.catalog.read.encoding import Encoding, Positions
 from sftp_gateway.catalog.read.jsonrecords import Shape, Stretch, stretches
 from sftp_gateway.catalog.read.rejects import Reject, Rejects
@@ -175,18 +175,11 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
             )
     if not count:
         raise _empty()
-    if hints.must_end_with_newline and not encoded.ends_with_newline and not hints.complete:
-        raise truncation.cut_off("it ends without the newline that this brand's files end with", hints)
     return JsonSource(
         packed=packed,
         encoding=encoded,
         shape=shape,
-        format=Format(
-            "jsonl" if shape.lines else "json",
-            packed.compression,
-            encoded.name,
-            ends_with_newline=encoded.ends_with_newline,
-        ),
+        format=Format("jsonl" if shape.lines else "json", packed.compression, encoded.name),
         headers=tuple(headers),
         header_raw=b"",
         findings=encoded.findings,

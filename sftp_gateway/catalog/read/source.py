@@ -54,7 +54,8 @@ class Format:
     delimiter: str | None = None
     quote: str | None = None
     sheet: str | None = None
-    ends_with_newline: bool = True
+    ends_with_newline: bool | None = None
+    """Of a plain delimited file; None: of any other the end tells on its own whether it is whole."""
 
 
 Marks = npt.NDArray[np.uint64]

@@ -1,6 +1,13 @@
 """The end of a file: products that look like a footer stay products, whatever their place is."""
 
+import gzip
+
+import pytest
+
+from sftp_gateway.upload import State
 from tests.catalog_shop import Shop, sheet
+from tests.unit.test_read_packed import parquet, zipped
+from tests.unit.test_read_packed import workbook as xlsx
 from tests.unit.test_read_tables import sheet as workbook
 
 HATS = [(f"HAT-{number:03}", f"Hat {number}", f"{number}.50", "", "", "") for number in range(1, 51)]
@@ -35,3 +42,50 @@ def test_two_byte_order_marks_hide_no_header(tmp_path):
     shop = Shop(tmp_path)
     shop.put('\ufeff\ufeff"sku","name","msrp"\r\n"A1","Lamp, x","1.5"\r\n')
     assert [*shop.products()] == ["A1"]
+
+
+FIRST = "sku,name,msrp\nA1,Lamp,10.50\nA2,Chair,20.50"
+NEXT = "sku,name,msrp\nA1,Lamp,10.50\nA2,Chair,21.50"
+PRODUCTS = '{"sku": "A1", "name": "Lamp", "msrp": "10.50"}', '{"sku": "A2", "name": "Chair", "msrp": "21.50"}'
+WHOLE = {
+    "array": "[{}, {}]".format(*PRODUCTS),
+    "object": '{{"products": [{}, {}]}}'.format(*PRODUCTS),
+    "lines": "\n".join(PRODUCTS),
+    "packed array": gzip.compress("[{}, {}]".format(*PRODUCTS).encode()),
+    "packed lines": gzip.compress("\n".join(PRODUCTS).encode()),
+    "gzip": gzip.compress(NEXT.encode()),
+    "zip": zipped(NEXT.encode()),
+    "xlsx": xlsx([line.split(",") for line in NEXT.splitlines()]),
+    "parquet": parquet({"sku": ["A1", "A2"], "name": ["Lamp", "Chair"], "msrp": ["10.50", "21.50"]}),
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_file_that_is_whole_by_its_format_needs_no_last_newline_after_one_that_had_it(tmp_path, kind):
+    shop = Shop(tmp_path)
+    shop.put(FIRST + "\n", complete=False)
+    assert shop.put(WHOLE[kind], complete=False).state is State.PUBLISHED
+    assert shop.products()["A2"]["msrp"] == "21.50"
+
+
+@pytest.mark.parametrize("kind", ["array", "gzip", "xlsx", "parquet"])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_file_that_is_whole_by_its_format_leaves_what_is_known_of_plain_ones(tmp_path, kind, end):
+    shop = Shop(tmp_path)
+    shop.put(FIRST + end, complete=False)
+    shop.put(WHOLE[kind], complete=False)
+    assert shop.put(NEXT.replace("21", "22") + end, complete=False).state is State.PUBLISHED
+    assert (shop.put(NEXT, complete=False).state is State.UNFINISHED) == bool(end)
+
+
+@pytest.mark.parametrize("kind", ["array", "lines"])
+def test_json_that_stops_in_the_middle_is_unfinished_whatever_came_before(tmp_path, kind):
+    shop = Shop(tmp_path)
+    shop.put(FIRST, complete=False)
+    assert shop.put(WHOLE[kind][:-3], complete=False).state is State.UNFINISHED
+
+
+def test_a_packed_csv_whose_last_row_lacks_a_column_is_unfinished_still(tmp_path):
+    shop = Shop(tmp_path)
+    packed = gzip.compress(NEXT.rpartition(",")[0].encode())
+    assert shop.put(packed, complete=False).state is State.UNFINISHED
