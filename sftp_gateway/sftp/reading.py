@@ -21,8 +21,10 @@ from sftp_gateway.sftp.names import FOLDERS
 from sftp_gateway.sftp.view import View
 from sftp_gateway.store import files as shelf
 from sftp_gateway.store.drafts import UNDER_WAY, Entry
+from sftp_gateway.store.files import Folder
 
 TOP = ""
+CHANGES = ".changes.csv"
 GONE = "The bytes of this file are kept no longer"
 
 
@@ -96,9 +98,17 @@ def folder_of(path: str) -> tuple[str, str]:
 
 
 async def listed(homes: Homes, brand: str, folder: str) -> list[shelf.File]:
-    """List a read-only directory; results leave the home earlier than the store (`[retention]`)."""
+    """List a read-only directory; results and change files leave the home earlier than the store (`[retention]`)."""
     since = homes.now() - timedelta(seconds=homes.retention.home_seconds) if folder in {"errors", "receipts"} else None
-    return await asyncio.to_thread(shelf.listing, homes.store, brand, folder, since)
+    found = await asyncio.to_thread(shelf.listing, homes.store, brand, folder, since)
+    return _without_old_changes(found, homes.retention.versions) if folder == Folder.CATALOG else found
+
+
+def _without_old_changes(found: list[shelf.File], keep: int) -> list[shelf.File]:
+    """Leave out the change files of all but the last versions: the sweep that takes them off comes only every hour."""
+    changes = [file.name for file in found if file.name.endswith(CHANGES)]
+    old = set(sorted(changes, key=lambda name: (len(name), name))[: -max(keep, 1)])
+    return [file for file in found if file.name not in old]
 
 
 async def find(homes: Homes, brand: str, path: str) -> shelf.File:

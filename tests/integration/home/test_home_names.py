@@ -323,3 +323,12 @@ async def test_what_the_store_did_not_take_is_not_in_the_view(house, monkeypatch
         await client.rmdir("/kept")
         await client.posix_rename("/b.csv.tmp", "/a.csv")
         assert {str(row.path) for row in house.rows()} == {"inbox/new", "inbox/a.csv"}
+
+
+async def test_the_catalog_lists_the_change_files_of_the_last_thirty_versions(house):
+    for number in range(999_970, 1_000_003):
+        house.list_file("catalog", f"v{number:06}.changes.csv", b"op\r\n" * number.bit_count())
+    house.list_file("catalog", "current.csv", b"sku\r\n")
+    async with house.sftp() as client:
+        names = set(await client.listdir("/catalog"))
+    assert names - {".", ".."} == {"current.csv"} | {f"v{number}.changes.csv" for number in range(999_973, 1_000_003)}
