@@ -30,7 +30,7 @@ def test_a_table_in_a_frame_is_read_without_it(tmp_path, monkeypatch, text, end,
     assert found.rows == ROWS
     assert not found.rejects
     assert any("between two bars" in said.message for said in found.source.findings)
-    assert found.source.tally.blank_bytes == (2 * len(BOX.splitlines()[0] + end) if text is BOX else 0)
+    assert found.source.tally.blank_bytes == (3 * len(BOX.splitlines()[0] + end) if text is BOX else 0)
 
 
 def test_a_bar_in_a_quoted_cell_of_a_frame_is_text(tmp_path):

@@ -65,6 +65,13 @@ def test_a_smaller_table_below_is_skipped(tmp_path, strange, left):
     assert found.source.tally.skipped == 4
 
 
+def test_rows_without_anything_around_the_tables_of_a_sheet_are_counted_as_blank(tmp_path):
+    found = products(tmp_path, (2, 1, [["Catalog"]]), (4, 1, [HEADER, *BODY]), (14, 1, STORES), (20, 1, STORES))
+    tally = found.source.tally
+    assert (tally.skipped, tally.blank) == (1 + 2 * len(STORES), 5)
+    assert tally.readable + tally.blank + tally.skipped + 1 == 23
+
+
 @pytest.mark.parametrize("strange", [False, True])
 def test_a_smaller_table_with_a_title_above_is_skipped(tmp_path, strange):
     how = names(strange)

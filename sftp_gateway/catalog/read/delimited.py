@@ -1,7 +1,9 @@
 """CSV and its kin as a `Source`: blocks of about 6 MiB, cut where a record ends, each told apart exactly."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
@@ -25,6 +27,7 @@ from sftp_gateway.catalog.read.encoding import Encoding, Recoded
 from sftp_gateway.catalog.read.profile import Profile
 from sftp_gateway.catalog.read.rejects import Reject
 from sftp_gateway.catalog.read.rewriting import Rewriting
+from sftp_gateway.catalog.read.sampling import Record
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Sieve, Tally
 from sftp_gateway.catalog.read.stretch import Place, Stretch, first_line_end
 from sftp_gateway.catalog.read.unpack import Packed, Readable
@@ -47,8 +50,8 @@ class DelimitedSource:
     """The records of the header in UTF-8."""
     before: Place
     """Where the records after the header begin; its offset counts the BOM."""
-    skipped: int
-    """Title lines."""
+    above: Tally
+    """What stands before those."""
     line_end: str
     rewriting: Rewriting | None = None
     profile: Profile = field(default_factory=Profile)
@@ -63,9 +66,7 @@ class DelimitedSource:
 
         With a sieve, those whose rows are known are told of, not read.
         """
-        self.tally = Tally(
-            skipped=self.skipped, skipped_bytes=self.before.offset, total_bytes=self.encoding.total_bytes
-        )
+        self.tally = replace(self.above, late=[])
         with self.packed.open() as file:
             unpack.skip(file, self.before.offset)
             blocks = _Reading(self, file, sieve).blocks()
@@ -106,7 +107,8 @@ def _source(
     begin = found.records[head.last].stop if head.last >= 0 else 0
     ends = records.split(Text(sample.text[:begin], found.dialect, 0, final=True)).line_ends
     start, end, stop = (int(place) for place in sample.raw_positions(encoding.positions(first.start, first.end, begin)))
-    titles = sum(not record.blank for record in found.records[: head.first])
+    before = Place(head.last + 1, len(ends), encoded.bom + stop)
+    above = _above(found.records[: head.first], sample, before.offset)
     as_sent = head.first == head.last and len(headers) == len(first.cells) and not way.reshapes
     header = [sample.text[record.start : record.end] for record in found.records[head.first : head.last + 1]]
     return DelimitedSource(
@@ -123,15 +125,28 @@ def _source(
         ),
         headers=(named := escaping.our_names(way.names(headers))),
         header_raw=sample.raw[start:end] if as_sent else b"",
-        findings=(*encoded.findings, *way.said(), *head.said(_titles(found, titles))),
+        findings=(*encoded.findings, *way.said(), *head.said(_titles(found, above.skipped))),
         correction_of="_correction_of" in named,
         tally=Tally(total_bytes=encoded.total_bytes),
         header=tuple(header),
-        before=Place(head.last + 1, len(ends), encoded.bom + stop),
-        skipped=titles,
+        before=before,
+        above=replace(above, total_bytes=encoded.total_bytes),
         line_end=sample.text[first.end : first.stop].decode() or "\n",
         rewriting=found.rewriting,
         profile=Profile(found.records[head.last + 1 :], len(headers)),
+    )
+
+
+def _above(records: Sequence[Record], sample: Recoded, size: int) -> Tally:
+    """Count what stands above the header: titles, and blank lines; `size`: the bytes of all that, and of the header."""
+    blank = [record for record in records if record.blank]
+    places = encoding.positions(*(place for record in blank for place in (record.start, record.stop)))
+    blank_bytes = int(np.diff(sample.raw_positions(places))[::2].sum())
+    return Tally(
+        blank=len(blank),
+        skipped=len(records) - len(blank),
+        blank_bytes=blank_bytes,
+        skipped_bytes=size - blank_bytes,
     )
 
 

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -51,7 +51,8 @@ class SheetSource:
     numbers: Numbers
     first: int
     header: list[tuple[str, ...]]
-    titles: int
+    around: Tally
+    """What stands above the header, and behind `end`."""
     other: Filled
     """Which rows belong to other tables."""
     end: int
@@ -62,10 +63,8 @@ class SheetSource:
 
     def blocks(self) -> Iterator[Block]:
         """Read the rows under the header."""
-        size = self.tally.total_bytes
-        self.tally = Tally(total_bytes=size, readable_bytes=size, skipped=self.titles, late=list(self.late))
+        self.tally = replace(self.around, late=list(self.late))
         end, layout = self.end, returned.Layout(self.headers)
-        self.tally.skipped += int(self.other[end:].sum())
         for start in range(self.first - 1, end, _BLOCK_ROWS):
             rows = slice(start, min(start + _BLOCK_ROWS, end))
             columns = [column[rows] for column in self.columns]
@@ -93,7 +92,9 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     other, below = grid.others_below(band.grid, head)
     left, right, names = band.columns(other)
     headers = escaping.our_names(names)
-    titles = int(band.grid.filled[: max(head.first, 0)].any(axis=1).sum())
+    filled = np.any(band.grid.filled, axis=1)
+    titles = int(filled[: max(head.first, 0)].sum())
+    end = _end(other, filled)
     said = f"{titles} row{'s were' if titles > 1 else ' was'} skipped above the header." if titles else ""
     within = list(merged.moved(spans, begins + band.left + left))
     ours = np.any(band.grid.filled[:, left:right], axis=1) & ~other
@@ -116,11 +117,18 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
         numbers=tuple(numbers),
         first=head.last + 2,
         header=[tuple(band.grid.cells(place, left, right)) for place in range(head.first, head.last + 1)],
-        titles=titles,
+        around=_around(filled, head.first, end, path.stat().st_size),
         other=other,
-        end=_end(other, np.any(band.grid.filled, axis=1)),
+        end=end,
         late=tuple(Finding("FILE_FOOTER", _below(row, names)) for row, names in below),
     )
+
+
+def _around(filled: Filled, first: int, end: int, size: int) -> Tally:
+    """Count the rows above the header, which is row `first`, and from `end` on: titles, other tables and blank ones."""
+    rows = np.concatenate([filled[: max(first, 0)], filled[end:]])
+    skipped = int(rows.sum())
+    return Tally(total_bytes=size, readable_bytes=size, skipped=skipped, blank=len(rows) - skipped)
 
 
 @contextlib.contextmanager

@@ -1,11 +1,11 @@
-"""The end of a file: products that look like a footer stay products, whatever their place is."""
+"""The edges of a file: products that look like a footer stay products, whatever their place is."""
 
 import gzip
 
 import pytest
 
 from sftp_gateway.upload import State
-from tests.catalog_shop import Shop, sheet
+from tests.catalog_shop import Shop, codes, sheet
 from tests.unit.test_read_packed import parquet, zipped
 from tests.unit.test_read_packed import workbook as xlsx
 from tests.unit.test_read_tables import sheet as workbook
@@ -89,3 +89,28 @@ def test_a_packed_csv_whose_last_row_lacks_a_column_is_unfinished_still(tmp_path
     shop = Shop(tmp_path)
     packed = gzip.compress(NEXT.rpartition(",")[0].encode())
     assert shop.put(packed, complete=False).state is State.UNFINISHED
+
+
+HEADER, ROW = "sku,name,msrp", "A1,Lamp,10.50"
+
+
+@pytest.mark.parametrize(
+    ("above", "blank", "skipped"),
+    [
+        (["Prices 2026", ""], 1, 1),
+        (["", " ", "Prices 2026,,", ",,"], 3, 1),
+        (["a,b", "1,2", ""], 1, 2),
+        ([], 0, 0),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "utf-16", "xlsx", "ods"])
+def test_blank_lines_above_the_header_are_counted_so_that_all_records_add_up(tmp_path, above, blank, skipped, kind):
+    lines = [*above, HEADER, ROW, "", ROW.replace("A1", "A2")]
+    rows = [(*line.split(","), "", "")[:3] for line in lines]
+    text = "\r\n".join([*lines, ""])
+    sent = {"csv": text.encode(), "utf-16": text.encode("utf-16")}.get(kind) or workbook(kind, rows)
+    outcome = Shop(tmp_path).put(sent, name=f"catalog.{kind}")
+    counts = outcome.receipt["rows"]
+    assert (counts["read"], counts["blank"], counts["skipped"]) == (2, blank + 1, skipped)
+    assert counts["read"] + counts["blank"] + counts["skipped"] + 1 == len(lines)
+    assert codes(outcome)["ROW_BLANK"] == 1
