@@ -18,6 +18,8 @@ _KINDS = re.compile(
 _MOST_ROWS = 200
 _ENOUGH = 3
 """From so many rows on a column that was never blank, or always, is to stay so."""
+ODD = 0.05
+"""So many rows may hold something in a column that is blank but for damage."""
 _MOST_BYTES = 1024
 
 
@@ -64,6 +66,11 @@ class Profile:
     def is_blank(self, column: int) -> bool:
         """Whether a column is blank in all rows."""
         return bool(self._rows) and self._kinds[column] == {""}
+
+    def is_mostly_blank(self, column: int) -> bool:
+        """Whether a column is blank in nearly all rows."""
+        filled = sum(bool(cells[column].strip()) for cells in self._rows)
+        return bool(self._rows) and filled <= len(self._rows) * ODD
 
     @cached_property
     def lone(self) -> int:

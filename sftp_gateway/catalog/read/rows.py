@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, parsing, ragged, tail
+from sftp_gateway.catalog.read import bounds, parsing, ragged, returned, tail
 from sftp_gateway.catalog.read.rejects import Reject, Rejects
 from sftp_gateway.catalog.read.source import Block, Known, Sieve, Tally
 from sftp_gateway.catalog.read.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch
@@ -38,6 +38,7 @@ def block(stretch: Stretch, tally: Tally, other: tail.Other, *, final: bool) -> 
             if stretch.sieve is not None:
                 stretch.marks = stretch.sieve.marks(stretch.text.data, stretch.records.start, stretch.records.stop)
     _judge_spaces(stretch)
+    _judge_ends(stretch)
     tail.skip_tables(stretch, tally, other)
     if final:
         tail.skip_footer(stretch, tally)
@@ -121,11 +122,35 @@ def _judge_spaces(stretch: Stretch) -> None:
     places = np.flatnonzero(np.asarray(pc.starts_with(stretch.columns[1], " ")))
     if not len(places) or len(places) * _MANY > max(len(stretch.parsed), 2 * _MANY):
         return
-    taken = [place for place in places.tolist() if stretch.judge_spaces(int(stretch.parsed[place]))]
-    if taken:
-        stretch.parsed = np.delete(stretch.parsed, taken)
+    _drop(stretch, [place for place in places.tolist() if stretch.judge_spaces(int(stretch.parsed[place]))])
+
+
+def _judge_ends(stretch: Stretch) -> None:
+    """Reject the rows that have a cell where the delimiter stands that ends most rows, and not the header.
+
+    Such a row has a cell too many, and its others are not under their names.
+    """
+    width = stretch.text.width
+    if not stretch.spare or not stretch.columns or not stretch.header:
+        return
+    named = len(stretch.text.dialect.cells(stretch.header[-1]) or ()) or width
+    found = [
+        np.flatnonzero(np.asarray(pc.not_equal(pc.utf8_trim_whitespace(stretch.columns[column]), "")))
+        for column in range(max(named, width - stretch.spare), width)
+        if stretch.profile.is_mostly_blank(column)
+    ]
+    places = np.unique(np.concatenate(found)).tolist() if found else []
+    for place in places:
+        stretch.give_up(int(stretch.parsed[place]), "ROW_COLUMNS", *returned.say_width(width, named))
+    _drop(stretch, places)
+
+
+def _drop(stretch: Stretch, places: list[int]) -> None:
+    """Take rows out of what was parsed."""
+    if places:
+        stretch.parsed = np.delete(stretch.parsed, places)
         keep = np.ones(len(stretch.columns[0]), np.bool_)
-        keep[taken] = False
+        keep[places] = False
         stretch.columns = [column.filter(pa.array(keep)) for column in stretch.columns]
 
 

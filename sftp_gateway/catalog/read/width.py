@@ -1,5 +1,6 @@
-"""How many columns a delimited file has: its header's, unless a delimiter too many ends either all rows or the header."""
+"""How many columns a delimited file has: its header's, unless a delimiter too many ends either most rows or the header."""
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 
@@ -7,30 +8,31 @@ from sftp_gateway import errors
 from sftp_gateway.catalog.read import footer
 from sftp_gateway.catalog.read.dialect import Dialect
 from sftp_gateway.catalog.read.heading import is_known
+from sftp_gateway.catalog.read.profile import ODD
 from sftp_gateway.catalog.read.sampling import Record
 from sftp_gateway.catalog.read.sniff import Layout
 from sftp_gateway.catalog.read.source import Hints
+
+_LEAST_COUNTED, _MANY = 2, 10
+"""Rows that may be numbered by chance; and from how many on some of their numbers may be missing."""
 
 
 def settle(found: Layout, hints: Hints, *, whole: bool) -> tuple[str, ...]:
     """Give the header, of the rows' width; Refused FILE_HEADER_COLUMNS where no row has it. `whole`: the sample is the file.
 
-    Columns that only the rows have are named '' if they are empty throughout, or count the rows. A correction file
-    is never refused for its width: each of its rows is told what it lacks.
+    Columns that only the rows have are named '' if they are empty, or count the rows; a few damaged rows may happen to
+    be as wide as the header. A correction file is never refused for its width: each of its rows is told what it lacks.
     """
     names = found.heading.names
     rows = _rows(found, hints, whole=whole)
     widths = Counter(len(row.cells) for row in rows)
-    if not rows or len(names) in widths or any(name.strip() == "_correction_of" for name in names):
+    own = widths[len(names)]
+    if not rows or own * 2 >= len(rows) or any(name.strip() == "_correction_of" for name in names):
         return names
     columns, count = widths.most_common(1)[0]
-    if len(names) < columns and not any(cell.strip() for row in rows for cell in row.cells[len(names) :]):
-        return (*names, *[""] * (columns - len(names)))
-    if len(names) + 1 == columns and _are_counted([row for row in rows if len(row.cells) == columns]):
-        return ("", *names)
-    if len(names) > columns and not any(name.strip() for name in names[columns:]):
-        return names[:columns]
-    if (hints.lenient or not whole) and count < 0.9 * len(rows):
+    if (fitting := _fitting(names, columns, rows)) is not None and (not own or count * 2 > len(rows)):
+        return fitting
+    if own or ((hints.lenient or not whole) and count < 0.9 * len(rows)):
         return names
     if hints.lenient:
         return (*names, *[""] * (columns - len(names)))[:columns]
@@ -41,15 +43,36 @@ def settle(found: Layout, hints: Hints, *, whole: bool) -> tuple[str, ...]:
     )
 
 
-def _are_counted(rows: Sequence[Record]) -> bool:
-    """Whether rows begin with their number, which some programs (R) give no name in the header."""
-    first = rows[0].cells[0].strip()
-    begin = int(first) if first in (b"0", b"1") else None
-    return (
-        len(rows) > 2
-        and begin is not None
-        and all(row.cells[0].strip() == b"%d" % number for number, row in enumerate(rows, begin))
-    )
+def _fitting(names: tuple[str, ...], columns: int, rows: Sequence[Record]) -> tuple[str, ...] | None:
+    """Give the header in the width of most rows, None if it cannot be told which names are theirs."""
+    usual = [row for row in rows if len(row.cells) == columns]
+    if len(names) < columns:
+        filled = sum(any(cell.strip() for cell in row.cells[len(names) :]) for row in usual)
+        if filled <= len(usual) * ODD:
+            return (*names, *[""] * (columns - len(names)))
+    if len(names) + 1 == columns and _are_counted(rows, columns):
+        return ("", *names)
+    if len(names) > columns and not any(name.strip() for name in names[columns:]):
+        return names[:columns]
+    return None
+
+
+def _are_counted(rows: Sequence[Record], columns: int) -> bool:
+    """Whether rows begin with their number, which some programs (R) give no name in the header.
+
+    Numbers may be left out where damaged rows stand; where there are many, also those of rows that were not exported.
+    """
+    told = [(place, row.cells[0].strip()) for place, row in enumerate(rows) if len(row.cells) == columns]
+    if len(told) <= _LEAST_COUNTED or not all(cell.isdigit() and cell == b"%d" % int(cell[:9]) for _, cell in told):
+        return False
+    numbers = [int(cell) for _, cell in told]
+    if (
+        numbers[0] - told[0][0] in (0, 1)
+        and len({number - place for number, (place, _) in zip(numbers, told, strict=True)}) == 1
+    ):
+        return True
+    rising = all(one < other for one, other in itertools.pairwise(numbers))
+    return rising and len(numbers) >= _MANY and numbers[-1] <= 2 * len(numbers)
 
 
 def _rows(found: Layout, hints: Hints, *, whole: bool) -> list[Record]:

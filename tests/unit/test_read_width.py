@@ -1,0 +1,104 @@
+"""How many columns a file has where its header and its rows do not agree: what most rows say counts."""
+
+import pytest
+
+from sftp_gateway import errors
+from sftp_gateway.upload import State
+from tests.catalog_shop import Shop
+from tests.unit.reading import read
+
+HEADER = "sku,name,msrp,size,color\n"
+ROWS = [f"S{number},Name {number},{number}.50,{number},red\n" for number in range(1, 20)]
+
+
+def trailed(lines):
+    return [line.replace("\n", ",\n") for line in lines]
+
+
+def numbered(lines, numbers):
+    return [f"{number},{line}" for number, line in zip(numbers, lines, strict=False)]
+
+
+def among(header, rows, odd, place=9):
+    return "".join([header, *rows[:place], odd, *rows[place:]]).encode()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "X1,Name,9.50,red,\n",  # a cell is lost
+        'X1,Name,9.50,"4" x,"red, 10",\n',  # a quote is not doubled
+        "X1,Name,9.50,4,5,red\n",  # a cell too many, and the delimiter behind it is lost
+    ],
+)
+@pytest.mark.parametrize("lenient", [False, True])
+def test_one_damaged_row_does_not_cost_the_others_where_a_delimiter_ends_every_row(tmp_path, odd, lenient):
+    found = read(tmp_path, among(HEADER, trailed(ROWS), odd), lenient=lenient)
+    assert found.source.headers == ("sku", "name", "msrp", "size", "color", "")
+    assert [row[0] for row in found.rows] == [f"S{number}" for number in range(1, 20)]
+    assert len(found.codes) == 1
+
+
+def test_a_row_that_lacks_the_delimiter_behind_all_others_is_kept(tmp_path):
+    found = read(tmp_path, among(HEADER, trailed(ROWS), "X1,Name,9.50,4,red\n"))
+    assert found.rows[9] == ("X1", "Name", "9.50", "4", "red", "")
+    assert not found.codes
+
+
+def test_one_damaged_row_does_not_cost_the_others_where_a_delimiter_ends_the_header(tmp_path):
+    found = read(tmp_path, among(HEADER.replace("\n", ",\n"), ROWS, "X1,Name,x,9.50,4,red\n"))
+    assert found.source.headers == ("sku", "name", "msrp", "size", "color")
+    assert len(found.rows) == 19
+    assert found.codes == ["ROW_COLUMNS"]
+
+
+@pytest.mark.parametrize("odd", ["10,X1,Name,9.50,red\n", "10,X1,Name,x,9.50,4,red\n", "10;X1;Name;9.50;4;red\n"])
+def test_one_damaged_row_does_not_cost_the_others_where_rows_are_numbered(tmp_path, odd):
+    rows = numbered(ROWS, [*range(1, 10), *range(11, 30)])
+    found = read(tmp_path, among(HEADER, rows, odd))
+    assert found.source.headers == ("", "sku", "name", "msrp", "size", "color")
+    assert len(found.rows) + len(found.codes) == 20
+    assert len(found.codes) == (";" not in odd)
+
+
+def test_some_of_the_numbered_rows_keep_their_columns(tmp_path):
+    numbers = [number for number in range(1, 40) if number % 4]
+    found = read(tmp_path, "".join([HEADER, *numbered(ROWS, numbers)]).encode())
+    assert found.source.headers[:2] == ("", "sku")
+    assert len(found.rows) == 19
+
+
+@pytest.mark.parametrize("numbers", [range(1000, 1019), range(1, 60, 3), [2, 1, *range(3, 20)], [1, 2, 4]])
+def test_codes_that_rise_are_no_count(tmp_path, numbers):
+    text = "".join([HEADER, *numbered(ROWS, numbers)])
+    with pytest.raises(errors.Refused) as refused:
+        read(tmp_path, text.encode())
+    assert refused.value.code == "FILE_HEADER_COLUMNS"
+
+
+def test_where_as_many_rows_have_the_width_of_the_header_it_counts(tmp_path):
+    found = read(tmp_path, "".join([HEADER, *ROWS[:3], *trailed(ROWS[3:6])]).encode())
+    assert found.source.headers == ("sku", "name", "msrp", "size", "color")
+    assert len(found.rows) == 6
+
+
+def test_columns_of_a_header_stay_where_most_rows_leave_their_last_cells_off(tmp_path):
+    text = "".join([HEADER, *ROWS[:2], *(line.replace(",red", "") for line in ROWS[2:])])
+    found = read(tmp_path, text.encode())
+    assert found.source.headers == ("sku", "name", "msrp", "size", "color")
+
+
+@pytest.mark.parametrize(
+    ("header", "end", "odd"),
+    [("", ",", "A5,Name 5,5.50,red,"), (",", "", "A5,Name 5,x,5.50,5,red")],
+    ids=["behind the rows", "behind the header"],
+)
+def test_an_upload_with_a_delimiter_too_many_goes_live_but_for_its_damaged_row(tmp_path, header, end, odd):
+    rows = [f"A{number},Name {number},{number}.50,{number},red{end}" for number in range(1, 10)]
+    shop = Shop(tmp_path)
+    outcome = shop.put("\n".join([f"sku,name,msrp,size,color{header}", *rows[:4], odd, *rows[5:]]) + "\n")
+    assert outcome.state is State.PUBLISHED
+    assert [error["code"] for error in shop.errors(outcome) if error["code"].startswith("ROW_")] == ["ROW_COLUMNS"]
+    assert {sku: product["name"] for sku, product in shop.products().items()} == {
+        f"A{number}": f"Name {number}" for number in range(1, 10) if number != 5
+    }
