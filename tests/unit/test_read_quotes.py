@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.catalog_shop import Shop
 from tests.unit.reading import read
 
 HEADER = "sku,name,msrp,color\n"
@@ -197,3 +198,29 @@ def test_a_backslash_that_can_be_read_in_two_ways_is_not_guessed_at(tmp_path, ro
 def test_a_backslash_at_the_end_of_a_cell_stays(tmp_path):
     found = read(tmp_path, (HEADER + "T1,C:\\dir\\,1.50,red\n" + "".join(PLAIN)).encode(), complete=True)
     assert found.rows[0] == ("T1", "C:\\dir\\", "1.50", "red")
+
+
+@pytest.mark.parametrize("count", [5, 20, 60, 400])
+@pytest.mark.parametrize("title", ["", "Invoices of May\n"])
+def test_delimiters_in_cells_between_apostrophes_are_text_in_a_file_of_any_length(tmp_path, count, title):
+    rows = "".join(f"INV-{n},Meyer,'{n} Main St., Oslo, 10001',08.04.2024,'2.101,80'\n" for n in range(count))
+    text = title + "No,Customer,Address,Date,Amount\n" + rows
+    found = read(tmp_path, text.encode(), lenient=True)
+    assert found.source.headers == ("No", "Customer", "Address", "Date", "Amount")
+    assert found.rows[1] == ("INV-1", "Meyer", "1 Main St., Oslo, 10001", "08.04.2024", "2.101,80")
+    assert len(found.rows) == count
+
+
+def test_one_damaged_row_does_not_hide_what_stands_between_apostrophes(tmp_path):
+    rows = [f"S{n},'Main St., Oslo',{n}.50,red\n" for n in range(100)]
+    text = HEADER + "".join([*rows[:50], "T1,Main,Oslo,4,5,6\n", *rows[50:]])
+    found = read(tmp_path, text.encode())
+    assert found.rows[0] == ("S0", "Main St., Oslo", "0.50", "red")
+    assert (len(found.rows), found.codes) == (100, ["ROW_COLUMNS"])
+
+
+def test_an_upload_with_commas_between_apostrophes_in_each_row_goes_live_under_the_right_names(tmp_path):
+    rows = "".join(f"S{n},'Lamp {n}, oak','1,234.50','red, dark'\n" for n in range(100))
+    shop = Shop(tmp_path)
+    shop.put(HEADER + rows)
+    assert {product["name"] for product in shop.products().values()} == {f"Lamp {n}, oak" for n in range(100)}

@@ -92,11 +92,24 @@ def _usual(sample: Sample, hints: Hints) -> Dialect:
                 continue
             dialect = Dialect(delimiter, quote)
             tried.append((signs.judge(sample.records(dialect), hints) + more, dialect))
-    best = max(tried, key=lambda each: each[0])  # a comma is always tried
+    best = _headed(sample, max(tried, key=lambda each: each[0]), tried)  # a comma is always tried
     if not sample.separates_first(best[1]):
         # More columns in the rows are worth less than the same ones in all lines, the first too: a decimal comma.
         best = max((each for each in tried if sample.separates_all(each[1])), key=lambda each: each[0], default=best)
     return best[1] if hints.delimiter else spacing.by_spaces(sample, best[1], hints)
+
+
+def _headed(
+    sample: Sample, best: tuple[float, Dialect], tried: Sequence[tuple[float, Dialect]]
+) -> tuple[float, Dialect]:
+    """Give the other quote with which all records have the header's columns, where with the best one only the rows agree.
+
+    Cells that are cut at a delimiter in each row are more, and alike.
+    """
+    others = [each for each in tried if each[1].delimiter == best[1].delimiter and each[1].quote != best[1].quote]
+    if not others or sample.inner_fit(best[1]).first:
+        return best
+    return next((each for each in others if sample.inner_fit(each[1]).perfect), best)
 
 
 def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spelling:
