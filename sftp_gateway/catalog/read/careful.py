@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.dialect import Dialect
+from sftp_gateway.catalog.read.readings import lenient, readings
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_SAMPLE_BYTES = 65536
+"""A longer record is not looked for where a dialect is only tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ def resolve(text: Text, start: int, *, distrust: bool = False) -> Found | None:
     `distrust`: do not take a strict record over several lines at its word.
     """
     whole = _strict(text, start, bounds.RECORD_BYTES)
-    if whole == len(text.data) and not text.final:
+    around = None if distrust or whole is not None else _spaced(text, start)
+    if len(text.data) in (whole, around) and not text.final:
         return None
     line = _line(text, start)
     if line is None:
@@ -59,7 +63,15 @@ def resolve(text: Text, start: int, *, distrust: bool = False) -> Found | None:
                 return Found(end, whole)
             if not lines:
                 return Found(end, whole, "ROW_COLUMNS")
-    return _damaged(text, start, line, None if distrust else whole)
+    found = None if around is None else _repaired(text, start, around)
+    return found or _damaged(text, start, line, None if distrust else whole)
+
+
+def _repaired(text: Text, start: int, stop: int) -> Found | None:
+    """Give the record up to `stop` in its only reading, None if it has none."""
+    end = _end(text.data, stop, start)
+    cells = readings(text.data[start:end], text.dialect, text.width)
+    return None if cells is None else Found(end, stop, "ROW_QUOTE_REPAIRED", "", cells)
 
 
 def _damaged(text: Text, start: int, line: tuple[int, int], whole: int | None) -> Found | None:
@@ -84,6 +96,24 @@ def _damaged(text: Text, start: int, line: tuple[int, int], whole: int | None) -
     lines = len(_LINE_END.findall(text.data, start, end)) + 1
     where = "before the end of the file" if at_end else f"within {lines:,} lines" if lines > 1 else "in its row"
     return Found(end, stop, "ROW_QUOTE", f"A quote opens and does not close {where}.", open=at_end)
+
+
+def _spaced(text: Text, start: int) -> int | None:
+    """Where a record over several lines stops that is strict but for blanks around cells in quotes; None if it is none.
+
+    A line in it that is a row by itself shows that a quote was not closed.
+    """
+    if text.dialect.literal or not text.dialect.quote:
+        return None
+    edge = min(len(text.data), start + bounds.QUOTE_BYTES)
+    match, line = text.dialect.spaced.match(text.data, start, edge), _line(text, start)
+    if match is None or line is None or match.end() <= line[1] or match.end() == edge < len(text.data):
+        return None
+    last = _LINE_END.split(text.data[start : _end(text.data, match.end(), start)])[-1]
+    if last.count(text.dialect.delimiter.encode()) >= text.width - 1 > 0:
+        return None
+    opened = _extent(text, start, *line, match.end())
+    return match.end() if opened is not None and opened[1] == match.end() else None
 
 
 def _extent(text: Text, start: int, end: int, stop: int, whole: int | None) -> tuple[int, int, bool] | None:
@@ -158,25 +188,6 @@ def _why(line: bytes, dialect: Dialect) -> str:
     return f"A quote ({dialect.quote}) stands where it can be read in more than one way{shown}"
 
 
-def readings(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
-    r"""Give the cells of a damaged record if exactly one reading gives `width` cells, else None.
-
-    Quotes inside a plain cell are literal; inside a quoted one, a quote that does not stand before a
-    delimiter or the end is. Closing at every chance gives the most cells, so a reading of the
-    right width that does so is the only one; the variants are `\\"` and a quote doubled at the end.
-    """
-    escaped = b"\\" + dialect.quote.encode() in record
-    found: set[tuple[bytes, ...]] = set()
-    for backslash in (True, False) if escaped else (False,):
-        for even_closes in (False, True):
-            cells = _read(record, dialect, backslash, even_closes)
-            if cells is not None and len(cells) == width:
-                found.add(tuple(cells))
-        if found:
-            break
-    return found.pop() if len(found) == 1 else None
-
-
 def _literal(line: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
     """Give the cells of a line whose sender quotes nothing; but one that is quoted as it should be comes without."""
     cells = line.split(dialect.delimiter.encode())
@@ -185,92 +196,18 @@ def _literal(line: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | N
     return tuple((dialect.cells(cell) or [cell])[0] for cell in cells)
 
 
-def lenient(record: bytes, dialect: Dialect) -> list[bytes] | None:
-    """Give the cells of a damaged line, read so that most of them come out; None if a quote does not close."""
-    return _read(record, dialect, backslash=False, even_closes=False)
+def over_lines(text: bytes, start: int, dialect: Dialect) -> tuple[int, list[bytes]] | None:
+    """Give where a record stops that goes over several lines in quotes with blanks around them, and its cells, if it does.
 
-
-def _read(record: bytes, dialect: Dialect, backslash: bool, even_closes: bool) -> list[bytes] | None:
-    delimiter, quote = dialect.delimiter.encode(), dialect.quote.encode()
-    cells: list[bytes] = []
-    plain: list[bytes] = []
-    position, size = 0, len(record)
-    while True:
-        opening = position
-        while opening < size and record[opening] == 0x20:
-            opening += 1
-        if record[opening : opening + 1] == quote:
-            closed = _close(record, opening + 1, dialect, backslash, even_closes)
-            if closed is None:
-                return None
-            content, position = closed
-            if _names_twice(content, quote, delimiter):
-                return None
-            cells.append(_unescape(content, quote, backslash))
-        else:
-            end = record.find(delimiter, position)
-            end = size if end < 0 else end
-            cell = record[position:end]
-            if b"\n" in cell or b"\r" in cell:
-                return None
-            cells.append(_unescape_plain(cell, quote) if backslash else cell)
-            plain.append(cell)
-            position = end
-        if position >= size:
-            lost = _lost_opening(plain, len(cells), quote) or _lost_delimiter(plain, quote)
-            return None if lost else cells
-        position += 1
-
-
-def _lost_opening(plain: list[bytes], count: int, quote: bytes) -> bool:
-    """Whether the only cell that is not quoted ends with a quote, which may have had one before it."""
-    return len(plain) == 1 and count > 1 and plain[0].endswith(quote)
-
-
-def _lost_delimiter(plain: list[bytes], quote: bytes) -> bool:
-    """Whether a quote opens behind and right before other text and closes a later cell: `red"Toys, Games"`."""
-    marked = [cell for cell in plain if quote in cell]
-    if [cell.count(quote) for cell in marked] != [1, 1]:
-        return False
-    before, _, after = marked[0].partition(quote)
-    return before.strip() != b"" and after[:1].strip() != b"" and marked[1].endswith(quote)
-
-
-def _names_twice(content: bytes, quote: bytes, delimiter: bytes) -> bool:
-    """Whether a cell like `"A" and "B"` may as well be text that begins and ends with a quoted word."""
-    parts = content.split(quote)
-    if len(parts) < 3 or len(parts) % 2 == 0 or delimiter in content or b"\n" in content or b"\r" in content:
-        return False
-    return parts[0][-1:].strip() != b"" and parts[1][:1] == b" " and parts[-2][-1:] == b" " and parts[-1][:1] != b" "
-
-
-def _close(record: bytes, start: int, dialect: Dialect, backslash: bool, even_closes: bool) -> tuple[bytes, int] | None:
-    """Find the quote that closes a cell whose content begins at `start`: (content, position behind it)."""
-    quote, size, at = dialect.quote.encode(), len(record), start
-    while (first := record.find(quote, at)) >= 0:
-        if backslash and first > start and record[first - 1] == 0x5C:
-            at = first + 1
-            continue
-        last = first
-        while record[last + 1 : last + 2] == quote:
-            last += 1
-        after = last + 1
-        while after < size and record[after] == 0x20:
-            after += 1
-        closes = (last - first) % 2 == 0 or even_closes
-        if closes and (after == size or record[after] == dialect.delimiter_byte):
-            return record[start:last], after
-        at = last + 1
-    return None
-
-
-def _unescape_plain(cell: bytes, quote: bytes) -> bytes:
-    """Take the backslashes from the quotes of a cell that is not quoted, if all of them have one."""
-    escaped = b"\\" + quote
-    return cell.replace(escaped, quote) if cell.count(escaped) == cell.count(quote) else cell
-
-
-def _unescape(content: bytes, quote: bytes, backslash: bool) -> bytes:
-    if backslash:
-        content = content.replace(b"\\" + quote, quote)
-    return content.replace(quote * 2, quote)
+    None of its lines but the first may have as many delimiters: then a quote was not closed.
+    """
+    edge = min(len(text), start + _SAMPLE_BYTES)
+    match = dialect.spaced.match(text, start, edge) if dialect.quote else None
+    if match is None or match.end() == edge < len(text):
+        return None
+    record = text[start : _end(text, match.end(), start)]
+    _, *more = _LINE_END.split(record)
+    cells = lenient(record, dialect) if more else None
+    if cells is None or any(line.count(dialect.delimiter.encode()) >= len(cells) - 1 for line in more):
+        return None
+    return match.end(), cells

@@ -43,6 +43,16 @@ class Dialect:
         return re.compile(rb"%b((?:%b%b)*+)(?:\r\n|\n|\r|\Z)" % (cell, d, cell))
 
     @cached_property
+    def spaced(self) -> re.Pattern[bytes]:
+        """Match a record as `record` does, but that blanks may stand around a cell in quotes."""
+        d, q = re.escape(self.delimiter.encode()), re.escape(self.quote.encode())
+        if not q:
+            return self.record
+        blanks = rb"(?:(?!%b) )*+" % d
+        cell = rb"(?>%b%b[^%b]*+(?:%b%b[^%b]*+)*+%b%b|[^%b%b\r\n]*+)" % (blanks, q, q, q, q, q, q, blanks, q, d)
+        return re.compile(rb"%b((?:%b%b)*+)(?:\r\n|\n|\r|\Z)" % (cell, d, cell))
+
+    @cached_property
     def cell(self) -> re.Pattern[bytes]:
         """Match one strict cell from where it begins: group 1 the quoted content, group 2 the plain one."""
         d, q = re.escape(self.delimiter.encode()), re.escape(self.quote.encode())

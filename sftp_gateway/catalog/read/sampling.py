@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sftp_gateway.catalog.read import bounds, careful, separators
+from sftp_gateway.catalog.read import bounds, careful, readings, separators
 from sftp_gateway.catalog.read.dialect import Dialect
 
 _COMMENT = re.compile(rb"\s*(?:#|//|--)\s*[^\W\d]")
@@ -80,7 +80,7 @@ class Sample:
 
 
 def records_of(sample: bytes, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:
-    """Give the first records of a text; one that is not strict is read leniently, on its line."""
+    """Give the first records of a text; one that is not strict is read leniently, on its line, or those that its quotes span."""
     found: list[Record] = []
     position = 0
     while position < len(sample) and len(found) < most:
@@ -89,10 +89,12 @@ def records_of(sample: bytes, dialect: Dialect, most: int = bounds.SAMPLE_RECORD
             record = sample[position : match.end()]
             cells = dialect.cells(record.rstrip(b"\r\n") if record[-1:] in b"\r\n" else record)
             found.append(_record(sample, position, match.end(), tuple(cells or (record,)), strict=cells is not None))
+        elif (told := careful.over_lines(sample, position, dialect)) is not None:
+            found.append(_record(sample, position, told[0], tuple(told[1]), strict=False))
         else:
             stop = _next_line(sample, position)
             line = sample[position:stop].rstrip(b"\r\n")
-            cells = careful.lenient(line, dialect) or line.split(dialect.delimiter.encode())
+            cells = readings.lenient(line, dialect) or line.split(dialect.delimiter.encode())
             found.append(_record(sample, position, stop, tuple(cells), strict=False))
         position = found[-1].stop
     return tuple(found)

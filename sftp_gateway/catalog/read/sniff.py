@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import bounds, careful, heading, mending, printing, rewriting, separators, signs, spacing
+from sftp_gateway.catalog.read import (
+    bounds,
+    heading,
+    mending,
+    printing,
+    readings,
+    rewriting,
+    separators,
+    signs,
+    spacing,
+)
 from sftp_gateway.catalog.read.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.heading import Heading
 from sftp_gateway.catalog.read.rewriting import Rewriting
@@ -193,7 +203,7 @@ def _is_literal(sample: Sample, dialect: Dialect, records: Sequence[Record]) -> 
 
 
 def _breaks(line: bytes, dialect: Dialect, width: int) -> bool:
-    return dialect.cells(line) is None and careful.readings(line, dialect, width) is None
+    return dialect.cells(line) is None and readings.readings(line, dialect, width) is None
 
 
 def _is_padded(records: Sequence[Record]) -> bool:
