@@ -237,3 +237,12 @@ def test_a_parquet_row_whose_text_is_none_is_rejected_alone(tmp_path):
     pa.parquet.write_table(pa.table({"sku": texts}), out)
     found = read(tmp_path, out.getvalue())
     assert (found.rows, found.codes) == ([("A",)], ["ROW_ENCODING"])
+
+
+@pytest.mark.parametrize("place", [0, 2, 5])
+def test_a_row_with_a_cell_too_many_is_no_header_where_three_delimiters_end_every_line(tmp_path, place):
+    rows = [f"d{number},aa bb,{number},,,\n" for number in range(9)]
+    text = "".join(["doc,text,length,,,\n", *rows[:place], "d99,junk,aa ee,14,,,\n", *rows[place:]])
+    found = read(tmp_path, text.encode(), lenient=True)
+    assert found.source.headers[:3] == ("doc", "text", "length")
+    assert (len(found.rows), found.codes) == (9, ["ROW_COLUMNS"])

@@ -97,10 +97,22 @@ def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
     best = max(first, key=lambda number: scores[number])
     if scores[best] >= 2 or (scores[best] == 1 and len(rows[best]) == 1):
         return best, scores[best]
+    used = _used_width(rows, width)
     for number in first:
-        if len(rows[number]) > 1 and _filled(rows[number]) * 2 > width:
+        if len(rows[number]) > 1 and _filled(rows[number]) * 2 > used:
             return number, scores[number]
     return first[0], scores[first[0]]
+
+
+def _used_width(rows: Rows, width: int) -> int:
+    """How many columns are left without the last ones that are blank in (nearly) all rows of this width."""
+    reach = sorted(_reach(cells) for cells in rows if len(cells) == width)
+    return reach[-1 - len(reach) // 20] if reach else width
+
+
+def _reach(cells: Cells) -> int:
+    """Up to which cell a record is filled."""
+    return next((place for place in range(len(cells), 0, -1) if cells[place - 1].strip()), 0)
 
 
 def _behind_comments(rows: Rows, first: list[int]) -> list[int]:
