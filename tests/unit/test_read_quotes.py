@@ -145,6 +145,13 @@ def test_a_quote_that_opens_behind_text_and_closes_a_later_cell_may_lack_its_del
     assert len(found.rows) == 40
 
 
+@pytest.mark.parametrize("row", ['T1,Tit"a ""b"", then",red\n', 'T1,Tit"a, ""b""",red\n', 'T1,"x, y"a, ""b"" c",red\n'])
+def test_a_cell_with_doubled_quotes_may_lack_the_delimiter_before_it_too(tmp_path, row):
+    found = read(tmp_path, (HEADER + "".join([*QUOTED[:9], row, *QUOTED[9:]])).encode())
+    assert found.codes[0].startswith("ROW_")
+    assert len(found.rows) == 40
+
+
 def test_inch_marks_at_the_end_of_two_cells_are_no_lost_delimiter(tmp_path):
     found = read(tmp_path, (HEADER + "".join([*QUOTED[:9], 'T1,5" rod,7.50,3"\n', *QUOTED[9:]])).encode())
     assert ("T1", '5" rod', "7.50", '3"') in found.rows

@@ -2,6 +2,9 @@
 
 from sftp_gateway.catalog.read.dialect import Dialect
 
+_MOST_PARTS = 32
+"""Into so many cells a text is cut whose quotes are looked for: a record may have millions."""
+
 
 def readings(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
     r"""Give the cells of a damaged record if exactly one reading gives `width` cells, else None.
@@ -31,9 +34,10 @@ def _read(record: bytes, dialect: Dialect, backslash: bool, even_closes: bool) -
     delimiter, quote = dialect.delimiter.encode(), dialect.quote.encode()
     cells: list[bytes] = []
     plain: list[bytes] = []
+    sent: list[bytes] = []
     position, size = 0, len(record)
     while True:
-        opening = position
+        begin = opening = position
         while opening < size and record[opening] == 0x20:
             opening += 1
         if record[opening : opening + 1] == quote:
@@ -53,8 +57,9 @@ def _read(record: bytes, dialect: Dialect, backslash: bool, even_closes: bool) -
             cells.append(_unescape_plain(cell, quote) if backslash else cell)
             plain.append(cell)
             position = end
+        sent.append(record[begin:position])
         if position >= size:
-            lost = _lost_opening(plain, len(cells), quote) or _lost_delimiter(plain, quote)
+            lost = _lost_opening(plain, len(cells), quote) or _lost_delimiter(sent, plain, quote)
             return None if lost else cells
         position += 1
 
@@ -64,13 +69,19 @@ def _lost_opening(plain: list[bytes], count: int, quote: bytes) -> bool:
     return len(plain) == 1 and count > 1 and plain[0].endswith(quote)
 
 
-def _lost_delimiter(plain: list[bytes], quote: bytes) -> bool:
-    """Whether a quote opens behind and right before other text and closes a later cell: `red"Toys, Games"`."""
-    marked = [cell for cell in plain if quote in cell]
-    if [cell.count(quote) for cell in marked] != [1, 1]:
+def _lost_delimiter(sent: list[bytes], plain: list[bytes], quote: bytes) -> bool:
+    """Whether a quote opens behind and right before other text and closes a later cell: `red"Toys, ""big"" Games"`."""
+    first = next((cell for cell in plain if quote in cell), b"")
+    before, _, after = first.partition(quote)
+    if not before.strip() or not after[:1].strip():
         return False
-    before, _, after = marked[0].partition(quote)
-    return before.strip() != b"" and after[:1].strip() != b"" and marked[1].endswith(quote)
+    place = sent.index(first) + 1
+    for cell in sent[place : place + _MOST_PARTS]:
+        after += b" " + cell
+        inner = after.replace(quote * 2, b"")
+        if inner.endswith(quote) and inner.count(quote) == 1:
+            return True
+    return False
 
 
 def _names_twice(content: bytes, quote: bytes, delimiter: bytes) -> bool:
