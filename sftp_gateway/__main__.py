@@ -1,8 +1,6 @@
 """`python -m sftp_gateway` is the same as `sftp-gateway`."""
 
-import sys
-
 from sftp_gateway.cli import program
 
 if __name__ == "__main__":
-    sys.exit(program())
+    program()

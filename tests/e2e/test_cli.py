@@ -705,6 +705,32 @@ def test_a_reader_that_leaves_early_ends_a_verb_quietly(shell):
     verb.stderr.close()
 
 
+def test_a_verb_ends_before_the_interpreter_is_taken_apart(tmp_path):
+    """A thread of Arrow's was met there now and then: "terminate called without an active exception", exit code 134."""
+    last = tmp_path / "last.py"
+    last.write_text(
+        "import atexit, builtins, os, sys, tempfile, threading\n"
+        "class Last:\n"
+        "    def __del__(self): os.abort()\n"
+        "builtins.last = Last()\n"
+        "kept = tempfile.TemporaryDirectory(dir=sys.argv.pop(1))\n"
+        "def think():\n"
+        "    threading.main_thread().join()\n"
+        "    print('A,thought', flush=True)\n"
+        "threading.Thread(target=think).start()\n"
+        "atexit.register(lambda: sys.stdout.write('B,at exit'))\n"
+        "from sftp_gateway import cli\n"
+        "sys.exit(cli.program())\n"
+    )
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "file.csv").write_text("sku,name\nA-1,Chair\n")
+    for file, code, said in (("file.csv", 0, "sku,name\nA-1,Chair\n"), ("none.csv", 2, "")):
+        verb = [sys.executable, str(last), str(tmp_path / "kept"), "inspect", "--csv", str(tmp_path / file)]
+        done = subprocess.run(verb, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (code, f"{said}A,thought\nB,at exit"), done.stderr
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
 def test_a_verb_works_without_anybody_to_talk_to(shell, tmp_path):
     """It was done, and then told as a fault of ours."""
     for closed in (">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
