@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import opening
+from sftp_gateway.catalog.read.rejects import Reject, Rejects
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Source, Tally
 
 FIRST_ROWS = 5
@@ -29,6 +31,11 @@ _LOOKS = (
     ("date", r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}"),
     ("boolean", r"(?i:true|false|yes|no|y|n)"),
     ("url", r"https?://\S+"),
+)
+_NUL = Finding(
+    "FIELD_CONTROL_CHAR",
+    "The row has a NUL, a character that cannot be printed.",
+    "Delete it, or write the row again.",
 )
 
 
@@ -117,10 +124,23 @@ def _open(path: Path, hints: Hints) -> Source:
 def _blocks(source: Source) -> Iterator[Block]:
     """Give the blocks of a source; a file without rows has none."""
     try:
-        yield from source.blocks()
+        for block in source.blocks():
+            yield _without_nul(block, source.tally)
     except errors.Refused as error:
         if error.code != "FILE_EMPTY":
             raise
+
+
+def _without_nul(block: Block, tally: Tally) -> Block:
+    """Leave out rows with a NUL, as the pipeline does where it checks the cells: programs cut their texts off there."""
+    masks = [np.asarray(pc.match_substring(column, "\0")) for column in block.cells]
+    at = np.flatnonzero(np.logical_or.reduce(masks)) if masks else np.zeros(0, np.int64)
+    if not len(at):
+        return block
+    tally.readable, tally.rejected = tally.readable - len(at), tally.rejected + len(at)
+    told = [Reject(replace(_NUL, row=int(block.row[index])), block.raw(index)) for index in at.tolist()]
+    told += block.rejects
+    return replace(block.without(at), rejects=Rejects.of(sorted(told, key=lambda item: item.finding.row or 0)))
 
 
 def _refusal(path: Path, hints: Hints) -> str:

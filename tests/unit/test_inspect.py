@@ -67,3 +67,12 @@ def test_a_header_alone_is_clean_too_and_nothing_at_all_is_refused(tmp_path):
     with pytest.raises(errors.Refused):
         clean(tmp_path, b"")
     assert look(tmp_path, b"").refused.startswith("FILE_EMPTY")
+
+
+def test_a_row_with_a_nul_is_no_readable_one(tmp_path):
+    data = b"sku,name\nA,a\nB,b\x00b\nC\nD,d\n"
+    assert clean(tmp_path, data) == [["sku", "name"], ["A", "a"], ["D", "d"]]
+    report = look(tmp_path, data)
+    assert (report.rows, report.rejected) == (2, 2)
+    assert [(note.row, note.code) for note in report.rejects] == [(3, "FIELD_CONTROL_CHAR"), (4, "ROW_COLUMNS")]
+    assert clean(tmp_path, b'[{"sku": "A"}, {"sku": "B\\u0000"}]') == [["sku"], ["A"]]
