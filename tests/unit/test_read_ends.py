@@ -2,6 +2,7 @@
 
 import pytest
 
+from sftp_gateway import errors
 from tests.unit.reading import read
 
 TEXT = b"sku,name,msrp\r\nA,a,1\r\nB,b,2\r\n"
@@ -17,6 +18,21 @@ def test_a_mark_behind_the_last_row_is_no_row_and_no_end_too_early(tmp_path, mar
     found = read(tmp_path, text + mark, complete=False)
     assert found.rows == (rows or [("A", "a"), ("B", "b")])
     assert not found.rejects
+
+
+@pytest.mark.parametrize("count", [20, 4096, 300_000])
+@pytest.mark.parametrize("end", [b"", b"\r\n"])
+def test_zeros_that_fill_the_file_up_are_no_text_to_judge_it_by(tmp_path, count, end):
+    found = read(tmp_path, TEXT + b"\0" * count + end, complete=False)
+    assert found.rows == ROWS
+    assert not found.rejects
+
+
+@pytest.mark.parametrize("data", [b"\0" * 4096, b"\x7f\x02\x03\x04ab\0\0\1\2" * 20 + b"\0" * 4096])
+def test_a_file_of_zeros_and_signs_is_still_no_text(tmp_path, data):
+    with pytest.raises(errors.Refused, match="no text") as refused:
+        read(tmp_path, data)
+    assert refused.value.code == "FILE_FORMAT"
 
 
 def test_a_footer_before_such_a_mark_is_still_one(tmp_path):

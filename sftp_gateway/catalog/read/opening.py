@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import biff, delimited, encoding, jsonfile, parquet, presumed, sheet, unpack
+from sftp_gateway.catalog.read import biff, bounds, delimited, encoding, jsonfile, parquet, presumed, sheet, unpack
 from sftp_gateway.catalog.read.source import Hints, Source
 from sftp_gateway.catalog.read.unpack import Packed
 
@@ -88,8 +88,9 @@ def _sample(packed: Packed, encoded: encoding.Encoding) -> bytes:
 def _refuse_other_text(sample: bytes, start: bytes) -> None:
     if start.startswith((b"<?xml", b"<!doctype", b"<html", b"<table", b"<rss")):
         raise errors.Refused("FILE_FORMAT", "The file is XML or HTML, no catalog.", _WANTED)
-    controls = sum(sample.count(code) for code in range(32) if code not in _TEXT)
-    if controls > max(8, 0.05 * len(sample)):
+    text = sample.rstrip(bounds.END_MARKS + b" \t\r\n") or sample
+    controls = sum(text.count(code) for code in range(32) if code not in _TEXT)
+    if controls > max(8, 0.05 * len(text)):
         raise errors.Refused("FILE_FORMAT", "The file is no text.", _WANTED)
 
 
