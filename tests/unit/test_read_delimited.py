@@ -100,6 +100,16 @@ def test_a_few_bytes_that_are_no_utf8_in_a_utf8_file_cost_their_rows_only(tmp_pa
     assert len(found.rows) == 49
 
 
+@pytest.mark.parametrize(("letters", "bad"), [(2, b"\xff"), (3, b"\xff"), (4, b"\xe9"), (4, b"\xff\xfe")])
+def test_a_few_accents_in_utf8_weigh_more_than_one_damaged_row(tmp_path, letters, bad):
+    """They were read as `CafÃ©`, all of them."""
+    good = [f"S{n},{'Café' if n < letters else 'Bar'},{n}\n".encode() for n in range(30)]
+    found = read(tmp_path, HEADER + b"".join([*good, b"S30,B" + bad + b"r,30\n"]))
+    assert found.source.format.encoding == "utf-8"
+    assert [row[1] for row in found.rows] == ["Café"] * letters + ["Bar"] * (30 - letters)
+    assert found.codes == ["ROW_ENCODING"]
+
+
 def test_a_pinned_encoding_is_taken_where_the_file_is_not_utf8(tmp_path):
     data = HEADER + "A,Žluťoučký kůň,1\n".encode("cp1250")
     assert read(tmp_path, data, encoding="cp1250").rows == [("A", "Žluťoučký kůň", "1")]

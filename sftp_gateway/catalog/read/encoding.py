@@ -6,6 +6,7 @@ the k-th one in our UTF-8 is the k-th in the source: that is the whole map betwe
 """
 
 import codecs
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +31,8 @@ _BOMS = (  # UTF-32 first: its little-endian BOM begins with that of UTF-16
 )
 _FEW_LETTERS = 100
 """With fewer bytes beyond ASCII an encoding is told wrongly now and then."""
+_ACCENTED = re.compile(rb"(?:[\xc3-\xc5\xce-\xd1]|[\xe1-\xec][\x80-\xbf])[\x80-\xbf]")
+"""Letters of Europe and Asia in UTF-8: a capital with an accent before signs, were it another encoding. A few do to tell it."""
 _BAD = "\udcff"
 _BYTE = np.dtype("u1")
 
@@ -104,7 +107,7 @@ def _decide(seen: Survey, hints: Hints) -> tuple[str, int, tuple[Finding, ...]]:
         return "utf-8", 0, ()
     if hints.encoding:
         return _pinned(hints.encoding), 0, ()
-    if seen.wide > 4 * seen.broken:
+    if seen.wide > 4 * seen.broken or len(_ACCENTED.findall(seen.strange)) >= max(2, 2 * seen.broken):
         # Real accents in UTF-8 and a few damaged rows: other encodings hardly ever form valid sequences.
         return "utf-8", 0, ()
     return _guess(seen)
