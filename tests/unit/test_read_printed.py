@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds, printing
 from tests.unit.reading import read
 
@@ -55,6 +56,35 @@ def test_a_row_that_does_not_keep_to_the_columns_is_rejected_as_it_was_sent(tmp_
     )
     assert len(found.rows) == 40
     assert [reject.raw for reject in found.rejects] == [b"S99 out of the columns"]
+
+
+@pytest.mark.parametrize("count", [3, 8, 31, 60])
+@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize("odd", ["S99  Garden-chair-of-oak9.50", "S99  Chair of oak with arms  9.50"])
+def test_a_row_that_overflows_its_column_costs_itself_only(tmp_path, count, lenient, odd):
+    lines = [f"S{number:<4}{f'Chair {number}':15}{number}.50" for number in range(count)]
+    lines.insert(count // 2, odd)
+    found = read(tmp_path, "\n".join(["sku  name           msrp", *lines, ""]).encode(), lenient=lenient)
+    assert found.source.headers == HEADER
+    assert found.rows == [(f"S{number}", f"Chair {number}", f"{number}.50") for number in range(count)]
+    assert [reject.raw for reject in found.rejects] == [odd.encode()]
+
+
+def test_a_row_that_overflows_up_to_the_begin_of_the_next_column_is_no_reason_to_guess(tmp_path):
+    text = (
+        "sku  name           msrp\n"
+        + "".join(f"S{number}   Chair {number}        {number}.50\n" for number in range(6))
+        + "S9   An oak chair w 12 arms  9.50\n"
+    )
+    with pytest.raises(errors.Refused, match="No delimiter"):
+        read(tmp_path, text.encode())
+
+
+def test_words_that_stand_above_each_other_but_for_a_line_are_no_table():
+    text = (
+        b"once upon  a time there\nlived a king who had\nthree sons of whom the\nyoungest was the one\nwho went away\n"
+    )
+    assert printing.columns(text, ruled=False) is None
 
 
 def test_names_of_one_column_in_the_row_are_no_columns(tmp_path):

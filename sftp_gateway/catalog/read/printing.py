@@ -78,10 +78,25 @@ def _by_rule(lines: Sequence[str]) -> Places:
 
 
 def _by_names(lines: Sequence[str]) -> Places:
-    """Give the columns that hold one name of the first line each, with nothing but blanks between them in all lines."""
-    if len(lines) < _LEAST_LINES or max(map(len, lines)) > _MOST_PLACES:
+    """Give the columns that stand under the names of the first line; in a short table one row may overflow its column."""
+    if max(map(len, lines), default=0) > _MOST_PLACES:
         return ()
-    names = [found.span() for found in _NAME.finditer(lines[0])]
+    places = _under_names(lines)
+    if places or _DAMAGED * len(lines) >= 1:
+        return places
+    for number in range(1, len(lines)):
+        places = _under_names([*lines[:number], *lines[number + 1 :]])
+        # Where it fits them by chance its cells would be cut elsewhere than they were meant to be.
+        if places and not _fits(lines[number], places) and _fit(lines, places):
+            return places
+    return ()
+
+
+def _under_names(lines: Sequence[str]) -> Places:
+    """Give the columns that hold one name of the first line each, with nothing but blanks between them in all lines."""
+    names = [found.span() for found in _NAME.finditer(lines[0])] if len(lines) >= _LEAST_LINES else []
+    if len(names) < 2:
+        return ()
     begins, widest, before = [0], 0, 0
     for part in re.finditer("x+", _outline(lines)):
         begin, end = part.span()
@@ -93,7 +108,7 @@ def _by_names(lines: Sequence[str]) -> Places:
             begins.append(begin)
             widest = max(widest, gap)
     places = _columns(begins)
-    return places if len(places) == len(names) > 1 and widest >= _LEAST_GAP and _fit(lines, places) else ()
+    return places if len(places) == len(names) and widest >= _LEAST_GAP and _fit(lines, places) else ()
 
 
 def _outline(lines: Sequence[str]) -> str:

@@ -114,3 +114,13 @@ def test_blank_lines_above_the_header_are_counted_so_that_all_records_add_up(tmp
     assert (counts["read"], counts["blank"], counts["skipped"]) == (2, blank + 1, skipped)
     assert counts["read"] + counts["blank"] + counts["skipped"] + 1 == len(lines)
     assert codes(outcome)["ROW_BLANK"] == 1
+
+
+def test_a_short_table_padded_by_spaces_is_published_but_for_the_row_that_overflows_its_column(tmp_path):
+    lines = [f"A{number:<4}{f'Lamp {number}':15}{number}.50" for number in range(1, 21)]
+    lines.insert(9, "A99  Lamp of iron with shades  9.50")
+    shop = Shop(tmp_path)
+    outcome = shop.put("\n".join(["sku  name           msrp", *lines, ""]), name="catalog.txt")
+    assert codes(outcome)["ROW_COLUMNS"] == outcome.receipt["rows"]["rejected"] == 1
+    assert shop.products()["A20"] == shop.products()["A20"] | {"name": "Lamp 20", "msrp": "20.50"}
+    assert len(shop.products()) == 20
