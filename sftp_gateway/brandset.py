@@ -10,6 +10,7 @@ import zoneinfo
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from sftp_gateway import quantity
 from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.errors import NotFound
 
@@ -81,16 +82,32 @@ def _known(name: str, known: frozenset[str], what: str) -> None:
 
 
 def _guard(key: str, name: str, value: str) -> float:
+    number = _seconds(key, value) if name.endswith("_seconds") else _number(key, value)
+    share = isinstance(getattr(Guards(), name), float)
+    if number < 0 or (share and number > 1 and name != "price_move"):
+        raise NotFound(f"{key}: {value} is out of range; give a share between 0 and 1" if share else f"{key}: below 0")
+    if not share and number != int(number):
+        raise NotFound(
+            f"{key}: {value} is no whole number" + (" of seconds" if name.endswith("_seconds") else "; it is a count")
+        )
+    return number
+
+
+def _number(key: str, value: str) -> float:
     try:
         number = float(value)
     except ValueError:
         raise NotFound(f"{key}: {value!r} is not a number") from None
-    share = isinstance(getattr(Guards(), name), float)
     if not math.isfinite(number):  # nothing is above or below it: the guard would be off, and nobody told
         raise NotFound(f"{key}: {value!r} is not a number")
-    if number < 0 or (share and number > 1 and name != "price_move"):
-        raise NotFound(f"{key}: {value} is out of range; give a share between 0 and 1" if share else f"{key}: below 0")
     return number
+
+
+def _seconds(key: str, value: str) -> float:
+    try:
+        return quantity.TIME.read(value)
+    except ValueError as error:
+        raise NotFound(f"{key}: {error}") from None
 
 
 def _one_of(*allowed: str) -> Callable[[str, str], str]:

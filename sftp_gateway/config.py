@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sftp_gateway import allowed
+from sftp_gateway import allowed, quantity
 from sftp_gateway.errors import ConfigError
 from sftp_gateway.settings import Settings
 
@@ -23,33 +23,6 @@ DEFAULT_PATH = Path("/etc/sftp-gateway/gateway.toml")
 PREFIX = "SFTP_GATEWAY_"
 SECRETS = frozenset({("store", "url"), ("mail", "password")})
 
-_SIZE = {
-    "": 1,
-    "b": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "tb": 10**12,
-    "kib": 2**10,
-    "mib": 2**20,
-    "gib": 2**30,
-    "tib": 2**40,
-}
-_TIME = {
-    "": 1.0,
-    "ms": 0.001,
-    "s": 1.0,
-    "sec": 1.0,
-    "second": 1.0,
-    "min": 60.0,
-    "minute": 60.0,
-    "h": 3600.0,
-    "hour": 3600.0,
-    "d": 86400.0,
-    "day": 86400.0,
-    "week": 604800.0,
-}
-_QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)\s*")
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
 
@@ -210,20 +183,17 @@ def _boolean(value: Any, place: str) -> bool:
 
 
 def _number(key: str, kind: type, value: Any, place: str) -> Any:
-    units: Mapping[str, float] = {"": 1}
-    example = "a number"
+    sort = quantity.NUMBER
     if key.endswith("_bytes"):
-        units, example = _SIZE, 'a size such as "512 MiB"'
+        sort = quantity.SIZE
     elif key.endswith(("_seconds", "_after")):
-        units, example = _TIME, 'a time such as "20 s"'
-    match = _QUANTITY.fullmatch(str(value))
-    if isinstance(value, bool) or match is None:
-        raise ConfigError(f"{place}: {value!r} is not {example}")
-    unit = match[2].lower()
-    unit = unit if unit in units else unit.removesuffix("s")
-    if unit not in units:
-        raise ConfigError(f"{place}: {match[2]!r} is no unit known here; give {example}")
-    number = float(match[1]) * units[unit]
+        sort = quantity.TIME
+    if isinstance(value, bool):
+        raise ConfigError(f"{place}: {value!r} is not {sort.example}")
+    try:
+        number = sort.read(str(value))
+    except ValueError as error:
+        raise ConfigError(f"{place}: {error}") from None
     if kind is int and number != int(number):
         raise ConfigError(f"{place}: {value!r} is not a whole number")
     return kind(number)

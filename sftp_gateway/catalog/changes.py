@@ -153,6 +153,8 @@ def _listed(schema: pa.Schema) -> str:
     return ", ".join([*(identifier(name) for name in schema.names), "_pos"])
 
 
+_MOST_EXACT = 999
+"""Shares of a price below it are compared as decimals."""
 _UPDATED = "FROM pairs p JOIN fresh n ON n._pos = p.pos JOIN old b ON b._pos = p.bpos WHERE NOT p.removes"
 
 
@@ -190,10 +192,14 @@ def _counting(columns: Sequence[diff.Compared], move: float) -> str:
         if column.is_price:
             name = identifier(column.name)
             counts.append(_times(f"n.{name} IS NOT NULL AND b.{name} IS NOT NULL"))
-            counts.append(
-                _times(f"abs(n.{name} - b.{name}) > abs(b.{name})::DECIMAL(28, 4) * {move:.6f}::DECIMAL(9, 6)")
-            )
+            counts.append(_times(f"abs(n.{name} - b.{name}) > {_allowed(f'abs(b.{name})', move)}"))
     return f"SELECT {', '.join(counts)} {_UPDATED}"
+
+
+def _allowed(price: str, move: float) -> str:
+    """Give SQL for how far a price may move: exact, but for shares that decimals have no room for."""
+    exact = move < _MOST_EXACT
+    return f"{price}::DECIMAL(28, 4) * {move:.6f}::DECIMAL(9, 6)" if exact else f"{price}::DOUBLE * {move!r}::DOUBLE"
 
 
 def _times(condition: str) -> str:

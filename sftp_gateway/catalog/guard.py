@@ -133,7 +133,7 @@ def prices(figures: Figures, limits: Guards) -> Reason | None:
     shares = {
         name: moved / both
         for name, (both, moved) in figures.prices.items()
-        if both >= limits.price_rows and moved / both > limits.price_share
+        if both >= max(limits.price_rows, 1) and moved / both > limits.price_share
     }
     if not shares:
         return None

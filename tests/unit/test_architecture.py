@@ -22,7 +22,7 @@ FLOORS: list[set[str]] = [
     {"health"},
     {"catalog", "store", "blobs", "config"},
     {"receipt", "settings", "brandset", "outcome", "metrics", "allowed"},
-    {"brand", "upload", "brake", "disk"},
+    {"brand", "upload", "brake", "disk", "quantity"},
     {"errors", "logs", ""},
 ]
 """Rooms, top floor first. A room may import from lower floors and from itself, never sideways or up."""

@@ -35,6 +35,12 @@ def test_an_empty_value_goes_back_to_the_default():
     assert put("columns.sku=", "currency=", "guards.removal_share=", start=settings) == BrandSettings()
 
 
+def test_times_of_guards_take_units_as_in_gateway_toml():
+    for given, seconds in (("20 s", 20), ("10 min", 600), ("2h", 7200), ("90", 90), ("0", 0)):
+        limits = put(f"guards.confirm_after_seconds={given}").guard_limits(Guards())
+        assert limits.confirm_after_seconds == seconds
+
+
 def test_a_guard_of_zero_is_a_value():
     assert put("guards.reject_rows=0").guard_limits(Guards()).reject_rows == 0
 
@@ -49,6 +55,13 @@ def test_a_guard_of_zero_is_a_value():
         ("guards.removal_share=much", "not a number"),
         ("guards.removal_share=nan", "not a number"),
         ("guards.removal_products=inf", "not a number"),
+        ("guards.reject_rows=2.5", "guards.reject_rows: 2.5 is no whole number"),
+        ("guards.price_rows=20 s", "not a number"),
+        ("guards.price_rows=-1", "below 0"),
+        ("guards.confirm_after_seconds=soon", 'a time such as "20 s"'),
+        ("guards.confirm_after_seconds=-5", 'a time such as "20 s"'),
+        ("guards.confirm_after_seconds=5 moons", 'a time such as "20 s"'),
+        ("guards.confirm_after_seconds=0.5 s", "0.5 s is no whole number of seconds"),
         ("encoding=klingon", "no encoding known here"),
         ("encoding=hex", "no encoding known here"),
         ("encoding=rot13", "no encoding known here"),

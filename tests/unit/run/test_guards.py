@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import COLUMNS, put, rows, table
+from catalog_shop import COLUMNS, Shop, put, rows, small_rules, table
 
-from sftp_gateway.brand import BrandSettings
-from sftp_gateway.upload import State
+from sftp_gateway.brand import BrandSettings, Guards
+from sftp_gateway.upload import Mode, State
 
 
 def test_removals_are_withheld_and_the_rest_goes_live(shop):
@@ -122,6 +122,26 @@ def test_prices_that_jump_are_held_counting_those_that_stay(shop, moved, state):
     outcome = put(shop, given)
     assert outcome.state is state
     assert [reason["code"] for reason in outcome.reasons] == (["price_move"] if state is State.HELD else [])
+
+
+def test_prices_that_no_product_has_on_both_sides_are_no_reason(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path), guards=Guards(price_rows=0))
+    given = [*rows(10), ("B", "b", "", "1")]
+    put(shop, given)
+    given[0], given[10] = ("A-0", "name 0", "", "0"), ("B", "b", "5", "1")
+    assert put(shop, [*given[:1], *given[10:]], mode=Mode.PARTIAL).state is State.PUBLISHED
+    assert put(shop, [("B", "b", "50", "1")], mode=Mode.PARTIAL).state is State.HELD
+
+
+@pytest.mark.parametrize("move", [998.9999999, 999.9999999, 1000, 123456789])
+def test_prices_may_be_let_move_by_any_share(tmp_path, move):
+    shop = Shop(tmp_path, small_rules(tmp_path), guards=Guards(price_rows=1, price_move=move))
+    put(shop, [("A", "a", "0.01", "1"), ("B", "b", "2", "1")])
+    far = f"{0.01 * (move + 2):.4f}"
+    assert put(shop, [("A", "a", "9", "1"), ("B", "b", "2", "1")]).state is State.PUBLISHED
+    put(shop, [("A", "a", "0.01", "1"), ("B", "b", "2", "1")])
+    outcome = put(shop, [("A", "a", far, "1"), ("B", "b", f"{2 * (move + 2):.4f}", "1")])
+    assert [reason["code"] for reason in outcome.reasons] == ["price_move"]
 
 
 def test_prices_of_hundreds_of_millions_are_compared(shop):
