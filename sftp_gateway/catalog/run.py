@@ -144,6 +144,8 @@ class _Run:
         self.rows = rows = decide.rows(
             connection, file.sifted, job.schema, file.scratch, refuse=strict, base=base, full=file.plan.absent_goes
         )
+        if len(rows.repeats):
+            self._correct_late()
         if strict and rows.dropped.differing:
             raise Refused(
                 "CATALOG_DUPLICATE_KEY",
@@ -151,8 +153,6 @@ class _Run:
                 "with other values",
                 "keep one row for each product",
             )
-        if len(rows.repeats):
-            self._correct_late()
 
     def _correct_late(self) -> None:
         """Write rows for correction that only the whole file showed to be wrong: read them once more."""
@@ -225,7 +225,8 @@ class _Run:
     def _stopped(self, state: State, error: Refused) -> Outcome:
         fatal = Finding(error.code, error.message, error.suggestion, severity="fatal")
         rows = {}
-        if error.code in ("FILE_NO_VALID_ROW", "CATALOG_DUPLICATE_KEY"):
+        all_read = error.code in ("FILE_NO_VALID_ROW", "CATALOG_DUPLICATE_KEY")
+        if all_read:
             duplicates = len(self.rows.dropped.positions)
             rows = {
                 "read": self.file.sifted.read,
@@ -233,7 +234,7 @@ class _Run:
                 "duplicates": duplicates,
             }
         self.file.whole.insert(0, fatal)
-        facts = self._facts(self._write_findings(), rejected_rows=error.code == "FILE_NO_VALID_ROW")
+        facts = self._facts(self._write_findings(), rejected_rows=all_read)
         reason = {"code": error.code, "figure": None, "limit": None, "text": error.message}
         return result.stopped(facts, state, rows, reason)
 

@@ -168,6 +168,31 @@ def test_a_brand_may_refuse_files_that_repeat_keys(shop):
     assert [error["row"] for error in shop.errors(outcome)] == ["", "2"]
 
 
+def test_a_file_refused_for_its_keys_brings_its_bad_rows_back_for_correction(tmp_path):
+    more = '[column.code]\ntype = "text"\nunique = true\n'
+    shop = Shop(tmp_path, small_rules(tmp_path, more), settings=BrandSettings(duplicates="refuse"))
+    given = [
+        ("a", "x", "1", "1"),
+        ("a", "y", "1", "2"),
+        ("b", "z", "bad", "3"),
+        ("c", "z", "1", "4"),
+        ("d", "z", "1", "4"),
+    ]
+    outcome = put(shop, given, ("sku", "name", "price", "code"))
+    assert [reason["code"] for reason in outcome.reasons] == ["CATALOG_DUPLICATE_KEY"]
+    assert outcome.receipt["rows"] | {"read": 5, "rejected": 4, "duplicates": 1} == outcome.receipt["rows"]
+    assert [(row["sku"], row["_codes"]) for row in table(shop.file(outcome, "corrections"))] == [
+        ("b", "FIELD_TYPE"),
+        ("d", "FIELD_VALUE"),
+    ]
+    assert [file["name"] for file in outcome.receipt["files"]] == [
+        "catalog.csv.1.errors.csv",
+        "catalog.csv.1.corrections.csv",
+    ]
+    plain = put(shop, given[:2], ("sku", "name", "price", "code"))
+    assert [file["name"] for file in plain.receipt["files"]] == ["catalog.csv.2.errors.csv"]
+
+
 def test_a_rejected_row_does_not_take_part_in_duplicates(shop):
     outcome = put(shop, [("a", "good", "1", "1"), ("a", "bad", "x", "1")])
     assert (outcome.receipt["rows"]["duplicates"], outcome.receipt["rows"]["rejected"]) == (0, 1)
