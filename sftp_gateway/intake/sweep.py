@@ -114,6 +114,8 @@ def _give_up(desk: Desk, upload: Upload, row: Entry | None, reason: dict[str, An
             told.refused += 1
         if told.gone:
             drafts.remove(tx, told.gone[0])
+        elif row is not None:
+            unfinished.free_name(tx, row)
         drafts.touch(tx, upload.brand)
     for id_ in told.gone:  # not before: until the rows say so these are the only bytes there surely are
         desk.staging.file(id_).unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sftp_gateway import errors, receipt
-from sftp_gateway.store import files, journal, queue, replaced, tables, versions
+from sftp_gateway.store import files, journal, queue, replaced, tables, unfinished, versions
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.files import NewFile
 from sftp_gateway.upload import Mode, State
@@ -149,6 +149,8 @@ def _settle(tx: Transaction, row: Any, end: Finish) -> None:
         fields["rows"] = str(end.rows)
     if end.receipt is not None:
         fields["receipt"], fields["findings"] = _completed(tx, end)
+    if end.state is State.UNFINISHED:
+        unfinished.keep_name(tx, row.upload, row.brand)
     journal.move(tx, row.upload, end.state, detail=_detail(end), **fields)
     if end.mode is Mode.FULL and end.state in {State.PUBLISHED, State.HELD}:
         _supersede_older(tx, row)

@@ -1,4 +1,4 @@
-"""Uploads that stop in the middle and may still be completed. Serves intake/sweep.py."""
+"""Uploads that stop in the middle and may still be completed. Serves intake/sweep.py and finishing.py."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from sftp_gateway.store import drafts, journal, tables, uploads
 from sftp_gateway.store.database import Store, Transaction, utc_now
-from sftp_gateway.store.drafts import Entry
+from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.store.tables import entry as table
 from sftp_gateway.upload import State, Upload
 
 
@@ -29,3 +30,15 @@ def remind(tx: Transaction, upload: int, brand: str, receipt: dict[str, Any], fi
     where = (tables.upload.c.id == upload, tables.upload.c.state == str(State.UNFINISHED))
     if tx.conn.execute(sa.update(tables.upload).where(*where).values(receipt=receipt, findings=findings)).rowcount:
         journal.note(tx, brand, "upload.reminded", upload=upload)
+
+
+def keep_name(tx: Transaction, upload: int, brand: str) -> None:
+    """Let the name of an upload that turned out unfinished stay: by it the upload may be completed, till it is given up."""
+    rows = (table.c.upload == upload, table.c.place == Place.ACCEPTED)
+    if tx.conn.execute(sa.update(table).where(*rows).values(expires_at=None)).rowcount:
+        drafts.touch(tx, brand)
+
+
+def free_name(tx: Transaction, row: Entry) -> None:
+    """Let the name of an upload that was given up leave the view."""
+    drafts.move(tx, row.id, [Place.ACCEPTED], expires_at=tx.now)

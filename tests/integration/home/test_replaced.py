@@ -60,3 +60,20 @@ async def test_a_cut_file_that_has_its_name_waits_for_the_rest(house):
         await put(client, "/b.csv", WHOLE)
         await house.received(2)
     assert finds_it_cut(house).state is State.UNFINISHED
+
+
+async def test_the_name_of_an_unfinished_file_stays_until_it_is_given_up_for_its_true_reason(open_house):
+    house = await open_house(visible_after=1.5, incomplete_after=0.2, abandoned_after=4)
+    async with house.sftp() as client:
+        await put(client, "/a.csv", CUT)
+        await house.received(1)
+        assert finds_it_cut(house).state is State.UNFINISHED
+        await put(client, "/b.csv", WHOLE)
+        await house.received(2)
+        # Names are looked at in one go, so that of the whole file says when.
+        await house.until(lambda: "inbox/b.csv" not in {row.path for row in house.rows()})
+        assert house.history()[0].state is State.UNFINISHED
+        assert (await client.stat("/a.csv")).size == len(CUT)
+        refused = await house.until(lambda: [one for one in house.history() if one.state is State.REFUSED])
+        await house.until(lambda: not house.rows())
+    assert refused[0].reasons[0]["text"] == "The file stops in the middle, and nobody went on with it"
