@@ -30,6 +30,8 @@ __all__ = [
     "Event", "New", "approve", "counts", "decide", "events", "find", "get", "insert", "insert_all", "listing", "move", "newest", "of_row", "page", "receive", "refuse", "retry", "rows_meant", "these",
 ]  # fmt: skip
 
+INCOMPLETE = "FILE_INCOMPLETE"
+"""Why an upload that nobody completed is refused."""
 _uploads = tables.upload
 _INSERT = sa.insert(_uploads).returning(_uploads.c.id, sort_by_parameter_order=True)
 _ARRIVED = sa.update(_uploads).where(_uploads.c.id == sa.bindparam("upload_id")).values(arrival=sa.bindparam("job_id"))
@@ -204,7 +206,8 @@ def refuse(store: Store, upload: int, by: str) -> None:
 def retry(store: Store, upload: int, by: str) -> Upload:
     """Try again: a failed upload itself, or a new upload of a refused or held one's bytes.
 
-    Raises WrongState for another state, or once retention removed the bytes; NotFound.
+    Whoever retries what was never completed says that it is: as with files from the shell, nothing more is waited for.
+    Raises WrongState for another state, or where the bytes are not there, or no longer; NotFound.
     """
     with store.write() as tx:
         found = _locked(tx, upload)
@@ -222,7 +225,7 @@ def retry(store: Store, upload: int, by: str) -> Upload:
             sha256=found.sha256,
             bytes=found.bytes,
             via=found.via,
-            complete=found.complete,
+            complete=found.complete or any(reason["code"] == INCOMPLETE for reason in found.reasons),
             received_at=tx.now,
             client=found.client,
             source_upload=upload,
@@ -262,8 +265,12 @@ def _refuse_while_released(tx: Transaction, upload: int) -> None:
 
 
 def _require_source(tx: Transaction, upload: int) -> None:
-    query = sa.select(_uploads.c.source_kept).where(_uploads.c.id == upload)
-    if not tx.conn.execute(query).scalar():
+    kept, sha256 = tx.conn.execute(
+        sa.select(_uploads.c.source_kept, _uploads.c.sha256).where(_uploads.c.id == upload)
+    ).one()
+    if not sha256:
+        raise errors.WrongState(f"upload {upload} was refused before its bytes were taken in; send the file again")
+    if not kept:
         raise errors.WrongState(f"upload {upload}: its bytes were removed after their retention; send the file again")
 
 
