@@ -30,7 +30,6 @@ QUIET_SECONDS = 2.0
 LOBBY_SECONDS = 5.0
 """For so long a drain waits for those who are just logging in."""
 GOODBYE_SECONDS = 5.0
-DRAINED = "The gateway is being restarted; connect again"
 
 
 class Listener:
@@ -122,7 +121,8 @@ class Listener:
     async def drain(self, seconds: float) -> None:
         """Stop accepting; let running transfers go on for at most `seconds`, then close.
 
-        Those whose connection was accepted already still log in and send: nobody is turned away by a restart.
+        Those whose connection was accepted already still log in and send: nobody is turned away by a restart. Who has had
+        a session gets no other one on the same connection.
 
         Connections without an open file go as soon as they are quiet for two seconds, so that a client
         between two files of one command is not cut.
@@ -136,10 +136,10 @@ class Listener:
                 break
             for guest in list(self._door.inside):
                 if not guest.open_files and guest.quiet_seconds() >= QUIET_SECONDS:
-                    guest.send_away("drained", DRAINED)
+                    guest.send_away("drained", visitor.DRAINED)
             await asyncio.sleep(min(0.1, max(0.0, deadline - self._door.clock())))
         cut = sum(1 for guest in self._door.inside if guest.open_files)
-        await self._send_all_away("drained", DRAINED)
+        await self._send_all_away("drained", visitor.DRAINED)
         log.info("listener.drained", cut_transfers=cut)
 
     @property

@@ -11,6 +11,8 @@ from sftp_gateway.sftp.door import Door
 
 log = logs.get(__name__)
 
+DRAINED = "The gateway is being restarted; connect again"
+
 
 class Visitor(asyncssh.SSHServer):
     """A connection's owner; asyncssh calls it at each step, `seams.Connection` for keys."""
@@ -117,7 +119,9 @@ class Visitor(asyncssh.SSHServer):
             self.send_away("full", full)
 
     def session_requested(self) -> tuple[seams.Channel, seams.Stream]:
-        """Open a channel, if the client has not too many."""
+        """Open a channel, if the client has not too many; while the listener is drained, its first one only."""
+        if self._door.draining and (self._channels or self._conversations):
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, DRAINED)
         most = self._door.rules.channels_per_connection
         if len(self._conversations) >= most:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, f"At most {most} channels per connection")

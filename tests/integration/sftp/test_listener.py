@@ -291,6 +291,22 @@ async def test_draining_lets_a_running_upload_finish(front, until):
     assert (door.folder / "catalog.csv").stat().st_size == 200
 
 
+async def test_draining_lets_no_new_session_in_on_a_connection_that_has_one(front, until):
+    door = await front()
+    busy, fresh = await door.connect(), await door.connect()
+    file = await (await busy.start_sftp_client()).open("catalog.csv", "wb")
+    draining = asyncio.create_task(door.listener.drain(20))
+    await until(lambda: not door.listener.is_listening)
+    with pytest.raises(asyncssh.ChannelOpenError, match="being restarted; connect again"):
+        await busy.start_sftp_client()
+    # Who has connected before, and had no session yet, is not turned away.
+    await (await (await fresh.start_sftp_client()).open("other.csv", "wb")).close()
+    await file.write(b"0123456789")
+    await file.close()
+    await draining
+    assert sorted(door.notes) == ["closed", "closed"]
+
+
 async def test_draining_cuts_at_the_deadline(front):
     door = await front()
     connection = await door.connect()
