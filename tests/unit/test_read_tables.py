@@ -246,3 +246,11 @@ def test_a_row_with_a_cell_too_many_is_no_header_where_three_delimiters_end_ever
     found = read(tmp_path, text.encode(), lenient=True)
     assert found.source.headers[:3] == ("doc", "text", "length")
     assert (len(found.rows), found.codes) == (9, ["ROW_COLUMNS"])
+
+
+@pytest.mark.parametrize("ends", [";", ";;"])
+def test_one_column_whose_rows_a_delimiter_ends_keeps_its_header(tmp_path, ends):
+    text = "word\n" + "".join(f"garden{number}{ends}\n" for number in range(12))
+    found = read(tmp_path, text.encode(), lenient=True)
+    assert found.source.headers[0] == "word"
+    assert len(found.rows) == 12

@@ -107,7 +107,7 @@ def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
 def _used_width(rows: Rows, width: int) -> int:
     """How many columns are left without the last ones that are blank in (nearly) all rows of this width."""
     reach = sorted(_reach(cells) for cells in rows if len(cells) == width)
-    return reach[-1 - len(reach) // 20] if reach else width
+    return max(2, reach[-1 - len(reach) // 20]) if reach else width
 
 
 def _reach(cells: Cells) -> int:
