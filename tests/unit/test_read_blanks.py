@@ -52,3 +52,22 @@ def test_an_upload_with_blanks_before_quotes_goes_live(tmp_path):
     outcome = shop.put("sku;name;description;msrp\n" + "".join(line.replace('"\n', '";9.50\n') for line in lines(" ")))
     assert outcome.state is State.PUBLISHED
     assert {product["description"] for product in shop.products().values()} == {text for _, _, text in ROWS}
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+@pytest.mark.parametrize("behind", ["  ", ""])
+@pytest.mark.parametrize("count", [1, 3, 9, 300])
+def test_cells_between_apostrophes_may_have_blanks_behind_them_at_the_end_of_the_line(
+    tmp_path, delimiter, behind, count
+):
+    rows = [(f"S{number}", f"Name {number}", f"red{delimiter} {number}") for number in range(count)]
+    lines = [delimiter.join((sku, name, f"'{text}'{behind}\n")) for sku, name, text in rows]
+    found = read(tmp_path, (delimiter.join(("code", "what", "text\n")) + "".join(lines)).encode(), lenient=True)
+    assert found.source.headers == ("code", "what", "text")
+    assert found.rows == rows
+
+
+def test_one_row_with_blanks_behind_its_apostrophe_is_kept(tmp_path):
+    rows = "".join(f"S{number},Name,{number}.50,red\n" for number in range(9))
+    found = read(tmp_path, f"sku,name,msrp,color\n{rows}S9,Name,9.50,'red, dark'  \n".encode())
+    assert found.rows[-1] == ("S9", "Name", "9.50", "red, dark")

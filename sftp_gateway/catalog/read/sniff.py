@@ -31,6 +31,7 @@ _QUOTED = 0.05
 """What cells between `'` are worth: more than one row in twenty that has another width then."""
 _ALL_QUOTED = 0.6
 """What they are worth where nearly all cells are so: more than all rows being strict."""
+_NEARLY_ALL = 0.95
 _MANY_RECORDS = 8
 _NONE = separators.Fit(1, 0, 0.0, first=False)
 _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "none": ""}
@@ -119,7 +120,13 @@ def _headed(
     others = [each for each in tried if each[1].delimiter == best[1].delimiter and each[1].quote != best[1].quote]
     if not others or sample.inner_fit(best[1]).first:
         return best
-    return next((each for each in others if sample.inner_fit(each[1]).perfect), best)
+    return next((each for each in others if _is_headed(sample, each[1])), best)
+
+
+def _is_headed(sample: Sample, dialect: Dialect) -> bool:
+    """Whether (nearly) all records have the header's columns, be it with blanks around their quotes."""
+    fit = sample.inner_fit(dialect)
+    return fit.perfect or (fit.first and fit.width > 1 and fit.rows >= _NEARLY_ALL * len(sample.filled(dialect)))
 
 
 def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spelling:
@@ -233,14 +240,14 @@ def _apostrophes(sample: Sample, delimiter: str) -> float | None:
     )
     if others * 5 > opening:
         return None  # one row in five may be quoted as no other is
-    closing = sum(text.count(b"'" + after) for after in (d, b"\n", b"\r")) + text.endswith(b"'")
+    edge, blanks = rb"[%b\r\n]" % re.escape(d), b"" if d == b" " else b" *+"
+    closing = len(re.findall(rb"'%b(?=%b|\Z)" % (blanks, edge), text)) if opening else 0
     cells, doubled = min(opening, closing), text.count(b"''")
     if not cells:
         return None
     single = text.count(b"'") - 2 * doubled - text.count(b"\\'")
     if cells == 1 - bool(doubled) or cells * 2 <= single * 0.6:
-        edge = rb"[%b\r\n]" % re.escape(d)
-        needed = re.search(rb"(?:\A|%b)'[^']*%b[^']*'(?=%b|\Z)" % (edge, edge, edge), text)
+        needed = re.search(rb"(?:\A|%b)'[^']*%b[^']*'%b(?=%b|\Z)" % (edge, edge, blanks, edge), text)
         return 0.0 if needed else None
     filled = sample.filled_lines(d)
     every = cells > 0.6 * (sum(line.count(d) for line in filled) + len(filled))
