@@ -102,3 +102,38 @@ def test_an_upload_with_a_delimiter_too_many_goes_live_but_for_its_damaged_row(t
     assert {sku: product["name"] for sku, product in shop.products().items()} == {
         f"A{number}": f"Name {number}" for number in range(1, 10) if number != 5
     }
+
+
+ENDS = (",2027-01-01,4", "", ",2027-01-01")
+RELEASES = [f"1.{n},Name {n},2026-01-0{n}{ENDS[n % 3]}\n" for n in range(1, 10)]
+
+
+def test_last_cells_that_many_rows_leave_off_are_blank_to_somebody_who_only_looks_at_the_file(tmp_path):
+    text = "sku,name,from,until,size\n" + "".join(RELEASES)
+    found = read(tmp_path, text.encode(), lenient=True)
+    assert not found.codes
+    assert found.rows[:3] == [
+        ("1.1", "Name 1", "2026-01-01", "", ""),
+        ("1.2", "Name 2", "2026-01-02", "2027-01-01", ""),
+        ("1.3", "Name 3", "2026-01-03", "2027-01-01", "4"),
+    ]
+    assert len(found.notes) == 6
+    assert "an upload rejects it" in found.notes[0].message
+    assert read(tmp_path, text.encode()).codes == ["ROW_COLUMNS"] * 6
+
+
+def test_a_damaged_row_among_short_ones_is_not_filled_up(tmp_path):
+    text = "sku,name,from,until,size\n" + "".join([*RELEASES, "1.9,2026-01-09,2027-01-01\n"])
+    assert read(tmp_path, text.encode(), lenient=True).codes == ["ROW_COLUMNS"]
+
+
+def test_a_short_row_among_whole_ones_is_damaged_whoever_looks(tmp_path):
+    text = among(HEADER, ROWS, "X1,Name,9.50\n")
+    assert read(tmp_path, text, lenient=True).codes == ["ROW_COLUMNS"]
+
+
+def test_tabs_between_names_that_a_person_aligned_are_one_delimiter_to_somebody_who_only_looks(tmp_path):
+    text = "#code\tplace\tzone\t\t\tcomments\n" + "".join(f"A{n}\t+4{n}\tEurope/X{n}\n" for n in range(9))
+    found = read(tmp_path, (text + "B1\t+42\tEurope/Y\tolder\n").encode(), lenient=True)
+    assert found.source.headers == ("#code", "place", "zone", "comments")
+    assert len(found.rows) == 10

@@ -5,6 +5,7 @@ where prices are, a word where nothing ever was. Looked at only where a row is d
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Protocol
@@ -20,6 +21,7 @@ _ENOUGH = 3
 """From so many rows on a column that was never blank, or always, is to stay so."""
 ODD = 0.05
 """So many rows may hold something in a column that is blank but for damage."""
+_MANY_SHORT = 5
 _MOST_BYTES = 1024
 
 
@@ -71,6 +73,27 @@ class Profile:
         """Whether a column is blank in nearly all rows."""
         filled = sum(bool(cells[column].strip()) for cells in self._rows)
         return bool(self._rows) and filled <= len(self._rows) * ODD
+
+    @cached_property
+    def often_short(self) -> bool:
+        """Whether many of the first rows leave their last cells off: the sender means blank ones."""
+        short = sum(len(cells) < self._width for cells in self._of_any_width)
+        return short >= _MANY_SHORT and short * 3 >= len(self._of_any_width)
+
+    @cached_property
+    def _of_any_width(self) -> list[Sequence[bytes]]:
+        return [record.cells for record in self._records if record.strict and 1 < len(record.cells) <= self._width]
+
+    @cached_property
+    def _usual_kinds(self) -> list[set[str]]:
+        """The kinds of cells that each column has more often than by damage, in rows that are too short, too."""
+        rows = self._of_any_width
+        counts = [Counter(kind(cells[place]) for cells in rows if place < len(cells)) for place in range(self._width)]
+        return [{name for name, count in seen.items() if count > max(1, len(rows) * ODD)} for seen in counts]
+
+    def begins_like(self, cells: Sequence[bytes]) -> bool:
+        """Whether the cells of a row that is too short look like those of its columns."""
+        return all(kind(cell) in seen for cell, seen in zip(cells, self._usual_kinds, strict=False))
 
     @cached_property
     def lone(self) -> int:

@@ -21,8 +21,8 @@ _SPACES = b" \t\n\r\x0b\x0c"
 
 def judge(stretch: Stretch, clean: Positions) -> None:
     """Reject those of the clean records whose width is wrong and that can be read in no other way."""
-    if stretch.layout is not None:
-        return  # a correction: whether ours stand in the row is looked at one by one
+    if stretch.layout is not None or stretch.fills:
+        return  # whether ours stand in the row of a correction, or blanks may be put behind it, is looked at one by one
     text = stretch.text
     codes = np.frombuffer(text.data, np.uint8)
     start, end = stretch.records.start[clean], stretch.records.end[clean]

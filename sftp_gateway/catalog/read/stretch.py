@@ -126,8 +126,28 @@ class Stretch:
         raw = self.bytes_of(index)
         if not raw.strip():
             self.kinds[index] = BLANK
-        elif not self.mend(index):
+        elif not (self.mend(index) or (self.fills and self._fill(index, raw))):
             self._reject_width(index, raw)
+
+    @property
+    def fills(self) -> bool:
+        """Whether rows that are too short are filled up with blank cells: of `inspect`, where many are so."""
+        return self.lenient and self.layout is None and self.profile.often_short
+
+    def _fill(self, index: int, raw: bytes) -> bool:
+        """Put blank cells behind a record that is too short; False if it is not, or does not look like the others."""
+        cells = self.text.dialect.cells(raw) or []
+        missing = self.text.width - len(cells)
+        if len(cells) < 2 or missing < 1 or not self.profile.begins_like(cells):
+            return False
+        ends = f"The row ends {missing} delimiter{'s' * (missing > 1)} early, as many do"
+        self.repair(index, (*cells, *[b""] * missing), f"{ends}; read as blank here, but an upload rejects it.")
+        if self.kinds[index] == REPAIRED:
+            self.why[index] = replace(
+                self.why[index], suggestion="End every row with as many delimiters as the header has."
+            )
+            self.reshaped.add(index)
+        return True
 
     def _reject_width(self, index: int, raw: bytes) -> None:
         told = self.text.dialect.cells(raw) or []

@@ -32,6 +32,9 @@ def settle(found: Layout, hints: Hints, *, whole: bool) -> tuple[str, ...]:
     columns, count = widths.most_common(1)[0]
     if (fitting := _fitting(names, columns, rows)) is not None and (not own or count * 2 > len(rows)):
         return fitting
+    filled = tuple(name for name in names if name.strip())
+    if hints.lenient and not own and len(filled) == max(widths):
+        return filled  # several delimiters stand between names so that a person sees columns
     if own or ((hints.lenient or not whole) and count < 0.9 * len(rows)):
         return names
     if hints.lenient:
