@@ -239,3 +239,55 @@ def test_numbers_that_are_no_count_do_not_move_the_header(tmp_path):
     rows = [f"{number * 3},Name,{number}.50,more\n" for number in range(9)]
     found = read(tmp_path, ("sku,name,msrp\n" + "".join(rows)).encode(), lenient=True)
     assert found.source.headers == ("sku", "name", "msrp", "")
+
+
+@pytest.mark.parametrize("names", ["Artikel,Preis,Note (1-5),Farbe", "Artikel,Preis,Note,Farbe,"])
+def test_a_larger_table_below_is_read_though_its_header_has_a_digit_or_a_delimiter_too_many(tmp_path, names):
+    rows = "".join(f"S{number},{number}.50,{number % 5},red\n" for number in range(8))
+    for above in ("Store,City,Land\nNorth,Berlin,DE\nSouth,Paris,FR\n\n", "Store,City\nNorth,Berlin\nSouth,Paris\n\n"):
+        found = read(tmp_path, f"{above}{names}\n{rows}".encode(), lenient=True)
+        assert [header for header in found.source.headers if header] == [name for name in names.split(",") if name]
+        assert [row[0] for row in found.rows] == [f"S{number}" for number in range(8)]
+        assert not found.rejects
+
+
+def test_a_row_after_a_blank_line_with_a_digit_in_a_text_is_no_header(tmp_path):
+    rows = [f"Chair {number} of 9,oak,red,{number}\n" for number in range(4)]
+    below = [f"Table top {number},oak,red,wood,x\n" for number in range(6)]
+    found = read(tmp_path, "".join(["Artikel,Holz,Farbe,Zahl\n", *rows, "\n", *below]).encode(), lenient=True)
+    assert [row[0] for row in found.rows] == [f"Chair {number} of 9" for number in range(4)]
+    assert len(found.rejects) == 6
+
+
+YEARS = [f"north {number},{number + 100},{number + 200},{number + 300}" for number in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [(",2018,2019,2020", ""), ("region,2018,2019,2020", ","), ("region,2018,2019,2020,", ""), (",2018,2019,2020", ",")],
+    ids=["an empty corner", "a delimiter ends each row", "a delimiter ends the header", "both"],
+)
+def test_years_are_a_header(tmp_path, header, row):
+    found = read(tmp_path, "\n".join([header, *(line + row for line in YEARS), ""]).encode(), lenient=True)
+    assert found.source.headers[:4] == tuple(header.split(","))[:4]
+    assert [cells[:4] for cells in found.rows] == [tuple(line.split(",")) for line in YEARS]
+
+
+def test_years_in_columns_of_years_are_still_a_row(tmp_path):
+    rows = [f",{year},{year + 1},{year + 2}\n" for year in range(1990, 2010)]
+    found = read(tmp_path, "".join(rows).encode(), lenient=True)
+    assert found.source.headers == ("#1", "#2", "#3", "#4")
+    assert len(found.rows) == 20
+
+
+@pytest.mark.parametrize("units", [",(text),(unit),(unit)", "[text],[name],[cm],[cm]"])
+def test_a_row_in_brackets_under_the_names_is_none_of_the_rows_though_all_are_texts(tmp_path, units):
+    rows = [f"{colour},cat,calm,oak\n" for colour in ("red", "blue", "pink")]
+    found = read(tmp_path, f"Farbe,Tier,Laune,Holz\n{units}\n{''.join(rows)}".encode(), lenient=True)
+    assert [row[0] for row in found.rows] == ["red", "blue", "pink"]
+    assert found.source.headers[1].startswith("Tier ")
+
+
+def test_rows_in_brackets_are_rows(tmp_path):
+    found = read(tmp_path, b"Farbe,Tier\n(red),(cat)\n(blue),(dog)\n(pink),(owl)\n", lenient=True)
+    assert len(found.rows) == 3

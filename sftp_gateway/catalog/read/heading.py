@@ -4,7 +4,6 @@ Judged on the cells of the first records. A record is taken for more header only
 product: it has no digit, and where the rows have numbers, dates or links it has words.
 """
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,21 +11,12 @@ from dataclasses import dataclass
 from sftp_gateway.brand import BY_POSITION
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.folding import fold
-from sftp_gateway.catalog.read import bounds, joined, naming, sampling
+from sftp_gateway.catalog.read import bounds, joined, naming, sampling, subheads
 from sftp_gateway.catalog.read.naming import Cells, Rows
 from sftp_gateway.catalog.read.source import Hints
 
-_MOST_UNIT = 20
-_BRACKETS = {b"()", b"[]", b"<>", b"{}"}
 _CLEARED = rb"\N"
 """What a row of a partial file says of a value that is to go (spec §7)."""
-_KIND = re.compile(
-    rb"\s*[(\[<*]*(?:required|mandatory|optional|recommended|conditional|text|string|varchar|char|number|numeric|decimal|float"
-    rb"|integer|int|bool|boolean|date|datetime|url|link|list|enum|pflichtfeld|pflicht|zahl|obligatoire|facultatif|texte|nombre"
-    rb"|obligatorio|opcional|texto|numero|money|currency|eur|usd|gbp|chf|key|any)[)\]>*]*\s*",
-    re.IGNORECASE,
-)
-"""What templates say of a column in a row below its name."""
 _BODY_ROWS = 60
 _MORE_ROWS = 4
 """How many records a header may have beside its first."""
@@ -78,7 +68,12 @@ def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
         ):
             last = first + more
             break
-    if last == top and _is_ruled(rows, top + 1, len(rows[top])):
+    if (
+        last == top
+        and top + 1 < len(rows)
+        and len(rows[top + 1]) == len(rows[top])
+        and subheads.is_ruled(rows[top + 1])
+    ):
         last += 1
     names = _names(rows, top, last, hints)
     while top > 0 and last - top < _MORE_ROWS and _names_groups(rows[top - 1], names):
@@ -170,7 +165,7 @@ def _largest(rows: Rows, base: int, hints: Hints, *, whole: bool) -> int:
         return base
     sizes = {}
     for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
-        same = sum(len(cells) == len(rows[start]) for cells in rows[start + 1 : end])
+        same = sum(_fits(cells, rows[start]) for cells in rows[start + 1 : end])
         sizes[start] = float("inf") if end == len(rows) and not whole and same else same
     matching = [start for start in starts if known_names(rows[start], hints) >= 2] or starts
     return max(matching, key=lambda start: (sizes[start], -start))
@@ -182,12 +177,38 @@ def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:
     header = rows[base]
     for place in range(base + 2, len(rows) - 1):
         cells = rows[place]
-        if len(cells) < 2 or not naming.begins_table(cells) or cells == header:
+        if len(cells) < 2 or cells == header or not (naming.begins_table(cells) or _names_loosely(rows, place)):
             continue
         known = known_names(cells, hints)
         if (known >= 2 and known * 2 >= len(cells)) or _begins_apart(rows, place, len(header)):
             found.append(place)
     return found
+
+
+def _names_loosely(rows: Rows, place: int) -> bool:
+    """Whether a record after a blank line has one name with a digit, `rate (1-5)`, and words over columns of values."""
+    cells = rows[place]
+    if _filled(rows[place - 1]):
+        return False  # most rows, at once
+    phrases = [at for at, cell in enumerate(cells) if naming.has_digit([cell])]
+    if len(phrases) != 1 or not naming.is_phrase(cells[phrases[0]]):
+        return False
+    named = [b"phrase" if at in phrases else cell for at, cell in enumerate(cells)]
+    body = _body(rows, place + 1, len(cells)) or _odd_body(rows, place)
+    return len(body) > 1 and naming.begins_table(named) and naming.contrasts(named, body, least=2)
+
+
+def _odd_body(rows: Rows, place: int) -> Rows:
+    """Give the rows below a header as wide as it is, where a delimiter ends all of them and not it, or it only."""
+    width, below = len(rows[place]), rows[place + 1 : place + 1 + _BODY_ROWS]
+    if not rows[place][-1].strip():
+        return [(*cells, b"") for cells in below if len(cells) == width - 1 and _filled(cells)]
+    return [cells[:-1] for cells in below if len(cells) == width + 1 and _filled(cells) and not cells[-1].strip()]
+
+
+def _fits(cells: Cells, header: Cells) -> bool:
+    """Whether a record has the columns of a header, which a delimiter may end that ends no row."""
+    return len(cells) == len(header) or (len(cells) == len(header) - 1 > 1 and not header[-1].strip())
 
 
 def _begins_apart(rows: Rows, place: int, width: int) -> bool:
@@ -200,12 +221,12 @@ def _stands_apart(rows: Rows, place: int, width: int) -> bool:
     if len(before) == 1 and before[0].strip() and place > 1:
         before = rows[place - 2]
     below = next((cells for cells in rows[place + 1 :] if _filled(cells)), ())
-    if _filled(before) or len(below) != len(rows[place]):
+    if _filled(before) or not _fits(below, rows[place]):
         return False
-    body = _body(rows, place + 1, len(rows[place]))
+    body = _body(rows, place + 1, len(below))
     more = next((number for number, cells in enumerate(body) if naming.has_digit(cells)), 0)
     body = body[min(more, _MORE_ROWS) :]  # the header may take several rows
-    return len(rows[place]) != width or naming.contrasts(rows[place], body, codes=True)
+    return len(rows[place]) != width or naming.contrasts(rows[place][: len(below)], body, codes=True)
 
 
 def _changes_width(rows: Rows, place: int, width: int) -> bool:
@@ -224,7 +245,7 @@ def _is_absent(rows: Rows, first: int, hints: Hints) -> bool:
     cells = rows[first]
     if known_names(cells, hints) > 1:
         return False
-    body = _body(rows, first + 1, len(cells))
+    body = _body(rows, first + 1, len(cells)) or _odd_body(rows, first)
     if any(BY_POSITION.fullmatch(name) for name in hints.known_headers):
         return not naming.contrasts(cells, body) or not naming.begins_table(cells)
     return hints.lenient and (naming.looks_like_row(cells, body) if body else naming.holds_values(cells))
@@ -248,30 +269,13 @@ def _goes_on(rows: Rows, place: int, start: int, width: int, hints: Hints, *, en
     body = _body(rows, start, width)
     if not cells[0].strip() and _filled(cells) * 2 <= width and len(body) > 1:
         return all(row[0].strip() for row in body)  # each row has a first cell but this one
-    if _is_ruled(rows, place, width):
+    if subheads.is_ruled(cells) or subheads.are_units(cells):
         return True
-    units = [cell.decode(errors="replace") for cell in cells if cell.strip()]
-    if all(len(unit) < _MOST_UNIT and joined.UNIT.fullmatch(unit.strip()) for unit in units):
-        return True
-    if enough and not (known_names(cells, hints) or _says_kinds(cells)):
+    if not enough and _filled(cells) > 1 and len(body) > 1 and subheads.in_brackets(cells):
+        return not any(map(subheads.in_brackets, body))
+    if enough and not (known_names(cells, hints) or subheads.says_kinds(cells)):
         return False
     return naming.contrasts(cells, body, least=1 if not cells[0].strip() else 2)
-
-
-def _says_kinds(cells: Cells) -> bool:
-    """Whether a record says of what kind columns are, as below the names of a template; or stands in brackets."""
-    filled = [cell.strip() for cell in cells if cell.strip()]
-    return any(map(_KIND.fullmatch, filled)) or all(cell[:1] + cell[-1:] in _BRACKETS for cell in filled)
-
-
-def _is_ruled(rows: Rows, place: int, width: int) -> bool:
-    """Whether a record is nothing but lines drawn under names."""
-    cells = rows[place] if place < len(rows) else ()
-    return (
-        len(cells) == width
-        and _filled(cells) > 0
-        and all(joined.RULE.fullmatch(cell) for cell in cells if cell.strip())
-    )
 
 
 def _names(rows: Rows, top: int, last: int, hints: Hints) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ _LABELS = {
 }
 """Values that name columns, too, where there are several of them beside a word."""
 _DIGITS, _LETTERS = re.compile(rb"\d+"), re.compile(rb"[A-Za-z]+")
+_PHRASE = re.compile(rb"\s*[A-Za-z]{3,}[^\d]*\s\W?\d")
 _ONE_ODD = 5
 """Of more rows than these one may be damaged."""
 
@@ -48,8 +49,9 @@ def begins_table(cells: Cells) -> bool:
 
 
 def _labels(cells: Cells) -> dict[int, str]:
-    """Which cells are years, or dates, that name columns: two or more, all different, beside a word."""
-    if not any(cell.strip() and not _DIGIT.search(cell) for cell in cells):
+    """Which cells are years, or dates, that name columns: two or more, all different, beside a word or an empty corner."""
+    corner = len(cells) > 2 and not cells[0].strip() and all(cell.strip() for cell in cells[1:])
+    if not corner and not any(cell.strip() and not _DIGIT.search(cell) for cell in cells):
         return {}
     for name, pattern in _LABELS.items():
         found = [place for place, cell in enumerate(cells) if len(cell) < 40 and pattern.fullmatch(cell)]
@@ -88,6 +90,11 @@ def _is_label(labels: dict[int, str], place: int, body: Rows) -> bool:
 def is_value(cell: bytes) -> bool:
     """Whether a cell is a number, an amount, a date, a link or a boolean."""
     return len(cell) < 1024 and _VALUE.fullmatch(cell) is not None
+
+
+def is_phrase(cell: bytes) -> bool:
+    """Whether a cell is words with a digit, as a question is: `rate (1-5)`, no value and no code."""
+    return len(cell) < 256 and _PHRASE.match(cell) is not None and not is_value(cell)
 
 
 def has_digit(cells: Cells) -> bool:
