@@ -107,8 +107,8 @@ class Profile:
         return sum("" not in seen for seen in self._kinds) if len(self._rows) >= _ENOUGH else 0
 
     def holds(self, column: int, cell: bytes) -> bool:
-        """Whether a column has cells of the kind of this one."""
-        return self._agrees(kind(cell), self._kinds[column])
+        """Whether a column has cells of the kind of this one; of none known, all may be."""
+        return not self._rows or (column < len(self._kinds) and self._agrees(kind(cell), self._kinds[column]))
 
     def fits(self, cells: Sequence[bytes]) -> bool:
         """Whether each cell looks like one of its column."""

@@ -16,7 +16,11 @@ from sftp_gateway.catalog.read.stretch import REJECT, Stretch
 
 _MOST_BYTES = 65536
 """Of a longer record not all cells are shown wherever it is looked at."""
+_MOST_DOUBTED = 2000
+"""Of more records in a block all cells are taken to be under their headers: it is looked at one by one."""
 _SPACES = b" \t\n\r\x0b\x0c"
+Said = tuple[pa.Array, pa.Array, pa.Array, pa.ListArray, pa.Array]
+"""Of rejected records: code, message, suggestion, cells, and how many of these are sure."""
 
 
 def judge(stretch: Stretch, clean: Positions) -> None:
@@ -56,28 +60,32 @@ def rejects(stretch: Stretch, line: Positions, offset: Positions, end: Positions
     index = np.flatnonzero(stretch.kinds == REJECT)
     told = np.isin(index, np.fromiter(stretch.why, np.int64, len(stretch.why)))
     one_by_one, at_once = index[told].tolist(), index[~told]
-    by_hand = [Reject(stretch.why[i], b"", stretch.cells.get(i, ())) for i in one_by_one]
-    code, message, suggestion, cells = _said(by_hand)
+    by_hand = [Reject(stretch.why[i], b"", stretch.cells.get(i, ()), stretch.sure.get(i)) for i in one_by_one]
+    code, message, suggestion, cells, sure = _said(by_hand)
     if len(at_once):
         ours = _said_at_once(stretch, at_once)
         order = pa.array(np.argsort(np.concatenate([index[told], at_once]), kind="stable"))
-        code, message, suggestion, cells = (
-            pa.concat_arrays(pair).take(order) for pair in zip((code, message, suggestion, cells), ours, strict=True)
+        code, message, suggestion, cells, sure = (
+            pa.concat_arrays(pair).take(order)
+            for pair in zip((code, message, suggestion, cells, sure), ours, strict=True)
         )
     begins = offset[index] - stretch.place.offset
     ends = np.minimum(end[index] - stretch.place.offset, begins + bounds.RECORD_BYTES)
     row = index + stretch.place.row + 1
     data = stretch.recoded.raw
-    return Rejects(row, line[index], offset[index], code, message, suggestion, cells, data, begins, ends)
+    return Rejects(
+        row, line[index], offset[index], code, message, suggestion, cells, data, begins, ends, np.asarray(sure)
+    )
 
 
-def _said(items: list[Reject]) -> tuple[pa.Array, pa.Array, pa.Array, pa.ListArray]:
+def _said(items: list[Reject]) -> Said:
     told = [item.finding for item in items]
     texts = ([getattr(finding, name) for finding in told] for name in ("code", "message", "suggestion"))
-    return (*(pa.array(column, pa.string()) for column in texts), listed([item.cells for item in items]))
+    sure = pa.array([len(item.cells) if item.sure is None else item.sure for item in items], pa.int64())
+    return (*(pa.array(column, pa.string()) for column in texts), listed([item.cells for item in items]), sure)
 
 
-def _said_at_once(stretch: Stretch, index: Positions) -> tuple[pa.Array, pa.Array, pa.Array, pa.ListArray]:
+def _said_at_once(stretch: Stretch, index: Positions) -> Said:
     """Say what is wrong with ragged records, and take them apart."""
     starts, ends = stretch.records.start[index], stretch.records.end[index]
     cells = pc.split_pattern(_texts(stretch.text.data, starts, ends), stretch.text.dialect.delimiter)
@@ -85,7 +93,16 @@ def _said_at_once(stretch: Stretch, index: Positions) -> tuple[pa.Array, pa.Arra
     said = [returned.say_width(int(columns), stretch.text.width) for columns in widths]
     take = pa.array(which)
     message, suggestion = (pa.array(texts, pa.string()).take(take) for texts in zip(*said, strict=True))
-    return pa.repeat("ROW_COLUMNS", len(index)), message, suggestion, cells
+    return pa.repeat("ROW_COLUMNS", len(index)), message, suggestion, cells, pa.array(_sure(stretch, index, cells))
+
+
+def _sure(stretch: Stretch, index: Positions, cells: pa.ListArray) -> Positions:
+    """How many cells of each record stand under their own headers."""
+    sure: Positions = np.diff(np.asarray(cells.offsets)).astype(np.int64)
+    mark = stretch.text.dialect.delimiter.encode()
+    for place, record in enumerate(index[:_MOST_DOUBTED].tolist()):
+        sure[place] = stretch.sure_of(stretch.bytes_of(record).split(mark))
+    return sure
 
 
 def _texts(data: bytes, starts: Positions, ends: Positions) -> pa.Array:

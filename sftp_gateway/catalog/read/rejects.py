@@ -20,19 +20,21 @@ Positions = npt.NDArray[np.int64]
 class Reject:
     """A record that cannot be read as a row: its bytes as sent (without the line end) and why.
 
-    `cells` are what could still be told apart, best effort (the key may be among them).
+    `cells` are what could still be told apart, best effort; the first `sure` of them (None: all) stand under their own
+    headers, and the key may be among these.
     """
 
     finding: Finding
     raw: bytes
     cells: tuple[str, ...] = ()
+    sure: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rejects(Sequence[Reject]):
     """Rejects in the order of the file: where they stand, what is said of them, their cells; as many of each.
 
-    `cells` is an array of lists of text. Record i has the bytes [start[i], end[i]) of `data`. Line 0: it has no place (sheets).
+    `cells` is an array of lists of text, the first `sure` of each are under their headers. Record i has the bytes [start[i], end[i]) of `data`. Line 0: it has no place (sheets).
     """
 
     row: Positions
@@ -45,6 +47,7 @@ class Rejects(Sequence[Reject]):
     data: bytes
     start: Positions
     end: Positions
+    sure: Positions
 
     @classmethod
     def of(cls, items: Sequence[Reject]) -> "Rejects":
@@ -62,6 +65,7 @@ class Rejects(Sequence[Reject]):
             b"".join(item.raw for item in items),
             np.concatenate([np.zeros(1, np.int64), ends[:-1]])[: len(items)],
             ends,
+            np.array([len(item.cells) if item.sure is None else item.sure for item in items], np.int64),
         )
 
     def __len__(self) -> int:
@@ -77,13 +81,13 @@ class Rejects(Sequence[Reject]):
         return next(iter(self.take(np.arange(len(self))[index : index + 1 or None])))
 
     def __iter__(self) -> Iterator[Reject]:
-        columns = (self.row, self.line, self.byte_offset, self.start, self.end)
+        columns = (self.row, self.line, self.byte_offset, self.start, self.end, self.sure)
         texts = (self.code, self.message, self.suggestion, self.cells)
-        for row, line, offset, start, end, code, message, suggestion, cells in zip(
+        for row, line, offset, start, end, sure, code, message, suggestion, cells in zip(
             *(column.tolist() for column in columns), *(column.to_pylist() for column in texts), strict=True
         ):
             finding = Finding(code, message, suggestion, row=row, line=line, byte_offset=offset)
-            yield Reject(finding, self.data[start:end], tuple(cells))
+            yield Reject(finding, self.data[start:end], tuple(cells), sure)
 
     def take(self, places: Positions) -> "Rejects":
         """Give those at `places`."""
@@ -99,6 +103,7 @@ class Rejects(Sequence[Reject]):
             self.data,
             self.start[places],
             self.end[places],
+            self.sure[places],
         )
 
     def joined(self, others: "Rejects") -> "Rejects":
@@ -116,14 +121,15 @@ class Rejects(Sequence[Reject]):
             others.data,
             np.concatenate([self.start, others.start]),
             np.concatenate([self.end, others.end]),
+            np.concatenate([self.sure, others.sure]),
         )
         return both.take(np.argsort(both.row, kind="stable"))
 
     def column(self, place: int) -> pa.Array:
-        """Give the cell at `place` of each, '' where it has none."""
+        """Give the cell at `place` of each, '' where it has none for sure."""
         offsets = np.asarray(self.cells.offsets)
         at = offsets[:-1] + place
-        here = at < offsets[1:]
+        here = (at < offsets[1:]) & (place < self.sure)
         return pc.fill_null(self.cells.values.take(pa.array(at, mask=~here)), "")
 
     def findings(self, keys: pa.Array) -> pa.Table:

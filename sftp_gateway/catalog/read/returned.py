@@ -223,4 +223,5 @@ def _rejects(sent: Block, at: Rows, message: pa.Array, suggestion: pa.Array, cel
     line, offset, end = (nowhere if where is None else where[at] for where in (sent.line, sent.offset, sent.end))
     start, stop = (nowhere, nowhere) if sent.offset is None else (offset - sent.data_offset, end - sent.data_offset)
     code = pa.repeat("ROW_COLUMNS", len(at))
-    return Rejects(sent.row[at], line, offset, code, message, suggestion, cells, sent.data, start, stop)
+    counts = np.diff(np.asarray(cells.offsets)).astype(np.int64)
+    return Rejects(sent.row[at], line, offset, code, message, suggestion, cells, sent.data, start, stop, counts)

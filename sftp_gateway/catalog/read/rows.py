@@ -158,6 +158,7 @@ def _too_large(stretch: Stretch, index: int) -> None:
     size = int(stretch.records.end[index] - stretch.records.start[index])
     stretch.kinds[index] = REJECT
     stretch.why[index] = too_large(size)
+    stretch.keep_beginning(index)
 
 
 def too_large(size: int) -> Finding:

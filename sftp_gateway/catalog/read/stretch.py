@@ -1,6 +1,7 @@
 """A stretch of text on its way to a block: its records, what became of each, and what is said of it."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, mending, returned
+from sftp_gateway.catalog.read import bounds, doubt, mending, returned
 from sftp_gateway.catalog.read.careful import Text
 from sftp_gateway.catalog.read.encoding import Recoded
 from sftp_gateway.catalog.read.profile import Profile
@@ -59,6 +60,8 @@ class Stretch:
     """What is said of a record that is rejected or repaired; nothing is of a ragged one that was told at once (`ragged`)."""
     cells: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """What could be told apart of a record that is rejected, and the whole row of a repaired one."""
+    sure: dict[int, int] = field(default_factory=dict)
+    """How many cells of a rejected record stand under their own headers, where not all do."""
     columns: list[pa.Array] = field(default_factory=list)
     parsed: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Which records `columns` hold, in order."""
@@ -82,7 +85,20 @@ class Stretch:
         """Reject a record."""
         self.kinds[index] = REJECT
         self.why[index] = Finding(code, message, suggestion)
-        self.cells[index] = self._sent(cells_of(self.bytes_of(index), self.text))
+        self.keep_beginning(index)
+        told = self.text.dialect.cells(self.bytes_of(index))
+        if told is not None and len(told) != self.text.width:
+            self.sure[index] = self.sure_of(told)
+
+    def keep_beginning(self, index: int) -> None:
+        """Keep of a rejected record the cells before the damage."""
+        cells = doubt.before_damage(self.bytes_of(index), self.text.dialect, self.profile)[: bounds.MAX_COLUMNS]
+        self.cells[index] = self._sent(tuple(cell.decode(errors="replace") for cell in cells))
+        self.sure.pop(index, None)
+
+    def sure_of(self, cells: Sequence[bytes]) -> int:
+        """Say how many cells of a row of the wrong width stand under their own headers."""
+        return doubt.before_shift(cells, self.text.width, self.text.dialect.delimiter.encode(), self.profile)
 
     def repair(self, index: int, cells: tuple[bytes, ...], message: str) -> None:
         """Keep a record in its only reading."""
@@ -153,6 +169,7 @@ class Stretch:
         told = self.text.dialect.cells(raw) or []
         cells = tuple(cell.decode(errors="replace") for cell in told[: bounds.MAX_COLUMNS])
         self.cells[index] = sent = self._sent(cells)
+        self.sure[index] = self.sure_of(told)
         left = len(sent) if len(sent) < len(cells) else len(told)
         said = self.layout.say(left, len(told)) if self.layout else returned.say_width(len(told), self.text.width)
         self.kinds[index] = REJECT
@@ -170,6 +187,7 @@ class Stretch:
         self.kinds[index] = SKIPPED
         self.why.pop(index, None)
         self.cells.pop(index, None)
+        self.sure.pop(index, None)
         self.reshaped.discard(index)
 
     def forget(self) -> None:
@@ -178,6 +196,7 @@ class Stretch:
         self.marks = self.places = None
         self.why.clear()
         self.cells.clear()
+        self.sure.clear()
         self.reshaped.clear()
         self.corrects.clear()
 
@@ -193,7 +212,7 @@ def first_line_end(text: bytes) -> tuple[int, int] | None:
 
 
 def cells_of(record: bytes, text: Text) -> tuple[str, ...]:
-    """Give what can be told of a record that is given up."""
+    """Give the cells of a record, or what they may be if it is damaged: to see whether it is a product, not to believe them."""
     first = record[:65536]
     cells = text.dialect.cells(first) or first.split(bytes([text.dialect.delimiter_byte]))
     return tuple(cell.decode(errors="replace") for cell in cells[: bounds.MAX_COLUMNS])

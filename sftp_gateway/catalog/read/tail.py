@@ -116,7 +116,10 @@ def _is_ragged(stretch: Stretch, index: int) -> bool:
 
 
 def _cells(stretch: Stretch, index: int) -> tuple[str, ...]:
-    return stretch.cells[index] if index in stretch.cells else cells_of(stretch.bytes_of(index), stretch.text)
+    """Give the cells of a record; of a damaged one all that it may have, not only those before the damage."""
+    damaged = stretch.kinds[index] == REJECT and not _is_ragged(stretch, index)
+    kept = None if damaged else stretch.cells.get(index)
+    return cells_of(stretch.bytes_of(index), stretch.text) if kept is None else kept
 
 
 def _leave(stretch: Stretch, other: Other, place: int) -> int:
