@@ -171,7 +171,10 @@ def too_large(size: int) -> Finding:
 def only(reject: Reject, width: int) -> Block:
     """Make a block without rows that holds one reject."""
     none = np.zeros(0, np.int64)
-    return Block((pa.array([], pa.string()),) * width, none, none, none, none, rejects=Rejects.of([reject]))
+    marks = np.zeros(0, np.uint64)
+    return Block(
+        (pa.array([], pa.string()),) * width, none, none, none, none, rejects=Rejects.of([reject]), marks=marks
+    )
 
 
 def _assemble(stretch: Stretch, tally: Tally) -> Block:

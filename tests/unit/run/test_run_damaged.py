@@ -8,6 +8,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import Shop
 
+from sftp_gateway.upload import State
+
 QUOTED = [b'"sku","name","msrp"\n', *(b'"S%d","name, %d","%d.50"\n' % (n, n, n) for n in range(60))]
 SECOND = [b"name,sku,msrp\n", *(b'"name, %d",S%d,%d.50\n' % (n, n, n) for n in range(60))]
 BRANDED = [b"brand,sku,name,msrp\n", *(b'Acme,S%d,"shirt, %d",%d.50\n' % (n, n, n) for n in range(60))]
@@ -61,3 +63,8 @@ def test_a_damaged_row_keeps_its_product_if_its_key_stands_before_the_damage(tmp
 )
 def test_of_a_row_that_is_damaged_before_its_key_no_key_is_told(tmp_path, file, bad):
     assert send(tmp_path, file, bad) == ("", 0, 1, False)
+
+
+def test_a_line_of_many_megabytes_in_a_first_file_costs_itself_only(tmp_path):
+    outcome = Shop(tmp_path).put(b"".join([*QUOTED, b'"X","' + b"x" * 14_000_000 + b'","1"\n']))
+    assert (outcome.state, outcome.receipt["rows"]["rejected"], outcome.products) == (State.PUBLISHED, 1, 60)
