@@ -9,6 +9,7 @@ from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import (
     bounds,
+    doubt,
     encoding,
     escaping,
     presumed,
@@ -177,6 +178,7 @@ class _Reading:
         self.oversize = 0
         """Bytes so far of a line beyond the limit."""
         self.oversize_raw = b""
+        self.oversize_cells: tuple[str, ...] = ()
 
     def blocks(self) -> Iterator[Block]:
         """Give the blocks; a short last stretch is read with the one before, so that a footer is seen whole."""
@@ -199,7 +201,7 @@ class _Reading:
                 self.carry = cut_character
                 return
             block, rest = closed
-            yield block
+            yield source.rewriting.block(block) if source.rewriting else block
             raw = rest + cut_character
             recoded, cut_character = self._recode(raw, final=final)
         if not raw:
@@ -247,8 +249,11 @@ class _Reading:
         """Leave out a line beyond the limit; at its end gives the block that rejects it, and what follows it."""
         end = first_line_end(recoded.text)
         if end is None and not final:
+            if not self.oversize:
+                cells = doubt.before_damage(recoded.text, self.source.dialect, self.source.profile)
+                self.oversize_cells = tuple(cell.decode(errors="replace") for cell in cells[: bounds.MAX_COLUMNS])
+                self.oversize_raw = recoded.raw[: bounds.RECORD_BYTES]
             self.oversize += len(recoded.raw)
-            self.oversize_raw = self.oversize_raw or recoded.raw[: bounds.RECORD_BYTES]
             return None
         places = encoding.positions(*(end or (len(recoded.text),) * 2))
         before, stop = (int(place) for place in recoded.raw_positions(places))
@@ -262,7 +267,7 @@ class _Reading:
         tally = self.source.tally
         tally.rejected += 1
         tally.rejected_bytes += size
-        block = rows.only(Reject(finding, self.oversize_raw), len(self.source.headers))
+        block = rows.only(Reject(finding, self.oversize_raw, self.oversize_cells), len(self.source.headers))
         self._go_on(1, 1, size)
         self.oversize, self.oversize_raw = 0, b""
         return block, recoded.raw[stop:]

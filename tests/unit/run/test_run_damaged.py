@@ -65,6 +65,18 @@ def test_of_a_row_that_is_damaged_before_its_key_no_key_is_told(tmp_path, file, 
     assert send(tmp_path, file, bad) == ("", 0, 1, False)
 
 
+@pytest.mark.parametrize("size", [4_400_000, 14_000_000])
+@pytest.mark.parametrize(("file", "bad"), [(QUOTED, b'"S9","name, %b","9.50"\n'), (SECOND, b'"name, 9",S9,%b9.50\n')])
+def test_a_row_that_is_too_large_keeps_its_product(tmp_path, file, bad, size):
+    assert send(tmp_path, file, bad % (b"x" * size)) == ("S9", 1, 0, True)
+
+
+def test_a_row_that_is_too_large_keeps_its_product_where_the_delimiter_has_two_signs(tmp_path):
+    file = [b"sku||name||msrp\n", *(b"S||%d||name, %d||%d.50\n" % (n, n, n) for n in range(60))]
+    file = [line.replace(b"S||", b"S|") for line in file]
+    assert send(tmp_path, file, b"S|9||" + b"x" * 14_000_000 + b"||9.50\n")[0] == "S|9"
+
+
 def test_a_line_of_many_megabytes_in_a_first_file_costs_itself_only(tmp_path):
     outcome = Shop(tmp_path).put(b"".join([*QUOTED, b'"X","' + b"x" * 14_000_000 + b'","1"\n']))
     assert (outcome.state, outcome.receipt["rows"]["rejected"], outcome.products) == (State.PUBLISHED, 1, 60)
