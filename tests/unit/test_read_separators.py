@@ -226,6 +226,17 @@ def test_a_backslash_before_a_delimiter_keeps_it_in_its_cell(tmp_path, delimiter
     assert found.raws == [line.encode() for line in out.getvalue().splitlines()[1:]]
 
 
+@pytest.mark.parametrize("quote", ['"', "'"])
+@pytest.mark.parametrize(
+    "cells", [("x y", "\\,a", "b\\,"), ("x, y", "2 \\, a", "3 \\, c"), ("x", "1\\, 2\\, 3", "5\\,")]
+)
+def test_a_backslash_before_a_delimiter_in_a_quoted_cell_is_text(tmp_path, cells, quote):
+    rows = [(f"S{number}", cell, "1") for number, cell in enumerate((*cells, *("n" * 40)))]
+    lines = [",".join(f"{quote}{cell}{quote}" for cell in row) for row in [("sku", "name", "msrp"), *rows]]
+    found = read(tmp_path, "\n".join(lines).encode(), complete=True)
+    assert (found.rows, found.source.findings) == (rows, ())
+
+
 def test_backslashes_at_the_end_of_cells_shield_no_delimiter(tmp_path):
     rows = [(f"S{number}", "C:\\dir\\", f"{number}.50") for number in range(12)]
     text = "sku,name,msrp\n" + "".join(",".join(row) + "\n" for row in rows)

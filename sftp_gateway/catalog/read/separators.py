@@ -226,13 +226,18 @@ def is_shielded(sample: bytes, delimiter: str) -> bool:
     shielded = b"\\" + mark
     if shielded not in sample or STAND_IN.encode() in sample:
         return False
-    lines = list(_filled_lines(sample))
+    filled = list(_filled_lines(sample))
+    # In quotes a backslash is text as any other.
+    single = re.compile(rb"(?:\A|(?<=%b))'(?:[^']|'')*+'(?=%b|\Z)" % ((re.escape(mark),) * 2))
+    lines = [single.sub(b"''", _bare(line)) for line in filled]
     escaping = [line for line in lines if shielded in line]
-    plain = Counter(_bare(line).count(mark) for line in lines if shielded not in line)
-    told = [bare.count(mark) - bare.count(shielded) for bare in map(_bare, escaping)]
+    if not escaping:
+        return False
+    plain = Counter(line.count(mark) for line in lines if shielded not in line)
+    told = [line.count(mark) - line.count(shielded) for line in escaping]
     usual = plain.most_common(1)[0][0] if plain else 0
     # One line may hold a path that ends with a backslash; in a correction it came from a file that was read so.
-    least = 1 if b"_correction_of" in lines[0] and not _other_backslash(mark).search(escaping[0]) else 2
+    least = 1 if b"_correction_of" in filled[0] and not _other_backslash(mark).search(escaping[0]) else 2
     return usual > 0 and told.count(usual) >= max(least, (1 - _NEARLY) * len(told))
 
 
