@@ -86,7 +86,7 @@ def _history_row(upload: Upload) -> tuple[object, ...]:
 
 def reason(found: receipt.Receipt) -> str:
     """Say why an upload ended as it did: the texts of its reasons, else what its state means; '' if all is well."""
-    said = " ".join(str(each.get("text") or each["code"]) for each in found["reasons"])
+    said = "; ".join(str(each.get("text") or each["code"]) for each in found["reasons"])
     if said or State(found["state"]) not in {State.REFUSED, State.HELD, State.FAILED, State.UNFINISHED}:
         return said
     return outcome.sentence(found)

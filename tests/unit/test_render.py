@@ -200,6 +200,13 @@ def test_an_upload_at_rest_has_a_receipt_and_a_line_in_the_history(home):
     assert home.painted[-1] == ("acme", [upload])
 
 
+def test_the_history_keeps_the_reasons_of_a_hold_apart(home):
+    two = [{"code": "removals_withheld", "text": "too many go"}, {"code": "price_move", "text": "most prices moved"}]
+    home.end(home.receive(), State.HELD, reasons=two)
+    home.paint()
+    assert [line["reason"] for line in home.history()] == ["too many go; most prices moved"]
+
+
 def test_a_decision_changes_the_receipt_and_an_untouched_one_is_left_alone(home):
     kept, held = home.receive("kept.csv"), home.receive("held.csv")
     home.end(kept, State.UNCHANGED)
