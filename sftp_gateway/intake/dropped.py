@@ -36,7 +36,8 @@ class Taker:
     wake_worker: Callable[[], None]
     taken: int = 0
     left: dict[Found, Look] = field(init=False, default_factory=dict)
-    """Files that are in the history and nevertheless lie there: too large, or not to be removed."""
+    """What lies there with nothing to be done about it: in the history, but too large or not to be removed; companions
+    that wait for their file."""
     stuck: set[Found] = field(init=False, default_factory=set)
     """Files of which it was told that they cannot be taken."""
 
@@ -73,6 +74,18 @@ class Taker:
             copy.unlink(missing_ok=True)
             scratch.rmdir()
         self.taken += 1
+        return True
+
+    def hear(self, found: Found, look: Look, about: tuple[str, str]) -> bool:
+        """Remove a companion that came after its file was taken: it says nothing of the next one. Others wait for that."""
+        sha256 = dropped.last(self.store, found.brand, about[0])
+        with folder.directory(self.folder, found.brand, found.top) as directory:
+            if directory is None:
+                return False
+            if sha256 is not None and beside.speaks_of(directory, found.name, about, self.files, sha256):
+                with contextlib.suppress(OSError):
+                    os.unlink(found.name, dir_fd=directory)
+        self.left[found] = look
         return True
 
     def _copied(self, directory: int, found: Found, look: Look, copy: Path) -> str | None:

@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -59,6 +59,10 @@ class Found:
     def path(self) -> str:
         """The path of the upload: as if it had been sent there."""
         return f"{self.top}/{self.name}"
+
+    def beside(self, path: str) -> Self:
+        """Give what has another path of the same directory."""
+        return replace(self, name=path.removeprefix(f"{self.top}/"))
 
 
 @contextlib.contextmanager

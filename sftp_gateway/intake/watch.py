@@ -106,9 +106,15 @@ class Drop:
         known = brands.all_brands(self.store)
         self._make_folders(known)
         there = dict(self._all(known))
-        wait, rested = self._resting(there, {brand.name: brand.settings.marker for brand in known})
+        wait, rested = self._resting(there)
+        markers = {brand.name: brand.settings.marker for brand in known}
         for found in rested:
-            if self.taker.take(found, there[found], self.max_file_bytes):
+            about = upload_name.subject(found.path, markers[found.brand])
+            if about is None:
+                done = self.taker.take(found, there[found], self.max_file_bytes)
+            else:  # who has its file beside it is read with that
+                done = found.beside(about[0]) not in there and self.taker.hear(found, there[found], about)
+            if done:
                 self._seen.pop(found, None)
         for gone in self._seen.keys() - there:
             del self._seen[gone]
@@ -125,7 +131,7 @@ class Drop:
                 with contextlib.suppress(FileExistsError, NotADirectoryError):
                     (self.folder / brand.name / top).mkdir(mode=0o770, parents=True, exist_ok=True)
 
-    def _resting(self, there: dict[Found, Look], markers: dict[str, str]) -> tuple[float, list[Found]]:
+    def _resting(self, there: dict[Found, Look]) -> tuple[float, list[Found]]:
         """Give the seconds until a file may have rested, and those that did: as they came, in whichever folders."""
         now, wait, rested = time.monotonic(), self.rules.rescan_seconds, []
         for found, look in there.items():
@@ -140,7 +146,7 @@ class Drop:
             rest = since + self.rules.quiet_seconds - now
             if rest > 0:
                 wait = min(wait, rest)
-            elif upload_name.subject(found.path, markers[found.brand]) is None:
+            else:
                 rested.append(found)
         # By mtime: a copy with its times comes in the order of its data, and chown -R turns that of ctime over.
         return wait, sorted(rested, key=lambda found: (there[found].modified_ns, found.name, found.top))

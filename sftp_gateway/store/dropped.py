@@ -9,6 +9,8 @@ from sftp_gateway.store import tables
 from sftp_gateway.store.database import Store
 
 VIA = "drop"
+LATEST = 1000
+"""So many of a brand's newest uploads are looked through for a path: no index knows paths."""
 
 _uploads = tables.upload
 _OWN = (_uploads.c.via == VIA, _uploads.c.source_upload.is_(None))
@@ -33,6 +35,15 @@ def known(store: Store, brand: str, path: str, sha256: str) -> Known | None:
         if row is None or conn.execute(sa.select(_uploads.c.id).where(*at, _uploads.c.id > row.id).limit(1)).first():
             return None
     return Known(row.id, row.bytes, row.client)
+
+
+def last(store: Store, brand: str, path: str) -> str | None:
+    """Give the SHA-256 of what came to a path last, if that was not long ago; empty if it was too large to be read."""
+    newest = sa.select(_uploads.c.id).where(_uploads.c.brand == brand).order_by(_uploads.c.id.desc()).limit(LATEST)
+    oldest = sa.select(sa.func.min(newest.subquery().c.id)).scalar_subquery()
+    here = (_uploads.c.brand == brand, _uploads.c.id >= oldest, _uploads.c.path == path, *_OWN)
+    with store.read() as conn:
+        return conn.execute(sa.select(_uploads.c.sha256).where(*here).order_by(_uploads.c.id.desc()).limit(1)).scalar()
 
 
 def mark(store: Store, upload: int, marks: dict[str, int] | None) -> None:

@@ -10,6 +10,7 @@ from sftp_gateway.store import brands
 from sftp_gateway.upload import State
 
 BODY = b"sku,name\n1,one\n"
+NEXT = b"sku,name\n2,two\n"
 
 
 def told(kind, body):
@@ -50,3 +51,57 @@ async def test_all_companions_of_a_refused_file_go_with_it(house, drop):
     (inbox / "a.csv").write_bytes(BODY)
     await house.state(State.REFUSED)
     await house.until(lambda: not any(inbox.iterdir()))
+
+
+async def left(house, drop, name):
+    """Wait until a companion was looked at and left for the next file."""
+    await house.until(lambda: any(found.name == name for found in drop.taker.left))
+
+
+@pytest.mark.parametrize("kind", ["sha256", "md5"])
+@pytest.mark.parametrize("body", [BODY, NEXT], ids=["same", "other"])
+async def test_a_checksum_that_comes_after_its_file_was_taken_says_nothing_of_the_next_one(house, drop, kind, body):
+    inbox = drop.folder / "acme" / "inbox"
+    (inbox / "a.csv").write_bytes(BODY)
+    await house.until(lambda: not (inbox / "a.csv").exists())
+    (inbox / f"a.csv.{kind}").write_text(told(kind, BODY))
+    await house.until(lambda: not any(inbox.iterdir()))
+    (inbox / "a.csv").write_bytes(body)
+    await house.received(2)
+    assert [upload.state for upload in house.history()] == [State.RECEIVED, State.RECEIVED]
+
+
+@pytest.mark.parametrize("right", [True, False])
+async def test_a_checksum_that_does_not_fit_the_file_before_waits_for_the_next_one(house, drop, right):
+    inbox = drop.folder / "acme" / "inbox"
+    (inbox / "a.csv").write_bytes(BODY)
+    await house.until(lambda: not (inbox / "a.csv").exists())
+    (inbox / "a.csv.sha256").write_text(told("sha256", NEXT if right else b"other"))
+    await left(house, drop, "a.csv.sha256")
+    (inbox / "a.csv").write_bytes(NEXT)
+    await house.until(lambda: not any(inbox.iterdir()))
+    end = State.RECEIVED if right else State.REFUSED
+    assert [upload.state for upload in house.history()] == [State.RECEIVED, end]
+
+
+async def test_a_checksum_of_an_earlier_file_than_the_last_is_not_late(house, drop):
+    """Who puts an older catalog back may send its checksum first."""
+    inbox = drop.folder / "acme" / "inbox"
+    for body in (BODY, NEXT):
+        (inbox / "a.csv").write_bytes(body)
+        await house.until(lambda: not (inbox / "a.csv").exists())
+    (inbox / "a.csv.sha256").write_text(told("sha256", BODY))
+    await left(house, drop, "a.csv.sha256")
+    (inbox / "a.csv").write_bytes(BODY)
+    await house.until(lambda: not any(inbox.iterdir()))
+    assert {upload.state for upload in house.history()} == {State.RECEIVED}
+
+
+async def test_a_marker_that_comes_after_its_file_was_taken_goes(house, drop):
+    brands.save_settings(house.store, "acme", BrandSettings(marker=".done"))
+    inbox = drop.folder / "acme" / "inbox"
+    (inbox / "a.csv").write_bytes(BODY)
+    await house.until(lambda: not (inbox / "a.csv").exists())
+    (inbox / "a.csv.done").touch()
+    await house.until(lambda: not any(inbox.iterdir()))
+    assert len(house.history()) == 1
