@@ -64,7 +64,7 @@ def is_late(desk: Desk, row: Entry, own: BrandSettings) -> bool:
 def _text(desk: Desk, row: Entry) -> str | None:
     try:
         with desk.staging.file(row.id).open("rb") as source:
-            return source.read(sources.LONGEST_COMPANION_BYTES).decode("utf-8", "replace")
+            return sources.companion_text(source.read(sources.LONGEST_COMPANION_BYTES))
     except FileNotFoundError:
         return None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from sftp_gateway.intake.sources import LONGEST_COMPANION_BYTES
+from sftp_gateway.intake.sources import LONGEST_COMPANION_BYTES, companion_text
 
 BLOCK_BYTES = 1 << 20
 NO_FOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
@@ -116,7 +116,7 @@ def read(directory: int, name: str) -> str | None:
     with os.fdopen(source, "rb") as reading:
         if not stat.S_ISREG(os.fstat(source).st_mode):
             return None
-        return reading.read(LONGEST_COMPANION_BYTES).decode("utf-8", "replace")
+        return companion_text(reading.read(LONGEST_COMPANION_BYTES))
 
 
 def remove(folder: Path, brand: str) -> tuple[int, BaseException | None]:

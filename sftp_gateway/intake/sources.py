@@ -1,5 +1,6 @@
 """Bytes on their way from staging to the sources: hashed, compared with what a companion says, kept. Blocks."""
 
+import codecs
 import hashlib
 import os
 import shutil
@@ -10,6 +11,12 @@ from typing import Any
 from sftp_gateway.blobs import Area, Files, sync_directory, sync_file
 
 LONGEST_COMPANION_BYTES = 4096
+
+
+def companion_text(read: bytes) -> str:
+    """Read what a companion says: UTF-8, or UTF-16 with its mark, as `>` of Windows PowerShell writes it."""
+    marked = read.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return read.decode("utf-16" if marked else "utf-8-sig", "replace")
 
 
 def digest(file: Path, kind: str) -> str:

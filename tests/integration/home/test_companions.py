@@ -158,3 +158,15 @@ async def test_a_file_that_lost_its_name_while_it_was_written_has_no_marker(open
         await house.received(1)
         await house.until(lambda: {row.path for row in house.rows()} == {"inbox/a.csv", "inbox/a.csv.done"})
     assert [house.bytes_of(upload) for upload in house.history()] == [AFTER]
+
+
+@pytest.mark.parametrize("right", [True, False])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
+async def test_a_checksum_that_powershell_wrote_is_read(house, encoding, right):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    said = f"{mark}SHA256   {(RIGHT if right else WRONG).upper()}   C:\\out\\a.csv\r\n"
+    async with house.sftp() as client:
+        await put(client, "/a.csv.sha256", said.encode(encoding))
+        await put(client, "/a.csv")
+        upload = await house.state(State.RECEIVED if right else State.REFUSED)
+    assert right or f"says {WRONG}" in upload.reasons[0]["text"]

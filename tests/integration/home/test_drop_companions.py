@@ -105,3 +105,14 @@ async def test_a_marker_that_comes_after_its_file_was_taken_goes(house, drop):
     (inbox / "a.csv.done").touch()
     await house.until(lambda: not any(inbox.iterdir()))
     assert len(house.history()) == 1
+
+
+@pytest.mark.parametrize("right", [True, False])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
+async def test_a_checksum_that_powershell_wrote_is_read(house, drop, encoding, right):
+    inbox = drop.folder / "acme" / "inbox"
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (inbox / "a.csv.sha256").write_bytes((mark + told("sha256", BODY if right else NEXT)).encode(encoding))
+    (inbox / "a.csv").write_bytes(BODY)
+    upload = await house.state(State.RECEIVED if right else State.REFUSED)
+    assert right or "says " + hashlib.sha256(NEXT).hexdigest() in upload.reasons[0]["text"]
