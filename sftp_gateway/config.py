@@ -7,7 +7,9 @@ Found by `--config`, else SFTP_GATEWAY_CONFIG, else /etc/sftp-gateway/gateway.to
 
 import dataclasses
 import difflib
+import errno
 import re
+import tempfile
 import tomllib
 import types
 import typing
@@ -218,3 +220,18 @@ def store_url(settings: Settings) -> str:
 def drop_folder(settings: Settings) -> Path:
     """Give the folder whose <brand>/{inbox,partial,test} are watched."""
     return settings.intake.drop or settings.storage.root / "drop"
+
+
+def check_drop(folder: Path) -> None:
+    """Raise ConfigError if nothing can be made in the drop folder, or in what it would be made in; leaves nothing there."""
+    place = next(there for there in (folder, *folder.parents) if there.exists())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".check-", dir=place):
+            pass
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return  # that is of the disk, and passes
+        raise ConfigError(
+            f"intake.drop: nothing can be made in {place} ({error.strerror}); the gateway's user needs to write there, "
+            f"below systemd by ReadWritePaths={folder} as well"
+        ) from error

@@ -176,6 +176,8 @@ def _answers(bucket: str, ask: Callable[[], None]) -> None:
 
 def _drop(settings: Settings) -> Iterator[str]:
     drop: Path = config.drop_folder(settings)
+    if settings.intake.drop is not None:  # else it is a part of the root, which is looked at
+        config.check_drop(drop)
     yield f"{drop}" if drop.exists() else f"{drop} (made when the gateway starts)"
 
 

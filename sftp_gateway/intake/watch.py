@@ -21,7 +21,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from sftp_gateway import errors, logs, settings, upload_name
+from sftp_gateway import config, errors, logs, settings, upload_name
 from sftp_gateway.blobs import Files
 from sftp_gateway.brand import Brand
 from sftp_gateway.intake import folder
@@ -53,13 +53,14 @@ class Drop:
     _pool: ThreadPoolExecutor = field(init=False)
 
     async def __aenter__(self) -> Self:
-        """Make the folders and begin to watch; without inotify only the rescan is left, which is enough."""
+        """Make the folders and begin to watch; without inotify only the rescan is left, which is enough. ConfigError."""
         rules = self.rules
         self._temporary = upload_name.Temporary(
             rules.temporary_prefixes, rules.temporary_suffixes, rules.temporary_patterns
         )
         self.taker = Taker(self.store, self.files, self.folder, self.wake_worker)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="drop")
+        await asyncio.to_thread(config.check_drop, self.folder)
         await asyncio.to_thread(lambda: self._make_folders(brands.all_brands(self.store)))
         loop = asyncio.get_running_loop()
         observer = Observer()

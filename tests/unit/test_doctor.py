@@ -2,7 +2,11 @@
 
 import contextlib
 import http.server
+import os
+import pathlib
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -134,3 +138,22 @@ def test_check_puts_an_object_into_the_bucket_and_leaves_nothing_there(looked, s
     assert [name for area in blobs.Area for name in left.names(area)] == []
     bad, says = looked("files", SFTP_GATEWAY_STORAGE__FILES="s3://no-such-bucket/here")
     assert bad and "no-such-bucket" in says
+
+
+@pytest.mark.parametrize("below", ["", "srv/drop"])
+def test_check_and_run_say_that_nothing_can_be_made_in_the_drop_folder(looked, below):
+    closed_place = pathlib.Path("/sys")  # nobody makes anything there, not even root
+    folder = closed_place / below
+    bad, says = looked("drop folder", SFTP_GATEWAY_INTAKE__DROP=str(folder))
+    assert bad and f"intake.drop: nothing can be made in {closed_place} (" in says
+    environ = {**os.environ, "SFTP_GATEWAY_STORAGE__ROOT": str(looked.root), "SFTP_GATEWAY_INTAKE__DROP": str(folder)}
+    ports = {"SFTP_GATEWAY_SFTP__PORT": "0", "SFTP_GATEWAY_WEB__PORT": "0"}
+    command = [sys.executable, "-m", "sftp_gateway", "run", "--only", "sftp"]
+    done = subprocess.run(command, check=False, env=environ | ports, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 78 and says in done.stderr
+
+
+def test_check_leaves_nothing_in_a_drop_folder(looked, tmp_path):
+    (tmp_path / "drop").mkdir()
+    assert looked("drop folder", SFTP_GATEWAY_INTAKE__DROP=str(tmp_path / "drop")) == (False, str(tmp_path / "drop"))
+    assert not list((tmp_path / "drop").iterdir())
