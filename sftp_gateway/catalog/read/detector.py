@@ -35,13 +35,20 @@ _LANGUAGES = (
     )),
     (("cp1253", "iso8859_7"), ("αοιετσνηυρπκμλάςίόέωδγήχθύφβξώζψϊϋΐ",)),
     (("cp1255", "iso8859_8"), ("יוהלאתרמשנבדקחעםפסטןכצגזךףץ",)),
+    (("cp1256", "iso8859_6"), ("اليمونرتبةعدسفهكقحجشصطأخإىضئءذزثغؤظآ",)),
 )  # fmt: skip
 """Encodings, and the letters beyond ASCII of the languages written in them, the most frequent first."""
 _GREEK = "\u0370"
 """From here on letters are of another script, so that all of a text's are beyond ASCII and their frequency tells."""
 _ALONE = re.compile(r"(?<![^\W\d_])[^\W\d_a-zA-Z](?![^\W\d_])")
 """A letter beyond ASCII that is a word by itself: in another script most words have several."""
-_SIGNS = frozenset("“”„‘’‚‹›«»–—…•·°®™©×÷±²³¹½¼¾§€£¥¢ªº¿¡µ№¶†‡\xa0\xad")
+_EURO = re.compile(rb"\d[ \xa0]?\xa4(?![\x80-\xff])|(?<![\x80-\xff])\xa4[ \xa0]?\d")
+"""A sign beside figures that is the euro in ISO 8859-15; in others it is one that nobody means (`¤`), or half a character."""
+_UNPRINTED = re.compile(rb"[\x80-\x9f]")
+"""No characters in ISO 8859: the file is in another one."""
+_SPACE = "\xa0"
+"""It stands between any words, and says nothing of their letters."""
+_SIGNS = frozenset("“”„‘’‚‹›«»–—…•·°®™©×÷±²³¹½¼¾§€£¥¢ªº¿¡µ№¶†‡،؛؟\xa0\xad")
 _WESTERN = "àâäáãåæçèéêëìíîïñòóôöõøœùúûüÿßšžÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŠŽªº"
 _STRANGE = re.compile(
     rf"""[^\W\d_{_WESTERN}a-zA-Z]      # a letter that Western European texts hardly have: þ ð ý ƒ Ÿ
@@ -56,10 +63,12 @@ _STRANGE = re.compile(
 
 def guess(text: bytes) -> str:
     """Give the Python name of the encoding that `text` is most likely in."""
+    beyond = sum(byte > 0x7F for byte in text)
+    if _EURO.search(text) and not _UNPRINTED.search(text) and _is_western(text, "iso8859-15", beyond):
+        return "iso8859-15"
     name = _by_language(text[:_MOST_BYTES])
     if name is not None:
         return codecs.lookup(name).name
-    beyond = sum(byte > 0x7F for byte in text)
     if beyond < _EVIDENCE_BYTES:
         return "cp1252"
     for name in ("cp1252", "mac-roman"):
@@ -75,7 +84,7 @@ def _by_language(text: bytes) -> str | None:
     """Give the encoding in which all letters are those of one language; of several, the one whose letters are likeliest."""
     best, likeliest = None, -math.inf
     for name, letters, decoded in _readings(text):
-        beyond = Counter(character for character in decoded if character > "\x7f")
+        beyond = Counter(character for character in decoded if character > "\x7f" and character != _SPACE)
         known = set(letters) | set(letters.upper())
         strange = sum(count for character, count in beyond.items() if character not in known | _SIGNS)
         strange += _misplaced(decoded)
@@ -108,7 +117,7 @@ def _misplaced(text: str) -> int:
     for before, here, after in zip(" " + text, text, text[1:] + " ", strict=False):
         if here > "\x7f" or before > "\x7f":
             count += here.isupper() and before.islower()
-            count += here in _SIGNS and here not in "’‘·–" and before.isalpha() and after.isalpha()
+            count += here in _SIGNS and here not in "’‘·–\xa0" and before.isalpha() and after.isalpha()
             count += here >= _GREEK and here.isalpha() and (_is_latin(before) or _is_latin(after))
             count += here in "€£¥" and (before.isalpha() or after.isalpha())
     return count
