@@ -117,11 +117,23 @@ def test_json_without_products_is_empty_before_anyone_asks_for_its_columns(tmp_p
 
 
 WRITTEN_OUT = {"1e3": "1000", "-1.5E-7": "-0.00000015", "1.2E7": "12000000", "1.50e1": "15.0", "5e-05": "0.00005"}
+WRITTEN_OUT |= {"1E+2": "100", "-1.5E+1": "-15", "1.50E+3": "1500"}  # Java's BigDecimal
 
 
 @pytest.mark.parametrize(
     "number",
-    ["1.50", "-0.10", "12345678901234567890", "0.1", "4.00638E+12", "1e100", "-1e300", "1E-300", *WRITTEN_OUT],
+    [
+        "1.50",
+        "-0.10",
+        "12345678901234567890",
+        "0.1",
+        "4.00638E+12",
+        "1.00E+02",
+        "1e100",
+        "-1e300",
+        "1E-300",
+        *WRITTEN_OUT,
+    ],
 )
 @pytest.mark.parametrize("gap", ["", " ", "\t"])
 def test_a_number_keeps_its_digits_wherever_it_stands(tmp_path, number, gap):

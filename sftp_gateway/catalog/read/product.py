@@ -15,8 +15,8 @@ _NUMBER = rb"\s*-?(?:\d+\.\d|\d{16,}|\d+[eE])"
 _INEXACT = re.compile(rb"\":" + _NUMBER)  # begins with fixed bytes: searched five times as fast
 _INEXACT_IN_LISTS = re.compile(rb"[:\[,]" + _NUMBER)
 _SPACED_KEY = re.compile(rb'"[ \t\r\n]+:')
-_SHORT_EXPONENT = re.compile(r"-?\d{1,2}")
-"""Of a longer one, a few bytes would become a text without end."""
+_SHORT_EXPONENT = re.compile(r"[eE]-?\d{1,2}|E\+\d")
+"""Of a longer one, a few bytes would become a text without end. A spreadsheet writes two digits behind a plus."""
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -125,14 +125,12 @@ class Number(str):
 
 
 def _written_out(number: str) -> str:
-    """Write a number without its exponent, as Java (`1.2E7`) and Python (`5e-05`) give the exact value of a double.
+    """Write a number without its exponent, as Java (`1.2E7`, `1E+2`) and Python (`5e-05`) give an exact value.
 
-    With a plus (`4.00638E+12`) it may come from a spreadsheet, which rounds: that is for the rules to tell.
+    With a plus and two digits (`4.00638E+12`) it may come from a spreadsheet, which rounds: that is for the rules to tell.
     """
-    digits, mark, exponent = number.replace("E", "e").partition("e")
-    if not mark or not _SHORT_EXPONENT.fullmatch(exponent):
-        return number
-    return format(Decimal(f"{digits}e{exponent}"), "f")
+    place = max(number.find("e"), number.find("E"))
+    return format(Decimal(number), "f") if place >= 0 and _SHORT_EXPONENT.fullmatch(number, place) else number
 
 
 def _checked(parsed: Any) -> dict[str, Any]:

@@ -194,3 +194,10 @@ def test_a_rule_with_a_long_list_and_a_default_as_its_column_reads_it_are_publis
     outcome = shop.put("sku,kind\nA,v599\nB,v600\nC,\n")
     assert [(line["row"], line["column"]) for line in shop.errors(outcome)] == [("3", "known")]
     assert shop.products()["C"] == {"sku": "C", "money_of": "EUR", "packs": "12"}
+
+
+def test_a_number_of_json_as_java_writes_it_is_read(tmp_path):
+    shop = Shop(tmp_path)
+    outcome = shop.put('[{"sku":"A","name":"n","msrp":1E+2},{"sku":1E+2,"name":"n","msrp":1.5E+1}]')
+    assert (outcome.receipt["rows"]["rejected"], outcome.receipt["rows"]["accepted"]) == (0, 2)
+    assert {key: product["msrp"] for key, product in shop.products().items()} == {"A": "100.00", "100": "15.00"}
