@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sftp_gateway.upload import State
+from sftp_gateway.upload import NAME_OLDER, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,8 @@ def happened(event: str, by: str, detail: dict[str, Any]) -> str:
         text = {"held": "Approved, checked again", "failed": "Tried again"}.get(
             detail["previous"], "Handed back, tried again"
         )
+    if event == "upload.superseded" and NAME_OLDER in detail.get("reasons", ()):
+        text = "Not read: a file with a newer name came before it"
     if detail.get("version"):
         text += f" as version {detail['version']}"
     return text if by in ("", "gateway") else f"{text}, by {by.removeprefix('token:')}"
@@ -148,7 +150,7 @@ def sentence(receipt: dict[str, Any], *, removals_wait: bool = False) -> str:
         State.PROCESSING: "The file is being checked now.",
         State.UNCHANGED: "The catalog already is as in this file; nothing changed.",
         State.FAILED: "We could not process this file. The fault is ours, your file is kept, nothing has changed.",
-        State.SUPERSEDED: "A newer file took its place before this one went live.",
+        State.SUPERSEDED: _too_late(receipt) or "A newer file took its place before this one went live.",
     }[state]
 
 
@@ -192,6 +194,11 @@ def _live(receipt: dict[str, Any]) -> str:
 
 def _first_reason(receipt: dict[str, Any]) -> str:
     return next((as_sentence(str(reason["text"])) for reason in receipt["reasons"] if reason.get("text")), "")
+
+
+def _too_late(receipt: dict[str, Any]) -> str:
+    """Say which file is newer by its name; '' if that is not why it was superseded."""
+    return "".join(as_sentence(each["text"]) for each in receipt.get("reasons", ()) if each["code"] == NAME_OLDER)
 
 
 def _first_fatal(receipt: dict[str, Any]) -> str:

@@ -14,6 +14,8 @@ Three ideas explain the table:
   transaction, doing it again is safe.
 * `held` leaves the queue: the next upload of the brand runs. It is superseded only when a later
   full upload ends published or held.
+* `received → superseded` is for brands whose names tell an order (`name_pattern`): a file whose name
+  is older than that of the last one of its mode that ended well is not read (`store.order`).
 """
 
 import enum
@@ -88,6 +90,10 @@ SETTLED = FINAL | {State.HELD, State.FAILED, State.UNFINISHED}
 """States in which no worker has anything to do: what `ingest` waits for."""
 
 
+NAME_OLDER = "name_older"
+"""The reason of an upload that was superseded before it was read: by its name it is older than what came before it."""
+
+
 def may_move(current: State, target: State) -> bool:
     """Whether the table lists this step."""
     return target in TRANSITIONS[current]
@@ -123,6 +129,11 @@ class Upload:
     source_upload: int | None = None
     client: dict[str, Any] | None = None
     receipt: dict[str, Any] | None = None
+
+    @property
+    def came_late(self) -> bool:
+        """Whether it was superseded unread, as its name is older than that of a file before it."""
+        return self.state is State.SUPERSEDED and any(reason["code"] == NAME_OLDER for reason in self.reasons)
 
 
 def picture() -> str:

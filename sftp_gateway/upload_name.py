@@ -18,6 +18,8 @@ CHECKSUMS = {".sha256": "sha256", ".md5": "md5"}
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 LONGEST_SAFE, LONGEST_ENDING = 150, 20
 """Characters of a safe name. Room is left in the 255 of a file system for the id and what else a result's name says."""
+_CORRECTIONS = re.compile(r"\.[0-9]+\.corrections\b")
+"""What we call correction files, after the name of the file that they correct."""
 _DIGITS = {"sha256": 64, "md5": 32}
 
 
@@ -60,6 +62,26 @@ def mode(path: str, full: str = "") -> Mode:
     if top == "inbox":
         return Mode.PARTIAL if full == "partial" else Mode.FULL
     return Mode(top)
+
+
+Key = tuple[str, int]
+"""What orders the files of a brand: date as digits (year, month, day, and what follows), then sequence."""
+
+
+def key(name: str, pattern: str) -> Key | None:
+    """Read what orders a brand's files out of a name by its `name_pattern`, which matches it whole; None: nothing does.
+
+    A correction file of ours has no key: it corrects an older file, and is none.
+    """
+    match = re.fullmatch(pattern, name) if pattern and not _CORRECTIONS.search(name) else None
+    if match is None:
+        return None
+    named = match.groupdict()
+    date, sequence = named.get("date") or "", named.get("sequence") or ""
+    digits = "".join(part.zfill(2) for part in re.findall(r"[0-9]+", date))
+    if ("date" in named and not digits) or not re.fullmatch(r"[0-9]*", sequence):
+        return None
+    return (digits, int(sequence or 0)) if digits or sequence else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sftp_gateway import receipt, upload_name
 from sftp_gateway.intake import answer
-from sftp_gateway.store import arrived, drafts, files, queue, uploads
+from sftp_gateway.store import arrived, drafts, files, order, queue, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State, Upload
@@ -68,6 +68,7 @@ def _resumed(tx: Transaction, row: Entry, mode: str) -> int:
         received_at=row.changed_at, client=row.client, reasons=None, receipt=None, findings=None,
         detail={"draft": row.id} | ({"replaced": True} if row.path is None else {}),
     )  # fmt: skip
+    order.arrange(tx, row.brand, queue.lock(tx, row.brand))
     return row.upload
 
 

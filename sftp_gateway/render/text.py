@@ -133,6 +133,7 @@ def readme(brand: Brand, schema: Schema, front: Front) -> bytes:
         rules="".join(f"* {rule.message} ({rule.severity})\n" for rule in schema.rules) or "none\n",
         timezone=limits.timezone or "UTC",
         marker=_marker(limits.marker),
+        naming=ORDERED.format(pattern=limits.name_pattern) if limits.name_pattern else ANY_NAME,
     )
     return text.replace("\n", "\r\n").encode()
 
@@ -179,6 +180,15 @@ PLACED = """\
 Your files may come without a header row: where a column is numbered here, it is known by its place in
 the row. The other columns need a header row.
 """
+ANY_NAME = "Any name will do.\n"
+ORDERED = """\
+Any name will do, but the date (year, month, day) and the number in it count
+where the name is written as this says (a regular expression; it matches the whole name):
+  {pattern}
+Files that wait go live in that order: by date, then by number, 10 after 9. A file that comes later than one with
+a newer date or number is not read (superseded); send it under a newer name if it is to replace that one. A name
+written otherwise goes by arrival. Files in /partial/ are compared among themselves.
+"""
 README = """\
 Catalog of {brand}
 ==================
@@ -193,9 +203,8 @@ Send
   /test/         dry run: everything but the publish
 {marker}
 CSV (comma, semicolon, tab, pipe), XLSX, XLS, ODS, JSON, JSON Lines or Parquet; plain, gzip, zstd or a
-zip of one file. UTF-8 is best. Any name will do. You may upload as NAME.part and rename. Times without
-a zone are read as {timezone}.
-
+zip of one file. UTF-8 is best. You may upload as NAME.part and rename. Times without a zone are read as
+{timezone}. {naming}
 Read
   /receipts/NAME.UPLOAD.json           the result of each upload; it comes last
   /errors/NAME.UPLOAD.errors.csv       every problem: row, column, value, what to do

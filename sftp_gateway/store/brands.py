@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from sftp_gateway import errors
 from sftp_gateway.brand import NAME, Brand, BrandSettings, Key, Login
-from sftp_gateway.store import journal, queue, tables
+from sftp_gateway.store import journal, order, queue, tables
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.erasing import erase
 
@@ -92,6 +92,7 @@ def change_settings(
             if getattr(old, field.name) != getattr(settings, field.name)
         ]
         journal.note(tx, name, "brand.changed", by=by, detail={"settings": changed})
+        order.arrange(tx, name, settings.name_pattern)
     return settings
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sftp_gateway import errors
-from sftp_gateway.store import columns, journal, queue, tables, takeover, uploads
+from sftp_gateway.store import columns, journal, order, queue, tables, takeover, uploads
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.finishing import Finish, NewWithheld, finish
 from sftp_gateway.store.queue import Kind, Place, enqueue
@@ -161,6 +161,7 @@ def hand_back(  # noqa: PLR0913 - the ways a try may end
         if row.kind == Kind.PROCESS:
             detail = {"why": "shutdown" if shutdown else "fault", "error": error, "wait_seconds": round(wait, 1)}
             journal.move(tx, row.upload, State.RECEIVED, detail=detail)
+            order.arrange(tx, row.brand, queue.lock(tx, row.brand))
         return State.RECEIVED
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sftp_gateway import errors
-from sftp_gateway.store import journal, queue, tables, workers
+from sftp_gateway.store import journal, order, queue, tables, workers
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.queue import Kind, Place
 from sftp_gateway.upload import State
@@ -52,6 +52,7 @@ def _take_over(store: Store, seen: Any) -> None:
         tx.conn.execute(ours(seen.id, seen.token).values(token=_jobs.c.token + 1, **values))
         if row.kind == Kind.PROCESS:
             journal.move(tx, row.upload, State.RECEIVED, detail={"why": "taken_over", "takeovers": takeovers})
+            order.arrange(tx, row.brand, queue.lock(tx, row.brand))
         detail = {"job": seen.id, "owner": seen.owner, "takeovers": takeovers}
         journal.note(tx, row.brand, "job.taken_over", upload=row.upload, detail=detail)
 
@@ -95,7 +96,7 @@ def fail(tx: Transaction, row: Any, error: str, failures: int) -> None:
         journal.move(tx, row.upload, State.FAILED, detail=detail, finished_at=tx.now, reasons=reasons)
     else:
         journal.note(tx, row.brand, "job.failed", upload=row.upload, detail={"kind": row.kind, "error": error})
-    queue.promote(tx, row.brand)
+    order.advance(tx, row.brand, queue.lock(tx, row.brand))
 
 
 def lost(store: Store, job: int, error: str) -> None:
@@ -122,8 +123,8 @@ def heal(store: Store) -> list[str]:
         stuck = [brand for (brand,) in conn.execute(query)]
     for brand in stuck:
         with contextlib.suppress(errors.NotFound), store.write() as tx:  # erased since it was read
-            queue.lock(tx, brand)
+            pattern = queue.lock(tx, brand)
             if tx.conn.execute(sa.select(_jobs.c.id).where(_jobs.c.brand == brand, queue.IS_HEAD)).first() is None:
-                queue.promote(tx, brand)
+                order.advance(tx, brand, pattern)
                 tx.emit("queue.healed", brand=brand)
     return stuck

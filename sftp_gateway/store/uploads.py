@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sftp_gateway import errors
-from sftp_gateway.store import journal, queue, tables
+from sftp_gateway.store import journal, order, queue, tables
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.history import (
     Event,
@@ -132,7 +132,7 @@ def insert_all(
     """
     if state not in {State.RECEIVED, State.UNFINISHED}:
         raise errors.WrongState(f"an upload is not born {state}")
-    queue.lock(tx, brand)
+    pattern = queue.lock(tx, brand)
     rows = [
         {
             "brand": brand,
@@ -160,6 +160,7 @@ def insert_all(
         tx.conn.execute(_ARRIVED, arrived)
     happened = [(upload, new.facts()) for upload, new in zip(ids, news, strict=True)]
     journal.note_all(tx, brand, f"upload.{state}", happened, by=by)
+    order.arrange(tx, brand, pattern)
     return ids
 
 
@@ -177,6 +178,7 @@ def approve(store: Store, upload: int, by: str) -> int | None:
             waived = sorted({*found.waived, *codes})
             _require_source(tx, upload)
             move(tx, upload, State.RECEIVED, by=by, detail={"waived": codes}, waived=waived)
+            order.arrange(tx, found.brand, queue.lock(tx, found.brand))
             return None
         if not _withholds(tx, found):
             raise errors.WrongState(f"upload {upload} is {found.state}: there is nothing to approve")
@@ -204,18 +206,19 @@ def refuse(store: Store, upload: int, by: str) -> None:
 
 
 def retry(store: Store, upload: int, by: str) -> Upload:
-    """Try again: a failed upload itself, or a new upload of a refused or held one's bytes.
+    """Try again: a failed upload itself, or a new upload of the bytes of one that is refused, held or came too late by its name.
 
     Whoever retries what was never completed says that it is: as with files from the shell, nothing more is waited for.
     Raises WrongState for another state, or where the bytes are not there, or no longer; NotFound.
     """
     with store.write() as tx:
         found = _locked(tx, upload)
-        if found.state not in {State.FAILED, State.REFUSED, State.HELD}:
+        if found.state not in {State.FAILED, State.REFUSED, State.HELD} and not found.came_late:
             raise errors.WrongState(f"upload {upload} is {found.state}: only failed, refused and held ones are retried")
         _require_source(tx, upload)
         if found.state is State.FAILED:
             move(tx, upload, State.RECEIVED, by=by, finished_at=None, reasons=None)
+            order.arrange(tx, found.brand, queue.lock(tx, found.brand))
             return find(tx.conn, upload)
         again = insert(
             tx,
