@@ -288,6 +288,12 @@ def test_a_row_in_brackets_under_the_names_is_none_of_the_rows_though_all_are_te
     assert found.source.headers[1].startswith("Tier ")
 
 
+@pytest.mark.parametrize("line", ["sep=,", "sep=;", '"sep=,"'])
+def test_a_line_that_says_the_separator_is_no_header_of_one_column(tmp_path, line):
+    found = read(tmp_path, f"{line}\nWort\nalpha\nbeta\ngamma\n".encode(), lenient=True)
+    assert (found.source.headers, found.rows) == (("Wort",), [("alpha",), ("beta",), ("gamma",)])
+
+
 def test_rows_in_brackets_are_rows(tmp_path):
     found = read(tmp_path, b"Farbe,Tier\n(red),(cat)\n(blue),(dog)\n(pink),(owl)\n", lenient=True)
     assert len(found.rows) == 3

@@ -4,6 +4,7 @@ Judged on the cells of the first records. A record is taken for more header only
 product: it has no digit, and where the rows have numbers, dates or links it has words.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from sftp_gateway.catalog.read.source import Hints
 
 _CLEARED = rb"\N"
 """What a row of a partial file says of a value that is to go (spec §7)."""
+_SEPARATOR_LINE = re.compile(rb'"?sep=[^\w\s]?\t?"?', re.IGNORECASE)
+"""What spreadsheets write above a table to say how it is separated: of one column, too, where nothing else tells."""
 _BODY_ROWS = 60
 _MORE_ROWS = 4
 """How many records a header may have beside its first."""
@@ -85,6 +88,8 @@ def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
 def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
     """Which of the first records is the header, and how many of its names we know; `width`: the usual number of cells."""
     first = [number for number, cells in enumerate(rows) if _filled(cells)]
+    if len(first) > 1 and _SEPARATOR_LINE.fullmatch(b"".join(rows[first[0]])):
+        first = first[1:]
     first = _behind_comments(rows, first[: bounds.PREAMBLE_RECORDS + 1])
     if not first:
         return 0, 0
