@@ -112,6 +112,7 @@ class File:
             known_headers=headers.known(self.job.schema, settings),
             keys=listheaders.keys(self.job.schema, settings),
             lists=listheaders.known(self.job.schema, settings),
+            required=tuple(column.name for column in self.job.schema.columns if column.required),
             max_file_bytes=self.job.max_file_bytes,
             must_end_with_newline=self.job.must_end_with_newline,
             complete=self.job.complete,

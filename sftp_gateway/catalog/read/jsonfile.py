@@ -164,17 +164,21 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
     if shape is None:
         return None
     headers: dict[str, None] = {}
-    count = 0
+    count = blank = 0
     for stretch in stretches(packed, encoded, shape, Tally()):
         count += len(stretch.spans)
         for start, end in stretch.spans:
-            headers.update(dict.fromkeys(_names(stretch.recoded.text[start:end])))
+            names = _names(stretch.recoded.text[start:end])
+            headers.update(dict.fromkeys(names))
+            blank += not names and _is_blank(stretch.recoded.text[start:end])
         if len(headers) > bounds.MAX_COLUMNS:
             raise errors.Refused(
                 "FILE_FORMAT", f"The products have more than {bounds.MAX_COLUMNS:,} different keys.", "Use fixed keys."
             )
     if not count:
         raise _empty()
+    if not headers and not blank:  # all are broken: each is to be told, not that columns are missing
+        headers.update(dict.fromkeys(hints.required))
     return JsonSource(
         packed=packed,
         encoding=encoded,
@@ -192,6 +196,11 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
 def _names(text: bytes) -> list[str]:
     """Name the columns of a product, those of one that our correction file holds as a text, too."""
     return [*(remnant.of(text) if b'"_raw"' in text else ()), *product.keys(text)]
+
+
+def _is_blank(text: bytes) -> bool:
+    """Whether a product has nothing in it."""
+    return b"{" in text and not text.strip(b"{} \t\r\n")
 
 
 def _empty() -> errors.Refused:

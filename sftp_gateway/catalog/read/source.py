@@ -31,6 +31,8 @@ class Hints:
     """Of each column of the key, the folded names under which it may come."""
     lists: frozenset[str] = frozenset()
     """Folded names under which a column that is a list may come."""
+    required: tuple[str, ...] = ()
+    """Columns that every product has: the header of a file of which no product can be read."""
     max_file_bytes: int = 10 * 1024**3
     """Budget for decompressed bytes."""
     must_end_with_newline: bool = False

@@ -80,3 +80,20 @@ def test_a_row_that_is_too_large_keeps_its_product_where_the_delimiter_has_two_s
 def test_a_line_of_many_megabytes_in_a_first_file_costs_itself_only(tmp_path):
     outcome = Shop(tmp_path).put(b"".join([*QUOTED, b'"X","' + b"x" * 14_000_000 + b'","1"\n']))
     assert (outcome.state, outcome.receipt["rows"]["rejected"], outcome.products) == (State.PUBLISHED, 1, 60)
+
+
+@pytest.mark.parametrize("form", ["[%s]", '{"products": [%s]}'])
+def test_json_of_which_every_product_is_broken_tells_of_each(tmp_path, form):
+    shop = Shop(tmp_path)
+    shop.put('[{"sku":"S0","name":"n","msrp":1}]')
+    outcome = shop.put(form % ",".join(f'{{"sku":"S{n}","name":"n" "msrp":1}}' for n in range(3)))
+    assert (outcome.state, outcome.receipt["reasons"][0]["code"]) == (State.REFUSED, "FILE_NO_VALID_ROW")
+    assert (outcome.receipt["rows"]["read"], outcome.receipt["rows"]["rejected"]) == (3, 3)
+    errors = [error for error in shop.errors(outcome) if error["code"] == "ROW_JSON"]
+    assert [(error["row"], error["key"]) for error in errors] == [("1", "S0"), ("2", "S1"), ("3", "S2")]
+    assert list(shop.products()) == ["S0"]
+
+
+def test_json_of_which_no_product_has_anything_lacks_columns(tmp_path):
+    outcome = Shop(tmp_path).put("[{}, {}]")
+    assert outcome.receipt["reasons"][0]["code"] == "FILE_HEADER_MISSING"
