@@ -628,6 +628,7 @@ async def test_the_renderer_ends_though_it_is_woken_in_the_same_moment(home, tur
     running.cancel()
     await asyncio.wait([running], timeout=10)
     assert running.cancelled()
+    await asyncio.get_running_loop().shutdown_default_executor()  # a thread that still paints holds a connection
 
 
 @pytest.mark.parametrize(
