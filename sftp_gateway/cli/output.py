@@ -38,9 +38,11 @@ def receipt(value: Receipt) -> None:
     """Print a receipt for people: one sentence of outcome, the counts, what to fix, where to look."""
     rows, changes = value["rows"], value["changes"]
     print(f"Upload {value['upload']}, {clean(value['file']['name'])}: {outcome.label(value).text}.")
-    print(f"  {clean(outcome.sentence(value))}")
+    said = outcome.sentence(value)
+    print(f"  {clean(said)}")
     for reason in value["reasons"]:
-        print(f"  {reason['code']}: {clean(reason.get('text', ''))}")
+        text = reason.get("text") or ""
+        print(f"  {reason['code']}" + (f": {clean(text)}" if outcome.as_sentence(text) not in said else ""))
     counted = [
         f"{rows[name]:,} {name}" for name in ("read", "accepted", "rejected", "duplicates", "retained") if rows[name]
     ]

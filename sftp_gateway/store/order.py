@@ -213,6 +213,6 @@ def _reason(upload: int, name: str, newer: _Ended) -> dict[str, Any]:
     text = (
         f"By its name this file is older than {newer.name} (upload {newer.id}), which "
         f"{did.get(newer.state, 'the catalog already is as in')}. Nothing was taken from {name} and nothing changed. "
-        f"If it is to replace the newer file, send it under a newer name, or have `retry {upload}` done."
+        f"If it is to replace the newer file, send it under a newer name, or ask for a retry of upload {upload}."
     )
     return {"code": NAME_OLDER, "figure": None, "limit": None, "text": text}

@@ -115,7 +115,7 @@ def test_an_older_file_that_comes_late_does_not_replace_the_newer_one(gateway):
     (reason,) = found.receipt["reasons"]
     assert reason["code"] == "name_older"
     assert f"cat_20260102.csv (upload {newer})" in reason["text"]
-    assert f"retry {late}" in reason["text"]
+    assert f"a retry of upload {late}" in reason["text"]
     assert found.receipt["state"] == "superseded"
     assert found.receipt["products"] == {"before": 2, "after": 2}
     assert found.receipt["findings"] == []
