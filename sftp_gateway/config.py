@@ -201,11 +201,6 @@ def _number(key: str, kind: type, value: Any, place: str) -> Any:
     return kind(number)
 
 
-def seconds(text: str) -> float:
-    """Read a time with its unit, such as "24 h"; ConfigError."""
-    return float(_number("time_seconds", float, text, "time"))
-
-
 def check_closed(root: Path) -> None:
     """Raise ConfigError if other users may read or write storage.root: what lies below it is closed by it alone."""
     if root.stat().st_mode & 0o077:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 
-from sftp_gateway import config, logs, outcome, receipt, settings
+from sftp_gateway import logs, outcome, quantity, receipt, settings
 from sftp_gateway.brand import Brand
 from sftp_gateway.errors import GatewayError, Unavailable
 from sftp_gateway.store import brands, outbox, uploads
@@ -212,8 +212,8 @@ def _silent_since(store: Store, brand: Brand, now: datetime) -> str | None:
     if not brand.settings.expect_every:
         return None
     # A text that is no time any more, or longer than time is: `brand set` would refuse it.
-    with contextlib.suppress(GatewayError, OverflowError):
-        allowed = timedelta(seconds=config.seconds(brand.settings.expect_every))
+    with contextlib.suppress(GatewayError, ValueError, OverflowError):
+        allowed = timedelta(seconds=quantity.TIME.read(brand.settings.expect_every))
         newest, _ = uploads.listing(store, brand=brand.name, limit=1)
         last = newest[0].received_at if newest else brand.created_at
         return receipt.moment(last) if now - last > allowed else None
