@@ -72,6 +72,7 @@ class Checker:
         if unknown.any():
             hint = "write delete, or leave it blank"
             work.blame("_op", "error", Fault("FIELD_VALUE", np.flatnonzero(unknown), "is no operation", hint), words)
+        work.reject_nul()
         return work.typed()
 
     def judge(self, rows: Typed) -> Checked:

@@ -14,6 +14,7 @@ from sftp_gateway.catalog.terms import Terms
 from sftp_gateway.catalog.typed import BASE, Typed
 from sftp_gateway.catalog.types import maps, reading
 from sftp_gateway.catalog.types.cells import Cells, Mask, mask
+from sftp_gateway.catalog.types.text import NUL
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
 
 
@@ -112,6 +113,20 @@ class Work:
             self.columns[name] = cells.nulled
             if cleared is not None:
                 self.cleared[name] = cleared
+
+    def reject_nul(self) -> None:
+        """Reject every row with a NUL, in cells that nothing is taken from, too: the row is damaged (spec §4)."""
+        mapping, told = self.terms.mapping, self.bad.copy()
+        taken = {at: column.name for column in self.terms.schema.columns for at in mapping.taken_by(column.name)}
+        for position, header in enumerate(mapping.headers):
+            cells = self.sender.at(position)
+            if cells.lowest:
+                continue
+            found = mask(pc.match_substring(cells.array, "\0"))
+            if position in taken:  # what is wrong with a cell that counts was said of it
+                found &= ~told
+            name = taken.get(position, header)
+            self.blame(name, "error", Fault("FIELD_CONTROL_CHAR", np.flatnonzero(found), *NUL), cells.array)
 
     def typed(self) -> Typed:
         """Put the block together."""

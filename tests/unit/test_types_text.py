@@ -40,7 +40,7 @@ def test_control_characters_are_left_out_and_nul_is_an_error():
     reading = text.read(cells("a\x0bb", "c\x00d", "e", "f\x7f"))
     assert reading.values.to_pylist() == ["ab", None, "e", "f"]
     assert codes(reading) == {0: "FIELD_CONTROL_CHAR", 1: "FIELD_CONTROL_CHAR", 3: "FIELD_CONTROL_CHAR"}
-    assert {fault.severity for fault in reading.faults} == {"", "warning"}
+    assert {fault.severity for fault in reading.faults} == {"error", "warning"}
     assert text.read(cells("a\x0bb"), key=True).values.to_pylist() == [None]
 
 
@@ -199,7 +199,7 @@ def test_a_word_with_a_bar_is_told_for_a_list_is_written_with_bars():
 def test_a_word_of_an_array_with_a_nul_is_an_error_of_its_row():
     reading = links.read_words(cells("a", '["b\\u0000", "c, d"]'))
     assert codes(reading) == {1: "FIELD_CONTROL_CHAR"}
-    assert reading.faults[0].severity == ""
+    assert reading.faults[0].severity == "error"
 
 
 def test_an_array_of_pictures_is_not_split_inside_an_address():
@@ -300,7 +300,7 @@ def test_control_characters_leave_maps_and_addresses_as_they_leave_text():
     for reading in (bare, pairs):
         assert reading.values.to_pylist() == ['{"Color": "red"}', None]
         told = {int(row): (fault.code, fault.severity) for fault in reading.faults for row in fault.rows}
-        assert told == {0: ("FIELD_CONTROL_CHAR", "warning"), 1: ("FIELD_CONTROL_CHAR", "")}
+        assert told == {0: ("FIELD_CONTROL_CHAR", "warning"), 1: ("FIELD_CONTROL_CHAR", "error")}
     url = links.read_url(cells("https://e.com/a\x07b", "https://e.com/a\x00b", "https://e.com/\x7fc"))
     assert url.values.to_pylist() == ["https://e.com/ab", None, "https://e.com/c"]
     assert [(fault.code, fault.rows.tolist()) for fault in url.faults] == [

@@ -17,6 +17,8 @@ _MOJIBAKE = rf"Ã[\x{{80}}-\x{{bf}}{_CP1252}]|â[€‚][\x{{80}}-\x{{bf}}{_CP12
 # Excel writes two digits at least after the sign; `2E10` without one may be an article number
 _SCIENTIFIC = r"^\s*[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}\s*$"
 _MANY = 1000
+NUL = "has a character that cannot be printed (a control character)", "delete it, or type the value again"
+"""What is said of a cell with one, and what to do."""
 _DOUBTFUL = np.zeros(256, dtype=np.bool_)
 _DOUBTFUL[[0x82, 0x83, 0xA2]] = True
 
@@ -45,8 +47,7 @@ def without_controls(cells: Cells, values: Any, *, key: bool = False) -> tuple[A
     stray = matches(values, _STRAY) & ~fatal
     faults = []
     if fatal.any():
-        text = "has a character that cannot be printed (a control character)"
-        faults.append(Fault("FIELD_CONTROL_CHAR", np.flatnonzero(fatal), text, "delete it, or type the value again"))
+        faults.append(Fault("FIELD_CONTROL_CHAR", np.flatnonzero(fatal), *NUL, "error"))
         values = with_nulls(values, ~fatal)
     if stray.any():
         text = "had characters that cannot be printed (control characters); they were left out"

@@ -8,7 +8,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import Shop
 
-from sftp_gateway.upload import State
+from sftp_gateway.brand import BrandSettings
+from sftp_gateway.catalog import schema
+from sftp_gateway.upload import Mode, State
 
 QUOTED = [b'"sku","name","msrp"\n', *(b'"S%d","name, %d","%d.50"\n' % (n, n, n) for n in range(60))]
 SECOND = [b"name,sku,msrp\n", *(b'"name, %d",S%d,%d.50\n' % (n, n, n) for n in range(60))]
@@ -97,3 +99,49 @@ def test_json_of_which_every_product_is_broken_tells_of_each(tmp_path, form):
 def test_json_of_which_no_product_has_anything_lacks_columns(tmp_path):
     outcome = Shop(tmp_path).put("[{}, {}]")
     assert outcome.receipt["reasons"][0]["code"] == "FILE_HEADER_MISSING"
+
+
+HEAD = "sku,name,msrp,size,upc,ean,noted by\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        ("S9,name 9,9.50,M,,,a\0b", "noted by"),
+        ("S9,name 9,9.50,M,4006381333931,\x001,x", "gtin"),
+        ("S9,name\x009,9.50,M,,,x", "name"),
+        ("S9,name 9,9.50,M\0,,,x", "size"),
+    ],
+)
+@pytest.mark.parametrize("unknown", ["ignore", "keep"])
+def test_a_nul_in_any_cell_rejects_its_row(tmp_path, row, column, unknown):
+    """Also in a column that nothing is taken from, or of which a bad value costs no row: the row is damaged (spec §4)."""
+    rules = tmp_path / "rules.toml"
+    text = (Path(__file__).parents[3] / "config" / "catalog.toml").read_text()
+    rules.write_text(text.replace("[column.size]", '[column.size]\nseverity = "warning"'))
+    shop = Shop(tmp_path, schema.load(rules), BrandSettings(unknown_columns=unknown))
+    others = "".join(f"S{n},name {n},{n}.50,M,,,x\n" for n in range(9))
+    shop.put(f"{HEAD}{others}S9,name 9,9.50,M,,,x\n")
+    outcome = shop.put(f"{HEAD}{others}{row}\n")
+    assert (outcome.receipt["rows"]["rejected"], outcome.receipt["rows"]["retained"]) == (1, 1)
+    told = [error for error in shop.errors(outcome) if error["severity"] == "error"]
+    assert [(error["row"], error["key"], error["column"], error["code"]) for error in told] == [
+        ("11", "S9", column, "FIELD_CONTROL_CHAR")
+    ]
+    assert row in shop.file(outcome, "corrections")
+    assert "S9" in shop.products()
+
+
+def test_a_nul_rejects_a_row_of_a_partial_file_and_one_that_deletes(tmp_path):
+    shop = Shop(tmp_path)
+    shop.put("sku,name,msrp\nA,a,1.50\nB,b,2.50\nC,c,3.50\n")
+    outcome = shop.put("sku,name,_op,other\nA,a,delete,x\0\nB,b\0,delete,x\nC,,delete,x\n", Mode.PARTIAL)
+    assert (outcome.receipt["rows"]["rejected"], outcome.receipt["changes"]["deleted"]) == (2, 1)
+    assert sorted(shop.products()) == ["A", "B"]
+
+
+def test_a_nul_in_a_product_of_json_rejects_it(tmp_path):
+    shop = Shop(tmp_path)
+    outcome = shop.put('[{"sku": "A", "name": "a", "msrp": 1}, {"sku": "B", "name": "b", "msrp": 1, "x": "\\u0000"}]')
+    assert (outcome.state, outcome.receipt["rows"]["rejected"]) == (State.PUBLISHED, 1)
+    assert sorted(shop.products()) == ["A"]
