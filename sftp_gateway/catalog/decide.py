@@ -14,10 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sftp_gateway.catalog import changes, diff, engine, findings, guard, spool, unique, versionfile
+from sftp_gateway.catalog import changes, diff, engine, findings, guard, removals, spool, unique, versionfile
 from sftp_gateway.catalog.engine import Connection, identifier
 from sftp_gateway.catalog.job import Base, Job
-from sftp_gateway.catalog.schema import Schema
 from sftp_gateway.catalog.sift import Sifted
 from sftp_gateway.catalog.stage import Positions
 
@@ -105,13 +104,14 @@ def show_base(connection: Connection, path: Path, *, small: bool) -> pa.Schema:
 
 
 def rows(  # noqa: PLR0913 - what is looked at, where it is kept, and beside which products
-    connection: Connection, sifted: Sifted, schema: Schema, scratch: Path, *, refuse: bool, base: pa.Schema, full: bool
+    connection: Connection, sifted: Sifted, job: Job, scratch: Path, *, base: pa.Schema, full: bool
 ) -> Rows:
     """Drop duplicates and tell of them; rejects repeats in unique columns; leaves the view `live`.
 
-    `base`: columns of the current version, whose products that stay have values, too; `full`: only those of rejected rows do.
+    `base`: columns of the current version, whose products that stay have values, too; `full`: only those stay whose rows
+    were rejected, or whose removal is withheld.
     """
-    stage = sifted.stage
+    stage, schema, refuse = sifted.stage, job.schema, job.settings.duplicates == "refuse"
     found = Rows(unique.drop_earlier(connection, stage.schema, schema.key, looks=stage.may_repeat(schema.key)))
     if len(found.dropped.positions):
         tables = unique.key_findings(connection, stage.places, schema.key, refuse=refuse)
@@ -121,27 +121,33 @@ def rows(  # noqa: PLR0913 - what is looked at, where it is kept, and beside whi
             if stage.may_repeat((column.name,)):
                 tables = unique.gtin_findings(connection, stage.places, column.name, schema.key)
                 found.late.append(_spooled(tables, scratch / f"late-{column.name}.arrow"))
-            if not full and column.name in base.names and column.name in stage.schema.names:
-                tables = unique.taken_gtin_findings(connection, stage.places, column.name, schema.key)
+            stays = not full or sifted.rejected_keys.rows
+            if stays and column.name in base.names and column.name in stage.schema.names:
+                tables = unique.taken_gtin_findings(connection, stage.places, column.name, schema.key, full=full)
                 found.late.append(_spooled(tables, scratch / f"taken-{column.name}.arrow"))
-    _reject_repeats(connection, sifted, schema, scratch, found, base, full)
+    _reject_repeats(connection, sifted, job, scratch, found, base, full)
     found.late = [late for late in found.late if late.rows]
     return found
 
 
 def _reject_repeats(  # noqa: PLR0913, PLR0917 - as `rows`
-    connection: Connection, sifted: Sifted, schema: Schema, scratch: Path, found: Rows, base: pa.Schema, full: bool
+    connection: Connection, sifted: Sifted, job: Job, scratch: Path, found: Rows, base: pa.Schema, full: bool
 ) -> None:
-    columns = [column for column in schema.columns if column.unique and column.name not in schema.key]
+    key = job.schema.key
+    columns = [column for column in job.schema.columns if column.unique and column.name not in key]
     if not columns:
         return
     for column in columns:
-        unique.find_repeats(connection, column.name, schema.key)
+        unique.find_repeats(connection, column.name, key)
     severity = {column.name: column.severity for column in columns}
     strict = [name for name, severe in severity.items() if severe == "error"]
     beside = [name for name in severity if name in base.names]
     gone = unique.leave_out_repeats(connection, strict)
-    found.repeats = unique.leave_out_taken(connection, strict, beside, schema.key, full=full, gone=gone)
+    goes = full and not (
+        beside
+        and removals.absent_stay(connection, job, read=sifted.read, rejected=sifted.rejected, unkeyed=sifted.unkeyed)
+    )
+    found.repeats = unique.leave_out_taken(connection, strict, beside, key, full=goes, gone=gone)
     found.late.append(
         _spooled(unique.repeat_findings(connection, sifted.stage.places, severity), scratch / "late-unique.arrow")
     )
@@ -179,7 +185,10 @@ def _next(sides: Sides, base: Base, writer: changes.Writer, judge_rejects: bool)
     found = diff.compare(
         connection, sides.new, sides.base, job.schema.key, full=sides.full, rejected=rejected, narrowed=narrowed
     )
-    removals, withheld, since = _judge_removals(sides, found) if sides.full else (None, 0, None)
+    acts: removals.Judged = (None, 0, None)
+    if sides.full:
+        acts = removals.judge(connection, job, _figures(sides, found))
+    reason, withheld, since = acts
     moves = _tell(sides, writer, withhold=bool(withheld) or job.decided)
     difference = dataclasses.replace(found, removed=0 if withheld or job.decided else found.removed)
     figures = dataclasses.replace(
@@ -190,7 +199,7 @@ def _next(sides: Sides, base: Base, writer: changes.Writer, judge_rejects: bool)
     )
     holds = guard.content(figures, job.guards, full=sides.full, judge_rejects=judge_rejects)
     holds = [] if job.decided and difference.is_empty else holds
-    return Decision(difference, removals, withheld, since, _acting(holds, job))
+    return Decision(difference, reason, withheld, since, _acting(holds, job))
 
 
 def _slim(sides: Sides, base: Base) -> Sides:
@@ -222,30 +231,6 @@ def _figures(sides: Sides, difference: diff.Difference) -> guard.Figures:
         retained=difference.retained,
         rejected_rows=tuple(sides.sifted.rejected_rows),
     )
-
-
-def _judge_removals(sides: Sides, difference: diff.Difference) -> tuple[guard.Reason | None, int, datetime | None]:
-    """Say why removals are withheld, how many, and since when; (None, 0, None) lets them happen."""
-    job = sides.job
-    reason = guard.removals(_figures(sides, difference), job.guards)
-    if reason is None or job.decided or guard.REMOVALS in job.waived:
-        return None, 0, None
-    before = None
-    if job.withheld is not None:
-        both = _in_both(sides.connection, job.withheld.path, job.schema.key)
-        before = (job.withheld.since, job.withheld.products, both)
-    run = guard.run_of(job.received_at, difference.removed, before, job.guards)
-    return (None, 0, None) if run.confirms else (reason, difference.removed, run.since)
-
-
-def _in_both(connection: Connection, path: Path, key: Sequence[str]) -> int:
-    engine.add_table(connection, "withheld_before", pq.read_table(path))
-    text = diff.key_text(key)
-    return engine.one(
-        connection,
-        "SELECT count(*) FROM kept WHERE NOT retained "  # noqa: S608 - names are quoted
-        f"AND k IN (SELECT {text} FROM withheld_before)",
-    )[0]
 
 
 def _tell(sides: Sides, writer: changes.Writer, *, withhold: bool) -> dict[str, changes.Prices]:

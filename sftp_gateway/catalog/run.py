@@ -142,7 +142,7 @@ class _Run:
         job, file = self.job, self.file
         strict = job.settings.duplicates == "refuse"
         self.rows = rows = decide.rows(
-            connection, file.sifted, job.schema, file.scratch, refuse=strict, base=base, full=file.plan.absent_goes
+            connection, file.sifted, job, file.scratch, base=base, full=file.plan.absent_goes
         )
         if len(rows.repeats):
             self._correct_late()

@@ -117,9 +117,11 @@ def gtin_findings(connection: Connection, places: Places, column: str, key: Sequ
         yield _same_gtin(places, batch, column, batch["g"], texts)
 
 
-def taken_gtin_findings(connection: Connection, places: Places, column: str, key: Sequence[str]) -> Iterator[pa.Table]:
-    """Tell of every row of a partial file whose GTIN a product has that the file leaves alone."""
-    for batch in engine.reader(connection, _taken(column, key) + " ORDER BY pos"):
+def taken_gtin_findings(
+    connection: Connection, places: Places, column: str, key: Sequence[str], *, full: bool
+) -> Iterator[pa.Table]:
+    """Tell of every row whose GTIN a product has that the file leaves alone."""
+    for batch in engine.reader(connection, _taken(column, key, full=full) + " ORDER BY pos"):
         texts = [f"the product {name} of the current catalog has the same GTIN" for name in batch["other"].to_pylist()]
         yield _same_gtin(places, batch, column, batch["value"], texts)
 

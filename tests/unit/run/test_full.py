@@ -344,3 +344,58 @@ def test_a_row_may_not_have_the_value_of_a_product_whose_row_repeats_another(tmp
     assert codes_of(shop) == {"A": "9", "B": "2", "C": "3"}
     coded(shop, A="2", B="3", C="9")  # none of them stays as it is
     assert codes_of(shop) == {"A": "2", "B": "3", "C": "9"}
+
+
+def test_a_row_may_not_have_the_unique_value_of_a_product_whose_removal_is_withheld(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path, UNIQUE))
+    whole = {f"P{n}": str(n) for n in range(100)}
+    coded(shop, **whole)
+    half = {sku: code for sku, code in whole.items() if int(code) < 49} | {"P0": "98", "N": "99"}
+    outcome = coded(shop, **half)
+    assert (outcome.receipt["changes"]["withheld"], outcome.receipt["rows"]["rejected"]) == (51, 2)
+    assert codes_of(shop) == whole
+    assert [error["message"] for error in shop.errors(outcome)] == [
+        "code must be unique, and the product P98 has the same value",
+        "code must be unique, and the product P99 has the same value",
+    ]
+    shop.wait(600)
+    outcome = coded(shop, **half)  # confirms the removals: the values are free
+    assert (outcome.receipt["changes"]["removed"], outcome.receipt["rows"]["rejected"]) == (51, 0)
+    assert codes_of(shop) == half
+
+
+def test_a_row_may_have_the_unique_value_of_a_product_that_it_removes(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path, UNIQUE))
+    whole = {f"P{n}": str(n) for n in range(100)}
+    coded(shop, **whole)
+    half = {sku: code for sku, code in whole.items() if int(code) < 50} | {"P0": "98", "N": "99"}
+    outcome = coded(shop, **half)
+    assert (outcome.receipt["changes"]["removed"], outcome.receipt["rows"]["rejected"]) == (50, 0)
+    assert codes_of(shop) == half
+
+
+@pytest.mark.parametrize("way", ["refused", "approved"])
+def test_a_unique_value_is_free_when_its_product_goes_and_not_when_it_is_kept(tmp_path, way):
+    shop = Shop(tmp_path, small_rules(tmp_path, UNIQUE))
+    whole = {f"P{n}": str(n) for n in range(100)}
+    coded(shop, **whole)
+    half = {sku: code for sku, code in whole.items() if int(code) < 49} | {"N": "99"}
+    coded(shop, **half)
+    if way == "refused":
+        shop.refuse()
+    else:
+        shop.release()
+    again = coded(shop, **half)
+    assert again.state is (State.UNCHANGED if way == "refused" else State.PUBLISHED)
+    assert codes_of(shop) == (whole if way == "refused" else half)
+
+
+def test_a_gtin_of_a_product_that_its_rejected_row_keeps_is_told(tmp_path):
+    shop = Shop(tmp_path, small_rules(tmp_path, '[column.gtin]\ntype = "gtin"\n'))
+    columns = ("sku", "gtin", "price")
+    put(shop, [("A", "4006381333931", "1"), ("B", "4006381333948", "1")], columns)
+    outcome = put(shop, [("A", "4006381333931", "bad"), ("B", "4006381333931", "1")], columns)
+    assert [(error["row"], error["code"], error["severity"]) for error in shop.errors(outcome)] == [
+        ("2", "FIELD_TYPE", "error"),
+        ("3", "CATALOG_GTIN_DUPLICATE", "warning"),
+    ]
