@@ -37,7 +37,7 @@ def test_values_keep_their_digits_and_lists_and_objects_become_cells(tmp_path):
     item = '{"sku":"007","a":1.50,"b":12345678901234567890,"c":true,"d":null,"e":["x",2],"f":{"W":"1"},"g":[{"h":1}],"i":1e+2}'
     found = read(tmp_path, f"[{item}]".encode())
     assert found.source.headers == ("sku", "a", "b", "c", "d", "e", "f:W", "g", "i")
-    assert found.rows == [("007", "1.50", "12345678901234567890", "true", "", "x|2", "1", '[{"h": 1}]', "1e+2")]
+    assert found.rows == [("007", "1.50", "12345678901234567890", "true", "", "x|2", "1", '[{"h": 1}]', "100")]
 
 
 def test_a_column_that_only_a_late_product_has_is_a_header(tmp_path, monkeypatch):
@@ -118,6 +118,7 @@ def test_json_without_products_is_empty_before_anyone_asks_for_its_columns(tmp_p
 
 WRITTEN_OUT = {"1e3": "1000", "-1.5E-7": "-0.00000015", "1.2E7": "12000000", "1.50e1": "15.0", "5e-05": "0.00005"}
 WRITTEN_OUT |= {"1E+2": "100", "-1.5E+1": "-15", "1.50E+3": "1500"}  # Java's BigDecimal
+WRITTEN_OUT |= {"1e+2": "100", "1.5e+1": "15", "1E+02": "100", "1e+02": "100", "-3E+09": "-3000000000"}
 
 
 @pytest.mark.parametrize(
@@ -129,6 +130,9 @@ WRITTEN_OUT |= {"1E+2": "100", "-1.5E+1": "-15", "1.50E+3": "1500"}  # Java's Bi
         "0.1",
         "4.00638E+12",
         "1.00E+02",
+        "4E+12",
+        "1e+06",
+        "1.23457e+06",
         "1e100",
         "-1e300",
         "1E-300",

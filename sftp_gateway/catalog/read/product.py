@@ -15,8 +15,10 @@ _NUMBER = rb"\s*-?(?:\d+\.\d|\d{16,}|\d+[eE])"
 _INEXACT = re.compile(rb"\":" + _NUMBER)  # begins with fixed bytes: searched five times as fast
 _INEXACT_IN_LISTS = re.compile(rb"[:\[,]" + _NUMBER)
 _SPACED_KEY = re.compile(rb'"[ \t\r\n]+:')
-_SHORT_EXPONENT = re.compile(r"[eE]-?\d{1,2}|E\+\d")
+_SHORT_EXPONENT = re.compile(r"[eE]-?\d{1,2}|[eE]\+\d")
 """Of a longer one, a few bytes would become a text without end. A spreadsheet writes two digits behind a plus."""
+_UNROUNDED = re.compile(r"-?\d+(?:E\+(?:0\d|10)|e\+0[0-5])")
+"""Whole, and too small for what rounds to write it so: spreadsheets begin at `1E+11`, `printf` of C at `1e+06`."""
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -130,7 +132,8 @@ def _written_out(number: str) -> str:
     With a plus and two digits (`4.00638E+12`) it may come from a spreadsheet, which rounds: that is for the rules to tell.
     """
     place = max(number.find("e"), number.find("E"))
-    return format(Decimal(number), "f") if place >= 0 and _SHORT_EXPONENT.fullmatch(number, place) else number
+    exact = place >= 0 and (_SHORT_EXPONENT.fullmatch(number, place) or _UNROUNDED.fullmatch(number))
+    return format(Decimal(number), "f") if exact else number
 
 
 def _checked(parsed: Any) -> dict[str, Any]:

@@ -201,3 +201,12 @@ def test_a_number_of_json_as_java_writes_it_is_read(tmp_path):
     outcome = shop.put('[{"sku":"A","name":"n","msrp":1E+2},{"sku":1E+2,"name":"n","msrp":1.5E+1}]')
     assert (outcome.receipt["rows"]["rejected"], outcome.receipt["rows"]["accepted"]) == (0, 2)
     assert {key: product["msrp"] for key, product in shop.products().items()} == {"A": "100.00", "100": "15.00"}
+
+
+@pytest.mark.parametrize("number", ["100", "1e2", "1E2", "1e+2", "1E+2", "1E+02", "1e+02", "1.0E+2", "10e1", "100.0"])
+def test_one_number_of_json_is_the_same_value_however_it_is_written(tmp_path, number):
+    shop = Shop(tmp_path, small_rules(tmp_path, '[column.share]\ntype = "decimal"\n'))
+    columns = ("price", "stock", "share")
+    outcome = shop.put("[{" + ", ".join([f'"{name}": {number}' for name in columns] + ['"sku": "A"']) + "}]")
+    assert shop.errors(outcome) == []
+    assert shop.products()["A"] == {"sku": "A", "price": "100.00", "stock": "100", "share": "100"}
