@@ -43,12 +43,31 @@ class Judgement:
             codes = pc.if_else(pc.and_(pc.is_null(codes), certain), written, codes)
         # the default comes before any amount is held against it: `$15` in a catalog of euros is not 15 EUR
         self.columns[CURRENCY] = self._with_default_currency(codes)
+        self._hold_apart(self.columns[CURRENCY])
         for name, written in self.rows.currencies.items():
             differs = self._conflicts(written, self.columns[CURRENCY])
             if differs.any():
                 index = np.flatnonzero(differs)
                 self._blame(name, self._contradiction(written, codes, index), self.terms.severity(name))
                 self.columns[name] = with_nulls(self.columns[name], ~differs)
+
+    def _hold_apart(self, codes: Any) -> None:
+        """Refuse amounts of one product whose signs are those of no one currency (`$12` beside `10 kr`), if it names none."""
+        written = self.rows.currencies
+        if len(written) < 2 or not codes.null_count:
+            return
+        signs = pc.binary_join_element_wise(*(pc.fill_null(signs, "") for signs in written.values()), "\x1f")
+        coded = pc.dictionary_encode(signs)
+        wrong = pa.array([not _in_one(text.split("\x1f")) for text in coded.dictionary.to_pylist()], pa.bool_())
+        apart = mask(pc.and_(wrong.take(coded.indices), pc.is_null(codes)))
+        if not apart.any():
+            return
+        hint = "fill in currency, and write all amounts of a product in its one currency"
+        for name, sign in written.items():
+            index = np.flatnonzero(apart & mask(pc.is_valid(sign)))
+            fault = Fault("FIELD_VALUE", index, "is in another currency than other amounts of this product", hint)
+            self._blame(name, fault, self.terms.severity(name))
+            self.columns[name] = with_nulls(self.columns[name], ~apart | mask(pc.is_null(sign)))
 
     def _with_default_currency(self, codes: Any) -> Any:
         for column in self.terms.schema.columns:
@@ -207,6 +226,12 @@ class Judgement:
             if problem.severity == "warning":
                 warned[problem.rows] = True
         return int((warned & ~self.bad).sum())
+
+
+def _in_one(signs: Sequence[str]) -> bool:
+    """Whether all of some signs may stand for one currency."""
+    meant = [money.may_be(sign) for sign in signs if sign]
+    return not meant or bool(frozenset.intersection(*meant))
 
 
 def _only(table: pa.Table, chosen: Mask) -> pa.Table:

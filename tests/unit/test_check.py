@@ -393,6 +393,16 @@ def test_a_full_file_knows_neither_clearing_nor_deleting():
     assert "_deleted" not in result.good.column_names
 
 
+def test_amounts_of_a_product_without_a_currency_may_not_be_in_two():
+    """`$12` and `10 kr` are amounts in two currencies, whichever they are."""
+    text = "sku,name,msrp,cost,currency\nA,n,$12,10 kr,\nB,n,12 kr,kr. 10,\nC,n,$12,10,\nD,n,$12,C$10,\nE,n,12 kr,10,\n"
+    result = run(text)
+    assert result.codes == [(2, "msrp", "FIELD_VALUE", "error"), (2, "cost", "FIELD_VALUE", "error")]
+    assert [item["value"] for item in result.found] == ["$12", "10 kr"]
+    assert result.column("sku") == ["B", "C", "D", "E"]
+    assert run(text, BrandSettings(currency="SEK")).column("sku") == ["B", "E"]
+
+
 def test_a_currency_contradiction_with_the_current_product_is_found_after_the_merge():
     checker, rows = typed("sku,msrp\nA,15 USD\n")
     merged = rows.table.set_column(rows.table.column_names.index("currency"), "currency", pa.array(["EUR"]))

@@ -170,6 +170,17 @@ def test_evidence_is_what_allows_one_mark_only():
         ("15 kr", "15", "KR"),
         ("15\u00a0€", "15", "EUR"),
         ("12 zł", "12", "PLN"),
+        ("Fr. 12", "12", "CHF"),
+        ("Fr.12.50", "12.5", "CHF"),
+        ("SFr. 1'299.00", "1299", "CHF"),
+        ("12.50 sFr.", "12.5", "CHF"),
+        ("SFr 12", "12", "CHF"),
+        ("-Fr. 12", "-12", "CHF"),
+        ("Fr. -12.50", "-12.5", "CHF"),
+        ("Fr. 12.–", "12", "CHF"),
+        ("kr. 12", "12", "KR."),
+        ("12 kr.", "12", "KR."),
+        ("$.50", "0.5", "$"),
     ],
 )
 def test_money_may_carry_its_currency(text, amount, currency):
@@ -215,7 +226,9 @@ def test_a_range_of_amounts_is_none(text):
     assert decimals(money.read(cells("7", text), Dialect())) == ["7", None]
 
 
-@pytest.mark.parametrize("text", ["15 xyz", "(15.00)", "EUR 15 EUR", "15 €/kg", "15-20", "free"])
+@pytest.mark.parametrize(
+    "text", ["15 xyz", "(15.00)", "EUR 15 EUR", "15 €/kg", "15-20", "free", "ca. 12", "EUR. 12", "Fr 12"]
+)
 def test_what_stands_beside_an_amount_must_be_a_currency(text):
     reading = money.read(cells("7", text), Dialect())
     assert codes(reading) == {1: "FIELD_TYPE"}

@@ -84,12 +84,30 @@ def test_scientific_notation_is_damage_only_where_article_numbers_stand():
         ("WAHR", True),
         ("si\u0301", True),
         ("ВКЛ", None),
+        ("SÌ", True),
+        ("si\u0300", True),
+        ("nein", False),
+        ("да", True),
+        ("Нет", False),
+        ("是", True),
+        ("否", False),
+        ("はい", True),
+        ("HAYIR", False),
+        ("ne", None),  # no to Czechs and Croats, yes to Koreans and Greeks
+        ("-1", None),
     ],
 )
 def test_booleans_in_the_words_people_and_spreadsheets_use(value, expected):
     reading = words.read_boolean(cells(value, " "))
     assert reading.values.to_pylist() == [expected, None]
     assert codes(reading) == ({} if expected is not None else {0: "FIELD_TYPE"})
+
+
+def test_minus_one_may_be_a_draft_or_a_yes_and_is_told_so():
+    [fault] = words.read_boolean(cells("1", "-1", "perhaps")).faults
+    said = fault.suggestion.to_pylist()
+    assert "draft" in said[0]
+    assert said[1] == "write true or false"
 
 
 def test_currencies_and_countries_are_codes_and_suggest_the_nearest():

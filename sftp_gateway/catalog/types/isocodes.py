@@ -41,6 +41,7 @@ SIGNS: dict[str, frozenset[str]] = {
     "₱": frozenset({"PHP"}),
     "₦": frozenset({"NGN"}),
     "KR": frozenset({"SEK", "NOK", "DKK", "ISK"}),
+    "KR.": frozenset({"SEK", "NOK", "DKK", "ISK"}),
     "ZŁ": frozenset({"PLN"}),
     "KČ": frozenset({"CZK"}),
     "FT": frozenset({"HUF"}),
@@ -48,6 +49,7 @@ SIGNS: dict[str, frozenset[str]] = {
     "ЛВ": frozenset({"BGN"}),
     "FR.": frozenset({"CHF"}),
     "SFR.": frozenset({"CHF"}),
+    "SFR": frozenset({"CHF"}),
     "EURO": frozenset({"EUR"}),
 }
 """Upper-case sign → the currencies it may stand for."""

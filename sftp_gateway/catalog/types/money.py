@@ -11,8 +11,8 @@ from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, table, 
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
 
 _BARE = table(b"0123456789.,+-")
-_AFFIXED = rf"^(?P<before>[^0-9.,]*)(?P<number>[0-9.,](?:[0-9.,{numbers.GAPS}]*[0-9.,])?)(?P<after>[^0-9.,]?[^0-9]*)$"
-
+_AFFIXED = rf"^(?P<before>(?:[^0-9.,]*\pL\.)?[^0-9.,]*)(?P<number>[0-9.,](?:[0-9.,{numbers.GAPS}]*[0-9.,])?)(?P<after>[^0-9.,]?[^0-9]*)$"
+"""The dot of an abbreviation belongs to it: `Fr. 12`, not `.12`."""
 _NO_CENTS = r"^([^0-9]*[0-9][^-]*[.,])[-\x{2012}-\x{2015}\x{2212}]{1,2}([^0-9]*)$"
 """`12,- €`: where the cents would be, a dash says that there are none; it is no minus."""
 

@@ -12,12 +12,16 @@ from sftp_gateway.catalog.types import isocodes
 from sftp_gateway.catalog.types.cells import Cells, mask, with_nulls
 from sftp_gateway.catalog.types.typing import Fault, Reading
 
-_TRUE = "true yes y t 1 on 1.0 wahr ja vrai oui sí si verdadero vero waar sant sim verdadeiro prawda tak".split()  # noqa: SIM905 - read as a sentence
-_FALSE = "false no n f 0 off 0.0 falsch nein faux non falso onwaar nee falskt nej não nao fałsz nie".split()  # noqa: SIM905
+_TRUE = "true yes y t 1 on 1.0 wahr ja vrai oui sí si sì verdadero vero waar sant sim verdadeiro prawda tak".split()  # noqa: SIM905 - read as a sentence
+_TRUE += "igen kyllä evet да так 是 はい".split()  # noqa: SIM905
+_FALSE = "false no n f 0 off 0.0 falsch nein faux non falso onwaar nee falskt nej nei não nao fałsz nie".split()  # noqa: SIM905
+_FALSE += "nem ei hayır hayir нет ні 否 いいえ".split()  # noqa: SIM905
 _BOOLEANS = pa.array([*_TRUE, *_FALSE], pa.string())
 _CURRENCIES = pa.array(sorted(isocodes.CURRENCIES))
 _COUNTRIES = pa.array(sorted(isocodes.COUNTRIES))
 _MEANING = pa.array([True] * len(_TRUE) + [False] * len(_FALSE))
+
+_MINUS_ONE = "write true or false: to some shops -1 is a draft (false), to some databases it is yes (true)"
 
 
 def read_boolean(cells: Cells) -> Reading:
@@ -29,7 +33,9 @@ def read_boolean(cells: Cells) -> Reading:
     bad = cells.filled & ~mask(pc.is_valid(found))
     faults = []
     if bad.any():
-        faults.append(Fault("FIELD_TYPE", np.flatnonzero(bad), "is neither true nor false", "write true or false"))
+        rows = np.flatnonzero(bad)
+        hints = pc.if_else(pc.equal(values.take(pa.array(rows)), "-1"), _MINUS_ONE, "write true or false")
+        faults.append(Fault("FIELD_TYPE", rows, "is neither true nor false", hints))
     return Reading(_MEANING.take(found), faults)
 
 
