@@ -48,8 +48,8 @@ class CorrectionWriter:
         self, source: Source, upload: int, out: Path, base_name: str, marked: Collection[int] = frozenset()
     ) -> None:
         self._source, self._upload, self._marked = source, upload, marked
-        ending = _ending(source, base_name)
-        self._path = out / f"{base_name}.{upload}.corrections.{ending}"
+        form = ending(source.format.format, base_name)
+        self._path = out / f"{base_name}.{upload}.corrections.{form}"
         self._form: _Form | None = None
         self._lock = threading.Lock()
 
@@ -104,8 +104,8 @@ class CorrectionWriter:
             return self._form
 
 
-def _ending(source: Source, base_name: str) -> str:
-    kind = source.format.format
+def ending(kind: str, base_name: str) -> str:
+    """Give the ending of the correction file of a file of this format and name."""
     if kind in ("json", "jsonl"):
         return "jsonl"
     if kind in ("xlsx", "xls", "ods"):

@@ -52,6 +52,10 @@ _SHEET_BEGIN = (
     '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
 )
 _SHEET_END = "</sheetData></worksheet>"
+SHEET = "xl/worksheets/sheet1.xml"
+"""The part of the archive that holds the rows."""
+ROW_END = "</t></is></c></row>"
+"""What stands behind the text of a row's last cell, and nowhere else."""
 _CELL_CHARACTERS = 32_767
 """Excel's limit for one cell."""
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|_x[0-9A-Fa-f]{4}_")
@@ -70,7 +74,7 @@ class Writer:
             ("xl/styles.xml", _STYLES),
         ):
             self._archive.writestr(name, text)
-        self._sheet = self._archive.open("xl/worksheets/sheet1.xml", "w", force_zip64=True)
+        self._sheet = self._archive.open(SHEET, "w", force_zip64=True)
         self._sheet.write(_SHEET_BEGIN.encode())
 
     def row(self, cells: Sequence[str]) -> None:

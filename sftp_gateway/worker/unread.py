@@ -1,16 +1,27 @@
 """Uploads that end without being read: the same bytes under the same rules as what is published (spec §3). Serves turn."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
-from sftp_gateway import receipt
+from sftp_gateway import __version__, receipt
+from sftp_gateway.blobs import Area, Files
 from sftp_gateway.brand import Brand
+from sftp_gateway.catalog.job import Made, Results
 from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.errors import NotFound
+from sftp_gateway.store import files as listed
 from sftp_gateway.store import jobs, uploads, versions, withheld
 from sftp_gateway.store.database import Store
-from sftp_gateway.upload import State, Upload
+from sftp_gateway.store.files import Folder
+from sftp_gateway.upload import Mode, State, Upload
+from sftp_gateway.worker import keep
+
+FILES = "sftp_gateway.catalog.again:files"
+"""The step that tells again what was found."""
 
 
 def digest(schema: Schema, brand: Brand) -> str:
@@ -34,23 +45,78 @@ def made_by(store: Store, upload: Upload, rules: str) -> versions.Version | None
     return now if same and withheld.get(store, upload.brand) is None else None
 
 
-def same_as_published(store: Store, upload: Upload, now: versions.Version) -> jobs.Finish | None:
-    """End an upload unread whose bytes made the current version (as `made_by` says), if nothing was found in them then.
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The upload of these bytes that made the current version `now`, and the receipt it got."""
 
-    A sender whose rows were rejected gets his error file again.
-    """
-    before = uploads.get(store, now.upload).receipt if now.upload else None
-    if before is None or not _is_clean(before):
-        return None
-    rows = dict(before["rows"])
-    found = receipt.blank(upload) | {
-        "file": before["file"] | {"name": upload.path},
-        "rows": rows,
-        "changes": dict.fromkeys(receipt.CHANGES, 0) | {"unchanged": rows["accepted"]},
-        "products": {"before": now.products, "after": now.products},
-        "rules": before.get("rules"),
-    }
-    return jobs.Finish(state=State.UNCHANGED, receipt=found, base_version=now.number, mode=upload.mode)
+    now: versions.Version
+    receipt: dict[str, Any]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was found in its bytes: there is nothing to tell again."""
+        return _is_clean(self.receipt)
+
+    def unchanged(self, upload: Upload, made: tuple[Made, ...] = ()) -> jobs.Finish:
+        """End an upload of the same bytes unread; `made`: the files that tell again what was found in them."""
+        rows = dict(self.receipt["rows"])
+        found = receipt.blank(upload) | {
+            "file": self.receipt["file"] | {"name": upload.path},
+            "rows": rows,
+            "changes": dict.fromkeys(receipt.CHANGES, 0) | {"unchanged": rows["accepted"]},
+            "products": {"before": self.now.products, "after": self.now.products},
+            "findings": list(self.receipt.get("findings") or ()) if made else [],
+            "files": [
+                {"name": one.name, "bytes": one.bytes} for one in made if keep.FOLDERS[one.kind] is Folder.ERRORS
+            ],
+            "rules": self.receipt.get("rules"),
+        }
+        return jobs.Finish(
+            state=State.UNCHANGED, receipt=found, base_version=self.now.number, mode=upload.mode, rows=upload.mode
+        )
+
+    def results(self, store: Store, blobs: Files, held: contextlib.ExitStack) -> Results | None:
+        """Lend what was found, in `held`; None where it is to be found anew: not all of it is kept any more, or it may be other now.
+
+        In a partial file that is what was wrong with rows merged with the products of then; other software may read better.
+        """
+        codes = {finding["code"] for finding in self.receipt.get("findings") or ()}
+        other = self.receipt.get("software") != __version__ or self.now.mode != str(Mode.FULL)
+        if self.now.upload is None or other or "CATALOG_REVERT" in codes:
+            return None
+        kept = {_kind(file, self.now.upload): file for file in listed.of_upload(store, self.now.upload)}
+        wanted = ("errors", "errors_json", *(["corrections"] if self.receipt["rows"]["rejected"] else []))
+        if not kept.keys() >= set(wanted):
+            return None
+        try:
+            paths = {kind: held.enter_context(blobs.local(Area(kept[kind].area), kept[kind].blob)) for kind in wanted}
+        except NotFound:
+            return None
+        file = self.receipt["file"]
+        return Results(
+            upload=self.now.upload,
+            files=paths,
+            findings=sum(finding["count"] for finding in self.receipt["findings"]),
+            rejected=self.receipt["rows"]["rejected"],
+            format=file["format"],
+            encoding=file["encoding"] or "utf-8",
+            delimiter=file["delimiter"] or ",",
+        )
+
+
+def before(store: Store, now: versions.Version) -> Before | None:
+    """Give the upload that made the current version (as `made_by` says), if its receipt is known."""
+    found = uploads.get(store, now.upload).receipt if now.upload else None
+    return None if found is None else Before(now, found)
+
+
+def _kind(file: listed.File, upload: int) -> str:
+    """Tell what kind of result a listed file is; '' for others."""
+    for kind, folder, end in (("errors", Folder.ERRORS, "errors.csv"), ("errors_json", Folder.API, "errors.jsonl.gz")):
+        if file.folder == folder and file.name.endswith(f".{upload}.{end}"):
+            return kind
+    _, mark, ending = file.name.rpartition(f".{upload}.corrections.")
+    return "corrections" if mark and file.folder == Folder.ERRORS and "." not in ending else ""
 
 
 def _is_clean(before: dict[str, Any]) -> bool:

@@ -5,20 +5,22 @@ import contextlib
 import hashlib
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import openpyxl
 import pytest
+import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from catalog_shop import products
 
-from sftp_gateway import settings
+from sftp_gateway import receipt, settings
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.catalog import schema
 from sftp_gateway.errors import Broken
-from sftp_gateway.store import brands, files, jobs, uploads, versions, withheld, workers
+from sftp_gateway.store import brands, expiry, files, jobs, tables, uploads, versions, withheld, workers
 from sftp_gateway.store.figures import Tally
 from sftp_gateway.upload import Mode, State
 from sftp_gateway.worker import errand, slots
@@ -205,7 +207,7 @@ def test_the_same_bytes_are_read_while_something_is_withheld(gateway):
 
 @pytest.mark.parametrize("price", ["5", "on request"])
 def test_removals_that_were_refused_stay_kept_when_the_same_file_is_sent_again(gateway, price):
-    """Where something was found in it, it is read for its error file; either way nothing is removed."""
+    """Where something was found in it, its sender gets his error file; either way nothing is removed."""
     gateway.bench = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
     brands.save_settings(gateway.store, "acme", BrandSettings(guards={"confirm_after_seconds": 0}))
     whole = ["sku,name,msrp,cost,gtin,images,brand\n", "A,n,1,1,4006381333931,/a.jpg,b\n", f"B,n,{price},1,,,b\n"]
@@ -223,6 +225,69 @@ def test_removals_that_were_refused_stay_kept_when_the_same_file_is_sent_again(g
         assert bool(told["files"]) == (price != "5")
     assert len(catalog(gateway)) == (102 if price == "5" else 101)
     assert withheld.get(gateway.store, "acme") is None
+
+
+FOUND = "sku,name,msrp,cost,gtin,images,brand\nA,n,5,1,4006381333931,/a.jpg,b\nB,n,on request,1,,,b\n"
+
+
+def texts(gateway, upload):
+    """Give the files of an upload in /errors, its number in them as N."""
+    found = {}
+    for one in files.of_upload(gateway.store, upload):
+        if one.folder == "errors":
+            with gateway.blobs.local(Area(one.area), one.blob) as path:
+                text = path.read_bytes().decode("utf-8-sig")
+            assert len(path.name) and one.bytes == len(text.encode()) + 3 * one.name.endswith(".errors.csv")
+            found[one.name.replace(f".{upload}.", ".N.")] = text.replace(f",{upload}\n", ",N\n").replace(
+                f"\n{upload},", "\nN,"
+            )
+    return found
+
+
+@pytest.mark.parametrize("kept", ["all", "nothing", "other software", "a damaged file"])
+def test_the_same_bytes_are_told_again_unread_what_was_found_in_them(gateway, clock, kept):
+    """Where what was found is kept no more, or other software found it, they are read; either way the same comes out."""
+    real = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
+    gateway.bench, stands_in = real, gateway.bench
+    brands.save_settings(gateway.store, "acme", BrandSettings(guards={"reject_share": 1.0}))
+    first = gateway.receive(FOUND)
+    gateway.work()
+    before = uploads.get(gateway.store, first)
+    assert (before.state, before.receipt["rows"]["rejected"]) == (State.PUBLISHED, 1)
+    if kept == "nothing":
+        expiry.results(gateway.store, gateway.store.now() + timedelta(days=1))
+    elif kept == "other software":
+        change = {"receipt": before.receipt | {"software": "0.0.1"}}
+        with gateway.store.write() as tx:
+            tx.conn.execute(sa.update(tables.upload).where(tables.upload.c.id == first).values(change))
+    elif kept == "a damaged file":
+        [one] = [one for one in files.of_upload(gateway.store, first) if one.folder == "api"]
+        gateway.blobs.delete(Area(one.area), one.blob)
+    else:
+        gateway.bench = stands_in  # fails over a file that it would read
+    again = gateway.receive(FOUND, name="other.csv")
+    gateway.work()
+    now = uploads.get(gateway.store, again)
+    assert (now.state, now.version) == (State.UNCHANGED, None)
+    told, read = receipt.of(now), receipt.of(before)
+    assert told["rows"] | {"retained": 0} == read["rows"]
+    assert told["findings"] == read["findings"]
+    assert told["changes"] == dict.fromkeys(receipt.CHANGES, 0) | {"unchanged": 1}
+    assert told["file"] == read["file"] | {"name": "other.csv"}
+    assert [one["name"] for one in told["files"]] == [
+        f"other.csv.{again}.errors.csv",
+        f"other.csv.{again}.corrections.csv",
+    ]
+    if kept != "nothing":
+        assert {name.replace("other", "catalog"): text for name, text in texts(gateway, again).items()} == texts(
+            gateway, first
+        )
+    assert uploads.rows_meant(gateway.store, again) is Mode.FULL
+    gateway.bench = real
+    mended = corrections(gateway, again).replace("on request", "6")
+    gateway.receive(mended, name="mended.csv")
+    gateway.work()
+    assert sorted(catalog(gateway)) == ["A", "B"]
 
 
 def test_a_hold_waits_for_a_person_and_then_runs_again_with_its_reasons_waived(gateway):
