@@ -10,7 +10,7 @@ import zoneinfo
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from sftp_gateway import quantity
+from sftp_gateway import backtracking, quantity
 from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.errors import NotFound
 
@@ -163,6 +163,8 @@ def _pattern(key: str, value: str) -> str:
         raise NotFound(f"{key}: not a regular expression: {error}") from None
     if not {"date", "sequence"} & set(groups):
         raise NotFound(f"{key}: name a group (?P<date>…) or (?P<sequence>…) that says the order")
+    if backtracking.is_slow(value):
+        raise NotFound(f"{key}: {backtracking.SLOW}")
     return value
 
 

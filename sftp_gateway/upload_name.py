@@ -8,6 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from sftp_gateway import backtracking
 from sftp_gateway.errors import Refused
 from sftp_gateway.upload import Mode
 
@@ -71,9 +72,12 @@ Key = tuple[str, int]
 def key(name: str, pattern: str) -> Key | None:
     """Read what orders a brand's files out of a name by its `name_pattern`, which matches it whole; None: nothing does.
 
-    A correction file of ours has no key: it corrects an older file, and is none.
+    A correction file of ours has no key: it corrects an older file, and is none. A pattern that could take for ever,
+    set when none was refused, finds nothing.
     """
-    match = re.fullmatch(pattern, name) if pattern and not _CORRECTIONS.search(name) else None
+    if not pattern or _CORRECTIONS.search(name) or backtracking.is_slow(pattern):
+        return None
+    match = re.fullmatch(pattern, name)
     if match is None:
         return None
     named = match.groupdict()

@@ -175,8 +175,13 @@ def _number(value: Any, where: str) -> str:
     return text
 
 
+def whole(pattern: str) -> str:
+    """Give the pattern that a whole value must match."""
+    return rf"^(?:{pattern})$"
+
+
 def _pattern(value: str | None, where: str) -> None:
-    """Refuse what RE2 cannot compile."""
+    r"""Refuse what RE2 cannot compile, alone and between the ends of a value (`\Q` without `\E` takes those for its own)."""
     if value is None:
         return
     # Here and not above: rules are read by every verb, few of which need Arrow, which takes 0.15 s.
@@ -184,7 +189,8 @@ def _pattern(value: str | None, where: str) -> None:
     import pyarrow.compute as pc  # noqa: PLC0415 - see above
 
     try:
-        pc.match_substring_regex(pa.array([""]), value)
+        for pattern in (value, whole(value)):
+            pc.match_substring_regex(pa.array([""]), pattern)
     except pa.ArrowInvalid as error:
         raise ConfigError(f"{where}: is no regular expression (RE2): {error}") from error
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog import arithmetic
-from sftp_gateway.catalog.column import Column
+from sftp_gateway.catalog.column import Column, whole
 from sftp_gateway.catalog.types import suggestions, words
 from sftp_gateway.catalog.types.cells import Mask, mask
 from sftp_gateway.catalog.types.typing import Fault
@@ -101,7 +101,7 @@ def _length(column: Column, values: Any) -> list[Fault]:
 
 
 def _pattern(column: Column, values: Any) -> list[Fault]:
-    fits = pc.match_substring_regex(values, rf"^(?:{column.pattern})$")
+    fits = pc.match_substring_regex(values, whole(column.pattern or ""))
     rows = mask(pc.invert(fits))
     if not rows.any():
         return []

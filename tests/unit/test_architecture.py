@@ -23,7 +23,7 @@ FLOORS: list[set[str]] = [
     {"catalog", "store", "blobs", "config"},
     {"receipt", "settings", "brandset", "outcome", "metrics", "allowed"},
     {"brand", "upload", "brake", "disk", "quantity"},
-    {"errors", "logs", ""},
+    {"errors", "logs", "backtracking", ""},
 ]
 """Rooms, top floor first. A room may import from lower floors and from itself, never sideways or up."""
 

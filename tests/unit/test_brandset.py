@@ -75,6 +75,7 @@ def test_a_guard_of_zero_is_a_value():
         ("currency=EURO", "no ISO 4217 code"),
         ("name_pattern=(", "not a regular expression"),
         ("name_pattern=x", "name a group"),
+        (r"name_pattern=(\w+)*_(?P<date>\d+)\.csv", "name_pattern: some names could take very long to match"),
         ("contact=nobody", "no mail address"),
         ("contact=utf-8@,x:y;", "no mail address"),
         ("contact=<a@b.example>", "no mail address"),

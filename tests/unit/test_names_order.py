@@ -1,8 +1,13 @@
 """What orders files by their names (`name_pattern`)."""
 
-import pytest
+import re
+import time
 
-from sftp_gateway import upload_name
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sftp_gateway import backtracking, upload_name
 
 BOTH = r"cat_(?P<date>[0-9-]+)(?:_(?P<sequence>\d+))?\.csv"
 
@@ -31,3 +36,62 @@ def test_a_date_counts_before_a_sequence_and_sequences_are_numbers():
     names = ["cat_20260101_10.csv", "cat_20260102_9.csv", "cat_2026-01-02_10.csv"]
     keys = [upload_name.key(name, BOTH) for name in names]
     assert keys[0] < keys[1] < keys[2]
+
+
+FAST = [
+    BOTH,
+    r"feed-(?P<date>\d{8})\.csv",
+    r".*(?P<date>\d{8}).*",
+    r"\w+?_(?P<date>\d{4}-?\d\d-?\d\d)(?:_(?P<sequence>\d+))?\.csv",
+    r"[a-z]+-[a-z]+-[a-z]+_(?P<date>\d+)_(?P<sequence>\d+)\.csv",
+    r"(?i)cat.*_(?P<date>\d+)\.(csv|xlsx|json)(\.gz)?",
+    r"(?:[A-Z]{3}-)*(?P<sequence>\d+)\.csv",
+    r"(full|delta)-(?P<date>\d{4}(-\d\d){2}T\d{6}Z?)\.jsonl?(\.(gz|zst|zip))?",
+]
+SLOW = [
+    r"(\w+)*_(?P<date>\d+)\.csv",
+    r"(?P<date>(\d+)+)\.csv",
+    r"(a|a)*(?P<date>\d)",
+    r"(a|ab|b)+(?P<date>\d)",
+    r"\w+\w+\w+\w+(?P<date>\d)",
+    r"\w*_\w*_\w*_(?P<sequence>\d+)",
+    r"(?:a?){60}a{60}(?P<date>\d)",
+    r"((a{0,5}){0,5}){0,5}(?P<date>\d)",
+    r"(?P<date>\d+)(?=(\d+)+$)",
+    r"(\w)(?P<date>\d+)\1+",
+    r"(?P<date>(?:\d+-?)+)",
+    r"(?i)(?:[a-z]+|[A-Z]+)*(?P<date>\d)",
+    r"(?i:K)+\w+k+(?P<date>\d)",
+]
+
+
+@pytest.mark.parametrize("pattern", FAST)
+def test_patterns_that_people_write_are_taken(pattern):
+    assert not backtracking.is_slow(pattern)
+
+
+@pytest.mark.parametrize("pattern", SLOW)
+def test_a_pattern_that_a_name_could_keep_busy_is_refused_and_finds_nothing(pattern):
+    """Names come from brands, and are matched while the brand's turn is held: one of them would stop the worker."""
+    assert backtracking.is_slow(pattern)
+    assert upload_name.key("a" * 200 + "_", pattern) is None
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["a", "_", r"\d", r"\w", ".", "[ab]", "[^_]", "(ab)", "(a|b)", "(?:a_?)", r"(\d|a_)"]),
+            st.sampled_from(["", "*", "+", "?", "{2}", "{1,3}", "+?"]),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.text("ab_1.", min_size=1, max_size=3),
+)
+def test_what_is_taken_is_quick_for_long_names(parts, unit):
+    pattern = "".join(map("".join, parts))
+    if backtracking.is_slow(pattern):
+        return
+    begun = time.process_time()
+    re.fullmatch(pattern, (unit * 255)[:254] + "!")
+    assert time.process_time() - begun < 0.5

@@ -56,6 +56,8 @@ def test_limits_keep_their_exact_digits():
         (GOOD.replace("text", "money") + "exclusive_min = 2\nmax = 2", "no value can be from 2 to 2"),
         (GOOD + "min = 1", "column.sku.min: has no meaning for type text"),
         (GOOD + "pattern = '('", "column.sku.pattern: is no regular expression"),
+        (GOOD + r"pattern = '\Qa'", "column.sku.pattern: is no regular expression"),
+        (GOOD + "pattern = 'a|b)(?:c'", "column.sku.pattern: is no regular expression"),
         (GOOD + 'severity = "fatal"', "column.sku.severity: must be error, warning, info"),
         (GOOD + 'aliases = [""]', "column.sku.aliases: must be a list of texts"),
         (GOOD + '[column.p]\ntype = "money"\nmin = "a"', "column.p.min: must be a number"),
