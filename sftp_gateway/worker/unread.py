@@ -57,6 +57,18 @@ class Before:
         """Whether nothing was found in its bytes: there is nothing to tell again."""
         return _is_clean(self.receipt)
 
+    @property
+    def _is_found_again(self) -> bool:
+        """Whether the same is found in its rows now that they are live.
+
+        Those of a partial file are merged with the products of now: a rejected one with what another row made of its
+        product, and what is wanted of a product that is created is not wanted of it again.
+        """
+        changed = (
+            self.receipt["rows"]["rejected"] + self.receipt["rows"]["duplicates"] + self.receipt["changes"]["created"]
+        )
+        return self.now.mode == str(Mode.FULL) or (self.now.mode == str(Mode.PARTIAL) and not changed)
+
     def unchanged(self, upload: Upload, made: tuple[Made, ...] = ()) -> jobs.Finish:
         """End an upload of the same bytes unread; `made`: the files that tell again what was found in them."""
         rows = dict(self.receipt["rows"])
@@ -76,12 +88,11 @@ class Before:
         )
 
     def results(self, store: Store, blobs: Files, held: contextlib.ExitStack) -> Results | None:
-        """Lend what was found, in `held`; None where it is to be found anew: not all of it is kept any more, or it may be other now.
-
-        In a partial file that is what was wrong with rows merged with the products of then; other software may read better.
-        """
+        """Lend what was found, in `held`; None where it is to be found anew: not all is kept any more, or it may be other now."""
         codes = {finding["code"] for finding in self.receipt.get("findings") or ()}
-        other = self.receipt.get("software") != __version__ or self.now.mode != str(Mode.FULL)
+        other = (
+            self.receipt.get("software") != __version__ or not self._is_found_again
+        )  # other software may read better
         if self.now.upload is None or other or "CATALOG_REVERT" in codes:
             return None
         kept = {_kind(file, self.now.upload): file for file in listed.of_upload(store, self.now.upload)}

@@ -290,6 +290,29 @@ def test_the_same_bytes_are_told_again_unread_what_was_found_in_them(gateway, cl
     assert sorted(catalog(gateway)) == ["A", "B"]
 
 
+@pytest.mark.parametrize(
+    ("rows", "unread"),
+    [("A,7,x\n", True), ("A,7,x\nB,bad,x\n", False), ("A,7,x\nC,8,x\n", False), ("A,7,x\nA,8,x\n", False)],
+    ids=["updated", "rejected", "created", "twice"],
+)
+def test_a_partial_file_of_which_something_was_found_is_not_read_again_if_the_same_would_be(gateway, rows, unread):
+    real = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
+    gateway.bench, stands_in = real, gateway.bench
+    brands.save_settings(gateway.store, "acme", BrandSettings(guards={"reject_share": 1.0}))
+    gateway.receive("sku,name,msrp\nA,n,5\nB,n,5\n")
+    text = f"sku,msrp,who,name\n{rows}".replace(",x", ",x,n")
+    first = gateway.receive(text, mode=Mode.PARTIAL)
+    gateway.work()
+    assert gateway.state(first) is State.PUBLISHED
+    gateway.bench = stands_in if unread else real
+    again = gateway.receive(text, mode=Mode.PARTIAL)
+    gateway.work()
+    assert gateway.state(again) in (State.UNCHANGED, State.PUBLISHED)
+    told, read = (uploads.get(gateway.store, one).receipt for one in (again, first))
+    assert told["findings"] == read["findings"]
+    assert len(told["files"]) == len(read["files"]) > 0
+
+
 def test_a_hold_waits_for_a_person_and_then_runs_again_with_its_reasons_waived(gateway):
     upload = gateway.receive("hold\na\n")
     gateway.work()
