@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import fcntl
 import socket
+import struct
+import termios
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -15,6 +18,9 @@ log = logs.get(__name__)
 
 HEAD_SECONDS = 20.0
 """From the connection, or the answer before, to the end of a request's head; who takes longer holds no connection."""
+TAKE_SECONDS, TAKE_BYTES = 60.0, 64 * 1024
+"""So much of an answer its client takes in that time, or all that waits: who reads none, or a byte now and then, holds
+neither a connection nor the file that is sent. A download can be resumed."""
 
 
 class Server:
@@ -60,20 +66,34 @@ class Server:
 
 
 class _Protocol(H11Protocol):
-    """One connection. uvicorn waits for ever for the rest of a head, and for that of a body nobody reads."""
+    """One connection. uvicorn waits for ever for the rest of a head, for that of a body nobody reads, and for a reader."""
 
     _late: asyncio.TimerHandle | None = None
+    _untaken: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the class above has it
         """Begin to wait for a request."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(0)  # `pause_writing`: whenever anything waits, be it ever so little
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
-        if self._late is not None:
-            self._late.cancel()
+        for timer in (self._late, self._untaken):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the client to take what is there for it, which nothing is added to meanwhile."""
+        super().pause_writing()
+        self._offer()
+
+    def resume_writing(self) -> None:
+        """Go on: what waited is on its way."""
+        if self._untaken is not None:
+            self._untaken.cancel()
+        super().resume_writing()
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request, which may be here already."""
@@ -88,6 +108,23 @@ class _Protocol(H11Protocol):
     def _too_late(self, before: object) -> None:
         if self.cycle is before and not self.transport.is_closing():
             self.transport.close()
+
+    def _offer(self) -> None:
+        self._untaken = self.loop.call_later(TAKE_SECONDS, self._taken, self._waiting())
+
+    def _taken(self, before: int) -> None:
+        """Go on waiting if the client took enough of the bytes that waited `before`; else end without a word."""
+        if before - self._waiting() < TAKE_BYTES:
+            hard = struct.pack("ii", 1, 0)  # else the system would go on to offer what it has
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, hard)
+            self.transport.abort()
+        else:
+            self._offer()
+
+    def _waiting(self) -> int:
+        """Tell how many bytes the other side does not have yet: ours, and the system's, which lets us go on in large steps."""
+        queued = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+        return self.transport.get_write_buffer_size() + int(struct.unpack("i", queued)[0])
 
 
 class _Server(uvicorn.Server):

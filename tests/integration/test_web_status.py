@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import errno
 import re
 import shutil
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -80,6 +82,86 @@ def test_a_client_that_sends_a_head_byte_for_byte_is_let_go(scene, monkeypatch):
                 slow.sendall(b"x")
                 with contextlib.suppress(TimeoutError):
                     next(iter(slow.recv(10)))
+
+
+LARGE = bytes(16 << 20)
+"""More than all buffers between a server and a client that does not read hold."""
+
+
+@contextlib.contextmanager
+def large_answers():
+    """Serve something large; gives the server, and events that are set when an answer begins and when it is over."""
+    began, over = threading.Event(), threading.Event()
+
+    async def app(_scope, _receive, send):
+        try:
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(LARGE))]}
+            )
+            for start in range(0, len(LARGE), 65536):
+                await send({"type": "http.response.body", "body": LARGE[start : start + 65536], "more_body": True})
+                began.set()
+            await send({"type": "http.response.body"})
+        finally:
+            over.set()
+
+    serving, thread = start(app)
+    try:
+        with socket.create_connection(("127.0.0.1", serving.port), 10) as asks:
+            asks.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert began.wait(10)
+            yield asks, over
+    finally:
+        serving.stop()
+        thread.join(10)
+
+
+def test_a_client_that_never_reads_its_answer_is_let_go(monkeypatch):
+    monkeypatch.setattr(server, "TAKE_SECONDS", 0.2)
+    with large_answers() as (_, over):
+        assert over.wait(10)
+
+
+def test_a_client_that_reads_its_answer_a_few_bytes_at_a_time_is_let_go(monkeypatch, eventually):
+    monkeypatch.setattr(server, "TAKE_SECONDS", 0.3)
+    with large_answers() as (asks, over):
+        eventually(lambda: asks.recv(10) == b"" or over.is_set())
+
+
+def test_a_client_that_reads_slowly_gets_all_of_its_answer(monkeypatch):
+    monkeypatch.setattr(server, "TAKE_SECONDS", 1.0)
+    with large_answers() as (asks, over):
+        got, began = bytearray(), time.monotonic()
+        while len(got) < len(LARGE):
+            wanted = int((time.monotonic() - began) * (6 << 20)) - len(got)  # three times as long as allowed
+            if wanted > 0:
+                data = asks.recv(wanted)
+                assert data
+                got += data
+        assert over.wait(10)
+
+
+def test_a_client_that_never_reads_the_end_of_its_last_answer_is_let_go(monkeypatch, eventually):
+    """The application has done its part, and nobody waits for anything but the connection itself."""
+    monkeypatch.setattr(server, "TAKE_SECONDS", 0.3)
+
+    async def app(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(LARGE))]})
+        await send({"type": "http.response.body", "body": LARGE})
+
+    serving, thread = start(app)
+    try:
+        with socket.create_connection(("127.0.0.1", serving.port), 10) as asks:
+            asks.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            eventually(lambda: is_reset(asks))
+    finally:
+        serving.stop()
+        thread.join(10)
+
+
+def is_reset(sock):
+    """Whether the other side has ended a connection hard, with what was to come."""
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
 
 
 def test_an_answer_may_take_longer_than_a_head(monkeypatch):
