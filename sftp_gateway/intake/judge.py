@@ -8,7 +8,7 @@ from sftp_gateway.brand import BrandSettings
 from sftp_gateway.intake import batch, companions, history, settle
 from sftp_gateway.intake.desk import REMOVED, Desk, Told
 from sftp_gateway.intake.settle import Facts, Verdict
-from sftp_gateway.store import brands, drafts, uploads
+from sftp_gateway.store import brands, drafts, replaced, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State
@@ -78,7 +78,10 @@ def _begin_anew(desk: Desk, row: Entry, now: datetime) -> Told:
 def _apply(desk: Desk, row: Entry, decision: settle.Decision, own: BrandSettings) -> Told:
     told = Told(row.brand)
     if decision.verdict is Verdict.REFUSE:
-        desk.refuse(row, row.reason or REMOVED, own.mode, told)
+        if row.path is None and row.place is not Place.REFUSED:
+            _give_way(desk, row, told)
+        else:
+            desk.refuse(row, row.reason or REMOVED, own.mode, told)
         return told
     waits = decision.verdict is Verdict.WAIT
     late = waits and row.place is Place.CLOSED and companions.is_late(desk, row, own)
@@ -95,6 +98,17 @@ def _apply(desk: Desk, row: Entry, decision: settle.Decision, own: BrandSettings
     for id_ in told.gone:
         desk.staging.file(id_).unlink(missing_ok=True)
     return told
+
+
+def _give_way(desk: Desk, row: Entry, told: Told) -> None:
+    """End an upload that nobody can complete any more, as a later file has its name; what it was made of goes."""
+    with desk.store.write() as tx:
+        if row.upload is not None:
+            replaced.end_waiting(tx, row.upload)
+        drafts.remove(tx, row.id)
+        drafts.touch(tx, row.brand)
+    desk.staging.file(row.id).unlink(missing_ok=True)
+    told.gone.append(row.id)
 
 
 def _wait(tx: Transaction, row: Entry, decision: settle.Decision, own: BrandSettings, told: Told) -> None:

@@ -11,7 +11,7 @@ from sftp_gateway import errors, logs
 from sftp_gateway.intake import answer, sources, stranded
 from sftp_gateway.intake.desk import REMOVED, Desk, Told
 from sftp_gateway.intake.history import end_refused
-from sftp_gateway.store import drafts, files, queue, unfinished, uploads
+from sftp_gateway.store import drafts, files, queue, replaced, unfinished, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State, Upload
@@ -58,7 +58,7 @@ def _apart(desk: Desk, **about: Any) -> Iterator[None]:
 def _look_at(desk: Desk, upload: Upload, age: timedelta, row: Entry | None) -> list[Told]:
     """Do what is due with one that is unfinished; those without bytes are looked at by every host at once."""
     if row is None:
-        return [_give_up(desk, upload, None, REMOVED)]
+        return [_give_way(desk, upload) or _give_up(desk, upload, None, REMOVED)]
     if row.place is not Place.ACCEPTED and not row.id.startswith(desk.area):
         age /= stranded.PATIENCE  # its bytes lie on another host, which does this itself unless it is gone
     if age >= timedelta(seconds=desk.rules.abandoned_after):
@@ -66,6 +66,18 @@ def _look_at(desk: Desk, upload: Upload, age: timedelta, row: Entry | None) -> l
     if age >= timedelta(seconds=desk.rules.incomplete_after) and upload.receipt is None:
         _remind(desk, upload)
     return []
+
+
+def _give_way(desk: Desk, upload: Upload) -> Told | None:
+    """End an upload whose name a later file took, perhaps before it was found to stop in the middle; None: no such file."""
+    if upload.via != "sftp":
+        return None  # it never had a name in the home
+    with desk.store.write() as tx:
+        queue.lock(tx, upload.brand)
+        if not replaced.is_replaced(tx, upload.id):
+            return None
+        replaced.end_waiting(tx, upload.id)
+    return Told(upload.brand)
 
 
 def _reason(upload: Upload, more: str) -> dict[str, Any]:

@@ -28,12 +28,16 @@ log = logs.get(__name__)
 
 @dataclass(eq=False, slots=True)
 class Writing:
-    """An open write handle; `refusal`: why nothing that comes over it goes into its draft, or any."""
+    """An open write handle; `refusal`: why nothing that comes over it goes into its draft, or any.
+
+    `declared`: the size that its OPEN declared.
+    """
 
     draft: Draft
     place: names.Place
     append: bool
     by: Session
+    declared: int | None = None
     opened: float = field(default_factory=time.monotonic)
     bytes: int = 0
     refusal: errors.Refused | None = None

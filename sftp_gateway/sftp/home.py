@@ -166,6 +166,8 @@ class Home(asyncssh.SFTPServer):
                 if attrs.size == 0 or file_obj.refusal:
                     rival.empties(self._homes, self._view, file_obj)
                 file_obj.draft.truncate(attrs.size)
+                if attrs.size == 0:
+                    rival.emptied(self._view, file_obj)
             except errors.Refused as refusal:
                 status.fail(refusal)
         if attrs.mtime is not None:

@@ -5,11 +5,16 @@ parts writes the beginning in one session, and if in a second one (again, the fi
 work. So a rival is who begins at the beginning of what one other session alone began and still writes. Serves home.py.
 """
 
+from dataclasses import replace
+
 from sftp_gateway import errors
-from sftp_gateway.sftp import writing
+from sftp_gateway.sftp import names, writing
 from sftp_gateway.sftp.closing import Writing
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.view import View
+from sftp_gateway.store.drafts import UNDER_WAY, Entry, Place
+
+GONE = "Another session writes this file, and its name stands for something else by now; please send it again"
 
 
 def begins(homes: Homes, view: View, handle: Writing, offset: int) -> None:
@@ -30,26 +35,41 @@ def empties(homes: Homes, view: View, handle: Writing) -> None:
         _part(homes, view, handle)
 
 
-def _part(homes: Homes, view: View, handle: Writing) -> None:
-    """Let a rival begin a draft of its own under the name; the other one goes on without it, as with truncation."""
+def emptied(view: View, handle: Writing) -> None:
+    """Hear that the file was emptied: what was declared of the bytes before says nothing of those that come now."""
     draft = handle.draft
+    if draft.entry.declared_bytes != handle.declared:
+        draft.entry = view.put(replace(draft.entry, declared_bytes=handle.declared))
+
+
+def _part(homes: Homes, view: View, handle: Writing) -> None:
+    """Let a rival begin a draft of its own under the name it opened; who has that one goes on without, as with truncation.
+
+    That is the other one, or whoever came between: the other one may have lost its name, or been renamed, meanwhile.
+    """
+    draft, place = handle.draft, handle.place
+    there = view.at(place.path)
     try:
+        _check_name(view, place, there)
         writing.check_room(homes, view)
     except errors.Refused as refusal:  # and so is whatever else comes: it may not go into the other's bytes
         draft.handles.discard(handle)
         handle.refusal = refusal
         raise
-    writing.detach(homes, view, draft.entry)
-    handle.draft = writing.begin(homes, view, handle.place, handle.by)
+    if there is not None and there.place in UNDER_WAY:
+        writing.detach(homes, view, there)
+    handle.draft = writing.begin(homes, view, place, handle.by, handle.declared)
     draft.handles.discard(handle)
     handle.draft.handles.add(handle)
 
 
+def _check_name(view: View, place: names.Place, there: Entry | None) -> None:
+    if (there is not None and there.place is Place.DIRECTORY) or not view.is_directory(names.parent(place.path)):
+        raise errors.Refused("name_refused", GONE)
+
+
 def _is_rival(handle: Writing) -> bool:
     draft, other = handle.draft, handle.draft.began_by
-    if handle.bytes or other in {"", handle.session} or draft.writers != {other}:
+    if handle.bytes or draft.removed or other in {"", handle.session} or draft.writers != {other}:
         return False
-    # A file that was renamed or lost its name meanwhile is not what this one would have the name of.
-    return draft.entry.path == handle.place.path and any(
-        isinstance(one, Writing) and one.session == other for one in draft.handles
-    )
+    return any(isinstance(one, Writing) and one.session == other for one in draft.handles)

@@ -71,7 +71,7 @@ async def start(homes: Homes, view: View, place: names.Place, way: Way, session:
             view.allowance.check(0, way.declared or 0)  # also where it goes on with what is there
             draft = await _draft(homes, view, place, way, session)
             if draft is not None:
-                handle = Writing(draft, place, way.append, session)
+                handle = Writing(draft, place, way.append, session, way.declared)
                 draft.handles.add(handle)
                 # Emptied, it is another file: what was declared of the bytes before says nothing of it.
                 if (way.declared or way.truncate) and draft.entry.declared_bytes != way.declared:

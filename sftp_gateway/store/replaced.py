@@ -1,7 +1,7 @@
 """Files that stop in the middle, whose name a later file took before that was found: nobody can complete them any more.
 
 They end as `superseded`, by way of `received`: the sender has done what there was to do, and is told nothing. Serves
-finishing.py.
+finishing.py and the intake.
 """
 
 from collections.abc import Iterable
@@ -9,11 +9,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sftp_gateway.store import arrived, drafts, journal, tables, uploads
+from sftp_gateway.store import arrived, drafts, journal, queue, tables, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.upload import State
 
-_events = tables.event
+_events, _jobs = tables.event, tables.job
+WAITED: dict[str, Any] = {
+    "code": "FILE_INCOMPLETE",
+    "figure": None,
+    "limit": None,
+    "text": "The file was not complete yet",
+}
 
 
 def is_replaced(tx: Transaction, upload: int) -> bool:
@@ -33,6 +39,26 @@ def is_replaced(tx: Transaction, upload: int) -> bool:
 
 def end(tx: Transaction, upload: int, reasons: Iterable[dict[str, Any]]) -> None:
     """Take an upload from `processing` to its end; its job is done already."""
-    said = [{**reason, "text": f"{str(reason['text']).rstrip('.')}; a later file took its name"} for reason in reasons]
     journal.move(tx, upload, State.RECEIVED, detail={"why": "replaced"})
-    journal.move(tx, upload, State.SUPERSEDED, finished_at=tx.now, reasons=said or None)
+    journal.move(tx, upload, State.SUPERSEDED, finished_at=tx.now, reasons=_said(reasons) or None)
+
+
+def end_waiting(tx: Transaction, upload: int) -> bool:
+    """Take an upload to its end that waits to be completed; no worker sees it. False if it waits no more. NotFound."""
+    queue.lock(tx, brand := uploads.find(tx.conn, upload).brand)
+    found = uploads.find(tx.conn, upload)
+    if found.state not in {State.UNFINISHED, State.RECEIVING}:
+        return False  # a person was faster
+    reasons = found.reasons if found.state is State.UNFINISHED else (WAITED,)
+    if found.state is State.UNFINISHED:
+        journal.move(tx, upload, State.RECEIVING, detail={"why": "replaced"})
+    journal.move(tx, upload, State.RECEIVED, detail={"why": "replaced"})
+    its = (_jobs.c.brand == brand, _jobs.c.upload == upload, _jobs.c.place != queue.Place.DONE)
+    tx.conn.execute(sa.update(_jobs).where(*its).values(place=queue.Place.DONE))
+    told = {"reasons": _said(reasons) or None, "receipt": None, "findings": None}
+    journal.move(tx, upload, State.SUPERSEDED, finished_at=tx.now, **told)
+    return True
+
+
+def _said(reasons: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**reason, "text": f"{str(reason['text']).rstrip('.')}; a later file took its name"} for reason in reasons]

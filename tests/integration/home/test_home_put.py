@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 import stat
 from datetime import timedelta
@@ -277,6 +278,24 @@ async def test_a_size_that_was_declared_is_forgotten_with_the_bytes_it_was_decla
         assert house.history()[1].id == short.id
 
 
+async def test_a_size_that_was_declared_is_forgotten_when_the_file_is_emptied(house):
+    """By SETSTAT; what the handle that empties it declared itself goes on to count."""
+    declared = asyncssh.SFTPAttrs(size=5000)
+    async with house.sftp() as client:
+        async with client.open("/a.csv", "wb", declared) as file:
+            await file.write(b"x" * 80)
+        await house.state(State.UNFINISHED)
+        await client.truncate("/a.csv", 0)
+        async with client.open("/a.csv", "ab") as file:
+            await file.write(b"whole\n")
+        assert (await house.state(State.RECEIVED)).bytes == 6
+        async with client.open("/b.csv", "wb", declared) as file:
+            await file.write(b"x" * 80)
+            await file.setstat(asyncssh.SFTPAttrs(size=0))
+            await file.write(b"x" * 80)
+        assert (await house.received(2))[1].state is State.UNFINISHED
+
+
 async def test_several_handles_in_several_sessions_make_one_file(house):
     async with house.sftp() as one, house.sftp() as two:
         first = await one.open("/a.bin", "wb")
@@ -356,6 +375,27 @@ async def test_two_sessions_that_write_one_name_from_its_start_without_truncatio
         found = (await house.received(3 if sent_before else 2))[-2:]
         assert (await one.stat("/a.csv")).size == len(bodies[1])
     assert [house.bytes_of(upload) for upload in found] == bodies
+
+
+@pytest.mark.parametrize("moves", [False, True], ids=["kept", "renamed"])
+async def test_three_sessions_that_write_one_name_from_its_start_without_truncation_make_three_uploads(house, moves):
+    """The third one has what the first wrote open, which lost its name to the second."""
+    bodies = [b"sku,name\n" + b"%d,one\n" % number * (300 + 100 * number) for number in range(3)]
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(house.sftp()) for _ in bodies]
+        files = [await client.open("/a.csv", IN_PLACE, encoding=None) for client in clients]
+        for number, (file, body) in enumerate(zip(files, bodies, strict=True)):
+            await file.write(body[:1000], 0)
+            if moves and number == 0:
+                await clients[0].rename("/a.csv", "/b.csv")
+        for file, body in zip(files, bodies, strict=True):
+            await file.write(body[1000:], 1000)
+        for file, body in zip(files, bodies, strict=True):
+            await file.setstat(asyncssh.SFTPAttrs(size=len(body)))
+            await file.close()
+        found = await house.received(3)
+        assert (await clients[0].stat("/a.csv")).size == len(bodies[2])
+    assert {house.bytes_of(upload) for upload in found} == set(bodies)
 
 
 async def test_a_session_that_empties_a_name_while_another_one_writes_it_leaves_that_one_its_bytes(house):

@@ -2,8 +2,9 @@
 
 import pytest
 
+from sftp_gateway.brand import BrandSettings
 from sftp_gateway.store import jobs, uploads, workers
-from sftp_gateway.upload import State
+from sftp_gateway.upload import FINAL, State
 
 CUT, WHOLE = b'sku,name\n1,"on', b"sku,name\n1,one\n"
 STOPS = {"code": "FILE_INCOMPLETE", "figure": None, "limit": None, "text": "The file stops in the middle."}
@@ -77,3 +78,56 @@ async def test_the_name_of_an_unfinished_file_stays_until_it_is_given_up_for_its
         refused = await house.until(lambda: [one for one in house.history() if one.state is State.REFUSED])
         await house.until(lambda: not house.rows())
     assert refused[0].reasons[0]["text"] == "The file stops in the middle, and nobody went on with it"
+
+
+async def test_a_cut_file_that_is_found_so_while_it_is_sent_again_ends_quietly(open_house):
+    """The later one is open, and its row not written yet."""
+    house = await open_house(incomplete_after=0.4, abandoned_after=60)
+    async with house.sftp() as client:
+        await put(client, "/a.csv", CUT)
+        await house.received(1)
+        later = await client.open("/a.csv", "wb")
+        await later.write(WHOLE)
+        assert finds_it_cut(house).state is State.UNFINISHED
+        await later.close()
+        await house.until(lambda: State.RECEIVED in {one.state for one in house.history()})
+        cut = await house.until(lambda: next((one for one in house.history() if one.state in FINAL), None))
+    assert (cut.state, cut.receipt) == (State.SUPERSEDED, None)
+    assert [reason["text"] for reason in cut.reasons] == ["The file stops in the middle; a later file took its name"]
+    [whole] = [one for one in house.history() if one.id != cut.id]
+    assert (whole.state, house.bytes_of(whole)) == (State.RECEIVED, WHOLE)
+    assert jobs.pending(house.store).total == 1
+
+
+async def test_a_cut_file_that_its_sender_removed_is_refused(open_house):
+    house = await open_house(incomplete_after=0.4, abandoned_after=60)
+    async with house.sftp() as client:
+        await put(client, "/a.csv", CUT)
+        await house.received(1)
+        assert finds_it_cut(house).state is State.UNFINISHED
+        await client.remove("/a.csv")
+        await house.state(State.REFUSED)
+
+
+@pytest.mark.parametrize("way", ["truncation", "posix-rename"])
+async def test_a_resumed_file_that_is_replaced_before_its_marker_came_ends_quietly(open_house, way):
+    house = await open_house(brand=BrandSettings(marker=".done"), incomplete_after=30)
+    async with house.sftp() as client:
+        async with house.connect() as conn:
+            broken = await (await conn.start_sftp_client()).open("/a.csv", "wb")
+            await broken.write(CUT)
+            conn.abort()
+        dropped = await house.state(State.UNFINISHED)
+        async with client.open("/a.csv", "ab") as file:
+            await file.write(b'"\n')
+        if way == "truncation":
+            await put(client, "/a.csv", WHOLE)
+        else:
+            await put(client, "/a.csv.part", WHOLE)
+            await client.posix_rename("/a.csv.part", "/a.csv")
+        await put(client, "/a.csv.done", b"")
+        await house.until(lambda: State.RECEIVED in {one.state for one in house.history()})
+        ended = await house.until(lambda: next((one for one in house.history() if one.state in FINAL), None))
+    assert (ended.id, ended.state, ended.receipt) == (dropped.id, State.SUPERSEDED, None)
+    assert [house.bytes_of(one) for one in house.history() if one.state is State.RECEIVED] == [WHOLE]
+    assert jobs.pending(house.store).total == 1
