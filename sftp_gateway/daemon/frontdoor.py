@@ -56,8 +56,9 @@ class FrontDoor:
             busy=lambda: homes.busy,
             replay=homes.replay,
         )
-        folder, largest = config.drop_folder(settings), settings.limits.max_file_bytes
-        self._drop = Drop(store, files, folder, settings.intake, largest, wake_worker)
+        folder, limits = config.drop_folder(settings), settings.limits
+        largest, floor = limits.max_file_bytes, limits.disk_floor_bytes
+        self._drop = Drop(store, files, folder, settings.intake, largest, wake_worker, floor)
         self._host_keys: Sequence[Any] = ()
         self.listener: Listener | None = None
 
@@ -100,7 +101,7 @@ class FrontDoor:
     def limit(self, limits: Limits) -> None:
         """Take over changed limits: in the homes, those that are open too, and in the drop folders."""
         self.doors.homes.limit(limits)
-        self._drop.max_file_bytes = limits.max_file_bytes
+        self._drop.max_file_bytes, self._drop.disk_floor_bytes = limits.max_file_bytes, limits.disk_floor_bytes
 
     def _wake_intake(self) -> None:
         self.intake.wake()

@@ -66,22 +66,29 @@ class Found:
 
 
 @contextlib.contextmanager
-def directory(folder: Path, *names: str) -> Iterator[int | None]:
-    """Open a directory below the drop folder without following links; None if it is not one."""
+def opened(folder: Path, *names: str) -> Iterator[int]:
+    """Open a directory below the drop folder without following links; OSError if it is none, or closed to us."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in names:
             below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | NO_FOLLOW, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = below
-    except OSError:
-        os.close(descriptor)
-        yield None
-        return
-    try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def directory(folder: Path, *names: str) -> Iterator[int | None]:
+    """Open a directory as `opened` does; None if that cannot be."""
+    with contextlib.ExitStack() as stack:
+        try:
+            descriptor = stack.enter_context(opened(folder, *names))
+        except OSError:
+            yield None
+            return
+        yield descriptor
 
 
 def copied(directory: int, name: str, look: Look, copy: Path) -> str | None:

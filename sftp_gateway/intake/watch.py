@@ -7,7 +7,9 @@ in these directories count, and a file is taken (dropped.py) when size and time 
 
 import asyncio
 import contextlib
+import errno
 import os
+import shutil
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -45,8 +47,11 @@ class Drop:
     rules: settings.Intake
     max_file_bytes: int
     wake_worker: Callable[[], None]
+    disk_floor_bytes: int = 0
     taker: Taker = field(init=False)
     _seen: dict[Found, tuple[Look, float]] = field(init=False, default_factory=dict)
+    _closed: dict[Found, str] = field(init=False, default_factory=dict)
+    """Directories that cannot be looked into, and why; told once."""
     _observer: BaseObserver | None = field(init=False, default=None)
     _woken: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _temporary: upload_name.Temporary = field(init=False)
@@ -109,9 +114,12 @@ class Drop:
         there = dict(self._all(known))
         wait, rested = self._resting(there)
         markers = {brand.name: brand.settings.marker for brand in known}
+        crowded: set[str] = set()
         for found in rested:
             about = upload_name.subject(found.path, markers[found.brand])
             if about is None:
+                if not self._has_room(found, there[found], crowded):
+                    continue
                 done = self.taker.take(found, there[found], self.max_file_bytes)
             else:  # who has its file beside it is read with that
                 done = found.beside(about[0]) not in there and self.taker.hear(found, there[found], about)
@@ -122,6 +130,19 @@ class Drop:
         self.taker.forget_all_but(set(there))
         return wait
 
+    def _has_room(self, found: Found, look: Look, crowded: set[str]) -> bool:
+        """Whether there is room for a copy; else it waits, and with it what came later for its brand (`crowded`)."""
+        if found.brand in crowded:
+            return False
+        fits = shutil.disk_usage(self.files.staging).free - look.bytes >= self.disk_floor_bytes
+        if not fits and look.bytes <= self.max_file_bytes:
+            crowded.add(found.brand)
+            self.taker.tell_stuck(
+                found, "the gateway has no room on its disk now; it waits, and so do later files of its brand"
+            )
+            return False
+        return True
+
     # --- looking
 
     def _make_folders(self, known: Iterable[Brand]) -> None:
@@ -129,7 +150,8 @@ class Drop:
         self.folder.mkdir(mode=0o770, parents=True, exist_ok=True)
         for brand in known:
             for top in upload_name.TOPS:
-                with contextlib.suppress(FileExistsError, NotADirectoryError):
+                # What is closed to us is told when it is looked into, and keeps no other brand.
+                with contextlib.suppress(FileExistsError, NotADirectoryError, PermissionError):
                     (self.folder / brand.name / top).mkdir(mode=0o770, parents=True, exist_ok=True)
 
     def _resting(self, there: dict[Found, Look]) -> tuple[float, list[Found]]:
@@ -155,9 +177,21 @@ class Drop:
     def _all(self, known: Iterable[Brand]) -> Iterator[tuple[Found, Look]]:
         for brand in known:
             for top in upload_name.TOPS:
-                with folder.directory(self.folder, brand.name, top) as directory:
-                    if directory is not None:
+                where = Found(brand.name, top, "")
+                try:
+                    with folder.opened(self.folder, brand.name, top) as directory:
                         yield from self._inside(directory, brand.name, top)
+                    self._closed.pop(where, None)
+                except OSError as error:  # of this one alone: those of others are looked into
+                    self._tell_closed(where, error)
+
+    def _tell_closed(self, where: Found, error: OSError) -> None:
+        """Say once that a directory cannot be looked into; one that is not there has nothing in it."""
+        links = error.errno in {errno.ENOTDIR, errno.ELOOP}
+        reason = "no directory (links are not followed): nothing in it is taken" if links else str(error)
+        if error.errno != errno.ENOENT and self._closed.get(where) != reason:
+            self._closed[where] = reason
+            log.warning("drop.stuck", brand=where.brand, path=where.path, reason=reason)
 
     def _inside(self, directory: int, brand: str, top: str) -> Iterator[tuple[Found, Look]]:
         for name in os.listdir(directory):

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import shutil
 
 import pytest
 
@@ -128,6 +129,62 @@ async def test_a_file_that_may_not_be_read_is_told_once_and_taken_when_it_may(ho
     assert {upload.path for upload in found} == {"inbox/a.csv", "inbox/b.csv"}
     stuck = [(line["path"], line["reason"]) for line in log_lines if line["event"] == "drop.stuck"]
     assert stuck == [("inbox/a.csv", "[Errno 13] Permission denied")]
+
+
+@pytest.mark.parametrize("closed", ["to be listed", "to be looked into", "a link"])
+async def test_a_directory_that_cannot_be_looked_into_is_told_once_and_keeps_no_other_brand(
+    house, drop, log_lines, monkeypatch, closed
+):
+    """The tests may run as root, whom no rights keep out."""
+    inbox = drop.folder / "acme" / "inbox"
+
+    def forbids(real, names):
+        def call(path, *arguments, **named):
+            if path in names and "dir_fd" in named:
+                raise PermissionError(13, "Permission denied")
+            return real(path, *arguments, **named)
+
+        return call
+
+    with monkeypatch.context() as patched:
+        if closed == "to be listed":
+            patched.setattr("os.open", forbids(os.open, {"acme"}))
+        elif closed == "to be looked into":
+            patched.setattr("os.stat", forbids(os.stat, {"a.csv"}))
+        else:
+            (house.root / "elsewhere").mkdir()
+            await put_link(inbox, house.root / "elsewhere")
+        (inbox / "a.csv").write_bytes(BODY)
+        (drop.folder / "bolt" / "inbox" / "b.csv").write_bytes(BODY)
+        await house.received(1, brand="bolt")
+        for _ in range(2):
+            await asyncio.to_thread(drop.look)
+        told = [line for line in log_lines if line["event"] == "drop.stuck" and line["brand"] == "acme"]
+        where = {line["path"] for line in told}
+        assert len(told) == len(where) and "inbox/" in where
+        assert "link" in told[0]["reason"] if closed == "a link" else "denied" in told[0]["reason"]
+    assert not [line for line in log_lines if line["event"] == "drop.postponed"]
+    if closed != "a link":
+        await house.received(1)  # once it may be
+
+
+async def test_a_file_without_room_waits_and_so_do_later_ones_of_its_brand_alone(house, drop, log_lines, monkeypatch):
+    inbox, real = drop.folder / "acme" / "inbox", shutil.disk_usage
+    drop.disk_floor_bytes = 5000
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.disk_usage", lambda path: real(path)._replace(free=5900))
+        for number, (file, size) in enumerate([(inbox / "a.csv", 950), (inbox / "b.csv", 10)]):
+            file.write_bytes(b"x" * size)
+            os.utime(file, (number, number))
+        (drop.folder / "bolt" / "inbox" / "c.csv").write_bytes(BODY)
+        await house.received(1, brand="bolt")
+        for _ in range(2):
+            await asyncio.to_thread(drop.look)
+        assert house.history() == []
+    found = await house.received(2)
+    assert [upload.path for upload in found] == ["inbox/a.csv", "inbox/b.csv"]
+    stuck = [(line["path"], line["reason"]) for line in log_lines if line["event"] == "drop.stuck"]
+    assert [path for path, _ in stuck] == ["inbox/a.csv"] and "no room" in stuck[0][1]
 
 
 async def test_a_file_that_cannot_be_removed_is_not_received_again_after_a_restart(house, drop, monkeypatch):
