@@ -142,9 +142,8 @@ def _leave_unfinished(tx: Transaction, row: Entry, reason: str, own: BrandSettin
     row_now = drafts.move(tx, row.id, [row.place], seen=row.changed_at, place=Place.DROPPED, due_at=None, owner="")
     if row_now is None:
         return
-    shown = [{"code": "FILE_INCOMPLETE", "figure": None, "limit": None, "text": reason}]
-    if row.reason:
-        shown.append({"code": row.reason["code"], "figure": None, "limit": None, "text": row.reason["text"]})
+    why = {settle.INCOMPLETE: reason} | ({row.reason["code"]: row.reason["text"]} if row.reason else {})
+    shown = [{"code": code, "figure": None, "limit": None, "text": text} for code, text in why.items()]
     if row.upload is not None and uploads.find(tx.conn, row.upload).state is State.RECEIVING:
         upload = row.upload
         uploads.move(tx, upload, State.UNFINISHED, bytes=row.bytes, reasons=shown, detail={"draft": row.id})

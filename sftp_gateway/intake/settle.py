@@ -102,6 +102,7 @@ class Decision:
     reason: str = ""
 
 
+INCOMPLETE = "FILE_INCOMPLETE"
 DROPPED = "The connection ended before the file was closed"
 SHORT = "The file has fewer bytes than its sender declared"
 NO_MARKER = "The marker file that says it is complete did not come"

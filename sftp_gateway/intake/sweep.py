@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sftp_gateway import errors, logs
-from sftp_gateway.intake import answer, sources, stranded
+from sftp_gateway.intake import answer, settle, sources, stranded
 from sftp_gateway.intake.desk import REMOVED, Desk, Told
 from sftp_gateway.intake.history import end_refused
 from sftp_gateway.store import drafts, files, queue, replaced, unfinished, uploads
@@ -20,8 +20,6 @@ log = logs.get(__name__)
 
 ORPHAN_SECONDS = 600.0
 """A staging file without a row is this old before it goes: a new draft's row follows within a second."""
-
-INCOMPLETE = "FILE_INCOMPLETE"
 
 
 def sweep(desk: Desk, now: datetime) -> list[Told]:
@@ -83,7 +81,7 @@ def _give_way(desk: Desk, upload: Upload) -> Told | None:
 def _reason(upload: Upload, more: str) -> dict[str, Any]:
     why = next((str(reason["text"]) for reason in upload.reasons if reason.get("text")), "The file stops in the middle")
     return {
-        "code": INCOMPLETE,
+        "code": settle.INCOMPLETE,
         "text": f"{why.rstrip('.')}{', ' + more if more else ''}",
         "suggestion": "Send the whole file again, or resume it; ask us to lift this if it was complete",
     }

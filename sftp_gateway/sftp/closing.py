@@ -25,6 +25,12 @@ from sftp_gateway.store.drafts import Entry, Place
 
 log = logs.get(__name__)
 
+HALF_CLOSED = {
+    "code": "FILE_INCOMPLETE",
+    "text": "One of several connections that had this file open for writing ended without closing it, though another one did",
+}
+"""Often a dead one that the gateway took for alive, and its client has gone on over the other one."""
+
 
 @dataclass(eq=False, slots=True)
 class Writing:
@@ -60,6 +66,7 @@ async def finish(homes: Homes, view: View, handle: Writing, session: Session, *,
             status.fail(handle.refusal)
         return
     draft.dropped |= not clean
+    draft.closed |= clean and handle.bytes > 0
     if _is_usual(draft) and await homes.journal.room(draft.size):
         if handle not in draft.handles:
             return  # its connection ended while there was no room, and with it this handle
@@ -185,8 +192,8 @@ def _end(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
         return put_back(homes, view, draft)
     if draft.dropped and entry.path is None and entry.upload is None:
         return _forget(homes, view, draft)  # a later file of its name is there: nobody resumes it
-    reason = None
     place = Place.DROPPED if draft.dropped else Place.CLOSED
+    reason = HALF_CLOSED if draft.dropped and draft.closed else None
     if draft.refusal is not None:
         reason = {"code": draft.refusal.code, "text": draft.refusal.message, "suggestion": draft.refusal.suggestion}
         resumable = draft.refusal.code == "disk_full" and draft.file.exists()

@@ -26,7 +26,7 @@ class Draft:
     """The staging file of an entry, open for writing; a small one has its bytes in `memory`, and no file, at first.
 
     `entry` is the row as this process knows it; the size that counts is `size`. `handles` are the
-    open write handles. `dropped`: one of them ended without CLOSE. `refusal`: why no more bytes
+    open write handles. `dropped`: one of them ended without CLOSE; `closed`: one that wrote ended by it. `refusal`: why no more bytes
     are taken; once set it stays, because what comes after a refused WRITE would leave a hole.
     """
 
@@ -37,7 +37,7 @@ class Draft:
         self.began_by = ""
         """The session that wrote the first byte last (rival.py)."""
         self.writers: set[str] = set()
-        self.dropped = False
+        self.dropped = self.closed = False
         self.refusal: errors.Refused | None = None
         self.wrote = False
         self.removed = False

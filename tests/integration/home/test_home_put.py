@@ -9,6 +9,7 @@ import pytest
 
 from sftp_gateway import settings
 from sftp_gateway.brand import BrandSettings
+from sftp_gateway.sftp import closing
 from sftp_gateway.store import drafts
 from sftp_gateway.store.drafts import Place
 from sftp_gateway.upload import Mode, State
@@ -310,7 +311,9 @@ async def test_several_handles_in_several_sessions_make_one_file(house):
     assert house.bytes_of(upload) == b"a" * 10 + b"b" * 10
 
 
-async def test_one_handle_that_was_dropped_leaves_the_file_unfinished(house):
+@pytest.mark.parametrize("ends_first", [True, False])
+async def test_one_handle_that_was_dropped_leaves_the_file_unfinished_and_says_why(open_house, ends_first):
+    house = await open_house(incomplete_after=0.3)
     async with house.sftp() as one:
         async with house.connect() as conn:
             two = await conn.start_sftp_client()
@@ -318,11 +321,22 @@ async def test_one_handle_that_was_dropped_leaves_the_file_unfinished(house):
             await lost.write(b"a" * 10)
             kept = await one.open("/a.bin", asyncssh.FXF_WRITE, encoding=None)
             await kept.write(b"b" * 10, 10)
+            if not ends_first:  # it is dead, and nobody knows yet
+                await kept.close()
+                assert house.history() == []
             conn.abort()
-        await house.until(lambda: house.doors.snapshot()["handles"] == 1)
-        await kept.close()
-        (upload,) = await house.received(1)
-    assert upload.state is State.UNFINISHED
+        if ends_first:
+            await house.until(lambda: house.doors.snapshot()["handles"] == 1)
+            await kept.close()
+        upload = await house.state(State.UNFINISHED)
+        assert [reason["text"] for reason in upload.reasons] == [closing.HALF_CLOSED["text"]]
+        reminded = await house.until(lambda: house.history()[0].receipt)
+        assert reminded["reasons"][0]["text"] == closing.HALF_CLOSED["text"]
+        await (
+            await one.open("/a.bin", asyncssh.FXF_WRITE, encoding=None)
+        ).close()  # as a resume does that finds all of it
+        whole = await house.state(State.RECEIVED)
+    assert (whole.id, house.bytes_of(whole)) == (upload.id, b"a" * 10 + b"b" * 10)
 
 
 async def test_two_sessions_that_put_one_name_at_once_make_two_uploads(house):
