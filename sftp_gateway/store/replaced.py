@@ -55,7 +55,7 @@ def end_waiting(tx: Transaction, upload: int) -> bool:
     journal.move(tx, upload, State.RECEIVED, detail={"why": "replaced"})
     its = (_jobs.c.brand == brand, _jobs.c.upload == upload, _jobs.c.place != queue.Place.DONE)
     tx.conn.execute(sa.update(_jobs).where(*its).values(place=queue.Place.DONE))
-    told = {"reasons": _said(reasons) or None, "receipt": None, "findings": None}
+    told: dict[str, Any] = {"reasons": _said(reasons) or None, "receipt": None, "findings": None}
     journal.move(tx, upload, State.SUPERSEDED, finished_at=tx.now, **told)
     return True
 
