@@ -1,16 +1,22 @@
-"""Sessions: a signed text stands for a token for 12 hours, and ends with it. Nothing is stored."""
+"""Sessions: a signed text stands for a token for 12 hours, and ends with it. Only those that end before are stored."""
 
 import base64
 import hashlib
 import hmac
 import json
-from datetime import datetime
+import secrets
+from datetime import UTC, datetime
+from typing import Any
 
-from sftp_gateway.store import tokens
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sftp_gateway.store import tables, tokens
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.tokens import Token
 
 LONGEST_SECONDS = 12 * 3600
+_ended = tables.signed_out
 
 
 class Sessions:
@@ -22,7 +28,8 @@ class Sessions:
     def begin(self, token: Token) -> str:
         """Give the text of a new session of `token`."""
         until = _stamp(self._store.now()) + LONGEST_SECONDS * 1000
-        claim = json.dumps([token.name, _stamp(token.created_at), until])
+        # No two are alike: one of them may be ended.
+        claim = json.dumps([token.name, _stamp(token.created_at), until, secrets.token_hex(8)])
         text = base64.urlsafe_b64encode(claim.encode()).decode()
         return f"{text}.{self.sign(text)}"
 
@@ -31,12 +38,29 @@ class Sessions:
         text, _, signature = session.partition(".")
         if not self.signed(text, signature):
             return None
-        name, created, until = json.loads(base64.urlsafe_b64decode(text))
+        name, created, until = _claimed(text)
+        if self._is_ended(text):
+            return None
         now = self._store.now()
         for token in tokens.listing(self._store):
             if token.name == name and _stamp(token.created_at) == created and _stamp(now) <= until:
                 return None if token.expires_at and token.expires_at <= now else token
         return None
+
+    def end(self, session: str) -> None:
+        """End a session for everybody who has a copy of it, on every host; nothing happens if it is none."""
+        text, _, signature = session.partition(".")
+        if not self.signed(text, signature):
+            return
+        until = datetime.fromtimestamp(_claimed(text)[2] / 1000, UTC)
+        with self._store.write() as tx:
+            tx.conn.execute(sa.delete(_ended).where(_ended.c.until < tx.now))
+            made: Any = (sqlite if tx.conn.dialect.name == "sqlite" else postgresql).insert(_ended)
+            tx.conn.execute(made.on_conflict_do_nothing(), {"mark": _mark(text), "until": until})
+
+    def _is_ended(self, text: str) -> bool:
+        with self._store.read() as conn:
+            return conn.execute(sa.select(_ended.c.mark).where(_ended.c.mark == _mark(text))).first() is not None
 
     def sign(self, text: str) -> str:
         """Sign any text that must come back unchanged."""
@@ -45,6 +69,16 @@ class Sessions:
     def signed(self, text: str, signature: str) -> bool:
         """Whether we signed this text; takes the same time for every wrong signature."""
         return hmac.compare_digest(self.sign(text).encode(), signature.encode())
+
+
+def _claimed(text: str) -> tuple[str, int, int]:
+    """Read a text that we signed: the token's name and when it was made, and when the session ends."""
+    name, created, until, *_ = json.loads(base64.urlsafe_b64decode(text))
+    return name, created, until
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _stamp(at: datetime) -> int:

@@ -13,7 +13,7 @@ from sftp_gateway.store.entries import door, entry, journal, view
 
 __all__ = [
     "brand", "brand_key", "deed", "door", "entry", "event", "file", "home", "job", "journal", "mail", "metadata", "penalty", "process",
-    "token", "upload", "version", "view", "withheld",
+    "signed_out", "token", "upload", "version", "view", "withheld",
 ]  # fmt: skip
 
 brand = sa.Table(
@@ -224,6 +224,14 @@ token = sa.Table(
     sa.Column("hash", sa.Text, nullable=False, unique=True),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("expires_at", Moment),
+)
+
+# Sessions of the page that were ended before their time: `mark` is a hash of one, `until` when it would have ended anyhow.
+signed_out = sa.Table(
+    "signed_out",
+    metadata,
+    sa.Column("mark", sa.Text, primary_key=True),
+    sa.Column("until", Moment, nullable=False),
 )
 
 # Live processes of the gateway, on any host.

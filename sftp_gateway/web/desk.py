@@ -77,6 +77,10 @@ class Gate:
         value, seconds = (self.sessions.begin(token), sessions.LONGEST_SECONDS) if token else ("", 0)
         response.set_cookie(name, value, seconds, httponly=True, samesite="strict", secure=secure)
 
+    def end_session(self, request: Request) -> None:
+        """End the session that the cookie of a request carries, for every copy of it."""
+        self.sessions.end(self._session(request))
+
     def form_token(self, request: Request) -> str:
         """Give the value that forms of this session must bring back."""
         return self.sessions.sign("form:" + self._session(request))

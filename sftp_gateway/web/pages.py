@@ -60,9 +60,10 @@ async def sign_in(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
-    """POST /logout."""
+    """POST /logout: ends the session here and wherever the cookie was copied to."""
     gate = desk.of(request).gate
     await gate.form(request)
+    await asyncio.to_thread(gate.end_session, request)
     answer = RedirectResponse("/", 303)
     gate.set_session(request, answer, None)
     return answer

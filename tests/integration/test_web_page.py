@@ -60,6 +60,17 @@ def test_the_way_in_is_the_page_itself_and_leads_where_one_wanted_to_go(scene, w
     assert web.get("/").status_code == 401
 
 
+def test_a_copy_of_a_cookie_is_worth_nothing_after_its_session_signed_out_and_another_session_goes_on(scene, web):
+    secret = scene.token()
+    url = str(web.base_url)
+    other = {"Cookie": f"session={sign_in(web, secret).cookies['session']}"}
+    web.cookies.clear()
+    copy = {"Cookie": f"session={sign_in(web, secret).cookies['session']}"}
+    assert [httpx.get(url, headers=kept).status_code for kept in (copy, other)] == [200, 200]
+    assert press(web, web.get("/"), "/logout").status_code == 303
+    assert [httpx.get(url, headers=kept).status_code for kept in (copy, other)] == [401, 200]
+
+
 def test_a_cookie_of_a_public_address_is_for_https_only(scene):
     with scene.serve(public_url="https://gateway.example.com") as url:
         origin = {"Origin": "https://gateway.example.com"}
