@@ -96,3 +96,17 @@ def check(setting: str, value: Any, place: str) -> None:
     wrong = _ALLOWED[setting](value) if setting in _ALLOWED else ""
     if wrong:
         raise ConfigError(f"{place}: {value!r}: {wrong}")
+
+
+def in_the_clear(host: str, user: str, *, starttls: bool) -> str:
+    """Say what is wrong with a login whose password anybody on the way to the mail server could read; '' if nothing is."""
+    if not host or not user or starttls or _is_here(host):
+        return ""
+    return f"the password would go to {host} in the clear; set mail.starttls = true, or leave mail.user empty"
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host.lower() == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -56,6 +56,9 @@ def load(path: str | Path | None, environ: Mapping[str, str]) -> Settings:
     if sections["web"].backoffice:
         _, place = raw["web"]["backoffice"]
         raise ConfigError(f"{place}: this version has no backoffice; leave it false")
+    mail = sections["mail"]
+    if wrong := allowed.in_the_clear(mail.host, mail.user, starttls=mail.starttls):
+        raise ConfigError(f"{raw['mail']['user'][1]}: {wrong}")
     return Settings(**sections)
 
 

@@ -200,3 +200,22 @@ def test_every_share_of_a_guard_may_be_all_or_nothing_and_a_price_may_move_by_mo
     for share in ("0", "1", "1.0"):
         load(tmp_path, "[guards]\n" + "".join(f"{name} = {share}\n" for name in SHARES))
     assert load(tmp_path, "[guards]\nprice_move = 2\n").guards.price_move == 2.0
+
+
+@pytest.mark.parametrize(("host", "more", "fits"), [
+    ("mail.example.com", "", False),
+    ("192.0.2.7", "", False),
+    ("mail.example.com", "starttls = true", True),
+    ("localhost", "", True),
+    ("127.0.0.1", "", True),
+    ("::1", "", True),
+    ("", "", True),
+])  # fmt: skip
+def test_no_password_goes_to_a_mail_server_in_the_clear(tmp_path, host, more, fits):
+    text = f'[mail]\nhost = "{host}"\nuser = "gateway"\npassword = "secret"\n{more}\n'
+    if fits:
+        assert load(tmp_path, text).mail.user == "gateway"
+        return
+    with pytest.raises(ConfigError, match=r"mail\.user: .*in the clear.*mail\.starttls") as complaint:
+        load(tmp_path, text)
+    assert "secret" not in str(complaint.value)
