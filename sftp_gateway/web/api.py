@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.types import Message, Receive, Scope, Send
 
 from sftp_gateway import __version__, metrics, receipt, upload_name
-from sftp_gateway.blobs import Area, Arrival
+from sftp_gateway.blobs import Area, Arrival, lent
 from sftp_gateway.brand import Brand
 from sftp_gateway.catalog import changes_csv
 from sftp_gateway.store import brands, figures, files, once, uploads, versions
@@ -163,7 +163,7 @@ def file(request: Request) -> Response:
     """GET …/uploads/{id}/files/{name}: a result file."""
     at, _, item = of_upload(request)
     found = files.result(at.store, item.id, request.path_params["name"])
-    return Attachment(at.files.local(Area(found.area), found.blob), found.name, found.blob)
+    return Attachment(_blob(at, Area(found.area), found.blob, found.bytes), found.name, found.blob)
 
 
 def act(request: Request, *, form: bool = False) -> Upload:
@@ -202,8 +202,8 @@ def changes(request: Request) -> Response:
     if (blob := blobs[form]) is None:
         raise Problem("not-found", f"the changes of version {version.number} were removed after their time")
     if form != "json":
-        lent = at.files.local(Area.CATALOG, blob)
-        return Attachment(lent, f"v{version.number:06}.changes.{form}", blob)
+        name, size = f"v{version.number:06}.changes.{form}", version.changes_csv_bytes
+        return Attachment(_blob(at, Area.CATALOG, blob, size), name, blob)
     with at.files.open(Area.CATALOG, blob) as stream:
         read = partial(changes_csv.page, stream, version.changes_csv_bytes)
         return _paged(request, read, version=version.number, last=version.changes_csv_bytes)
@@ -216,9 +216,18 @@ def catalog(request: Request) -> Response:
     if form not in FORMS:
         raise Problem("bad-request", "format must be csv, jsonl or parquet")
     version = versions.kept(at.store, brand.name, asked(request, "version", whole))
-    parquet = form == "parquet"
-    lent = at.files.local(Area.CATALOG, version.file) if parquet else at.export(brand.name, version.number, form)
-    return Attachment(lent, f"{brand.name}.v{version.number:06}.{form}", version.file + form)
+    if form == "parquet":
+        file = _blob(at, Area.CATALOG, version.file, version.file_bytes)
+    else:
+        file = at.export(brand.name, version.number, form)
+    return Attachment(file, f"{brand.name}.v{version.number:06}.{form}", version.file + form)
+
+
+def _blob(at: Desk, area: Area, name: str, size: int) -> AbstractContextManager[Path]:
+    """Lend a blob for a download; one that has to be fetched is so once for all who want it, if there is room. DiskFull."""
+    if not at.files.is_local:
+        at.health.require_room(size)
+    return lent(at.files, area, name)
 
 
 async def _receive(request: Request) -> Response:

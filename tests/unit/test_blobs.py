@@ -40,6 +40,19 @@ def test_what_is_kept_reads_back_whole_and_its_staged_file_is_gone(any_files):
         assert local.read_bytes() == b"sku\n1\n"
 
 
+def test_who_has_one_blob_lent_at_the_same_time_shares_its_file_which_outlives_its_name(any_files):
+    any_files.keep(Area.CATALOG, "acme/ab12.parquet", staged(any_files, b"sku\n1\n"))
+    before = set((any_files.staging / "scratch").iterdir())
+    one, two = (blobs.lent(any_files, Area.CATALOG, "acme/ab12.parquet") for _ in range(2))
+    with one as first, two as second:
+        any_files.delete(Area.CATALOG, "acme/ab12.parquet")
+        assert first.stat().st_ino == second.stat().st_ino
+        assert [path.read_bytes() for path in (first, second, first)] == [b"sku\n1\n"] * 3
+        assert set((any_files.staging / "scratch").iterdir()) == before
+    with pytest.raises(NotFound), blobs.lent(any_files, Area.CATALOG, "acme/ab12.parquet"):
+        pass
+
+
 def test_many_are_kept_together_as_one_is(any_files):
     bodies = [b"%d" % number for number in range(40)]
     pairs = [(hashlib.sha256(body).hexdigest(), staged(any_files, body)) for body in bodies]
