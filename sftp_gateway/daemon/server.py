@@ -21,6 +21,8 @@ HEAD_SECONDS = 20.0
 TAKE_SECONDS, TAKE_BYTES = 60.0, 64 * 1024
 """So much of an answer its client takes in that time, or all that waits: who reads none, or a byte now and then, holds
 neither a connection nor the file that is sent. A download can be resumed."""
+AHEAD_BYTES = 256 * 1024
+"""So much may be there of the requests after the one that is being answered: as much as comes at once."""
 
 
 class Server:
@@ -37,7 +39,9 @@ class Server:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = sock or socket.create_server((host, port), family=family)
         self.port: int = self.socket.getsockname()[1]
-        quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "lifespan": "off"}
+        # Its warnings say only that a stranger sent something odd, and fill the log as fast as he sends it.
+        quiet: dict[str, Any] = {"log_config": None, "log_level": "error", "access_log": False}
+        quiet |= {"server_header": False, "lifespan": "off"}
         proxies: dict[str, Any] = {"proxy_headers": bool(trusted_proxies), "forwarded_allow_ips": list(trusted_proxies)}
         config = uvicorn.Config(app, http=_Protocol, ws="none", timeout_graceful_shutdown=10, **quiet, **proxies)
         self._server = _Server(config)
@@ -66,7 +70,11 @@ class Server:
 
 
 class _Protocol(H11Protocol):
-    """One connection. uvicorn waits for ever for the rest of a head, for that of a body nobody reads, and for a reader."""
+    """One connection.
+
+    uvicorn waits for ever for the rest of a head, for that of a body nobody reads, and for a reader; and it takes in
+    requests without end that come before the answer to the first.
+    """
 
     _late: asyncio.TimerHandle | None = None
     _untaken: asyncio.TimerHandle | None = None
@@ -83,6 +91,12 @@ class _Protocol(H11Protocol):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; who sends far more requests than it waits for answers to is let go."""
+        super().data_received(data)
+        if len(self.conn.trailing_data[0]) > AHEAD_BYTES:
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         """Begin to wait for the client to take what is there for it, which nothing is added to meanwhile."""

@@ -107,6 +107,17 @@ def calm(app: ASGIApp) -> ASGIApp:
                     headers.setdefault(name, value)
             await send(message)
 
-        await app(scope, receive, add)
+        await (app if _is_clear(scope) else _unclear)(scope, receive, add)
 
     return answer
+
+
+def _is_clear(scope: Scope) -> bool:
+    """Whether all see the same end of a request: a proxy may go by the one header that tells its length, we by the other."""
+    return not {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}
+
+
+async def _unclear(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse a request whose end is unclear, and whatever comes after it (RFC 9112 §6.1)."""
+    found = problem.Problem("bad-request", "give a Content-Length or a Transfer-Encoding", {"Connection": "close"})
+    await problem.answer(Request(scope), found)(scope, receive, send)

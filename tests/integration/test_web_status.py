@@ -84,6 +84,39 @@ def test_a_client_that_sends_a_head_byte_for_byte_is_let_go(scene, monkeypatch):
                     next(iter(slow.recv(10)))
 
 
+def test_a_request_with_two_lengths_is_refused_and_nothing_behind_it_is_answered(scene):
+    """A proxy before us may see another request where we see the end of this one."""
+    twice = b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    with scene.serve() as url, socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 10) as asks:
+        asks.sendall(b"POST /login HTTP/1.1\r\nHost: x\r\n" + twice)
+        got = b""
+        while data := asks.recv(65536):
+            got += data
+    assert got.startswith(b"HTTP/1.1 400 ") and got.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_client_that_sends_requests_without_end_and_reads_no_answer_is_let_go(scene):
+    many = b"GET /api/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 2000
+    with (
+        scene.serve() as url,
+        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 10) as asks,
+        pytest.raises(ConnectionError),
+    ):
+        for _ in range(1000):  # 100 MB
+            asks.sendall(many)
+
+
+def test_what_strangers_send_fills_no_log(scene, caplog):
+    odd = (b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade, close\r\n\r\n", b"\0\r\n\r\n")
+    with scene.serve() as url:
+        for sent in odd:
+            with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 10) as asks:
+                asks.sendall(sent)
+                while asks.recv(65536):
+                    pass
+    assert not caplog.records
+
+
 LARGE = bytes(16 << 20)
 """More than all buffers between a server and a client that does not read hold."""
 
