@@ -16,6 +16,8 @@ MOST = 8
 SIDE_BY_SIDE = 2
 """Made at a time: uploads have the machine first."""
 WAIT_SECONDS = 30.0
+MOST_WAITING = 8
+"""Who waits for one to be made holds a thread of the endpoint, and whoever looks at a page needs one, too."""
 BUSY = "Too many catalogs are being downloaded at this moment; try again in a minute"
 
 
@@ -33,6 +35,7 @@ class Exports:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._turns = threading.Semaphore(SIDE_BY_SIDE)
+        self._places = threading.Semaphore(MOST_WAITING)
         self._lent: dict[str, _Export] = {}
 
     @contextmanager
@@ -40,9 +43,8 @@ class Exports:
         """Lend the file of that name: made at `path`, if nobody has it, and gone with its last user. Unavailable."""
         export = self._enter(name, path)
         try:
-            with export.making:
-                if not export.is_made:
-                    self._make(export, make)
+            if not export.is_made:
+                self._await(export, make)
             yield export.path
         finally:
             self._leave(name, export)
@@ -54,6 +56,16 @@ class Exports:
             export = self._lent.setdefault(name, _Export(path))
             export.users += 1
             return export
+
+    def _await(self, export: _Export, make: Callable[[Path], None]) -> None:
+        if not self._places.acquire(blocking=False):
+            raise Unavailable(BUSY)
+        try:
+            with export.making:
+                if not export.is_made:
+                    self._make(export, make)
+        finally:
+            self._places.release()
 
     def _make(self, export: _Export, make: Callable[[Path], None]) -> None:
         if not self._turns.acquire(timeout=WAIT_SECONDS):

@@ -73,3 +73,25 @@ def test_they_are_made_few_at_a_time(lent, tmp_path, monkeypatch):
     go_on.set()
     for thread in threads:
         thread.join()
+
+
+def test_those_who_wait_for_one_to_be_made_take_only_so_many_threads(lent, tmp_path, eventually):
+    ready = threading.Event()
+
+    def slow(path):
+        assert ready.wait(30)
+        made(path)
+
+    def wants():
+        with contextlib.suppress(Unavailable), lent.lend("large", tmp_path / "large", slow):
+            pass
+
+    threads = [threading.Thread(target=wants) for _ in range(5 * exports.MOST_WAITING)]
+    with lent.lend("small", tmp_path / "small", made):
+        for thread in threads:
+            thread.start()
+        eventually(lambda: sum(thread.is_alive() for thread in threads) == exports.MOST_WAITING)
+        with lent.lend("small", tmp_path / "other", pytest.fail):  # it is there already
+            ready.set()
+    for thread in threads:
+        thread.join()
