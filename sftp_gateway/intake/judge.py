@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sftp_gateway import errors, upload_name
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.intake import batch, companions, history, settle
+from sftp_gateway.intake import batch, companions, history, settle, stranded
 from sftp_gateway.intake.desk import REMOVED, Desk, Told
 from sftp_gateway.intake.settle import Facts, Verdict
 from sftp_gateway.store import brands, drafts, replaced, uploads
@@ -78,9 +78,7 @@ def _begin_anew(desk: Desk, row: Entry, now: datetime) -> Told:
 def _apply(desk: Desk, row: Entry, decision: settle.Decision, own: BrandSettings) -> Told:
     told = Told(row.brand)
     if decision.verdict is Verdict.REFUSE:
-        if row.path is None and row.place is not Place.REFUSED:
-            _give_way(desk, row, told)
-        else:
+        if row.path is not None or row.place is Place.REFUSED or not _gave_way(desk, row, told):
             desk.refuse(row, row.reason or REMOVED, own.mode, told)
         return told
     waits = decision.verdict is Verdict.WAIT
@@ -100,15 +98,18 @@ def _apply(desk: Desk, row: Entry, decision: settle.Decision, own: BrandSettings
     return told
 
 
-def _give_way(desk: Desk, row: Entry, told: Told) -> None:
-    """End an upload that nobody can complete any more, as a later file has its name; what it was made of goes."""
+def _gave_way(desk: Desk, row: Entry, told: Told) -> bool:
+    """End an upload that nobody can complete any more, as a later file has its name; False if it lost that otherwise."""
     with desk.store.write() as tx:
         if row.upload is not None:
+            if stranded.is_of_host_away(uploads.find(tx.conn, row.upload)):
+                return False
             replaced.end_waiting(tx, row.upload)
         drafts.remove(tx, row.id)
         drafts.touch(tx, row.brand)
     desk.staging.file(row.id).unlink(missing_ok=True)
     told.gone.append(row.id)
+    return True
 
 
 def _wait(tx: Transaction, row: Entry, decision: settle.Decision, own: BrandSettings, told: Told) -> None:

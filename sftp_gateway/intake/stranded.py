@@ -15,7 +15,7 @@ from sftp_gateway.intake.desk import Desk, Told
 from sftp_gateway.store import brands, drafts, queue, stranded, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
-from sftp_gateway.upload import State
+from sftp_gateway.upload import State, Upload
 
 SIGNS = 4
 """Signs of life within `abandoned_after`."""
@@ -63,6 +63,11 @@ def give_up(desk: Desk, row: Entry) -> Told:
             told.unfinished += 1
         drafts.touch(tx, row.brand)
     return told
+
+
+def is_of_host_away(upload: Upload) -> bool:
+    """Whether it lost its name because its host was away, and not to a later file."""
+    return any(reason["text"] == AWAY["text"] for reason in upload.reasons)
 
 
 def _is_no_upload(desk: Desk, row: Entry, own: BrandSettings) -> bool:

@@ -152,6 +152,35 @@ async def test_what_a_host_acknowledged_that_is_gone_is_shown_and_taken_in_when_
     assert (received.id, back.bytes_of(received)) == (unfinished.id, BODY)
 
 
+async def test_what_a_host_left_short_that_is_gone_was_replaced_by_nothing_and_is_refused_when_it_comes_back(
+    open_house,
+):
+    gone = await open_house()
+    at, id_ = gone.store.now(), gone.doors.homes.staging.new_id()
+    gone.doors.homes.staging.file(id_).write_bytes(BODY)
+    await gone.stack.aclose()
+    house = await open_house(host="other", **QUICK)
+    row = Entry(
+        id_,
+        "acme",
+        "inbox/a.csv",
+        "a.csv",
+        Place.CLOSED,
+        len(BODY),
+        at,
+        at,
+        at,
+        due_at=at,
+        declared_bytes=len(BODY) + 1,
+    )
+    with house.store.write() as tx:
+        drafts.save(tx, row)
+        drafts.touch(tx, "acme")
+    unfinished = await house.state(State.UNFINISHED)
+    await open_house()
+    assert (await house.state(State.REFUSED)).id == unfinished.id
+
+
 async def test_a_temporary_name_that_a_host_left_that_is_gone_is_forgotten(open_house):
     house = await open_house(**QUICK)
     left_by_the_dead(house, "a.csv.filepart", Place.OPEN)
