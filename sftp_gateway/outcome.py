@@ -138,20 +138,26 @@ def sentence(receipt: dict[str, Any], *, removals_wait: bool = False) -> str:
         end = LABELS[State(receipt.get("would_be") or State.PUBLISHED)].text.lower()
         rows = f"{_rows(receipt)}; nothing" if receipt["rows"]["read"] else "Nothing"
         return f"Dry run: as a real file this would end as “{end}”. {rows} was changed."
-    if state is State.HELD:
-        return f"Nothing of it is live yet: this file waits for a decision. {_first_reason(receipt)}".strip()
-    if state is State.REFUSED:
-        why = _first_reason(receipt) or _first_fatal(receipt)
-        return f"Nothing was taken from this file. {why}".strip()
+    if state in {State.HELD, State.REFUSED, State.UNFINISHED}:
+        return _stopped(state, receipt)
     return {
         State.RECEIVING: "The file is arriving.",
-        State.UNFINISHED: "The file stops in the middle. Send it again or resume it; nothing has changed.",
         State.RECEIVED: "The file arrived whole and waits for its turn.",
         State.PROCESSING: "The file is being checked now.",
         State.UNCHANGED: "The catalog already is as in this file; nothing changed.",
         State.FAILED: "We could not process this file. The fault is ours, your file is kept, nothing has changed.",
         State.SUPERSEDED: _too_late(receipt) or "A newer file took its place before this one went live.",
     }[state]
+
+
+def _stopped(state: State, receipt: dict[str, Any]) -> str:
+    """Say why nothing of the file is live, and what somebody has to do."""
+    why = _first_reason(receipt)
+    if state is State.HELD:
+        return f"Nothing of it is live yet: this file waits for a decision. {why}".strip()
+    if state is State.REFUSED:
+        return f"Nothing was taken from this file. {why or _first_fatal(receipt)}".strip()
+    return f"{why or 'The file stops in the middle.'} Send what is missing, or all of it again; nothing has changed."
 
 
 def _rows(receipt: dict[str, Any]) -> str:

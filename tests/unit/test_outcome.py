@@ -86,3 +86,22 @@ def told(state, read, accepted, rejected, **changes):
 )
 def test_a_result_is_told_by_what_became_of_its_rows(receipt, label, said):
     assert (outcome.label(receipt).text, outcome.sentence(receipt)) == (label, said)
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ([], "The file stops in the middle."),
+        (
+            ["The marker file that says it is complete did not come"],
+            "The marker file that says it is complete did not come.",
+        ),
+        (
+            ["The connection ended before the file was closed", "The gateway has no room"],
+            "The connection ended before the file was closed.",
+        ),
+    ],
+)
+def test_what_an_unfinished_file_lacks_is_said(texts, said):
+    receipt = {"state": "unfinished", "reasons": [{"text": text} for text in texts]}
+    assert outcome.sentence(receipt) == f"{said} Send what is missing, or all of it again; nothing has changed."
