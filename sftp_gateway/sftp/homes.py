@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 from sftp_gateway import errors, settings, upload_name
 from sftp_gateway.blobs import Area, Files
-from sftp_gateway.sftp import replay
+from sftp_gateway.sftp import replay, stuck
 from sftp_gateway.sftp.allowance import Allowance, in_units
 from sftp_gateway.sftp.journal import Journal
 from sftp_gateway.sftp.ledger import Ledger
@@ -227,9 +227,10 @@ class Homes:
         return replay.replay(self.store, self.staging)
 
     async def run(self) -> None:
-        """Have what the journal holds of brands that were erased overwritten; for ever."""
+        """Have what the journal holds of brands that were erased overwritten, and tell of drafts that are stuck; for ever."""
         while True:
             await asyncio.sleep(FORGET_SECONDS)
+            stuck.tell(self._views.values(), self.intake.incomplete_after)
             with contextlib.suppress(errors.Unavailable):
                 self.journal.forget(await asyncio.to_thread(brands.since, self.store))
 

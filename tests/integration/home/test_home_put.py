@@ -9,7 +9,7 @@ import pytest
 
 from sftp_gateway import settings
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.sftp import closing
+from sftp_gateway.sftp import closing, homes
 from sftp_gateway.store import drafts
 from sftp_gateway.store.drafts import Place
 from sftp_gateway.upload import Mode, State
@@ -454,6 +454,28 @@ async def test_a_second_sender_that_finds_no_room_fails_to_its_end_and_harms_the
         await first.close()
         (upload,) = await house.received(1)
     assert house.bytes_of(upload) == BODY
+
+
+async def test_a_file_that_its_client_forgot_to_close_is_told_of_once_until_it_moves(
+    open_house, log_lines, monkeypatch
+):
+    monkeypatch.setattr(homes, "FORGET_SECONDS", 0.05)
+    house = await open_house(incomplete_after=0.3)
+
+    def told():
+        return [line for line in log_lines if line["event"] == "transfer.stuck"]
+
+    async with house.sftp() as client:
+        file = await client.open("/a.csv", "wb")
+        for number in (1, 2):
+            await file.write(BODY)
+            await house.until(lambda: len(told()) == number)  # noqa: B023 - asked within the turn
+        await put(client, "/b.csv")
+        await house.received(1)
+        assert [(line["path"], line["bytes"]) for line in told()] == [("a.csv", len(BODY)), ("a.csv", 2 * len(BODY))]
+        assert all(line["session"] and line["handles"] == 1 for line in told())
+        await file.close()
+        await house.received(2)
 
 
 async def test_ten_sessions_on_one_connection_write_ten_files(house):
