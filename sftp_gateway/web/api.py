@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from sftp_gateway import __version__, metrics, receipt, upload_name
 from sftp_gateway.blobs import Area, Arrival, lent
 from sftp_gateway.brand import Brand
 from sftp_gateway.catalog import changes_csv
+from sftp_gateway.errors import Unavailable
 from sftp_gateway.store import brands, figures, files, once, uploads, versions
 from sftp_gateway.store.tokens import Token
 from sftp_gateway.upload import Mode, Upload, read_states
@@ -29,6 +31,8 @@ PAGE_ROWS, MOST_ROWS = 50, 500
 LARGEST = 2**31 - 1  # ids and numbers are 32-bit integers on PostgreSQL
 STALL_SECONDS, LONGEST_KEY = 60, 255
 HEAD_BYTES = 4096
+OPENING, OPENING_SECONDS = threading.Semaphore(8), 2.0
+"""Who waits for storage that is slow holds a thread, and whoever looks at a page needs one, too."""
 FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl", "parquet": "application/vnd.apache.parquet"}
 TYPES = FORMS | {"json": "application/json", "gz": "application/gzip"}
 
@@ -223,11 +227,19 @@ def catalog(request: Request) -> Response:
     return Attachment(file, f"{brand.name}.v{version.number:06}.{form}", version.file + form)
 
 
-def _blob(at: Desk, area: Area, name: str, size: int) -> AbstractContextManager[Path]:
-    """Lend a blob for a download; one that has to be fetched is so once for all who want it, if there is room. DiskFull."""
+@contextmanager
+def _blob(at: Desk, area: Area, name: str, size: int) -> Iterator[Path]:
+    """Lend a blob for a download; one that has to be fetched is so once for all who want it. DiskFull, Unavailable."""
     if not at.files.is_local:
         at.health.require_room(size)
-    return lent(at.files, area, name)
+    with ExitStack() as held:
+        if not OPENING.acquire(timeout=OPENING_SECONDS):
+            raise Unavailable("too many files are being fetched at this moment; try again in a minute")
+        try:
+            path = held.enter_context(lent(at.files, area, name))
+        finally:
+            OPENING.release()
+        yield path
 
 
 async def _receive(request: Request) -> Response:

@@ -1,5 +1,6 @@
 """The API over a real socket, on both stores: who may, what it says, what it refuses."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -17,6 +18,7 @@ import structlog
 from sftp_gateway.blobs import Area
 from sftp_gateway.store import brands, tables, tokens, uploads
 from sftp_gateway.upload import State
+from sftp_gateway.web import api as web_api
 from sftp_gateway.web import app as web_app
 from sftp_gateway.web.problem import KINDS
 
@@ -490,3 +492,27 @@ def test_a_held_upload_is_approved_refused_or_retried(scene, api):
     assert again.headers["location"] == f"{UPLOADS}/{again.json()['upload']}"
     assert uploads.events(scene.store, item.id)[-1].by == "token:ops"
     assert len(scene.woken) == 3
+
+
+def test_downloads_from_storage_that_does_not_answer_leave_the_endpoint_to_others(scene, api, monkeypatch):
+    monkeypatch.setattr(web_api, "OPENING_SECONDS", 0.2, raising=False)
+    item = scene.finish(scene.receive(), State.REFUSED, files={"a.csv.1.errors.csv": b"0123456789"})
+    [blob] = [path for path in (scene.root / "results").rglob("*.errors.csv*") if path.is_file()]
+    blob.unlink()
+    os.mkfifo(blob)  # who opens it waits for the other end
+
+    def asks():
+        with contextlib.suppress(httpx.HTTPError):
+            api.get(f"{UPLOADS}/{item.id}/files/a.csv.1.errors.csv", timeout=30)
+
+    threads = [threading.Thread(target=asks) for _ in range(60)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(20):
+            assert api.get("/api/v1/brands/acme/versions", timeout=10).status_code == 200
+    finally:
+        while any(thread.is_alive() for thread in threads):
+            with contextlib.suppress(OSError):  # nobody waits at this moment
+                os.close(os.open(blob, os.O_WRONLY | os.O_NONBLOCK))
+            threads[-1].join(0.01)
