@@ -220,10 +220,8 @@ def catalog(request: Request) -> Response:
     if form not in FORMS:
         raise Problem("bad-request", "format must be csv, jsonl or parquet")
     version = versions.kept(at.store, brand.name, asked(request, "version", whole))
-    if form == "parquet":
-        file = _blob(at, Area.CATALOG, version.file, version.file_bytes)
-    else:
-        file = at.export(brand.name, version.number, form)
+    whole_file = _blob(at, Area.CATALOG, version.file, version.file_bytes) if form == "parquet" else None
+    file = whole_file or at.export(brand.name, version.number, form)
     return Attachment(file, f"{brand.name}.v{version.number:06}.{form}", version.file + form)
 
 
