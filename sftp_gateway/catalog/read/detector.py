@@ -7,6 +7,7 @@ letters of one language only, capitals where words begin, and common letters mor
 import codecs
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
@@ -27,21 +28,28 @@ _LANGUAGES = (
     (("cp1250", "iso8859_2", "cp852"), (
         "ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čšžćđ", "ăâîșțşţ",
     )),
-    (("cp1254",), ("çğıöşüİâîû",)),
-    (("cp1257",), ("ąčęėįšųūž", "āčēģīķļņšūž", "äöüõšž")),
+    (("cp1254", "cp857"), ("çğıöşüİâîû",)),
+    (("cp1257", "cp775"), ("ąčęėįšųūž", "āčēģīķļņšūž", "äöüõšž")),
+    (("iso8859_15",), ("éèàêçâîôùëïûüœ", "äöüõšž")),
     (("cp1252", "mac_roman", "cp850"), ("áéíóúýþæöð",)),
-    (("cp1251", "koi8_r", "iso8859_5", "cp866", "mac_cyrillic"), (
+    (("cp1258",), ("àáâèéêíóôùúăđơư\u0300\u0301\u0303\u0309\u0323",)),
+    (("cp1251", "koi8_r", "iso8859_5", "cp866", "mac_cyrillic", "koi8_u", "cp1125", "cp855"), (
         "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфёъ", "оанитвіесркдлумпязьбгчйхцжєїюшщґф", "аиоетнрсвлкдпмзгяъубчщцжхюшфйь",
     )),
-    (("cp1253", "iso8859_7"), ("αοιετσνηυρπκμλάςίόέωδγήχθύφβξώζψϊϋΐ",)),
-    (("cp1255", "iso8859_8"), ("יוהלאתרמשנבדקחעםפסטןכצגזךףץ",)),
+    (("cp1253", "iso8859_7", "cp737"), ("αοιετσνηυρπκμλάςίόέωδγήχθύφβξώζψϊϋΐ",)),
+    (("cp1255", "iso8859_8", "cp862"), ("יוהלאתרמשנבדקחעםפסטןכצגזךףץ",)),
     (("cp1256", "iso8859_6"), ("اليمونرتبةعدسفهكقحجشصطأخإىضئءذزثغؤظآ",)),
+    (("cp874",), ("านร่กเ้งอมยลีวดัสิทตปะใ์ึคุบหพแืชผจู็โำขไถธซฟศฝญภณฉษฐฮฎฬฏฑฒฌฆฤฯๆ๊๋ๅ๐๑๒๓๔๕๖๗๘๙",)),
 )  # fmt: skip
 """Encodings, and the letters beyond ASCII of the languages written in them, the most frequent first."""
 _GREEK = "\u0370"
 """From here on letters are of another script, so that all of a text's are beyond ASCII and their frequency tells."""
-_ALONE = re.compile(r"(?<![^\W\d_])[^\W\d_a-zA-Z](?![^\W\d_])")
+_THAI = "\u0e00-\u0e7f"
+"""Its vowels and tones, which stand above and below, count as no letters."""
+_ALONE = re.compile(rf"(?<![^\W\d_])[^\W\d_a-zA-Z{_THAI}](?![^\W\d_])")
 """A letter beyond ASCII that is a word by itself: in another script most words have several."""
+_NEVER_ALONE = frozenset("œŒšŠžŽŸ")
+"""In ISO 8859-15 they stand where `½ ¼ ¨ ¦ ¸ ´ ¾` are elsewhere."""
 _EURO = re.compile(rb"\d[ \xa0]?\xa4(?![\x80-\xff])|(?<![\x80-\xff])\xa4[ \xa0]?\d")
 """A sign beside figures that is the euro in ISO 8859-15; in others it is one that nobody means (`¤`), or half a character."""
 _UNPRINTED = re.compile(rb"[\x80-\x9f]")
@@ -51,10 +59,11 @@ _SPACE = "\xa0"
 _SIGNS = frozenset("“”„‘’‚‹›«»–—…•·°®™©×÷±²³¹½¼¾§€£¥¢ªº¿¡µ№¶†‡،؛؟\xa0\xad")
 _WESTERN = "àâäáãåæçèéêëìíîïñòóôöõøœùúûüÿßšžÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŠŽªº"
 _STRANGE = re.compile(
-    rf"""[^\W\d_{_WESTERN}a-zA-Z]      # a letter that Western European texts hardly have: þ ð ý ƒ Ÿ
+    rf"""[^\W\d_{_WESTERN}a-zA-Z²³¹½¼¾]      # a letter that Western European texts hardly have: þ ð ý ƒ Ÿ
     | [{_WESTERN}]{{4,}}                # accents in a row: another script
     | (?<=[a-z])[ÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŠŽ](?![A-Z])    # a capital inside a word
     | (?<=[A-Za-z{_WESTERN}])[^\x00-\x7f\w’‘´–—·\xa0\xad](?=[A-Za-z{_WESTERN}])    # a sign inside a word
+    | (?<=[{_WESTERN}²³¹½¼¾])[²³¹½¼¾] | [²³¹½¼¾](?=[{_WESTERN}])
     | (?<=[A-Za-z])[²³¼½¾¹](?=[A-Za-z]) | [³¹¿¼¾](?=[a-z])
     """,
     re.VERBOSE,
@@ -119,8 +128,22 @@ def _misplaced(text: str) -> int:
             count += here.isupper() and before.islower()
             count += here in _SIGNS and here not in "’‘·–\xa0" and before.isalpha() and after.isalpha()
             count += here >= _GREEK and here.isalpha() and (_is_latin(before) or _is_latin(after))
+            count += here in _NEVER_ALONE and not (before.isalpha() or after.isalpha())
+            count += unicodedata.category(here) == "Mn" and not _carries(before, here)
+            count += here in "เแโใไ" and not _is_thai(after)
             count += here in "€£¥" and (before.isalpha() or after.isalpha())
     return count
+
+
+def _carries(before: str, here: str) -> bool:
+    """Whether a tone or vowel may stand above or below what is before it."""
+    letter = _is_thai(before) if here >= "\u0e00" else before.isalpha()
+    return letter or unicodedata.category(before) == "Mn"
+
+
+def _is_thai(character: str) -> bool:
+    """Whether it is a consonant."""
+    return "\u0e01" <= character <= "\u0e2e"
 
 
 def _is_latin(character: str) -> bool:

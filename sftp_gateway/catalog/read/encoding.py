@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import detector, survey
+from sftp_gateway.catalog.read import bounds, detector, survey, unmarked
 from sftp_gateway.catalog.read.source import Hints
 from sftp_gateway.catalog.read.survey import Survey
 from sftp_gateway.catalog.read.unpack import Packed
@@ -99,12 +99,11 @@ def _decide(seen: Survey, hints: Hints) -> tuple[str, int, tuple[Finding, ...]]:
     for bom, name in _BOMS:
         if seen.head.startswith(bom):
             return name, _marks(seen.head, bom), ()
-    even, odd = seen.nul
-    half = max(1, len(seen.head) // 2)
-    if max(even, odd) > 0.3 * half and min(even, odd) < 0.05 * half:
-        return ("utf-16-le" if odd > even else "utf-16-be"), 0, ()
+    if name := unmarked.unicode(seen.head):
+        return name, 0, ()
     if not seen.broken:
-        return "utf-8", 0, ()
+        name = "" if hints.encoding else unmarked.seven_bits(seen.head)
+        return (name, 0, (_guessed(name),)) if name else ("utf-8", 0, ())
     if hints.encoding:
         return _pinned(hints.encoding), 0, ()
     if seen.wide > 4 * seen.broken or len(_ACCENTED.findall(seen.strange)) >= max(2, 2 * seen.broken):
@@ -138,12 +137,15 @@ def _guess(seen: Survey) -> tuple[str, int, tuple[Finding, ...]]:
     letters = sum(byte > 0x7F for byte in text)
     seen_of_it = "one letter" if letters == 1 else f"{letters} letters"
     few = f", a guess from only {seen_of_it}: see whether it is right" * (letters < _FEW_LETTERS)
-    finding = Finding(
+    return name, 0, (_guessed(name, few),)
+
+
+def _guessed(name: str, few: str = "") -> Finding:
+    return Finding(
         "FILE_ENCODING_GUESSED",
         f"The file is not UTF-8; it was read as {name}{few}.",
         f"Send UTF-8, or set `encoding = {name}` for this brand.",
     )
-    return name, 0, (finding,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +200,21 @@ def recode(raw: bytes, encoding: Encoding, *, final: bool) -> tuple[Recoded, byt
     """
     if encoding.utf8:
         return Recoded(raw, raw), b""
+    used = raw if final or not unmarked.is_stateful(encoding.name) else _whole_lines(raw)
     decoder = codecs.getincrementaldecoder(encoding.name)("sftp_gateway.mark")
-    text = decoder.decode(raw, final)
-    rest = b"" if final else decoder.getstate()[0]
+    text = decoder.decode(used, final)
+    rest = raw[len(used) :] if final or used is not raw else decoder.getstate()[0]
     used = raw[: len(raw) - len(rest)]
     recoded = Recoded(used, text.encode("utf-8", "surrogateescape"), encoding.unit)
     if len(_line_ends(recoded.text, _BYTE)) != len(_line_ends(used, encoding.unit)):
         recoded = Recoded(used, _by_line(used, encoding), encoding.unit)
     return recoded, rest
+
+
+def _whole_lines(raw: bytes) -> bytes:
+    """Give the bytes up to the last line end, unless the line behind it is longer than a record may be."""
+    end = max(raw.rfind(b"\n"), raw.rfind(b"\r")) + 1
+    return raw[:end] if 0 < end < len(raw) <= end + bounds.RECORD_BYTES else raw
 
 
 def _by_line(raw: bytes, encoding: Encoding) -> bytes:

@@ -1,7 +1,7 @@
 """What the bytes of a text tell of its encoding, in one pass over them. Serves encoding."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +18,6 @@ class Survey:
     """Bytes that are no UTF-8."""
     wide: int = 0
     """Characters of several bytes that are."""
-    nul: list[int] = field(default_factory=lambda: [0, 0])
-    """NULs at even and at odd offsets of the first block."""
     head: bytes = b""
     tail: bytes = b""
     strange: bytes = b""
@@ -32,7 +30,6 @@ def of(blocks: Iterable[bytes], *, whole: bool = True) -> Survey:
     for block in blocks:
         if not survey.total:
             survey.head = block[: bounds.SAMPLE_BYTES]
-            survey.nul = [survey.head[0::2].count(0), survey.head[1::2].count(0)]
         survey.total += len(block)
         survey.tail = (survey.tail + block[-4:])[-4:]
         carry = _count(survey, carry + block)

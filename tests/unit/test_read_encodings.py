@@ -1,0 +1,83 @@
+"""Encodings that are told by other signs than a mark: Unicode without one, escapes, the letters of a language."""
+
+import unicodedata
+
+import pytest
+
+from tests.unit.reading import read
+
+THAI = ["โคมไฟตั้งพื้นสำหรับห้องนั่งเล่น", "เก้าอี้ครัวไม้", "ผ้าห่มนุ่ม สีเทาอ่อน", "ผ้าเช็ดตัวสีเหลือง"]
+JAPANESE = ["リビング用フロアランプ", "木製キッチンチェア", "黄色いタオル", "挽きたてのコーヒー豆、500g"]
+TEXTS = {
+    "cp874": THAI,
+    "tis-620": THAI,
+    "koi8-u": ["Кухонний стілець із берези", "Різнокольорові подушки", "Жовтий рушник", "М'який плед, ґатунок"],
+    "cp1125": ["Кухонний стілець із берези", "Різнокольорові подушки", "Жовтий рушник", "Стіл заввишки 70 см"],
+    "cp862": ["מנורת רצפה לסלון", "כיסא מטבח מעץ", "שמיכה רכה, אפור בהיר", "מגבת צהובה"],
+    "cp737": ["Φωτιστικό δαπέδου για σαλόνι", "Καρέκλα κουζίνας", "Μαλακή κουβέρτα", "Κίτρινη πετσέτα"],
+    "cp857": [
+        "Huş ağacından sandalye",
+        "Pamuklu yastık kılıfı",
+        "Yumuşak battaniye, açık gri",
+        "Yüksekliği ayarlı masa",
+    ],
+    "cp775": ["Pagalvės užvalkalas", "Ąžuolinė lentelė", "Minkštas pledas, šviesiai pilkas", "Maža dėžutė"],
+    "cp1258": ["Ghế nhà bếp bằng gỗ", "Chăn mềm, màu xám nhạt", "Cà phê mới xay", "Thớt gỗ sồi"],
+    "iso8859-15": ["Bœuf séché façon maison", "Cœur de palmier", "Crème légère, été", "Sœur et frère"],
+    "cp1252": ["Café table ½ inch", "Crème brûlée set", "Piñata for kids", "Smörgås board"],
+}
+
+
+def _tones_apart(letter, encoding):
+    """Vietnamese writes tones behind their letters in Windows-1258, which has not all letters with each tone."""
+    apart = unicodedata.normalize("NFD", letter)
+    tone = next((sign for sign in apart if sign in "\u0300\u0301\u0303\u0309\u0323"), "")
+    return unicodedata.normalize("NFC", apart.replace(tone, "")) + tone if encoding == "cp1258" and tone else letter
+
+
+def table(names):
+    lines = [f'A{number},"{name}",blue,{number}.50' for number, name in enumerate(names)]
+    return "\r\n".join(["sku,name,color,msrp", *lines, ""])
+
+
+@pytest.mark.parametrize("rows", [1, 4, 40])
+@pytest.mark.parametrize("encoding", ["utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"])
+def test_unicode_without_a_mark_is_told(tmp_path, encoding, rows):
+    names = [(THAI[number % 4] + ", 😀 " + JAPANESE[number % 4]) * 3 for number in range(rows)]
+    found = read(tmp_path, table(names).encode(encoding))
+    assert found.source.format.encoding == encoding
+    assert [row[1] for row in found.rows] == names
+    assert found.source.findings == ()
+
+
+def test_a_row_with_nuls_makes_no_unicode_of_a_file(tmp_path):
+    lines = [f"A{number},Lamp,blue,1" for number in range(40)]
+    text = "\n".join(["sku,name,color,msrp", *lines, "B,La\0m\0p\0s\0,red,2", ""])
+    found = read(tmp_path, text.encode())
+    assert found.source.format.encoding == "utf-8"
+    assert len(found.rows) == 41
+
+
+@pytest.mark.parametrize("encoding", TEXTS)
+def test_a_language_tells_its_encodings(tmp_path, encoding):
+    names = TEXTS[encoding]
+    data = "".join(_tones_apart(letter, encoding) for letter in table(names)).encode(encoding)
+    found = read(tmp_path, data)
+    assert [row[1] for row in found.rows] == [row.split('"')[1] for row in data.decode(encoding).splitlines()[1:]]
+    assert [finding.code for finding in found.source.findings] == ["FILE_ENCODING_GUESSED"]
+
+
+@pytest.mark.parametrize("rows", [1, 4, 400])
+def test_japanese_with_escapes_is_read(tmp_path, rows):
+    names = [JAPANESE[number % 4] for number in range(rows)]
+    found = read(tmp_path, table(names).encode("iso2022_jp"))
+    assert [row[1] for row in found.rows] == names
+    assert [finding.code for finding in found.source.findings] == ["FILE_ENCODING_GUESSED"]
+
+
+def test_japanese_with_escapes_is_read_across_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr("sftp_gateway.catalog.read.bounds.BLOCK_BYTES", 1000)
+    names = [JAPANESE[number % 4] for number in range(400)]
+    found = read(tmp_path, table(names).encode("iso2022_jp"))
+    assert [row[1] for row in found.rows] == names
+    assert found.raws[399] == f'A399,"{names[399]}",blue,399.50'.encode("iso2022_jp")
