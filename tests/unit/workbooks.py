@@ -21,7 +21,7 @@ def xls(*dimensions):
     return bytes(data)
 
 
-def xlsx(rows, *, part="xl/worksheets/sheet1.xml", unique=1, header=""):
+def xlsx(rows, *, part="xl/worksheets/sheet1.xml", unique=1, header="", above=""):
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     package = "http://schemas.openxmlformats.org/package/2006"
@@ -37,7 +37,7 @@ def xlsx(rows, *, part="xl/worksheets/sheet1.xml", unique=1, header=""):
         f'<Relationship Id="a" Type="{office}/worksheet" Target="/{part}"/>'
         f'<Relationship Id="b" Type="{office}/sharedStrings" Target="sharedStrings.xml"/></Relationships>',
         "xl/sharedStrings.xml": f'<sst xmlns="{main}" uniqueCount="{unique}"><si><t>sku</t></si></sst>',
-        part: f'<worksheet xmlns="{main}" xmlns:x="{main}"><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c>'
+        part: f'<worksheet xmlns="{main}" xmlns:x="{main}">{above}<sheetData><row r="1"><c r="A1" t="s"><v>0</v></c>'
         '<c r="B1" t="str"><v>name</v></c>'
         f"{header}</row>"
         f"{rows}</sheetData></worksheet>",

@@ -1,6 +1,8 @@
-"""Errors of XLSX cells that the library which opens workbooks does not know (`#ERROR!`, `#SPILL!`): one would cost the whole file.
+"""What programs write into XLSX sheets and the library that opens workbooks does not know: one such cell would cost the whole file.
 
-It knows the seven of ECMA-376 §18.17.3; others come from spreadsheets of later years and other makers.
+Errors: it knows the seven of ECMA-376 §18.17.3; others (`#ERROR!`, `#SPILL!`) come from spreadsheets of later years and other makers.
+Cells that are said to be numbers or truths and hold something else, cells of an unknown type: what is written there is a text.
+A sheet that says in words which are none how far it reaches: that need not be said at all.
 """
 
 import io
@@ -12,27 +14,47 @@ from typing import IO
 import python_calamine
 
 from sftp_gateway.catalog.read import cellplaces, formulas
+from sftp_gateway.catalog.read.cellplaces import END, TAG
 
-_SAID = "Unsupported cell error value"
+_SAID = (
+    "Unsupported cell error value",
+    "Parse float error",
+    "Unrecognized boolean cell value",
+    "Unknown cell 't' attribute",
+    "Range is missing",
+    "Expecting 'dimension' node",
+    "Expecting alphanumeric character",
+)
 _KNOWN = {b"#DIV/0!", b"#N/A", b"#NAME?", b"#NULL!", b"#NUM!", b"#REF!", b"#VALUE!"}
 _STANDS_FOR_IT = b"#VALUE!"
+_TYPED = re.compile(
+    rb"(" + TAG + rb"c\s(?:[^<>]*?\s)?)t\s*=\s*[\"']([^<>\"']*+)[\"']([^<>]*+>\s*+"
+    rb"(?:" + TAG + rb"f(?:\s[^<>]*)?(?:/>|>[^<]*" + END + rb"f>)\s*+)?(?:" + TAG + rb"v[^<>]*+>([^<]*+))?)"
+)
+"""A cell that says its type, up to what it holds."""
+_OTHER_TYPES = {b"s", b"str", b"inlineStr", b"e", b"d"}
+_TRUTHS = {b"0", b"1", b"true", b"false", b""}
+_REACH = re.compile(TAG + rb"dimension\b[^<>]*+(?<=/)>")
 _CHUNK = 1024**2
 _LONGEST_CELL = 65536
 
 
 def is_meant(error: BaseException) -> bool:
     """Whether the library gave up for this reason."""
-    return isinstance(error, python_calamine.CalamineError) and _SAID in str(error)
+    return isinstance(error, python_calamine.CalamineError) and any(said in str(error) for said in _SAID)
 
 
 def without(archive: zipfile.ZipFile) -> io.BytesIO:
-    """Give a copy of a workbook in which known errors stand for all others; what they are can still be seen in the original."""
+    """Give a copy of a workbook that the library can read: all that it would not know is said in a way that it knows.
+
+    Known errors stand for all others; what they are can still be seen in the original.
+    """
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as copy:
         for entry in archive.infolist():
             with archive.open(entry) as part, copy.open(entry.filename, "w", force_zip64=True) as file:
                 for piece in _pieces(part):
-                    file.write(formulas.FAILED.sub(_mended, piece))
+                    file.write(_known(piece) if entry.filename.endswith(".xml") else piece)
     out.seek(0)
     return out
 
@@ -49,6 +71,18 @@ def _pieces(part: IO[bytes]) -> Iterator[bytes]:
         yield text[:cut]
         rest = text[cut:]
     yield rest
+
+
+def _known(piece: bytes) -> bytes:
+    return _TYPED.sub(_untyped, formulas.FAILED.sub(_mended, _REACH.sub(b"", piece)))
+
+
+def _untyped(cell: re.Match[bytes]) -> bytes:
+    """Leave out a type that what the cell holds is not of, or that is none; a cell without one is a number or else a text."""
+    kind, value = cell[2], cell[4]
+    if kind in _OTHER_TYPES or (kind == b"b" and (value or b"").lower() in _TRUTHS):
+        return cell[0]
+    return cell[1] + cell[3]
 
 
 def _mended(cell: re.Match[bytes]) -> bytes:
