@@ -3,6 +3,7 @@
 import io
 import json
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -60,6 +61,56 @@ def test_no_column_of_bytes_makes_up_a_letter(tmp_path, kind, good, bad):
         assert found.codes == ["ROW_ENCODING"] * values.count(bad)
         assert [reject.cells[0] for reject in found.rejects] == ["A", "B"][-values.count(bad) :]
         assert not any("\ufffd" in cell for row in found.rows for cell in row)
+
+
+def texts(kind, values):
+    """An array of texts of some type, whatever their bytes are; a nested one has one text in each value."""
+    offsets = np.cumsum([0, *map(len, values)]).astype(np.int32)
+    plain = pa.Array.from_buffers(pa.string(), len(values), [None, *map(pa.py_buffer, (offsets, b"".join(values)))])
+    each = pa.array(range(len(values) + 1), pa.int32())
+    if pa.types.is_list(kind):
+        return pa.ListArray.from_arrays(each, texts(kind.value_type, values))
+    if pa.types.is_map(kind):
+        return pa.MapArray.from_arrays(each, pa.array(["k"] * len(values)), plain)
+    return pa.StructArray.from_arrays([plain], [kind.field(0).name]) if pa.types.is_struct(kind) else plain
+
+
+STRUCT = pa.struct([("a", pa.string())])
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        (pa.string(), "x"),
+        (pa.list_(pa.string()), "x"),
+        (pa.list_(pa.list_(pa.string())), '[["x"]]'),
+        (pa.list_(STRUCT), '[{"a": "x"}]'),
+        (pa.list_(pa.map_(pa.string(), pa.string())), '[[["k", "x"]]]'),
+    ],
+)
+def test_a_text_that_is_none_costs_its_row_in_lists_too(tmp_path, kind, shown):
+    column = texts(kind, [b"x", b"\xff", b"x"])
+    found = read(tmp_path, made({"sku": ["A", "B", "C"], "size": column}))
+    assert found.rows == [("A", shown), ("C", shown)]
+    assert found.codes == ["ROW_ENCODING"]
+    assert found.rejects[0].cells[0] == "B"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [
+        (pa.list_(pa.float32()), [0.1, 19.99], "0.1|19.99"),
+        (
+            pa.list_(pa.struct([("a", pa.float32()), ("b", pa.float64())])),
+            [{"a": 0.1, "b": 0.1}],
+            '[{"a": 0.1, "b": 0.1}]',
+        ),
+        (pa.large_list(pa.list_(pa.float32(), 1)), [[0.1]], "[[0.1]]"),
+    ],
+)
+def test_short_floats_in_lists_have_the_digits_that_were_written(tmp_path, kind, value, shown):
+    found = read(tmp_path, made({"sku": ["A", "B"], "size": pa.array([value, None], kind)}))
+    assert found.rows == [("A", shown), ("B", "")]
 
 
 def test_a_row_whose_only_cell_is_no_text_is_not_blank(tmp_path):

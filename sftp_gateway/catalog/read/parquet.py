@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, escaping, lists, table, truncation, undecodable, unfolding, unpack
+from sftp_gateway.catalog.read import bounds, escaping, leaves, lists, table, truncation, undecodable, unfolding, unpack
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Numbers, Tally
 
 MAGIC = b"PAR1"
@@ -179,5 +179,5 @@ def _text(column: pa.Array, *, exact: bool) -> tuple[pa.Array, npt.NDArray[np.bo
     ):
         column, bad = undecodable.checked(column)
     else:
-        column, bad = undecodable.written(column.to_pylist(), exact=exact)
+        column, bad = undecodable.written(leaves.values(column), exact=exact)
     return pc.fill_null(column, ""), bad
