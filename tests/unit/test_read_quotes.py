@@ -231,3 +231,34 @@ def test_an_upload_with_commas_between_apostrophes_in_each_row_goes_live_under_t
     shop = Shop(tmp_path)
     shop.put(HEADER + rows)
     assert {product["name"] for product in shop.products().values()} == {f"Lamp {n}, oak" for n in range(100)}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        'T1,"Coat,"5,50 ""net""",red\n',
+        'T1,Coat,"red,"says ""hi"", friend"\n',
+    ],
+)
+def test_a_cell_that_begins_inside_quotes_shows_that_those_before_it_did_not_close(tmp_path, row):
+    rows = [*PLAIN[:9], 'T0,"Coat, ""warm""",5.50,"dark, red"\n', row, *PLAIN[9:]]
+    found = read(tmp_path, (HEADER + "".join(rows)).encode())
+    assert found.codes == ["ROW_QUOTE"]
+    assert len(found.rows) == 41
+
+
+@pytest.mark.parametrize("count", [2, 40])
+def test_quotes_that_open_and_never_close_make_no_sender_that_never_quotes(tmp_path, count):
+    rows = [line.replace(",Name", ',"Name') if place < count else line for place, line in enumerate(PLAIN)]
+    found = read(tmp_path, (HEADER + "".join(rows)).encode(), lenient=True, complete=True)
+    assert found.codes == ["ROW_QUOTE"] * count
+    assert len(found.rows) == 40 - count
+
+
+def test_a_long_file_of_which_every_row_opens_a_quote_is_told_row_by_row_at_once(tmp_path):
+    """The lines behind a quote are looked through once, not anew for each of the 12,000 rows above them."""
+    rows = [f'S{number},"Name {number},{number}.50,red\n' for number in range(12_000)]
+    good = ['G1,"Coat, ""warm""",5.50,red\n', "G2,Coat,6.50,blue\n"]
+    found = read(tmp_path, (HEADER + "".join([good[0], *rows, good[1]])).encode())
+    assert [row[0] for row in found.rows] == ["G1", "G2"]
+    assert found.codes == ["ROW_QUOTE"] * 12_000

@@ -5,15 +5,17 @@ whole record by itself begins, or where an unclosed quote has gone too far (boun
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read import barren, bounds
 from sftp_gateway.catalog.read.dialect import Dialect
 from sftp_gateway.catalog.read.readings import lenient, readings
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _SAMPLE_BYTES = 65536
 """A longer record is not looked for where a dialect is only tried."""
+_MOST_LINES = 100
+"""What a line that has all columns opens is not looked for any further: a file may have a million such lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Text:
     dialect: Dialect
     width: int
     final: bool
+    fruitless: barren.Lines = field(default_factory=barren.Lines, compare=False)
+    """At which lines no record begins, as far as that was looked for."""
 
 
 def resolve(text: Text, start: int, *, distrust: bool = False) -> Found | None:
@@ -88,9 +92,11 @@ def _damaged(text: Text, start: int, line: tuple[int, int], whole: int | None) -
     end, stop, at_end = opened
     if at_end is False and stop == whole:
         return Found(end, stop, "ROW_COLUMNS")
-    if end != line[0] and (cells := readings(text.data[start:end], text.dialect, text.width)) is not None:
+    complete = text.data.count(text.dialect.delimiter.encode(), start, line[0]) == text.width - 1
+    far = complete and text.data.count(b"\n", start, end) > _MOST_LINES
+    if end != line[0] and not far and (cells := readings(text.data[start:end], text.dialect, text.width)) is not None:
         return Found(end, stop, "ROW_QUOTE_REPAIRED", "", cells)
-    if text.data.count(text.dialect.delimiter.encode(), start, line[0]) == text.width - 1:
+    if complete:
         # The first line has all columns by itself: what follows it is none of this row's business.
         at_end, (end, stop) = at_end and stop == line[1], line
     lines = len(_LINE_END.findall(text.data, start, end)) + 1
@@ -118,7 +124,12 @@ def _spaced(text: Text, start: int) -> int | None:
 
 def _extent(text: Text, start: int, end: int, stop: int, whole: int | None) -> tuple[int, int, bool] | None:
     """How far a record with an open quote goes: (end, stop, whether the file ended in it); None: see more."""
-    for _ in range(bounds.QUOTE_LINES):
+    known, lines = text.fruitless if whole is None else barren.Lines(), 0
+    while lines < bounds.QUOTE_LINES:
+        passed, stop = known.leap(stop, bounds.QUOTE_LINES - lines, start + bounds.QUOTE_BYTES)
+        if passed:
+            lines, end = lines + passed, _end(text.data, stop, start)
+            continue
         if stop == whole:
             return end, stop, False
         if stop >= len(text.data):
@@ -131,7 +142,8 @@ def _extent(text: Text, start: int, end: int, stop: int, whole: int | None) -> t
         line = _line(text, stop)
         if line is None:
             return None
-        end, stop = line
+        known.add(stop, line[1])
+        lines, (end, stop) = lines + 1, line
     return end, stop, False
 
 

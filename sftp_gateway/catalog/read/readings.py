@@ -45,7 +45,7 @@ def _read(record: bytes, dialect: Dialect, backslash: bool, even_closes: bool) -
             if closed is None:
                 return None
             content, position = closed
-            if _names_twice(content, quote, delimiter):
+            if _names_twice(content, quote, delimiter) or _begins_another(content, quote, delimiter):
                 return None
             cells.append(_unescape(content, quote, backslash))
         else:
@@ -81,6 +81,18 @@ def _lost_delimiter(sent: list[bytes], plain: list[bytes], quote: bytes) -> bool
         inner = after.replace(quote * 2, b"")
         if inner.endswith(quote) and inner.count(quote) == 1:
             return True
+    return False
+
+
+def _begins_another(content: bytes, quote: bytes, delimiter: bytes) -> bool:
+    """Whether a quoted cell begins inside one, as where the quote that closes it was lost: `red,"says ""hi""`."""
+    place = content.find(delimiter + quote)
+    while place >= 0:
+        start = place + len(delimiter)
+        bare = content[start:].lstrip(quote)
+        if (len(content) - start - len(bare)) % 2 and bare:
+            return True
+        place = content.find(delimiter + quote, start)
     return False
 
 

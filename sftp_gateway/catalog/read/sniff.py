@@ -193,7 +193,8 @@ def _printed(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
 def _is_literal(sample: Sample, dialect: Dialect, records: Sequence[Record]) -> bool:
     """Whether a sender quotes nothing: each line has all columns without it, and rows break where a quote is believed.
 
-    One such row alone may be damaged; and who quotes doubles the quotes in a cell, or has delimiters in it.
+    One such row alone may be damaged; and who quotes doubles the quotes in a cell, or has delimiters in it. Where
+    nothing breaks but cells that begin with their only quote, it may as well be the quotes that close which were lost.
     """
     if all(record.strict for record in records) or not dialect.quote:
         return False
@@ -206,11 +207,19 @@ def _is_literal(sample: Sample, dialect: Dialect, records: Sequence[Record]) -> 
     quoting = [line for line in lines if quote in line]
     if any(cell.strip(quote).find(quote * 2) >= 0 for line in quoting for cell in line.split(delimiter)):
         return False
-    return sum(_breaks(line, dialect, width + 1) for line in quoting if line.count(delimiter) == width) > 1
+    breaking = [line for line in quoting if line.count(delimiter) == width and _breaks(line, dialect, width + 1)]
+    return len(breaking) > 1 and not all(_never_closes(line, dialect) for line in breaking)
 
 
 def _breaks(line: bytes, dialect: Dialect, width: int) -> bool:
     return dialect.cells(line) is None and readings.readings(line, dialect, width) is None
+
+
+def _never_closes(line: bytes, dialect: Dialect) -> bool:
+    """Whether all that is wrong with a line is cells that begin with a quote and have no other."""
+    quote = dialect.quote.encode()
+    odd = [cell for cell in line.split(dialect.delimiter.encode()) if dialect.cells(cell) is None]
+    return all(cell.lstrip().startswith(quote) and cell.count(quote) == 1 for cell in odd)
 
 
 def _is_padded(records: Sequence[Record]) -> bool:
