@@ -249,7 +249,6 @@ def test_a_file_in_another_encoding_that_only_looks_like_json_is_read_as_what_it
     "text",
     [
         '{\n "sku": "A",\n "name": "a"\n}\n',
-        '{\n "sku": "A"\n}\n{\n "sku": "B"\n}\n',
         '{\n "articles": [\n  {"sku": "A"}\n ]\n}\n',
         '{\n "sku": "A", "variants": [{"sku": "B"}]}',
     ],

@@ -69,6 +69,15 @@ def level_after(text: bytes) -> int:
     return int(levels[-1]) if len(levels) else 0
 
 
+def is_array_open(text: bytes) -> bool:
+    """Whether an array is among the brackets that are open at the end of a text."""
+    codes = np.frombuffer(text, np.uint8)
+    square = (codes == 0x5B) | (codes == 0x5D)
+    places = np.flatnonzero(square)
+    outside = (np.searchsorted(_plain_quotes(text, codes), places) & 1) == 0
+    return bool(np.where(codes[places[outside]] == 0x5B, 1, -1).sum() > 0)
+
+
 def _levels(text: bytes) -> Positions:
     codes = np.frombuffer(text, np.uint8)
     folded = codes | 0x20

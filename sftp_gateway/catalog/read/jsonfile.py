@@ -59,6 +59,8 @@ class JsonSource:
         sizes = np.diff(recoded.raw_anywhere(np.array(stretch.stops, np.int64)), prepend=0)
         feeds = np.flatnonzero(np.frombuffer(text, np.uint8) == 10)
         lines = np.searchsorted(feeds, [start for start, _ in stretch.spans]) + stretch.line + 1
+        if self.shape.lines:
+            lines = np.arange(len(stretch.spans)) + stretch.row + 1  # a line may end at CR
         read = [_cells(text[start:end], self.lists) if start < end else None for start, end in stretch.spans]
         kept = [index for index, cells in enumerate(read) if isinstance(cells, dict)]
         chosen = np.array(kept, np.int64)

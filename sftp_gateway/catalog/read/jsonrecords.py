@@ -8,8 +8,8 @@ import numpy as np
 import orjson
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import bounds, elements, encoding, truncation, unpack
-from sftp_gateway.catalog.read.encoding import Encoding, Recoded
+from sftp_gateway.catalog.read import bounds, elements, encoding, jsonlists, truncation, unpack
+from sftp_gateway.catalog.read.encoding import Encoding, Positions, Recoded
 from sftp_gateway.catalog.read.source import Hints, Tally
 from sftp_gateway.catalog.read.unpack import Packed, Readable
 
@@ -20,12 +20,19 @@ _PRODUCT_BYTES = 4 * bounds.RECORD_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """`lines`, or an array whose first element comes `skip` bytes of text (`skip_raw` of the source) on."""
+    """`lines`, or an array whose first element comes `skip` bytes of text (`skip_raw` of the source) on.
+
+    `loose`: no array holds the products, they stand one behind the other. `deep`: the array is in an object of an object.
+    `returns`: lines end at CR alone.
+    """
 
     lines: bool
     skip: int = 0
     skip_raw: int = 0
     prelude: bytes = b""
+    loose: bool = False
+    deep: bool = False
+    returns: bool = False
 
 
 @dataclass(slots=True)
@@ -54,6 +61,18 @@ def stretches(packed: Packed, encoded: Encoding, shape: Shape, tally: Tally) -> 
         unpack.skip(file, encoded.bom + shape.skip_raw)
         reading = _Reading(packed.hints, encoded, shape, file, tally)
         yield from reading.lines() if shape.lines else reading.array()
+
+
+def _line_ends(text: bytes, *, returns: bool, final: bool) -> Positions:
+    """Where lines end, at LF, or (`returns`) at CR, LF or both; whether LF follows the CR at the end of a text is not known yet."""
+    codes = np.frombuffer(text, np.uint8)
+    ends = codes == 10
+    if returns:
+        alone = codes == 13
+        alone[:-1] &= codes[1:] != 10
+        alone[-1:] &= final
+        ends |= alone
+    return np.flatnonzero(ends) + 1
 
 
 def _with_scalars(text: bytes, spans: list[tuple[int, int]], until: int | None) -> list[tuple[int, int]]:
@@ -106,7 +125,7 @@ class _Reading:
         """Give the records of JSON Lines: a broken last line without its end is a file cut off."""
         for recoded, final in self._texts():
             text = recoded.text
-            stops = (np.flatnonzero(np.frombuffer(text, np.uint8) == 10) + 1).tolist()
+            stops = _line_ends(text, returns=self.shape.returns, final=final).tolist()
             last = stops[-1] if stops else 0
             if final and last < len(text):
                 if not bounds.is_end_mark(text[last:]) and not isinstance(loads(text[last:]), dict):
@@ -155,17 +174,23 @@ class _Reading:
             unfinished = len(text) - (spans[-1][1] if spans else 0)
             if unfinished > _PRODUCT_BYTES:
                 raise unpack.bomb(f"product {self.row + len(spans) + 1} does not end within {_PRODUCT_BYTES:,} bytes")
-            if final:
+            if final and not self._may_end(text[len(text) - unfinished :]):
                 raise truncation.cut_off("its JSON array is not closed", self.hints)
             yield self._stretch(recoded, spans, [end for _, end in spans])
+        self.tally.skipped_bytes += len(self.carry)
         self._check_tail(tail)
+
+    def _may_end(self, rest: bytes) -> bool:
+        """Whether products may end so without the end of an array: there is none, and nothing has begun."""
+        return self.shape.loose and rest.strip(SPACE + bounds.END_MARKS) in {b"", b","}
 
     def _check_gaps(self, text: bytes, spans: list[tuple[int, int]], *, first: bool, until: int | None = None) -> None:
         before = 0 if until is None else spans[0][0]
         for number, (start, end) in enumerate(spans):
             gap = text[before : start if until is None else until].strip(SPACE)
-            wanted = b"" if first and number == 0 else b","
-            if gap != wanted and not (until is not None and gap == b""):
+            begins = (first and number == 0) or self.shape.loose
+            comma = self.shape.loose or not begins
+            if not (gap == b"," and comma) and not (gap == b"" and begins):
                 place = gap[:40].decode(errors="replace") or "no comma"
                 raise errors.Refused(
                     "FILE_FORMAT",
@@ -176,12 +201,22 @@ class _Reading:
 
     def _check_all(self, text: bytes, spans: list[tuple[int, int]], *, first: bool, until: int | None) -> None:
         self._check_gaps(text, spans, first=first)
+        if until is not None and self.shape.loose:
+            raise _follows()
         if until is not None:
             self._check_gaps(text, [(spans[-1][1] if spans else 0, 0)], first=True, until=until)
 
     def _check_tail(self, tail: bytes) -> None:
         """Check what follows the array: nothing, or the rest of the object around it."""
         if len(tail) > bounds.SAMPLE_BYTES or (not self.shape.prelude and tail.strip(SPACE + bounds.END_MARKS)):
-            raise errors.Refused("FILE_FORMAT", "Something follows the JSON array.", "Send one array of products.")
+            raise _follows()
+        if self.shape.deep and jsonlists.find(tail, 0, len(tail)):
+            raise errors.Refused(
+                "FILE_FORMAT", "The JSON file has several lists of products.", 'Send one: {"products": […]}.'
+            )
         if self.shape.prelude and loads(self.shape.prelude + b"]" + tail) is None:
             raise truncation.cut_off("the JSON object around the products is not closed", self.hints)
+
+
+def _follows() -> errors.Refused:
+    return errors.Refused("FILE_FORMAT", "Something follows the JSON array.", "Send one array of products.")

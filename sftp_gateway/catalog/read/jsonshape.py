@@ -2,17 +2,15 @@
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.folding import fold
-from sftp_gateway.catalog.read import elements, encoding, product, remnant
+from sftp_gateway.catalog.read import elements, encoding, jsonlists, product, remnant
 from sftp_gateway.catalog.read.encoding import Recoded
 from sftp_gateway.catalog.read.jsonrecords import SPACE, Shape, loads
 from sftp_gateway.catalog.read.source import Hints
 
-_ARRAY_OF_OBJECTS = re.compile(rb'"((?:[^"\\]|\\.)*+)"\s*:\s*\[\s*[\]{]')
-_PRODUCTS = b"products"
-_WRAPPERS = {_PRODUCTS, b"items", b"data", b"catalog", b"rows", b"records", b"results"}
 _OBJECT = re.compile(rb'\{\s*+"(?:[^"\\]|\\.)*+"\s*+:')
 _REACH = 65536
 """The array begins before; and lines are looked at up to there."""
@@ -24,29 +22,46 @@ def of(sample: Recoded, hints: Hints) -> Shape | None:
     begin = len(text) - len(text.lstrip(SPACE))
     if text[begin : begin + 1] == b"[":
         return _array(sample, begin + 1, b"")
-    if text[begin : begin + 1] != b"{":
-        return None
+    return _of_objects(sample, begin, hints) if text[begin : begin + 1] == b"{" else None
+
+
+def _of_objects(sample: Recoded, begin: int, hints: Hints) -> Shape | None:
+    """Tell the shape of a text that begins with an object."""
+    text = sample.text
     line = text[begin:].split(b"\n", 1)[0].strip()
     complete = loads(line)
     top = complete if isinstance(complete, dict) else remnant.of(text[begin : begin + _REACH])
     wrapped = _wrapped(text, begin, top, hints)
+    in_lines = Shape(lines=True, returns=b"\n" not in text)
     if isinstance(complete, dict) and (wrapped is None or b"\n" in text[begin:].strip(SPACE)):
-        return Shape(lines=True)
+        return in_lines
     if wrapped is not None and not _goes_on_in_lines(text[begin : begin + _REACH]):
-        return _array(sample, wrapped, text[:wrapped])
-    if b":" in line:
-        return Shape(lines=True)
-    if _OBJECT.match(text, begin):
+        return _array(sample, wrapped.place, text[: wrapped.place], deep=wrapped.level > 1)
+    if _is_loose(text[begin:]):
+        return replace(_array(sample, begin, b""), loose=True)
+    if b":" not in line and _OBJECT.match(text, begin):
         raise errors.Refused(
             "FILE_FORMAT",
             "The file is JSON, but neither a list of products nor one product in each line.",
             'Send an array ([{…}, {…}]), an object that holds one ({"products": […]}), or a line for each product.',
         )
-    return None
+    return in_lines if b":" in line else None
 
 
-def _array(sample: Recoded, skip: int, prelude: bytes) -> Shape:
-    return Shape(False, skip, int(sample.raw_anywhere(encoding.positions(skip))[0]), prelude)
+def _array(sample: Recoded, skip: int, prelude: bytes, *, deep: bool = False) -> Shape:
+    return Shape(False, skip, int(sample.raw_anywhere(encoding.positions(skip))[0]), prelude, deep=deep)
+
+
+def _is_loose(text: bytes) -> bool:
+    """Whether objects stand one behind the other, and not one in each line: the first two do."""
+    if any(isinstance(loads(line), dict) for line in re.split(rb"[\r\n]+", text[:_REACH], maxsplit=3)[:3]):
+        return False
+    found = elements.find(text[:_REACH])
+    pairs = [slice(*span) for span in zip(found.start[:2].tolist(), found.end[:2].tolist(), strict=True)]
+    if len(pairs) < 2 or pairs[0].start:
+        return False
+    between = text[pairs[0].stop : pairs[1].start].strip(SPACE)
+    return between in {b"", b","} and all(isinstance(loads(text[pair]), dict) for pair in pairs)
 
 
 def _goes_on_in_lines(text: bytes) -> bool:
@@ -57,20 +72,26 @@ def _goes_on_in_lines(text: bytes) -> bool:
     return len(following) == needed and all(isinstance(loads(line), dict) for line in following)
 
 
-def _wrapped(text: bytes, begin: int, top: Collection[str], hints: Hints) -> int | None:
-    """Where the array in `{"products": [ … ]}` begins; `products` beats other names. None for a list of a product's own."""
+def _wrapped(text: bytes, begin: int, top: Collection[str], hints: Hints) -> jsonlists.List | None:
+    """Find the array in `{"products": [ … ]}`; `products` beats other names. None for a list of a product's own."""
     found = None
     beside = _columns(top, hints)
     own = len(beside) > 1 and bool(hints.keys) and all(beside & key for key in hints.keys)
-    for match in _ARRAY_OF_OBJECTS.finditer(text, begin, min(len(text), begin + _REACH)):
-        name = match.group(1)
-        if name in _WRAPPERS and elements.level_after(text[begin : match.start()]) == 1:
-            place = text.index(b"[", match.end(1)) + 1
-            if name == _PRODUCTS:
-                # A collection has an id and a name, too: its products are richer in columns.
-                return None if own and len(_columns(_first(text, place), hints)) <= len(beside) else place
-            found = found or (None if own else place)
-    return found
+    lists = jsonlists.find(text, begin, min(len(text), begin + _REACH))
+    for one in lists:
+        if one.level != 1:
+            continue
+        if one.name == jsonlists.PRODUCTS:
+            # A collection has an id and a name, too: its products are richer in columns.
+            return None if own and len(_columns(_first(text, one.place), hints)) <= len(beside) else one
+        found = found or (None if own else one)
+    return found or (None if beside else _deep(text, lists, hints))
+
+
+def _deep(text: bytes, lists: list[jsonlists.List], hints: Hints) -> jsonlists.List | None:
+    """Give the one list of products in an object of an object (`{"data": {"items": [ … ]}}`): its first has columns of ours."""
+    found = [one for one in lists if len(_columns(_first(text, one.place), hints)) > 1]
+    return found[0] if len(found) == 1 else None
 
 
 def _first(text: bytes, place: int) -> Collection[str]:
