@@ -15,9 +15,10 @@ def values(column: pa.Array) -> list[Any]:
         # As a double a float would have digits that nobody wrote: 0.10000000149011612.
         column = pc.cast(pc.cast(column, _changed(column.type, _spelled)), _changed(column.type, _doubled))
     try:
-        return column.to_pylist()
+        found: list[Any] = column.to_pylist()
     except UnicodeDecodeError:
-        return pc.cast(column, _changed(column.type, _raw)).to_pylist()
+        found = pc.cast(column, _changed(column.type, _raw)).to_pylist()
+    return found
 
 
 def _spelled(kind: pa.DataType) -> pa.DataType:
