@@ -2,6 +2,7 @@
 
 import pytest
 
+from sftp_gateway import errors
 from sftp_gateway.catalog.read import unknown
 from tests.unit import workbooks
 from tests.unit.reading import read
@@ -32,3 +33,25 @@ def test_a_sheet_that_does_not_say_how_far_it_reaches_is_read(tmp_path, reach):
     rows = '<row r="2"><c r="A2" t="str"><v>A1</v></c><c r="B2"><v>5</v></c></row>'
     data = workbooks.xlsx(rows, above=f"<dimension {reach}/>")
     assert read(tmp_path, data).rows == [("A1", "5")]
+
+
+SPREADSHEET = '<?xml version="1.0"?>\n<?mso-application progid="Excel.Sheet"?>\n'
+SPREADSHEET += '<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"><Worksheet/></Workbook>'
+FLAT = '<?xml version="1.0"?>\n<office:document office:mimetype="application/vnd.oasis.opendocument.spreadsheet"/>'
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (SPREADSHEET, "XML Spreadsheet 2003"),
+        (FLAT, "FODS"),
+        ("<html><body><table><tr><td>sku</td><td>name</td></tr></table></body></html>", "HTML"),
+        ("<div>\n<TABLE border=1>\n<tr><td>sku,name</td></tr>\n</TABLE></div>", "HTML"),
+        ('<meta charset="utf-8">\n<table><tr><th>sku</th></tr></table>', "HTML"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_markup_that_a_spreadsheet_opens_is_refused_with_what_to_do(tmp_path, text, what, encoding):
+    with pytest.raises(errors.Refused, match=what) as refused:
+        read(tmp_path, text.encode(encoding), lenient=True)
+    assert (refused.value.code, "save it as XLSX" in refused.value.suggestion) == ("FILE_FORMAT", True)

@@ -1,5 +1,6 @@
 """Open a file that a brand sent: what it is packed in, which format it is by its content, and the reader for it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,13 @@ _TAR, _TAR_AT = b"ustar", 257
 _HEAD_BYTES = 512
 _TEXT = frozenset((1, 9, 10, 11, 12, 13, 27, 28, 29, 30, 31))
 """Control characters that texts have: white space, escape, and what databases separate cells with."""
+_MARKUP = re.compile(rb"<[!?a-z]")
+_SHEETS = {
+    (b"urn:schemas-microsoft-com:office:spreadsheet",): "a spreadsheet saved as XML (XML Spreadsheet 2003)",
+    (b"opendocument.spreadsheet", b"<office:spreadsheet"): "a spreadsheet saved as flat XML (FODS)",
+    (b"<table", b"<tr>", b"<tr "): "a web page (HTML) with a table",
+}
+"""Markup that spreadsheet programs open, by what tells it."""
 _WANTED = "Send CSV, JSON, JSON Lines, XLSX, XLS, ODS or Parquet."
 
 
@@ -86,12 +94,25 @@ def _sample(packed: Packed, encoded: encoding.Encoding) -> bytes:
 
 
 def _refuse_other_text(sample: bytes, start: bytes) -> None:
+    if _MARKUP.match(start):
+        _refuse_saved_sheet(sample.lower())
     if start.startswith((b"<?xml", b"<!doctype", b"<html", b"<table", b"<rss")):
         raise errors.Refused("FILE_FORMAT", "The file is XML or HTML, no catalog.", _WANTED)
     text = sample.rstrip(bounds.END_MARKS + b" \t\r\n") or sample
     controls = sum(text.count(code) for code in range(32) if code not in _TEXT)
     if controls > max(8, 0.05 * len(text)):
         raise errors.Refused("FILE_FORMAT", "The file is no text.", _WANTED)
+
+
+def _refuse_saved_sheet(text: bytes) -> None:
+    """Refuse what a spreadsheet opens though it is markup, whatever its name says: who sent it must save it anew."""
+    for signs, what in _SHEETS.items():
+        if any(sign in text for sign in signs):
+            raise errors.Refused(
+                "FILE_FORMAT",
+                f"The file is {what}, whatever its name says.",
+                "Open it in a spreadsheet program and save it as XLSX or CSV.",
+            )
 
 
 def _workbook(path: Path, head: bytes, hints: Hints) -> str:
