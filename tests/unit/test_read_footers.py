@@ -70,3 +70,21 @@ def test_a_footer_is_skipped_and_said(tmp_path, last):
     cells = last.split(",")
     if len(cells) == len(HEADER):
         assert len(read(tmp_path, sheet("xlsx", [HEADER, *BODY, cells])).rows) == 20
+
+
+@pytest.mark.parametrize("notes", [("FOOTNOTE",), ("FOOTNOTE", "Made in Spain", "all prices are net")])
+@pytest.mark.parametrize("row", [("S{}", "{}.50"), ("coat", "", "{}.50"), ("coat", "{}.50", "")])
+def test_texts_that_stand_alone_at_the_end_of_a_narrow_table_are_no_rows_for_who_looks_at_it(tmp_path, row, notes):
+    header = ["sku", "msrp", "color"][: len(row)]
+    rows = [tuple(cell.format(number) for cell in row) for number in range(1, 9)]
+    if len(row) > 2:
+        rows = [(sku, *cells) if number % 2 else (sku, *reversed(cells)) for number, (sku, *cells) in enumerate(rows)]
+    lines = [header, *rows, *([note] + [""] * (len(row) - 1) for note in notes)]
+    found = read(tmp_path, "".join(",".join(line) + "\n" for line in lines).encode(), lenient=True)
+    assert found.rows == rows
+
+
+def test_a_text_alone_at_the_end_stays_where_others_stand_alone_above(tmp_path):
+    lines = ["sku,msrp", "coat,1.50", "hat,", "vest,2.50", "shoe,3.50", "scarf,"]
+    found = read(tmp_path, "\n".join([*lines, ""]).encode(), lenient=True)
+    assert len(found.rows) == 5

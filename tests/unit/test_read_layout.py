@@ -297,3 +297,21 @@ def test_a_line_that_says_the_separator_is_no_header_of_one_column(tmp_path, lin
 def test_rows_in_brackets_are_rows(tmp_path):
     found = read(tmp_path, b"Farbe,Tier\n(red),(cat)\n(blue),(dog)\n(pink),(owl)\n", lenient=True)
     assert len(found.rows) == 3
+
+
+@pytest.mark.parametrize("kinds", ["Required,Optional", "(text),(EUR)", "text,decimal"])
+@pytest.mark.parametrize("count", [2, 5, 40])
+def test_what_templates_say_of_columns_is_no_row_of_a_narrow_table(tmp_path, kinds, count):
+    rows = [(f"S-{number}", f"{number}.50") for number in range(count)]
+    text = "\n".join(["sku,msrp", kinds, *map(",".join, rows), ""])
+    found = read(tmp_path, text.encode(), lenient=True)
+    assert found.rows == rows
+
+
+@pytest.mark.parametrize("blank", [" , , ", '"","",""', '"",,', ",,,,", " ,"])
+def test_a_row_of_blank_cells_is_blank_however_it_is_written(tmp_path, blank):
+    rows = ["S1,Coat,1.50", blank, "S2,Hat,2.50", "S3,Vest,3.50"]
+    found = read(tmp_path, "\n".join(["sku,name,msrp", *rows, ""]).encode())
+    assert [row[0] for row in found.rows] == ["S1", "S2", "S3"]
+    assert not found.codes
+    assert [note.code for note in found.notes] == ["ROW_BLANK"]

@@ -262,3 +262,11 @@ def test_a_long_file_of_which_every_row_opens_a_quote_is_told_row_by_row_at_once
     found = read(tmp_path, (HEADER + "".join([good[0], *rows, good[1]])).encode())
     assert [row[0] for row in found.rows] == ["G1", "G2"]
     assert found.codes == ["ROW_QUOTE"] * 12_000
+
+
+def test_a_quote_with_a_backslash_at_the_end_of_a_cell_does_not_hide_that_the_row_goes_on(tmp_path):
+    rows = 'T1,"Round 48\\"","A vest\nfor cold",red\nT2,"Hat \\"big\\"","Plain, warm",red\nT3,Hat,Warm,red\n'
+    found = read(tmp_path, ("sku,name,description,color\n" + rows * 4).encode(), lenient=True)
+    assert not found.codes
+    assert found.rows[:2] == [("T1", 'Round 48"', "A vest\nfor cold", "red"), ("T2", 'Hat "big"', "Plain, warm", "red")]
+    assert len(found.rows) == 12

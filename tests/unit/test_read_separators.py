@@ -241,3 +241,23 @@ def test_backslashes_at_the_end_of_cells_shield_no_delimiter(tmp_path):
     rows = [(f"S{number}", "C:\\dir\\", f"{number}.50") for number in range(12)]
     text = "sku,name,msrp\n" + "".join(",".join(row) + "\n" for row in rows)
     assert read(tmp_path, text.encode(), complete=True).rows == rows
+
+
+@pytest.mark.parametrize("count", [3, 8])
+def test_a_notice_with_a_space_behind_each_comma_does_not_separate_the_few_rows_below_it(tmp_path, count):
+    notice = [", ".join(["Notice", *(f"word{chr(97 + line + place)}" for place in range(3))]) for line in range(count)]
+    rows = [(f"S{number}", f"Coat {number}", f"{number}.50", "red") for number in range(5)]
+    text = "\n".join([*notice, "sku,name,msrp,color", *map(",".join, rows), ""])
+    found = read(tmp_path, text.encode(), lenient=True)
+    assert found.source.headers == ("sku", "name", "msrp", "color")
+    assert found.rows == rows
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_blank_cell_in_a_few_rows_of_two_columns_does_not_double_the_delimiter(tmp_path, count):
+    rows = [(f"S{number}", f"{number}.50") for number in range(20)]
+    lines = [",,".join(row) if place < count else ",".join(row) for place, row in enumerate(rows)]
+    found = read(tmp_path, "\n".join(["sku,msrp", *lines, ""]).encode(), lenient=True)
+    assert found.source.headers == ("sku", "msrp")
+    assert found.rows == rows[count:]
+    assert found.codes == ["ROW_COLUMNS"] * count

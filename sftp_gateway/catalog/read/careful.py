@@ -84,7 +84,9 @@ def _damaged(text: Text, start: int, line: tuple[int, int], whole: int | None) -
     of_line = _literal if text.dialect.literal else readings
     if (cells := of_line(text.data[start:end], text.dialect, text.width)) is not None:
         return Found(end, stop, "ROW_QUOTE_REPAIRED", "", cells)
-    if text.data.count(text.dialect.quote.encode(), start, end) % 2 == 0:
+    quote = text.dialect.quote.encode()
+    count, escaped = (text.data.count(mark, start, end) for mark in (quote, b"\\" + quote))
+    if count % 2 == 0 and escaped % 2 == 0:
         return Found(end, stop, "ROW_QUOTE", _why(text.data[start:end], text.dialect))
     opened = _extent(text, start, end, stop, whole)
     if opened is None:

@@ -97,9 +97,17 @@ class Profile:
 
     @cached_property
     def lone(self) -> int:
-        """How many rows hold one text only, in their first column."""
+        """How many rows hold one text only, in their first column, and are not among the last ones."""
         rows = [record.cells for record in self._records if record.strict and len(record.cells) == self._width > 1]
-        return sum(bool(cells[0].strip()) and not b"".join(cells[1:]).strip() for cells in rows)
+        alone = [bool(cells[0].strip()) and not b"".join(cells[1:]).strip() for cells in rows if any(cells)]
+        while alone and alone[-1]:
+            alone.pop()
+        return sum(alone)
+
+    @property
+    def knows_none_alone(self) -> bool:
+        """Whether a text alone in a row is none of this table: among several rows no other is so."""
+        return self.lone == 0 and len(self._rows) > _ENOUGH
 
     @property
     def always_filled(self) -> int:

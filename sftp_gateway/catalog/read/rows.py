@@ -37,6 +37,7 @@ def block(stretch: Stretch, tally: Tally, other: tail.Other, *, final: bool) -> 
             _classify(stretch)
             if stretch.sieve is not None:
                 stretch.marks = stretch.sieve.marks(stretch.text.data, stretch.records.start, stretch.records.stop)
+    _judge_blanks(stretch)
     _judge_spaces(stretch)
     _judge_ends(stretch)
     tail.skip_tables(stretch, tally, other)
@@ -113,6 +114,20 @@ def _judge_comment(stretch: Stretch, index: int) -> None:
     comment = len(cells) == stretch.text.width and cells[0].startswith(b"# ")
     if comment and not stretch.profile.fits(cells):
         stretch.kinds[index] = SKIPPED
+
+
+def _judge_blanks(stretch: Stretch) -> None:
+    """Take rows of nothing but blanks, in quotes or not, for blank ones: they are as those of delimiters alone."""
+    if not stretch.columns or not len(stretch.parsed):
+        return
+    left = np.ones(len(stretch.parsed), np.bool_)
+    for column in stretch.columns:
+        left &= np.asarray(pc.equal(pc.utf8_trim_whitespace(column), ""))
+        if not left.any():
+            return
+    places = np.flatnonzero(left)
+    stretch.kinds[stretch.parsed[places]] = BLANK
+    _drop(stretch, places.tolist())
 
 
 def _judge_spaces(stretch: Stretch) -> None:

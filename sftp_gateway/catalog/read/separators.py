@@ -215,6 +215,8 @@ def is_doubled(sample: bytes, delimiter: str, rows: Sequence[Sequence[bytes]]) -
     if not widths:
         return False
     width, count = widths.most_common(1)[0]
+    if count * 2 <= sum(len(cells) > 1 for cells in rows):
+        return False  # most rows have it once
     between = [b"".join(cells[1::2]).strip() for cells in rows if len(cells) == width]
     least = count if width == _LEAST_DOUBLED else (1 - _NEARLY) * count
     return count > 1 and not between[0] and between.count(b"") >= least

@@ -90,8 +90,10 @@ def longer(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
             fit, inner = text.fit(found.dialect), text.inner_fit(found.dialect)
             if fit.better(usual) and (usual.perfect or fit.width > _FEW_COLUMNS):
                 return found
-            least = max(_MOST, sample.inner_fit(dialect).share - _ODD)
-            enough = inner.width > _FEW_COLUMNS and inner.share >= least
+            shorter = sample.inner_fit(dialect)
+            least = max(_MOST, shorter.share - _ODD)
+            # Titles may have it, and no row that the part of it separates.
+            enough = inner.width > _FEW_COLUMNS and inner.share >= least and inner.rows >= _MOST * shorter.rows
             if enough or (inner.width > 1 and separators.is_always(sample.text, delimiter, quote)):
                 return found
     return None

@@ -14,6 +14,7 @@ from sftp_gateway.catalog.read import (
     bounds,
     heading,
     mending,
+    ournames,
     printing,
     readings,
     rewriting,
@@ -154,7 +155,7 @@ def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spell
         spelling = spelling or separators.Spelling(usual)
         if signs.spelled(inner, spelling).fit(spelling.dialect).perfect:
             return replace(spelling, rewriting=replace(way, delimiter=spelling.delimiter))
-    if heading.known_names(cells[0] if cells else (), hints) > 1:
+    if ournames.known_names(cells[0] if cells else (), hints) > 1:
         return separators.Spelling(dialect)
     return signs.by_signs(sample, dialect, fit, hints)
 

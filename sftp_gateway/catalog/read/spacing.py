@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sftp_gateway.catalog.read import bounds, heading, rewriting, sampling
+from sftp_gateway.catalog.read import bounds, ournames, rewriting, sampling
 from sftp_gateway.catalog.read.dialect import QUOTES, Dialect
 from sftp_gateway.catalog.read.sampling import Record, Sample
 from sftp_gateway.catalog.read.source import Hints
@@ -33,7 +33,7 @@ def by_spaces(sample: Sample, dialect: Dialect, hints: Hints) -> Dialect:
         if (
             rows
             and not _cuts_cells(rows, dialect.delimiter.encode())
-            and (hints.lenient or heading.known_names(rows[0].cells, hints) > 1)
+            and (hints.lenient or ournames.known_names(rows[0].cells, hints) > 1)
         ):
             return spaced
     return dialect

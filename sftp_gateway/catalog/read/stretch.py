@@ -140,7 +140,8 @@ class Stretch:
     def judge_width(self, index: int) -> None:
         """Tell what a record of the wrong width is: blank, to be mended, or rejected."""
         raw = self.bytes_of(index)
-        if not raw.strip():
+        told = self.text.dialect.cells(raw)
+        if not raw.strip() or (told is not None and not any(cell.strip() for cell in told)):
             self.kinds[index] = BLANK
         elif not (self.mend(index) or (self.fills and self._fill(index, raw))):
             self._reject_width(index, raw)

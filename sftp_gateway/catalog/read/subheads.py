@@ -21,6 +21,11 @@ def says_kinds(cells: Cells) -> bool:
     return any(map(_KIND.fullmatch, _filled(cells))) or in_brackets(cells)
 
 
+def are_kinds(cells: Cells) -> bool:
+    """Whether every cell that is filled says of what kind its column is, or stands in brackets."""
+    return all(_KIND.fullmatch(cell) or in_brackets([cell]) for cell in _filled(cells))
+
+
 def in_brackets(cells: Cells) -> bool:
     """Whether every cell that is filled stands in brackets: `(text)`, `[cm]`."""
     return all(cell[:1] + cell[-1:] in _BRACKETS for cell in _filled(cells))

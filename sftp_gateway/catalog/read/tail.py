@@ -180,8 +180,8 @@ def _is_note(stretch: Stretch, index: int, cells: tuple[str, ...]) -> bool:
     if len(cells) != stretch.text.width or not cells[0].strip() or any(cell.strip() for cell in cells[1:]):
         return False
     text = cells[0].encode()
-    least = _LEAST_FILLED - (stretch.lenient and stretch.profile.lone < 2)
-    if stretch.profile.always_filled < least or profile.kind(text) != "text":
+    told = stretch.profile.always_filled >= _LEAST_FILLED or (stretch.lenient and stretch.profile.knows_none_alone)
+    if not told or profile.kind(text) != "text":
         return False
     kinds = stretch.kinds[max(0, index - bounds.FOOTER_RECORDS) : index]
     if stretch.lenient or not stretch.profile.holds(0, text):

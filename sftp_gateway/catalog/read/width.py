@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import footer
 from sftp_gateway.catalog.read.dialect import Dialect
-from sftp_gateway.catalog.read.heading import is_known
+from sftp_gateway.catalog.read.ournames import is_known
 from sftp_gateway.catalog.read.profile import ODD
 from sftp_gateway.catalog.read.sampling import Record
 from sftp_gateway.catalog.read.sniff import Layout
