@@ -88,3 +88,8 @@ def test_a_text_alone_at_the_end_stays_where_others_stand_alone_above(tmp_path):
     lines = ["sku,msrp", "coat,1.50", "hat,", "vest,2.50", "shoe,3.50", "scarf,"]
     found = read(tmp_path, "\n".join([*lines, ""]).encode(), lenient=True)
     assert len(found.rows) == 5
+
+
+def test_the_last_row_of_a_table_of_one_column_is_none(tmp_path):
+    found = read(tmp_path, b"name\ncoat\nhat\nvest\nshoe\nscarf\n", lenient=True)
+    assert [row[0] for row in found.rows] == ["coat", "hat", "vest", "shoe", "scarf"]

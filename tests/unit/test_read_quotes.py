@@ -270,3 +270,32 @@ def test_a_quote_with_a_backslash_at_the_end_of_a_cell_does_not_hide_that_the_ro
     assert not found.codes
     assert found.rows[:2] == [("T1", 'Round 48"', "A vest\nfor cold", "red"), ("T2", 'Hat "big"', "Plain, warm", "red")]
     assert len(found.rows) == 12
+
+
+WIDE = ",".join(["sku", "name", "msrp", *(f"more {letter}" for letter in "abcdefg")]) + "\n"
+
+
+def wide(number, name="Coat", last="x"):
+    return f"S{number},{name},{number}.50,,,,1,,{last},true\n"
+
+
+def test_two_rows_under_one_another_of_which_one_opens_and_one_closes_a_quote_are_not_one_row(tmp_path):
+    rows = [wide(1), wide(2, '"Coat'), wide(3, last='5"'), wide(4), wide(5, '"Coat, ""warm"""'), wide(6)]
+    found = read(tmp_path, (WIDE + "".join(rows)).encode())
+    assert [row[0] for row in found.rows] == ["S1", "S4", "S5", "S6"]
+    assert found.codes == ["ROW_QUOTE", "ROW_QUOTE"]
+
+
+def test_a_text_over_two_lines_is_one_cell_whatever_stands_in_it(tmp_path):
+    rows = [wide(1), wide(2, '"Coat, warm,\nred, blue, green and, and"'), wide(3, '"Coat,\nwarm"')]
+    found = read(tmp_path, (WIDE + "".join(rows)).encode())
+    assert [row[1] for row in found.rows] == ["Coat", "Coat, warm,\nred, blue, green and, and", "Coat,\nwarm"]
+
+
+def test_the_end_of_a_row_whose_quotes_are_damaged_is_no_row_by_itself(tmp_path):
+    header = "sku,name,description,color\n"
+    good = 'T2,"Hat\nand cap","warm, soft",red\n'
+    damaged = 'T3,Hat"Coat, warm","of wool\nand silk",a"b=1,c=2,d"\n'
+    found = read(tmp_path, (header + good * 9 + damaged + good * 9).encode())
+    assert {row[0] for row in found.rows} == {"T2"}
+    assert len(found.rows) == 18

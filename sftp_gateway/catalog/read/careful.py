@@ -5,7 +5,7 @@ whole record by itself begins, or where an unclosed quote has gone too far (boun
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sftp_gateway.catalog.read import barren, bounds
 from sftp_gateway.catalog.read.dialect import Dialect
@@ -69,6 +69,13 @@ def resolve(text: Text, start: int, *, distrust: bool = False) -> Found | None:
                 return Found(end, whole, "ROW_COLUMNS")
     found = None if around is None else _repaired(text, start, around)
     return found or _damaged(text, start, line, None if distrust else whole)
+
+
+def unsure(found: Found) -> Found:
+    """Give up a record that can be read, but may as well be the end of the one before, in which a quote opens."""
+    return replace(
+        found, code="ROW_QUOTE", message="It may be the end of the row above, whose quote does not close", cells=None
+    )
 
 
 def _repaired(text: Text, start: int, stop: int) -> Found | None:

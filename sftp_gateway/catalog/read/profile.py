@@ -107,7 +107,7 @@ class Profile:
     @property
     def knows_none_alone(self) -> bool:
         """Whether a text alone in a row is none of this table: among several rows no other is so."""
-        return self.lone == 0 and len(self._rows) > _ENOUGH
+        return self._width > 1 and self.lone == 0 and len(self._rows) > _ENOUGH
 
     @property
     def always_filled(self) -> int:

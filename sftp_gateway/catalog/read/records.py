@@ -16,6 +16,7 @@ from sftp_gateway.catalog.read.careful import Found, Text
 
 Positions = npt.NDArray[np.int64]
 _LF, _CR = 10, 13
+_WIDE = 8
 
 
 @dataclass(slots=True)
@@ -125,7 +126,7 @@ def split(text: Text) -> Records:
     """
     marks = _Marks(text)
     growing = _Growing()
-    position = 0
+    position, opened, quote = 0, -1, text.dialect.quote.encode()
     while position < len(text.data):
         place = int(np.searchsorted(marks.quotes, position))
         bad = marks.bad[place & 1]
@@ -139,6 +140,10 @@ def split(text: Text) -> Records:
         found = careful.resolve(text, position, distrust=distrusted)
         if found is None:
             break
+        if found.code == "ROW_QUOTE_REPAIRED" and opened == position:
+            found = careful.unsure(found)
+        if found.code == "ROW_QUOTE" and text.data.count(quote, position, found.end) % 2:
+            opened = found.stop
         growing.add_found(position, found)
         position = found.stop
     return growing.finish(marks.line_ends, position)
@@ -192,8 +197,16 @@ def _strange(text: Text, starts: Positions, ends: Positions, inner: Positions) -
             or lines >= bounds.QUOTE_LINES
             or text.dialect.literal
             or (lines > 1 and text.width > 3 and _rows_by_themselves(text, start, end))
+            or (lines == 1 and text.width > _WIDE and _all_columns_twice(text, start, end))
         ):
             yield int(index)
+
+
+def _all_columns_twice(text: Text, start: int, end: int) -> bool:
+    """Whether both lines of a record have all columns: so many delimiters stand in no cell by chance."""
+    delimiter, columns = text.dialect.delimiter.encode(), text.width - 1
+    lines = text.data[start:end].splitlines() if text.data.count(delimiter, start, end) == 2 * columns else ()
+    return len(lines) == 2 and lines[0].count(delimiter) == columns
 
 
 def _rows_by_themselves(text: Text, start: int, end: int) -> bool:
