@@ -61,7 +61,7 @@ class Delimited:
             return cells.text_of(self._as_sent(rejected, None))
         kept, made = np.flatnonzero(~anew), np.flatnonzero(anew)
         broken = np.arange(len(rejected.broken)) + len(anew)
-        numbers = rejected.numbers[np.concatenate([np.repeat(kept, 2), made, broken])]
+        numbers = rejected.numbers[np.concatenate([kept, made, broken])]
         lines = pa.concat_arrays(
             [self._as_sent(rejected, kept), self._made(rejected, made), self._broken(rejected.broken, rejected.told)]
         )
@@ -87,7 +87,7 @@ class Delimited:
         return dangerous
 
     def _as_sent(self, rejected: Rejected, places: Rows | None) -> Any:
-        """Give rows as two pieces each, their own bytes and ours. `places` tells which of the rejected; None: all."""
+        """Give rows, their own bytes and ours behind them. `places` tells which of the rejected; None: all."""
         indices, ours = rejected.indices, rejected.ours
         if places is not None:
             indices, ours = indices[places], tuple(column.take(pa.array(places)) for column in ours)
@@ -98,10 +98,7 @@ class Delimited:
         after = pc.binary_join_element_wise(
             "", self._quoted(number), kinds.each(self._ended(kinds.columns)), self._delimiter
         )
-        # one after the other: what was sent, ours, what was sent …
-        pieces = _pieces(rejected.block, indices)
-        both = np.stack([np.arange(0, len(pieces), 2), np.arange(len(indices)) + len(pieces)], axis=1)
-        return pa.concat_arrays([pieces, self._encoded(after)]).take(pa.array(both.ravel()))
+        return pc.binary_join_element_wise(_sent(rejected.block, indices), self._encoded(after), b"")
 
     def _made(self, rejected: Rejected, places: Rows) -> Any:
         take = pa.array(rejected.indices[places])
@@ -185,10 +182,12 @@ class Delimited:
         return text.encode(self._encoding, "replace")
 
 
-def _pieces(block: Block, indices: Rows) -> Any:
-    """Give records as sent, without their line ends, every second piece; between two of them is what lies between in the block."""
+def _sent(block: Block, indices: Rows) -> Any:
+    """Give records as sent, without their line ends; nothing else of the block is copied, as few rows of most are rejected."""
     assert block.offset is not None
     assert block.end is not None
     edges = np.stack([block.offset[indices], block.end[indices]], axis=1).ravel() - block.data_offset
     ends = edges.astype(np.int32)
-    return pa.Array.from_buffers(pa.binary(), len(ends) - 1, [None, pa.py_buffer(ends), pa.py_buffer(block.data)])
+    # every second piece is what lies between two records
+    pieces = pa.Array.from_buffers(pa.binary(), len(ends) - 1, [None, pa.py_buffer(ends), pa.py_buffer(block.data)])
+    return pieces.take(pa.array(np.arange(0, len(pieces), 2)))

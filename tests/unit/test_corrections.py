@@ -60,6 +60,17 @@ def test_rows_come_back_byte_for_byte_with_our_columns_behind_them(tmp_path):
     )
 
 
+def test_the_first_and_the_last_row_of_a_block_come_back_without_those_between(tmp_path):
+    path = tmp_path / "catalog.csv"
+    path.write_bytes(b"sku,name,msrp\n" + b"".join(b"%06d,name,1\n" % number for number in range(100_000)))
+    source = open_source(path, Hints(known_headers=KNOWN, complete=True))
+    writer = corrections.CorrectionWriter(source, 17, tmp_path, path.name)
+    [block] = source.blocks()
+    writer.add(writer.make(block, np.array([0, 99_999]), [pa.array(["x", "y"])] * 3))
+    lines = writer.finish().read_bytes().splitlines()
+    assert lines[1:] == [b"000000,name,1,2,x,x,x,17", b"099999,name,1,100001,y,y,y,17"]
+
+
 def test_every_kind_of_damage_gives_the_same_findings_again(tmp_path):
     after = same_again(tmp_path, BAD)
     assert len(after.rejects) == 5
