@@ -34,11 +34,16 @@ QUIET_LIBRARIES = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 KEPT_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+    "MALLOC_ARENA_MAX": "1",
     "ARROW_DEFAULT_MEMORY_POOL": "jemalloc",
+    "JE_ARROW_MALLOC_CONF": "narenas:1,dirty_decay_ms:5000",
 }
 """Blocks of some MiB come and go all the time: glibc would hand each back to the system, which has to clear it when it
 comes again (up to a fifth of a child's time). `engine.give_back_memory` does it once. Of Arrow's allocators jemalloc
-holds least: 620 MiB at the peak of a million rows' next day, 730 with mimalloc; where it is not built in, Arrow takes its own."""
+holds least: 620 MiB at the peak of a million rows' next day, 730 with mimalloc; where it is not built in, Arrow takes its own.
+
+One arena for all threads in both: blocks are made in one thread and let go of in another, and an arena for each thread would
+keep what another could use. So Arrow's may keep its own for 5 s, not 1, at the same peak: a quarter of the fresh pages less."""
 
 
 class Nursery:
