@@ -286,6 +286,19 @@ def test_two_rows_under_one_another_of_which_one_opens_and_one_closes_a_quote_ar
     assert found.codes == ["ROW_QUOTE", "ROW_QUOTE"]
 
 
+def test_a_quote_between_two_delimiters_opens_no_cell_over_lines(tmp_path):
+    rows = [*PLAIN[:9], 'T1,",5.50,red\n', 'T2,Hat,",blue\n', 'T3,"Hat, ""warm""",6.50,blue\n', *PLAIN[9:]]
+    found = read(tmp_path, (HEADER + "".join(rows)).encode())
+    assert found.codes == ["ROW_QUOTE", "ROW_QUOTE"]
+    assert len(found.rows) == 41
+
+
+def test_a_text_over_lines_may_end_with_a_delimiter(tmp_path):
+    found = read(tmp_path, (HEADER + "".join([*PLAIN[:9], 'T1,"warm,\nred,",5.50,red\n', *PLAIN[9:]])).encode())
+    assert found.rows[9] == ("T1", "warm,\nred,", "5.50", "red")
+    assert not found.notes
+
+
 def test_a_text_over_two_lines_is_one_cell_whatever_stands_in_it(tmp_path):
     rows = [wide(1), wide(2, '"Coat, warm,\nred, blue, green and, and"'), wide(3, '"Coat,\nwarm"')]
     found = read(tmp_path, (WIDE + "".join(rows)).encode())

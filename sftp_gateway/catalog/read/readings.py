@@ -86,6 +86,8 @@ def _lost_delimiter(sent: list[bytes], plain: list[bytes], quote: bytes) -> bool
 
 def _begins_another(content: bytes, quote: bytes, delimiter: bytes) -> bool:
     """Whether a quoted cell begins inside one, as where the quote that closes it was lost: `red,"says ""hi""`."""
+    if content.startswith(delimiter) and (b"\n" in content or b"\r" in content):
+        return True  # a quote alone between two delimiters opens no cell over lines
     place = content.find(delimiter + quote)
     while place >= 0:
         start = place + len(delimiter)

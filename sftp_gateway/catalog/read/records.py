@@ -188,7 +188,8 @@ def _strange(text: Text, starts: Positions, ends: Positions, inner: Positions) -
     """Find records over several lines that are too long to believe, or all of whose lines are whole rows by themselves.
 
     The latter is what two damaged rows look like, one that lost its closing and a later one that
-    lost its opening quote: formally one record, and every good row between them would be lost.
+    lost its opening quote: formally one record, and every good row between them would be lost. No text begins
+    with a delimiter, either: a quote between two of them opens nothing.
     """
     for index in np.flatnonzero(inner):
         start, end, lines = int(starts[index]), int(ends[index]), int(inner[index])
@@ -198,8 +199,16 @@ def _strange(text: Text, starts: Positions, ends: Positions, inner: Positions) -
             or text.dialect.literal
             or (lines > 1 and text.width > 3 and _rows_by_themselves(text, start, end))
             or (lines == 1 and text.width > _WIDE and _all_columns_twice(text, start, end))
+            or _opens_at_once(text, start, end)
         ):
             yield int(index)
+
+
+def _opens_at_once(text: Text, start: int, end: int) -> bool:
+    """Whether a quote that stands alone between two delimiters opens a cell of a record."""
+    delimiter, quote = text.dialect.delimiter.encode(), text.dialect.quote.encode()
+    place = text.data.find(delimiter + quote + delimiter, start, end)
+    return place >= 0 and text.data.count(quote, start, place) % 2 == 0
 
 
 def _all_columns_twice(text: Text, start: int, end: int) -> bool:
