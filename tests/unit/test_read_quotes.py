@@ -282,8 +282,9 @@ def wide(number, name="Coat", last="x"):
 def test_two_rows_under_one_another_of_which_one_opens_and_one_closes_a_quote_are_not_one_row(tmp_path):
     rows = [wide(1), wide(2, '"Coat'), wide(3, last='5"'), wide(4), wide(5, '"Coat, ""warm"""'), wide(6)]
     found = read(tmp_path, (WIDE + "".join(rows)).encode())
-    assert [row[0] for row in found.rows] == ["S1", "S4", "S5", "S6"]
-    assert found.codes == ["ROW_QUOTE", "ROW_QUOTE"]
+    assert [row[0] for row in found.rows] == ["S1", "S3", "S4", "S5", "S6"]
+    assert found.rows[1][8] == '5"'
+    assert found.codes == ["ROW_QUOTE"]
 
 
 def test_a_quote_between_two_delimiters_opens_no_cell_over_lines(tmp_path):

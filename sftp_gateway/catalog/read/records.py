@@ -140,13 +140,20 @@ def split(text: Text) -> Records:
         found = careful.resolve(text, position, distrust=distrusted)
         if found is None:
             break
-        if found.code == "ROW_QUOTE_REPAIRED" and opened == position:
+        if found.code == "ROW_QUOTE_REPAIRED" and opened == position and _ends_a_cell(text, position):
             found = careful.unsure(found)
         if found.code == "ROW_QUOTE" and text.data.count(quote, position, found.end) % 2:
             opened = found.stop
         growing.add_found(position, found)
         position = found.stop
     return growing.finish(marks.line_ends, position)
+
+
+def _ends_a_cell(text: Text, start: int) -> bool:
+    """Whether the first cell of a record ends with its only quote, as where the row above goes on in it."""
+    delimiter, quote = text.dialect.delimiter.encode(), text.dialect.quote.encode()
+    first = text.data[start : text.data.find(delimiter, start)]
+    return first.count(quote) == 1 and first.endswith(quote)
 
 
 def _may_go_on(text: Text, marks: _Marks, position: int) -> bool:
