@@ -81,3 +81,19 @@ def test_japanese_with_escapes_is_read_across_blocks(tmp_path, monkeypatch):
     found = read(tmp_path, table(names).encode("iso2022_jp"))
     assert [row[1] for row in found.rows] == names
     assert found.raws[399] == f'A399,"{names[399]}",blue,399.50'.encode("iso2022_jp")
+
+
+@pytest.mark.parametrize("rows", [1, 30])
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1257", "Gaiša kaste, žurnāls, dēlītis, krūze"),
+        ("cp1250", "Svježe mljevena kava, džem, ručnik, šareni"),
+        ("cp1254", "Meşe ağacından sandalye, yastık kılıfı"),
+        ("cp1252", "Þvottavél, gólf, hæð, þurrkari, ljósgrátt"),
+        ("iso8859-15", "déjà été légère " * 12 + "cœur"),
+    ],
+)
+def test_frequent_letters_decide_between_languages_that_have_them_all(tmp_path, encoding, text, rows):
+    found = read(tmp_path, table([text] * rows).encode(encoding))
+    assert {row[1] for row in found.rows} == {text}
