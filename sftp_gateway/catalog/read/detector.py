@@ -97,11 +97,10 @@ def guess(text: bytes) -> str:
 def _by_language(text: bytes) -> str | None:
     """Give the encoding in which all letters are those of one language; of several, the one whose letters are likeliest."""
     best, likeliest = None, -math.inf
-    for name, letters, decoded in _readings(text):
-        beyond = Counter(character for character in decoded if character > "\x7f" and character != _SPACE)
+    for name, letters, decoded, beyond, misplaced in _readings(text):
         known = set(letters) | set(letters.upper())
         strange = sum(count for character, count in beyond.items() if character not in known | _SIGNS)
-        strange += _misplaced(decoded)
+        strange += misplaced
         told = sum(count for character, count in beyond.items() if character in known)
         script = letters[0] >= _GREEK
         if not (strange or told) and name == "cp1252":
@@ -116,15 +115,18 @@ def _by_language(text: bytes) -> str | None:
     return best
 
 
-def _readings(text: bytes) -> Iterator[tuple[str, str, str]]:
+def _readings(text: bytes) -> Iterator[tuple[str, str, str, Counter[str], int]]:
+    """Give each language's letters with a text as an encoding has it, what is beyond ASCII in it, and how much is misplaced."""
     for names, languages in _LANGUAGES:
         for name in names:
             try:
                 decoded = text.decode(name)
             except UnicodeDecodeError:
                 continue
+            beyond = Counter(character for character in decoded if character > "\x7f" and character != _SPACE)
+            misplaced = _misplaced(decoded)
             for letters in languages:
-                yield name, letters, decoded
+                yield name, letters, decoded, beyond, misplaced
 
 
 def _misplaced(text: str) -> int:
