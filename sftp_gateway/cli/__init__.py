@@ -16,11 +16,13 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from sftp_gateway import errors, logs
+from sftp_gateway import errors
 from sftp_gateway.cli import arguments
 
 PATHS = frozenset({"config", "csv_dir", "file", "files", "key", "output"})
 """Options that are names of files, which may be any bytes; all others are text."""
+LOG_THEMSELVES = frozenset({"run", "ingest"})
+"""Verbs that say themselves when and how events are logged."""
 READER_LEFT = 141
 """What a shell reports of a program that wrote into a pipe that nobody reads any more."""
 
@@ -48,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and give its exit code: 0 ok, 1 refused, 2 usage, 69, 70, 77, 78 (spec §9)."""
     options = arguments.parser().parse_args(argv)
     try:
-        if options.verb != "run":
-            logs.configure("warning", "text")
+        if options.verb not in LOG_THEMSELVES:
+            tell_warnings()
         _check_text(options)
         return _call(options)
     except BrokenPipeError:
@@ -70,6 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         text = f"unexpected {type(error).__name__}: {error} (SFTP_GATEWAY_TRACEBACK=1 shows where)"
         return _complain(" ".join(text.split()), 70, as_json=options.json)
+
+
+def tell_warnings() -> None:
+    """Log what goes wrong, as text."""
+    from sftp_gateway import logs  # noqa: PLC0415 - structlog and asyncio take 0.05 s, and `ingest` starts its children before
+
+    logs.configure("warning", "text")
 
 
 def _three_streams() -> None:

@@ -10,7 +10,7 @@ import gc
 import sys
 from pathlib import Path
 
-from sftp_gateway import blobs
+from sftp_gateway import blobs, cli
 from sftp_gateway.cli import arguments, given, output, owner
 from sftp_gateway.cli.copying import Copy
 from sftp_gateway.errors import NotFound
@@ -37,6 +37,7 @@ def ingest(options: argparse.Namespace) -> int:
     ):
         children.start()
         gc.disable()  # nothing of what is imported now ever goes
+        cli.tell_warnings()
         from sftp_gateway.cli import uploads  # noqa: PLC0415 - takes 0.3 s, in which the copy and the children get on
 
         gc.enable()

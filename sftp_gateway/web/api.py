@@ -15,7 +15,8 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.types import Message, Receive, Scope, Send
 
 from sftp_gateway import __version__, metrics, receipt, upload_name
-from sftp_gateway.blobs import Area, Arrival, lent
+from sftp_gateway.blobs import Area, lent
+from sftp_gateway.blobs.arrival import Arrival
 from sftp_gateway.brand import Brand
 from sftp_gateway.catalog import changes_csv
 from sftp_gateway.errors import Unavailable

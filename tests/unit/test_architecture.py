@@ -163,3 +163,10 @@ def test_a_verb_at_the_shell_waits_for_no_engine():
     loaded = "import sys; import sftp_gateway.cli.uploads; print(*{'numpy', 'pyarrow', 'pandas', 'asyncssh'} & set(sys.modules))"
     told = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True)
     assert told.stdout.strip() == ""
+
+
+def test_ingest_starts_its_children_before_it_loads_what_they_do_not_wait_for():
+    """Until then only one core has work."""
+    loaded = "import sys; import sftp_gateway.cli.ingesting; print(*{'asyncio', 'sqlalchemy', 'structlog'} & set(sys.modules))"
+    told = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True)
+    assert told.stdout.strip() == ""
