@@ -5,7 +5,7 @@ the receive buffer is walked by an offset where asyncssh cuts off its head twice
 AES-GCM or UMAC key is set up once and not for each packet; the empty IGNORE packet before every answer
 (a defence of CBC ciphers) is left out; what a file's bytes are answered with is joined once where asyncssh
 copies it eleven times; answers to requests that came together go out together; nothing is made ready for lines of a
-log, or a log of packets, that is not on.
+log, or a log of packets, that is not on. What requests are taken and answered with is in requests.py.
 Measured figures: docs/benchmarks.md.
 """
 
@@ -20,12 +20,10 @@ from typing import Any, cast
 import asyncssh
 from asyncssh.channel import SSHServerChannel
 from asyncssh.connection import SSHServerConnection, SSHServerConnectionOptions
-from asyncssh.constants import FXP_DATA, FXP_READ, MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA, MSG_IGNORE
+from asyncssh.constants import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA, MSG_IGNORE
 from asyncssh.encryption import BasicEncryption, Encryption, GCMEncryption
 from asyncssh.logging import SSHLogger
 from asyncssh.mac import _UMAC, MAC
-from asyncssh.packet import SSHPacket
-from asyncssh.sftp import SFTPServerHandler
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -35,12 +33,8 @@ TOGETHER_BYTES = 4096
 answer a WRITE, a third of the loop's time with 200 senders."""
 DATA = struct.Struct(">BII")
 """Head of CHANNEL_DATA (RFC 4254 §5.2): kind, channel, length."""
-ANSWER = struct.Struct(">IB")
-"""Head of an SFTP packet: length, kind."""
 MOST_TOGETHER = 64
 """Pieces (an answer has two) that are gathered at most: who asks for ever shall not fill the memory before the socket says stop."""
-READ_ANSWER = struct.Struct(">II")
-"""Head of FXP_DATA after that: request, length of the bytes."""
 Part = bytes | bytearray | memoryview
 
 
@@ -118,7 +112,7 @@ class Silent:
         """Say nothing."""
 
 
-Plain, PlainChannel, PlainHandler = SSHServerConnection, SSHServerChannel, SFTPServerHandler
+Plain, PlainChannel = SSHServerConnection, SSHServerChannel
 """What to derive the classes of seams.py from to do without all this."""
 
 
@@ -261,30 +255,3 @@ class FastChannel(Silent, SSHServerChannel[bytes]):
             taken += 1
         del waiting[:taken]
         return parts, size, kind
-
-
-class FastHandler(Silent, SFTPServerHandler):
-    """A handler that does not join an answer's parts, and sends answers together to what was asked together."""
-
-    def send_packet(self, pkttype: int, pktid: int | None, *args: bytes) -> None:  # noqa: ARG002 - the signature of asyncssh
-        """Send an answer."""
-        if not self._writer:
-            raise asyncssh.SFTPNoConnection("Connection not open")
-        channel = cast(FastChannel, self._writer.channel)
-        if not channel.is_closing():
-            channel.write_parts((ANSWER.pack(1 + sum(map(len, args)), pkttype), *args))
-            if self._reader is not None and not self._reader._session._recv_buf_len:  # noqa: SLF001 - this is the hook
-                cast(Fast, channel.get_connection()).send_sealed()
-
-    async def _process_packet(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
-        if pkttype != FXP_READ or not await self._answered(pktid, packet):
-            await super()._process_packet(pkttype, pktid, packet)
-
-    async def _answered(self, pktid: int, packet: SSHPacket) -> bool:
-        """Answer a READ without a copy of its bytes; what is odd about it, the long way finds once more and says."""
-        try:
-            data, _ = await self._process_read(SSHPacket(packet.get_remaining_payload()))
-        except Exception:  # noqa: BLE001 - as above
-            return False
-        self.send_packet(FXP_DATA, pktid, READ_ANSWER.pack(pktid, len(data)), data)
-        return True

@@ -12,14 +12,14 @@ from asyncssh.packet import Boolean, PacketDecodeError, SSHPacket, String
 from asyncssh.saslprep import SASLPrepError, saslprep
 
 from sftp_gateway import logs
-from sftp_gateway.sftp import fastpath
+from sftp_gateway.sftp import fastpath, requests
 
 log = logs.get(__name__)
 
 VERSION = 3
 
 
-class GreetedHandler(fastpath.FastHandler):
+class GreetedHandler(requests.FastHandler):
     """A handler that speaks to no client of an SFTP version that it does not speak."""
 
     async def run(self) -> None:

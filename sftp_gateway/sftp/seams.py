@@ -24,7 +24,7 @@ from asyncssh.sftp import SFTPLimits, SFTPServerHandler
 from asyncssh.stream import SSHReader, SSHServerStreamSession, SSHWriter
 
 from sftp_gateway import errors
-from sftp_gateway.sftp import fastpath, faults, greeting, offer
+from sftp_gateway.sftp import fastpath, faults, greeting, offer, requests
 
 MIB = 1024**2
 
@@ -160,6 +160,7 @@ class Handler(greeting.GreetedHandler):
     _packet_handlers = _answers(
         {
             constants.FXP_OPEN: _process_open,
+            constants.FXP_CLOSE: requests.FastHandler._process_close,  # noqa: SLF001 - the seam
             constants.FXP_OPENDIR: _process_opendir,
             constants.FXP_READ: _process_read,
             constants.FXP_WRITE: _process_write,

@@ -7,7 +7,7 @@ import pytest
 from asyncssh import channel, connection, constants, packet, sftp, stream
 
 from sftp_gateway import errors
-from sftp_gateway.sftp import fastpath, offer, seams
+from sftp_gateway.sftp import fastpath, offer, requests, seams
 
 
 def test_the_installed_version_is_the_one_the_hooks_are_for():
@@ -21,7 +21,7 @@ OVERRIDDEN = [
     (seams.Channel, channel.SSHServerChannel),
     (seams.Stream, stream.SSHServerStreamSession),
     (seams.Connection, connection.SSHServerConnection),
-    (fastpath.FastHandler, sftp.SFTPServerHandler),
+    (requests.FastHandler, sftp.SFTPServerHandler),
     (fastpath.FastChannel, channel.SSHServerChannel),
     (fastpath.Fast, connection.SSHServerConnection),
     (fastpath.Silent, packet.SSHPacketLogger),
@@ -45,6 +45,9 @@ def test_what_is_overridden_is_still_there_with_the_same_arguments(ours, theirs)
         (sftp.SFTPServerHandler._cleanup, "self._server.close(file_obj)"),
         (sftp.SFTPServerHandler._process_packet, "self._packet_handlers.get(handler_type)"),
         (sftp.SFTPServerHandler._process_open, "self._file_handles[handle] = result"),
+        (sftp.SFTPServerHandler._process_open, "result = self._server.open(path, pflags, attrs)"),
+        (sftp.SFTPServerHandler._process_close, "self._file_handles.pop(handle, None)"),
+        (sftp.SFTPServerHandler._process_close, "self._dir_handles.pop(handle, None) is not None"),
         (sftp.SFTPServerHandler.run, "self._extensions"),
         (channel.SSHChannel._accept_data, "self._recv_buf.append((data, datatype))"),
         (channel.SSHChannel._deliver_data, "MSG_CHANNEL_WINDOW_ADJUST"),

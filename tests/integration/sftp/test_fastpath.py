@@ -7,7 +7,7 @@ import random
 
 import asyncssh
 import pytest
-from asyncssh import channel, connection, encryption, logging, mac, sftp
+from asyncssh import channel, connection, encryption, logging, mac, sftp, stream
 
 from sftp_gateway.sftp import algorithms, fastpath
 
@@ -179,6 +179,11 @@ def test_what_waits_for_the_window_is_cut_in_order_and_never_across_kinds(seed):
         (connection.SSHConnection.send_packet, "handler.log_sent_packet(pkttype, seq, orig_payload)"),
         (channel.SSHChannel.write, "self._send_buf.append((bytearray(encoded_data), datatype))"),
         (channel.SSHChannel._flush_send_buf, "self.send_packet(MSG_CHANNEL_DATA, String(data))"),
+        (sftp.SFTPHandler.recv_packet, "pktlen = await self._reader.readexactly(4)"),
+        (stream.SSHStreamSession.data_received, "self._recv_buf[datatype].append(data)"),
+        (stream.SSHStreamSession._block_read, "self._read_waiters[datatype] = waiter"),
+        (stream.SSHStreamSession.read, "if self._maybe_resume_reading():"),
+        (stream.SSHStreamSession.read, "self._recv_buf_len -= l"),
         (sftp.SFTPHandler.send_packet, "self._writer.write(UInt32(len(payload)) + payload)"),
         (mac._UMAC.sign, "return self._umac_alg(self._key, packet, UInt64(seq)).digest()"),
         (logging.SSHLogger.packet, "if self._debug_level >= 3:"),
