@@ -1,7 +1,8 @@
 """Makes asyncssh receive and answer faster; everything stays correct without it (`Plain…` below).
 
 Private hooks, version-checked with seams.py and held by tests/integration/sftp/test_fastpath.py:
-the receive buffer is walked by an offset where asyncssh cuts off its head twice for each packet; an
+the receive buffer is walked by an offset where asyncssh cuts off its head twice for each packet; data of a channel
+goes straight to it; the keepalive's timer is not set anew for each packet; an
 AES-GCM or UMAC key is set up once and not for each packet; the empty IGNORE packet before every answer
 (a defence of CBC ciphers) is left out; what a file's bytes are answered with is joined once where asyncssh
 copies it eleven times; answers to requests that came together go out together; nothing is made ready for lines of a
@@ -21,76 +22,20 @@ import asyncssh
 from asyncssh.channel import SSHServerChannel
 from asyncssh.connection import SSHServerConnection, SSHServerConnectionOptions
 from asyncssh.constants import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA, MSG_IGNORE
-from asyncssh.encryption import BasicEncryption, Encryption, GCMEncryption
 from asyncssh.logging import SSHLogger
-from asyncssh.mac import _UMAC, MAC
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-TAG_BYTES = 16
+from sftp_gateway.sftp.kept import KeptGcm, Opened, keep_key
+
 TOGETHER_BYTES = 4096
 """Answers up to that size wait for one another while requests lie in the buffer: to wake a client costs more than to
 answer a WRITE, a third of the loop's time with 200 senders."""
 DATA = struct.Struct(">BII")
 """Head of CHANNEL_DATA (RFC 4254 §5.2): kind, channel, length."""
+PACKET = struct.Struct(">BBII")
+"""Head of a packet that carries it (RFC 4253 §6), without its length: that of the padding, and the above."""
 MOST_TOGETHER = 64
 """Pieces (an answer has two) that are gathered at most: who asks for ever shall not fill the memory before the socket says stop."""
 Part = bytes | bytearray | memoryview
-
-
-class KeptGcm:
-    """AES-GCM as RFC 5647 uses it, with one key object for the life of the key."""
-
-    def __init__(self, key: bytes, iv: bytes) -> None:
-        self._aead = AESGCM(key)
-        self._fixed, self._invocation = iv[:4], int.from_bytes(iv[4:], "big")
-
-    def _next_iv(self) -> bytes:
-        iv = self._fixed + self._invocation.to_bytes(8, "big")
-        self._invocation = (self._invocation + 1) & 0xFFFFFFFFFFFFFFFF
-        return iv
-
-    def seal(self, header: bytes, data: bytes) -> bytes:
-        """Give ciphertext and tag, which follow the header."""
-        return self._aead.encrypt(self._next_iv(), data, header)
-
-    def encrypt_and_sign(self, header: bytes, data: bytes) -> tuple[bytes, bytes]:
-        """Give header and ciphertext, and the tag."""
-        sealed = self.seal(header, data)
-        return header + sealed[:-TAG_BYTES], sealed[-TAG_BYTES:]
-
-    def verify_and_decrypt(self, header: bytes, data: bytes, mac: bytes) -> bytes | None:
-        """Give the plaintext, or None if the tag is wrong."""
-        try:
-            return self._aead.decrypt(self._next_iv(), data + mac, header)
-        except InvalidTag:
-            return None
-
-
-class KeptUmac(_UMAC):
-    """UMAC (RFC 4418) with one key schedule for the life of the key; each message has its own nonce."""
-
-    def __init__(self, plain: _UMAC) -> None:
-        super().__init__(plain._key, plain._hash_size, plain._umac_alg)  # noqa: SLF001 - this is the hook
-        self._kept: Any = self._umac_alg(self._key)
-
-    def sign(self, seq: int, packet: bytes) -> bytes:
-        """Give the tag of a packet."""
-        self._kept.set_nonce(seq.to_bytes(8, "big"))
-        self._kept.update(packet)
-        return cast(bytes, self._kept.digest())
-
-
-def keep_key(encryption: Encryption | None) -> None:
-    """Put the kept key under an AES-GCM encryption or an UMAC; others stay as they are."""
-    if isinstance(encryption, GCMEncryption):
-        cipher: Any = encryption._cipher  # noqa: SLF001 - this is the hook
-        if not isinstance(cipher, KeptGcm):
-            encryption._cipher = KeptGcm(cipher._key, cipher._iv)  # type: ignore[assignment] # noqa: SLF001 - as above
-    elif isinstance(encryption, BasicEncryption):
-        mac: MAC = encryption._mac  # noqa: SLF001 - as above
-        if isinstance(mac, _UMAC) and not isinstance(mac, KeptUmac):
-            encryption._mac = KeptUmac(mac)  # noqa: SLF001 - as above
 
 
 class QuietLogger(SSHLogger):
@@ -124,6 +69,7 @@ class Fast(Silent, SSHServerConnection):
         # Its channels and handlers derive theirs from this one.
         self._logger = QuietLogger(self._logger._logger, context=self._logger._context)  # noqa: SLF001 - this is the hook
         self._sealed: list[bytes] = []
+        self._heard_at = 0.0
 
     def send_newkeys(self, k: bytes, h: bytes) -> None:
         """Take new keys into use."""
@@ -177,8 +123,16 @@ class Fast(Silent, SSHServerConnection):
         self.send_sealed()
         super()._force_close(exc)
 
+    def _keepalive_timer_callback(self) -> None:
+        # The timer is not set anew for every packet: who was heard since it was set is asked that much later.
+        left = self._heard_at + self._keepalive_interval - self._loop.time()
+        if left > 0:
+            self._keepalive_timer = self._loop.call_later(left, self._keepalive_timer_callback)
+        else:
+            super()._keepalive_timer_callback()
+
     def _recv_data(self) -> None:
-        self._reset_keepalive_timer()
+        self._heard_at = self._loop.time()
         try:
             while self._inpbuf and self._take():
                 pass
@@ -207,13 +161,57 @@ class Fast(Silent, SSHServerConnection):
                     return False
                 self._inpbuf = data[at : at + need]
                 at += need
-                self._recv_handler()
+                if self._recv_handler == self._recv_packet:
+                    self._open()
+                else:
+                    self._recv_handler()
         finally:
             self._inpbuf = data[at:]
+
+    def _open(self) -> None:
+        """Open the packet whose rest is in the buffer; what is not simply data of a channel, asyncssh handles."""
+        encryption, first, rest = self._recv_encryption, self._packet, self._inpbuf
+        assert encryption is not None
+        cipher: Any = getattr(encryption, "_cipher", None)
+        if isinstance(cipher, KeptGcm):
+            packet = cipher.open(first[:4], first[4:] + rest)
+        else:
+            tag = len(rest) - self._recv_macsize
+            packet = encryption.decrypt_packet(self._recv_seq, first, rest[:tag], 4, rest[tag:])
+        if packet is None or not self._is_delivered(packet):
+            self._recv_encryption = opened = Opened(packet)
+            self._recv_packet()
+            if self._recv_encryption is opened:  # else there are new keys
+                self._recv_encryption = encryption
+
+    def _is_delivered(self, packet: bytes) -> bool:
+        """Hand data to its channel, and say so; what is odd about a packet, the long way finds and says."""
+        if len(packet) < PACKET.size or not self._auth_final or self._decompressor or self._transport is None:
+            return False
+        padding, kind, number, size = PACKET.unpack_from(packet)
+        if kind != MSG_CHANNEL_DATA or not padding or len(packet) != PACKET.size + size + padding:
+            return False
+        channel: Any = self._channels.get(number)
+        if not isinstance(channel, FastChannel) or not channel.takes(size):
+            return False
+        self._packet, self._recv_handler = b"", self._recv_pkthdr
+        self._recv_seq = (self._recv_seq + 1) & 0xFFFFFFFF
+        channel.take(packet[PACKET.size : PACKET.size + size])
+        return True
 
 
 class FastChannel(Silent, SSHServerChannel[bytes]):
     """A channel that keeps what waits for the client's window in the parts in which it came."""
+
+    def takes(self, size: int) -> bool:
+        """Whether so many bytes may go to the session at once, and nothing is odd about them."""
+        is_open = self._recv_state == "open" and self._send_state not in {"close_pending", "closed"}
+        return is_open and not self._recv_paused and 0 < size <= self._recv_window
+
+    def take(self, data: bytes) -> None:
+        """Give what it `takes` to the session."""
+        self._recv_window -= len(data)
+        self._deliver_data(data, None)
 
     def write_parts(self, parts: Sequence[Part]) -> None:
         """Send parts one after the other, as `write` would send them joined; they may be changed no more."""

@@ -8,8 +8,10 @@ import random
 import asyncssh
 import pytest
 from asyncssh import channel, connection, encryption, logging, mac, sftp, stream
+from asyncssh.constants import MSG_CHANNEL_DATA
+from asyncssh.packet import String, UInt32
 
-from sftp_gateway.sftp import algorithms, fastpath
+from sftp_gateway.sftp import algorithms, fastpath, kept
 
 CONTENT = random.Random(7).randbytes(700_000)
 PAIRS = [(each, "hmac-sha2-256-etm@openssh.com") for each in algorithms.LEGACY.encryption]
@@ -133,7 +135,7 @@ def test_a_kept_key_seals_and_opens_like_the_one_it_replaces(cipher, mac):
         for _ in range(3)
     )
     for each in (ours, ours, reader):
-        fastpath.keep_key(each)
+        kept.keep_key(each)
     for number in range(5):
         seq, packet = 2**32 - 3 + number & 0xFFFFFFFF, b"packet %09d" % number * 16
         sealed, tag = theirs.encrypt_packet(seq, b"head", packet)
@@ -168,6 +170,20 @@ def test_what_waits_for_the_window_is_cut_in_order_and_never_across_kinds(seed):
         (connection.SSHConnection._recv_pkthdr, "self._inpbuf = self._inpbuf[self._recv_blocksize:]"),
         (connection.SSHConnection._recv_packet, "rem = 4 + self._pktlen + self._recv_macsize - self._recv_blocksize"),
         (connection.SSHConnection._recv_packet, "self._recv_handler = lambda: False"),
+        (connection.SSHConnection._recv_packet, "orig_payload = packet_data[1:-packet_data[0]]"),
+        (connection.SSHConnection._recv_packet, "if self._decompressor and (self._auth_complete or"),
+        (connection.SSHConnection._recv_packet, "handler = self._channels[recv_chan]"),
+        (connection.SSHConnection._finish_recv_packet, "self._recv_seq = (seq + 1) & 0xffffffff"),
+        (
+            connection.SSHConnection._finish_recv_packet,
+            "if pkttype > MSG_USERAUTH_LAST:\n            self._auth_final = True",
+        ),
+        (channel.SSHChannel._process_data, "if datalen > self._recv_window:"),
+        (channel.SSHChannel._process_data, "if self._recv_state != 'open':"),
+        (channel.SSHChannel._accept_data, "if self._send_state in {'close_pending', 'closed'}:"),
+        (channel.SSHChannel._accept_data, "self._recv_window -= len(data)"),
+        (connection.SSHConnection._reset_keepalive_timer, "self._set_keepalive_timer()"),
+        (connection.SSHConnection._keepalive_timer_callback, "self._keepalive_count += 1"),
         (connection.SSHConnection._finish_recv_packet, "if is_async and self._inpbuf:"),
         (connection.SSHConnection.send_packet, "self.send_packet(MSG_IGNORE, String(b''))"),
         (
@@ -196,6 +212,31 @@ def test_what_waits_for_the_window_is_cut_in_order_and_never_across_kinds(seed):
 )
 def test_the_code_around_each_hook_is_what_it_was_written_against(code, words):
     assert words in inspect.getsource(code)
+
+
+ODD = {
+    "no such channel": (lambda own: UInt32(own + 7) + String(b"x"), "Invalid channel number"),
+    "bytes behind the data": (lambda own: UInt32(own) + String(b"x") + b"y", "Unexpected data"),
+    "less than it says": (lambda own: UInt32(own) + UInt32(9) + b"y", "Incomplete packet"),
+    "no length": (UInt32, "Incomplete packet"),
+    "more than the window": (lambda own: UInt32(own) + String(bytes(5)), "Window exceeded"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("cipher", ["aes128-gcm@openssh.com", "aes256-ctr"])
+async def test_odd_data_of_a_channel_ends_the_connection_as_asyncssh_has_it(front, kind, cipher):
+    make, words = ODD[kind]
+    lost = asyncio.get_running_loop().create_future()
+    told = type("Told", (asyncssh.SSHClient,), {"connection_lost": lambda _, error: lost.set_result(error)})
+    door = await front()
+    async with through(door.port, door, encryption_algs=[cipher], client_factory=told) as client:
+        await client.start_sftp_client()
+        (guest,) = door.listener._door.inside
+        (talk,) = guest.conversations
+        talk.channel._recv_window = 4
+        client.send_packet(MSG_CHANNEL_DATA, make(talk.channel._recv_chan))
+        assert words in str(await lost)
 
 
 async def test_a_connection_makes_nothing_ready_for_lines_that_are_not_written(front, monkeypatch):
