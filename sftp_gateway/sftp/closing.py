@@ -97,18 +97,15 @@ async def finish(homes: Homes, view: View, handle: Writing, session: Session, *,
 
 def _is_usual(draft: Draft) -> bool:
     """Whether this is the usual end of a file: its only handle is closed, nothing is wrong with it."""
-    odd = draft.dropped or draft.refusal or draft.removed or not draft.wrote or len(draft.handles) > 1
-    return not odd
+    odd = draft.dropped or draft.refusal or draft.removed or len(draft.handles) > 1
+    return not odd and (draft.wrote or draft.is_new)
 
 
 async def _put_down(homes: Homes, view: View, handle: Writing, session: Session) -> None:
     """Close a small file: row and bytes go into the journal, the row into the store soon after."""
     draft = handle.draft
     draft.handles.discard(handle)
-    entry = _as_it_is(homes, draft)
-    entry = replace(
-        entry, place=Place.CLOSED, owner="", due_at=entry.changed_at + timedelta(seconds=homes.intake.settle_seconds)
-    )
+    entry = _as_it_is(homes, draft, place=Place.CLOSED, owner="", rests=True)
     try:
         data: bytes | bytearray
         if (held := draft.take()) is not None:
@@ -118,8 +115,8 @@ async def _put_down(homes: Homes, view: View, handle: Writing, session: Session)
             if not entry.sha256:  # it came in another order
                 entry = replace(entry, sha256=hashlib.sha256(data).hexdigest())
         draft.close()
-        view.release(entry.id)
         view.put(entry)
+        view.release(entry.id)
         draft.entry = entry
         homes.owe(homes.journal.put(entry, data), entry)
         await homes.journal.sync(session)
@@ -168,15 +165,19 @@ async def _sync(draft: Draft) -> None:
         )
 
 
-def _as_it_is(homes: Homes, draft: Draft) -> Entry:
+def _as_it_is(homes: Homes, draft: Draft, *, rests: bool = False, **more: Any) -> Entry:
+    """Give the row of a draft as it is now, and with what is told; `rests`: it is due when it has settled."""
     now = homes.now()
     modified = draft.modified_at
+    if rests:
+        more["due_at"] = now + timedelta(seconds=homes.intake.settle_seconds)
     return replace(
         draft.entry,
         bytes=draft.size,
         sha256=draft.sha256 if draft.wrote else draft.sha256 or draft.entry.sha256,
         modified_at=draft.entry.modified_at if modified is None else datetime.fromtimestamp(modified, UTC),
         changed_at=now,
+        **more,
     )
 
 

@@ -23,16 +23,15 @@ COPY_BYTES = 1 << 20
 
 
 class Draft:
-    """The staging file of an entry, open for writing; a small one has its bytes in `memory`, and no file, at first.
+    """The staging file of an entry in `folder`, open for writing; a small one has its bytes in `memory`, and no file, at first.
 
     `entry` is the row as this process knows it; the size that counts is `size`. `handles` are the
     open write handles. `dropped`: one of them ended without CLOSE; `closed`: one that wrote ended by it. `refusal`: why no more bytes
     are taken; once set it stays, because what comes after a refused WRITE would leave a hole.
     """
 
-    def __init__(self, entry: Entry, file: Path, allowance: Allowance, memory: Unwritten | None = None) -> None:
+    def __init__(self, entry: Entry, folder: Path, allowance: Allowance, memory: Unwritten | None = None) -> None:
         self.entry = entry
-        self.file = file
         self.handles: set[object] = set()
         self.began_by = ""
         """The session that wrote the first byte last (rival.py)."""
@@ -49,6 +48,7 @@ class Draft:
         self.origin: Entry | None = None
         """The accepted entry whose name and bytes it began with: it comes back if nothing is written."""
         self.size = 0
+        self._folder = folder
         self._fd = -1
         self._held: bytearray | None = None
         self._memory = memory
@@ -82,6 +82,16 @@ class Draft:
     def modified_at(self) -> float | None:
         """The time its client set (0 is one, too), else that of the last write; None: neither."""
         return self.modified if self.modified is not None else self.wrote_at or None
+
+    @property
+    def file(self) -> Path:
+        """The staging file, or where it will be."""
+        return self._folder / self.entry.id
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever written to it, and nothing was there before: an empty file, if it is closed now."""
+        return self._held is not None and not self.wrote and self.origin is None
 
     @property
     def is_in_memory(self) -> bool:

@@ -137,8 +137,9 @@ class View:
     def release(self, id_: str) -> None:
         """Stop to take a draft for live: from now on the size its entry says is what counts."""
         draft = self.live.pop(id_)
-        if id_ in self._entries:
-            self._entries[id_] = replace(self._entries[id_], bytes=draft.size)
+        entry = self._entries.get(id_)
+        if entry is not None and entry.bytes != draft.size:
+            self._entries[id_] = replace(entry, bytes=draft.size)
 
     def learn(self, changed: Iterable[Entry], gone: Iterable[str]) -> None:
         """Hear what the intake did; what is live here, or known no more, stays as it is."""

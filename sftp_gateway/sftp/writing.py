@@ -117,7 +117,7 @@ def begin(  # noqa: PLR0913, PLR0917 - whose, where, by whom, how much, instead 
         modified_at=now, opened_at=now, changed_at=now, declared_bytes=declared, owner=homes.owner,
         client=session.facts(),
     )  # fmt: skip
-    draft = Draft(entry, homes.staging.file(entry.id), view.allowance, homes.unwritten)
+    draft = Draft(entry, homes.staging.folder, view.allowance, homes.unwritten)
     draft.create()
     view.live[entry.id] = draft
     view.put(entry)
@@ -222,7 +222,7 @@ async def _reopen(homes: Homes, view: View, entry: Entry, session: Session) -> D
     if row is None:
         await homes.refresh(view, force=True)
         return None
-    draft = Draft(row, homes.staging.file(row.id), view.allowance)
+    draft = Draft(row, homes.staging.folder, view.allowance)
     if not draft.file.exists():  # sent once more from /test: its bytes are a blob
         await asyncio.to_thread(reading.copy_blob, homes.files, row.sha256, draft.file)
     draft.reopen()

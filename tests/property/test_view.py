@@ -39,7 +39,7 @@ class Home(RuleBasedStateMachine):
     def open_new(self, path):
         self.made += 1
         entry = Entry(f"{self.made}", "acme", path, "x", Place.OPEN, 0, AT, AT, AT)
-        draft = Draft(entry, Path(self.room.name) / entry.id, self.view.allowance)
+        draft = Draft(entry, Path(self.room.name), self.view.allowance)
         draft.create()
         self.view.live[entry.id] = draft
         self._gone(self.view.at(path) if path else None)

@@ -18,7 +18,7 @@ def allowance():
 
 @pytest.fixture
 def draft(tmp_path, allowance):
-    made = Draft(Entry("d", "acme", "inbox/d", "d", Place.OPEN, 0, AT, AT, AT), tmp_path / "d", allowance)
+    made = Draft(Entry("d", "acme", "inbox/d", "d", Place.OPEN, 0, AT, AT, AT), tmp_path, allowance)
     made.create()
     yield made
     made.close()

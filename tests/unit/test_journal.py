@@ -94,6 +94,21 @@ async def test_a_start_brings_in_what_a_dead_process_acknowledged_once(staging, 
     assert not [*journal.folder_of(staging).iterdir()]
 
 
+async def test_an_empty_file_comes_back_too(staging, sqlite_store):
+    brands.create(sqlite_store, "acme")
+    writer = Journal(staging, "j", yes)
+    empty, later = closed(staging, "a.csv", b""), closed(staging, "b.csv", b"b")
+    await write(writer, (empty, b""), (later, b"b"))
+    staging.file(empty.id).unlink()
+    die(writer)
+    assert replay.replay(sqlite_store, staging) == 2
+    with sqlite_store.read() as conn:
+        assert {entry.path: entry for entry in drafts.load(conn, "acme")[1]} == {
+            one.path: one for one in (empty, later)
+        }
+    assert staging.file(empty.id).read_bytes() == b""
+
+
 @pytest.mark.parametrize("changed", [False, True])
 async def test_bytes_come_back_only_while_the_row_means_them(staging, sqlite_store, changed):
     brands.create(sqlite_store, "acme")

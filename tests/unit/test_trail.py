@@ -85,7 +85,7 @@ def test_the_way_to_the_disk_is_a_hint_that_breaks_nothing(file):
 
 def opened(folder, memory=None):
     allowance = Allowance(quota_bytes=10_000, quota_files=2, max_file_bytes=10_000)
-    draft = Draft(Entry("d", "acme", "inbox/d", "d", Place.OPEN, 0, AT, AT, AT), folder / "d", allowance, memory)
+    draft = Draft(Entry("d", "acme", "inbox/d", "d", Place.OPEN, 0, AT, AT, AT), folder, allowance, memory)
     draft.create()
     return draft
 

@@ -25,7 +25,7 @@ def memory(staging):
 @pytest.fixture
 def draft(staging, memory):
     room = Allowance(quota_bytes=1 << 30, quota_files=9, max_file_bytes=1 << 30)
-    made = Draft(Entry("d", "acme", "inbox/d", "d", Place.OPEN, 0, AT, AT, AT), staging.file("d"), room, memory)
+    made = Draft(Entry("d", "acme", "inbox/d", "d", Place.OPEN, 0, AT, AT, AT), staging.folder, room, memory)
     made.create()
     yield made
     made.close()

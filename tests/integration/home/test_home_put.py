@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import hashlib
 import os
 import stat
 from datetime import timedelta
@@ -188,6 +189,8 @@ async def test_an_empty_file_is_received(house):
         await put(client, "/a.csv", b"")
         (upload,) = await house.received(1)
     assert upload.bytes == 0
+    assert upload.sha256 == hashlib.sha256(b"").hexdigest()
+    assert house.doors.homes.journal.number == 1  # by the short way, as any small one
 
 
 async def test_a_closed_draft_reopened_without_truncation_goes_on(open_house):
