@@ -217,8 +217,17 @@ class FastChannel(Silent, SSHServerChannel[bytes]):
         """Send parts one after the other, as `write` would send them joined; they may be changed no more."""
         if self._send_state != "open":
             raise BrokenPipeError("Channel not open for sending")
+        size = sum(map(len, parts))
+        if (
+            not self._send_buf
+            and 0 < size <= min(self._send_window, self._send_pktsize)
+            and self._send_chan is not None
+        ):
+            self._send_window -= size
+            cast(Fast, self._conn).send_data(self._send_chan, parts, size)
+            return
         self._send_buf += [(cast(bytearray, part), None) for part in parts if part]
-        self._send_buf_len += sum(map(len, parts))
+        self._send_buf_len += size
         self._flush_send_buf()
 
     def _flush_send_buf(self) -> None:

@@ -4,8 +4,8 @@ Written against asyncssh 2.24: `check_version` refuses another line, and tests/u
 the canary that fails when a release moves what is overridden here. What each class mends was
 measured with real clients.
 
-* `Handler`: tells a CLOSE packet from a dropped connection, takes rclone's padded WRITE, bounds
-  handles and READs, waits for a client that does not read, offers no links and no copy-data.
+* `Handler`: tells a CLOSE packet from a dropped connection, bounds handles and READs, waits for a client that
+  does not read, offers no links and no copy-data. That it takes rclone's padded WRITE is in requests.py.
 * `Channel`: grants no window while data waits, takes no environment.
 * `Stream`: a session channel that speaks bytes, for conversation.py.
 * `Connection`: counts offers and tries of keys, ends one that never reads.
@@ -144,15 +144,6 @@ class Handler(greeting.GreetedHandler):
             raise asyncssh.SFTPEOFError
         return data, False
 
-    async def _process_write(self, packet: SSHPacket) -> int:
-        # No check of the packet's end: Go's pkg/sftp (rclone 1.60) pads its last WRITE.
-        handle, offset, data = packet.get_string(), packet.get_uint64(), packet.get_string()
-        file = self._file_handles.get(handle)
-        if not file:
-            raise asyncssh.SFTPFailure("Invalid file handle")
-        result: Any = self._server.write(file, offset, data)
-        return cast(int, await result if faults.is_awaited(result) else result)
-
     async def _process_limits(self, packet: SSHPacket) -> SFTPLimits:
         packet.check_end()
         return offer.limits(self._most_handles)
@@ -163,7 +154,7 @@ class Handler(greeting.GreetedHandler):
             constants.FXP_CLOSE: requests.FastHandler._process_close,  # noqa: SLF001 - the seam
             constants.FXP_OPENDIR: _process_opendir,
             constants.FXP_READ: _process_read,
-            constants.FXP_WRITE: _process_write,
+            constants.FXP_WRITE: requests.FastHandler._process_write,  # noqa: SLF001 - as above
             b"limits@openssh.com": _process_limits,
             **dict.fromkeys(offer.LINKS, offer.no_links),
         }

@@ -65,9 +65,11 @@ async def start(homes: Homes, view: View, place: names.Place, way: Way, session:
     while True:
         # Before the lock: who waited for the store with it would have all others queue up, and then each of
         # them in turn gets it a turn of the loop later (a convoy, which does not end while files come).
-        await homes.refresh(view)
-        async with view.lock:
+        if view.is_stale():
             await homes.refresh(view)
+        async with view.lock:
+            if view.is_stale():
+                await homes.refresh(view)
             view.allowance.check(0, way.declared or 0)  # also where it goes on with what is there
             draft = await _draft(homes, view, place, way, session)
             if draft is not None:

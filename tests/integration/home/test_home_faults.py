@@ -339,6 +339,16 @@ async def test_a_refusal_that_the_store_could_not_hear_stands_in_the_history_lat
     assert refused.reasons[0]["code"] == "FILE_TOO_LARGE"
 
 
+async def test_a_write_that_failed_is_not_tried_again(house, monkeypatch):
+    append = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | asyncssh.FXF_APPEND
+    async with house.sftp() as client, client.open("/a.csv", append, encoding=None) as file:
+        with monkeypatch.context() as patched:
+            patched.delattr("sftp_gateway.sftp.draft.time")  # a fault after the bytes were taken
+            with pytest.raises(asyncssh.SFTPFailure, match="made a mistake"):
+                await file.write(b"x")
+        assert (await file.stat()).size == 1
+
+
 async def test_a_journal_that_cannot_be_synced_fails_the_close_and_is_used_no_more(house, monkeypatch):
     def failing(_descriptor):
         raise OSError(errno.EIO, "disk on fire")
