@@ -124,7 +124,7 @@ def of_upload(conn: sa.Connection, upload: int) -> Entry | None:
 
 
 def due(
-    store: Store, area: str, now: datetime, *, besides: Iterable[str] = (), limit: int = 64
+    store: Store, area: str, now: datetime, *, besides: Iterable[str] = (), limit: int = 288
 ) -> tuple[list[Entry], datetime | None]:
     """Give the rows the intake has to look at now, oldest first, and when it has to look next.
 

@@ -21,6 +21,20 @@ async def test_the_intake_lets_a_burst_pass_and_leaves_off_after_the_batch_in_ha
     await house.until(lambda: len(house.history()) == FILES)
 
 
+async def test_the_first_batch_is_small_and_the_next_is_large_where_nobody_is_busy(house, monkeypatch):
+    monkeypatch.setattr(claim, "PATIENCE_SECONDS", 60.0)
+    house.intake.busy = lambda: True
+    files = 2 * judge.BATCH + 8
+    async with house.sftp() as client:
+        for number in range(files):
+            async with client.open(f"/inbox/{number}.csv", "wb") as file:
+                await file.write(b"sku\n1\n")
+    await house.until(lambda: [row.place for row in house.rows()] == [Place.CLOSED] * files)
+    told = list(judge.drafts_of(house.intake._desk, "acme", house.rows(), house.store.now()))
+    assert [each.received for each in told if each.received] == [judge.BATCH, judge.BATCH + 8]
+    assert [upload.path for upload in house.history()] == [f"inbox/{number}.csv" for number in range(files)]
+
+
 async def test_claims_go_on_beside_a_burst_that_does_not_end(house, monkeypatch):
     monkeypatch.setattr(claim, "PATIENCE_SECONDS", 0.2)
     house.intake.busy = lambda: True
