@@ -82,7 +82,8 @@ def _check(part: bytes) -> None:
     size = max(len(part), len(name.encode()))
     if size > LONGEST_NAME_BYTES:
         raise errors.Refused("name_refused", f"A name may have {LONGEST_NAME_BYTES} bytes, this one has {size}")
-    if any(unicodedata.category(char) == "Cc" or char in _MISLEADING for char in name):
+    # None of these is printable, and hardly any name has something that is not.
+    if not name.isprintable() and any(unicodedata.category(char) == "Cc" or char in _MISLEADING for char in name):
         raise errors.Refused("name_refused", "The name has a control character (line break, NUL, direction mark …)")
     if "\ufffd" in name:
         raise errors.Refused("name_refused", "The name is neither UTF-8 nor cp1252 text")

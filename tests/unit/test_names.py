@@ -1,3 +1,6 @@
+import sys
+import unicodedata
+
 import pytest
 
 from sftp_gateway import errors, settings, upload_name
@@ -93,3 +96,10 @@ def test_the_top_directory_is_the_mode_and_a_brand_may_choose_what_its_inbox_is(
     assert upload_name.mode("inbox/a", "partial") is Mode.PARTIAL
     assert upload_name.mode("partial/a") is Mode.PARTIAL
     assert upload_name.mode("test/a", "partial") is Mode.TEST
+
+
+def test_nothing_that_is_refused_is_printable():
+    """Or it would come through: names whose characters are all printable are not looked at one by one."""
+    everything = map(chr, range(sys.maxunicode + 1))
+    assert not [char for char in everything if unicodedata.category(char) == "Cc" and char.isprintable()]
+    assert not [char for char in names._MISLEADING if char.isprintable()]
