@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sftp_gateway.brand import BY_POSITION
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bodies, bounds, further, headrows, joined, naming, ournames, sampling
+from sftp_gateway.catalog.read import bodies, bounds, further, headrows, joined, naming, ournames
 from sftp_gateway.catalog.read.naming import Cells, Rows
 from sftp_gateway.catalog.read.source import Hints
 
@@ -94,7 +94,7 @@ def _reach(cells: Cells) -> int:
 def _behind_comments(rows: Rows, first: list[int]) -> list[int]:
     """Leave out the lines of a comment above a header; one over values may be the header itself."""
     count = 0
-    while count < len(first) and sampling.is_comment(rows[first[count]]):
+    while count < len(first) and naming.is_comment(rows[first[count]]):
         count += 1
     if not count or count == len(first) or not naming.begins_table(rows[first[count]]):
         return first

@@ -23,8 +23,14 @@ _LABELS = {
 """Values that name columns, too, where there are several of them beside a word."""
 _DIGITS, _LETTERS = re.compile(rb"\d+"), re.compile(rb"[A-Za-z]+")
 _PHRASE = re.compile(rb"\s*[A-Za-z]{3,}[^\d]*\s\W?\d")
+_COMMENT = re.compile(rb"\s*(?:#|//|--)\s*[^\W\d]")
 _ONE_ODD = 5
 """Of more rows than these one may be damaged."""
+
+
+def is_comment(cells: Cells) -> bool:
+    """Whether a record begins as a comment does."""
+    return bool(cells) and _COMMENT.match(b" ".join(cells[:2])[:80]) is not None
 
 
 def begins_table(cells: Cells) -> bool:

@@ -2,18 +2,10 @@
 
 import itertools
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sftp_gateway.catalog.read import bounds, careful, readings, separators
+from sftp_gateway.catalog.read import bounds, careful, naming, readings, separators
 from sftp_gateway.catalog.read.dialect import Dialect
-
-_COMMENT = re.compile(rb"\s*(?:#|//|--)\s*[^\W\d]")
-
-
-def is_comment(cells: Sequence[bytes]) -> bool:
-    """Whether a record begins as a comment does."""
-    return bool(cells) and _COMMENT.match(b" ".join(cells[:2])[:80]) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +53,14 @@ class Sample:
     def _told_by(self, dialect: Dialect) -> list[tuple[tuple[bytes, ...], bool]]:
         filled = self.filled(dialect)
         return [
-            (record.cells, record.strict) for record in filled if len(record.cells) > 1 or not is_comment(record.cells)
+            (record.cells, record.strict)
+            for record in filled
+            if len(record.cells) > 1 or not naming.is_comment(record.cells)
         ]
 
     def separates_first(self, dialect: Dialect) -> bool:
         """Whether the first record that is no comment has more than one column."""
-        told = (record for record in self.filled(dialect) if not is_comment(record.cells))
+        told = (record for record in self.filled(dialect) if not naming.is_comment(record.cells))
         return any(len(record.cells) > 1 for record in itertools.islice(told, 1))
 
     def separates_all(self, dialect: Dialect) -> bool:

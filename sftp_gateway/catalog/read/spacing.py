@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sftp_gateway.catalog.read import bounds, ournames, rewriting, sampling
+from sftp_gateway.catalog.read import bounds, naming, ournames, rewriting
 from sftp_gateway.catalog.read.dialect import QUOTES, Dialect
 from sftp_gateway.catalog.read.sampling import Record, Sample
 from sftp_gateway.catalog.read.source import Hints
@@ -28,7 +28,7 @@ def by_spaces(sample: Sample, dialect: Dialect, hints: Hints) -> Dialect:
         return dialect
     for quote in [hints.quote] if hints.quote else sorted(QUOTES, key=lambda each: -sample.text.count(each.encode())):
         spaced = replace(dialect, delimiter=" ", quote=quote)
-        filled = [record for record in sample.filled(spaced) if not sampling.is_comment(record.cells)]
+        filled = [record for record in sample.filled(spaced) if not naming.is_comment(record.cells)]
         rows = _rows(filled, strictly=fits)
         if (
             rows
