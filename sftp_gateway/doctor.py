@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sftp_gateway import backtracking, blobs, config, errors
-from sftp_gateway.catalog import schema
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.errors import GatewayError, NotFound, Unavailable
 from sftp_gateway.settings import Settings
 from sftp_gateway.sftp import algorithms, hostkeys

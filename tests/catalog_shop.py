@@ -14,8 +14,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from sftp_gateway.brand import BrandSettings, Guards
-from sftp_gateway.catalog import cells, diff, remake, result, run, schema
+from sftp_gateway.catalog import cells, remake, run
+from sftp_gateway.catalog.comparing import diff
 from sftp_gateway.catalog.job import Base, Corrected, Job, Outcome, Withheld
+from sftp_gateway.catalog.results import result
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
 
 EPOCH = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)

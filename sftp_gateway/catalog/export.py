@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sftp_gateway.catalog import cells, diff, versionfile
-from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.catalog import cells, versionfile
+from sftp_gateway.catalog.comparing import diff
+from sftp_gateway.catalog.rules.schema import Schema
 
 Form = Literal["csv", "jsonl", "parquet"]
 ROWS = 20_000

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sftp_gateway.brand import BrandSettings, Guards
-from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.upload import Mode, State
 
 ACCEPTED, REJECTED = "accepted.parquet", "rejected.parquet"

@@ -9,29 +9,17 @@ from typing import Any, TypeGuard
 import pyarrow.parquet as pq
 
 from sftp_gateway import upload_name
-from sftp_gateway.catalog import (
-    changes,
-    check,
-    corrections,
-    diff,
-    headers,
-    held,
-    keys,
-    listheaders,
-    merge,
-    original,
-    plan,
-    result,
-    reuse,
-    sift,
-)
+from sftp_gateway.catalog import plan, sift
+from sftp_gateway.catalog.checking import check, headers, listheaders
+from sftp_gateway.catalog.checking.judgement import CURRENCY
+from sftp_gateway.catalog.comparing import changes, diff, keys, merge, reuse
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.job import Job, Lookup, Progress
-from sftp_gateway.catalog.judgement import CURRENCY
 from sftp_gateway.catalog.read import opening
-from sftp_gateway.catalog.read.delimited import DelimitedSource
-from sftp_gateway.catalog.read.presumed import Misread
+from sftp_gateway.catalog.read.csv.delimited import DelimitedSource
 from sftp_gateway.catalog.read.source import Block, Hints, Source
+from sftp_gateway.catalog.read.text.presumed import Misread
+from sftp_gateway.catalog.results import corrections, held, original, result
 from sftp_gateway.errors import Incomplete, Refused
 from sftp_gateway.upload import Mode
 

@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import headers, limits, problems
-from sftp_gateway.catalog.column import Column
+from sftp_gateway.catalog.checking import headers, problems
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.read.source import Source
-from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.catalog.rules import limits
+from sftp_gateway.catalog.rules.column import Column
+from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.catalog.types import reading
 from sftp_gateway.catalog.types.cells import Cells, Mask, mask
 from sftp_gateway.catalog.types.typing import Dialect

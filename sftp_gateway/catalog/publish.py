@@ -12,9 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sftp_gateway.catalog import diff, engine, met, report, retyped, stage, versionfile
+from sftp_gateway.catalog import engine, retyped, stage, versionfile
+from sftp_gateway.catalog.comparing import diff, met
 from sftp_gateway.catalog.engine import Connection, identifier
 from sftp_gateway.catalog.job import Made
+from sftp_gateway.catalog.results import report
 from sftp_gateway.catalog.stage import Positions
 
 

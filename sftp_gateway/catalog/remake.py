@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sftp_gateway import receipt
-from sftp_gateway.catalog import changes, decide, diff, engine, publish, respelled, versionfile
+from sftp_gateway.catalog import engine, publish, respelled, versionfile
+from sftp_gateway.catalog.comparing import changes, decide, diff
 from sftp_gateway.catalog.engine import Connection
 from sftp_gateway.catalog.job import Base, Remade
-from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.catalog.rules.schema import Schema
 
 MEMORY_BYTES = 384 * 1024**2
 

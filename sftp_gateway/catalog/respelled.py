@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sftp_gateway.catalog import versionfile
-from sftp_gateway.catalog.column import is_databases
 from sftp_gateway.catalog.job import Base
-from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.catalog.rules.column import is_databases
+from sftp_gateway.catalog.rules.schema import Schema
 
 
 def base(found: Base, schema: Schema, out: Path) -> Base:

@@ -16,23 +16,12 @@ from contextlib import AbstractContextManager
 import numpy as np
 import pyarrow as pa
 
-from sftp_gateway.catalog import (
-    changes,
-    decide,
-    diff,
-    engine,
-    held,
-    lane,
-    passes,
-    publish,
-    report,
-    respelled,
-    result,
-    sift,
-)
-from sftp_gateway.catalog.decide import Decision, Rows
+from sftp_gateway.catalog import engine, lane, passes, publish, respelled, sift
+from sftp_gateway.catalog.comparing import changes, decide, diff
+from sftp_gateway.catalog.comparing.decide import Decision, Rows
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.job import Job, Lookup, Made, Outcome, Progress
+from sftp_gateway.catalog.results import held, report, result
 from sftp_gateway.errors import Incomplete, Refused
 from sftp_gateway.upload import Mode, State
 

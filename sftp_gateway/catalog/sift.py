@@ -17,13 +17,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog import changes, findings, keys, lane, reuse, spool, stage
+from sftp_gateway.catalog import findings, lane, spool, stage
+from sftp_gateway.catalog.checking.typed import ROW, Checked
+from sftp_gateway.catalog.comparing import changes, keys, reuse
 from sftp_gateway.catalog.kinds import Kinds
 from sftp_gateway.catalog.read.rejects import NONE as NO_REJECTS
 from sftp_gateway.catalog.read.rejects import Rejects
 from sftp_gateway.catalog.read.source import Block, Source
-from sftp_gateway.catalog.schema import Schema
-from sftp_gateway.catalog.typed import ROW, Checked
+from sftp_gateway.catalog.rules.schema import Schema
 
 KEYS = pa.schema([("key", pa.string())])
 NAMED_ROWS = 30

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sftp_gateway.catalog import retyped
-from sftp_gateway.catalog.typed import BASE
+from sftp_gateway.catalog.checking.typed import BASE
 
 GROUP_ROWS = 100_000
 _SAMPLE_ROWS = 20_000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sftp_gateway import brandset, config, receipt
 from sftp_gateway.brand import NAME, BrandSettings, Key
-from sftp_gateway.catalog import schema
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.catalog.types import isocodes
 from sftp_gateway.cli import opening, output
 from sftp_gateway.errors import NotAllowed, NotFound

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sftp_gateway import blobs, receipt
-from sftp_gateway.catalog import changes_csv, export, schema
+from sftp_gateway.catalog import export
+from sftp_gateway.catalog.comparing import changes_csv
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.cli import given, opening, output
 from sftp_gateway.errors import NotFound
 from sftp_gateway.store import brands, versions

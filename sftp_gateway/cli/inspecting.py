@@ -10,9 +10,11 @@ from typing import Any, BinaryIO
 
 from sftp_gateway import config, upload
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import headers, listheaders, propose, schema
 from sftp_gateway.catalog import inspect as reading
+from sftp_gateway.catalog import propose
+from sftp_gateway.catalog.checking import headers, listheaders
 from sftp_gateway.catalog.read.source import Hints
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.cli import given, opening, output
 from sftp_gateway.errors import NotFound, Refused
 from sftp_gateway.store import brands

@@ -8,9 +8,11 @@ from typing import Any
 
 from sftp_gateway import brandset
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import headers, listheaders, propose, schema
+from sftp_gateway.catalog import propose
+from sftp_gateway.catalog.checking import headers, listheaders
 from sftp_gateway.catalog.read import opening as reading
 from sftp_gateway.catalog.read.source import Hints
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.cli import given, opening, output
 from sftp_gateway.errors import NotAllowed, NotFound, Refused
 from sftp_gateway.store import brands

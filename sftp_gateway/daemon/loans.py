@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sftp_gateway import disk, mail
 from sftp_gateway.blobs import Area, Files
-from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.daemon.exports import Exports
 from sftp_gateway.errors import DiskFull
 from sftp_gateway.settings import Settings

@@ -4,7 +4,7 @@ Whoever saves catalog.toml is not done before SIGHUP took it: until then, and wh
 rules as they were. Serves workshop and loans.
 """
 
-from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.settings import Settings
 from sftp_gateway.worker import slots
 from sftp_gateway.worker.turn import Terms

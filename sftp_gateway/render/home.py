@@ -12,7 +12,7 @@ from pathlib import Path
 from sftp_gateway import upload_name
 from sftp_gateway.blobs import Area, Files
 from sftp_gateway.brand import Brand
-from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.errors import NotFound, Unavailable
 from sftp_gateway.render import text
 from sftp_gateway.render.past import Past

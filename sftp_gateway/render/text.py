@@ -9,8 +9,8 @@ from typing import Any
 
 from sftp_gateway import outcome, receipt
 from sftp_gateway.brand import BY_POSITION, Brand
-from sftp_gateway.catalog.column import Column
-from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.catalog.rules.column import Column
+from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.upload import State, Upload
 
 HISTORY = (

@@ -18,7 +18,7 @@ from sftp_gateway import __version__, metrics, receipt, upload_name
 from sftp_gateway.blobs import Area, lent
 from sftp_gateway.blobs.arrival import Arrival
 from sftp_gateway.brand import Brand
-from sftp_gateway.catalog import changes_csv
+from sftp_gateway.catalog.comparing import changes_csv
 from sftp_gateway.errors import Unavailable
 from sftp_gateway.store import brands, figures, files, once, uploads, versions
 from sftp_gateway.store.tokens import Token

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from sftp_gateway import __version__, outcome, receipt, upload_name
 from sftp_gateway.blobs import Area
-from sftp_gateway.catalog import changes_csv
+from sftp_gateway.catalog.comparing import changes_csv
 from sftp_gateway.store import brands, files, jobs, uploads, versions, withheld
 from sftp_gateway.store.tokens import Token
 from sftp_gateway.upload import State, read_states

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.worker.crew import Crew
 from sftp_gateway.worker.message import Task
 

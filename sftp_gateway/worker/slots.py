@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from sftp_gateway import logs
-from sftp_gateway.catalog import schema
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.errors import Unavailable
 from sftp_gateway.settings import Settings
 from sftp_gateway.store import jobs, workers

@@ -15,7 +15,7 @@ from typing import Any
 from sftp_gateway.blobs import Area, Files
 from sftp_gateway.brand import Brand, Guards
 from sftp_gateway.catalog.job import Base, Job, Outcome, Remade, Withheld
-from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.errors import Broken
 from sftp_gateway.store import brands, jobs, versions, withheld
 from sftp_gateway.store.database import Store

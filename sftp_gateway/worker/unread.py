@@ -11,7 +11,7 @@ from sftp_gateway import __version__, receipt
 from sftp_gateway.blobs import Area, Files
 from sftp_gateway.brand import Brand
 from sftp_gateway.catalog.job import Made, Results
-from sftp_gateway.catalog.schema import Schema
+from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.errors import NotFound
 from sftp_gateway.store import files as listed
 from sftp_gateway.store import jobs, uploads, versions, withheld
@@ -20,7 +20,7 @@ from sftp_gateway.store.files import Folder
 from sftp_gateway.upload import Mode, State, Upload
 from sftp_gateway.worker import keep
 
-FILES = "sftp_gateway.catalog.again:files"
+FILES = "sftp_gateway.catalog.results.again:files"
 """The step that tells again what was found."""
 
 

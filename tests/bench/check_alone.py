@@ -12,9 +12,10 @@ from sftp_gateway.worker import nursery
 nursery.refuse_pandas()
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import check, headers, schema
+from sftp_gateway.catalog.checking import check, headers
 from sftp_gateway.catalog.read import opening
 from sftp_gateway.catalog.read.source import Hints
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode
 
 

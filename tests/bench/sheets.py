@@ -20,9 +20,11 @@ import pandas as pd
 import pyarrow as pa
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import corrections, headers, schema
+from sftp_gateway.catalog.checking import headers
 from sftp_gateway.catalog.read import opening
 from sftp_gateway.catalog.read.source import Hints
+from sftp_gateway.catalog.results import corrections
+from sftp_gateway.catalog.rules import schema
 from tests.bench import rows
 
 REJECTED = 1000

@@ -12,7 +12,7 @@ import pytest
 from sftp_gateway import settings
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import Guards
-from sftp_gateway.catalog import schema
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.store import brands, uploads
 from sftp_gateway.upload import Mode, State
 from sftp_gateway.worker import slots

@@ -18,7 +18,7 @@ from catalog_shop import products
 from sftp_gateway import receipt, settings
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import BrandSettings, Guards
-from sftp_gateway.catalog import schema
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.errors import Broken
 from sftp_gateway.store import brands, expiry, files, jobs, tables, uploads, versions, withheld, workers
 from sftp_gateway.store.figures import Tally

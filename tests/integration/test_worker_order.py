@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from sftp_gateway import mail, settings
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import BrandSettings, Guards
-from sftp_gateway.catalog import schema
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.errors import WrongState
 from sftp_gateway.render.home import Painter
 from sftp_gateway.render.text import Front

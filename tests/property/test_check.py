@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import check, headers, schema
+from sftp_gateway.catalog.checking import check, headers
 from sftp_gateway.catalog.read.source import Block
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.catalog.types import gtin, numbers
 from sftp_gateway.catalog.types.cells import Cells
 from sftp_gateway.catalog.types.typing import Dialect

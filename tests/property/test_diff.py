@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from sftp_gateway.catalog import changes, diff, engine, unique
+from sftp_gateway.catalog import engine
+from sftp_gateway.catalog.comparing import changes, diff, unique
 
 COLUMNS = ("name", "price", "stock")
 SCHEMA = pa.schema(

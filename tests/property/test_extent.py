@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sftp_gateway.catalog.read import extent, plain
+from sftp_gateway.catalog.read.sheets import extent, plain
 
 REFERENCE = st.builds(
     lambda letters, digits: letters + digits,

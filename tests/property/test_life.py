@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from catalog_shop import SMALL, Shop, sheet
 
 from sftp_gateway.brand import Guards
-from sftp_gateway.catalog import schema
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
 
 COLUMNS = ("sku", "name", "stock")

@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from catalog_shop import Shop
 
 from sftp_gateway.brand import BrandSettings, Guards
-from sftp_gateway.catalog import engine, met, reuse, stage, versionfile
+from sftp_gateway.catalog import engine, stage, versionfile
+from sftp_gateway.catalog.comparing import met, reuse
 from sftp_gateway.catalog.read import bounds
 
 HEADER = "sku,name,msrp,gtin,quantity,description,shipping_weight,currency,brand"

@@ -16,8 +16,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from catalog_shop import SMALL, Shop, sheet
 
 from sftp_gateway.brand import Guards
-from sftp_gateway.catalog import again, schema
 from sftp_gateway.catalog.job import Results
+from sftp_gateway.catalog.results import again
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
 
 RULES = schema.parse(SMALL + '[column.code]\ntype = "text"\nunique = true\n')

@@ -13,8 +13,10 @@ import pyarrow as pa
 import pytest
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import check, findings, headers, schema
+from sftp_gateway.catalog import findings
+from sftp_gateway.catalog.checking import check, headers
 from sftp_gateway.catalog.read.source import Block
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode
 
 SCHEMA = schema.load()

@@ -8,8 +8,8 @@ import pytest
 
 from sftp_gateway import blobs, disk, settings
 from sftp_gateway.blobs import Area
+from sftp_gateway.catalog.read.packing.unpack import Packed
 from sftp_gateway.catalog.read.source import Hints
-from sftp_gateway.catalog.read.unpack import Packed
 from sftp_gateway.cli import copying
 from sftp_gateway.cli.copying import Copy
 from sftp_gateway.errors import Refused

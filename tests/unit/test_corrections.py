@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from sftp_gateway.catalog import corrections
 from sftp_gateway.catalog.read import escaping
 from sftp_gateway.catalog.read.opening import open_source
 from sftp_gateway.catalog.read.source import Hints
+from sftp_gateway.catalog.results import corrections
 from tests.unit.reading import KNOWN, read
 
 BAD = (

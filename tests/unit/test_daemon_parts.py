@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 
 from sftp_gateway import settings
 from sftp_gateway.brand import Brand, BrandSettings
-from sftp_gateway.catalog import result, schema
+from sftp_gateway.catalog.results import result
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.daemon.gateway import Daemon
 from sftp_gateway.daemon.memory import CROWD, Memory
 from sftp_gateway.worker.unread import digest

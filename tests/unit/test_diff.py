@@ -3,7 +3,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from sftp_gateway.catalog import changes, diff, engine, unique
+from sftp_gateway.catalog import engine
+from sftp_gateway.catalog.comparing import changes, diff, unique
 
 MONEY = pa.decimal128(18, 4)
 

@@ -11,7 +11,8 @@ from catalog_shop import SMALL, Shop
 from catalog_shop import codes as found_codes
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import codes, schema
+from sftp_gateway.catalog import codes
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.intake import sources
 from sftp_gateway.upload import Mode
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from sftp_gateway.catalog import evaluate, expression, operators
+from sftp_gateway.catalog.rules import evaluate, expression, operators
 
 KINDS = {
     "msrp": "money",

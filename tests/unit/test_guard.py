@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sftp_gateway.brand import BrandSettings, Guards
-from sftp_gateway.catalog import guard
-from sftp_gateway.catalog.guard import Figures
+from sftp_gateway.catalog.comparing import guard
+from sftp_gateway.catalog.comparing.guard import Figures
 
 LIMITS = Guards()
 AT = datetime(2026, 1, 5, tzinfo=UTC)

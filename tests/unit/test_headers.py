@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import headers, schema
+from sftp_gateway.catalog.checking import headers
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.errors import Refused
 from sftp_gateway.upload import Mode
 

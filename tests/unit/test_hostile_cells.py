@@ -2,8 +2,12 @@
 
 import pytest
 
-from sftp_gateway.catalog.read import escaping, footer, formulas, jsonrecords, naming, profile, separators, zerofill
-from sftp_gateway.catalog.read.seen import Seen
+from sftp_gateway.catalog.read import escaping
+from sftp_gateway.catalog.read.csv import profile, separators
+from sftp_gateway.catalog.read.header import footer, naming
+from sftp_gateway.catalog.read.json import jsonrecords
+from sftp_gateway.catalog.read.sheets import formulas, zerofill
+from sftp_gateway.catalog.read.sheets.seen import Seen
 from sftp_gateway.catalog.types import maps, units
 
 LENGTH = 100_000

@@ -1,8 +1,8 @@
 import numpy as np
 import pyarrow as pa
 
-from sftp_gateway.catalog import merge
-from sftp_gateway.catalog.typed import Typed
+from sftp_gateway.catalog.checking.typed import Typed
+from sftp_gateway.catalog.comparing import merge
 
 BASE = pa.schema(
     [

@@ -3,9 +3,11 @@
 import pytest
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import headers, propose, schema
+from sftp_gateway.catalog import propose
+from sftp_gateway.catalog.checking import headers
 from sftp_gateway.catalog.read.opening import open_source
 from sftp_gateway.catalog.read.source import Hints
+from sftp_gateway.catalog.rules import schema
 
 SCHEMA = schema.load()
 COLORS = ("rood", "blauw", "geel")

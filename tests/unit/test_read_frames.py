@@ -5,7 +5,7 @@ import time
 import pytest
 
 from sftp_gateway.catalog.read import bounds
-from sftp_gateway.catalog.read.rewriting import Rewriting
+from sftp_gateway.catalog.read.csv.rewriting import Rewriting
 from tests.unit.reading import read
 
 HEADER = ("sku", "name", "msrp")

@@ -4,7 +4,8 @@ import time
 import pytest
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import bounds, remnant
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.json import remnant
 from sftp_gateway.catalog.read.opening import open_source
 from sftp_gateway.catalog.read.source import Hints
 from tests.unit.reading import KNOWN, read

@@ -4,8 +4,9 @@ import pytest
 
 from sftp_gateway import errors
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import headers, schema
+from sftp_gateway.catalog.checking import headers
 from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode
 from tests.unit.reading import read
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sftp_gateway.catalog.read import naming
+from sftp_gateway.catalog.read.header import naming
 from tests.unit.reading import read
 
 ROWS = b"".join(b"Land %d,%d.5,%d.25,%d.75\n" % (n, n, n, n) for n in range(8))

@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import parquet as parquet_reader
+from sftp_gateway.catalog.read.columnar import parquet as parquet_reader
 from tests.catalog_shop import Shop, codes, sheet
 from tests.unit.reading import read
 

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import bounds, printing
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.csv import printing
 from tests.unit.reading import read
 
 HEADER = ("sku", "name", "msrp")

@@ -13,8 +13,8 @@ import pytest
 import xlwt
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import merged, odscells, unknown, zerofill
-from sftp_gateway.catalog.read.seen import Seen
+from sftp_gateway.catalog.read.sheets import merged, odscells, unknown, zerofill
+from sftp_gateway.catalog.read.sheets.seen import Seen
 from tests.catalog_shop import Shop
 from tests.unit import workbooks
 from tests.unit.reading import read

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sftp_gateway.catalog.read.profile import Profile, kind
-from sftp_gateway.catalog.read.sampling import Record
+from sftp_gateway.catalog.read.csv.profile import Profile, kind
+from sftp_gateway.catalog.read.csv.sampling import Record
 from tests.unit.reading import read
 
 NOTES = b"sku,name,msrp,note\n" + b"".join(b"S%d,name %d,%d.50,\n" % (n, n, n) for n in range(5))

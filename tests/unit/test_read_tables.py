@@ -13,7 +13,7 @@ import pytest
 import xlwt
 
 from sftp_gateway import errors
-from sftp_gateway.catalog import xlsx
+from sftp_gateway.catalog.results import xlsx
 from tests.unit.reading import read
 
 ROWS = [["sku", "name", "msrp"], ["007", "NA", 4006381333931], ["null", "None", 42.0], ["x", "nan", 0.1]]

@@ -3,7 +3,7 @@
 import pytest
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import unknown
+from sftp_gateway.catalog.read.sheets import unknown
 from tests.unit import workbooks
 from tests.unit.reading import read
 

@@ -12,7 +12,7 @@ import zipfile
 
 import pytest
 
-from sftp_gateway.catalog.read import extent, sheetpart
+from sftp_gateway.catalog.read.sheets import extent, sheetpart
 from tests.catalog_shop import Shop
 from tests.unit.reading import read
 from tests.unit.workbooks import ods, xls, xlsx

@@ -18,7 +18,7 @@ import structlog
 from sftp_gateway import receipt
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import Brand, BrandSettings
-from sftp_gateway.catalog import schema
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.errors import Broken, StoreUnreachable
 from sftp_gateway.render import home as home_room
 from sftp_gateway.render import renderer as renderer_room

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sftp_gateway import upload_name
-from sftp_gateway.catalog import cells, findings, report, spool
+from sftp_gateway.catalog import cells, findings, spool
 from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.results import report
 
 
 def of_row(row, code="FIELD_TYPE", severity="", **more):

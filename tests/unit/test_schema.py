@@ -2,7 +2,7 @@
 
 import pytest
 
-from sftp_gateway.catalog import schema
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.errors import ConfigError
 
 GOOD = 'key = ["sku"]\n[column.sku]\ntype = "text"\n'

@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from catalog_shop import SMALL, Shop
 
-from sftp_gateway.catalog import schema
+from sftp_gateway.catalog.rules import schema
 
 ENUM = schema.parse(SMALL + '[column.state]\ntype = "enum"\nvalues = ["new", "used", "refurbished"]\n')
 GOOD = "A1,Chair,1.50"

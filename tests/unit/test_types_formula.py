@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from sftp_gateway.catalog.column import Column
+from sftp_gateway.catalog.rules.column import Column
 from sftp_gateway.catalog.types import reading
 from sftp_gateway.catalog.types.cells import Cells
 from sftp_gateway.catalog.types.typing import Dialect

@@ -2,7 +2,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sftp_gateway.catalog import engine, unique
+from sftp_gateway.catalog import engine
+from sftp_gateway.catalog.comparing import unique
 from sftp_gateway.catalog.stage import Places
 
 

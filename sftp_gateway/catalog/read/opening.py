@@ -5,9 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import biff, bounds, delimited, encoding, jsonfile, parquet, presumed, sheet, unpack
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.columnar import parquet
+from sftp_gateway.catalog.read.csv import delimited
+from sftp_gateway.catalog.read.json import jsonfile
+from sftp_gateway.catalog.read.packing import unpack
+from sftp_gateway.catalog.read.packing.unpack import Packed
+from sftp_gateway.catalog.read.sheets import biff, sheet
 from sftp_gateway.catalog.read.source import Hints, Source
-from sftp_gateway.catalog.read.unpack import Packed
+from sftp_gateway.catalog.read.text import encoding, presumed
 
 _OTHERS = {
     b"%PDF": "a PDF",

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.findings import Finding
-from sftp_gateway.catalog.read import bounds, footer, source
+from sftp_gateway.catalog.read import bounds, source
+from sftp_gateway.catalog.read.header import footer
 from sftp_gateway.catalog.read.source import Block, Numbers, Tally
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from sftp_gateway.catalog.column import SCALES, Column
+from sftp_gateway.catalog.rules.column import SCALES, Column
 from sftp_gateway.catalog.types import dates, formula, gtin, links, measure, money, numbers, suggestions, text, words
 from sftp_gateway.catalog.types.cells import Cells
 from sftp_gateway.catalog.types.typing import Dialect, Reading

@@ -8,7 +8,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import Shop, small_rules
 
-from sftp_gateway.catalog import changes, engine, spool, stage
+from sftp_gateway.catalog import engine, spool, stage
+from sftp_gateway.catalog.comparing import changes
 
 
 @pytest.fixture(params=["in memory", "on disk"], autouse=True)

@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_dialects import OPEN
 from catalog_shop import Shop, sheet
 
-from sftp_gateway.catalog import again
 from sftp_gateway.catalog.job import Results
+from sftp_gateway.catalog.results import again
 
 ROWS = [
     *((f"G{n}", f"name {n}", f"{n + 1}.50", "1") for n in range(12)),

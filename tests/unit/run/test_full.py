@@ -13,7 +13,8 @@ from catalog_shop import COLUMNS, EPOCH, RULES, Shop, codes, put, rows, sheet, s
 
 from sftp_gateway import receipt
 from sftp_gateway.brand import Brand, BrandSettings, Guards
-from sftp_gateway.catalog import engine, result, run, stage, versionfile
+from sftp_gateway.catalog import engine, run, stage, versionfile
+from sftp_gateway.catalog.results import result
 from sftp_gateway.render import text
 from sftp_gateway.upload import State
 

@@ -9,8 +9,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import Shop, sheet, small_rules, table
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import reuse
-from sftp_gateway.catalog.read import bounds, encoding, presumed
+from sftp_gateway.catalog.comparing import reuse
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.text import encoding, presumed
 from sftp_gateway.upload import State
 
 ROWS = 3000

@@ -9,7 +9,7 @@ import pytest
 from catalog_shop import COLUMNS, Shop, codes, put, rows, sheet, table
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog.corrections import OURS
+from sftp_gateway.catalog.results.corrections import OURS
 from sftp_gateway.upload import Mode, State
 
 

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import Shop
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import schema
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
 
 QUOTED = [b'"sku","name","msrp"\n', *(b'"S%d","name, %d","%d.50"\n' % (n, n, n) for n in range(60))]

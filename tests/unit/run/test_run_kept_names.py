@@ -9,7 +9,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import SMALL, Shop, codes, put
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import respelled, schema
+from sftp_gateway.catalog import respelled
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
 
 OURS = (

@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import SMALL, Shop, put
 
-from sftp_gateway.catalog import schema
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
 
 COLUMNS = ("sku", "name", "x", "y")

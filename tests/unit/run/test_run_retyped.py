@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import Shop, products, put, table
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import export, schema
+from sftp_gateway.catalog import export
+from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
 
 SENT = {

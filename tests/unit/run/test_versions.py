@@ -71,7 +71,7 @@ def test_a_column_of_another_type_is_taken_over_where_it_fits(shop, tmp_path):
     put(shop, [("a", "A", "1", "5"), ("b", "B", "1", "6")])
     rules = (tmp_path / "rules.toml").read_text().replace('"integer"', '"text"')
     (tmp_path / "rules.toml").write_text(rules)
-    from sftp_gateway.catalog import schema
+    from sftp_gateway.catalog.rules import schema
 
     shop.rules = schema.load(tmp_path / "rules.toml")
     outcome = put(shop, [("a", "A", "1", "5"), ("b", "B", "x", "6")])

@@ -1,0 +1,278 @@
+"""What a version did, line by line: `op,key,column,before,after` as Parquet and CSV (spec §8).
+
+A created or removed product is one line, an updated one a line for each column that changed. The
+lines come in this order: updated, created, deleted, removed, each by position.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sftp_gateway.catalog import cells, engine, lane, versionfile
+from sftp_gateway.catalog.checking.typed import DELETED
+from sftp_gateway.catalog.comparing import diff, keys
+from sftp_gateway.catalog.engine import Connection, identifier
+from sftp_gateway.catalog.stage import Positions, Stage
+
+SCHEMA = pa.schema([(name, pa.string()) for name in ("op", "key", "column", "before", "after")])
+
+
+LEAST_BYTES = 8 * 1024**2
+"""A first file of that size has so many lines that they are worth writing before it is known whether all are true."""
+COUNTED_COLUMNS = 6
+"""Columns compared in one join: DuckDB sets aside about 6 MB for every column that goes through one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Of one money column: updated products that have a price on both sides, and how many of these moved far."""
+
+    both: int = 0
+    moved: int = 0
+
+
+class Writer:
+    """The two change files of one version; use with `with`. Without paths it only counts."""
+
+    def __init__(self, parquet: Path | None, csv: Path | None) -> None:
+        self._parquet = None if parquet is None else _open(parquet)
+        self._csv: Any = None if csv is None else csv.open("wb")
+        if self._csv is not None:
+            self._csv.write(cells.BOM + cells.csv_header(SCHEMA.names, escape=True))
+        self.lines = 0
+        """Written so far."""
+
+    def add(self, table: pa.Table) -> None:
+        """Append lines of `SCHEMA`."""
+        if table.num_rows == 0:
+            return
+        if self._parquet is not None:
+            self._parquet.write_table(table)
+        if self._csv is not None:
+            self._csv.write(cells.csv([column.combine_chunks() for column in table.columns], escape=True))
+        self.lines += table.num_rows
+
+    def add_whole(self, op: str, keys: pa.Array) -> None:
+        """Append a line for each of these products, which came or went whole; there may be millions."""
+        if len(keys) == 0:
+            return
+        with lane.beside(lambda: self._csv_whole(op, keys)) as written:
+            self._parquet_whole(op, keys)
+            written()
+        self.lines += len(keys)
+
+    def _parquet_whole(self, op: str, keys: pa.Array) -> None:
+        if self._parquet is not None:
+            blank = pa.repeat("", len(keys))
+            self._parquet.write_table(pa.table([pa.repeat(op, len(keys)), keys, blank, blank, blank], schema=SCHEMA))
+
+    def _csv_whole(self, op: str, keys: pa.Array) -> None:
+        if self._csv is not None:
+            self._csv.write(cells.csv_around(f"{op},", keys, ",,,"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in (self._parquet, self._csv):
+            if file is not None:
+                file.close()
+
+
+class First:
+    """The lines of a first version, written while its rows come, as if all of them were to stay."""
+
+    def __init__(self, scratch: Path, key: Sequence[str]) -> None:
+        self._key = key
+        self._rows = 0
+        self._held: list[pa.Array] = []
+        self._paths = scratch / "first.parquet", scratch / "first.csv"
+        self._writer: Writer | None = Writer(*self._paths)
+
+    def add(self, table: pa.Table) -> None:
+        """Tell of rows in order."""
+        self._rows += table.num_rows
+        self._held.append(_created(table, self._key))
+        if sum(map(len, self._held)) >= versionfile.GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._writer is not None and self._held:
+            self._writer.add_whole("created", pa.concat_arrays(self._held))
+        self._held = []
+
+    def taken(self, rows: int, parquet: Path, csv: Path) -> Writer | None:
+        """Give the writer of these files with the lines of all rows in it; None unless there are so many `rows`."""
+        writer = self._writer
+        if writer is None or rows != self._rows:
+            return None
+        self._flush()
+        for here, there in zip(self._paths, (parquet, csv), strict=True):
+            here.rename(there)
+        self._writer = None
+        return writer
+
+    def close(self) -> None:
+        """Delete what was not taken."""
+        if self._writer is not None:
+            self._writer.__exit__()
+        for path in self._paths:
+            path.unlink(missing_ok=True)
+
+
+def _open(path: Path) -> Any:
+    # A key comes only once in most changes, and nobody looks for lines by their texts.
+    return pq.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=["op", "column"], write_statistics=False)
+
+
+def fetch(connection: Connection, new: pa.Schema, base: pa.Schema, *, keep: str) -> None:
+    """Copy the rows that are needed whole, in the columns of `new` and `base`, to `fresh` and `old`.
+
+    `fresh`: those of `open_live` that update a product. `old`: those of `open_base` that are updated or deleted,
+    or that stay although they are absent, as `keep` (SQL over `kept`) says.
+    """
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {_listed(new)} FROM open_live WHERE _pos IN "  # noqa: S608 - names are quoted
+        "(SELECT pos FROM pairs WHERE pos IS NOT NULL AND bpos IS NOT NULL AND NOT removes)"
+    )
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE old AS SELECT {_listed(base)} FROM open_base WHERE _pos IN (
+            SELECT bpos FROM pairs WHERE pos IS NOT NULL AND bpos IS NOT NULL
+            UNION ALL SELECT bpos FROM kept WHERE {keep})
+        """  # noqa: S608 - the condition is ours
+    )
+
+
+def _listed(schema: pa.Schema) -> str:
+    return ", ".join([*(identifier(name) for name in schema.names), "_pos"])
+
+
+_MOST_EXACT = 999
+"""Shares of a price below it are compared as decimals."""
+_UPDATED = "FROM pairs p JOIN fresh n ON n._pos = p.pos JOIN old b ON b._pos = p.bpos WHERE NOT p.removes"
+
+
+def tell_updated(
+    connection: Connection, columns: Sequence[diff.Compared], writer: Writer, *, move: float
+) -> dict[str, Prices]:
+    """Write what changed in each updated product; `old` holds what they were. Gives how prices moved.
+
+    `move`: share of a far move. First it is counted which columns changed at all: a day's changes are in few.
+    """
+    prices: dict[str, Prices] = {}
+    changed = []
+    for first in range(0, len(columns), COUNTED_COLUMNS):
+        group = columns[first : first + COUNTED_COLUMNS]
+        counts = list(engine.one(connection, _counting(group, move)))
+        for column in group:
+            if counts.pop(0):
+                changed.append(column)
+            if column.is_price:
+                prices[column.name] = Prices(counts.pop(0), counts.pop(0))
+    if changed:
+        for batch in engine.reader(connection, _showing(changed), rows=10_000):
+            writer.add(_told(batch, changed))
+    return prices
+
+
+def _counting(columns: Sequence[diff.Compared], move: float) -> str:
+    """Give SQL that counts of each column changes and, of prices, pairs and far moves.
+
+    Sums of 0 and 1, not FILTER: that would copy all columns of a pair once for every count.
+    """
+    counts = []
+    for column in columns:
+        counts.append(_times(column.differs))
+        if column.is_price:
+            name = identifier(column.name)
+            counts.append(_times(f"n.{name} IS NOT NULL AND b.{name} IS NOT NULL"))
+            counts.append(_times(f"abs(n.{name} - b.{name}) > {_allowed(f'abs(b.{name})', move)}"))
+    return f"SELECT {', '.join(counts)} {_UPDATED}"
+
+
+def _allowed(price: str, move: float) -> str:
+    """Give SQL for how far a price may move: exact, but for shares that decimals have no room for."""
+    exact = move < _MOST_EXACT
+    return f"{price}::DECIMAL(28, 4) * {move:.6f}::DECIMAL(9, 6)" if exact else f"{price}::DOUBLE * {move!r}::DOUBLE"
+
+
+def _times(condition: str) -> str:
+    return f"sum(({condition})::INTEGER)"
+
+
+def _showing(columns: Sequence[diff.Compared]) -> str:
+    parts = ["p.pos", "p.k"]
+    for index, column in enumerate(columns):
+        name = identifier(column.name)
+        parts += [
+            f"n.{name} AS n{index}" if column.new else f"NULL::VARCHAR AS n{index}",
+            f"b.{name} AS b{index}" if column.base else f"NULL::VARCHAR AS b{index}",
+            f"{column.differs} AS d{index}",
+        ]
+    return f"SELECT {', '.join(parts)} {_UPDATED} ORDER BY p.pos"
+
+
+def _told(batch: pa.RecordBatch, columns: Sequence[diff.Compared]) -> pa.Table:
+    """Give the lines of a batch of products, product by product, in the order of the columns."""
+    lines = [_lines(batch, column.name, index) for index, column in enumerate(columns)]
+    table = pa.concat_tables(lines).sort_by([("pos", "ascending"), ("index", "ascending")])
+    return table.select(SCHEMA.names)
+
+
+def _lines(batch: pa.RecordBatch, name: str, index: int) -> pa.Table:
+    batch = batch.select(["pos", "k", f"b{index}", f"n{index}", f"d{index}"])  # or all columns are filtered for each
+    batch = batch.filter(batch.column(f"d{index}"))
+    rows = batch.num_rows
+    return pa.table(
+        {
+            "pos": batch.column("pos"),
+            "index": pa.array(np.full(rows, index)),
+            "op": pa.array(["updated"] * rows, pa.string()),
+            "key": batch.column("k"),
+            "column": pa.array([name] * rows, pa.string()),
+            "before": pc.fill_null(cells.text(batch.column(f"b{index}")), ""),
+            "after": pc.fill_null(cells.text(batch.column(f"n{index}")), ""),
+        }
+    )
+
+
+def tell_created(connection: Connection, writer: Writer) -> None:
+    """Write a line for each new product."""
+    _tell_whole(connection, writer, "created", "SELECT k FROM pairs WHERE bpos IS NULL AND NOT removes ORDER BY pos")
+
+
+def tell_first(stage: Stage, gone: Positions, key: Sequence[str], writer: Writer) -> int:
+    """Have a line for each row of a first version, `gone` and deleted ones left out; gives their number."""
+    if writer.lines:
+        return writer.lines  # `First` wrote them
+    deleted = [DELETED] if DELETED in stage.schema.names else []
+    for table in versionfile.without(stage.tables([*key, *deleted]), gone):
+        writer.add_whole("created", _created(table, key))
+    return writer.lines
+
+
+def _created(table: pa.Table, key: Sequence[str]) -> pa.Array:
+    """Give the keys of rows but for those that delete."""
+    return keys.texts(table.filter(pc.invert(table[DELETED])) if DELETED in table.column_names else table, key)
+
+
+def tell_deleted(connection: Connection, writer: Writer) -> None:
+    """Write a line for each product that an `_op` deleted."""
+    _tell_whole(connection, writer, "deleted", "SELECT k FROM pairs WHERE bpos IS NOT NULL AND removes ORDER BY pos")
+
+
+def tell_removed(connection: Connection, writer: Writer) -> None:
+    """Write a line for each product that a full file no longer has."""
+    _tell_whole(connection, writer, "removed", "SELECT k FROM kept WHERE NOT retained ORDER BY bpos")
+
+
+def _tell_whole(connection: Connection, writer: Writer, op: str, query: str) -> None:
+    for batch in engine.reader(connection, query):
+        writer.add_whole(op, batch["k"])

@@ -1,0 +1,71 @@
+"""The readable key of a product, and what can be read of it in a record that is no row."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog import cells
+from sftp_gateway.catalog.checking.terms import Terms
+from sftp_gateway.catalog.comparing import diff
+from sftp_gateway.catalog.read.rejects import Rejects
+from sftp_gateway.catalog.rules.column import Column
+from sftp_gateway.catalog.types import reading
+from sftp_gateway.catalog.types.cells import Cells
+from sftp_gateway.catalog.types.typing import Undecided
+
+_LIKE_SEPARATOR = re.compile(diff.LIKE_SEPARATOR)
+
+
+def texts(table: pa.Table, key: Sequence[str]) -> pa.Array:
+    """Give the key of each row as text, the parts of a composite one joined by ` | `."""
+    return joined([cells.text(table[name]) for name in key])
+
+
+def joined(parts: Sequence[Any]) -> pa.Array:
+    """Join the parts of keys, a column each, as `diff.key_text` does it in the database."""
+    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*map(_apart, parts), diff.KEY_SEPARATOR)
+
+
+def _apart(part: Any) -> Any:
+    """Double the bars of a part that look like the separator: `x | y` and `z` are not `x` and `y | z`."""
+    if not Cells(part).has(b"|"):
+        return part
+    alike = pc.match_substring_regex(part, diff.LIKE_SEPARATOR)
+    return pc.if_else(alike, pc.replace_substring(part, "|", "||"), part)
+
+
+def text(parts: Sequence[str]) -> str:
+    """Join the parts of one key."""
+    if len(parts) == 1:
+        return parts[0]
+    apart = (part.replace("|", "||") if _LIKE_SEPARATOR.search(part) else part for part in parts)
+    return diff.KEY_SEPARATOR.join(apart)
+
+
+class Reader:
+    """Finds the key among the cells that could be told apart in a broken record, read as that of a row is."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._columns = [terms.schema.column(name) for name in terms.schema.key]
+
+    def of_all(self, rejects: Rejects) -> list[str]:
+        """Give the readable key of each, or '' where a part of it is missing or cannot be typed."""
+        if not len(rejects):
+            return []
+        parts = [self._read(column, rejects) for column in self._columns]
+        found: list[str] = pc.fill_null(joined(parts), "").to_pylist()
+        return found
+
+    def _read(self, column: Column, rejects: Rejects) -> pa.Array:
+        sent = pa.array([""] * len(rejects), pa.string())
+        for place in self._terms.mapping.columns.get(column.name, ()):  # the first filled one counts
+            sent = pc.if_else(pc.equal(sent, ""), Cells(rejects.column(place)).trimmed.array, sent)
+        try:
+            found = reading.read(Cells(sent), column, self._terms.dialect(column), key=True)
+        except Undecided:
+            return pa.nulls(len(sent), pa.string())
+        return cells.text(found.values)

@@ -1,0 +1,193 @@
+"""Rows of a partial file and the current products → whole products, before they are judged (spec §7).
+
+A large partial file and a large catalog meet in one join: keys are read in a pass of their own, and the
+current products then stream along with the blocks, in file order.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog import engine, spool, versionfile
+from sftp_gateway.catalog.checking import check
+from sftp_gateway.catalog.checking.typed import BASE, ROW, Checked, Typed
+from sftp_gateway.catalog.comparing import decide, diff
+from sftp_gateway.catalog.job import Base, Job
+from sftp_gateway.catalog.plan import Plan
+from sftp_gateway.catalog.read.source import Block, Source
+from sftp_gateway.upload import Mode
+
+MEMORY_SHARE = 0.25
+_KEYS = pa.schema([(ROW, pa.int64()), ("key", pa.string())])
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """How the blocks of this upload are checked, and the columns of what comes out."""
+
+    check: Callable[[Block], Checked]
+    schema: Callable[[], pa.Schema]
+    in_order: bool = False
+    """Blocks must come one after the other."""
+
+
+@contextlib.contextmanager
+def opened(  # noqa: PLR0913, PLR0917 - the upload, and what it is judged by
+    job: Job, plan: Plan, source: Source, checker: check.Checker, scratch: Path, left_out: frozenset[str] = frozenset()
+) -> Iterator[Judge]:
+    """Give the judge for an upload's blocks, which come in order; raises NeedsEvidence, Refused as they do.
+
+    `left_out`: columns that rows which are whole products otherwise leave alone, too.
+    """
+    only = None if plan.rows is Mode.PARTIAL else left_out
+    if job.base is None or (only is not None and not only):
+        judge = checker.check if plan.rows is not Mode.PARTIAL else _on_nothing(checker)
+        yield Judge(judge, lambda: _schema(source, judge))
+        return
+    with _current(job, job.base, source, checker, scratch) as current:
+
+        def judge_merged(block: Block) -> Checked:
+            return checker.judge(merge(checker.type(block), current.of(block), current.schema, _maps(checker), only))
+
+        def judge_nothing(block: Block) -> Checked:
+            nothing = current.schema.append(pa.field(ROW, pa.int64())).empty_table()
+            return checker.judge(merge(checker.type(block), nothing, current.schema, _maps(checker), only))
+
+        yield Judge(judge_merged, lambda: _schema(source, judge_nothing), in_order=True)
+
+
+def _on_nothing(checker: check.Checker) -> Callable[[Block], Checked]:
+    def judge(block: Block) -> Checked:
+        typed = checker.type(block)
+        return checker.judge(dataclasses.replace(typed, created=np.ones(len(typed), dtype=np.bool_)))
+
+    return judge
+
+
+def _schema(source: Source, judge: Callable[[Block], Checked]) -> pa.Schema:
+    """Learn the columns of accepted rows from a block without rows."""
+    nothing = np.empty(0, dtype=np.int64)
+    cells = tuple(pa.array([], pa.string()) for _ in source.headers)
+    return judge(Block(cells, nothing)).good.drop_columns([ROW]).schema
+
+
+def _maps(checker: check.Checker) -> frozenset[str]:
+    return frozenset(column.name for column in checker.schema.columns if column.type == "map")
+
+
+class _Current:
+    """The current products of a file's rows, in file order; `of` must be asked block by block."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> None:
+        self.schema = schema
+        self._batches = batches
+        self._held = schema.append(pa.field(ROW, pa.int64())).empty_table()
+
+    def of(self, block: Block) -> pa.Table:
+        """Give the products of a block's rows, each with the `_row` it is for; rows without one are absent."""
+        if len(block) == 0:
+            return self._held.slice(0, 0)
+        last = int(block.row[-1])
+        parts = [self._held]
+        while parts[-1].num_rows == 0 or parts[-1][ROW][-1].as_py() <= last:
+            batch = next(self._batches, None)
+            if batch is None:
+                break
+            parts.append(versionfile.shaped(pa.Table.from_batches([batch]), self._held.schema))
+        table = pa.concat_tables(parts)
+        cut = int(np.searchsorted(table[ROW].to_numpy(), last, side="right"))
+        self._held = table.slice(cut)
+        return table.slice(0, cut)
+
+
+@contextlib.contextmanager
+def _current(job: Job, base: Base, source: Source, checker: check.Checker, scratch: Path) -> Iterator[_Current]:
+    """Join the keys of the file with the current version, once."""
+    keys = spool.Spool(scratch / "keys.arrow", _KEYS)
+    for block in source.blocks():
+        typed = checker.type(block)
+        keys.add(pa.table([pa.array(typed.row), typed.keys], schema=_KEYS))
+    small = base.path.stat().st_size < engine.SMALL_BYTES and keys.rows < 100_000
+    memory = int(job.memory_bytes * MEMORY_SHARE)
+    connecting = (
+        engine.open_small()
+        if small
+        else engine.open_large([base.path], scratch, memory_bytes=memory, threads=job.threads)
+    )
+    with connecting as connection:
+        schema = decide.show_base(connection, base.path, small=small)
+        connection.register("keys_stream", keys.reader())
+        connection.execute("CREATE OR REPLACE TEMP TABLE file_keys AS SELECT * FROM keys_stream WHERE key <> ''")
+        query = (
+            f"SELECT b.* EXCLUDE (_pos), f.{ROW} FROM file_keys f JOIN base_rows b "  # noqa: S608 - names are quoted
+            f"ON {diff.key_text(job.schema.key, 'b')} = f.key ORDER BY f.{ROW}"
+        )
+        yield _Current(iter(engine.reader(connection, query, rows=20_000)), schema)
+    keys.remove()
+
+
+def merge(
+    typed: Typed,
+    current: pa.Table,
+    base: pa.Schema,
+    maps: frozenset[str] = frozenset(),
+    only: frozenset[str] | None = None,
+) -> Typed:
+    r"""Lay the cells a row gives over the current product: blank ones are left alone, `\\N` clears.
+
+    `current`: products of `base`'s columns with the `_row` they are for. Columns only the current
+    version has are taken along, so that they are left alone, too. `only`: in these columns alone.
+    """
+    index = np.searchsorted(typed.row, current[ROW].to_numpy())
+    place = np.full(len(typed), -1, dtype=np.int64)
+    place[index] = np.arange(len(index))
+    known = place >= 0
+    at = pa.array(place, mask=~known)
+    columns: dict[str, Any] = {}
+    before: dict[str, Any] = {}
+    for name in typed.table.column_names:
+        sent = typed.table[name].combine_chunks()
+        if only is not None and name.removeprefix(BASE) not in only:
+            columns[name] = sent
+            continue
+        source = name if name in base.names else name.removeprefix(BASE)  # what became a measure has its text alone
+        if source not in base.names:
+            columns[name] = _no_nulls_in_maps(sent, None) if name in maps else sent
+            continue
+        shaped = versionfile.shaped(current.select([source]), pa.schema([(name, sent.type)]))
+        old = shaped[name].combine_chunks().take(at)
+        columns[name] = _laid(typed, name, sent, old, maps)
+        if only is None and name not in maps:
+            before[name] = old
+    for name in base.names:
+        if name not in columns and not name.startswith(diff.HIDDEN) and (only is None or name in only):
+            columns[name] = current[name].combine_chunks().take(at)
+    table = pa.table(list(columns.values()), names=list(columns))
+    return dataclasses.replace(typed, table=table, created=~known if only is None else typed.created, before=before)
+
+
+def _laid(typed: Typed, name: str, sent: Any, old: Any, maps: frozenset[str]) -> Any:
+    column = name.removeprefix(BASE)
+    cleared = typed.cleared.get(column)
+    if cleared is not None:
+        old = pc.if_else(pa.array(cleared), pa.scalar(None, sent.type), old)
+    if name in maps:
+        return _no_nulls_in_maps(sent, old)
+    given = typed.given.get(column)
+    if given is None:  # a kept unknown column, or one the file does not have
+        return pc.coalesce(sent, old)
+    return pc.if_else(pa.array(given), sent, old)
+
+
+def _no_nulls_in_maps(sent: Any, old: Any) -> Any:
+    """Join the entries sent with the current ones; entries cleared go."""
+    if old is None:
+        old = pa.nulls(len(sent), pa.string())
+    return check.merge_maps(old, sent)

@@ -1,0 +1,1 @@
+"""CSV and its kin: the dialect is found, each record told apart exactly, damaged ones mended or given up."""

@@ -1,0 +1,133 @@
+"""A row with the wrong number of cells, where one reading only gives the header's columns: read so, and said."""
+
+import functools
+from collections.abc import Sequence
+
+from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, Dialect
+from sftp_gateway.catalog.read.csv.profile import Profile
+
+_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_STAND_IN = b"\x1f"
+_LEAST_COLUMNS = 3
+"""In narrower files a text with one comma too many would pass for a row."""
+
+
+def mend(
+    record: bytes, dialect: Dialect, width: int, spare: int, profile: Profile
+) -> tuple[tuple[bytes, ...], str] | None:
+    """Give the cells of a row and what was done to it, None if it cannot be told.
+
+    `spare`: how many of the header's last columns have no name, so that a row may lack them. `profile`: what the
+    row must look like.
+    """
+    found = _reading(record, dialect, width, spare, profile)
+    return found if found and profile.fits(found[0]) else None
+
+
+def _reading(
+    record: bytes, dialect: Dialect, width: int, spare: int, profile: Profile
+) -> tuple[tuple[bytes, ...], str] | None:
+    cells = dialect.cells(record)
+    if cells is None:
+        return _otherwise(record, dialect, width)
+    if (inner := unwrapped(cells, dialect, width)) is not None:
+        return inner, "The row stands in quotes as a whole; they were taken away."
+    if len(cells) > width and (escaped := _escaped(record, dialect, width)) is not None:
+        return (
+            escaped,
+            "Delimiters with a backslash before them are read as text; only so the row has the header's columns.",
+        )
+    if len(cells) < width - spare or (len(cells) >= width and any(cell.strip() for cell in cells[width:])):
+        return _otherwise(record, dialect, width)
+    return _of_blanks(cells, width, spare, profile)
+
+
+def _of_blanks(
+    cells: Sequence[bytes], width: int, spare: int, profile: Profile
+) -> tuple[tuple[bytes, ...], str] | None:
+    """Give the cells of a row with blank cells too many, or unnamed ones too few, at its end."""
+    if spare == 1 and not cells[-1].strip() and (len(cells) < width or cells[width - 1].strip()):
+        return None  # a delimiter ends every row: the cell too many or few may stand before it
+    if len(cells) > width:
+        if _may_be_shifted(cells, width, profile):
+            return None
+        return tuple(cells[:width]), f"The row ends with {_delimiters(len(cells) - width)} too many; left out."
+    if not all(map(profile.is_blank, range(len(cells), width))):
+        return None
+    added = width - len(cells)
+    return (*cells, *[b""] * added), f"The row ends {_delimiters(added)} early, in columns without a name."
+
+
+def spaced(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
+    """Give the cells of a row that has a space behind each delimiter, as the others have not, None if it has not."""
+    mark = dialect.delimiter.encode() + b" "
+    if width < _LEAST_COLUMNS or record.count(mark) < width - 1 or _STAND_IN in record:
+        return None
+    cells = _dialect(_STAND_IN.decode(), dialect.quote).cells(record.replace(mark, _STAND_IN)) or []
+    return tuple(cell.replace(_STAND_IN, mark) for cell in cells) if len(cells) == width else None
+
+
+def requoted(record: bytes, dialect: Dialect) -> list[bytes] | None:
+    """Give the cells of a row of which all stand in the quotes that the file does not use, None if they do not."""
+    other = "'" if dialect.quote == '"' else '"'
+    mark = other.encode()
+    sent = dialect.cells(record) or []
+    if len(sent) < 2 or not all(len(cell) > 1 and cell.startswith(mark) and cell.endswith(mark) for cell in sent):
+        return None
+    return _dialect(dialect.delimiter, other).cells(record)
+
+
+def _escaped(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
+    """Give the cells of a row without quotes in which a backslash before a delimiter makes it text, None if it is none."""
+    mark = dialect.delimiter.encode()
+    quote = dialect.quote.encode()
+    escapes = record.count(b"\\" + mark)
+    # A backslash elsewhere is text (a path): so may be the one at the end of a cell.
+    if not escapes or record.count(b"\\") != escapes or _STAND_IN in record or (quote and quote in record):
+        return None
+    cells = record.replace(b"\\" + mark, _STAND_IN).split(mark)
+    return tuple(cell.replace(_STAND_IN, mark) for cell in cells) if len(cells) == width else None
+
+
+def _may_be_shifted(cells: Sequence[bytes], width: int, profile: Profile) -> bool:
+    """Whether a cell too many may as well stand before the last one: the row without it would fit, too."""
+    kept = list(cells[:width])
+    others = ([*cells[:place], *cells[place + 1 : width + 1]] for place in range(width))
+    return any(other != kept and profile.fits(other) for other in others)
+
+
+def unwrapped(cells: Sequence[bytes], dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
+    """Give the cells of a record that stands in quotes as a whole, None if it does not."""
+    if len(cells) != 1 or width < _LEAST_COLUMNS:
+        return None
+    inner = dialect.cells(cells[0]) or ()
+    return tuple(inner) if len(inner) == width else None
+
+
+@functools.cache
+def _dialect(delimiter: str, quote: str) -> Dialect:
+    """Give the same one each time: it keeps its patterns."""
+    return Dialect(delimiter, quote)
+
+
+def _delimiters(count: int) -> str:
+    return f"{count} delimiter{'s' * (count > 1)}"
+
+
+def _otherwise(record: bytes, dialect: Dialect, width: int) -> tuple[tuple[bytes, ...], str] | None:
+    """Read a row that is separated by another delimiter: the only one that gives all columns."""
+    if width < _LEAST_COLUMNS:
+        return None
+    found = []
+    for delimiter in DELIMITERS:
+        if delimiter != dialect.delimiter and record.count(delimiter.encode()) >= width - 1:
+            cells = _dialect(delimiter, dialect.quote).cells(record)
+            if cells is not None and len(cells) == width:
+                found.append((tuple(cells), delimiter))
+    if len(found) != 1:
+        return None
+    reading, delimiter = found[0]
+    return (
+        reading,
+        f"The row is separated by {_NAMES[delimiter]}, the file by {_NAMES.get(dialect.delimiter, 'another')}.",
+    )

@@ -1,0 +1,165 @@
+"""The cells of a stretch's clean records by Arrow's parser; where its rows and refusals do not add up, record by record."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv
+
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.csv import careful, ragged
+from sftp_gateway.catalog.read.csv.careful import Text
+from sftp_gateway.catalog.read.csv.records import Records
+from sftp_gateway.catalog.read.csv.stretch import CLEAN, UNDECODABLE, Stretch
+from sftp_gateway.catalog.read.text import survey
+
+
+def parse(stretch: Stretch) -> bool:
+    """Parse the clean records; False if some proved not to be and all must be parsed again."""
+    clean = np.flatnonzero(stretch.kinds == CLEAN)
+    refused = _Refused(bounds.RAGGED_RECORDS)
+    data = _joined(stretch, clean)
+    # Before parsing: Arrow cannot hand over a refused row that is not UTF-8.
+    if not stretch.clean and not survey.is_utf8(data) and _reject_undecodable(stretch, clean):
+        return False
+    try:
+        table = _arrow(data, stretch.text, refused)
+    except pa.ArrowInvalid:
+        if not refused.enough:
+            return _parse_slowly(stretch, clean)
+        ragged.judge(stretch, clean)
+        clean, refused = np.flatnonzero(stretch.kinds == CLEAN), _Refused(len(clean))
+        try:
+            table = _arrow(_joined(stretch, clean), stretch.text, refused)
+        except pa.ArrowInvalid:
+            return _parse_slowly(stretch, clean)
+    lost = clean[[number - 1 for number in refused.numbers]] if refused.numbers else clean[:0]
+    if table.num_rows + len(lost) != len(clean):
+        return _parse_slowly(stretch, clean)
+    for index in lost.tolist():
+        if _has_line_end(stretch.bytes_of(index)) and _tell_apart_anew(stretch, index):
+            return False
+    for index in lost.tolist():
+        stretch.judge_width(index)
+    stretch.parsed = np.delete(clean, np.searchsorted(clean, lost)) if len(lost) else clean
+    stretch.columns = [
+        column.combine_chunks() if column.num_chunks != 1 else column.chunk(0) for column in table.columns
+    ]
+    return True
+
+
+class _Refused:
+    """The numbers of the rows that Arrow refuses; more than `most` of them, and it stops with an error."""
+
+    def __init__(self, most: int) -> None:
+        self.numbers: list[int] = []
+        self._most = most
+
+    def __call__(self, row: Any) -> str:
+        self.numbers.append(row.number)
+        return "error" if self.enough else "skip"
+
+    @property
+    def enough(self) -> bool:
+        return len(self.numbers) > self._most
+
+
+def _has_line_end(record: bytes) -> bool:
+    return b"\n" in record or b"\r" in record
+
+
+def _joined(stretch: Stretch, clean: npt.NDArray[np.int64]) -> pa.Buffer:
+    """Give the bytes of the clean records, one after the other; no copy where nothing stands between them."""
+    records, data = stretch.records, stretch.text.data
+    if not len(clean):
+        return pa.py_buffer(b"")
+    starts, stops = records.start[clean], records.stop[clean]
+    gaps = np.flatnonzero(starts[1:] != stops[:-1])
+    if not len(gaps):
+        return pa.py_buffer(data).slice(int(starts[0]), int(stops[-1] - starts[0]))
+    begins = starts[np.concatenate([[0], gaps + 1])]
+    finishes = stops[np.concatenate([gaps, [len(stops) - 1]])]
+    spans = zip(begins.tolist(), finishes.tolist(), strict=True)
+    return pa.py_buffer(b"".join([data[begin:finish] for begin, finish in spans]))
+
+
+def _arrow(data: pa.Buffer, text: Text, refused: "_Refused") -> pa.Table:
+    names = [str(number) for number in range(text.width)]
+
+    if not data.size:
+        return pa.table({name: pa.array([], pa.string()) for name in names})
+    # Not read_csv, which hands the bytes over to another thread first: half a millisecond for a small file.
+    reader = pa.csv.open_csv(
+        pa.BufferReader(data),
+        # One Arrow block for all: row numbers are exact only so, and only with a single thread.
+        read_options=pa.csv.ReadOptions(column_names=names, block_size=data.size + 1, use_threads=False),
+        parse_options=pa.csv.ParseOptions(
+            delimiter=text.dialect.delimiter,
+            quote_char=text.dialect.quote or False,
+            double_quote=True,
+            escape_char=False,
+            newlines_in_values=True,
+            ignore_empty_lines=True,
+            invalid_row_handler=refused,
+        ),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, check_utf8=False
+        ),
+    )
+    return reader.read_all()
+
+
+def _reject_undecodable(stretch: Stretch, clean: npt.NDArray[np.int64]) -> bool:
+    found = False
+    for index in clean.tolist():
+        record = stretch.bytes_of(index)
+        if not record.isascii() and not survey.is_utf8(record):
+            stretch.give_up(index, *UNDECODABLE)
+            found = True
+    return found
+
+
+def _parse_slowly(stretch: Stretch, clean: npt.NDArray[np.int64]) -> bool:
+    rows: list[list[str]] = []
+    kept: list[int] = []
+    for index in clean.tolist():
+        cells = stretch.text.dialect.cells(stretch.bytes_of(index))
+        if cells is None or len(cells) != stretch.text.width:
+            stretch.judge_width(index)
+        else:
+            rows.append([cell.decode() for cell in cells])
+            kept.append(index)
+    stretch.parsed = np.array(kept, np.int64)
+    stretch.columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(stretch.text.width)]
+    return True
+
+
+def _tell_apart_anew(stretch: Stretch, index: int) -> bool:
+    """Split a record over several lines whose width is wrong: a quote that is not closed may have made it.
+
+    False if it really is one.
+    """
+    records = stretch.records
+    start, stop = int(records.start[index]), int(records.stop[index])
+    part = Text(stretch.text.data[start:stop], stretch.text.dialect, stretch.text.width, final=True)
+    founds, position = [], 0
+    while position < len(part.data):
+        found = careful.resolve(part, position)
+        assert found is not None  # the text is final
+        founds.append((position + start, replace(found, end=found.end + start, stop=found.stop + start)))
+        position = found.stop
+    if len(founds) == 1 and founds[0][1].code in ("", "ROW_COLUMNS"):
+        return False
+    anew = Records(
+        np.array([place for place, _ in founds], np.int64),
+        np.array([found.end for _, found in founds], np.int64),
+        np.array([found.stop for _, found in founds], np.int64),
+        {number: found for number, (_, found) in enumerate(founds) if found.code},
+        records.line_ends,
+        records.cut,
+    )
+    stretch.records = records.replaced(index, anew)
+    stretch.forget()
+    return True

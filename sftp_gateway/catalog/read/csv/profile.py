@@ -1,0 +1,131 @@
+"""What the cells of each column look like, by the first rows: a row that was mended must look like them.
+
+A row with a cell too many or few has many readings of the right width, and most of them are shifted: a date
+where prices are, a word where nothing ever was. Looked at only where a row is damaged.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Protocol
+
+from sftp_gateway.catalog.read.header import shapes
+
+_KINDS = re.compile(
+    rb"\s*+(?:(?P<number>%b(?:%%|\xe2\x82\xac|[$])?)|(?P<date>%b)|(?P<time>%b)|(?P<link>%b)|(?P<code>(?=\S*\d)\S++))\s*+"
+    % (shapes.NUMBER, shapes.DATE, shapes.TIME, shapes.LINK)
+)
+_MOST_ROWS = 200
+_ENOUGH = 3
+"""From so many rows on a column that was never blank, or always, is to stay so."""
+ODD = 0.05
+"""So many rows may hold something in a column that is blank but for damage."""
+_MANY_SHORT = 5
+_MOST_BYTES = 1024
+
+
+def kind(cell: bytes) -> str:
+    """Say what a cell looks like: `number`, `date`, `time`, `link`, `code` (a word with a digit), `text`, '' if blank."""
+    if not cell.strip():
+        return ""
+    found = _KINDS.fullmatch(cell) if len(cell) < _MOST_BYTES else None
+    return str(found.lastgroup) if found else "text"
+
+
+class Told(Protocol):
+    """A record of the first ones."""
+
+    @property
+    def cells(self) -> Sequence[bytes]:
+        """Its cells."""
+        ...
+
+    @property
+    def strict(self) -> bool:
+        """Whether it obeys the rules."""
+        ...
+
+
+class Profile:
+    """The kinds of cells that each column of the first rows has; worked out when it is first asked for."""
+
+    def __init__(self, records: Sequence[Told] = (), width: int = 0) -> None:
+        self._records, self._width = records[: 2 * _MOST_ROWS], width
+
+    @cached_property
+    def _rows(self) -> list[Sequence[bytes]]:
+        """The rows, but for those that may be comments, or notes under them."""
+        least = min(2, max(1, self._width - 1))
+        rows = [record.cells for record in self._records if record.strict and len(record.cells) == self._width]
+        rows = [cells for cells in rows if not cells[0].startswith(b"# ")]
+        return [cells for cells in rows if sum(bool(cell.strip()) for cell in cells) >= least][:_MOST_ROWS]
+
+    @cached_property
+    def _kinds(self) -> list[set[str]]:
+        return [set(map(kind, column)) for column in zip(*self._rows, strict=True)]
+
+    def is_blank(self, column: int) -> bool:
+        """Whether a column is blank in all rows."""
+        return bool(self._rows) and self._kinds[column] == {""}
+
+    def is_mostly_blank(self, column: int) -> bool:
+        """Whether a column is blank in nearly all rows."""
+        filled = sum(bool(cells[column].strip()) for cells in self._rows)
+        return bool(self._rows) and filled <= len(self._rows) * ODD
+
+    @cached_property
+    def often_short(self) -> bool:
+        """Whether many of the first rows leave their last cells off: the sender means blank ones."""
+        short = sum(len(cells) < self._width for cells in self._of_any_width)
+        return short >= _MANY_SHORT and short * 3 >= len(self._of_any_width)
+
+    @cached_property
+    def _of_any_width(self) -> list[Sequence[bytes]]:
+        return [record.cells for record in self._records if record.strict and 1 < len(record.cells) <= self._width]
+
+    @cached_property
+    def _usual_kinds(self) -> list[set[str]]:
+        """The kinds of cells that each column has more often than by damage, in rows that are too short, too."""
+        rows = self._of_any_width
+        counts = [Counter(kind(cells[place]) for cells in rows if place < len(cells)) for place in range(self._width)]
+        return [{name for name, count in seen.items() if count > max(1, len(rows) * ODD)} for seen in counts]
+
+    def begins_like(self, cells: Sequence[bytes]) -> bool:
+        """Whether the cells of a row that is too short look like those of its columns."""
+        return all(kind(cell) in seen for cell, seen in zip(cells, self._usual_kinds, strict=False))
+
+    @cached_property
+    def lone(self) -> int:
+        """How many rows hold one text only, in their first column, and are not among the last ones."""
+        rows = [record.cells for record in self._records if record.strict and len(record.cells) == self._width > 1]
+        alone = [bool(cells[0].strip()) and not b"".join(cells[1:]).strip() for cells in rows if any(cells)]
+        while alone and alone[-1]:
+            alone.pop()
+        return sum(alone)
+
+    @property
+    def knows_none_alone(self) -> bool:
+        """Whether a text alone in a row is none of this table: among several rows no other is so."""
+        return self._width > 1 and self.lone == 0 and len(self._rows) > _ENOUGH
+
+    @property
+    def always_filled(self) -> int:
+        """How many columns are filled in all rows."""
+        return sum("" not in seen for seen in self._kinds) if len(self._rows) >= _ENOUGH else 0
+
+    def holds(self, column: int, cell: bytes) -> bool:
+        """Whether a column has cells of the kind of this one; of none known, all may be."""
+        return not self._rows or (column < len(self._kinds) and self._agrees(kind(cell), self._kinds[column]))
+
+    def fits(self, cells: Sequence[bytes]) -> bool:
+        """Whether each cell looks like one of its column."""
+        if not self._rows or len(cells) != len(self._kinds):
+            return not self._rows
+        return all(self._agrees(kind(cell), seen) for cell, seen in zip(cells, self._kinds, strict=True))
+
+    def _agrees(self, here: str, seen: set[str]) -> bool:
+        if here in seen or (not here and len(self._rows) < _ENOUGH):
+            return True
+        # Of text anything may be a part, if it was seen with something else.
+        return bool(here) and seen - {""} != set() and "text" in seen and (len(seen - {""}) > 1 or here == "code")

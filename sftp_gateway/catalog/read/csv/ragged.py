@@ -1,0 +1,114 @@
+"""Rows of the wrong width where there are many: those without quotes are told at once, by counting their delimiters.
+
+Just what `Stretch.judge_width` would say of each; whatever it might repair or take for blank is left to it.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.csv import returned
+from sftp_gateway.catalog.read.csv.dialect import DELIMITERS
+from sftp_gateway.catalog.read.csv.records import Positions
+from sftp_gateway.catalog.read.csv.stretch import REJECT, Stretch
+from sftp_gateway.catalog.read.rejects import Reject, Rejects, listed
+
+_MOST_BYTES = 65536
+"""Of a longer record not all cells are shown wherever it is looked at."""
+_MOST_DOUBTED = 2000
+"""Of more records in a block all cells are taken to be under their headers: it is looked at one by one."""
+_SPACES = b" \t\n\r\x0b\x0c"
+Said = tuple[pa.Array, pa.Array, pa.Array, pa.ListArray, pa.Array]
+"""Of rejected records: code, message, suggestion, cells, and how many of these are sure."""
+
+
+def judge(stretch: Stretch, clean: Positions) -> None:
+    """Reject those of the clean records whose width is wrong and that can be read in no other way."""
+    if stretch.layout is not None or stretch.fills:
+        return  # whether ours stand in the row of a correction, or blanks may be put behind it, is looked at one by one
+    text = stretch.text
+    codes = np.frombuffer(text.data, np.uint8)
+    start, end = stretch.records.start[clean], stretch.records.end[clean]
+    columns = _count(codes, text.dialect.delimiter_byte, start, end) + 1
+    chosen = (columns != text.width) & (columns <= bounds.MAX_COLUMNS) & (end > start) & (end - start <= _MOST_BYTES)
+    for byte in (text.dialect.quote_byte, *b"\r\n"):
+        chosen &= _count(codes, byte, start, end) == 0
+    blank = np.zeros(256, np.bool_)
+    blank[list(_SPACES)] = True
+    chosen &= ~blank[codes[np.minimum(start, len(codes) - 1)]]
+    chosen &= (columns < text.width - stretch.spare) | (columns > text.width)
+    blank[text.dialect.delimiter_byte] = True
+    chosen &= (columns < text.width) | ~blank[codes[end - 1]]  # the cells too many may all be blank
+    if b"\\" in text.data:
+        chosen &= _count(codes, ord("\\"), start, end) == 0  # a delimiter may be text by it
+    for delimiter in DELIMITERS:
+        if delimiter != text.dialect.delimiter:
+            chosen &= _count(codes, ord(delimiter), start, end) != text.width - 1
+    stretch.kinds[clean[chosen]] = REJECT
+
+
+def _count(codes: npt.NDArray[np.uint8], byte: int, start: Positions, end: Positions) -> Positions:
+    """How often a byte stands in each record."""
+    places = np.flatnonzero(codes == byte) if byte >= 0 else np.zeros(0, np.int64)
+    counts: Positions = np.searchsorted(places, end) - np.searchsorted(places, start)
+    return counts
+
+
+def rejects(stretch: Stretch, line: Positions, offset: Positions, end: Positions) -> Rejects:
+    """Give all rejected records of a stretch."""
+    index = np.flatnonzero(stretch.kinds == REJECT)
+    told = np.isin(index, np.fromiter(stretch.why, np.int64, len(stretch.why)))
+    one_by_one, at_once = index[told].tolist(), index[~told]
+    by_hand = [Reject(stretch.why[i], b"", stretch.cells.get(i, ()), stretch.sure.get(i)) for i in one_by_one]
+    code, message, suggestion, cells, sure = _said(by_hand)
+    if len(at_once):
+        ours = _said_at_once(stretch, at_once)
+        order = pa.array(np.argsort(np.concatenate([index[told], at_once]), kind="stable"))
+        code, message, suggestion, cells, sure = (
+            pa.concat_arrays(pair).take(order)
+            for pair in zip((code, message, suggestion, cells, sure), ours, strict=True)
+        )
+    begins = offset[index] - stretch.place.offset
+    ends = np.minimum(end[index] - stretch.place.offset, begins + bounds.RECORD_BYTES)
+    row = index + stretch.place.row + 1
+    data = stretch.recoded.raw
+    return Rejects(
+        row, line[index], offset[index], code, message, suggestion, cells, data, begins, ends, np.asarray(sure)
+    )
+
+
+def _said(items: list[Reject]) -> Said:
+    told = [item.finding for item in items]
+    texts = ([getattr(finding, name) for finding in told] for name in ("code", "message", "suggestion"))
+    sure = pa.array([len(item.cells) if item.sure is None else item.sure for item in items], pa.int64())
+    return (*(pa.array(column, pa.string()) for column in texts), listed([item.cells for item in items]), sure)
+
+
+def _said_at_once(stretch: Stretch, index: Positions) -> Said:
+    """Say what is wrong with ragged records, and take them apart."""
+    starts, ends = stretch.records.start[index], stretch.records.end[index]
+    cells = pc.split_pattern(_texts(stretch.text.data, starts, ends), stretch.text.dialect.delimiter)
+    widths, which = np.unique(np.diff(np.asarray(cells.offsets)), return_inverse=True)
+    said = [returned.say_width(int(columns), stretch.text.width) for columns in widths]
+    take = pa.array(which)
+    message, suggestion = (pa.array(texts, pa.string()).take(take) for texts in zip(*said, strict=True))
+    return pa.repeat("ROW_COLUMNS", len(index)), message, suggestion, cells, pa.array(_sure(stretch, index, cells))
+
+
+def _sure(stretch: Stretch, index: Positions, cells: pa.ListArray) -> Positions:
+    """How many cells of each record stand under their own headers."""
+    sure: Positions = np.diff(np.asarray(cells.offsets)).astype(np.int64)
+    mark = stretch.text.dialect.delimiter.encode()
+    for place, record in enumerate(index[:_MOST_DOUBTED].tolist()):
+        sure[place] = stretch.sure_of(stretch.bytes_of(record).split(mark))
+    return sure
+
+
+def _texts(data: bytes, starts: Positions, ends: Positions) -> pa.Array:
+    """Give stretches of UTF-8 as texts."""
+    edges = np.stack([starts, ends], axis=1).ravel().astype(np.int32)
+    # every second piece is what lies between two of them
+    pieces = pa.Array.from_buffers(pa.binary(), len(edges) - 1, [None, pa.py_buffer(edges), pa.py_buffer(data)])
+    return pieces.take(pa.array(np.arange(0, len(edges) - 1, 2))).view(pa.string())

@@ -1,0 +1,237 @@
+"""Where every record of a stretch of text begins and ends: numpy over line ends and quotes, careful.resolve where damaged.
+
+A record ends at a line end with an even number of quotes before it. That holds as long as every
+opening quote follows a delimiter or line end and every closing one precedes such; the first quote
+that does not is handed to `careful`, after which the same positions serve with the parity reset.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.csv import careful
+from sftp_gateway.catalog.read.csv.careful import Found, Text
+
+Positions = npt.NDArray[np.int64]
+_LF, _CR = 10, 13
+_WIDE = 8
+
+
+@dataclass(slots=True)
+class Records:
+    """Records in order: record i is [start, end) without its line end, the next begins at `stop`.
+
+    `odd[i]` tells of a record that is repaired or given up. Beyond `cut` more must be read first;
+    `open`: there a quote is open or the line goes on.
+    """
+
+    start: Positions
+    end: Positions
+    stop: Positions
+    odd: dict[int, Found]
+    line_ends: Positions
+    """Of all physical lines (position of LF or lone CR)."""
+    cut: int
+
+    def lines_before(self, positions: Positions) -> Positions:
+        """How many physical lines end before each position."""
+        before: Positions = np.searchsorted(self.line_ends, positions)
+        return before
+
+    def replaced(self, index: int, by: "Records") -> "Records":
+        """Give the same with record `index` told apart anew."""
+        odd = {
+            place if place < index else place + len(by.start) - 1: item
+            for place, item in self.odd.items()
+            if place != index
+        }
+        odd.update({place + index: item for place, item in by.odd.items()})
+        start, end, stop = (
+            np.concatenate([ours[:index], theirs, ours[index + 1 :]])
+            for ours, theirs in ((self.start, by.start), (self.end, by.end), (self.stop, by.stop))
+        )
+        return Records(start, end, stop, odd, self.line_ends, self.cut)
+
+
+@dataclass(slots=True)
+class _Growing:
+    starts: list[Positions] = field(default_factory=list)
+    ends: list[Positions] = field(default_factory=list)
+    stops: list[Positions] = field(default_factory=list)
+    odd: dict[int, Found] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, starts: Positions, ends: Positions, stops: Positions) -> None:
+        self.starts.append(starts)
+        self.ends.append(ends)
+        self.stops.append(stops)
+        self.count += len(starts)
+
+    def add_found(self, start: int, found: Found) -> None:
+        if found.code:
+            self.odd[self.count] = found
+        self.add(*(np.array([place], np.int64) for place in (start, found.end, found.stop)))
+
+    def finish(self, line_ends: Positions, cut: int) -> Records:
+        none = [np.zeros(0, np.int64)]
+        start, end, stop = (np.concatenate(none + part) for part in (self.starts, self.ends, self.stops))
+        return Records(start, end, stop, self.odd, line_ends, cut)
+
+
+class _Marks:
+    """Line ends and quotes of a text, and which quotes are out of place in either parity."""
+
+    def __init__(self, text: Text) -> None:
+        data = text.data
+        self.codes = codes = np.frombuffer(data, np.uint8)
+        self.line_ends = np.flatnonzero(codes == _LF)
+        self.has_cr = b"\r" in data
+        if self.has_cr:
+            self._add_lone_cr(codes, final=text.final)
+        quote = text.dialect.quote_byte
+        self.quotes = np.flatnonzero(codes == quote) if quote >= 0 and quote in data else np.zeros(0, np.int64)
+        # Quotes before each line end: even means outside, if the first record begins outside.
+        self.parity = (np.searchsorted(self.quotes, self.line_ends) & 1).astype(np.int8)
+        self.bad = self._misplaced(text) if len(self.quotes) else (self.quotes, self.quotes)
+
+    def _add_lone_cr(self, codes: npt.NDArray[np.uint8], *, final: bool) -> None:
+        returns = np.flatnonzero(codes == _CR)
+        if returns[-1] == len(codes) - 1 and not final:
+            returns = returns[:-1]  # an LF may follow
+        follows = codes[np.minimum(returns + 1, len(codes) - 1)]
+        lone = returns[(follows != _LF) | (returns == len(codes) - 1)]
+        if len(lone):
+            self.line_ends = np.sort(np.concatenate([self.line_ends, lone]))
+
+    def _misplaced(self, text: Text) -> tuple[Positions, Positions]:
+        """Quotes that cannot stand where they do if quotes at even (odd) places open."""
+        codes, quotes, last = self.codes, self.quotes, len(self.codes) - 1
+        fine = np.zeros(256, np.bool_)
+        fine[[_LF, _CR, text.dialect.delimiter_byte, text.dialect.quote_byte]] = True
+        may_open = fine[codes[np.maximum(quotes - 1, 0)]]
+        may_close = fine[codes[np.minimum(quotes + 1, last)]]
+        may_open[0] |= quotes[0] == 0
+        may_close[-1] |= quotes[-1] == last
+        even = np.arange(len(quotes)) & 1 == 0
+        places = np.arange(len(quotes))
+        return places[~np.where(even, may_open, may_close)], places[~np.where(even, may_close, may_open)]
+
+
+def split(text: Text) -> Records:
+    """Tell apart the records of a text that begins where a record begins.
+
+    With `text.final` everything is told; else what may go on beyond the end is left behind `cut`.
+    """
+    marks = _Marks(text)
+    growing = _Growing()
+    position, opened, quote = 0, -1, text.dialect.quote.encode()
+    while position < len(text.data):
+        place = int(np.searchsorted(marks.quotes, position))
+        bad = marks.bad[place & 1]
+        at = int(np.searchsorted(bad, place))
+        limit = int(marks.quotes[bad[at]]) if at < len(bad) else len(text.data)
+        position, distrusted = _regular(text, marks, growing, (position, limit), place & 1)
+        if position >= len(text.data):
+            break
+        if not distrusted and limit == len(text.data) and not text.final and _may_go_on(text, marks, position):
+            break
+        found = careful.resolve(text, position, distrust=distrusted)
+        if found is None:
+            break
+        if found.code == "ROW_QUOTE_REPAIRED" and opened == position and _ends_a_cell(text, position):
+            found = careful.unsure(found)
+        if found.code == "ROW_QUOTE" and text.data.count(quote, position, found.end) % 2:
+            opened = found.stop
+        growing.add_found(position, found)
+        position = found.stop
+    return growing.finish(marks.line_ends, position)
+
+
+def _ends_a_cell(text: Text, start: int) -> bool:
+    """Whether the first cell of a record ends with its only quote, as where the row above goes on in it."""
+    delimiter, quote = text.dialect.delimiter.encode(), text.dialect.quote.encode()
+    first = text.data[start : text.data.find(delimiter, start)]
+    return first.count(quote) == 1 and first.endswith(quote)
+
+
+def _may_go_on(text: Text, marks: _Marks, position: int) -> bool:
+    """Whether an unfinished record at the end of what was read is short enough to read on."""
+    size = len(text.data) - position
+    lines = len(marks.line_ends) - int(np.searchsorted(marks.line_ends, position))
+    return lines == 0 or (size <= bounds.QUOTE_BYTES and lines <= bounds.QUOTE_LINES)
+
+
+def _regular(text: Text, marks: _Marks, growing: _Growing, span: tuple[int, int], parity: int) -> tuple[int, bool]:
+    """Add the regular records of a span that end in it: (where the next begins, whether it is distrusted)."""
+    position, limit = span
+    first, last = np.searchsorted(marks.line_ends, [position, limit])
+    chosen = np.flatnonzero(marks.parity[first:last] == parity) + first
+    stops = marks.line_ends[chosen] + 1
+    ends = stops - 1
+    starts = np.empty_like(stops)
+    if len(stops):
+        starts[0] = position
+        starts[1:] = stops[:-1]
+        if marks.has_cr:
+            before = marks.codes[np.maximum(ends - 1, 0)]
+            ends = ends - ((before == _CR) & (marks.codes[ends] == _LF) & (ends > starts))
+    rest = int(stops[-1]) if len(stops) else position
+    if text.final and limit == len(text.data) and rest < limit and (len(marks.quotes) & 1) == parity:
+        starts, ends, stops = (
+            np.append(part, value) for part, value in ((starts, rest), (ends, limit), (stops, limit))
+        )
+        chosen = np.append(chosen, len(marks.line_ends))
+        rest = limit
+    for index in _strange(text, starts, ends, np.diff(chosen, prepend=first - 1) - 1):
+        growing.add(starts[:index], ends[:index], stops[:index])
+        return int(starts[index]), True
+    growing.add(starts, ends, stops)
+    return rest, False
+
+
+def _strange(text: Text, starts: Positions, ends: Positions, inner: Positions) -> Iterator[int]:
+    """Find records over several lines that are too long to believe, or all of whose lines are whole rows by themselves.
+
+    The latter is what two damaged rows look like, one that lost its closing and a later one that
+    lost its opening quote: formally one record, and every good row between them would be lost. No text begins
+    with a delimiter, either: a quote between two of them opens nothing.
+    """
+    for index in np.flatnonzero(inner):
+        start, end, lines = int(starts[index]), int(ends[index]), int(inner[index])
+        if (
+            end - start > bounds.QUOTE_BYTES
+            or lines >= bounds.QUOTE_LINES
+            or text.dialect.literal
+            or (lines > 1 and text.width > 3 and _rows_by_themselves(text, start, end))
+            or (lines == 1 and text.width > _WIDE and _all_columns_twice(text, start, end))
+            or _opens_at_once(text, start, end)
+        ):
+            yield int(index)
+
+
+def _opens_at_once(text: Text, start: int, end: int) -> bool:
+    """Whether a quote that stands alone between two delimiters opens a cell of a record."""
+    delimiter, quote = text.dialect.delimiter.encode(), text.dialect.quote.encode()
+    place = text.data.find(delimiter + quote + delimiter, start, end)
+    return place >= 0 and text.data.count(quote, start, place) % 2 == 0
+
+
+def _all_columns_twice(text: Text, start: int, end: int) -> bool:
+    """Whether both lines of a record have all columns: so many delimiters stand in no cell by chance."""
+    delimiter, columns = text.dialect.delimiter.encode(), text.width - 1
+    lines = text.data[start:end].splitlines() if text.data.count(delimiter, start, end) == 2 * columns else ()
+    return len(lines) == 2 and lines[0].count(delimiter) == columns
+
+
+def _rows_by_themselves(text: Text, start: int, end: int) -> bool:
+    delimiter = text.dialect.delimiter.encode()
+    first = text.data.find(b"\n", start, end)
+    if first < 0 or text.data.count(delimiter, start, first) != text.width - 1:
+        return False
+    lines = text.data[start:end].splitlines()
+    if any(line.count(delimiter) < text.width - 1 for line in lines):
+        return False
+    return all(len(text.dialect.cells(line) or ()) == text.width for line in lines[1:-1])

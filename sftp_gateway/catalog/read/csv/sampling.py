@@ -1,0 +1,112 @@
+"""The first bytes of a text, told apart into records by each dialect that is tried."""
+
+import itertools
+import re
+from dataclasses import dataclass
+
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.csv import careful, readings, separators
+from sftp_gateway.catalog.read.csv.dialect import Dialect
+from sftp_gateway.catalog.read.header import naming
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of the sample; `strict` if it obeys the rules of its dialect."""
+
+    start: int
+    end: int
+    stop: int
+    cells: tuple[bytes, ...]
+    strict: bool
+
+    @property
+    def blank(self) -> bool:
+        """Whether no cell holds anything."""
+        return not any(cell.strip() for cell in self.cells)
+
+
+class Sample:
+    """A text and its first records by each dialect that was tried."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self._told: dict[Dialect, tuple[Record, ...]] = {}
+
+    def records(self, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:
+        """Give the first records."""
+        found = self._told.get(dialect, ())
+        if not found or bounds.SAMPLE_RECORDS <= len(found) < most:
+            self._told[dialect] = found = records_of(self.text, dialect, most)
+        return found
+
+    def filled(self, dialect: Dialect) -> list[Record]:
+        """Give those that are not blank."""
+        return [record for record in self.records(dialect) if not record.blank]
+
+    def fit(self, dialect: Dialect) -> separators.Fit:
+        """Judge a dialect by the records, but for lines of comments."""
+        return separators.Fit.of(self._told_by(dialect))
+
+    def inner_fit(self, dialect: Dialect) -> separators.Fit:
+        """Judge a dialect by the records between titles and footers."""
+        return separators.Fit.of(separators.inner(self._told_by(dialect)))
+
+    def _told_by(self, dialect: Dialect) -> list[tuple[tuple[bytes, ...], bool]]:
+        filled = self.filled(dialect)
+        return [
+            (record.cells, record.strict)
+            for record in filled
+            if len(record.cells) > 1 or not naming.is_comment(record.cells)
+        ]
+
+    def separates_first(self, dialect: Dialect) -> bool:
+        """Whether the first record that is no comment has more than one column."""
+        told = (record for record in self.filled(dialect) if not naming.is_comment(record.cells))
+        return any(len(record.cells) > 1 for record in itertools.islice(told, 1))
+
+    def separates_all(self, dialect: Dialect) -> bool:
+        """Whether all records have the same columns, and more than one."""
+        fit = self.fit(dialect)
+        return fit.width > 1 and fit.rows == len(self.filled(dialect)) > 2
+
+    def filled_lines(self, delimiter: bytes) -> list[bytes]:
+        """Give the lines that hold more than delimiters and spaces."""
+        return [line for line in re.split(rb"\r\n|\n|\r", self.text) if line.strip(b" " + delimiter)]
+
+
+def records_of(sample: bytes, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:
+    """Give the first records of a text; one that is not strict is read leniently, on its line, or those that its quotes span."""
+    found: list[Record] = []
+    position = 0
+    while position < len(sample) and len(found) < most:
+        match = dialect.record.match(sample, position)
+        if match is not None:
+            record = sample[position : match.end()]
+            cells = dialect.cells(record.rstrip(b"\r\n") if record[-1:] in b"\r\n" else record)
+            found.append(_record(sample, position, match.end(), tuple(cells or (record,)), strict=cells is not None))
+        elif (told := careful.over_lines(sample, position, dialect)) is not None:
+            found.append(_record(sample, position, told[0], tuple(told[1]), strict=False))
+        else:
+            stop = _next_line(sample, position)
+            line = sample[position:stop].rstrip(b"\r\n")
+            cells = readings.lenient(line, dialect) or line.split(dialect.delimiter.encode())
+            found.append(_record(sample, position, stop, tuple(cells), strict=False))
+        position = found[-1].stop
+    return tuple(found)
+
+
+def _record(sample: bytes, start: int, stop: int, cells: tuple[bytes, ...], *, strict: bool) -> Record:
+    end = stop
+    if sample[end - 1] == 10:
+        end -= 1
+    if end > start and sample[end - 1] == 13:
+        end -= 1
+    return Record(start, end, stop, cells, strict)
+
+
+def _next_line(sample: bytes, position: int) -> int:
+    feed, back = sample.find(b"\n", position), sample.find(b"\r", position)
+    if back >= 0 and (feed < 0 or back < feed - 1):
+        return back + 1
+    return feed + 1 if feed >= 0 else len(sample)

@@ -1,0 +1,118 @@
+"""Other signs than the usual ones, and several, as delimiters: each is tried, and judged by the records it gives."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.csv import separators
+from sftp_gateway.catalog.read.csv.dialect import Dialect
+from sftp_gateway.catalog.read.csv.sampling import Record, Sample
+from sftp_gateway.catalog.read.header import heading
+from sftp_gateway.catalog.read.source import Hints
+
+_UNUSUAL = 0.25
+"""How much better than a usual delimiter another sign must be that does not fit all records."""
+_FEW_COLUMNS, _MANY_COLUMNS = 2, 4
+_LEAST_ROWS = 3
+"""Fewer lines between titles have a sign by chance."""
+_MOST, _ODD = 0.8, 0.05
+"""How many records a longer delimiter must fit at least, and how many fewer than the one that is a part of it."""
+_COMMON = frozenset(":=*#!")
+"""Signs that stand in times, addresses and formulas."""
+
+
+def by_signs(sample: Sample, dialect: Dialect, fit: separators.Fit, hints: Hints) -> separators.Spelling:
+    """Give the dialect, or the spelling with another sign, or several, that fits where it (`fit`) does not."""
+    if found := fitting(sample, dialect, fit):
+        return found
+    tried = [one for one in _tried(sample) if one[0].dialect.quote]  # without quotes anything is strict
+    least = judge(sample.records(dialect), hints) + (0.0 if fit.alone else _UNUSUAL)
+    scores = [judge(text.records(spelling.dialect), hints) for spelling, text in tried]
+    best = max(range(len(tried)), key=lambda place: scores[place], default=-1)
+    if best >= 0 and scores[best] > least and tried[best][1].fit(tried[best][0].dialect).width > _FEW_COLUMNS:
+        return _longest(sample, tried[best][0])
+    return separators.Spelling(dialect)
+
+
+def _tried(sample: Sample) -> list[tuple[separators.Spelling, Sample]]:
+    return [(spelling, spelled(sample, spelling)) for spelling in separators.candidates(sample.text)]
+
+
+def fitting(sample: Sample, dialect: Dialect, fit: separators.Fit) -> separators.Spelling | None:
+    """Give the first that fits; what gives two columns only (a colon in each address) gives way to what nearly fits with more."""
+    tried = _tried(sample)
+    fits = [(spelling, text.fit(spelling.dialect)) for spelling, text in tried]
+    found = next((one for one in fits if _beats(*one, fit)), None)
+    if found is None or found[1].width <= _FEW_COLUMNS:
+        fits = [(spelling, _inner_fit(sample, text, spelling, dialect)) for spelling, text in tried]
+    if found is None:
+        found = next((one for one in fits if _beats(*one, fit) and one[1].rows >= _LEAST_ROWS), None)
+    if found is not None and found[1].width <= _FEW_COLUMNS:
+        wider = (one for one in fits if one[1].width > _FEW_COLUMNS and one[1].share >= _MOST)
+        found = next(wider, found)
+    return None if found is None else _longest(sample, found[0])
+
+
+def _beats(spelling: separators.Spelling, own: separators.Fit, usual: separators.Fit) -> bool:
+    """Whether a spelling fits where the usual one does not; without quotes anything is strict, so it must give more columns."""
+    return own.beats(usual) and (spelling.dialect.quote != "" or own.width > usual.width)
+
+
+def _inner_fit(sample: Sample, text: Sample, spelling: separators.Spelling, usual: Dialect) -> separators.Fit:
+    """Judge a sign that no text has but as a delimiter by the records between titles above and notes below.
+
+    So another sign with many columns, if the usual delimiter does not find its columns in those titles.
+    """
+    fit, inner = text.fit(spelling.dialect), text.inner_fit(spelling.dialect)
+    if (spelling.delimiter or spelling.dialect.delimiter) not in _COMMON:
+        return inner
+    width = sample.fit(usual).width
+    titles = [record.cells for record in text.filled(spelling.dialect)[: bounds.PREAMBLE_RECORDS]]
+    count = next((number for number, cells in enumerate(titles) if len(cells) > 1), 0)
+    headed = any(len(record.cells) == width for record in sample.filled(usual)[:count])
+    return inner if inner.width >= _MANY_COLUMNS and not headed else fit
+
+
+def _longest(sample: Sample, spelling: separators.Spelling) -> separators.Spelling:
+    return (None if spelling.rewriting else longer(sample, spelling.dialect)) or spelling
+
+
+def longer(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
+    """Give the spelling with a longer delimiter that fits as well."""
+    if separators.is_doubled(sample.text, dialect.delimiter, [record.cells for record in sample.filled(dialect)]):
+        return separators.spelling(dialect.delimiter * 2, dialect.quote)
+    longer = list(separators.longer(sample.text, dialect.delimiter))
+    if not longer:
+        return None
+    usual = sample.fit(dialect)
+    for delimiter in longer:
+        for quote in separators.quotes(sample.text, delimiter):
+            found = separators.spelling(delimiter, quote)
+            text = spelled(sample, found)
+            fit, inner = text.fit(found.dialect), text.inner_fit(found.dialect)
+            if fit.better(usual) and (usual.perfect or fit.width > _FEW_COLUMNS):
+                return found
+            shorter = sample.inner_fit(dialect)
+            least = max(_MOST, shorter.share - _ODD)
+            # Titles may have it, and no row that the part of it separates.
+            enough = inner.width > _FEW_COLUMNS and inner.share >= least and inner.rows >= _MOST * shorter.rows
+            if enough or (inner.width > 1 and separators.is_always(sample.text, delimiter, quote)):
+                return found
+    return None
+
+
+def spelled(sample: Sample, spelling: separators.Spelling) -> Sample:
+    """Give the sample as it is rewritten for a spelling."""
+    return Sample(spelling.rewriting.text(sample.text)) if spelling.rewriting else sample
+
+
+def judge(records: Sequence[Record], hints: Hints) -> float:
+    """Score a dialect by the records that it gives."""
+    filled = [record for record in records if not record.blank]
+    widths = Counter(len(record.cells) for record in filled)
+    width = max(widths, key=lambda columns: (widths[columns] * (columns > 1), columns)) if widths else 1
+    share = widths[width] / max(1, len(filled)) if width > 1 else 0.0
+    strict = sum(record.strict for record in filled) / max(1, len(filled))
+    header, known = heading.find_header([record.cells for record in records[:200]], width, hints)
+    names = len(records[header].cells) if records else 1
+    return share * (1 - 1 / width) * (0.5 + 0.5 * strict) + 2 * known / max(1, names) * (names > 1) + 0.001 * known

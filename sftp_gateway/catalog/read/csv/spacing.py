@@ -1,0 +1,81 @@
+"""Spaces as the delimiter: believed only where no usual one fits, for spaces stand in every text."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.csv import rewriting
+from sftp_gateway.catalog.read.csv.dialect import QUOTES, Dialect
+from sftp_gateway.catalog.read.csv.sampling import Record, Sample
+from sftp_gateway.catalog.read.header import naming, ournames
+from sftp_gateway.catalog.read.source import Hints
+
+_QUOTED_TEXT = re.compile(rb""" "[^"\r\n]*" | '[^'\r\n]*' """, re.VERBOSE)
+_FEW_COLUMNS = 2
+_MANY_ROWS = 8
+"""Of more one may be damaged."""
+_LEAST_ROWS = 5
+"""Fewer lines have as many words by chance, if others beside them have not."""
+
+
+def by_spaces(sample: Sample, dialect: Dialect, hints: Hints) -> Dialect:
+    """Give the dialect, or spaces where it hardly fits, or not the header, and they give each record the same columns.
+
+    Titles and notes may have others where the dialect does not fit. Unless somebody only looks, the names must be known.
+    """
+    fits = _fits(sample, dialect)
+    if (fits and sample.separates_first(dialect)) or rewriting.is_wrapped(sample.text):
+        return dialect
+    for quote in [hints.quote] if hints.quote else sorted(QUOTES, key=lambda each: -sample.text.count(each.encode())):
+        spaced = replace(dialect, delimiter=" ", quote=quote)
+        filled = [record for record in sample.filled(spaced) if not naming.is_comment(record.cells)]
+        rows = _rows(filled, strictly=fits)
+        if (
+            rows
+            and not _cuts_cells(rows, dialect.delimiter.encode())
+            and (hints.lenient or ournames.known_names(rows[0].cells, hints) > 1)
+        ):
+            return spaced
+    return dialect
+
+
+def _fits(sample: Sample, dialect: Dialect) -> bool:
+    filled = sample.filled(dialect)
+    if sum(record.strict and len(record.cells) > 1 for record in filled) * 2 > len(filled):
+        return True
+    delimiter = dialect.delimiter.encode()
+    # What stands in quotes is put aside: a delimiter in each line outside them was meant as one.
+    outside = [delimiter in _QUOTED_TEXT.sub(b"", line) for line in sample.filled_lines(delimiter)]
+    fit = sample.fit(dialect)
+    mostly = fit.width > 1 and fit.rows * 2 > len(filled) and sum(outside) * 2 > len(outside)
+    return all(outside) or mostly
+
+
+def _cuts_cells(rows: Sequence[Record], sign: bytes) -> bool:
+    """Whether most of the spaces stand behind a sign that is the delimiter, or most rows have some inside quotes."""
+    cells = [cell for record in rows for cell in record.cells[:-1]]
+    cut = sum(any(cell.count(b'"') % 2 for cell in record.cells) for record in rows)
+    return sum(cell.endswith(sign) for cell in cells) * 2 > len(cells) or cut * 2 > len(rows)
+
+
+def _rows(records: list[Record], *, strictly: bool) -> list[Record]:
+    """Give the records if all have the same columns, and more than one; or else those between titles and notes."""
+    widths = Counter(len(record.cells) for record in records if len(record.cells) > 1)
+    if not widths:
+        return []
+    width = widths.most_common(1)[0][0]
+    good = [record.strict and len(record.cells) == width for record in records]
+    if len(good) > 1 and good[0] and good.count(False) <= (len(good) > _MANY_ROWS):
+        return records
+    begin = _last_bad(good[: bounds.PREAMBLE_RECORDS])
+    end = len(good) - _last_bad(good[begin:][::-1][: bounds.FOOTER_RECORDS])
+    kept = good[begin:end]
+    enough = width > _FEW_COLUMNS and len(kept) >= max(_LEAST_ROWS, 2 * (len(good) - len(kept)))
+    return records[begin:end] if enough and all(kept) and not (strictly and begin) else []
+
+
+def _last_bad(good: list[bool]) -> int:
+    """Count the records up to the last that is none of the table."""
+    return max((place for place, fits in enumerate(good, 1) if not fits), default=0)

@@ -1,0 +1,220 @@
+"""A stretch of text on its way to a block: its records, what became of each, and what is said of it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.csv import doubt, mending, returned
+from sftp_gateway.catalog.read.csv.careful import Text
+from sftp_gateway.catalog.read.csv.profile import Profile
+from sftp_gateway.catalog.read.csv.records import Records
+from sftp_gateway.catalog.read.source import Marks, Sieve
+from sftp_gateway.catalog.read.text.encoding import Recoded
+
+CLEAN, REPAIRED, REJECT, BLANK, SKIPPED, KNOWN = range(6)
+"""`KNOWN`: clean, and kept back by the sieve."""
+Kinds = npt.NDArray[np.int8]
+
+
+@dataclass(slots=True)
+class Place:
+    """Where in the file a stretch begins: records, physical lines and source bytes before it."""
+
+    row: int = 0
+    line: int = 0
+    offset: int = 0
+
+
+@dataclass(slots=True)
+class Stretch:
+    """One stretch of text on its way to a block."""
+
+    text: Text
+    recoded: Recoded
+    records: Records
+    place: Place
+    header: tuple[bytes, ...]
+    """The records of the header: one met again is skipped."""
+    spare: int = 0
+    """How many of the last columns have no name: a row may lack them."""
+    profile: Profile = field(default_factory=Profile)
+    """What a row must look like that was mended."""
+    lenient: bool = False
+    """Of `inspect`: a text alone at the end is taken for a note."""
+    clean: bool = False
+    """Known to be UTF-8 throughout."""
+    layout: returned.Layout | None = None
+    """Of a correction file: which columns are ours. People do not count them."""
+    sieve: Sieve | None = None
+    marks: Marks | None = None
+    """Of every record, if there is a sieve."""
+    places: npt.NDArray[np.int64] | None = None
+    """Where the rows of records are known, -1 where they are not."""
+    kinds: Kinds = field(default_factory=lambda: np.zeros(0, np.int8))
+    why: dict[int, Finding] = field(default_factory=dict)
+    """What is said of a record that is rejected or repaired; nothing is of a ragged one that was told at once (`ragged`)."""
+    cells: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """What could be told apart of a record that is rejected, and the whole row of a repaired one."""
+    sure: dict[int, int] = field(default_factory=dict)
+    """How many cells of a rejected record stand under their own headers, where not all do."""
+    columns: list[pa.Array] = field(default_factory=list)
+    parsed: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Which records `columns` hold, in order."""
+
+    reshaped: set[int] = field(default_factory=set)
+    """Repaired records whose bytes do not have the header's columns."""
+    shuffled: list[int] = field(default_factory=list)
+    """Records that are the header in another order: those of another table."""
+    corrects: set[str] = field(default_factory=set)
+    """The uploads that rejected records of a correction name."""
+
+    def bytes_of(self, index: int) -> bytes:
+        """Record `index` in UTF-8, without its line end."""
+        return self.text.data[int(self.records.start[index]) : int(self.records.end[index])]
+
+    def ends_with_marks(self) -> bool:
+        """Whether the last record of the file is nothing but marks that the file ends here."""
+        return self.text.final and len(self.kinds) > 0 and bounds.is_end_mark(self.bytes_of(-1))
+
+    def give_up(self, index: int, code: str, message: str, suggestion: str = "") -> None:
+        """Reject a record."""
+        self.kinds[index] = REJECT
+        self.why[index] = Finding(code, message, suggestion)
+        self.keep_beginning(index)
+        told = self.text.dialect.cells(self.bytes_of(index))
+        if told is not None and len(told) != self.text.width:
+            self.sure[index] = self.sure_of(told)
+
+    def keep_beginning(self, index: int) -> None:
+        """Keep of a rejected record the cells before the damage."""
+        cells = doubt.before_damage(self.bytes_of(index), self.text.dialect, self.profile)[: bounds.MAX_COLUMNS]
+        self.cells[index] = self._sent(tuple(cell.decode(errors="replace") for cell in cells))
+        self.sure.pop(index, None)
+
+    def sure_of(self, cells: Sequence[bytes]) -> int:
+        """Say how many cells of a row of the wrong width stand under their own headers."""
+        return doubt.before_shift(cells, self.text.width, self.text.dialect.delimiter.encode(), self.profile)
+
+    def repair(self, index: int, cells: tuple[bytes, ...], message: str) -> None:
+        """Keep a record in its only reading."""
+        try:
+            self.cells[index] = tuple(cell.decode() for cell in cells)
+        except UnicodeDecodeError:
+            self.give_up(index, *UNDECODABLE)
+            return
+        self.kinds[index] = REPAIRED
+        self.why[index] = Finding("ROW_QUOTE_REPAIRED", message, "Double every quote inside a quoted cell.")
+
+    def mend(self, index: int) -> bool:
+        """Keep a record if one reading only gives the header's columns; False if there is none."""
+        found = mending.mend(self.bytes_of(index), self.text.dialect, self.text.width, self.spare, self.profile)
+        if found is None:
+            return False
+        self.repair(index, *found)
+        if self.kinds[index] == REPAIRED:
+            self.why[index] = replace(self.why[index], suggestion="Separate every row as the header is.")
+            self.reshaped.add(index)
+        return True
+
+    def judge_quotes(self, index: int) -> None:
+        """Take the quotes off a record if all cells are in such as the file does not use."""
+        cells = mending.requoted(self.bytes_of(index), self.text.dialect)
+        if cells is not None and len(cells) == self.text.width and self.profile.fits(cells):
+            self.repair(
+                index, tuple(cells), "All cells of the row stand in quotes that the file does not use; taken off."
+            )
+
+    def judge_spaces(self, index: int) -> bool:
+        """Take the spaces behind the delimiters off a record if it has one behind each; False if it has not."""
+        cells = mending.spaced(self.bytes_of(index), self.text.dialect, self.text.width)
+        if cells is None or self.text.dialect.padded or not self.profile.fits(cells):
+            return False
+        self.repair(index, cells, "A space stands behind each delimiter of the row, as in no other; taken off.")
+        return True
+
+    def judge_width(self, index: int) -> None:
+        """Tell what a record of the wrong width is: blank, to be mended, or rejected."""
+        raw = self.bytes_of(index)
+        told = self.text.dialect.cells(raw)
+        if not raw.strip() or (told is not None and not any(cell.strip() for cell in told)):
+            self.kinds[index] = BLANK
+        elif not (self.mend(index) or (self.fills and self._fill(index, raw))):
+            self._reject_width(index, raw)
+
+    @property
+    def fills(self) -> bool:
+        """Whether rows that are too short are filled up with blank cells: of `inspect`, where many are so."""
+        return self.lenient and self.layout is None and self.profile.often_short
+
+    def _fill(self, index: int, raw: bytes) -> bool:
+        """Put blank cells behind a record that is too short; False if it is not, or does not look like the others."""
+        cells = self.text.dialect.cells(raw) or []
+        missing = self.text.width - len(cells)
+        if len(cells) < 2 or missing < 1 or not self.profile.begins_like(cells):
+            return False
+        ends = f"The row ends {missing} delimiter{'s' * (missing > 1)} early, as many do"
+        self.repair(index, (*cells, *[b""] * missing), f"{ends}; read as blank here, but an upload rejects it.")
+        if self.kinds[index] == REPAIRED:
+            self.why[index] = replace(
+                self.why[index], suggestion="End every row with as many delimiters as the header has."
+            )
+            self.reshaped.add(index)
+        return True
+
+    def _reject_width(self, index: int, raw: bytes) -> None:
+        told = self.text.dialect.cells(raw) or []
+        cells = tuple(cell.decode(errors="replace") for cell in told[: bounds.MAX_COLUMNS])
+        self.cells[index] = sent = self._sent(cells)
+        self.sure[index] = self.sure_of(told)
+        left = len(sent) if len(sent) < len(cells) else len(told)
+        said = self.layout.say(left, len(told)) if self.layout else returned.say_width(len(told), self.text.width)
+        self.kinds[index] = REJECT
+        self.why[index] = Finding("ROW_COLUMNS", *said)
+
+    def _sent(self, cells: tuple[str, ...]) -> tuple[str, ...]:
+        """Give the cells of a rejected record without those that we put behind them in a correction file."""
+        first = None if self.layout is None else returned.begin(cells)
+        if first is not None:
+            self.corrects |= returned.marker(cells, first)
+        return cells[:first] or (cells and ("",))
+
+    def skip(self, index: int) -> None:
+        """Leave a record out: it is no product."""
+        self.kinds[index] = SKIPPED
+        self.why.pop(index, None)
+        self.cells.pop(index, None)
+        self.sure.pop(index, None)
+        self.reshaped.discard(index)
+
+    def forget(self) -> None:
+        """Begin anew with other records."""
+        self.kinds = self.kinds[:0]
+        self.marks = self.places = None
+        self.why.clear()
+        self.cells.clear()
+        self.sure.clear()
+        self.reshaped.clear()
+        self.corrects.clear()
+
+
+UNDECODABLE = ("ROW_ENCODING", "The row has bytes that are no text in the file's encoding.", "Send the file as UTF-8.")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+def first_line_end(text: bytes) -> tuple[int, int] | None:
+    """(position of the first line end, position behind it), None if there is none."""
+    match = _LINE_END.search(text)
+    return None if match is None else match.span()
+
+
+def cells_of(record: bytes, text: Text) -> tuple[str, ...]:
+    """Give the cells of a record, or what they may be if it is damaged: to see whether it is a product, not to believe them."""
+    first = record[:65536]
+    cells = text.dialect.cells(first) or first.split(bytes([text.dialect.delimiter_byte]))
+    return tuple(cell.decode(errors="replace") for cell in cells[: bounds.MAX_COLUMNS])

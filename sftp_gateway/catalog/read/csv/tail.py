@@ -1,0 +1,210 @@
+"""What stands behind the products of a delimited file: footers, and tables of something else.
+
+A row that is skipped is lost to its sender, so another table is believed only if a header of words
+alone stands after a blank line, with rows of its own width below it; one as wide as the products
+must have words in two columns where they have values. Our own names in another order are a header wherever they stand:
+what is below them would go live under the wrong names.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.csv import profile
+from sftp_gateway.catalog.read.csv.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch, cells_of
+from sftp_gateway.catalog.read.header import footer, naming
+from sftp_gateway.catalog.read.source import Tally
+
+_BODY_ROWS = 20
+_LEAST_FILLED = 3
+"""So many columns must be filled in all rows before one with a single text is told from them."""
+_FITS = (CLEAN, KNOWN)
+"""Kinds of records that have the header's columns as they are."""
+
+
+@dataclass(slots=True)
+class Other:
+    """Where a pass over the file is: among products (`width` 0), or among the rows of another table.
+
+    `same`: that table has as many columns as the products have, so only their header ends it.
+    """
+
+    width: int = 0
+    same: bool = False
+    after_blank: bool = False
+    """Whether the last record seen was blank, or a title under a blank one."""
+
+
+def shuffled(stretch: Stretch, sizes: npt.NDArray[np.int64]) -> list[int]:
+    """Give the records that are the header in another order; they are as long as it is."""
+    if len(stretch.header) != 1:
+        return []
+    dialect, own = stretch.text.dialect, stretch.header[0]
+    names = dialect.cells(own) or []
+    if not naming.begins_table(names):
+        return []
+    first, inner, found = {name[:1] for name in names}, sorted(names), []
+    for index in np.flatnonzero(sizes == len(own)).tolist():
+        record = stretch.bytes_of(index)
+        if record.lstrip(b"\"'")[:1] in first and record != own and sorted(dialect.cells(record) or []) == inner:
+            found.append(index)
+    return found
+
+
+def skip_tables(stretch: Stretch, tally: Tally, other: Other) -> None:
+    """Skip the rows of other tables; nothing is looked at where no blank record and no ragged row is."""
+    kinds = stretch.kinds
+    count = len(kinds)
+    if not count:
+        return
+    place = _leave(stretch, other, 0) if other.width else 0
+    while place < count:
+        start = _next_start(stretch, place, other)
+        if start is None:
+            break
+        cells = _cells(stretch, start)
+        text = ", ".join(cells)[:80]
+        row = stretch.place.row + start + 1
+        other.width, other.same = len(cells), kinds[start] in _FITS
+        tally.late.append(Finding("FILE_FOOTER", f"Another table, from row {row} on ({text}), was skipped."))
+        place = _leave(stretch, other, start)
+    other.after_blank = _stands_free(stretch, count, other)
+    _drop_skipped(stretch)
+
+
+def _next_start(stretch: Stretch, place: int, other: Other) -> int | None:
+    """Find the next record that heads another table."""
+    kinds = stretch.kinds
+    free = np.flatnonzero(kinds[place:-1] == BLANK) + place + 1
+    starts = [*([place] if place == 0 and other.after_blank else []), *free.tolist()]
+    for start in sorted({*starts, *(at for at in stretch.shuffled if at >= place)}):
+        if start in stretch.shuffled:
+            return start
+        for at in (start, start + 1):  # a title may stand over the header
+            if at == start + 1 and not (_is_ragged(stretch, start) and len(_cells(stretch, start)) == 1):
+                break
+            if at + 1 < len(kinds) and _heads(stretch, at):
+                return at
+    return None
+
+
+def _heads(stretch: Stretch, at: int) -> bool:
+    """Whether record `at` heads a table that is not ours."""
+    cells = [cell.encode() for cell in _cells(stretch, at)]
+    if stretch.kinds[at] not in (*_FITS, REJECT) or not naming.begins_table(cells):
+        return False
+    if _is_ragged(stretch, at):
+        return _is_ragged(stretch, at + 1) and len(_cells(stretch, at + 1)) == len(cells)
+    if stretch.kinds[at] not in _FITS:
+        return False
+    clean = np.flatnonzero(np.isin(stretch.kinds, _FITS))
+    place = int(np.searchsorted(clean, at))
+    sides = clean[max(0, place - _BODY_ROWS) : place], clean[place + 1 : place + 1 + _BODY_ROWS]
+    before, after = ([[cell.encode() for cell in _cells(stretch, index)] for index in side.tolist()] for side in sides)
+    if naming.contrasts(cells, before, least=2) and naming.contrasts(cells, after):
+        return True
+    # No row below has a value where ours have one; a product with such mistakes is still to be told of them.
+    return stretch.lenient and len(after) > 0 and all(naming.contrasts(row, before) for row in (cells, *after))
+
+
+def _is_ragged(stretch: Stretch, index: int) -> bool:
+    if stretch.kinds[index] != REJECT:
+        return False
+    return index not in stretch.why or stretch.why[index].code == "ROW_COLUMNS"
+
+
+def _cells(stretch: Stretch, index: int) -> tuple[str, ...]:
+    """Give the cells of a record; of a damaged one all that it may have, not only those before the damage."""
+    damaged = stretch.kinds[index] == REJECT and not _is_ragged(stretch, index)
+    kept = None if damaged else stretch.cells.get(index)
+    return cells_of(stretch.bytes_of(index), stretch.text) if kept is None else kept
+
+
+def _leave(stretch: Stretch, other: Other, place: int) -> int:
+    """Skip the rows of another table from `place` on; gives the first record that is none of them."""
+    kinds = stretch.kinds
+    while place < len(kinds):
+        ours = kinds[place] == SKIPPED if other.same else kinds[place] in (*_FITS, REPAIRED, SKIPPED)
+        if ours:
+            other.width, other.same = 0, False
+            return place
+        if kinds[place] != BLANK:
+            stretch.skip(place)
+        place += 1
+    return place
+
+
+def _stands_free(stretch: Stretch, count: int, other: Other) -> bool:
+    last = stretch.kinds[count - 1]
+    if last == BLANK:
+        return True
+    if not _is_ragged(stretch, count - 1) or len(_cells(stretch, count - 1)) != 1:
+        return False
+    return bool(stretch.kinds[count - 2] == BLANK) if count > 1 else other.after_blank
+
+
+def skip_footer(stretch: Stretch, tally: Tally) -> None:
+    """Take footer records off the end."""
+    kinds, skipped = stretch.kinds, 0
+    last = len(kinds) - 1
+    while last >= 0 and skipped < bounds.FOOTER_RECORDS:
+        if kinds[last] == BLANK:
+            last -= 1
+            continue
+        ragged = _is_ragged(stretch, last)
+        if not ragged and kinds[last] not in (*_FITS, REPAIRED):
+            break
+        cells = _cells(stretch, last)
+        before = last > 0 and kinds[last - 1] == BLANK
+        if not footer.is_footer(cells, stretch.text.width, after_blank=before, ragged=ragged) and not _is_note(
+            stretch, last, cells
+        ):
+            break
+        stretch.skip(last)
+        skipped += 1
+        first, last = last, last - 1
+    if skipped:
+        _drop_skipped(stretch)
+        text = stretch.bytes_of(first)[:80].decode(errors="replace")
+        row = stretch.place.row + first + 1
+        tally.late.append(Finding("FILE_FOOTER", f"Skipped after the last product: row {row} on ({text})."))
+
+
+def _is_note(stretch: Stretch, index: int, cells: tuple[str, ...]) -> bool:
+    """Whether a last record of the right width holds one text only, that is none of its column or stands apart.
+
+    All rows must have more: no product is taken for a note, unless somebody only looks at the file.
+    """
+    if len(cells) != stretch.text.width or not cells[0].strip() or any(cell.strip() for cell in cells[1:]):
+        return False
+    text = cells[0].encode()
+    told = stretch.profile.always_filled >= _LEAST_FILLED or (stretch.lenient and stretch.profile.knows_none_alone)
+    if not told or profile.kind(text) != "text":
+        return False
+    kinds = stretch.kinds[max(0, index - bounds.FOOTER_RECORDS) : index]
+    if stretch.lenient or not stretch.profile.holds(0, text):
+        return True
+    return bool((kinds == BLANK).any() and _alone_since(stretch, index))
+
+
+def _alone_since(stretch: Stretch, index: int) -> bool:
+    """Whether all records up to the blank one before hold one text only."""
+    while index > 0 and stretch.kinds[index - 1] != BLANK:
+        index -= 1
+        cells = _cells(stretch, index)
+        if not cells or any(cell.strip() for cell in cells[1:]):
+            return False
+    return index > 0
+
+
+def _drop_skipped(stretch: Stretch) -> None:
+    """Take the cells of skipped records out of what was parsed."""
+    keep = stretch.kinds[stretch.parsed] != SKIPPED
+    if keep.all():
+        return
+    stretch.parsed = stretch.parsed[keep]
+    stretch.columns = [column.filter(pa.array(keep)) for column in stretch.columns]

@@ -1,0 +1,82 @@
+"""Further tables below the first one of a file: where they begin, and which is the largest."""
+
+from sftp_gateway.catalog.read.header import bodies, naming, ournames
+from sftp_gateway.catalog.read.header.naming import Cells, Rows
+from sftp_gateway.catalog.read.source import Hints
+
+_MORE_ROWS = 4
+"""How many records a header may have beside its first."""
+
+
+def largest(rows: Rows, base: int, hints: Hints, *, whole: bool) -> int:
+    """Which record is the first of the largest table whose header we know; of the largest if we know none."""
+    starts = [base, *_starts(rows, base, hints)]
+    if len(starts) == 1:
+        return base
+    sizes = {}
+    for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+        same = sum(_fits(cells, rows[start]) for cells in rows[start + 1 : end])
+        sizes[start] = float("inf") if end == len(rows) and not whole and same else same
+    matching = [start for start in starts if ournames.known_names(rows[start], hints) >= 2] or starts
+    return max(matching, key=lambda start: (sizes[start], -start))
+
+
+def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:
+    """Where further tables begin."""
+    found = []
+    header = rows[base]
+    for place in range(base + 2, len(rows) - 1):
+        cells = rows[place]
+        if len(cells) < 2 or cells == header or not (naming.begins_table(cells) or _names_loosely(rows, place)):
+            continue
+        known = ournames.known_names(cells, hints)
+        if (known >= 2 and known * 2 >= len(cells)) or _begins_apart(rows, place, len(header)):
+            found.append(place)
+    return found
+
+
+def _names_loosely(rows: Rows, place: int) -> bool:
+    """Whether a record after a blank line has one name with a digit, `rate (1-5)`, and words over columns of values."""
+    cells = rows[place]
+    if bodies.filled(rows[place - 1]):
+        return False  # most rows, at once
+    phrases = [at for at, cell in enumerate(cells) if naming.has_digit([cell])]
+    if len(phrases) != 1 or not naming.is_phrase(cells[phrases[0]]):
+        return False
+    named = [b"phrase" if at in phrases else cell for at, cell in enumerate(cells)]
+    body = bodies.body(rows, place + 1, len(cells)) or bodies.odd_body(rows, place)
+    return len(body) > 1 and naming.begins_table(named) and naming.contrasts(named, body, least=2)
+
+
+def _fits(cells: Cells, header: Cells) -> bool:
+    """Whether a record has the columns of a header, which a delimiter may end that ends no row."""
+    return len(cells) == len(header) or (len(cells) == len(header) - 1 > 1 and not header[-1].strip())
+
+
+def _begins_apart(rows: Rows, place: int, width: int) -> bool:
+    return _stands_apart(rows, place, width) or _changes_width(rows, place, width)
+
+
+def _stands_apart(rows: Rows, place: int, width: int) -> bool:
+    """Whether a header stands after a blank line (and a title) with rows of its own width below it."""
+    before = rows[place - 1]
+    if len(before) == 1 and before[0].strip() and place > 1:
+        before = rows[place - 2]
+    below = next((cells for cells in rows[place + 1 :] if bodies.filled(cells)), ())
+    if bodies.filled(before) or not _fits(below, rows[place]):
+        return False
+    body = bodies.body(rows, place + 1, len(below))
+    more = next((number for number, cells in enumerate(body) if naming.has_digit(cells)), 0)
+    body = body[min(more, _MORE_ROWS) :]  # the header may take several rows
+    return len(rows[place]) != width or naming.contrasts(rows[place][: len(below)], body, codes=True)
+
+
+def _changes_width(rows: Rows, place: int, width: int) -> bool:
+    """Whether rows of another width begin with a record, all those before it having the width of their header."""
+    here, below = len(rows[place]), rows[place + 1 : place + 1 + bodies.BODY_ROWS]
+    return (
+        here != width
+        and len(below) > 1
+        and all(len(cells) == here for cells in below[:_MORE_ROWS])
+        and all(len(cells) == width or not bodies.filled(cells) for cells in rows[max(0, place - _MORE_ROWS) : place])
+    )

@@ -1,0 +1,128 @@
+"""Which record of a file names its columns: below titles, over several records, of the larger of two tables, or nowhere.
+
+Judged on the cells of the first records.
+"""
+
+import re
+from dataclasses import dataclass
+
+from sftp_gateway.brand import BY_POSITION
+from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.header import bodies, further, headrows, joined, naming, ournames
+from sftp_gateway.catalog.read.header.naming import Cells, Rows
+from sftp_gateway.catalog.read.source import Hints
+
+_SEPARATOR_LINE = re.compile(rb'"?sep=[^\w\s]?\t?"?', re.IGNORECASE)
+"""What spreadsheets write above a table to say how it is separated: of one column, too, where nothing else tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Records `first` to `last` are the header; rows begin behind `last`. Without a header `last` is `first - 1`."""
+
+    first: int
+    last: int
+    names: tuple[str, ...]
+    known: int
+    """How many of the names we know."""
+    above: tuple[str, ...] = ()
+    """The header of a smaller table above, which is skipped."""
+
+    @property
+    def absent(self) -> bool:
+        """Whether the file has no header, so that `names` are `#1`, `#2` and so on."""
+        return self.last < self.first
+
+    def said(self, titles: str) -> tuple[Finding, ...]:
+        """Say what was made of the first records; `titles` tells of those above the header, if there are any."""
+        told = [titles] if titles else []
+        if self.last > self.first:
+            told.append(f"The header takes {self.last - self.first + 1} rows; read as {', '.join(self.names)[:160]}.")
+        if self.absent:
+            told.append(f"The file has no header; its columns are mapped as #1 to #{len(self.names)}.")
+        return tuple(Finding("FILE_PREAMBLE", text) for text in told)
+
+
+def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
+    """Find the header of the table to read; `whole`: the rows are the whole file, else the last table goes on."""
+    base, _ = find_header(rows[:200], bodies.usual_width(rows), hints)
+    if not rows:
+        return Heading(0, 0, (), 0)
+    first = further.largest(rows, base, hints, whole=whole)
+    above = _texts(rows[base]) if first != base else ()
+    width = _width_below(rows, first)
+    if _is_absent(rows, first, hints):
+        return Heading(first, first - 1, tuple(f"#{number + 1}" for number in range(width)), 0, above)
+    top, last = first, headrows.last(rows, first, hints)
+    names = _names(rows, top, last, hints)
+    while last - top < headrows.MOST and headrows.is_above(rows, top, names):
+        top -= 1
+        names = _names(rows, top, last, hints)
+    return Heading(top, last, names, sum(ournames.is_known(name, hints) for name in names if name.strip()), above)
+
+
+def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
+    """Which of the first records is the header, and how many of its names we know; `width`: the usual number of cells."""
+    first = [number for number, cells in enumerate(rows) if bodies.filled(cells)]
+    if len(first) > 1 and _SEPARATOR_LINE.fullmatch(b"".join(rows[first[0]])):
+        first = first[1:]
+    first = _behind_comments(rows, first[: bounds.PREAMBLE_RECORDS + 1])
+    if not first:
+        return 0, 0
+    scores = {number: ournames.known_names(rows[number], hints) for number in first}
+    best = max(first, key=lambda number: scores[number])
+    if scores[best] >= 2 or (scores[best] == 1 and len(rows[best]) == 1):
+        return best, scores[best]
+    used = _used_width(rows, width)
+    for number in first:
+        if len(rows[number]) > 1 and bodies.filled(rows[number]) * 2 > used:
+            return number, scores[number]
+    return first[0], scores[first[0]]
+
+
+def _used_width(rows: Rows, width: int) -> int:
+    """How many columns are left without the last ones that are blank in (nearly) all rows of this width."""
+    reach = sorted(_reach(cells) for cells in rows if len(cells) == width)
+    return max(2, reach[-1 - len(reach) // 20]) if reach else width
+
+
+def _reach(cells: Cells) -> int:
+    """Up to which cell a record is filled."""
+    return next((place for place in range(len(cells), 0, -1) if cells[place - 1].strip()), 0)
+
+
+def _behind_comments(rows: Rows, first: list[int]) -> list[int]:
+    """Leave out the lines of a comment above a header; one over values may be the header itself."""
+    count = 0
+    while count < len(first) and naming.is_comment(rows[first[count]]):
+        count += 1
+    if not count or count == len(first) or not naming.begins_table(rows[first[count]]):
+        return first
+    mark = rows[first[0]][0].strip()
+    alike = count == 1 and len(rows[first[0]]) == len(rows[first[1]]) and mark not in (b"#", b"//", b"--")
+    return first if alike else first[count:]
+
+
+def _texts(cells: Cells) -> tuple[str, ...]:
+    return tuple(cell.decode(errors="replace").strip("\ufeff") for cell in cells)
+
+
+def _width_below(rows: Rows, first: int) -> int:
+    return bodies.usual_width(rows[first : first + 1000])
+
+
+def _is_absent(rows: Rows, first: int, hints: Hints) -> bool:
+    """Whether the first record is a product already: only believed where the brand maps by position, or of `inspect`."""
+    cells = rows[first]
+    if ournames.known_names(cells, hints) > 1:
+        return False
+    body = bodies.body(rows, first + 1, len(cells)) or bodies.odd_body(rows, first)
+    if any(BY_POSITION.fullmatch(name) for name in hints.known_headers):
+        return not naming.contrasts(cells, body) or not naming.begins_table(cells)
+    return hints.lenient and (naming.looks_like_row(cells, body) if body else naming.holds_values(cells))
+
+
+def _names(rows: Rows, top: int, last: int, hints: Hints) -> tuple[str, ...]:
+    texts = [_texts([joined.named(cell) for cell in rows[place]]) for place in range(top, last + 1)]
+    return joined.names(texts, lambda name: ournames.is_known(name, hints))

@@ -1,0 +1,70 @@
+"""Which records above and below the first of a header are more of it: names of groups, units, what a template says of columns.
+
+A record is taken for more header only if it cannot be a product: it has no digit, and where the rows have numbers,
+dates or links it has words.
+"""
+
+from collections.abc import Sequence
+
+from sftp_gateway.catalog.read.header import bodies, naming, ournames, subheads
+from sftp_gateway.catalog.read.header.naming import Cells, Rows
+from sftp_gateway.catalog.read.source import Hints
+
+_CLEARED = rb"\N"
+"""What a row of a partial file says of a value that is to go (spec §7)."""
+MOST = 4
+"""How many records a header may have beside its first."""
+
+
+def last(rows: Rows, first: int, hints: Hints) -> int:
+    """Which record below the first of a header is its last one."""
+    header = rows[first]
+    if not any(map(naming.is_value, header)):
+        enough = _is_enough(header, hints)
+        for end in range(first + MOST, first, -1):
+            if all(_goes_on(rows, at, end + 1, len(header), hints, enough=enough) for at in range(first + 1, end + 1)):
+                return end
+    below = rows[first + 1] if first + 1 < len(rows) else ()
+    return first + (len(below) == len(header) and subheads.is_ruled(below))
+
+
+def is_above(rows: Rows, place: int, names: Sequence[str]) -> bool:
+    """Whether the record above `place` names groups of the columns that have these names so far, which need it."""
+    return place > 0 and _names_groups(rows[place - 1], names)
+
+
+def _is_enough(header: Cells, hints: Hints) -> bool:
+    """Whether a record names each column for itself, several of them by names that we know."""
+    names = {cell.strip().lower() for cell in header}
+    return len(names) == len(header) and b"" not in names and ournames.known_names(header, hints) > 1
+
+
+def _goes_on(rows: Rows, place: int, start: int, width: int, hints: Hints, *, enough: bool) -> bool:  # noqa: PLR0913 - what stands around it
+    """Whether a record under the header is more of it, by the rows from `start` on: a product so would have no value.
+
+    `enough`: the header does not need it. Then it must name columns, too, or say of what kind they are: words alone may
+    be a product whose price is `TBD`, which would be lost.
+    """
+    cells = rows[place] if start < len(rows) else ()
+    if len(cells) != width or not bodies.filled(cells) or naming.has_digit(cells) or _CLEARED in cells:
+        return False
+    body = bodies.body(rows, start, width)
+    if not cells[0].strip() and bodies.filled(cells) * 2 <= width and len(body) > 1:
+        return all(row[0].strip() for row in body)  # each row has a first cell but this one
+    if subheads.is_ruled(cells) or subheads.are_units(cells):
+        return True
+    alike = subheads.are_kinds if enough else subheads.in_brackets
+    if bodies.filled(cells) > 1 and len(body) > 1 and alike(cells):
+        return not any(map(alike, body))
+    if enough and not (ournames.known_names(cells, hints) or subheads.says_kinds(cells)):
+        return False
+    return naming.contrasts(cells, body, least=1 if not cells[0].strip() else 2)
+
+
+def _names_groups(above: Cells, header: Sequence[str]) -> bool:
+    """Whether a record over the header names groups of columns, and the header needs them to be told apart."""
+    if len(above) != len(header) or bodies.filled(above) < 2 or naming.has_digit(above):
+        return False
+    names = [name.strip().lower() for name in header]
+    needs = [place for place, name in enumerate(names) if not name or names.count(name) > 1]
+    return any(above[place].strip() for place in needs)

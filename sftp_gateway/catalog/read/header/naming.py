@@ -1,0 +1,148 @@
+"""Whether the cells of a record are names of columns, or values as in the rows below it."""
+
+import re
+from collections.abc import Sequence
+
+from sftp_gateway.catalog.read.header import shapes
+
+Cells = Sequence[bytes]
+Rows = Sequence[Cells]
+
+_WORD = rb"(?i:true|false|yes|no|nan|[-+]?inf|null|none|n/?a)"
+_VALUE = re.compile(
+    rb"\s*+(?:%b(?:%%|[A-Za-z]{1,3}|\xe2\x82\xac)?|%b|%b|%b|%b)\s*+"
+    % (shapes.NUMBER, shapes.DATE, shapes.TIME, shapes.LINK, _WORD)
+)
+_DIGIT = re.compile(rb"\d")
+_LABELS = {
+    "year": re.compile(rb"\s*(?:1[89]|20|21)\d\d\s*"),
+    "date": re.compile(
+        rb"\s*(?:\d{4}[-/.]\d\d?(?:[-/.]\d\d?)?|\d\d?[-/.]\d\d?[-/.]\d{2,4}|\d\d?[-/]\d{4})(?:[T\s]+[\d:.+Z]*)?\s*"
+    ),
+}
+"""Values that name columns, too, where there are several of them beside a word."""
+_DIGITS, _LETTERS = re.compile(rb"\d+"), re.compile(rb"[A-Za-z]+")
+_PHRASE = re.compile(rb"\s*[A-Za-z]{3,}[^\d]*\s\W?\d")
+_COMMENT = re.compile(rb"\s*(?:#|//|--)\s*[^\W\d]")
+_ONE_ODD = 5
+"""Of more rows than these one may be damaged."""
+
+
+def is_comment(cells: Cells) -> bool:
+    """Whether a record begins as a comment does."""
+    return bool(cells) and _COMMENT.match(b" ".join(cells[:2])[:80]) is not None
+
+
+def begins_table(cells: Cells) -> bool:
+    """Whether a record can be the header of a table: two names or more, all different, none with a digit.
+
+    A delimiter may end it that ends every row. Several years or dates beside a name are names, too, and so are names
+    that differ by a number (`image 1`, `image 2`).
+    """
+    if len(cells) > 2 and not cells[-1].strip():
+        cells = cells[:-1]
+    names = {cell.strip().lower() for cell in cells}
+    if len(cells) < 2 or len(names) != len(cells) or b"" in names:
+        return False
+    digits = [cell for cell in cells if _DIGIT.search(cell)]
+    if len(digits) < 2 or len(digits) == len(cells):
+        return not digits
+    first = digits[0][:1].lower()
+    if not (first.isdigit() or any(cell[:1].lower() == first for cell in digits[1:])):
+        return False  # most rows, at once
+    labels = {*_labels(cells), *_numbered(cells)}
+    return not has_digit([cell for place, cell in enumerate(cells) if place not in labels])
+
+
+def _labels(cells: Cells) -> dict[int, str]:
+    """Which cells are years, or dates, that name columns: two or more, all different, beside a word or an empty corner."""
+    corner = len(cells) > 2 and not cells[0].strip() and all(cell.strip() for cell in cells[1:])
+    if not corner and not any(cell.strip() and not _DIGIT.search(cell) for cell in cells):
+        return {}
+    for name, pattern in _LABELS.items():
+        found = [place for place, cell in enumerate(cells) if len(cell) < 40 and pattern.fullmatch(cell)]
+        if len(found) > 1 and len({cells[place].strip() for place in found}) == len(found):
+            return dict.fromkeys(found, name)
+    return {}
+
+
+def _numbered(cells: Cells) -> list[int]:
+    """Which cells are a name with a number that others have with another number."""
+    stems = [_DIGITS.sub(b"", cell).strip().lower() if len(cell) < 256 else b"" for cell in cells]
+    return [place for place, stem in enumerate(stems) if _LETTERS.match(stem) and stems.count(stem) > 1]
+
+
+def contrasts(cells: Cells, body: Rows, *, least: int = 1, codes: bool = False) -> bool:
+    """Whether a record has words in every column where the rows have numbers, dates or links, `least` of them.
+
+    `codes`: or words with a number in them, all of one shape.
+    """
+    labels = _labels(cells)
+    columns = {*_value_columns(body, len(cells)), *(_code_columns(body, len(cells)) if codes else ())}
+    columns = {place for place in columns if not _is_label(labels, place, body)}
+    filled = [cells[place] for place in columns if cells[place].strip()]
+    return len(filled) >= least and not any(is_value(cell) or (codes and _DIGIT.search(cell)) for cell in filled)
+
+
+def _is_label(labels: dict[int, str], place: int, body: Rows) -> bool:
+    """Whether a cell is a year or a date over a column of something else."""
+    if place not in labels:
+        return False
+    pattern = _LABELS[labels[place]]
+    filled = [cells[place] for cells in body if cells[place].strip()]
+    return sum(pattern.fullmatch(cell[:40]) is not None for cell in filled) * 2 < len(filled)
+
+
+def is_value(cell: bytes) -> bool:
+    """Whether a cell is a number, an amount, a date, a link or a boolean."""
+    return len(cell) < 1024 and _VALUE.fullmatch(cell) is not None
+
+
+def is_phrase(cell: bytes) -> bool:
+    """Whether a cell is words with a digit, as a question is: `rate (1-5)`, no value and no code."""
+    return len(cell) < 256 and _PHRASE.match(cell) is not None and not is_value(cell)
+
+
+def has_digit(cells: Cells) -> bool:
+    """Whether any of the cells has one."""
+    return any(_DIGIT.search(cell) for cell in cells)
+
+
+def holds_values(cells: Cells) -> bool:
+    """Whether most of the filled cells are values."""
+    filled = [cell for cell in cells if cell.strip()]
+    return sum(map(is_value, filled)) * 2 > len(filled)
+
+
+def looks_like_row(cells: Cells, body: Rows) -> bool:
+    """Whether a first record holds values where the rows below it do, or codes of the shape that theirs have."""
+    labels = _labels(cells)
+    values = [place for place in _value_columns(body, len(cells)) if cells[place].strip()]
+    values = [place for place in values if not _is_label(labels, place, body)]
+    codes = [place for place in _code_columns(body, len(cells)) if cells[place].strip() and place not in values]
+    shapes = {place: _shape(body[0][place]) for place in codes}
+    like = sum(is_value(cells[place]) for place in values) + sum(_shape(cells[p]) == shapes[p] for p in codes)
+    return like * 2 > len(values) + len(codes)
+
+
+def _shape(cell: bytes) -> bytes:
+    return _LETTERS.sub(b"a", _DIGITS.sub(b"9", cell[:64].strip()))
+
+
+def _code_columns(body: Rows, width: int) -> list[int]:
+    """Columns of which all cells are a word with a number in it, of one shape: `S12`, `AB-1234`."""
+    if len(body) < 2:
+        return []
+    shapes = [{_shape(cells[place]) for cells in body} for place in range(width)]
+    return [place for place, seen in enumerate(shapes) if len(seen) == 1 and {*b"a9"} <= {*min(seen)}]
+
+
+def _value_columns(body: Rows, width: int) -> list[int]:
+    """Columns of which nine in ten filled cells are values, or all but one."""
+    found = []
+    for place in range(width):
+        filled = [cells[place] for cells in body if cells[place].strip()]
+        odd = len(filled) - sum(map(is_value, filled))
+        if filled and odd <= max(0.1 * len(filled), len(filled) > _ONE_ODD):
+            found.append(place)
+    return found

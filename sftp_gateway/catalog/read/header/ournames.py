@@ -1,0 +1,20 @@
+"""Names of columns that we know: those of the catalog, and what else they go by."""
+
+from sftp_gateway.catalog.folding import fold
+from sftp_gateway.catalog.read.header.naming import Cells
+from sftp_gateway.catalog.read.source import Hints
+
+
+def known_names(cells: Cells, hints: Hints) -> int:
+    """How many of the cells are names of columns."""
+    count = 0
+    for cell in cells:
+        if len(cell) < 256 and cell.strip():
+            count += is_known(cell.decode(errors="replace"), hints)
+    return count
+
+
+def is_known(header: str, hints: Hints) -> bool:
+    """Whether a header is one that a catalog column goes by; `variation:Width` is, if `variation` is."""
+    name = fold(header)
+    return name in hints.known_headers or (":" in name and name.partition(":")[0] in hints.known_headers)

@@ -1,0 +1,1 @@
+"""JSON: an array of products, an object that holds one, JSON Lines."""

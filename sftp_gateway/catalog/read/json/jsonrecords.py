@@ -1,0 +1,225 @@
+"""The records of a JSON text, block by block: the lines of JSON Lines, or the elements of an array; nothing is parsed here."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+
+from sftp_gateway import errors
+from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.json import elements, jsonlists
+from sftp_gateway.catalog.read.packing import truncation, unpack
+from sftp_gateway.catalog.read.packing.unpack import Packed, Readable
+from sftp_gateway.catalog.read.source import Hints, Tally
+from sftp_gateway.catalog.read.text import encoding
+from sftp_gateway.catalog.read.text.encoding import Encoding, Positions, Recoded
+
+SPACE = b" \t\r\n"
+_SCALAR = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|(\\?\Z))|-?\d[\d.eE+-]*+|true|false|null', re.DOTALL)
+_PRODUCT_BYTES = 4 * bounds.RECORD_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`lines`, or an array whose first element comes `skip` bytes of text (`skip_raw` of the source) on.
+
+    `loose`: no array holds the products, they stand one behind the other. `deep`: the array is in an object of an object.
+    `returns`: lines end at CR alone.
+    """
+
+    lines: bool
+    skip: int = 0
+    skip_raw: int = 0
+    prelude: bytes = b""
+    loose: bool = False
+    deep: bool = False
+    returns: bool = False
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Records [start, end) of a stretch of text; the next begins at `stop`."""
+
+    recoded: Recoded
+    spans: list[tuple[int, int]]
+    stops: list[int]
+    offset: int
+    line: int
+    row: int
+
+
+def loads(text: bytes) -> object:
+    """Parse a JSON text; None if it is none."""
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return None
+
+
+def stretches(packed: Packed, encoded: Encoding, shape: Shape, tally: Tally) -> Iterator[Stretch]:
+    """Give the records of a file; counts in `tally` what follows an array. Incomplete, FILE_FORMAT or FILE_BOMB on the way."""
+    with packed.open() as file:
+        unpack.skip(file, encoded.bom + shape.skip_raw)
+        reading = _Reading(packed.hints, encoded, shape, file, tally)
+        yield from reading.lines() if shape.lines else reading.array()
+
+
+def _line_ends(text: bytes, *, returns: bool, final: bool) -> Positions:
+    """Where lines end, at LF, or (`returns`) at CR, LF or both; whether LF follows the CR at the end of a text is not known yet."""
+    codes = np.frombuffer(text, np.uint8)
+    ends = codes == 10
+    if returns:
+        alone = codes == 13
+        alone[:-1] &= codes[1:] != 10
+        alone[-1:] &= final
+        ends |= alone
+    return np.flatnonzero(ends) + 1
+
+
+def _with_scalars(text: bytes, spans: list[tuple[int, int]], until: int | None) -> list[tuple[int, int]]:
+    """Add the elements of an array that are no objects: each is a record that cannot be used, not the end of the others."""
+    found = []
+    before = 0
+    for start, end in [*spans, *([(until, until)] if until is not None else [])]:
+        # A text without an end is no element: it is only passed over, so that it is not looked through again.
+        found += [scalar.span() for scalar in _SCALAR.finditer(text, before, start) if scalar[1] is None]
+        found.append((start, end))
+        before = end
+    return found[:-1] if until is not None else found
+
+
+class _Reading:
+    """One pass over a JSON file."""
+
+    def __init__(self, hints: Hints, encoded: Encoding, shape: Shape, file: Readable, tally: Tally) -> None:
+        self.hints, self.encoded, self.shape, self.file, self.tally = hints, encoded, shape, file, tally
+        self.offset = encoded.bom + shape.skip_raw
+        self.line = shape.prelude.count(b"\n")
+        self.row = 0
+        self.carry = b""
+
+    def _texts(self) -> Iterator[tuple[Recoded, bool]]:
+        """Stretches of text with what was left over of the one before; (text, whether the file ends)."""
+        size = min(bounds.BLOCK_BYTES, bounds.JSON_BYTES)
+        ahead = unpack.fill(self.file, size)
+        while True:
+            raw, ahead = self.carry + ahead, unpack.fill(self.file, size)
+            recoded, rest = encoding.recode(raw, self.encoded, final=not ahead)
+            self.carry = b""
+            yield recoded, not ahead
+            self.carry += rest
+            if not ahead:
+                return
+
+    def _stretch(self, recoded: Recoded, spans: list[tuple[int, int]], stops: list[int]) -> Stretch:
+        """Take the records out of a text and leave what follows them for the next."""
+        stretch = Stretch(recoded, spans, stops, self.offset, self.line, self.row)
+        cut = stops[-1] if stops else 0
+        used = int(recoded.raw_anywhere(encoding.positions(cut))[0])
+        self.row += len(spans)
+        self.offset += used
+        self.line += recoded.text.count(b"\n", 0, cut)
+        self.carry = recoded.raw[used:]
+        return stretch
+
+    def lines(self) -> Iterator[Stretch]:
+        """Give the records of JSON Lines: a broken last line without its end is a file cut off."""
+        for recoded, final in self._texts():
+            text = recoded.text
+            stops = _line_ends(text, returns=self.shape.returns, final=final).tolist()
+            last = stops[-1] if stops else 0
+            if final and last < len(text):
+                if not bounds.is_end_mark(text[last:]) and not isinstance(loads(text[last:]), dict):
+                    raise truncation.cut_off("its last line is no whole JSON object", self.hints)
+                stops.append(len(text))
+            elif len(text) - last > _PRODUCT_BYTES:
+                raise errors.Refused("FILE_FORMAT", f"Row {self.row + len(stops) + 1} is too large.", "Split it.")
+            spans = []
+            start = 0
+            for stop in stops:
+                stripped = text[start:stop].strip(SPACE + bounds.END_MARKS * (final and stop == len(text)))
+                begin = start + text[start:stop].find(stripped[:1]) if stripped else start
+                spans.append((begin, begin + len(stripped)))
+                start = stop
+            yield self._stretch(recoded, spans, stops)
+
+    def array(self) -> Iterator[Stretch]:
+        """Elements of the array; what stands between them must be commas, what follows it must close the file."""
+        first, tail, closed, unfinished = True, b"", False, 0
+        for recoded, final in self._texts():
+            text = recoded.text
+            if closed:
+                tail += text
+                self.tally.skipped_bytes += len(recoded.raw)
+                continue
+            if unfinished > bounds.RECORD_BYTES // 2 and elements.depth_of(text[:65536]) > bounds.NESTING:
+                raise unpack.bomb(f"product {self.row + 1} is nested deeper than {bounds.NESTING} levels")
+            found = elements.find(text)
+            spans = list(zip(found.start.tolist(), found.end.tolist(), strict=True))
+            closed = found.closed >= 0
+            until = found.closed - 1 if closed else None
+            try:
+                self._check_all(text, spans, first=first, until=until)
+            except errors.Refused:
+                if first and not spans:
+                    raise
+                spans = _with_scalars(text, spans, until)
+                self._check_all(text, spans, first=first, until=until)
+            first = first and not spans
+            if closed:
+                tail = text[found.closed :]
+                yield self._stretch(recoded, spans, [end for _, end in spans])
+                self.tally.skipped_bytes += len(self.carry)
+                self.carry = b""
+                continue
+            unfinished = len(text) - (spans[-1][1] if spans else 0)
+            if unfinished > _PRODUCT_BYTES:
+                raise unpack.bomb(f"product {self.row + len(spans) + 1} does not end within {_PRODUCT_BYTES:,} bytes")
+            if final and not self._may_end(text[len(text) - unfinished :]):
+                raise truncation.cut_off("its JSON array is not closed", self.hints)
+            yield self._stretch(recoded, spans, [end for _, end in spans])
+        self.tally.skipped_bytes += len(self.carry)
+        self._check_tail(tail)
+
+    def _may_end(self, rest: bytes) -> bool:
+        """Whether products may end so without the end of an array: there is none, and nothing has begun."""
+        return self.shape.loose and rest.strip(SPACE + bounds.END_MARKS) in {b"", b","}
+
+    def _check_gaps(self, text: bytes, spans: list[tuple[int, int]], *, first: bool, until: int | None = None) -> None:
+        before = 0 if until is None else spans[0][0]
+        for number, (start, end) in enumerate(spans):
+            gap = text[before : start if until is None else until].strip(SPACE)
+            begins = (first and number == 0) or self.shape.loose
+            comma = self.shape.loose or not begins
+            if not (gap == b"," and comma) and not (gap == b"" and begins):
+                place = gap[:40].decode(errors="replace") or "no comma"
+                raise errors.Refused(
+                    "FILE_FORMAT",
+                    f"The JSON array is broken before product {self.row + number + 1}: {place!r}.",
+                    "Check the file with a JSON validator.",
+                )
+            before = end
+
+    def _check_all(self, text: bytes, spans: list[tuple[int, int]], *, first: bool, until: int | None) -> None:
+        self._check_gaps(text, spans, first=first)
+        if until is not None and self.shape.loose:
+            raise _follows()
+        if until is not None:
+            self._check_gaps(text, [(spans[-1][1] if spans else 0, 0)], first=True, until=until)
+
+    def _check_tail(self, tail: bytes) -> None:
+        """Check what follows the array: nothing, or the rest of the object around it."""
+        if len(tail) > bounds.SAMPLE_BYTES or (not self.shape.prelude and tail.strip(SPACE + bounds.END_MARKS)):
+            raise _follows()
+        if self.shape.deep and jsonlists.find(tail, 0, len(tail)):
+            raise errors.Refused(
+                "FILE_FORMAT", "The JSON file has several lists of products.", 'Send one: {"products": […]}.'
+            )
+        if self.shape.prelude and loads(self.shape.prelude + b"]" + tail) is None:
+            raise truncation.cut_off("the JSON object around the products is not closed", self.hints)
+
+
+def _follows() -> errors.Refused:
+    return errors.Refused("FILE_FORMAT", "Something follows the JSON array.", "Send one array of products.")

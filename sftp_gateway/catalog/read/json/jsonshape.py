@@ -1,0 +1,105 @@
+"""How the products of a JSON text are held together: an array, an object that holds one, or an object in each line."""
+
+import re
+from collections.abc import Collection
+from dataclasses import replace
+
+from sftp_gateway import errors
+from sftp_gateway.catalog.folding import fold
+from sftp_gateway.catalog.read.json import elements, jsonlists, product, remnant
+from sftp_gateway.catalog.read.json.jsonrecords import SPACE, Shape, loads
+from sftp_gateway.catalog.read.source import Hints
+from sftp_gateway.catalog.read.text import encoding
+from sftp_gateway.catalog.read.text.encoding import Recoded
+
+_OBJECT = re.compile(rb'\{\s*+"(?:[^"\\]|\\.)*+"\s*+:')
+_REACH = 65536
+"""The array begins before; and lines are looked at up to there."""
+
+
+def of(sample: Recoded, hints: Hints) -> Shape | None:
+    """Tell the shape from the beginning of the text; None if it is no JSON, FILE_FORMAT if it has another shape."""
+    text = sample.text
+    begin = len(text) - len(text.lstrip(SPACE))
+    if text[begin : begin + 1] == b"[":
+        return _array(sample, begin + 1, b"")
+    return _of_objects(sample, begin, hints) if text[begin : begin + 1] == b"{" else None
+
+
+def _of_objects(sample: Recoded, begin: int, hints: Hints) -> Shape | None:
+    """Tell the shape of a text that begins with an object."""
+    text = sample.text
+    line = text[begin:].split(b"\n", 1)[0].strip()
+    complete = loads(line)
+    top = complete if isinstance(complete, dict) else remnant.of(text[begin : begin + _REACH])
+    wrapped = _wrapped(text, begin, top, hints)
+    in_lines = Shape(lines=True, returns=b"\n" not in text)
+    if isinstance(complete, dict) and (wrapped is None or b"\n" in text[begin:].strip(SPACE)):
+        return in_lines
+    if wrapped is not None and not _goes_on_in_lines(text[begin : begin + _REACH]):
+        return _array(sample, wrapped.place, text[: wrapped.place], deep=wrapped.level > 1)
+    if _is_loose(text[begin:]):
+        return replace(_array(sample, begin, b""), loose=True)
+    if b":" not in line and _OBJECT.match(text, begin):
+        raise errors.Refused(
+            "FILE_FORMAT",
+            "The file is JSON, but neither a list of products nor one product in each line.",
+            'Send an array ([{…}, {…}]), an object that holds one ({"products": […]}), or a line for each product.',
+        )
+    return in_lines if b":" in line else None
+
+
+def _array(sample: Recoded, skip: int, prelude: bytes, *, deep: bool = False) -> Shape:
+    return Shape(False, skip, int(sample.raw_anywhere(encoding.positions(skip))[0]), prelude, deep=deep)
+
+
+def _is_loose(text: bytes) -> bool:
+    """Whether objects stand one behind the other, and not one in each line: the first two do."""
+    if any(isinstance(loads(line), dict) for line in re.split(rb"[\r\n]+", text[:_REACH], maxsplit=3)[:3]):
+        return False
+    found = elements.find(text[:_REACH])
+    pairs = [slice(*span) for span in zip(found.start[:2].tolist(), found.end[:2].tolist(), strict=True)]
+    if len(pairs) < 2 or pairs[0].start:
+        return False
+    between = text[pairs[0].stop : pairs[1].start].strip(SPACE)
+    return between in {b"", b","} and all(isinstance(loads(text[pair]), dict) for pair in pairs)
+
+
+def _goes_on_in_lines(text: bytes) -> bool:
+    """Whether whole objects stand behind the first line as they cannot in an array: without a comma before or between them."""
+    first, *rest = [line.strip() for line in text.split(b"\n")]
+    needed = 2 if first.endswith((b"[", b",", b":")) else 1
+    following = [line for line in rest if line][:needed]
+    return len(following) == needed and all(isinstance(loads(line), dict) for line in following)
+
+
+def _wrapped(text: bytes, begin: int, top: Collection[str], hints: Hints) -> jsonlists.List | None:
+    """Find the array in `{"products": [ … ]}`; `products` beats other names. None for a list of a product's own."""
+    found = None
+    beside = _columns(top, hints)
+    own = len(beside) > 1 and bool(hints.keys) and all(beside & key for key in hints.keys)
+    lists = jsonlists.find(text, begin, min(len(text), begin + _REACH))
+    for one in lists:
+        if one.level != 1:
+            continue
+        if one.name == jsonlists.PRODUCTS:
+            # A collection has an id and a name, too: its products are richer in columns.
+            return None if own and len(_columns(_first(text, one.place), hints)) <= len(beside) else one
+        found = found or (None if own else one)
+    return found or (None if beside else _deep(text, lists, hints))
+
+
+def _deep(text: bytes, lists: list[jsonlists.List], hints: Hints) -> jsonlists.List | None:
+    """Give the one list of products in an object of an object (`{"data": {"items": [ … ]}}`): its first has columns of ours."""
+    found = [one for one in lists if len(_columns(_first(text, one.place), hints)) > 1]
+    return found[0] if len(found) == 1 else None
+
+
+def _first(text: bytes, place: int) -> Collection[str]:
+    """Give the names in the first object of an array."""
+    found = elements.find(text[place : place + _REACH])
+    return product.keys(text[place + int(found.start[0]) : place + int(found.end[0])]) if len(found.start) else ()
+
+
+def _columns(names: Collection[str], hints: Hints) -> frozenset[str]:
+    return frozenset(map(fold, names)) & hints.known_headers

@@ -1,0 +1,1 @@
+"""What a file may be packed in: gzip, zstd, a zip with one member."""

@@ -1,0 +1,1 @@
+"""XLSX, XLS and ODS: every cell as the text that a person sees."""

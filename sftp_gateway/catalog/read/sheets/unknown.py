@@ -1,0 +1,92 @@
+"""What programs write into XLSX sheets and the library that opens workbooks does not know: one such cell would cost the whole file.
+
+Errors: it knows the seven of ECMA-376 §18.17.3; others (`#ERROR!`, `#SPILL!`) come from spreadsheets of later years and other makers.
+Cells that are said to be numbers or truths and hold something else, cells of an unknown type: what is written there is a text.
+A sheet that says in words which are none how far it reaches: that need not be said at all.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import IO
+
+import python_calamine
+
+from sftp_gateway.catalog.read.sheets import cellplaces, formulas
+from sftp_gateway.catalog.read.sheets.cellplaces import END, TAG
+
+_SAID = (
+    "Unsupported cell error value",
+    "Parse float error",
+    "Unrecognized boolean cell value",
+    "Unknown cell 't' attribute",
+    "Range is missing",
+    "Expecting 'dimension' node",
+    "Expecting alphanumeric character",
+)
+_KNOWN = {b"#DIV/0!", b"#N/A", b"#NAME?", b"#NULL!", b"#NUM!", b"#REF!", b"#VALUE!"}
+_STANDS_FOR_IT = b"#VALUE!"
+_TYPED = re.compile(
+    rb"(" + TAG + rb"c\s(?:[^<>]*?\s)?)t\s*=\s*[\"']([^<>\"']*+)[\"']([^<>]*+>\s*+"
+    rb"(?:" + TAG + rb"f(?:\s[^<>]*)?(?:/>|>[^<]*" + END + rb"f>)\s*+)?(?:" + TAG + rb"v[^<>]*+>([^<]*+))?)"
+)
+"""A cell that says its type, up to what it holds."""
+_OTHER_TYPES = {b"s", b"str", b"inlineStr", b"e", b"d"}
+_TRUTHS = {b"0", b"1", b"true", b"false", b""}
+_REACH = re.compile(TAG + rb"dimension\b[^<>]*+(?<=/)>")
+_CHUNK = 1024**2
+_LONGEST_CELL = 65536
+
+
+def is_meant(error: BaseException) -> bool:
+    """Whether the library gave up for this reason."""
+    return isinstance(error, python_calamine.CalamineError) and any(said in str(error) for said in _SAID)
+
+
+def without(archive: zipfile.ZipFile) -> io.BytesIO:
+    """Give a copy of a workbook that the library can read: all that it would not know is said in a way that it knows.
+
+    Known errors stand for all others; what they are can still be seen in the original.
+    """
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as copy:
+        for entry in archive.infolist():
+            with archive.open(entry) as part, copy.open(entry.filename, "w", force_zip64=True) as file:
+                for piece in _pieces(part):
+                    file.write(_known(piece) if entry.filename.endswith(".xml") else piece)
+    out.seek(0)
+    return out
+
+
+def _pieces(part: IO[bytes]) -> Iterator[bytes]:
+    """Give a part in pieces that end behind a tag of a cell's end, where there is one."""
+    rest = b""
+    while chunk := part.read(_CHUNK):
+        text = rest + chunk
+        last = text.rfind(b"c>")
+        cut = last + 2 if last >= 0 else 0
+        if len(text) - cut > _LONGEST_CELL:
+            cut = len(text)
+        yield text[:cut]
+        rest = text[cut:]
+    yield rest
+
+
+def _known(piece: bytes) -> bytes:
+    return _TYPED.sub(_untyped, formulas.FAILED.sub(_mended, _REACH.sub(b"", piece)))
+
+
+def _untyped(cell: re.Match[bytes]) -> bytes:
+    """Leave out a type that what the cell holds is not of, or that is none; a cell without one is a number or else a text."""
+    kind, value = cell[2], cell[4]
+    if kind in _OTHER_TYPES or (kind == b"b" and (value or b"").lower() in _TRUTHS):
+        return cell[0]
+    return cell[1] + cell[3]
+
+
+def _mended(cell: re.Match[bytes]) -> bytes:
+    if cell[2] in _KNOWN or cellplaces.attributes(cell[1]).get(b"t") != b"e":
+        return cell[0]
+    begin, end = (place - cell.start() for place in cell.span(2))
+    return cell[0][:begin] + _STANDS_FOR_IT + cell[0][end:]

@@ -1,0 +1,182 @@
+"""Everything found about an upload → its Outcome and receipt, with figures that add up (spec §8)."""
+
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sftp_gateway import __version__, receipt
+from sftp_gateway.brand import BrandSettings
+from sftp_gateway.catalog.comparing.decide import Decision
+from sftp_gateway.catalog.comparing.diff import Difference
+from sftp_gateway.catalog.comparing.guard import Reason
+from sftp_gateway.catalog.job import Job, Made, Outcome
+from sftp_gateway.catalog.plan import Plan
+from sftp_gateway.catalog.read.source import Source
+from sftp_gateway.catalog.results.report import Counts
+from sftp_gateway.catalog.rules.schema import Schema
+from sftp_gateway.catalog.sift import Sifted
+from sftp_gateway.upload import Mode, State
+
+IN_HOME = ("errors", "corrections", "withheld")
+"""Kinds of files that the receipt lists: those a brand finds in /errors."""
+
+
+_IRRELEVANT = ("contact", "expect_every", "marker", "name_pattern")
+
+
+def rules(schema: Schema, settings: BrandSettings) -> str:
+    """Give a digest of all that decides what bytes mean: catalog rules and the brand's own settings."""
+    own = {name: value for name, value in asdict(settings).items() if name not in _IRRELEVANT}
+    return hashlib.sha256((schema.digest + json.dumps(own, sort_keys=True)).encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class Clock:
+    """Seconds per stage; reading and checking overlap, so the parts may exceed the whole."""
+
+    begun: float = field(default_factory=time.perf_counter)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("read", "check", "diff", "publish"), 0.0))
+
+    def shown(self) -> dict[str, float]:
+        """Give the receipt's `seconds`."""
+        total = time.perf_counter() - self.begun
+        return {name: round(value, 4) for name, value in (self.seconds | {"total": total}).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What both ends of an upload, judged or refused, are made from."""
+
+    job: Job
+    plan: Plan
+    rules: str
+    source: Source | None
+    counts: Counts
+    made: tuple[Made, ...]
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the comparison came to, and the columns of the version made, if one was."""
+
+    decision: Decision
+    state: State
+    duplicates: int
+    columns: tuple[str, ...]
+
+
+def judged(facts: Facts, sifted: Sifted, found: Judged) -> Outcome:
+    """Give the outcome of a file whose rows were compared: published, unchanged, held, or tested."""
+    decision, state, duplicates = found.decision, found.state, found.duplicates
+    job, dry = facts.job, facts.plan.mode is Mode.TEST
+    figures = decision.difference
+    rows = {
+        "read": sifted.read,
+        "accepted": sifted.read - sifted.rejected - duplicates,
+        "rejected": sifted.rejected,
+        "duplicates": duplicates,
+        "retained": figures.retained,
+    }
+    changed = {
+        "created": figures.created,
+        "updated": figures.updated,
+        "unchanged": figures.unchanged,
+        "removed": figures.removed,
+        "deleted": figures.deleted,
+        "withheld": decision.withheld,
+    }
+    products = _products_after(job, figures)
+    own = _receipt(facts, _Figures(rows, changed, products), decision.reasons, state)
+    publishes = state is State.PUBLISHED and not dry
+    keeps = dry or state is State.HELD or not facts.plan.absent_goes
+    corrected = facts.plan.corrected.upload if facts.plan.joins is not None and facts.plan.corrected else None
+    return Outcome(
+        state=State.TESTED if dry else state,
+        receipt=own,
+        reasons=decision.reasons,
+        made=facts.made,
+        version=(job.base.number if job.base else 0) + 1 if publishes else None,
+        products=products,
+        keeps_withheld=keeps,
+        withheld_since=None if keeps else decision.since,
+        withheld_products=0 if keeps else decision.withheld,
+        mode=facts.plan.mode,
+        rows=facts.plan.rows,
+        corrects_held=None if dry else corrected,
+        ends_with_newline=facts.source.format.ends_with_newline if facts.source else None,
+        columns=found.columns,
+    )
+
+
+def _products_after(job: Job, difference: Difference) -> int:
+    return (job.base.products if job.base else 0) + difference.created - difference.removed - difference.deleted
+
+
+def stopped(facts: Facts, state: State, rows: dict[str, int], reason: Reason) -> Outcome:
+    """Give the outcome of a file that was not compared: refused, unfinished, or a dry run of that."""
+    job = facts.job
+    dry = facts.plan.mode is Mode.TEST and state is State.REFUSED
+    products = job.base.products if job.base else 0
+    return Outcome(
+        state=State.TESTED if dry else state,
+        receipt=_receipt(facts, _Figures(rows, {}, products), (reason,), state),
+        reasons=(reason,),
+        made=facts.made,
+        version=None,
+        products=products,
+        keeps_withheld=True,
+        withheld_since=None,
+        withheld_products=0,
+        mode=facts.plan.mode,
+        rows=facts.plan.rows,
+        corrects_held=None,
+        ends_with_newline=None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    rows: dict[str, int]
+    changed: dict[str, int]
+    products: int
+
+
+def _receipt(facts: Facts, figures: _Figures, reasons: tuple[Reason, ...], state: State) -> dict[str, Any]:
+    """Give the receipt but for what only the store knows: state, version, times."""
+    job = facts.job
+    tally = facts.source.tally if facts.source is not None else None
+    seen = {"warned": facts.counts.warned} | (
+        {"blank": tally.blank, "skipped": tally.skipped} if tally is not None else {}
+    )
+    own: dict[str, Any] = {
+        "upload": job.upload,
+        "brand": job.brand,
+        "mode": str(facts.plan.mode),
+        "reasons": [dict(reason) for reason in reasons],
+        "file": {"name": job.path, "bytes": job.bytes, "sha256": job.sha256, **_format(facts.source)},
+        "rows": dict.fromkeys(receipt.ROWS, 0) | seen | figures.rows,
+        "changes": dict.fromkeys(receipt.CHANGES, 0) | figures.changed,
+        "products": {"before": job.base.products if job.base else 0, "after": figures.products},
+        "findings": facts.counts.listed(),
+        "files": [{"name": one.name, "bytes": one.bytes} for one in facts.made if one.kind in IN_HOME],
+        "seconds": facts.clock.shown(),
+        "software": __version__,
+        "rules": facts.rules,
+        "source_upload": job.source_upload,
+    }
+    return own | ({"would_be": str(state)} if facts.plan.mode is Mode.TEST else {})
+
+
+def _format(source: Source | None) -> dict[str, str | None]:
+    if source is None:
+        return dict.fromkeys(("format", "encoding", "delimiter", "compression"))
+    kind = source.format
+    return {
+        "format": kind.format,
+        "encoding": kind.encoding,
+        "delimiter": kind.delimiter,
+        "compression": kind.compression,
+    }
