@@ -41,12 +41,20 @@ def judge(stretch: Stretch, clean: Positions) -> None:
     chosen &= (columns < text.width - stretch.spare) | (columns > text.width)
     blank[text.dialect.delimiter_byte] = True
     chosen &= (columns < text.width) | ~blank[codes[end - 1]]  # the cells too many may all be blank
+    places = np.flatnonzero(chosen & blank[codes[np.minimum(start, len(codes) - 1)]])
+    chosen[places] = _filled(stretch, start[places], end[places])
     if b"\\" in text.data:
         chosen &= _count(codes, ord("\\"), start, end) == 0  # a delimiter may be text by it
     for delimiter in DELIMITERS:
         if delimiter != text.dialect.delimiter:
             chosen &= _count(codes, ord(delimiter), start, end) != text.width - 1
     stretch.kinds[clean[chosen]] = REJECT
+
+
+def _filled(stretch: Stretch, start: Positions, end: Positions) -> list[bool]:
+    """Tell of records whether a cell holds anything."""
+    data, nothing = stretch.text.data, _SPACES + stretch.text.dialect.delimiter.encode()
+    return [bool(data[one:other].strip(nothing)) for one, other in zip(start.tolist(), end.tolist(), strict=True)]
 
 
 def _count(codes: npt.NDArray[np.uint8], byte: int, start: Positions, end: Positions) -> Positions:
