@@ -116,7 +116,9 @@ async def test_a_worker_on_a_host_without_a_front_door_tells_brands_the_address_
 
 
 @pytest.mark.parametrize("role", ["sftp", "worker", "web", ""])
-@pytest.mark.parametrize("mode", [0o750, 0o701, 0o770], ids=oct)
+@pytest.mark.parametrize(
+    "mode", [0o701, pytest.param(0o750, marks=pytest.mark.full), pytest.param(0o770, marks=pytest.mark.full)], ids=oct
+)
 def test_a_root_that_is_open_to_other_users_ends_the_start_of_every_role_with_what_to_do(gateway, role, mode):
     gateway.root.chmod(mode)
     process = gateway.start(*filter(None, [role]), wait=False)

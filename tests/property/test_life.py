@@ -2,9 +2,7 @@
 rollback and change of rules."""
 
 import random
-import shutil
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from catalog_shop import SMALL, Shop, sheet
 from sftp_gateway.brand import Guards
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
+from tests.property import lives
 
 COLUMNS = ("sku", "name", "stock")
 LIMITS = (None, 6)
@@ -294,27 +293,16 @@ def mutated(dice, model) -> list[Row]:
     return rows
 
 
-def life(seed: int, steps: int) -> Life:
-    folder = Path(tempfile.mkdtemp())
-    try:
-        lived = Life(seed, folder)
-        for _ in range(steps):
-            lived.step()
-    finally:
-        shutil.rmtree(folder)
-    return lived
-
-
 @pytest.mark.parametrize("seed", range(12))
 def test_the_catalog_is_what_the_model_says(seed):
-    life(seed, 14)
+    lives.live(Life, seed, 14)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seeds", range(100, 200, 50))
 def test_the_catalog_is_what_the_model_says_in_many_lives(seeds):
-    acts = {act for seed in range(seeds, seeds + 50) for act in life(seed, 14).done}
+    acts = {act for seed in range(seeds, seeds + 50) for act in lives.live(Life, seed, 14).done}
     assert acts == {
         "send_full",
         "send_partial",

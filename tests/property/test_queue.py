@@ -263,7 +263,7 @@ def run(template: Path, examples: int, steps: int) -> None:
 
 
 def test_the_queue_does_what_its_model_does(sqlite_template):
-    run(sqlite_template, examples=80, steps=40)
+    run(sqlite_template, examples=40, steps=40)
 
 
 @pytest.mark.full

@@ -5,7 +5,6 @@ What is sent again is told again from the first results as if it had been read (
 
 import hashlib
 import random
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +19,7 @@ from sftp_gateway.catalog.job import Results
 from sftp_gateway.catalog.results import again
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
+from tests.property import lives
 
 RULES = schema.parse(SMALL + '[column.code]\ntype = "text"\nunique = true\n')
 COLUMNS = ("sku", "name", "price", "stock", "code")
@@ -111,23 +111,12 @@ def sha256(text):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def life(seed, steps):
-    folder = Path(tempfile.mkdtemp())
-    try:
-        lived = Life(seed, folder)
-        for _ in range(steps):
-            lived.step()
-    finally:
-        shutil.rmtree(folder)
-    return lived
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_no_two_live_products_share_a_value_and_what_comes_again_is_told_again(seed):
-    life(seed, 12)
+    lives.live(Life, seed, 12)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(900)
 def test_values_are_kept_apart_in_many_lives():
-    assert sum(life(seed, 14).told_again for seed in range(100, 160)) > 20
+    assert sum(lives.live(Life, seed, 14).told_again for seed in range(100, 160)) > 20

@@ -325,7 +325,7 @@ def many(home, count, ended=State.UNCHANGED):
 
 
 def test_a_long_history_costs_its_last_uploads_alone(home):
-    ids = many(home, 3000)
+    ids = many(home, 1200)
     home.paint()
     assert [int(line["upload"]) for line in home.history()] == ids[::-1]
     assert home.told() == ids[::-1]

@@ -52,7 +52,7 @@ class Schema:
 
 def shipped() -> Path:
     """Where the catalog.toml that comes with the gateway is: in the wheel, or in a clone."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     inside = package / "shipped" / "catalog.toml"
     return inside if inside.exists() else package.parent / "config" / "catalog.toml"
 
