@@ -313,3 +313,21 @@ def test_the_end_of_a_row_whose_quotes_are_damaged_is_no_row_by_itself(tmp_path)
     found = read(tmp_path, (header + good * 9 + damaged + good * 9).encode())
     assert {row[0] for row in found.rows} == {"T2"}
     assert len(found.rows) == 18
+
+
+@pytest.mark.parametrize("cell", [",\r", ",\n", ",\nlast"])
+def test_a_text_over_lines_that_begins_with_a_delimiter_is_kept_where_its_lines_are_no_rows(tmp_path, cell):
+    data = f'sku,name,msrp,color\nS1,,"{cell}",\nS2,a,1,b\n'.encode()
+    found = read(tmp_path, data, delimiter=",", quote='"', complete=True)
+    assert found.rows == [("S1", "", cell, ""), ("S2", "a", "1", "b")]
+
+
+def test_a_first_row_of_values_is_no_header_where_two_of_the_few_rows_below_it_kept_their_quotes(tmp_path):
+    lines = [
+        f'"S{place}";"Coat";"{place}.50";"red";"2026-05-1{place}";"https://x.example/{place}"' for place in range(7)
+    ]
+    lines[1] = lines[1].replace('"red"', '"red""')
+    lines[4] = lines[4].replace('"', "'")
+    found = read(tmp_path, "\n".join([*lines, ""]).encode(), complete=True, lenient=True)
+    assert "S0" not in found.source.headers
+    assert "S0" in [row[0] for row in found.rows]

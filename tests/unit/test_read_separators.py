@@ -6,6 +6,7 @@ import io
 import pytest
 
 from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.csv import separators
 from tests.unit.reading import read
 
 ROWS = [
@@ -261,3 +262,7 @@ def test_a_blank_cell_in_a_few_rows_of_two_columns_does_not_double_the_delimiter
     assert found.source.headers == ("sku", "msrp")
     assert found.rows == rows[count:]
     assert found.codes == ["ROW_COLUMNS"] * count
+
+
+def test_what_stands_between_two_delimiters_may_be_no_text():
+    assert all(delimiter.isprintable() for delimiter in separators.longer(b"sku|\xa9|1.50\nS1|a|2\n", "|"))

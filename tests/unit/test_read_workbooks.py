@@ -21,7 +21,7 @@ RUN = """
 import json, resource, sys
 from pathlib import Path
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import extent
+from sftp_gateway.catalog.read.sheets import extent
 from tests.unit.reading import read
 pages = int(Path("/proc/self/statm").read_text().split()[0]) * 4096
 resource.setrlimit(resource.RLIMIT_AS, (pages + (2 << 30),) * 2)

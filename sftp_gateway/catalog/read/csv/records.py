@@ -196,8 +196,8 @@ def _strange(text: Text, starts: Positions, ends: Positions, inner: Positions) -
     """Find records over several lines that are too long to believe, or all of whose lines are whole rows by themselves.
 
     The latter is what two damaged rows look like, one that lost its closing and a later one that
-    lost its opening quote: formally one record, and every good row between them would be lost. No text begins
-    with a delimiter, either: a quote between two of them opens nothing.
+    lost its opening quote: formally one record, and every good row between them would be lost. Few texts begin with a
+    delimiter, either: where all lines are whole, a quote between two of them opens nothing.
     """
     for index in np.flatnonzero(inner):
         start, end, lines = int(starts[index]), int(ends[index]), int(inner[index])
@@ -213,10 +213,12 @@ def _strange(text: Text, starts: Positions, ends: Positions, inner: Positions) -
 
 
 def _opens_at_once(text: Text, start: int, end: int) -> bool:
-    """Whether a quote that stands alone between two delimiters opens a cell of a record."""
+    """Whether a quote that stands alone between two delimiters opens a cell of a record whose lines all have all columns."""
     delimiter, quote = text.dialect.delimiter.encode(), text.dialect.quote.encode()
     place = text.data.find(delimiter + quote + delimiter, start, end)
-    return place >= 0 and text.data.count(quote, start, place) % 2 == 0
+    if place < 0 or text.data.count(quote, start, place) % 2:
+        return False
+    return all(line.count(delimiter) == text.width - 1 for line in text.data[start:end].splitlines())
 
 
 def _all_columns_twice(text: Text, start: int, end: int) -> bool:

@@ -186,7 +186,7 @@ def longer(sample: bytes, delimiter: str) -> Iterable[str]:
     between = set(header[1::2])
     filled = sum(map(bool, header[::2]))
     if filled > 1 and len(header) % 2 and len(between) == 1 and re.fullmatch(rb"[^\w\s\"']{0,2}", min(between)):
-        yield delimiter + min(between).decode() + delimiter
+        yield delimiter + min(between).decode(errors="replace") + delimiter
     if not before or len(set(after)) > 1 or not _BESIDE.fullmatch(after[0]):
         return
     if len(set(before)) == 1 and _BESIDE.fullmatch(before[0]):

@@ -125,8 +125,13 @@ def looks_like_row(cells: Cells, body: Rows) -> bool:
     return like * 2 > len(values) + len(codes)
 
 
+def _bare(cell: bytes) -> bytes:
+    """Give a cell without the quotes that it keeps in a damaged row."""
+    return cell.strip().strip(b"\"'")
+
+
 def _shape(cell: bytes) -> bytes:
-    return _LETTERS.sub(b"a", _DIGITS.sub(b"9", cell[:64].strip()))
+    return _LETTERS.sub(b"a", _DIGITS.sub(b"9", _bare(cell[:64])))
 
 
 def _code_columns(body: Rows, width: int) -> list[int]:
@@ -141,7 +146,7 @@ def _value_columns(body: Rows, width: int) -> list[int]:
     """Columns of which nine in ten filled cells are values, or all but one."""
     found = []
     for place in range(width):
-        filled = [cells[place] for cells in body if cells[place].strip()]
+        filled = [_bare(cells[place]) for cells in body if cells[place].strip()]
         odd = len(filled) - sum(map(is_value, filled))
         if filled and odd <= max(0.1 * len(filled), len(filled) > _ONE_ODD):
             found.append(place)
