@@ -265,3 +265,5 @@ def main(executions, first_seed=0, block=bounds.BLOCK_BYTES, place=None):
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(0)  # as every verb ends: Arrow's threads may not outlive the interpreter, and that is not what is tested
