@@ -93,4 +93,4 @@ async def test_poisoned_files_fail_alone_while_everything_else_goes_on(live_stor
             "upload.processing",
             "upload.published",
         ]
-    assert await lag < 1.0
+    assert await lag < BOUNDS.seconds / 2  # a loop that waits for the one that loops stands still for all of them

@@ -88,14 +88,14 @@ class House:
         with self.store.write() as tx:
             files.replace(tx, brand, files.NewFile(folder, name, blobs.Area.RESULTS, blob, size))
 
-    async def received(self, count: int, seconds: float = 5.0, brand: str = "acme") -> list[Upload]:
+    async def received(self, count: int, seconds: float = 20.0, brand: str = "acme") -> list[Upload]:
         """Wait until so many uploads are in the history."""
         async with asyncio.timeout(seconds):
             while len(found := self.history(brand)) < count:  # noqa: ASYNC110 - the store has no event
                 await asyncio.sleep(0.005)
         return found
 
-    async def state(self, state: State, seconds: float = 5.0) -> Upload:
+    async def state(self, state: State, seconds: float = 20.0) -> Upload:
         """Wait until the one upload there is has a state."""
 
         def found() -> Upload | None:
@@ -104,7 +104,7 @@ class House:
 
         return await self.until(found, seconds)
 
-    async def until(self, condition: Callable[[], object], seconds: float = 5.0) -> Any:
+    async def until(self, condition: Callable[[], object], seconds: float = 20.0) -> Any:
         async with asyncio.timeout(seconds):
             while not (result := condition()):  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.005)

@@ -138,7 +138,7 @@ async def test_a_file_that_is_replaced_before_its_marker_came_never_goes_live(op
 
 
 async def test_a_file_whose_marker_had_come_is_taken_in_before_the_one_that_replaces_it(open_house):
-    house = await open_house(brand=BrandSettings(marker=".done"), settle_seconds=0.4)
+    house = await open_house(brand=BrandSettings(marker=".done"), settle_seconds=1.5)
     async with house.sftp() as client:
         for body in (BODY, AFTER):
             await put(client, "/partial/a.csv", body)

@@ -55,7 +55,7 @@ async def test_a_directory_of_ten_thousand_names_is_renamed_and_no_other_brand_w
 
 
 async def test_all_that_lies_below_a_directory_goes_along_and_keeps_its_meaning(open_house):
-    house = await open_house(settle_seconds=0.4)
+    house = await open_house(settle_seconds=1.5)
     async with house.sftp() as client:
         await client.makedirs("/inbox/a_b/sub")
         await client.mkdir("/a1b")
@@ -94,7 +94,7 @@ async def test_a_directory_that_goes_from_test_into_the_inbox_submits_what_lies_
 
 @pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
 async def test_a_directory_takes_its_new_names_from_what_another_door_put_there_meanwhile(open_house, store_url):
-    one, two = [await open_house(url=store_url, host=host, settle_seconds=0.4) for host in ("a", "b")]
+    one, two = [await open_house(url=store_url, host=host, settle_seconds=1.5) for host in ("a", "b")]
     async with one.sftp() as client, two.sftp() as there:
         await client.mkdir("/d")
         await put(client, "/d/a.csv", b"one")
@@ -111,7 +111,7 @@ async def test_a_directory_takes_its_new_names_from_what_another_door_put_there_
 @pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
 @pytest.mark.parametrize(("old", "new"), [("/partial/.batch", "/partial/batch"), ("/test/d", "/inbox/d"), ("/a", "/b")])
 async def test_files_of_a_renamed_directory_are_taken_in_the_order_of_their_last_close(open_house, store_url, old, new):
-    house = await open_house(url=store_url, settle_seconds=0.4)
+    house = await open_house(url=store_url, settle_seconds=1.5)
     names = [f"{number:02}.csv" for number in (3, 1, 8, 2, 7, 5, 4, 6)]
     async with house.sftp() as client:
         await client.mkdir(old)

@@ -405,7 +405,7 @@ async def test_a_full_disk_at_the_claim_loses_nothing(house, monkeypatch):
 
 
 async def test_bytes_that_vanished_are_told_and_stop_nothing(open_house, log_lines):
-    house = await open_house(settle_seconds=0.3)
+    house = await open_house(settle_seconds=1.5)
     async with house.sftp() as client:
         await put(client, "/a.csv")
         (row,) = await house.until(house.rows)

@@ -59,7 +59,7 @@ async def test_a_rename_while_the_file_is_open_takes_effect_at_its_close(house):
 
 
 async def test_plain_rename_onto_a_name_under_way_fails_and_posix_rename_replaces(open_house):
-    house = await open_house(settle_seconds=0.4)
+    house = await open_house(settle_seconds=1.5)
     async with house.sftp() as client:
         await put(client, "/a.csv", b"old")
         await put(client, "/a.tmp", b"new!")
@@ -126,7 +126,7 @@ async def test_from_test_into_the_inbox_submits_the_same_bytes(house, target, mo
 
 
 async def test_what_was_submitted_from_test_can_be_written_on_before_it_settles(open_house):
-    house = await open_house(settle_seconds=0.4)
+    house = await open_house(settle_seconds=1.5)
     async with house.sftp() as client:
         await put(client, "/test/a.csv")
         await house.received(1)
@@ -151,7 +151,7 @@ async def test_removing_an_accepted_file_takes_back_nothing(house):
 
 
 async def test_removing_a_draft_before_it_settles_takes_it_back(open_house):
-    house = await open_house(settle_seconds=0.3)
+    house = await open_house(settle_seconds=1.5)
     async with house.sftp() as client:
         await put(client, "/a.csv")
         await client.remove("/a.csv")

@@ -165,7 +165,7 @@ async def test_an_accepted_name_goes_on_with_a_copy_of_its_bytes(house, append):
 
 
 async def test_a_closed_draft_reopened_with_truncation_becomes_an_upload_before_the_later_one(open_house):
-    house = await open_house(settle_seconds=0.3)
+    house = await open_house(settle_seconds=1.5)
     async with house.sftp() as client:
         await put(client, "/a.csv", b"first\n")
         await put(client, "/a.csv", b"second\n")
@@ -194,7 +194,7 @@ async def test_an_empty_file_is_received(house):
 
 
 async def test_a_closed_draft_reopened_without_truncation_goes_on(open_house):
-    house = await open_house(settle_seconds=0.3)
+    house = await open_house(settle_seconds=1.5)
     async with house.sftp() as client:
         await put(client, "/a.csv", b"first\n")
         async with client.open("/a.csv", asyncssh.FXF_WRITE | asyncssh.FXF_APPEND, encoding=None) as file:
@@ -216,7 +216,7 @@ async def test_writes_out_of_order_and_of_every_size_arrive(house):
 
 
 async def test_exclusive_creation_fails_on_a_name_under_way_and_starts_anew_on_an_accepted_one(open_house):
-    house = await open_house(settle_seconds=0.5)
+    house = await open_house(settle_seconds=1.5)
     async with house.sftp() as client:
         await put(client, "/a.csv", b"1")
         with pytest.raises(asyncssh.SFTPFailure, match="still being received"):

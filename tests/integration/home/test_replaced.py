@@ -24,7 +24,7 @@ def finds_it_cut(house):
 
 @pytest.mark.parametrize("way", ["truncation", "posix-rename"])
 async def test_a_cut_file_that_was_replaced_before_it_settled_ends_quietly(open_house, way):
-    house = await open_house(settle_seconds=0.4, incomplete_after=1)
+    house = await open_house(settle_seconds=1.5, incomplete_after=1)
     async with house.sftp() as client:
         await put(client, "/a.csv", CUT)
         if way == "truncation":
