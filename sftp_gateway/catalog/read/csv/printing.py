@@ -32,6 +32,10 @@ _WIDE = "\0"
 """Stands behind a character that takes two places."""
 
 
+_MAYBE_WIDE = re.compile("[^\0-\u0377]")
+"""Characters of which some take two places: what stands before them in Unicode takes one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The columns that cells are padded to; `wide`: by the places that characters take on a screen, two for many of Asia."""
@@ -144,4 +148,4 @@ def _placed(line: str) -> str:
     """Give a line with two places for each character that takes two on a screen."""
     if line.isascii():
         return line
-    return "".join(c + _WIDE if unicodedata.east_asian_width(c) in "WF" else c for c in line)
+    return _MAYBE_WIDE.sub(lambda c: c[0] + _WIDE if unicodedata.east_asian_width(c[0]) in "WF" else c[0], line)

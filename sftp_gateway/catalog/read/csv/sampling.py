@@ -23,7 +23,7 @@ class Record:
     @property
     def blank(self) -> bool:
         """Whether no cell holds anything."""
-        return not any(cell.strip() for cell in self.cells)
+        return not any(map(bytes.strip, self.cells))
 
 
 class Sample:
@@ -32,6 +32,8 @@ class Sample:
     def __init__(self, text: bytes) -> None:
         self.text = text
         self._told: dict[Dialect, tuple[Record, ...]] = {}
+        self._filled: dict[Dialect, tuple[int, list[Record]]] = {}
+        """With the number of records that these are among."""
 
     def records(self, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:
         """Give the first records."""
@@ -42,7 +44,12 @@ class Sample:
 
     def filled(self, dialect: Dialect) -> list[Record]:
         """Give those that are not blank."""
-        return [record for record in self.records(dialect) if not record.blank]
+        told = self.records(dialect)
+        count, found = self._filled.get(dialect, (-1, []))
+        if count != len(told):
+            found = [record for record in told if not record.blank]
+            self._filled[dialect] = len(told), found
+        return found
 
     def fit(self, dialect: Dialect) -> separators.Fit:
         """Judge a dialect by the records, but for lines of comments."""

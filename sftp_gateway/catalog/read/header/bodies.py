@@ -9,23 +9,28 @@ BODY_ROWS = 60
 
 def filled(cells: Cells) -> int:
     """How many cells hold something."""
-    return sum(bool(cell.strip()) for cell in cells)
+    return sum(map(bool, map(bytes.strip, cells)))
+
+
+def is_filled(cells: Cells) -> bool:
+    """Whether any cell holds something: asked of all rows of a sample, of which most tell by their first cell."""
+    return any(map(bytes.strip, cells))
 
 
 def usual_width(rows: Rows) -> int:
     """How many cells most records have, of those with more than one if there are any."""
-    widths = Counter(len(cells) for cells in rows if filled(cells))
+    widths = Counter(len(cells) for cells in rows if is_filled(cells))
     return max(widths, key=lambda columns: (widths[columns] * (columns > 1), columns)) if widths else 1
 
 
 def body(rows: Rows, start: int, width: int) -> Rows:
     """Give the first rows of this width from `start` on."""
-    return [cells for cells in rows[start : start + BODY_ROWS] if len(cells) == width and filled(cells)]
+    return [cells for cells in rows[start : start + BODY_ROWS] if len(cells) == width and is_filled(cells)]
 
 
 def odd_body(rows: Rows, place: int) -> Rows:
     """Give the rows below a header as wide as it is, where a delimiter ends all of them and not it, or it only."""
     width, below = len(rows[place]), rows[place + 1 : place + 1 + BODY_ROWS]
     if not rows[place][-1].strip():
-        return [(*cells, b"") for cells in below if len(cells) == width - 1 and filled(cells)]
-    return [cells[:-1] for cells in below if len(cells) == width + 1 and filled(cells) and not cells[-1].strip()]
+        return [(*cells, b"") for cells in below if len(cells) == width - 1 and is_filled(cells)]
+    return [cells[:-1] for cells in below if len(cells) == width + 1 and is_filled(cells) and not cells[-1].strip()]

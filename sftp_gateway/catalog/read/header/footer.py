@@ -40,7 +40,7 @@ def is_footer(cells: Sequence[str], width: int, *, after_blank: bool = False, ra
 
     A row of the right width must say so itself, be mostly empty and hold nothing that only a product has.
     """
-    filled = [cell for cell in cells if cell.strip()]
+    filled = list(filter(str.strip, cells))
     if len(filled) > 1 and _TOTAL.fullmatch(cells[0]) and all(is_value(cell.encode()) for cell in filled[1:]):
         return True
     if not filled or len(filled) > max(2, width // 2):

@@ -38,7 +38,7 @@ def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:
 def _names_loosely(rows: Rows, place: int) -> bool:
     """Whether a record after a blank line has one name with a digit, `rate (1-5)`, and words over columns of values."""
     cells = rows[place]
-    if bodies.filled(rows[place - 1]):
+    if bodies.is_filled(rows[place - 1]):
         return False  # most rows, at once
     phrases = [at for at, cell in enumerate(cells) if naming.has_digit([cell])]
     if len(phrases) != 1 or not naming.is_phrase(cells[phrases[0]]):
@@ -62,8 +62,8 @@ def _stands_apart(rows: Rows, place: int, width: int) -> bool:
     before = rows[place - 1]
     if len(before) == 1 and before[0].strip() and place > 1:
         before = rows[place - 2]
-    below = next((cells for cells in rows[place + 1 :] if bodies.filled(cells)), ())
-    if bodies.filled(before) or not _fits(below, rows[place]):
+    below = next((cells for cells in rows[place + 1 :] if bodies.is_filled(cells)), ())
+    if bodies.is_filled(before) or not _fits(below, rows[place]):
         return False
     body = bodies.body(rows, place + 1, len(below))
     more = next((number for number, cells in enumerate(body) if naming.has_digit(cells)), 0)
@@ -78,5 +78,5 @@ def _changes_width(rows: Rows, place: int, width: int) -> bool:
         here != width
         and len(below) > 1
         and all(len(cells) == here for cells in below[:_MORE_ROWS])
-        and all(len(cells) == width or not bodies.filled(cells) for cells in rows[max(0, place - _MORE_ROWS) : place])
+        and all(len(cells) == width or not bodies.is_filled(cells) for cells in rows[max(0, place - _MORE_ROWS) : place])
     )

@@ -64,7 +64,7 @@ def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
 
 def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
     """Which of the first records is the header, and how many of its names we know; `width`: the usual number of cells."""
-    first = [number for number, cells in enumerate(rows) if bodies.filled(cells)]
+    first = [number for number, cells in enumerate(rows) if bodies.is_filled(cells)]
     if len(first) > 1 and _SEPARATOR_LINE.fullmatch(b"".join(rows[first[0]])):
         first = first[1:]
     first = _behind_comments(rows, first[: bounds.PREAMBLE_RECORDS + 1])

@@ -41,17 +41,24 @@ def begins_table(cells: Cells) -> bool:
     """
     if len(cells) > 2 and not cells[-1].strip():
         cells = cells[:-1]
+    digits = [cell for cell in cells if _DIGIT.search(cell)]
+    if digits and not _may_number(digits, len(cells)):
+        return False  # most rows, at once; the rest costs more
     names = {cell.strip().lower() for cell in cells}
     if len(cells) < 2 or len(names) != len(cells) or b"" in names:
         return False
-    digits = [cell for cell in cells if _DIGIT.search(cell)]
-    if len(digits) < 2 or len(digits) == len(cells):
-        return not digits
-    first = digits[0][:1].lower()
-    if not (first.isdigit() or any(cell[:1].lower() == first for cell in digits[1:])):
-        return False  # most rows, at once
+    if not digits:
+        return True
     labels = {*_labels(cells), *_numbered(cells)}
     return not has_digit([cell for place, cell in enumerate(cells) if place not in labels])
+
+
+def _may_number(digits: Cells, width: int) -> bool:
+    """Whether the cells that have a digit, of so many in all, may be years, dates or numbered names beside a name."""
+    if len(digits) < 2 or len(digits) == width:
+        return False
+    first = digits[0][:1].lower()
+    return first.isdigit() or first in [cell[:1].lower() for cell in digits[1:]]
 
 
 def _labels(cells: Cells) -> dict[int, str]:
