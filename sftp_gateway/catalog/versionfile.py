@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sftp_gateway import disk
 from sftp_gateway.catalog import retyped
 from sftp_gateway.catalog.checking.typed import BASE
 
@@ -41,6 +42,7 @@ class Writer:
         self._writer: Any = None
         self._held: list[pa.Table] = []
         self._held_rows = 0
+        self._begun_bytes = 0
         self.rows = 0
         self.filled = dict.fromkeys(schema.names, 0)
         """Filled cells of each column so far."""
@@ -62,6 +64,8 @@ class Writer:
             self._writer = _open(self._sink, self.schema, table if self._sample is None else self._sample)
         if table.num_rows:
             self._writer.write_table(table, row_group_size=GROUP_ROWS * 2)
+            # Whoever syncs the file waits for all of it else, at the end, where nothing else is left to do.
+            self._begun_bytes = disk.begun(self.path, self._begun_bytes)
         self._held, self._held_rows = [], 0
 
     def close(self) -> None:

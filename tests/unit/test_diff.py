@@ -194,3 +194,14 @@ def test_the_large_connection_reads_what_it_is_told_and_nothing_else(tmp_path):
         for query in (f"SELECT * FROM read_csv('{tmp_path}/other.csv')", "INSTALL httpfs", "ATTACH '/tmp/x.db'"):
             with pytest.raises(Exception, match=r"(?i)disabled|permission"):
                 connection.execute(query).fetchall()
+
+
+def test_lines_of_whole_products_are_on_their_way_to_the_disk_while_more_come(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(changes.disk, "write_behind", lambda _, start, size: told.append((start, size)))
+    csv = tmp_path / "c.csv"
+    with changes.Writer(tmp_path / "c.parquet", csv) as writer:
+        for part in ("a", "b"):
+            writer.add_whole("created", pa.array([f"{part}{number}" for number in range(1_000)]))
+    (first, size), (second, more) = told
+    assert (first, second, size + more) == (0, size, csv.stat().st_size)

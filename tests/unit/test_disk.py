@@ -28,3 +28,15 @@ def test_nothing_and_little_are_written_behind_as_they_are(tmp_path):
         behind.write(b"")
         behind.write(b"abc")
     assert path.read_bytes() == b"abc"
+
+
+def test_what_a_file_got_is_on_its_way_from_where_the_last_time_ended(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(disk, "write_behind", lambda _, start, size: told.append((start, size)))
+    path = tmp_path / "growing"
+    path.write_bytes(b"a" * 70_000)
+    size = disk.begun(path, 0)
+    with path.open("ab") as more:
+        more.write(b"b" * 5)
+    assert (size, disk.begun(path, size)) == (70_000, 70_005)
+    assert told == [(0, 70_000), (70_000, 5)]

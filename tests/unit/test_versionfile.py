@@ -35,6 +35,15 @@ def test_small_tables_are_gathered_to_large_row_groups(tmp_path):
     assert pq.read_table(path).equals(pa.concat_tables([rows(0, 210_000)]))
 
 
+def test_a_version_is_on_its_way_to_the_disk_while_it_grows(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(versionfile.disk, "write_behind", lambda _, start, size: told.append((start, size)))
+    path = write(tmp_path / "v.parquet", *(rows(n * 100_000, 100_000) for n in range(3)))
+    ends = [start + size for start, size in told]
+    assert [start for start, _ in told] == [0, *ends[:-1]]
+    assert path.stat().st_size - ends[-1] < 10_000  # the footer
+
+
 def test_a_version_without_rows_is_a_file_all_the_same(tmp_path):
     assert pq.read_table(write(tmp_path / "v.parquet")).schema == SCHEMA
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sftp_gateway import disk
 from sftp_gateway.catalog import cells, engine, lane, versionfile
 from sftp_gateway.catalog.checking.typed import DELETED
 from sftp_gateway.catalog.comparing import diff, keys
@@ -45,6 +46,7 @@ class Writer:
         self._csv: Any = None if csv is None else csv.open("wb")
         if self._csv is not None:
             self._csv.write(cells.BOM + cells.csv_header(SCHEMA.names, escape=True))
+        self._begun_bytes = 0
         self.lines = 0
         """Written so far."""
 
@@ -75,6 +77,10 @@ class Writer:
     def _csv_whole(self, op: str, keys: pa.Array) -> None:
         if self._csv is not None:
             self._csv.write(cells.csv_around(f"{op},", keys, ",,,"))
+            self._csv.flush()
+            size = self._csv.tell()
+            disk.write_behind(self._csv.fileno(), self._begun_bytes, size - self._begun_bytes)
+            self._begun_bytes = size
 
     def __enter__(self) -> Self:
         return self

@@ -78,5 +78,7 @@ def _changes_width(rows: Rows, place: int, width: int) -> bool:
         here != width
         and len(below) > 1
         and all(len(cells) == here for cells in below[:_MORE_ROWS])
-        and all(len(cells) == width or not bodies.is_filled(cells) for cells in rows[max(0, place - _MORE_ROWS) : place])
+        and all(
+            len(cells) == width or not bodies.is_filled(cells) for cells in rows[max(0, place - _MORE_ROWS) : place]
+        )
     )
