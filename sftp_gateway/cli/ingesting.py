@@ -40,5 +40,6 @@ def ingest(options: argparse.Namespace) -> int:
         cli.tell_warnings()
         from sftp_gateway.cli import uploads  # noqa: PLC0415 - takes 0.3 s, in which the copy and the children get on
 
+        gc.freeze()  # else the first collection would look at all of it, while nothing else goes on
         gc.enable()
         return uploads.take(options, settings, copy, children, progress)
