@@ -18,6 +18,7 @@ metadata = sa.MetaData(
 # INTEGER PRIMARY KEY is SQLite's rowid; 64 bit on both engines.
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 Json = sa.JSON(none_as_null=True)
+_WHERE = "where"
 
 
 class Moment(sa.types.TypeDecorator[datetime]):
@@ -48,5 +49,13 @@ def brand(**kwargs: Any) -> sa.Column[str]:
 
 
 def partial(name: str, *columns: Any, where: Any, unique: bool = False) -> sa.Index:
-    """Make an index of some rows only, on both engines."""
-    return sa.Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+    """Make an index of some rows only, on SQLite; on PostgreSQL where `partial_on_postgresql` was called."""
+    return sa.Index(name, *columns, unique=unique, sqlite_where=where, info={_WHERE: where})
+
+
+def partial_on_postgresql() -> None:
+    """Have such indexes hold some rows only on PostgreSQL, too: to say so with each loads its part of the library for all."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            if _WHERE in index.info:
+                index.dialect_kwargs["postgresql_where"] = index.info[_WHERE]

@@ -17,10 +17,9 @@ from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event as hooks
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sftp_gateway import errors, logs
-from sftp_gateway.store import driver, migrations, tables
+from sftp_gateway.store import columns, driver, migrations, tables, upsert
 
 log = logs.get(__name__)
 
@@ -176,7 +175,7 @@ def run(store: Writes, do: Callable[[Transaction], T]) -> T:
 
 def _first_count(dialect: str, brand: str, changes: int) -> Any:
     """Give the statement that counts a brand's first changes, unless it was erased; another process may be as quick."""
-    made: Any = sqlite.insert(_view) if dialect == "sqlite" else postgresql.insert(_view)
+    made = upsert.into(_view, dialect)
     here = sa.select(tables.brand.c.name, sa.literal(changes)).where(tables.brand.c.name == brand)
     grown = {"seq": _view.c.seq + made.excluded.seq}
     return made.from_select(["brand", "seq"], here).on_conflict_do_update(index_elements=[_view.c.brand], set_=grown)
@@ -215,6 +214,7 @@ def open_store(url: str, *, now: Clock | None = None, migrate: bool = True) -> S
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:
+    columns.partial_on_postgresql()
     how = {"connect_timeout": BUSY_SECONDS, **driver.ALIVE}
     try:
         engine = sa.create_engine(

@@ -13,10 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sftp_gateway import errors
-from sftp_gateway.store import marker, tables
+from sftp_gateway.store import marker, tables, upsert
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.tables import entry as table
 from sftp_gateway.store.tables import view as counter
@@ -85,7 +84,7 @@ _AT = sa.select(table.c.id, table.c.brand, table.c.path, table.c.place).where(
 
 @functools.cache
 def _upsert(dialect: str) -> Any:
-    made: Any = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    made = upsert.into(table, dialect)
     changed = {name: made.excluded[name] for name in _NAMES if name != "id"}
     return made.on_conflict_do_update(index_elements=[table.c.id], set_=changed)
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sftp_gateway import settings
-from sftp_gateway.store import homes, tables
+from sftp_gateway.store import homes, tables, upsert
 from sftp_gateway.store.database import Store
 
 _doors = tables.door
@@ -27,7 +26,7 @@ class Address:
 
 @functools.cache
 def _upsert(dialect: str) -> Any:
-    made: Any = sqlite.insert(_doors) if dialect == "sqlite" else postgresql.insert(_doors)
+    made = upsert.into(_doors, dialect)
     changed = {name: made.excluded[name] for name in ("host", "port", "fingerprints")}
     return made.on_conflict_do_update(index_elements=[_doors.c.name], set_=changed)
 

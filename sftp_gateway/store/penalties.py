@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from sftp_gateway.store import database, tables
+from sftp_gateway.store import database, tables, upsert
 from sftp_gateway.store.database import Store, Transaction
 
 MOST_SOURCES = 10_000
@@ -42,7 +41,7 @@ def _save(tx: Transaction, rows: list[dict[str, Any]], forgotten: list[str]) -> 
         tx.conn.execute(sa.delete(_penalties).where(_penalties.c.source.in_(some)))
     tx.conn.execute(sa.delete(_penalties).where(_penalties.c.until < tx.now - REMEMBERED))
     if rows:
-        made: Any = (sqlite if tx.conn.dialect.name == "sqlite" else postgresql).insert(_penalties)
+        made = upsert.into(_penalties, tx.conn.dialect.name)
         later = {name: made.excluded[name] for name in ("tried", "level", "until")}
         tx.conn.execute(made.on_conflict_do_update(index_elements=[_penalties.c.source], set_=later), rows)
 

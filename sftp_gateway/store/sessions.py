@@ -6,12 +6,10 @@ import hmac
 import json
 import secrets
 from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from sftp_gateway.store import tables, tokens
+from sftp_gateway.store import tables, tokens, upsert
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.tokens import Token
 
@@ -57,7 +55,7 @@ class Sessions:
         until = datetime.fromtimestamp(_claimed(text)[2] / 1000, UTC)
         with self._store.write() as tx:
             tx.conn.execute(sa.delete(_ended).where(_ended.c.until < tx.now))
-            made: Any = (sqlite if tx.conn.dialect.name == "sqlite" else postgresql).insert(_ended)
+            made = upsert.into(_ended, tx.conn.dialect.name)
             tx.conn.execute(made.on_conflict_do_nothing(), {"mark": _mark(text), "until": until})
 
     def _is_ended(self, text: str) -> bool:

@@ -6,6 +6,8 @@ import shutil
 import socket
 import socketserver
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.dialects import postgresql, sqlite
 from structlog.testing import capture_logs
 
 from sftp_gateway.errors import ConfigError, DiskFull, StoreUnreachable
@@ -31,6 +34,23 @@ def test_every_index_and_constraint_of_the_tables_is_in_the_database(store):
     for table in tables.metadata.sorted_tables:
         names = {index["name"] for index in found.get_indexes(table.name)}
         assert {index.name for index in table.indexes} <= names, table.name
+
+
+def test_an_index_of_some_rows_is_one_on_both_engines():
+    columns.partial_on_postgresql()
+    [index] = (index for index in tables.job.indexes if index.name == "job_queued")
+    for dialect in (sqlite.dialect(), postgresql.dialect()):
+        assert "WHERE" in str(sa.schema.CreateIndex(index).compile(dialect=dialect))
+
+
+def test_postgresql_is_loaded_for_such_a_store_alone(tmp_path):
+    code = (
+        "import sys; from sftp_gateway.cli import uploads; from sftp_gateway.store import database;"
+        f" database.open_store('sqlite:///{tmp_path}/new.db').close();"
+        " sys.exit('sqlalchemy.dialects.postgresql' in sys.modules)"
+    )
+    database.open_store(f"sqlite:///{tmp_path}/new.db").close()  # made, so that there is nothing to migrate
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_opening_again_finds_nothing_to_migrate(store_url):

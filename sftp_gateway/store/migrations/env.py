@@ -12,6 +12,7 @@ def render(_kind: str, item: Any, _context: Any) -> str | Literal[False]:
     return "sa.DateTime(timezone=True)" if isinstance(item, columns.Moment) else False
 
 
+columns.partial_on_postgresql()  # a revision that is written on SQLite is for both, too
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=tables.metadata,
