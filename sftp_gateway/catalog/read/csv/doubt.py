@@ -12,7 +12,9 @@ _LOOKED_AT = 65536
 """Bytes of a record: a key stands among the first."""
 _MOST_PARTS = 32
 """A cell cut into more is text, whatever they are."""
-_TEXT, _NUMBER, _CODE = b"some text", b"1", b"A1"
+_TEXT = b"some text"
+_ALIKE = ("number", "code")
+"""Kinds of which one may be written as the other."""
 
 
 def before_damage(record: bytes, dialect: Dialect, profile: Profile) -> list[bytes]:
@@ -62,8 +64,9 @@ def _alike(cells: Sequence[bytes], profile: Profile) -> int:
 
 def _may_hold(profile: Profile, column: int, cell: bytes) -> bool:
     """Whether a cell looks like those of its column, but that a number may be written otherwise: `4006381-333900`."""
-    likes = (_NUMBER, _CODE) if kind(cell) in ("number", "code") else ()
-    return profile.holds(column, cell) or any(profile.holds(column, other) for other in likes)
+    here = kind(cell)
+    likes = _ALIKE if here in _ALIKE else ()
+    return profile.holds_kind(column, here) or any(profile.holds_kind(column, other) for other in likes)
 
 
 def _lacks_opening(rest: bytes, dialect: Dialect) -> bool:

@@ -116,7 +116,11 @@ class Profile:
 
     def holds(self, column: int, cell: bytes) -> bool:
         """Whether a column has cells of the kind of this one; of none known, all may be."""
-        return not self._rows or (column < len(self._kinds) and self._agrees(kind(cell), self._kinds[column]))
+        return self.holds_kind(column, kind(cell))
+
+    def holds_kind(self, column: int, here: str) -> bool:
+        """Whether a column has cells of a kind."""
+        return not self._rows or (column < len(self._kinds) and self._agrees(here, self._kinds[column]))
 
     def fits(self, cells: Sequence[bytes]) -> bool:
         """Whether each cell looks like one of its column."""

@@ -199,24 +199,27 @@ def _strange(text: Text, starts: Positions, ends: Positions, inner: Positions) -
     lost its opening quote: formally one record, and every good row between them would be lost. Few texts begin with a
     delimiter, either: where all lines are whole, a quote between two of them opens nothing.
     """
-    for index in np.flatnonzero(inner):
-        start, end, lines = int(starts[index]), int(ends[index]), int(inner[index])
+    delimiter, quote = text.dialect.delimiter.encode(), text.dialect.quote.encode()
+    alone = delimiter + quote + delimiter
+    longer = np.flatnonzero(inner)
+    for index, start, end, lines in zip(
+        *(of.tolist() for of in (longer, starts[longer], ends[longer], inner[longer])), strict=True
+    ):
         if (
             end - start > bounds.QUOTE_BYTES
             or lines >= bounds.QUOTE_LINES
             or text.dialect.literal
             or (lines > 1 and text.width > 3 and _rows_by_themselves(text, start, end))
             or (lines == 1 and text.width > _WIDE and _all_columns_twice(text, start, end))
-            or _opens_at_once(text, start, end)
+            or ((place := text.data.find(alone, start, end)) >= 0 and _opens_at(place, text, start, end))
         ):
-            yield int(index)
+            yield index
 
 
-def _opens_at_once(text: Text, start: int, end: int) -> bool:
+def _opens_at(place: int, text: Text, start: int, end: int) -> bool:
     """Whether a quote that stands alone between two delimiters opens a cell of a record whose lines all have all columns."""
     delimiter, quote = text.dialect.delimiter.encode(), text.dialect.quote.encode()
-    place = text.data.find(delimiter + quote + delimiter, start, end)
-    if place < 0 or text.data.count(quote, start, place) % 2:
+    if text.data.count(quote, start, place) % 2:
         return False
     return all(line.count(delimiter) == text.width - 1 for line in text.data[start:end].splitlines())
 
@@ -224,7 +227,9 @@ def _opens_at_once(text: Text, start: int, end: int) -> bool:
 def _all_columns_twice(text: Text, start: int, end: int) -> bool:
     """Whether both lines of a record have all columns: so many delimiters stand in no cell by chance."""
     delimiter, columns = text.dialect.delimiter.encode(), text.width - 1
-    lines = text.data[start:end].splitlines() if text.data.count(delimiter, start, end) == 2 * columns else ()
+    if text.data.count(delimiter, start, end) != 2 * columns:
+        return False  # most records, at once
+    lines = text.data[start:end].splitlines()
     return len(lines) == 2 and lines[0].count(delimiter) == columns
 
 
