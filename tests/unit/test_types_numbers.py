@@ -283,3 +283,12 @@ def test_a_measure_of_another_kind_is_an_error(text, code):
 def test_decimals_never_pass_through_floats():
     text = "0.1000000001"
     assert numbers.read(cells(text), Dialect(), 10).values[0].as_py() == Decimal(text)
+
+
+def test_words_among_amounts_name_no_currency():
+    reading = money.read(cells("12.50", "free", "", "n/a"), Dialect())
+    assert (decimals(reading), reading.currencies) == (["12.5", None, None, None], None)
+    assert {row: fault.suggestion[at].as_py() for fault in reading.faults for at, row in enumerate(fault.rows)} == {
+        1: "write digits, like 12.50",
+        3: "write digits, like 12.50",
+    }

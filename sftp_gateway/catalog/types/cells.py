@@ -58,6 +58,10 @@ class Cells:
         """Whether any of these occurs in any cell (or across two)."""
         return any(self.blob.find(sign) >= 0 for sign in signs)
 
+    def holds(self, signs: Mask) -> bool:
+        """Whether any byte of any cell is among those (a table of 256)."""
+        return bool(signs[self.octets].any())
+
     def holding_other(self, allowed: Mask) -> Mask:
         """Tell the cells with a byte that is not among those allowed (a table of 256)."""
         found: Mask = np.zeros(len(self), dtype=np.bool_)

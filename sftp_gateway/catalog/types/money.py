@@ -11,6 +11,8 @@ from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, table, 
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
 
 _BARE = table(b"0123456789.,+-")
+_NUMERIC = table(b"0123456789.,")
+"""One of these stands in every cell that `_AFFIXED` matches."""
 _AFFIXED = rf"^(?P<before>(?:[^0-9.,]*\pL\.)?[^0-9.,]*)(?P<number>[0-9.,](?:[0-9.,{numbers.GAPS}]*[0-9.,])?)(?P<after>[^0-9.,]?[^0-9]*)$"
 """The dot of an abbreviation belongs to it: `Fr. 12`, not `.12`."""
 _NO_CENTS = r"^([^0-9]*[0-9][^-]*[.,])[-\x{2012}-\x{2015}\x{2212}]{1,2}([^0-9]*)$"
@@ -45,7 +47,7 @@ def number_part(cells: Cells) -> Any:
 
 
 def split(cells: Cells) -> tuple[Any, Any, Mask] | None:
-    """Part numbers from currencies: (texts, codes or signs, cells whose affix is no currency); None: all bare.
+    """Part numbers from currencies: (texts, codes or signs, cells whose affix is no currency); None: no number has one.
 
     A cell that is no number with an affix stays whole among the texts, for `numbers` to complain about.
     """
@@ -53,11 +55,15 @@ def split(cells: Cells) -> tuple[Any, Any, Mask] | None:
     if cells.lowest >= 0x2B and cells.highest < 0x3A and not cells.has(b"/"):  # only digits and + , - .
         return None
     rows = np.flatnonzero(cells.filled & cells.holding_other(_BARE))
+    if not Cells(values.take(pa.array(rows))).holds(_NUMERIC):
+        return None  # mere words, as of most bad cells: to compile the patterns takes longer than all else
     rows = rows[~matches(values.take(pa.array(rows)), rf"^[0-9{numbers.GAPS}.,+\x{{2013}}\x{{2014}}-]*$")]
     if not rows.size:
         return None
     parts = pc.extract_regex(pc.replace_substring_regex(values.take(pa.array(rows)), _NO_CENTS, r"\1\2"), _AFFIXED)
     found = mask(pc.is_valid(parts))
+    if not found.any():
+        return None
     before, after = (_affixes(pc.struct_field(parts, name)) for name in ("before", "after"))
     signs = pc.binary_join_element_wise(before[1], after[1], "")
     number = pc.binary_join_element_wise(before[0], after[0], pc.struct_field(parts, "number"), "")

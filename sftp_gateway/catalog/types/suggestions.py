@@ -7,10 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog.types.cells import decimal_text
+from sftp_gateway.catalog.types.cells import Cells, decimal_text, table
 from sftp_gateway.catalog.types.typing import Fault
 
 EXAMPLE = "like 12.50"
+_DIGITS = table(b"0123456789")
 _ONE = r"([0-9]+(?:\.[0-9]+)?)"
 _DASHES = r"\x{2012}-\x{2015}\x{2212}"
 _BELOW_ZERO = rf"^\s*{_ONE}\s*-\s*$|^\s*\(\s*{_ONE}\s*\)\s*$|^\s*[{_DASHES}]\s*{_ONE}\s*$"
@@ -27,6 +28,8 @@ _LEFT_BLANK = re.compile(", or leave (?:it|the cell) blank$")
 
 def number(values: Any) -> Any:
     """Offer the number that stands in a text, if there is exactly one; `5-` and `(5)` are what accounts write for -5."""
+    if not Cells(values).holds(_DIGITS):
+        return pa.repeat(f"write digits, {EXAMPLE}", len(values))  # as most: to compile the patterns takes far longer
     values = pc.replace_substring_regex(values, _BELOW_ZERO, r"-\1\2\3")
     found = pc.struct_field(pc.extract_regex(values, _NUMBER), "n")
     return pc.fill_null(pc.binary_join_element_wise("write ", found, ""), f"write digits, {EXAMPLE}")
