@@ -16,6 +16,7 @@ from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, table, 
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
 
 _DOT_BYTES, _COMMA_BYTES, _DIGIT_BYTES = table(b"0123456789.+-"), table(b"0123456789,+-"), table(b"0123456789-")
+_DIGITS = table(b"0123456789")
 GAPS = r"'’ \x{a0}\x{202f}\x{2009}"
 """Signs that only ever group digits."""
 NO_NUMBER, EXAMPLE = "is not a number", suggestions.EXAMPLE
@@ -136,7 +137,7 @@ def _fits(values: Any, scale: int) -> bool:
 
 def _careful(values: Any, filled: Mask, mark: str, scale: int, target: Any) -> Reading:
     """Sort the cells by how they are written, type those that can be, and say what is wrong with the rest."""
-    if not matches(values, _NUMBER).any():
+    if not Cells(values).holds(_DIGITS) or not matches(values, _NUMBER).any():
         return Reading(pa.nulls(len(values), target), _not_numbers(values, filled))
     ambiguous = filled & _ambiguous(values, mark)
     if mark == "" and (ambiguous.any() or clear(values, ",").any()):
@@ -211,7 +212,8 @@ def _too_big(rows: Mask, target: Any) -> list[Fault]:
 def _not_numbers(values: Any, rows: Mask) -> list[Fault]:
     if not rows.any():
         return []
-    scientific = rows & matches(values, _SCIENTIFIC)
+    # words have no digit, as most bad cells
+    scientific = rows & (Cells(values).holds(_DIGITS) and matches(values, _SCIENTIFIC))
     faults = []
     if scientific.any():
         faults.append(scientific_fault(np.flatnonzero(scientific)))
@@ -269,7 +271,7 @@ def read_integer(cells: Cells, dialect: Dialect) -> Reading:
     if not rest.size:
         return Reading(values)
     odd = cells.take(rest)
-    if not dialect.decimal and open_thousands(odd.array):
+    if not dialect.decimal and odd.has(b".") and open_thousands(odd.array):
         raise Undecided
     found = whole(read(odd, dialect, 10))
     where = np.zeros(len(cells), dtype=np.bool_)
