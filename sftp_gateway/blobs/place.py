@@ -52,6 +52,7 @@ def place_all(moves: Sequence[tuple[Path, Path]]) -> None:
     """
     left, near = {tmp for tmp, _ in moves}, dict[Path, Path]()
     try:
+        _make_all({final.parent for _, final in moves})
         for tmp, final in moves:
             with disk_errors(final):
                 made = _near(tmp, final)
@@ -112,6 +113,20 @@ def make_directories(path: Path) -> None:
     make_directories(path.parent)
     path.mkdir(mode=0o750, exist_ok=True)
     sync_directory(path.parent)
+
+
+def _make_all(directories: set[Path]) -> None:
+    """Make directories as `make_directories` does; one that many of them lie in is synced once."""
+    missing = [path for path in directories if not path.is_dir()]
+    if len(missing) < 2:
+        return  # `_near` makes it
+    above = {path.parent for path in missing}
+    for path in above:
+        make_directories(path)
+    for path in missing:
+        with disk_errors(path):
+            path.mkdir(mode=0o750, exist_ok=True)
+    side_by_side(sync_directory, list(above))
 
 
 @contextlib.contextmanager

@@ -27,6 +27,8 @@ HISTORY_ROWS = 10_000
 """history.csv shows that many uploads, as README.txt says; the API and the page show all."""
 SMALL_CATALOG_BYTES = 4 << 20
 """Up to this size of its Parquet file a catalog's CSV is made before the receipt is listed."""
+RECEIPTS_A_TURN = 500
+"""So many receipts, or few more, are made of one brand before the homes of others have their turn."""
 CURRENT = "current.csv"
 
 Export = Callable[[Path, str, Path, bool], None]
@@ -53,7 +55,8 @@ class Painter:
         """Make the home of a brand true as of `seq`; True if `current.csv` is left for `paint_current`.
 
         Raises Unavailable; a brand that was erased meanwhile has no home any more. Every host paints: what
-        another one listed since, from later looks at the store, stays.
+        another one listed since, from later looks at the store, stays. Where very many receipts are to be made the
+        newest are listed, and the home stays dirty: the rest has its turn when other brands have had theirs.
         """
         try:
             brand = brands.get(self.store, name)
@@ -70,23 +73,28 @@ class Painter:
         past = self.past.of(brand)
         shown = uploads.newest(self.store, brand.name, HISTORY_ROWS)
         lines = {upload: past[upload] for upload in shown if upload in past}
-        over, receipts = dict(lines), []
+        over, receipts = dict(lines), list[tuple[int | None, NewFile]]()
         for known in uploads.these(self.store, [upload for upload in shown if upload not in past]):
+            if len(receipts) >= RECEIPTS_A_TURN:
+                if self._list(brand.name, seq, receipts, whole=False):
+                    self.past.keep(brand, over)
+                return
             lines |= (printed := text.history_lines(known))
             over |= {upload.id: printed[upload.id] for upload in known if upload.state in FINAL}
-            receipts += [(upload.id, file) for upload, file in self._receipts(brand.name, known)]
+            receipts += self._receipts(brand.name, known)
             # Before the home is clean: who dies between leaves it to be painted, and told, again.
             self.painted(brand, known)
         top = self._top(brand, [lines[upload] for upload in shown if upload in lines])
-        if self._list(brand.name, seq, [*((None, file) for file in top), *receipts]):
+        if self._list(brand.name, seq, [*((None, file) for file in top), *receipts], whole=True):
             self.past.keep(brand, over)
 
-    def _list(self, name: str, seq: int, new: Sequence[tuple[int | None, NewFile]]) -> bool:
+    def _list(self, name: str, seq: int, new: Sequence[tuple[int | None, NewFile]], *, whole: bool) -> bool:
         with contextlib.suppress(NotFound), self.store.write() as tx:
             if homes.is_behind(tx, name, seq):
                 for upload, file in new:
                     listed.replace(tx, name, file, upload=upload)
-                homes.cleaned(tx, name, seq)
+                if whole:
+                    homes.cleaned(tx, name, seq)
                 return True
         return False
 
@@ -172,26 +180,38 @@ class Painter:
             pass
         yield self._kept(Folder.TOP, name, stem, text)
 
-    def _receipts(self, brand: str, known: Sequence[Upload]) -> Iterator[tuple[Upload, NewFile]]:
-        """Keep the receipts that a brand may see and that are not listed as they stand now."""
+    def _receipts(self, brand: str, known: Sequence[Upload]) -> list[tuple[int, NewFile]]:
+        """Keep the receipts that a brand may see and that are not listed as they stand now, all at once."""
         oldest = self.store.now() - timedelta(seconds=self.home_seconds)
         wanted = {_receipt_name(upload): upload for upload in known if _has_receipt(upload, oldest)}
         shown = listed.blobs(self.store, brand, Folder.RECEIPTS, list(wanted))
-        for name, upload in wanted.items():
-            stem = f"{upload.id}/{name}.{_standing(upload)}."
-            if not shown.get(name, "").startswith(stem):
-                printed = text.printed_receipt(uploads.get(self.store, upload.id))
-                yield upload, self._kept(Folder.RECEIPTS, name, stem, printed)
+        made: list[tuple[int, NewFile]] = []
+        staged: list[tuple[str, Path]] = []
+        try:
+            for name, upload in wanted.items():
+                stem = f"{upload.id}/{name}.{_standing(upload)}."
+                if not shown.get(name, "").startswith(stem):
+                    printed = text.printed_receipt(uploads.get(self.store, upload.id))
+                    staged.append(self._staged(stem))
+                    staged[-1][1].write_bytes(printed)
+                    made.append((upload.id, NewFile(Folder.RECEIPTS, name, Area.RESULTS, staged[-1][0], len(printed))))
+            self.files.keep_all(Area.RESULTS, staged)
+        finally:
+            for _, path in staged:
+                path.unlink(missing_ok=True)
+        return made
 
     def _kept(self, folder: Folder, name: str, stem: str, text: bytes) -> NewFile:
-        # A random end: two workers that paint one home at a time never write one name.
-        blob = stem + secrets.token_hex(4)
-        staged = self.files.staging / f"home-{secrets.token_hex(12)}"
+        blob, staged = self._staged(stem)
         try:
             staged.write_bytes(text)
             return NewFile(folder, name, Area.RESULTS, blob, self.files.keep(Area.RESULTS, blob, staged))
         finally:
             staged.unlink(missing_ok=True)
+
+    def _staged(self, stem: str) -> tuple[str, Path]:
+        """Name a blob and the file that becomes it. A random end: two workers that paint one home never write one name."""
+        return stem + secrets.token_hex(4), self.files.staging / f"home-{secrets.token_hex(12)}"
 
 
 def _receipt_name(upload: Upload) -> str:

@@ -5,6 +5,7 @@ import contextlib
 import csv
 import dataclasses
 import io
+import itertools
 import json
 import re
 import threading
@@ -27,7 +28,7 @@ from sftp_gateway.render.home import Painter
 from sftp_gateway.render.past import Past
 from sftp_gateway.render.renderer import Renderer
 from sftp_gateway.render.text import Front
-from sftp_gateway.store import brands, database, files, homes, jobs, queue, tables, uploads, versions, workers
+from sftp_gateway.store import brands, database, files, history, homes, jobs, queue, tables, uploads, versions, workers
 from sftp_gateway.upload import Mode, State
 
 SCHEMA = schema.load()
@@ -326,7 +327,8 @@ def many(home, count, ended=State.UNCHANGED):
 
 def test_a_long_history_costs_its_last_uploads_alone(home):
     ids = many(home, 1200)
-    home.paint()
+    while homes.dirty(home.store):
+        home.paint()
     assert [int(line["upload"]) for line in home.history()] == ids[::-1]
     assert home.told() == ids[::-1]
     before = home.history()
@@ -345,6 +347,29 @@ def test_a_long_history_costs_its_last_uploads_alone(home):
     assert home.told() == [ended]
     assert [line["state"] for line in home.history()[:2]] == ["refused", "published"]
     assert len(home.names("receipts")) == len(ids) + 2
+
+
+async def test_a_brand_with_many_receipts_to_make_keeps_no_other_home_back(home, eventually_async, monkeypatch):
+    monkeypatch.setattr(home_room, "RECEIPTS_A_TURN", 20)
+    monkeypatch.setattr(history, "BATCH", 20)
+    ids, order, listed = many(home, 50), [], files.replace
+    brands.create(home.store, "bolt")
+
+    def replace(tx, brand, file, upload=None):
+        listed(tx, brand, file, upload=upload)
+        order.append((brand, file.folder))
+
+    monkeypatch.setattr(files, "replace", replace)
+
+    async def all_there():
+        await eventually_async(lambda: homes.dirty(home.store) == [])
+
+    await running(Renderer(home.painter), all_there)
+    turns = [(brand, len(list(same))) for brand, same in itertools.groupby(order, lambda each: each[0])]
+    assert turns == [("acme", 20), ("bolt", 3), ("acme", 33)]
+    assert len(home.names("receipts")) == len(ids)
+    assert [int(line["upload"]) for line in home.history()] == ids[::-1]
+    assert home.told() == ids[::-1]
 
 
 def test_the_history_ends_where_the_instructions_say(home, monkeypatch):
