@@ -5,7 +5,6 @@ Serves `brand map`; saves nothing. Judged on the first rows only, so a proposal 
 
 import dataclasses
 import difflib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.brand import BrandSettings
+from sftp_gateway.catalog import pricename
 from sftp_gateway.catalog.checking import headers, problems
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.read.source import Source
@@ -85,7 +85,9 @@ def look(source: Source, schema: Schema, settings: BrandSettings) -> Proposed:
     taken = {at for positions in known.values() for at in positions} | names_of_pairs | set(mapping.ours.values())
     free = [position for position, name in enumerate(mapping.headers) if name and position not in taken]
     wanted = [column for column in schema.columns if not known[column.name] and column.type != "map"]
-    new = dict(_matched(wanted, free, mapping.headers, views, schema.key))
+    # Without one that is set it is the first named: amounts of another are no cost of this price.
+    currency = settings.currency or next(filter(None, (pricename.currency(mapping.headers[at]) for at in free)), "")
+    new = dict(_matched(wanted, free, mapping.headers, views, schema.key, currency))
     _order_prices(new, known, views)
     found = list(_listed(schema, settings, mapping.headers, known, new, views))
     used = {at for at, _ in new.values()}
@@ -129,14 +131,19 @@ def _samples(cells: Cells) -> tuple[str, ...]:
     return tuple(value[:_SHOWN_CHARACTERS] + "…" * (len(value) > _SHOWN_CHARACTERS) for value in values)
 
 
-def _matched(
-    columns: list[Column], free: list[int], names: tuple[str, ...], views: list[Cells], key: tuple[str, ...]
+def _matched(  # noqa: PLR0913, PLR0917 - a file and what it is matched with
+    columns: list[Column],
+    free: list[int],
+    names: tuple[str, ...],
+    views: list[Cells],
+    key: tuple[str, ...],
+    currency: str,
 ) -> Iterator[tuple[str, Found]]:
     """Give the best pairs of column and position, each used once: the surest first, then in the order of the file."""
     scored: list[tuple[float, int, int, str]] = []
     for rank, column in enumerate(columns):
         for position in free:
-            score, why = _judged(column, views[position], names[position], is_key=column.name in key)
+            score, why = _judged(column, views[position], names[position], currency, is_key=column.name in key)
             if score:
                 scored.append((-score, position, rank, why))
     done: set[str] = set()
@@ -186,10 +193,12 @@ def _nearness(column: Column, header: str) -> float:
     return best
 
 
-def _judged(column: Column, cells: Cells, header: str, *, is_key: bool) -> tuple[float, str]:
+def _judged(column: Column, cells: Cells, header: str, currency: str, *, is_key: bool) -> tuple[float, str]:
     """Say how sure it is that these cells are a column's, 0..2 (0: they are not), and why."""
     filled = int(np.count_nonzero(cells.filled))
-    if not filled or (column.type == "money" and _OTHER_AMOUNT.search(_CAMEL.sub(" ", header))):
+    if column.type == "money":
+        header = pricename.plain(header, currency)
+    if not filled or not header:
         return 0.0, ""
     near = _nearness(column, header)
     share = _good(column, cells) / filled
@@ -246,12 +255,8 @@ _PAGE, _PATH = "^https?://", r"\S *(>|/|») *\S"
 _PRICE = r"[0-9][.,][0-9]{2}$|^\p{Sc}|\p{Sc}$|[A-Z]{3}$"
 _PICTURE = r"(?i)\.(jpe?g|png|gif|webp|tiff?|bmp|avif)([?#|,;\s]|$)"
 _LONG_CHARACTERS = 80
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
-_OTHER_AMOUNT = re.compile(
-    r"(?i)\b(sales?|special|promo\w*|discount\w*|reduced|aktion\w*|angebot\w*|sonder\w*|soldes?|promotion\w*|"
-    r"shipping|freight|delivery|versand\w*|livraison)\b"
-)
-"""In the header of an amount that is neither a product's price nor its cost."""
+_RECORDS = r'^\s*(\[\s*)?\{\s*"'
+"""What the JSON of a record, or of several, begins with."""
 _WORDS = r"\p{L}{2,}[\s\-].*\p{L}{2,}"
 
 
@@ -276,7 +281,7 @@ class _Looks:
     def text(self, column: Column) -> tuple[float, str]:
         """Tell names and descriptions, the only texts that show what they are."""
         length = float(pc.mean(pc.utf8_length(self.array)).as_py())
-        varied = self.different >= 0.5 * self.filled and self.share(r"://") < 0.2
+        varied = self.different >= 0.5 * self.filled and self.share(r"://") < 0.2 and self.share(_RECORDS) < 0.2
         if column.name == "name" and varied and 8 <= length <= _LONG_CHARACTERS and self.share(_WORDS) >= 0.6:
             return 0.3, "short texts of several words, mostly different"
         if column.name == "description" and varied and length > _LONG_CHARACTERS:

@@ -10,7 +10,7 @@ from sftp_gateway import brandset, config, receipt
 from sftp_gateway.brand import NAME, BrandSettings, Key
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.catalog.types import isocodes
-from sftp_gateway.cli import opening, output
+from sftp_gateway.cli import given, opening, output
 from sftp_gateway.errors import NotAllowed, NotFound
 from sftp_gateway.intake import folder
 from sftp_gateway.sftp import auth
@@ -216,7 +216,10 @@ def _new_password(opened: opening.Opened, name: str) -> str:
 
 
 def _read_key(file: str) -> Key:
+    given.readable(path := Path(file))
     try:
-        return auth.parse_public_key(Path(file).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotFound(f"{file}: cannot be read: {error}") from error
+        return auth.parse_public_key(path.read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise NotFound(f"{file}: this is no public key: send the *.pub file") from None
+    except OSError as error:
+        raise NotFound(f"{file}: {error.strerror or error}") from error

@@ -104,6 +104,8 @@ def _as_dict(report: reading.Report, rules: schema.Schema, settings: BrandSettin
 def _mapping(report: reading.Report, rules: schema.Schema, settings: BrandSettings) -> tuple[dict[str, list[str]], str]:
     """Give catalog column → headers it comes from, and why the headers would be refused."""
     problem = ""
+    if report.format is None:
+        return {}, problem  # nothing is known of its columns
     try:
         headers.match(report.headers, rules, settings, upload.Mode.FULL)
     except Refused as error:

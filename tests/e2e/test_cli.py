@@ -596,6 +596,26 @@ def test_inspect_writes_lists_as_an_upload_reads_them_and_says_what_is_only_unfi
     assert "would be refused" not in said
 
 
+def test_inspect_says_of_a_file_that_cannot_be_read_only_that(shell, tmp_path):
+    (tmp_path / "feed.xml").write_text('<?xml version="1.0"?><rss><item/></rss>')
+    said = shell("inspect", str(tmp_path / "feed.xml"))
+    assert said.count("would be refused") == 1, said
+    assert "FILE_FORMAT" in said
+    assert shell.json("inspect", str(tmp_path / "feed.xml"))["files"][0]["mapping_problem"] == ""
+
+
+def test_a_file_that_is_no_key_is_told_as_that(shell, tmp_path):
+    shell("brand", "add", "keyed")
+    for file, why in (("none", "no such file"), ("binary", "this is no public key"), ("text", "not a public SSH key")):
+        path = tmp_path / file
+        if file != "none":
+            path.write_bytes(b"\xe4\xff" if file == "binary" else b"sku;name")
+        said = shell("brand", "key", "add", "keyed", str(path), ends=1 if file == "text" else 2)
+        assert why in said
+        assert "codec" not in said
+        assert "Errno" not in said
+
+
 def test_inspect_shows_what_the_other_columns_are_taken_for_where_a_required_one_is_missing(shell, tmp_path):
     (tmp_path / "feed.csv").write_text(
         "vendorSku,title,variation:Fit,Option1 Name,Option1 Value,Hint\nA-1,Chair,loose,Color,red,x\n"

@@ -170,3 +170,11 @@ def test_sets_agree_when_both_hold_nine_tenths_of_the_larger_one(now, before, bo
     run = run_of(600, now, (AT, before, both))
     assert run.confirms is agrees
     assert run.since == (AT if agrees else AT + timedelta(seconds=600))
+
+
+def test_large_figures_are_written_as_everywhere():
+    told = guard.rejects(figures(read=12_000, rejected=7_886, rejected_rows=(1204, 12_000)), LIMITS)["text"]
+    assert told.startswith("7,886 of 12,000 rows were rejected (")
+    assert told.endswith(": rows 1204, 12000 and 7,884 more")
+    told = guard.removals(figures(products=10_000, removed=5_000, unkeyed=1_000), LIMITS)["text"]
+    assert told.startswith("6,000 of 10,000 products (1,000 of them rows without a readable key) are not in this file")

@@ -90,6 +90,23 @@ def test_what_a_product_costs_for_a_while_or_on_its_way_is_neither_price_nor_cos
     assert looked(tmp_path, known | {"Wholesale prices": price(0.8)}).pairs() == ["columns.cost=Wholesale prices"]
 
 
+def test_records_within_a_record_are_no_description(tmp_path):
+    nested = '[{{"sku": "AB-{at}", "price": "12.50", "title": "Rood"}}, {{"sku": "AB-{at}-2", "price": "13.50", "title": "Blauw"}}]'
+    path = tmp_path / "feed.json"
+    rows = ",".join(f'{{"id": "{at}", "variants": {nested.format(at=at)}}}' for at in range(40))
+    path.write_text(f'{{"products": [{rows}]}}')
+    source = open_source(path, Hints(known_headers=headers.known(SCHEMA, BrandSettings()), complete=True, lenient=True))
+    assert "variants" in [item.header for item in propose.look(source, SCHEMA, BrandSettings()).unused]
+
+
+def test_of_prices_in_several_currencies_the_brands_is_taken(tmp_path):
+    columns = {"sku": MADE["sku"], "price-EUR": price(1), "price-USD": price(1.1), "price (GBP)": price(1.2)}
+    for currency, header in (("", "price-EUR"), ("EUR", "price-EUR"), ("USD", "price-USD"), ("GBP", "price (GBP)")):
+        found = looked(tmp_path, columns, settings=BrandSettings(currency=currency))
+        assert found.pairs() == [f"columns.msrp={header}"]
+    assert not looked(tmp_path, columns, settings=BrandSettings(currency="JPY")).pairs()
+
+
 def test_yes_and_no_alone_do_not_say_that_a_product_is_visible(tmp_path):
     """Many things are yes or no, and a product that is hidden by mistake is not sold."""
 

@@ -62,7 +62,7 @@ def _rows(numbers: tuple[int, ...], of: int) -> str:
             ranges.append([number, number])
     listed = ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in ranges)
     more = of - len(numbers)
-    return f": rows {listed}" + (f" and {more} more" if more > 0 else "")
+    return f": rows {listed}" + (f" and {more:,} more" if more > 0 else "")
 
 
 def removals(figures: Figures, limits: Guards) -> Reason | None:
@@ -74,9 +74,9 @@ def removals(figures: Figures, limits: Guards) -> Reason | None:
     many = gone > limits.removal_products or share > limits.removal_small_share
     if share <= limits.removal_share or not many:
         return None
-    unreadable = f" ({figures.unkeyed} of them rows without a readable key)" if figures.unkeyed else ""
+    unreadable = f" ({figures.unkeyed:,} of them rows without a readable key)" if figures.unkeyed else ""
     text = (
-        f"{gone} of {figures.products} products{unreadable} are not in this file ({_percent(share)}); "
+        f"{gone:,} of {figures.products:,} products{unreadable} are not in this file ({_percent(share)}); "
         f"more than {_percent(limits.removal_share)} is not removed without being confirmed"
     )
     return _reason(REMOVALS, share, limits.removal_share, text)
@@ -90,7 +90,7 @@ def rejects(figures: Figures, limits: Guards) -> Reason | None:
     if share <= limits.reject_share:
         return None
     text = (
-        f"{figures.rejected} of {figures.read} rows were rejected ({_percent(share)}, "
+        f"{figures.rejected:,} of {figures.read:,} rows were rejected ({_percent(share)}, "
         f"the limit is {_percent(limits.reject_share)}){_rows(figures.rejected_rows, figures.rejected)}"
     )
     return _reason(REJECTS, share, limits.reject_share, text)
