@@ -78,13 +78,15 @@ def history(request: Request) -> Response:
     brand = brands.get(at.store, name) if (name := token.brand or wanted) else None
     of, states = brand.name if brand else None, api.asked(request, "state", read_states) or ()
     found, after = uploads.page(at.store, PAGE_UPLOADS, before, brand=of, states=states)
-    held, _ = uploads.page(at.store, 1, brand=of, states=(State.HELD,))
+    held, more_held = uploads.page(at.store, 1, brand=of, states=(State.HELD,))
     here = _inside(request).remove_query_params(["before", *(["brand"] if token.brand else [])])
     waiting = withheld.waiting(at.store, {told["brand"] for told in found})
     shown: dict[str, Any] = {"brands": known, "brand": brand, "receipts": found, "waiting": waiting}
     shown |= {"here": here, "newest": before and here, "older": after and here.include_query_params(before=after)}
     shown |= {"state": request.query_params.get("state", ""), "address": at.sftp_address()}
     if not before:
+        if more_held and set(states) != {State.HELD}:
+            shown["all_held"] = here.include_query_params(state=State.HELD)
         shown |= {"held": held, "moving": sum(told["state"] in MOVING for told in found)}
     return page(request, "history.html", token, **shown)
 

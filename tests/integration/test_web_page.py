@@ -248,6 +248,41 @@ def test_the_history_says_states_in_plain_words(scene, web):
     assert web.get("/?brand=nobody").status_code == 404
 
 
+def test_the_history_tells_that_more_than_one_file_waits_for_a_decision(scene, web):
+    def waits(query=""):
+        return [line for line in re.findall(r'role="status">(.*?)</div>', web.get(f"/{query}").text) if "wait" in line]
+
+    sign_in(web, scene.token())
+    for brand in ("acme", "acme", "bolt"):
+        scene.finish(scene.receive(brand.encode(), brand=brand, path="partial/odd.csv", mode=Mode.PARTIAL), State.HELD)
+    assert len(web.get("/?state=held").text.split('<th scope="row"')) == 4
+    assert 'href="/?state=held"' in waits()[0]
+    assert 'href="/?brand=acme&amp;state=held"' in waits("?brand=acme")[0]
+    assert "state=held" not in waits("?brand=bolt")[0]
+    assert "state=held" not in waits("?state=held")[0]
+
+
+def test_what_was_refused_before_its_bytes_came_cannot_be_tried_again(scene, web):
+    sign_in(web, scene.token())
+    read = scene.receive()
+    scene.finish(read, State.REFUSED)
+    assert f"/uploads/{read.id}/retry" in web.get(f"/uploads/{read.id}").text
+    gone = uploads.receive(
+        scene.store,
+        brand="acme",
+        mode=Mode.FULL,
+        path="errors/x.csv",
+        sha256="",
+        bytes=0,
+        via="sftp",
+        complete=False,
+        received_at=scene.store.now(),
+    )
+    scene.finish(gone, State.REFUSED)
+    assert "Refused" in words(web.get(f"/uploads/{gone.id}"))
+    assert "/retry" not in web.get(f"/uploads/{gone.id}").text
+
+
 def test_one_pages_to_older_and_back_to_the_newest(scene, web):
     for n in range(60):
         scene.receive(f"{n}".encode())
