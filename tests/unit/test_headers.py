@@ -117,8 +117,8 @@ def test_missing_columns_are_listed_all_at_once_with_the_closest_headers():
         match("skuu,nam,color")
     assert caught.value.code == "FILE_HEADER_MISSING"
     assert "`sku`, `name`, `msrp`" in caught.value.message
-    assert "sku: is it 'skuu'?" in caught.value.suggestion
-    assert "name: is it 'nam'?" in caught.value.suggestion
+    assert "is 'skuu' your `sku`? Rename it, or have it set (columns.sku=skuu)" in caught.value.suggestion
+    assert "is 'nam' your `name`? Rename it, or have it set (columns.name=nam)" in caught.value.suggestion
 
 
 @pytest.mark.parametrize("mode", [Mode.PARTIAL, Mode.CORRECTION])

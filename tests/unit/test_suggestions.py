@@ -143,4 +143,7 @@ def test_an_unknown_header_comes_with_the_column_that_was_meant(tmp_path):
 def test_a_missing_column_comes_with_the_header_that_was_meant(tmp_path):
     shop = Shop(tmp_path)
     [told] = [line for line in shop.errors(shop.put("sku,nam,msrp\nA1,Chair,1.50\n")) if line["severity"] == "fatal"]
-    assert (told["code"], told["suggestion"]) == ("FILE_HEADER_MISSING", "name: is it 'nam'?")
+    assert (told["code"], told["suggestion"]) == (
+        "FILE_HEADER_MISSING",
+        "is 'nam' your `name`? Rename it, or have it set (columns.name=nam)",
+    )

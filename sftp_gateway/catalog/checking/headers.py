@@ -222,12 +222,11 @@ class _Matcher:
         if not missing:
             return
         hints = [hint for name in missing if (hint := self._closest_header(name))]
-        wanted = "column" if len(missing) == 1 else "columns"
-        rules = "`" + "`, `".join(missing) + "`"
+        wanted, rules = "column" if len(missing) == 1 else "columns", "`" + "`, `".join(missing) + "`"
         raise Refused(
             "FILE_HEADER_MISSING",
             f"the file has no {rules} {wanted}; without {'it' if len(missing) == 1 else 'them'} no row can be used",
-            "; ".join(hints) or f"add {rules} to the header, or tell the gateway which of your columns it is",
+            "; ".join(hints) or f"add {rules} to the header, or have yours set (columns.{missing[0]}=YOUR HEADER)",
         )
 
     def _closest_header(self, column: str) -> str:
@@ -239,7 +238,8 @@ class _Matcher:
                 ratio = difflib.SequenceMatcher(None, name, self.folded[position]).ratio()
                 if ratio > best_ratio:
                     best, best_ratio = position, ratio
-        return f"{column}: is it {self.headers[best]!r}?" if best is not None else ""
+        header = " ".join(self.headers[best].split()) if best is not None else ""
+        return f"is {header!r} your `{column}`? Rename it, or have it set (columns.{column}={header})" if header else ""
 
     def judge_unknown(self) -> None:
         policy = self.settings.unknown_columns
