@@ -216,4 +216,11 @@ def _first_fatal(receipt: dict[str, Any]) -> str:
 
 def as_sentence(text: str) -> str:
     """Make a text a sentence: a capital first, a mark last."""
-    return text and text[0].upper() + text[1:] + ("" if text.endswith((".", "?", "!", "…")) else ".")
+    return text and capital(text) + ("" if text.endswith((".", "?", "!", "…")) else ".")
+
+
+def capital(text: str) -> str:
+    """Begin a text with a capital, unless the name of a file or a column begins it (`catalog.csv says …`)."""
+    first = text.partition(" ")[0].rstrip(",.:;?!")
+    is_name = any(not (letter.isalpha() or letter in "'’-") for letter in first)
+    return text if is_name else text[:1].upper() + text[1:]

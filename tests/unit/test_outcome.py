@@ -105,3 +105,20 @@ def test_a_result_is_told_by_what_became_of_its_rows(receipt, label, said):
 def test_what_an_unfinished_file_lacks_is_said(texts, said):
     receipt = {"state": "unfinished", "reasons": [{"text": text} for text in texts]}
     assert outcome.sentence(receipt) == f"{said} Send what is missing, or all of it again; nothing has changed."
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("fill in name", "Fill in name."),
+        ("did you mean cost?", "Did you mean cost?"),
+        ("catalog.csv.sha256 says 0f, the file 1f", "catalog.csv.sha256 says 0f, the file 1f."),
+        ("/errors/x.csv is read-only", "/errors/x.csv is read-only."),
+        ("is_visible has two headers", "is_visible has two headers."),
+        ("write digits, like 12.50", "Write digits, like 12.50."),
+        ("what's that", "What's that."),
+        ("", ""),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_unless_a_name_begins_it(text, said):
+    assert outcome.as_sentence(text) == said
