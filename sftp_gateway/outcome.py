@@ -49,6 +49,7 @@ FILES = {
 }
 
 HAPPENED = {
+    "upload.receiving": "Its sender goes on",
     "upload.unfinished": "Arrived in part",
     "upload.received": "Received",
     "upload.processing": "Checking began",
@@ -111,12 +112,15 @@ def label(receipt: dict[str, Any], *, removals_wait: bool = False) -> Label:
     return plain
 
 
+_SENT = frozenset({"receiving", "unfinished"})
+
+
 def happened(event: str, by: str, detail: dict[str, Any]) -> str:
     """Say one event of an upload's timeline: `Approved by token:ops`."""
     text = HAPPENED.get(event, event.partition(".")[2].replace("_", " ").capitalize())
     if event == "upload.received" and detail.get("why") == "replaced":
         text = HAPPENED["upload.unfinished"]
-    elif event == "upload.received" and detail.get("previous"):
+    elif event == "upload.received" and detail.get("previous", "receiving") not in {"", *_SENT}:
         text = {"held": "Approved, checked again", "failed": "Tried again"}.get(
             detail["previous"], "Handed back, tried again"
         )

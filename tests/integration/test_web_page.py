@@ -198,6 +198,24 @@ def test_a_held_file_says_what_approving_it_would_do(scene, web, mode, would):
     assert "Nothing of it is live yet" in said
 
 
+def test_what_approving_a_held_file_would_remove_is_said(scene, web):
+    reasons = [{"code": "removals_withheld", "text": "3,900 products are not in this file"}]
+    item = scene.finish(scene.receive(), State.HELD, reasons=reasons, withheld=3_900)
+    sign_in(web, scene.token())
+    assert "and removes 3,900 products that are not in it" in words(web.get(f"/uploads/{item.id}"))
+
+
+def test_a_finding_about_the_whole_file_has_no_value_and_not_an_empty_one(scene, web):
+    samples = [{"row": row, "key": "", "value": "", "message": "it lacks this"} for row in (None, 7)]
+    findings = [
+        {"code": code, "severity": "warning", "column": "brand", "rule": None, "count": 1, "samples": [sample]}
+        for code, sample in zip(("FILE_FORMAT", "FIELD_REQUIRED"), samples, strict=True)
+    ]
+    item = scene.finish(scene.receive(), State.REFUSED, findings=findings)
+    sign_in(web, scene.token())
+    assert web.get(f"/uploads/{item.id}").text.count('<span class="soft">empty</span>') == 1
+
+
 def test_the_page_approves_refuses_and_retries(scene, web):
     ids = populate(scene)
     sign_in(web, scene.token())

@@ -122,3 +122,19 @@ def test_what_an_unfinished_file_lacks_is_said(texts, said):
 )
 def test_a_sentence_begins_with_a_capital_unless_a_name_begins_it(text, said):
     assert outcome.as_sentence(text) == said
+
+
+@pytest.mark.parametrize(
+    ("event", "previous", "said"),
+    [
+        ("upload.receiving", "unfinished", "Its sender goes on"),
+        ("upload.received", "", "Received"),
+        ("upload.received", "receiving", "Received"),
+        ("upload.received", "unfinished", "Received"),
+        ("upload.received", "processing", "Handed back, tried again"),
+        ("upload.received", "held", "Approved, checked again"),
+        ("upload.received", "failed", "Tried again"),
+    ],
+)
+def test_what_happened_to_a_file_is_told_by_where_it_came_from(event, previous, said):
+    assert outcome.happened(event, "gateway", {"previous": previous} if previous else {}) == said
