@@ -7,35 +7,25 @@ import dataclasses
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import pricename
-from sftp_gateway.catalog.checking import headers, problems
+from sftp_gateway.catalog import looks, pricename
+from sftp_gateway.catalog.checking import headers
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.read.source import Source
-from sftp_gateway.catalog.rules import limits
 from sftp_gateway.catalog.rules.column import Column
 from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.catalog.types import reading
-from sftp_gateway.catalog.types.cells import Cells, Mask, mask
-from sftp_gateway.catalog.types.typing import Dialect
+from sftp_gateway.catalog.types.cells import Cells
 from sftp_gateway.upload import Mode
 
 ROWS = 5_000
 SAMPLES = 3
-FITS = 0.8
-"""Share of the filled cells that must be good values of a column."""
-NEAR = 0.75
-"""How alike a header and a column's name or alias must be where the values say little."""
-_DIALECTS = (Dialect(".", "dmy", "UTC"), Dialect(",", "dmy", "UTC"), Dialect(".", "mdy", "UTC"))
 _SHOWN_CHARACTERS = 40
-_GTIN, _MONEY = Column("gtin", "gtin"), Column("amount", "money")
-_AMOUNTS = "amounts"
 
 Found = tuple[int, str]
 """Position of a header, and why it was taken."""
@@ -89,6 +79,8 @@ def look(source: Source, schema: Schema, settings: BrandSettings) -> Proposed:
     currency = settings.currency or next(filter(None, (pricename.currency(mapping.headers[at]) for at in free)), "")
     new = dict(_matched(wanted, free, mapping.headers, views, schema.key, currency))
     _order_prices(new, known, views)
+    if "description" not in settings.columns:
+        _name_products(wanted, new, known, mapping.headers, views)
     found = list(_listed(schema, settings, mapping.headers, known, new, views))
     used = {at for at, _ in new.values()}
     unused = [Proposal("", mapping.headers[at], "", "", _samples(views[at])) for at in free if at not in used]
@@ -171,13 +163,32 @@ def _order_prices(new: dict[str, Found], known: dict[str, tuple[int, ...]], view
         new["msrp"], new["cost"] = (cost, f"{why}, mostly above cost"), (price[0], f"{why}, mostly below msrp")
 
 
+def _name_products(
+    wanted: list[Column],
+    new: dict[str, Found],
+    known: dict[str, tuple[int, ...]],
+    names: tuple[str, ...],
+    views: list[Cells],
+) -> None:
+    """Take short descriptions for the names where nothing else is one: many price lists call a product's name so."""
+    column = next((column for column in wanted if column.name == "name" and "name" not in new), None)
+    places = (new["description"][0],) if "description" in new else known.get("description", ())
+    if column is None or not places:
+        return
+    _, why = _judged(column, views[places[0]], names[places[0]], "", is_key=False)
+    if why:
+        new.pop("description", None)
+        known["description"] = tuple(at for at in known["description"] if at != places[0])
+        new["name"] = places[0], why
+
+
 def _by_amounts(found: Found) -> bool:
-    return found[1].endswith(_AMOUNTS) and "header" not in found[1]
+    return found[1].endswith(looks.AMOUNTS) and "header" not in found[1]
 
 
 def _below(low: Cells, high: Cells) -> bool:
     """Whether the amounts of one column are, where both are filled, mostly less than the other's."""
-    readings = [reading.read(cells, _MONEY, _best(_MONEY, cells)).values for cells in (low, high)]
+    readings = [reading.read(cells, looks.MONEY, looks.best(looks.MONEY, cells)).values for cells in (low, high)]
     less, both = pc.less(*readings), pc.and_(*(pc.is_valid(values) for values in readings))
     return bool((pc.sum(less).as_py() or 0) > 0.5 * (pc.sum(both).as_py() or 1))
 
@@ -201,89 +212,10 @@ def _judged(column: Column, cells: Cells, header: str, currency: str, *, is_key:
     if not filled or not header:
         return 0.0, ""
     near = _nearness(column, header)
-    share = _good(column, cells) / filled
-    if share < FITS:
+    share = looks.good(column, cells) / filled
+    if share < looks.FITS:
         return 0.0, ""
-    sure, what = _likeness(column, cells, filled, near, is_key=is_key)
-    if near >= NEAR:
+    sure, what = looks.likeness(column, cells, filled, near, is_key=is_key)
+    if near >= looks.NEAR:
         return sure + near, f"its header is like {column.name}" + (f", and {share:.0%} are {what}" if sure else "")
     return (sure + near, f"{share:.0%} are {what}") if sure else (0.0, "")
-
-
-def _good(column: Column, cells: Cells) -> int:
-    """Count the filled cells that are good values of a column, in the dialect that reads most of them."""
-    return int(np.count_nonzero(_readable(column, cells, _best(column, cells))))
-
-
-def _best(column: Column, cells: Cells) -> Dialect:
-    return max(_DIALECTS, key=lambda dialect: int(np.count_nonzero(_readable(column, cells, dialect))))
-
-
-def _readable(column: Column, cells: Cells, dialect: Dialect) -> Mask:
-    found = reading.read(cells, column, dialect, key=False)
-    good = cells.filled.copy()
-    for fault in (*found.faults, *limits.broken(column, found.values)):
-        if problems.severity(fault.code, fault.severity, "error") == "error":
-            good[fault.rows] = False
-    return good
-
-
-def _likeness(column: Column, cells: Cells, filled: int, near: float, *, is_key: bool) -> tuple[float, str]:
-    """Say how much good values alone speak for a column; 0 where others look the same, as all that is yes or no does."""
-    array = cells.trimmed.array.filter(pa.array(cells.filled))
-    different = pc.count_distinct(array).as_py()
-    looks = _Looks(array, filled, different)
-    if is_key:
-        unique = different == filled == len(cells) and filled > 1
-        return (0.6, "filled, different in every row, and short") if unique and looks.codes() else (0.0, "")
-    kind = "pictures" if column.items == "url" else column.type
-    few, many = different <= max(10, filled // 10), different > 1 or filled == 1
-    claims = (
-        (kind == "gtin" and many, 1.0, "numbers with the check digit of a GTIN"),
-        (kind in ("currency", "country") and few, 0.9, f"{kind} codes"),
-        (kind == "pictures" and looks.share(_PICTURE) >= FITS, 0.9, "addresses of pictures"),
-        (kind == "url" and looks.share(_PICTURE) < 0.2 and looks.share(_PAGE) >= FITS, 0.9, "addresses of pages"),
-        (kind in ("date", "datetime"), 0.7, "dates or times"),
-        (kind == "money" and looks.share(_PRICE) >= FITS, 0.5, _AMOUNTS),
-        (kind == "boolean" and different == 2 and near >= NEAR, 0.4, "yes or no"),
-        (column.name == "categories" and looks.share(_PATH) >= FITS, 0.5, "paths such as A > B"),
-    )
-    return next(((sure, what) for holds, sure, what in claims if holds), looks.text(column))
-
-
-_PAGE, _PATH = "^https?://", r"\S *(>|/|») *\S"
-_PRICE = r"[0-9][.,][0-9]{2}$|^\p{Sc}|\p{Sc}$|[A-Z]{3}$"
-_PICTURE = r"(?i)\.(jpe?g|png|gif|webp|tiff?|bmp|avif)([?#|,;\s]|$)"
-_LONG_CHARACTERS = 80
-_RECORDS = r'^\s*(\[\s*)?\{\s*"'
-"""What the JSON of a record, or of several, begins with."""
-_WORDS = r"\p{L}{2,}[\s\-].*\p{L}{2,}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Looks:
-    """Filled cells of a column, and how they look."""
-
-    array: Any
-    filled: int
-    different: int
-
-    def share(self, pattern: str) -> float:
-        """Give the share that a pattern is found in."""
-        return float(np.count_nonzero(mask(pc.match_substring_regex(self.array, pattern))) / self.filled)
-
-    def codes(self) -> bool:
-        """Whether they could be article numbers: short and without spaces, but no GTINs, amounts or addresses."""
-        if self.share(r"\s|://") > 0.05 or self.share(r"^[0-9]+[.,][0-9]{1,2}$") > 0.2:
-            return False
-        return _good(_GTIN, Cells(self.array)) < FITS * self.filled
-
-    def text(self, column: Column) -> tuple[float, str]:
-        """Tell names and descriptions, the only texts that show what they are."""
-        length = float(pc.mean(pc.utf8_length(self.array)).as_py())
-        varied = self.different >= 0.5 * self.filled and self.share(r"://") < 0.2 and self.share(_RECORDS) < 0.2
-        if column.name == "name" and varied and 8 <= length <= _LONG_CHARACTERS and self.share(_WORDS) >= 0.6:
-            return 0.3, "short texts of several words, mostly different"
-        if column.name == "description" and varied and length > _LONG_CHARACTERS:
-            return 0.4, "long texts"
-        return 0.0, ""

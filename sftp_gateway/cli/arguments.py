@@ -6,6 +6,10 @@ from typing import Any
 from sftp_gateway import __version__
 
 Verbs = Any  # argparse's _SubParsersAction is generic only in its stubs
+_SETTINGS = (
+    "columns.<column>=<header>, currency=EUR, encoding, delimiter, quote, decimal, date_order, timezone, sheet, mode, "
+    "duplicates, unknown_columns, name_pattern, marker, guards.<guard>, allow_from, contact, expect_every"
+)
 LARGEST = 2**31 - 1
 """The largest number that every database takes for an id."""
 
@@ -74,7 +78,7 @@ def _brands(verbs: Verbs) -> None:
     password.add_argument("--remove", action="store_true", help="let it log in by key only")
     put = _verb(below, "set", "brands:change", "change settings of a brand; an empty VALUE goes back to the default")
     put.add_argument("name")
-    put.add_argument("pairs", nargs="+", metavar="KEY=VALUE")
+    put.add_argument("pairs", nargs="+", metavar="KEY=VALUE", help=_SETTINGS)
     mapping = _verb(
         below, "map", "mapping:propose_columns", "propose which header of a file fills which column, and save it on yes"
     )
@@ -99,7 +103,9 @@ def _brands(verbs: Verbs) -> None:
 def _uploads(verbs: Verbs) -> None:
     ingest = _verb(verbs, "ingest", "ingesting:ingest", "take a file as an upload of a brand, wait, print the receipt")
     ingest.add_argument("--brand", required=True, metavar="NAME")
-    ingest.add_argument("--mode", choices=("full", "partial", "test"))
+    ingest.add_argument(
+        "--mode", choices=("full", "partial", "test"), help="default: what is set for the brand, else full"
+    )
     ingest.add_argument("file", metavar="FILE")
     inspect = _verb(verbs, "inspect", "inspecting:inspect", "say what the reader understands of files")
     inspect.add_argument("files", nargs="+", metavar="FILE")
@@ -109,9 +115,11 @@ def _uploads(verbs: Verbs) -> None:
     how.add_argument("--csv-dir", metavar="DIR", help="write that as DIR/<name> for each file")
     listing = _verb(verbs, "uploads", "uploads:listing", "list uploads, newest first")
     listing.add_argument("--brand", metavar="NAME")
-    listing.add_argument("--state", action="append", default=[], metavar="STATE")
+    listing.add_argument(
+        "--state", action="append", default=[], metavar="STATE", help="published, held …; several: give it again"
+    )
     listing.add_argument("--since", metavar="DATE", help="ISO date or moment")
-    listing.add_argument("--limit", type=whole, default=50)
+    listing.add_argument("--limit", type=whole, default=50, help="how many (default: 50)")
     listing.add_argument("--cursor", type=whole, help="`next` of the page before")
     _verb(verbs, "upload", "uploads:show", "print the receipt of an upload").add_argument("id", type=whole)
     for name, says in (

@@ -107,6 +107,18 @@ def test_of_prices_in_several_currencies_the_brands_is_taken(tmp_path):
     assert not looked(tmp_path, columns, settings=BrandSettings(currency="JPY")).pairs()
 
 
+@pytest.mark.parametrize("header", ["Item Description", "tradeItemDescription"])
+def test_short_descriptions_are_the_names_where_nothing_else_is(tmp_path, header):
+    columns = {"sku": MADE["sku"], "msrp": price(1), header: MADE["name"]}
+    found = looked(tmp_path, columns)
+    assert found.pairs() == [f"columns.name={header}"]
+    assert found.missing == ()
+    assert [item.column for item in found.columns] == ["sku", "name", "msrp"]
+    assert looked(tmp_path, columns | {header: MADE["description"]}).missing == ("name",)
+    both = looked(tmp_path, columns | {"Title": MADE["name"]})
+    assert ("description", header) in [(item.column, item.header) for item in both.columns]
+
+
 def test_yes_and_no_alone_do_not_say_that_a_product_is_visible(tmp_path):
     """Many things are yes or no, and a product that is hidden by mistake is not sold."""
 
