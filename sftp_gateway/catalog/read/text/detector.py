@@ -5,11 +5,13 @@ letters of one language only, capitals where words begin, and common letters mor
 """
 
 import codecs
+import functools
 import math
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 COMMON = [
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "iso8859_15",
@@ -59,6 +61,8 @@ _EURO = re.compile(rb"\d[ \xa0]?\xa4(?![\x80-\xff])|(?<![\x80-\xff])\xa4[ \xa0]?
 """A sign beside figures that is the euro in ISO 8859-15; in others it is one that nobody means (`¤`), or half a character."""
 _UNPRINTED = re.compile(rb"[\x80-\x9f]")
 """No characters in ISO 8859: the file is in another one."""
+_ASCII = bytes(range(0x80))
+_BEYOND = re.compile(r"[^\x00-\x7f]")
 _SPACE = "\xa0"
 """It stands between any words, and says nothing of their letters."""
 _SIGNS = frozenset("“”„‘’‚‹›«»–—…•·°®™©×÷±²³¹½¼¾§€£¥¢ªº¿¡µ№¶†‡،؛؟\xa0\xad")
@@ -77,7 +81,7 @@ _STRANGE = re.compile(
 
 def guess(text: bytes) -> str:
     """Give the Python name of the encoding that `text` is most likely in."""
-    beyond = sum(byte > 0x7F for byte in text)
+    beyond = count_beyond_ascii(text)
     if _EURO.search(text) and not _UNPRINTED.search(text) and _is_western(text, "iso8859-15", beyond):
         return "iso8859-15"
     name = _by_language(text[:_MOST_BYTES])
@@ -94,53 +98,112 @@ def guess(text: bytes) -> str:
     return "cp1252" if best is None else codecs.lookup(best.encoding).name
 
 
+def count_beyond_ascii(text: bytes) -> int:
+    """Count the bytes that are no ASCII."""
+    return len(text.translate(None, _ASCII))
+
+
 def _by_language(text: bytes) -> str | None:
     """Give the encoding in which all letters are those of one language; of several, the one whose letters are likeliest."""
     best, likeliest = None, -math.inf
-    for name, letters, decoded, beyond, misplaced in _readings(text):
-        known = set(letters) | set(letters.upper())
-        strange = sum(count for character, count in beyond.items() if character not in known | _SIGNS)
-        strange += misplaced
-        told = sum(count for character, count in beyond.items() if character in known)
-        script = letters[0] >= _GREEK
-        if not (strange or told) and name == "cp1252":
-            return name  # signs only
-        if strange > 0.02 * told or not told or (script and 3 * len(_ALONE.findall(decoded)) > told):
-            continue
-        score = 3 * told / beyond.total()
-        if name not in _WEST or letters == _ICELANDIC:  # cp1252 stands where nothing else tells
-            score += _likelihood(beyond, letters) * (1.0 if script else _LITTLE)
-        if score > likeliest:
-            best, likeliest = name, score
+    for reading in _readings(text):
+        beyond = reading.beyond
+        for language in reading.languages:
+            told = sum([count for character, count in beyond.items() if character in language.known])
+            strange = sum([count for character, count in beyond.items() if character not in language.allowed])
+            # What is misplaced is looked for last: most encodings give letters of no language, and need not be decoded.
+            if strange > 0.02 * told or not (told or reading.name == "cp1252"):
+                continue
+            strange += reading.misplaced
+            if not (strange or told):
+                return reading.name  # signs only
+            alone = language.is_script and 3 * len(_ALONE.findall(reading.decoded)) > told
+            if strange > 0.02 * told or not told or alone:
+                continue
+            score = 3 * told / sum(beyond.values())
+            if reading.name not in _WEST or language.letters == _ICELANDIC:  # cp1252 stands where nothing else tells
+                score += language.likelihood(beyond) * (1.0 if language.is_script else _LITTLE)
+            if score > likeliest:
+                best, likeliest = reading.name, score
     return best
 
 
-def _readings(text: bytes) -> Iterator[tuple[str, str, str, Counter[str], int]]:
-    """Give each language's letters with a text as an encoding has it, what is beyond ASCII in it, and how much is misplaced."""
-    for names, languages in _LANGUAGES:
+class _Language:
+    """The letters beyond ASCII that a language has, the most frequent first."""
+
+    def __init__(self, letters: str) -> None:
+        self.letters = letters
+        self.known = frozenset(letters) | frozenset(letters.upper())
+        self.allowed = self.known | _SIGNS
+        self.is_script = letters[0] >= _GREEK
+        self._rank = {letter: place for place, letter in enumerate(letters)}
+        self._total = sum(1 / (place + 3) for place in range(len(letters)))
+
+    def likelihood(self, beyond: dict[str, int]) -> float:
+        """How likely letters are, on average, where the n-th most frequent one is as likely as 1/(n + 3)."""
+        rank = self._rank
+        seen = [(rank[letter], count) for character, count in beyond.items() if (letter := character.lower()) in rank]
+        likely = sum(count * -math.log((place + 3) * self._total) for place, count in seen)
+        return likely / max(1, sum(n for _, n in seen))
+
+
+@functools.cache
+def _languages() -> list[tuple[tuple[str, ...], list[_Language]]]:
+    return [(names, [_Language(letters) for letters in languages]) for names, languages in _LANGUAGES]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A text as an encoding has it, and the languages that are written in that."""
+
+    name: str
+    languages: list[_Language]
+    text: bytes
+    beyond: dict[str, int]
+    """How often each character beyond ASCII is there, in the order of the text."""
+
+    @functools.cached_property
+    def decoded(self) -> str:
+        """All of the text."""
+        return self.text.decode(self.name)
+
+    @functools.cached_property
+    def misplaced(self) -> int:
+        """How much stands where it cannot."""
+        return _misplaced(self.decoded)
+
+
+def _readings(text: bytes) -> Iterator[_Reading]:
+    """Give a text in each encoding that has all of its bytes; each is of one byte a character, with ASCII as it is."""
+    counts = Counter(text.translate(None, _ASCII))
+    high = bytes(counts)
+    for names, languages in _languages():
         for name in names:
             try:
-                decoded = text.decode(name)
+                characters = high.decode(name)
             except UnicodeDecodeError:
                 continue
-            beyond = Counter(character for character in decoded if character > "\x7f" and character != _SPACE)
-            misplaced = _misplaced(decoded)
-            for letters in languages:
-                yield name, letters, decoded, beyond, misplaced
+            beyond: dict[str, int] = {}
+            for character, count in zip(characters, counts.values(), strict=True):
+                if character != _SPACE:
+                    beyond[character] = beyond.get(character, 0) + count
+            yield _Reading(name, languages, text, beyond)
 
 
 def _misplaced(text: str) -> int:
     """How much stands where it cannot: capitals behind small letters, signs between letters, two scripts in a word."""
-    count = 0
-    for before, here, after in zip(" " + text, text, text[1:] + " ", strict=False):
-        if here > "\x7f" or before > "\x7f":
-            count += here.isupper() and before.islower()
-            count += here in _SIGNS and here not in "’‘·–\xa0" and before.isalpha() and after.isalpha()
-            count += here >= _GREEK and here.isalpha() and (_is_latin(before) or _is_latin(after))
-            count += here in _NEVER_ALONE and not (before.isalpha() or after.isalpha())
-            count += unicodedata.category(here) == "Mn" and not _carries(before, here)
-            count += here in "เแโใไ" and not _is_thai(after)
-            count += here in "€£¥" and (before.isalpha() or after.isalpha())
+    count, around = 0, f" {text} "
+    for found in _BEYOND.finditer(text):
+        place = found.start()
+        before, here, after = around[place], found.group(), around[place + 2]
+        count += here.isupper() and before.islower()
+        count += after <= "\x7f" and after.isupper() and here.islower()
+        count += here in _SIGNS and here not in "’‘·–\xa0" and before.isalpha() and after.isalpha()
+        count += here >= _GREEK and here.isalpha() and (_is_latin(before) or _is_latin(after))
+        count += here in _NEVER_ALONE and not (before.isalpha() or after.isalpha())
+        count += unicodedata.category(here) == "Mn" and not _carries(before, here)
+        count += here in "เแโใไ" and not _is_thai(after)
+        count += here in "€£¥" and (before.isalpha() or after.isalpha())
     return count
 
 
@@ -157,14 +220,6 @@ def _is_thai(character: str) -> bool:
 
 def _is_latin(character: str) -> bool:
     return character < "\x7f" and character.isalpha()
-
-
-def _likelihood(beyond: Counter[str], letters: str) -> float:
-    """How likely letters are, on average, where the n-th most frequent one is as likely as 1/(n + 3)."""
-    rank = {letter: place for place, letter in enumerate(letters)}
-    seen = [(rank[letter], count) for character, count in beyond.items() if (letter := character.lower()) in rank]
-    total = sum(1 / (place + 3) for place in range(len(letters)))
-    return sum(count * -math.log((place + 3) * total) for place, count in seen) / max(1, sum(n for _, n in seen))
 
 
 def _is_western(text: bytes, name: str, beyond: int) -> bool:

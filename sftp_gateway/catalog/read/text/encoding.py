@@ -135,7 +135,7 @@ def _pinned(name: str) -> str:
 def _guess(seen: Survey) -> tuple[str, int, tuple[Finding, ...]]:
     text = seen.strange or seen.head
     name = detector.guess(text)
-    letters = sum(byte > 0x7F for byte in text)
+    letters = detector.count_beyond_ascii(text)
     seen_of_it = "one letter" if letters == 1 else f"{letters} letters"
     few = f", a guess from only {seen_of_it}: see whether it is right" * (letters < _FEW_LETTERS)
     return name, 0, (_guessed(name, few),)
