@@ -41,6 +41,7 @@ class Whole:
         self.log = folder / "log"
         self.running = None
         self.begun = []
+        self._events, self._read_bytes = [], 0
 
     def add_brand(self, name="acme"):
         """As the verb does it, without a process of its own."""
@@ -111,14 +112,16 @@ class Whole:
             process.wait()
 
     def events(self, name=""):
-        found = []
-        whole, _, _ = self.log.read_text().rpartition("\n")  # the last line may be half written
-        for line in whole.splitlines():
-            if line.startswith("{"):
-                event = json.loads(line)
-                if event["event"].startswith(name):
-                    found.append(event)
-        return found
+        self._read_log()
+        return [event for event in self._events if event["event"].startswith(name)]
+
+    def _read_log(self):
+        """Take in what the log has more than before: whoever polls a long one would read it anew each time."""
+        with self.log.open("rb") as log:
+            log.seek(self._read_bytes)
+            whole, end, _ = log.read().rpartition(b"\n")  # the last line may be half written
+        self._read_bytes += len(whole) + len(end)
+        self._events += [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
 
     def wait_event(self, name, since=0):
         until = time.monotonic() + PATIENCE_SECONDS
