@@ -42,7 +42,7 @@ test: $(STAMP) $(NODE_CLIENT) ## the tests (at most 10 minutes on two cores)
 test-all: $(STAMP) $(NODE_CLIENT) ## everything: full client matrix, fuzz, faults, browser (at most 60 minutes), writes docs/test-results.md
 	$(BYTECODE)
 	mkdir -p .cache
-	$(BIN)/python -m pytest -n 2 -m "not bench" --timeout 1800 --junitxml .cache/test-all.xml $(ARGS); \
+	$(BIN)/python -m pytest -n 2 --maxschedchunk 1 -m "not bench" --timeout 1800 --junitxml .cache/test-all.xml $(ARGS); \
 	  ended=$$?; $(BIN)/python -m tests.bench.results .cache/test-all.xml; exit $$ended
 
 demo: $(STAMP) ## the main job end to end on loopback; ARGS=--once ends by itself

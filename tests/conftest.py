@@ -21,6 +21,19 @@ from sftp_gateway import blobs, settings
 from sftp_gateway.store import database, migrations, tables
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin the long tests first: one begun late is what all others, and all processors, wait for at the end.
+
+    How long a test may take says how long it is. Those that may take as long as each other stay shuffled.
+    """
+    items.sort(key=_may_take_seconds, reverse=True)
+
+
+def _may_take_seconds(item: pytest.Item) -> float:
+    limit = item.get_closest_marker("timeout") if item.get_closest_marker("full") else None
+    return float(limit.args[0]) if limit else 0.0
+
+
 class Clock:
     """A clock that stands still until it is told to jump."""
 
