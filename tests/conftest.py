@@ -14,11 +14,18 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
 from sftp_gateway import blobs, settings
 from sftp_gateway.store import database, migrations, tables
+
+# How long an example takes, and how long it takes to think of one, is no fault on a machine that is slow or does other work.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,7 +63,7 @@ def clock():
 def eventually():
     """Poll until something holds; fails loudly at the deadline. Works for sync and async tests."""
 
-    def wait(predicate: Callable[[], object], timeout: float = 10.0) -> object:
+    def wait(predicate: Callable[[], object], timeout: float = 30.0) -> object:
         deadline = time.monotonic() + timeout
         while not (result := predicate()):
             assert time.monotonic() < deadline, f"not within {timeout} s: {predicate}"
@@ -70,7 +77,7 @@ def eventually():
 def eventually_async():
     """`eventually` for a test on the loop: other tasks go on meanwhile."""
 
-    async def wait(predicate: Callable[[], object], timeout: float = 10.0) -> object:  # noqa: ASYNC109 - polls, cancels nothing
+    async def wait(predicate: Callable[[], object], timeout: float = 30.0) -> object:  # noqa: ASYNC109 - polls, cancels nothing
         deadline = time.monotonic() + timeout
         while not (result := predicate()):
             assert time.monotonic() < deadline, f"not within {timeout} s: {predicate}"

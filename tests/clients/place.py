@@ -76,7 +76,7 @@ async def start(place: Place, *command: str | Path) -> asyncio.subprocess.Proces
     )
 
 
-async def run(place: Place, *command: str | Path, stdin: str = "", seconds: float = 30) -> str:
+async def run(place: Place, *command: str | Path, stdin: str = "", seconds: float = 60) -> str:
     """Run to the end; give what it printed, raise Failed with all of it when the status is not 0."""
     process = await start(place, *command)
     try:

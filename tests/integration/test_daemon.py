@@ -61,7 +61,7 @@ async def test_a_file_dropped_by_sftp_is_published_and_answered_in_the_same_plac
     began = time.monotonic()
     await put(gateway, "/catalog.csv", whole.catalog(200))
     receipt = await wait_for_receipt(gateway, "catalog.csv.1.json")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25  # a second or two where nothing else is done
     assert (receipt["state"], receipt["version"], receipt["rows"]["accepted"]) == ("published", 1, 200)
     assert (await read(gateway, "/catalog/current.csv")).count("\n") == 201
     assert "1,2" in await read(gateway, "/history.csv")

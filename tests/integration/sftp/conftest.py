@@ -194,7 +194,7 @@ def openssh(program):
 def until():
     """Wait until something is true, or fail after a deadline."""
 
-    async def wait(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    async def wait(condition: Callable[[], bool], seconds: float = 30.0) -> None:
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.005)

@@ -50,7 +50,7 @@ async def test_anything_but_sftp_is_refused_at_once_in_words(front, openssh, tmp
     ended = await openssh(tool, door, port, str(door.port), *[a.replace("{file}", str(file)) for a in arguments])
     assert ended.code != 0
     assert words in ended.err
-    assert asyncio.get_running_loop().time() - started < 3
+    assert asyncio.get_running_loop().time() - started < 15  # one that is told nothing is given up after 20
     assert not door.sessions
 
 
