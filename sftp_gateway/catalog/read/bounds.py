@@ -14,6 +14,8 @@ WHOLE_RECORDS = 20_000
 """Looked through for tables where the sample is the whole file."""
 
 PREAMBLE_RECORDS = 10
+LOOKED_RECORDS = 100
+"""So many title lines are looked behind for somebody who only looks at a file."""
 FOOTER_RECORDS = 10
 
 QUOTE_BYTES = 1024**2

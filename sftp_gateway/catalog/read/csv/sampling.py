@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import careful, readings, separators
 from sftp_gateway.catalog.read.csv.dialect import Dialect
-from sftp_gateway.catalog.read.header import naming
+from sftp_gateway.catalog.read.header import bodies, naming, titles
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,17 @@ class Sample:
         ]
 
     def separates_first(self, dialect: Dialect) -> bool:
-        """Whether the first record that is no comment has more than one column."""
+        """Whether the first record that is no comment has more than one column; below titles the one that names the columns."""
         told = (record for record in self.filled(dialect) if not naming.is_comment(record.cells))
-        return any(len(record.cells) > 1 for record in itertools.islice(told, 1))
+        return any(len(record.cells) > 1 for record in itertools.islice(told, 1)) or self.names_below(dialect)
+
+    def names_below(self, dialect: Dialect) -> bool:
+        """Whether a record below titles, the first of the usual width, names columns, by the values in two of them."""
+        rows = [record.cells for record in self.filled(dialect) if not naming.is_comment(record.cells)]
+        width, above = bodies.usual_width(rows), rows[: bounds.PREAMBLE_RECORDS + 1]
+        usual = (place for place, cells in enumerate(above) if len(cells) == width > 1 and not titles.is_prose(cells))
+        place = next(usual, 0)
+        return place > 0 and titles.names(rows, place, least=2, words=False)
 
     def separates_all(self, dialect: Dialect) -> bool:
         """Whether all records have the same columns, and more than one."""

@@ -146,7 +146,7 @@ def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spell
         spelling = spelling or separators.Spelling(usual)
         if signs.spelled(inner, spelling).fit(spelling.dialect).perfect:
             return replace(spelling, rewriting=replace(way, delimiter=spelling.delimiter))
-    if ournames.known_names(cells[0] if cells else (), hints) > 1:
+    if ournames.known_names(cells[0] if cells else (), hints) > 1 or sample.names_below(dialect):
         return separators.Spelling(dialect)
     return signs.by_signs(sample, dialect, fit, hints)
 

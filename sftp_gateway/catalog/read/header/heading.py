@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from sftp_gateway.brand import BY_POSITION
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds
-from sftp_gateway.catalog.read.header import bodies, further, headrows, joined, naming, ournames
+from sftp_gateway.catalog.read.header import bodies, further, headrows, joined, naming, ournames, titles
 from sftp_gateway.catalog.read.header.naming import Cells, Rows
 from sftp_gateway.catalog.read.source import Hints
 
 _SEPARATOR_LINE = re.compile(rb'"?sep=[^\w\s]?\t?"?', re.IGNORECASE)
 """What spreadsheets write above a table to say how it is separated: of one column, too, where nothing else tells."""
+
+_MARKS = (b"#", b"//", b"--")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
     above = _texts(rows[base]) if first != base else ()
     width = _width_below(rows, first)
     if _is_absent(rows, first, hints):
+        first = _first_row(rows, first)
         return Heading(first, first - 1, tuple(f"#{number + 1}" for number in range(width)), 0, above)
     top, last = first, headrows.last(rows, first, hints)
     names = _names(rows, top, last, hints)
@@ -67,7 +70,8 @@ def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
     first = [number for number, cells in enumerate(rows) if bodies.is_filled(cells)]
     if len(first) > 1 and _SEPARATOR_LINE.fullmatch(b"".join(rows[first[0]])):
         first = first[1:]
-    first = _behind_comments(rows, first[: bounds.PREAMBLE_RECORDS + 1])
+    most = bounds.LOOKED_RECORDS if hints.lenient else bounds.PREAMBLE_RECORDS
+    first = _behind_comments(rows, first[: most + 1])
     if not first:
         return 0, 0
     scores = {number: ournames.known_names(rows[number], hints) for number in first}
@@ -77,6 +81,7 @@ def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
     used = _used_width(rows, width)
     for number in first:
         if len(rows[number]) > 1 and bodies.filled(rows[number]) * 2 > used:
+            number = titles.behind(rows, number, first, width, lenient=hints.lenient)  # noqa: PLW2901 - returned at once
             return number, scores[number]
     return first[0], scores[first[0]]
 
@@ -95,13 +100,22 @@ def _reach(cells: Cells) -> int:
 def _behind_comments(rows: Rows, first: list[int]) -> list[int]:
     """Leave out the lines of a comment above a header; one over values may be the header itself."""
     count = 0
-    while count < len(first) and naming.is_comment(rows[first[count]]):
+    while count < len(first) and (naming.is_comment(rows[first[count]]) or (count and _is_mark(rows[first[count]]))):
         count += 1
-    if not count or count == len(first) or not naming.begins_table(rows[first[count]]):
+    if (
+        not count
+        or count == len(first)
+        or not (naming.begins_table(rows[first[count]]) or len(rows[first[count]]) == 1)
+    ):
         return first
     mark = rows[first[0]][0].strip()
-    alike = count == 1 and len(rows[first[0]]) == len(rows[first[1]]) and mark not in (b"#", b"//", b"--")
+    alike = count == 1 and len(rows[first[0]]) == len(rows[first[1]]) and mark not in _MARKS
     return first if alike else first[count:]
+
+
+def _is_mark(cells: Cells) -> bool:
+    """Whether a record is a comment that says nothing."""
+    return b"".join(cells).strip() in _MARKS
 
 
 def _texts(cells: Cells) -> tuple[str, ...]:
@@ -112,15 +126,28 @@ def _width_below(rows: Rows, first: int) -> int:
     return bodies.usual_width(rows[first : first + 1000])
 
 
+def _first_row(rows: Rows, first: int) -> int:
+    """Give the first row of a table without a header: those above the one found may have fewer cells filled."""
+    while first > 0 and len(rows[first - 1]) == len(rows[first]) > 1 and bodies.filled(rows[first - 1]) > 1:
+        body = bodies.body(rows, first, len(rows[first]))
+        if titles.is_prose(rows[first - 1]) or not naming.looks_like_row(rows[first - 1], body):
+            break
+        first -= 1
+    return first
+
+
 def _is_absent(rows: Rows, first: int, hints: Hints) -> bool:
     """Whether the first record is a product already: only believed where the brand maps by position, or of `inspect`."""
     cells = rows[first]
     if ournames.known_names(cells, hints) > 1:
         return False
     body = bodies.body(rows, first + 1, len(cells)) or bodies.odd_body(rows, first)
+    body = [row for row in body if row != cells]  # the header may stand between the rows once more
     if any(BY_POSITION.fullmatch(name) for name in hints.known_headers):
         return not naming.contrasts(cells, body) or not naming.begins_table(cells)
-    return hints.lenient and (naming.looks_like_row(cells, body) if body else naming.holds_values(cells))
+    if not hints.lenient:
+        return False
+    return naming.looks_like_row(cells, body) or naming.recurs(cells, body) if body else naming.holds_values(cells)
 
 
 def _names(rows: Rows, top: int, last: int, hints: Hints) -> tuple[str, ...]:

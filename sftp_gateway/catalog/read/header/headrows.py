@@ -19,7 +19,7 @@ MOST = 4
 def last(rows: Rows, first: int, hints: Hints) -> int:
     """Which record below the first of a header is its last one."""
     header = rows[first]
-    if not any(map(naming.is_value, header)):
+    if not naming.holds_any_value(header):
         enough = _is_enough(header, hints)
         for end in range(first + MOST, first, -1):
             if all(_goes_on(rows, at, end + 1, len(header), hints, enough=enough) for at in range(first + 1, end + 1)):

@@ -10,8 +10,8 @@ Rows = Sequence[Cells]
 
 _WORD = rb"(?i:true|false|yes|no|nan|[-+]?inf|null|none|n/?a)"
 _VALUE = re.compile(
-    rb"\s*+(?:%b(?:%%|[A-Za-z]{1,3}|\xe2\x82\xac)?|%b|%b|%b|%b)\s*+"
-    % (shapes.NUMBER, shapes.DATE, shapes.TIME, shapes.LINK, _WORD)
+    rb"\s*+(?:%b(?:%%|[A-Za-z]{1,3}|\xe2\x82\xac)?|%b|%b|%b|%b|%b)\s*+"
+    % (shapes.NUMBER, shapes.DATE, shapes.TIME, shapes.LINK, shapes.MAIL, _WORD)
 )
 _DIGIT = re.compile(rb"\d")
 _LABELS = {
@@ -105,6 +105,12 @@ def is_value(cell: bytes) -> bool:
     return len(cell) < 1024 and _VALUE.fullmatch(cell) is not None
 
 
+def holds_any_value(header: Cells) -> bool:
+    """Whether any of a header's cells is a value, but for years and dates that name columns."""
+    labels = _labels(header)
+    return any(is_value(cell) for place, cell in enumerate(header) if place not in labels)
+
+
 def is_phrase(cell: bytes) -> bool:
     """Whether a cell is words with a digit, as a question is: `rate (1-5)`, no value and no code."""
     return len(cell) < 256 and _PHRASE.match(cell) is not None and not is_value(cell)
@@ -130,6 +136,17 @@ def looks_like_row(cells: Cells, body: Rows) -> bool:
     shapes = {place: _shape(body[0][place]) for place in codes}
     like = sum(is_value(cells[place]) for place in values) + sum(_shape(cells[p]) == shapes[p] for p in codes)
     return like * 2 > len(values) + len(codes)
+
+
+def recurs(cells: Cells, body: Rows) -> bool:
+    """Whether two cells of a record, and of three columns or more a third of them, stand in their columns once more.
+
+    Names of columns do not: those cells are one of a few answers. Told only where no column holds values.
+    """
+    seen = [{_bare(row[place]) for row in body} for place in range(len(cells))]
+    filled = [place for place, cell in enumerate(cells) if cell.strip()]
+    again = sum(_bare(cells[place]) in seen[place] for place in filled)
+    return again >= max(2, len(filled) / 3) and not _value_columns(body, len(cells))
 
 
 def _bare(cell: bytes) -> bytes:

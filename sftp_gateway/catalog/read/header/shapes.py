@@ -11,4 +11,5 @@ NUMBER = (
 """With a currency in front, signs, groups, an exponent, accountants' brackets."""
 DATE = rb"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[T\s]++\d.*+)?"
 TIME = rb"\d{1,2}:\d\d(?::\d\d)?(?:\s?[APap][Mm])?"
+MAIL = rb"[^@\s]++@[^@\s.]++(?:\.[^@\s.]++)++"
 LINK = rb"https?://\S++"
