@@ -65,6 +65,14 @@ class Profile:
     def _kinds(self) -> list[set[str]]:
         return [set(map(kind, column)) for column in zip(*self._rows, strict=True)]
 
+    def column(self, column: int) -> list[bytes]:
+        """Give the cells of a column."""
+        return [cells[column] for cells in self._rows]
+
+    def kinds(self, column: int) -> set[str]:
+        """Say what kinds of cells a column has."""
+        return self._kinds[column] if self._rows else set()
+
     def is_blank(self, column: int) -> bool:
         """Whether a column is blank in all rows."""
         return bool(self._rows) and self._kinds[column] == {""}

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds
-from sftp_gateway.catalog.read.csv import parsing, ragged, returned, tail
+from sftp_gateway.catalog.read.csv import breaks, parsing, ragged, returned, tail
 from sftp_gateway.catalog.read.csv.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch
 from sftp_gateway.catalog.read.rejects import Reject, Rejects
 from sftp_gateway.catalog.read.source import Block, Known, Sieve, Tally
@@ -44,6 +44,8 @@ def block(stretch: Stretch, tally: Tally, other: tail.Other, *, final: bool) -> 
     tail.skip_tables(stretch, tally, other)
     if final:
         tail.skip_footer(stretch, tally)
+    if halves := breaks.judge(stretch):
+        _drop(stretch, np.flatnonzero(np.isin(stretch.parsed, halves)).tolist())
     return _assemble(stretch, tally)
 
 

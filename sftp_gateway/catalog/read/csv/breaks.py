@@ -1,0 +1,148 @@
+"""Line ends that nobody quoted: a row cut in its first or last cell leaves a whole row beside a line of one cell.
+
+Either would go live with half a value, or under half a key. What tells is what the columns hold: a half looks like no
+other cell of its column, and does with the line beside it; or that line is a value, as no title is.
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from sftp_gateway.catalog.read.csv.profile import kind
+from sftp_gateway.catalog.read.csv.stretch import CLEAN, REJECT, REPAIRED, Stretch
+from sftp_gateway.catalog.read.header import naming
+
+_MOST = 1000
+"""So many lines of one cell are looked at in a block: where there are more, they are something else."""
+_MOST_BYTES = 4096
+_FEW_SHAPES, _ONE_IN = 3, 4
+_LEAST = 2
+_WORDS = 4
+"""A line of so many words is more than a title."""
+_LETTERS, _DIGITS = re.compile(rb"[^\W\d_]+|[\x80-\xff]+"), re.compile(rb"\d+")
+_SENTENCE = re.compile(rb"[ a-z,;.)&-]|.*[.!?]\s*$", re.DOTALL)
+
+
+def judge(stretch: Stretch) -> list[int]:
+    """Reject the rows of which a line of one cell beside them may be the other half; gives them."""
+    found: list[int] = []
+    if stretch.text.width < 2:
+        return found
+    for index in np.flatnonzero(stretch.kinds == REJECT)[:_MOST].tolist():
+        half = _half(stretch, index)
+        if half is None:
+            continue
+        first, last = index, index
+        while first > 0 and _half(stretch, first - 1) is not None:
+            first -= 1
+        while last + 1 < len(stretch.kinds) and _half(stretch, last + 1) is not None:
+            last += 1
+        for place, below in _in_doubt(stretch, first, last):
+            _give_up(stretch, place, below=below)
+            found.append(place)
+    return sorted(set(found))
+
+
+def _in_doubt(stretch: Stretch, first: int, last: int) -> list[tuple[int, bool]]:
+    """Give the rows beside the lines `first` to `last`, and whether below them, of which those may be a half.
+
+    Of both, unless one needs them to look like the others.
+    """
+    above, below = _row(stretch, first - 1), _row(stretch, last + 1)
+    half, end = _half(stretch, first) or b"", _half(stretch, last) or b""
+    found, sure = [], []
+    if above is not None:
+        column, cell = stretch.text.width - 1, above[-1]
+        others = _others(stretch, column, cell)
+        if _completes(cell, cell + half, others) or _completes(cell, cell + b" " + half, others):
+            sure.append((first - 1, False))
+        elif _is_value_of(stretch, column, half) or (below is not None and _goes_on(cell, half, others)):
+            found.append((first - 1, False))
+    if below is not None:
+        cell = below[0]
+        others = _others(stretch, 0, cell)
+        if _completes(cell, end + cell, others):
+            sure.append((last + 1, True))
+        elif _is_parted(cell, end, others) or _is_value_of(stretch, 0, end):
+            found.append((last + 1, True))
+    return sure or found
+
+
+def _give_up(stretch: Stretch, index: int, *, below: bool) -> None:
+    """Reject a row; of one that begins in the line above the key is in doubt, too."""
+    where = "first cell may begin in the line above" if below else "last cell may go on in the line below"
+    said = f"The row's {where}: a line end stands in it without quotes."
+    stretch.give_up(index, "ROW_COLUMNS", said, "Quote cells that have line ends in them.")
+    stretch.reshaped.discard(index)
+    if below:
+        stretch.cells[index], stretch.sure[index] = (), 0
+
+
+def _half(stretch: Stretch, index: int) -> bytes | None:
+    """Give the only cell of a rejected record, None if it has more or is damaged otherwise."""
+    told = stretch.why.get(index)
+    record = stretch.bytes_of(index)
+    if stretch.kinds[index] != REJECT or len(record) > _MOST_BYTES or (told is not None and told.code != "ROW_COLUMNS"):
+        return None
+    quote = stretch.text.dialect.quote.encode()
+    cells = stretch.text.dialect.cells(record)
+    if cells is None or len(cells) != 1 or (quote and quote in record) or naming.is_comment(cells):
+        return None
+    return cells[0]
+
+
+def _row(stretch: Stretch, index: int) -> list[bytes] | None:
+    """Give the cells of a row that is kept, None if there is none."""
+    if not 0 <= index < len(stretch.kinds) or stretch.kinds[index] not in (CLEAN, REPAIRED):
+        return None
+    return stretch.text.dialect.cells(stretch.bytes_of(index))
+
+
+def _others(stretch: Stretch, column: int, cell: bytes) -> list[bytes]:
+    """Give the filled cells of a column in the first rows, without this one."""
+    found = [other for other in stretch.profile.column(column) if other.strip()]
+    if cell in found:
+        found.remove(cell)
+    return found
+
+
+def _completes(half: bytes, whole: bytes, others: Sequence[bytes]) -> bool:
+    """Whether `whole` has what all other cells have in common, and `half` has not."""
+    if len(others) < _LEAST:
+        return False
+    shapes, known = set(map(_shape, others)), set(others)
+    if len(shapes) <= _FEW_SHAPES and _shape(half) not in shapes:
+        return _shape(whole) in shapes
+    if len(known) * _ONE_IN <= len(others) and half not in known:
+        return whole in known
+    sizes = set(map(len, others))
+    if len(sizes) == 1 and len(half) not in sizes:
+        return len(whole) in sizes
+    return all(map(_is_capital, others)) and not _is_capital(half) and _is_capital(whole)
+
+
+def _is_parted(cell: bytes, half: bytes, others: Sequence[bytes]) -> bool:
+    """Whether a space stands where a line would be cut, as at no other cell's edge."""
+    return half[-1:] == b" " and cell.strip() != b"" and not any(other[-1:] == b" " for other in others)
+
+
+def _shape(cell: bytes) -> bytes:
+    return _LETTERS.sub(b"a", _DIGITS.sub(b"9", cell[:64]))
+
+
+def _is_capital(cell: bytes) -> bool:
+    return cell.decode(errors="replace")[:1].isupper()
+
+
+def _is_value_of(stretch: Stretch, column: int, half: bytes) -> bool:
+    """Whether a line is a value as the column has, which no title is: of a row, then, or of a part of one."""
+    return kind(half) not in ("", "text") and kind(half) in stretch.profile.kinds(column)
+
+
+def _goes_on(cell: bytes, half: bytes, others: Sequence[bytes]) -> bool:
+    """Whether a text goes on in a line: what no title begins or ends with, or more words than one has."""
+    texts = [other for other in others if kind(other) == "text"]
+    if not cell.strip() or len(texts) * 2 < len(others):
+        return False
+    return _SENTENCE.match(half) is not None or len(half.split()) >= _WORDS
