@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sftp_gateway.catalog.read.csv import likeness
+from sftp_gateway.catalog.read.csv.dialect import DELIMITERS
 from sftp_gateway.catalog.read.csv.profile import kind
 from sftp_gateway.catalog.read.csv.stretch import CLEAN, REJECT, REPAIRED, Stretch
 from sftp_gateway.catalog.read.header import naming
@@ -16,12 +18,9 @@ from sftp_gateway.catalog.read.header import naming
 _MOST = 1000
 """So many lines of one cell are looked at in a block: where there are more, they are something else."""
 _MOST_BYTES = 4096
-_FEW_SHAPES, _ONE_IN = 3, 4
-_LEAST = 2
 _WORDS = 4
 """A line of so many words is more than a title."""
-_LETTERS, _DIGITS = re.compile(rb"[^\W\d_]+|[\x80-\xff]+"), re.compile(rb"\d+")
-_SENTENCE = re.compile(rb"[ a-z,;.)&-]|.*[.!?]\s*$", re.DOTALL)
+_BEGINS_SMALL = re.compile(rb"[ a-z,;.)&-]")
 
 
 def judge(stretch: Stretch) -> list[int]:
@@ -54,15 +53,15 @@ def _in_doubt(stretch: Stretch, first: int, last: int) -> list[tuple[int, bool]]
     found, sure = [], []
     if above is not None:
         column, cell = stretch.text.width - 1, above[-1]
-        others = _others(stretch, column, cell)
-        if _completes(cell, cell + half, others) or _completes(cell, cell + b" " + half, others):
+        others = stretch.profile.others(column, cell)
+        if likeness.completes(cell, cell + half, others) or likeness.completes(cell, cell + b" " + half, others):
             sure.append((first - 1, False))
-        elif _is_value_of(stretch, column, half) or (below is not None and _goes_on(cell, half, others)):
+        elif _is_value_of(stretch, column, half) or (below is not None and _goes_on(cell, half, others, column)):
             found.append((first - 1, False))
     if below is not None:
         cell = below[0]
-        others = _others(stretch, 0, cell)
-        if _completes(cell, end + cell, others):
+        others = stretch.profile.others(0, cell)
+        if likeness.completes(cell, end + cell, others):
             sure.append((last + 1, True))
         elif _is_parted(cell, end, others) or _is_value_of(stretch, 0, end):
             found.append((last + 1, True))
@@ -82,13 +81,15 @@ def _give_up(stretch: Stretch, index: int, *, below: bool) -> None:
 def _half(stretch: Stretch, index: int) -> bytes | None:
     """Give the only cell of a rejected record, None if it has more or is damaged otherwise."""
     told = stretch.why.get(index)
-    record = stretch.bytes_of(index)
+    record, others = stretch.bytes_of(index), (mark for mark in DELIMITERS if mark != stretch.text.dialect.delimiter)
     if stretch.kinds[index] != REJECT or len(record) > _MOST_BYTES or (told is not None and told.code != "ROW_COLUMNS"):
         return None
     quote = stretch.text.dialect.quote.encode()
     cells = stretch.text.dialect.cells(record)
     if cells is None or len(cells) != 1 or (quote and quote in record) or naming.is_comment(cells):
         return None
+    if any(record.count(mark.encode()) == stretch.text.width - 1 for mark in others):
+        return None  # separated otherwise
     return cells[0]
 
 
@@ -99,50 +100,27 @@ def _row(stretch: Stretch, index: int) -> list[bytes] | None:
     return stretch.text.dialect.cells(stretch.bytes_of(index))
 
 
-def _others(stretch: Stretch, column: int, cell: bytes) -> list[bytes]:
-    """Give the filled cells of a column in the first rows, without this one."""
-    found = [other for other in stretch.profile.column(column) if other.strip()]
-    if cell in found:
-        found.remove(cell)
-    return found
-
-
-def _completes(half: bytes, whole: bytes, others: Sequence[bytes]) -> bool:
-    """Whether `whole` has what all other cells have in common, and `half` has not."""
-    if len(others) < _LEAST:
-        return False
-    shapes, known = set(map(_shape, others)), set(others)
-    if len(shapes) <= _FEW_SHAPES and _shape(half) not in shapes:
-        return _shape(whole) in shapes
-    if len(known) * _ONE_IN <= len(others) and half not in known:
-        return whole in known
-    sizes = set(map(len, others))
-    if len(sizes) == 1 and len(half) not in sizes:
-        return len(whole) in sizes
-    return all(map(_is_capital, others)) and not _is_capital(half) and _is_capital(whole)
-
-
 def _is_parted(cell: bytes, half: bytes, others: Sequence[bytes]) -> bool:
     """Whether a space stands where a line would be cut, as at no other cell's edge."""
     return half[-1:] == b" " and cell.strip() != b"" and not any(other[-1:] == b" " for other in others)
 
 
-def _shape(cell: bytes) -> bytes:
-    return _LETTERS.sub(b"a", _DIGITS.sub(b"9", cell[:64]))
-
-
-def _is_capital(cell: bytes) -> bool:
-    return cell.decode(errors="replace")[:1].isupper()
-
-
 def _is_value_of(stretch: Stretch, column: int, half: bytes) -> bool:
     """Whether a line is a value as the column has, which no title is: of a row, then, or of a part of one."""
+    if kind(half) == "code" and any(mark.encode() in half for mark in DELIMITERS):
+        return False
     return kind(half) not in ("", "text") and kind(half) in stretch.profile.kinds(column)
 
 
-def _goes_on(cell: bytes, half: bytes, others: Sequence[bytes]) -> bool:
-    """Whether a text goes on in a line: what no title begins or ends with, or more words than one has."""
+def _goes_on(cell: bytes, half: bytes, others: Sequence[bytes], column: int) -> bool:
+    """Whether a text goes on in a line: what no title begins or ends with, or more words than one has.
+
+    Of two columns only it may as well be a row by itself that lost its delimiter.
+    """
     texts = [other for other in others if kind(other) == "text"]
     if not cell.strip() or len(texts) * 2 < len(others):
         return False
-    return _SENTENCE.match(half) is not None or len(half.split()) >= _WORDS
+    small = _BEGINS_SMALL.match(half) is not None
+    if column == 1:
+        return small and not any(map(_BEGINS_SMALL.match, others))
+    return small or half.rstrip()[-1:] in (b".", b"!", b"?") or len(half.split()) >= _WORDS

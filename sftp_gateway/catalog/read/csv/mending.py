@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Sequence
 
+from sftp_gateway.catalog.read.csv import likeness
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, Dialect
 from sftp_gateway.catalog.read.csv.profile import Profile
 
@@ -69,12 +70,36 @@ def spaced(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | N
 
 def requoted(record: bytes, dialect: Dialect) -> list[bytes] | None:
     """Give the cells of a row of which all stand in the quotes that the file does not use, None if they do not."""
-    other = "'" if dialect.quote == '"' else '"'
-    mark = other.encode()
-    sent = dialect.cells(record) or []
-    if len(sent) < 2 or not all(len(cell) > 1 and cell.startswith(mark) and cell.endswith(mark) for cell in sent):
+    cells = _dialect(dialect.delimiter, _other(dialect)).cells(record) or []
+    strict = _dialect(dialect.delimiter, "").cells(record) or []
+    if len(cells) < 2 or not other_quote(
+        dialect.cells(record) or (strict if len(strict) == len(cells) else ()), dialect
+    ):
         return None
-    return _dialect(dialect.delimiter, other).cells(record)
+    return cells
+
+
+def other_quote(cells: Sequence[bytes], dialect: Dialect) -> bool:
+    """Whether each cell stands in the quotes that the file does not use."""
+    mark = _other(dialect).encode()
+    return bool(cells) and all(len(cell) > 1 and cell.startswith(mark) and cell.endswith(mark) for cell in cells)
+
+
+def _other(dialect: Dialect) -> str:
+    return "'" if dialect.quote == '"' else '"'
+
+
+def lost_opening(cells: Sequence[bytes], dialect: Dialect, profile: Profile) -> bool:
+    """Whether a cell ends with an odd quote that is no inch mark: not behind a digit, or the column has none such."""
+    if dialect.literal or not dialect.quote:
+        return False
+    quote = dialect.quote.encode()
+    for place, cell in enumerate(cells):
+        if len(cell) > 1 and cell.endswith(quote) and cell.count(quote) % 2 and not cell.startswith(quote):
+            bare = cell[:-1]
+            if not bare.rstrip()[-1:].isdigit() or likeness.completes(cell, bare, profile.others(place, cell)):
+                return True
+    return False
 
 
 def _escaped(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Protocol
 
-from sftp_gateway.catalog.read.header import shapes
+from sftp_gateway.catalog.read.header import shapes, titles
 
 _KINDS = re.compile(
     rb"\s*+(?:(?P<number>%b(?:%%|\xe2\x82\xac|[$])?)|(?P<date>%b)|(?P<time>%b)|(?P<link>%b)|(?P<code>(?=\S*\d)\S++))\s*+"
@@ -65,9 +65,12 @@ class Profile:
     def _kinds(self) -> list[set[str]]:
         return [set(map(kind, column)) for column in zip(*self._rows, strict=True)]
 
-    def column(self, column: int) -> list[bytes]:
-        """Give the cells of a column."""
-        return [cells[column] for cells in self._rows]
+    def others(self, column: int, cell: bytes) -> list[bytes]:
+        """Give the filled cells of a column, without this one."""
+        found = [cells[column] for cells in self._rows if cells[column].strip()]
+        if cell in found:
+            found.remove(cell)
+        return found
 
     def kinds(self, column: int) -> set[str]:
         """Say what kinds of cells a column has."""
@@ -111,6 +114,10 @@ class Profile:
         while alone and alone[-1]:
             alone.pop()
         return sum(alone)
+
+    def knows_prose(self, cells: Sequence[bytes]) -> bool:
+        """Whether a space stands behind each delimiter of any row but this one."""
+        return any(titles.is_prose(row) for row in self._rows if list(row) != list(cells))
 
     @property
     def knows_none_alone(self) -> bool:

@@ -22,7 +22,6 @@ from sftp_gateway.catalog.read.source import Block, Known, Sieve, Tally
 _OTHER_QUOTE = {ord('"'): ord("'"), ord("'"): ord('"')}
 _MANY = 5
 """Where more than one record in so many is quoted otherwise, the sender means it."""
-_QUOTE_REPAIRED = "A quote stands where none may; only one reading gives the header's columns, and it was taken."
 
 
 def block(stretch: Stretch, tally: Tally, other: tail.Other, *, final: bool) -> Block:
@@ -87,8 +86,7 @@ def _judge_damaged(stretch: Stretch) -> None:
         if ended and index == len(stretch.kinds) - 1:
             continue
         if found.code == "ROW_QUOTE_REPAIRED":
-            if not stretch.judge_spaces(index):
-                stretch.repair(index, found.cells or (), _QUOTE_REPAIRED)
+            stretch.judge_repaired(index, found.cells or ())
         elif found.code == "ROW_COLUMNS":
             stretch.judge_width(index)
         elif stretch.kinds[index] == CLEAN and not stretch.mend(index):

@@ -122,13 +122,24 @@ class Stretch:
             self.reshaped.add(index)
         return True
 
-    def judge_quotes(self, index: int) -> None:
-        """Take the quotes off a record if all cells are in such as the file does not use."""
+    def judge_repaired(self, index: int, cells: tuple[bytes, ...]) -> None:
+        """Keep a record whose quotes have one reading, unless one that opens a cell may be lost."""
+        if self.judge_spaces(index) or (mending.other_quote(cells, self.text.dialect) and self.judge_quotes(index)):
+            return
+        if mending.lost_opening(cells, self.text.dialect, self.profile):
+            self.give_up(index, *LOST_OPENING)
+        else:
+            self.repair(index, cells, QUOTE_REPAIRED)
+
+    def judge_quotes(self, index: int) -> bool:
+        """Take the quotes off a record if all cells are in such as the file does not use; False if they are not."""
         cells = mending.requoted(self.bytes_of(index), self.text.dialect)
         if cells is not None and len(cells) == self.text.width and self.profile.fits(cells):
             self.repair(
                 index, tuple(cells), "All cells of the row stand in quotes that the file does not use; taken off."
             )
+            return True
+        return False
 
     def judge_spaces(self, index: int) -> bool:
         """Take the spaces behind the delimiters off a record if it has one behind each; False if it has not."""
@@ -203,6 +214,12 @@ class Stretch:
         self.corrects.clear()
 
 
+QUOTE_REPAIRED = "A quote stands where none may; only one reading gives the header's columns, and it was taken."
+LOST_OPENING = (
+    "ROW_QUOTE",
+    "A cell ends with a quote, and the one that opens it may be missing.",
+    "Double every quote inside a quoted cell.",
+)
 UNDECODABLE = ("ROW_ENCODING", "The row has bytes that are no text in the file's encoding.", "Send the file as UTF-8.")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 

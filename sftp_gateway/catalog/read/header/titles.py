@@ -36,4 +36,6 @@ def names(rows: Rows, place: int, *, least: int, words: bool) -> bool:
     body = bodies.body(rows, place + 1, len(rows[place]))
     if not body or is_prose(rows[place]) or not naming.begins_table(rows[place]) or any(map(is_prose, body)):
         return False
-    return naming.contrasts(rows[place], body, least=least) or (words and not naming.looks_like_row(rows[place], body))
+    return naming.contrasts(rows[place], body, least=least, years=True) or (
+        words and not naming.looks_like_row(rows[place], body)
+    )

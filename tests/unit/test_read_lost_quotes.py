@@ -1,0 +1,28 @@
+"""A quote that ends a cell and opens none: an inch mark, or the rest of a quoted cell; and rows in quotes of the other kind."""
+
+import pytest
+
+from tests.unit.reading import read
+
+BEGIN = b"sku,name,msrp,color\n"
+ROWS = b"".join(b'A-%d,"Lamp, small",%d.50,red\n' % (n, n) for n in range(10, 18))
+
+
+@pytest.mark.parametrize("row", [b'A-99",Lamp,9.50,red\n', b'A-99,Lamp",9.50,red\n', b'A-99,Lamp,9.50",red\n'])
+def test_a_cell_that_ends_with_a_quote_is_not_kept_with_it_where_the_opening_one_may_be_lost(tmp_path, row):
+    found = read(tmp_path, BEGIN + ROWS + row + ROWS)
+    assert len(found.rows) == 16
+    assert found.codes == ["ROW_QUOTE"]
+
+
+@pytest.mark.parametrize("name", [b'Pipe 5"', b'5" pipe', b'12" Monitor'])
+def test_an_inch_mark_in_a_text_is_kept(tmp_path, name):
+    found = read(tmp_path, BEGIN + ROWS + b"A-99," + name + b",9.50,red\n" + ROWS)
+    assert found.rows[8] == ("A-99", name.decode(), "9.50", "red")
+
+
+@pytest.mark.parametrize("text", [b'said "never again"', b"it''s, well", b"O''Neil"])
+def test_a_row_in_the_other_quotes_is_read_by_them_whatever_stands_in_them(tmp_path, text):
+    row = b"'A-99','" + text + b"','9.50','red'\n"
+    found = read(tmp_path, BEGIN + ROWS + row + ROWS)
+    assert found.rows[8:-8] in ([("A-99", text.decode().replace("''", "'"), "9.50", "red")], [])
