@@ -53,7 +53,7 @@ def resolve(text: Text, start: int, *, distrust: bool = False) -> Found | None:
     `distrust`: do not take a strict record over several lines at its word.
     """
     whole = _strict(text, start, bounds.RECORD_BYTES)
-    around = None if distrust or whole is not None else _spaced(text, start)
+    around = None if distrust or whole is not None else _spaced(text, start) or _backslashed(text, start)
     if len(text.data) in (whole, around) and not text.final:
         return None
     line = _line(text, start)
@@ -130,6 +130,20 @@ def _spaced(text: Text, start: int) -> int | None:
         return None
     opened = _extent(text, start, *line, match.end())
     return match.end() if opened is not None and opened[1] == match.end() else None
+
+
+def _backslashed(text: Text, start: int) -> int | None:
+    """Where a record over several lines stops in which a backslash escapes a quote in the first; None if it is none."""
+    line = _line(text, start)
+    if line is None or not text.dialect.quote or text.dialect.literal:
+        return None
+    if text.data.find(b"\\" + text.dialect.quote.encode(), start, line[0]) < 0:
+        return None
+    edge = min(len(text.data), start + bounds.QUOTE_BYTES)
+    match = text.dialect.escaped.match(text.data, start, edge)
+    if match is None or match.end() <= line[1] or match.end() == edge < len(text.data):
+        return None
+    return match.end()
 
 
 def _extent(text: Text, start: int, end: int, stop: int, whole: int | None) -> tuple[int, int, bool] | None:

@@ -53,6 +53,13 @@ class Dialect:
         return re.compile(rb"%b((?:%b%b)*+)(?:\r\n|\n|\r|\Z)" % (cell, d, cell))
 
     @cached_property
+    def escaped(self) -> re.Pattern[bytes]:
+        """Match a record as `record` does, but that a backslash may stand before a quote in a quoted cell."""
+        d, q = re.escape(self.delimiter.encode()), re.escape(self.quote.encode())
+        cell = rb"(?>%b(?:[^%b\\]|\\.|%b%b)*+%b|[^%b%b\r\n]*+)" % (q, q, q, q, q, q, d)
+        return re.compile(rb"%b((?:%b%b)*+)(?:\r\n|\n|\r|\Z)" % (cell, d, cell), re.DOTALL)
+
+    @cached_property
     def cell(self) -> re.Pattern[bytes]:
         """Match one strict cell from where it begins: group 1 the quoted content, group 2 the plain one."""
         d, q = re.escape(self.delimiter.encode()), re.escape(self.quote.encode())
