@@ -80,3 +80,29 @@ def test_a_first_row_whose_answers_stand_below_it_again_is_no_header(tmp_path):
 
 def test_addresses_of_mail_name_no_column(tmp_path):
     assert len(seen(tmp_path, b"dieter@mail.example\nines@mail.example\nbo@mail.example\n").rows) == 3
+
+
+@pytest.mark.parametrize("sign", ["~", "^", "#"])
+def test_commas_in_amounts_are_no_delimiter_where_another_sign_separates_the_header_too(tmp_path, sign):
+    rows = [f"Parks|steel {n}|{n},946,227|7,{n}17,064|{n}4{',907' * (n % 3)}|1.{n}%" for n in range(1, 9)]
+    data = "\n".join(["Department|Programme|2021|2022|2023|Change", *rows]).replace("|", sign)
+    found = seen(tmp_path, data.encode() + b"\n")
+    assert found.source.format.delimiter == sign
+    assert found.rows[0] == ("Parks", "steel 1", "1,946,227", "7,117,064", "14,907", "1.1%")
+
+
+def test_a_title_above_a_header_of_years_makes_no_delimiter_of_a_space(tmp_path):
+    rows = b"".join(b'Parks,steel %d,"1,9%d6,227","7,217,064",(7.%d%%)\n' % (n, n, n) for n in range(9))
+    found = seen(tmp_path, b"Quarterly export\nDepartment,Programme,2021,2022,Change\n" + rows)
+    assert found.source.headers == ("Department", "Programme", "2021", "2022", "Change")
+
+
+def test_a_sentence_behind_a_blank_line_is_a_note_in_a_table_of_two_columns(tmp_path):
+    found = seen(tmp_path, b"Country,People\nPeru,33\nChad,17\nMali,22\n\n* provisional, see notes\n")
+    assert [row[0] for row in found.rows] == ["Peru", "Chad", "Mali"]
+
+
+def test_numbers_below_words_are_another_table_behind_a_table_of_texts(tmp_path):
+    rows = b"".join(b"Lamp %s,Graz,hardly,yes\n" % word for word in (b"red", b"blue", b"old", b"new", b"big"))
+    below = b"\nOld plan,Old cost,New plan,New cost\n352,968,456,597\n676,678,312,557\n"
+    assert len(seen(tmp_path, b"What,Where,How,Again\n" + rows + below).rows) == 5

@@ -87,8 +87,12 @@ class Fit:
         return self.width > 1 and self.rows == 1
 
     def beats(self, usual: "Fit") -> bool:
-        """Whether it fits, and a usual delimiter does not fit half of the records, or gives fewer columns."""
-        return self.perfect and (usual.share < _HALF or self.width > usual.width)
+        """Whether it fits, and a usual delimiter does not fit half of the records, or gives fewer columns.
+
+        Or that fits not all of them, and not the header, as the commas in amounts do.
+        """
+        amounts = self.width >= _THREE and not usual.first and usual.share < 1 - _NEARLY
+        return self.perfect and (usual.share < _HALF or self.width > usual.width or amounts)
 
     def better(self, than: "Fit") -> bool:
         """Whether it fits, and as many records as another."""

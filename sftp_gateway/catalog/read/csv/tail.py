@@ -16,7 +16,7 @@ from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import profile
 from sftp_gateway.catalog.read.csv.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch, cells_of
-from sftp_gateway.catalog.read.header import footer, naming
+from sftp_gateway.catalog.read.header import footer, naming, titles
 from sftp_gateway.catalog.read.source import Tally
 
 _BODY_ROWS = 20
@@ -108,6 +108,8 @@ def _heads(stretch: Stretch, at: int) -> bool:
     if naming.contrasts(cells, before, least=2) and naming.contrasts(cells, after):
         return True
     # No row below has a value where ours have one; a product with such mistakes is still to be told of them.
+    if stretch.lenient and naming.contrasts(cells, after, least=2) and naming.differ(before, after):
+        return True
     return stretch.lenient and len(after) > 0 and all(naming.contrasts(row, before) for row in (cells, *after))
 
 
@@ -160,8 +162,10 @@ def skip_footer(stretch: Stretch, tally: Tally) -> None:
             break
         cells = _cells(stretch, last)
         before = last > 0 and kinds[last - 1] == BLANK
-        if not footer.is_footer(cells, stretch.text.width, after_blank=before, ragged=ragged) and not _is_note(
-            stretch, last, cells
+        if (
+            not footer.is_footer(cells, stretch.text.width, after_blank=before, ragged=ragged)
+            and not _is_note(stretch, last, cells)
+            and not (before and stretch.lenient and _is_sentence(stretch, cells))
         ):
             break
         stretch.skip(last)
@@ -189,6 +193,12 @@ def _is_note(stretch: Stretch, index: int, cells: tuple[str, ...]) -> bool:
     if stretch.lenient or not stretch.profile.holds(0, text):
         return True
     return bool((kinds == BLANK).any() and _alone_since(stretch, index))
+
+
+def _is_sentence(stretch: Stretch, cells: tuple[str, ...]) -> bool:
+    """Whether a space stands behind each delimiter of a last record, as in none of the rows."""
+    sent = [cell.encode() for cell in cells]
+    return titles.is_prose(sent) and not stretch.profile.knows_prose(sent)
 
 
 def _alone_since(stretch: Stretch, index: int) -> bool:

@@ -79,16 +79,18 @@ def _numbered(cells: Cells) -> list[int]:
     return [place for place, stem in enumerate(stems) if _LETTERS.match(stem) and stems.count(stem) > 1]
 
 
-def contrasts(cells: Cells, body: Rows, *, least: int = 1, codes: bool = False) -> bool:
+def contrasts(cells: Cells, body: Rows, *, least: int = 1, codes: bool = False, years: bool = False) -> bool:
     """Whether a record has words in every column where the rows have numbers, dates or links, `least` of them.
 
-    `codes`: or words with a number in them, all of one shape.
+    `codes`: or words with a number in them, all of one shape. `years`: years and dates over something else count as words.
     """
     labels = _labels(cells)
     columns = {*_value_columns(body, len(cells)), *(_code_columns(body, len(cells)) if codes else ())}
-    columns = {place for place in columns if not _is_label(labels, place, body)}
-    filled = [cells[place] for place in columns if cells[place].strip()]
-    return len(filled) >= least and not any(is_value(cell) or (codes and _DIGIT.search(cell)) for cell in filled)
+    named = {place for place in columns if _is_label(labels, place, body)}
+    filled = [cells[place] for place in columns - named if cells[place].strip()]
+    return len(filled) + len(named) * years >= least and not any(
+        is_value(cell) or (codes and _DIGIT.search(cell)) for cell in filled
+    )
 
 
 def _is_label(labels: dict[int, str], place: int, body: Rows) -> bool:
@@ -109,6 +111,12 @@ def holds_any_value(header: Cells) -> bool:
     """Whether any of a header's cells is a value, but for years and dates that name columns."""
     labels = _labels(header)
     return any(is_value(cell) for place, cell in enumerate(header) if place not in labels)
+
+
+def differ(before: Rows, after: Rows) -> bool:
+    """Whether two columns hold values in some rows, and in none of those before."""
+    columns = _value_columns(after, min(map(len, after), default=0))
+    return len(before) > 0 and sum(not any(is_value(cells[place]) for cells in before) for place in columns) > 1
 
 
 def is_phrase(cell: bytes) -> bool:

@@ -6,7 +6,7 @@ again takes minutes over a thousand blanks.
 
 NUMBER = (
     rb"[-+(]?\s*+(?:[$\xa3]|\xe2\x82\xac|\xc2\xa3|[A-Z]{3}\s)?\s*+[-+]?"
-    rb"(?=[.,]*+\d)[\d.,'\s]*+(?:[eE][+-]?\d++)?\s*+\)?"
+    rb"(?=[.,]*+\d)[\d.,'\s]*+(?:[eE][+-]?\d++)?\s*+(?:%?+\))?"
 )
 """With a currency in front, signs, groups, an exponent, accountants' brackets."""
 DATE = rb"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[T\s]++\d.*+)?"
