@@ -161,7 +161,9 @@ def _may_go_on(text: Text, marks: _Marks, position: int) -> bool:
     """Whether an unfinished record at the end of what was read is short enough to read on."""
     size = len(text.data) - position
     lines = len(marks.line_ends) - int(np.searchsorted(marks.line_ends, position))
-    return lines == 0 or (size <= bounds.QUOTE_BYTES and lines <= bounds.QUOTE_LINES)
+    if lines == 0 or (size <= bounds.QUOTE_BYTES and lines <= bounds.QUOTE_LINES):
+        return True
+    return size <= bounds.RECORD_BYTES and not _holds_rows(text, position, len(text.data))
 
 
 def _regular(text: Text, marks: _Marks, growing: _Growing, span: tuple[int, int], parity: int) -> tuple[int, bool]:
@@ -206,14 +208,19 @@ def _strange(text: Text, starts: Positions, ends: Positions, inner: Positions) -
         *(of.tolist() for of in (longer, starts[longer], ends[longer], inner[longer])), strict=True
     ):
         if (
-            end - start > bounds.QUOTE_BYTES
-            or lines >= bounds.QUOTE_LINES
+            ((end - start > bounds.QUOTE_BYTES or lines >= bounds.QUOTE_LINES) and _holds_rows(text, start, end))
             or text.dialect.literal
             or (lines > 1 and text.width > 3 and _rows_by_themselves(text, start, end))
             or (lines == 1 and text.width > _WIDE and _all_columns_twice(text, start, end))
             or ((place := text.data.find(alone, start, end)) >= 0 and _opens_at(place, text, start, end))
         ):
             yield index
+
+
+def _holds_rows(text: Text, start: int, end: int) -> bool:
+    """Whether a line inside a record has all columns: then its quote, however far it goes, is two that were damaged."""
+    delimiter = text.dialect.delimiter.encode()
+    return any(line.count(delimiter) >= text.width - 1 for line in text.data[start:end].splitlines()[1:-1])
 
 
 def _opens_at(place: int, text: Text, start: int, end: int) -> bool:
