@@ -52,3 +52,12 @@ def test_half_an_answer_and_half_a_date_are_told_by_the_others(tmp_path, row):
     rows = [b"%d-02,Nord,%s\n" % (n, b"done" if n % 3 else b"open") for n in range(10, 30)]
     data = b"Day,Place,State\n" + b"".join([*rows[:9], row, *rows[9:]])
     assert len(read(tmp_path, data, lenient=True, complete=True).rows) == 20
+
+
+def test_years_between_the_rows_are_titles_not_halves(tmp_path):
+    rows = [b"%d-02,Nord,%d\n" % (n, n) for n in range(10, 30)]
+    parts = [
+        b"%d\n" % year + b"".join(rows[at : at + 5]) for year, at in ((2021, 0), (2022, 5), (2023, 10), (2024, 15))
+    ]
+    found = read(tmp_path, b"Day,Place,Count\n" + b"".join(parts), lenient=True, complete=True)
+    assert len(found.rows) == 20

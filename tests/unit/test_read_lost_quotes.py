@@ -15,7 +15,7 @@ def test_a_cell_that_ends_with_a_quote_is_not_kept_with_it_where_the_opening_one
     assert found.codes == ["ROW_QUOTE"]
 
 
-@pytest.mark.parametrize("name", [b'Pipe 5"', b'5" pipe', b'12" Monitor'])
+@pytest.mark.parametrize("name", [b'Pipe 5"', 'Pipe 5½"'.encode(), b'5" pipe', b'12" Monitor'])
 def test_an_inch_mark_in_a_text_is_kept(tmp_path, name):
     found = read(tmp_path, BEGIN + ROWS + b"A-99," + name + b",9.50,red\n" + ROWS)
     assert found.rows[8] == ("A-99", name.decode(), "9.50", "red")

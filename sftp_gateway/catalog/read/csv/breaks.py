@@ -18,6 +18,8 @@ from sftp_gateway.catalog.read.header import naming
 _MOST = 1000
 """So many lines of one cell are looked at in a block: where there are more, they are something else."""
 _MOST_BYTES = 4096
+_FEW = 2
+"""Of more such lines or runs of them, those that are values may be titles: years."""
 _WORDS = 4
 """A line of so many words is more than a title."""
 _BEGINS_SMALL = re.compile(rb"[ a-z,;.)&-]")
@@ -25,28 +27,28 @@ _BEGINS_SMALL = re.compile(rb"[ a-z,;.)&-]")
 
 def judge(stretch: Stretch) -> list[int]:
     """Reject the rows of which a line of one cell beside them may be the other half; gives them."""
-    found: list[int] = []
-    if stretch.text.width < 2:
-        return found
-    for index in np.flatnonzero(stretch.kinds == REJECT)[:_MOST].tolist():
-        half = _half(stretch, index)
-        if half is None:
+    rejected = np.flatnonzero(stretch.kinds == REJECT)[:_MOST].tolist() if stretch.text.width > 1 else []
+    runs: list[list[int]] = []
+    for index in rejected:
+        if _half(stretch, index) is None:
             continue
-        first, last = index, index
-        while first > 0 and _half(stretch, first - 1) is not None:
-            first -= 1
-        while last + 1 < len(stretch.kinds) and _half(stretch, last + 1) is not None:
-            last += 1
-        for place, below in _in_doubt(stretch, first, last):
+        if runs and runs[-1][-1] == index - 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    found = []
+    for run in runs:
+        for place, below in _in_doubt(stretch, run[0], run[-1], few=len(runs) <= _FEW):
             _give_up(stretch, place, below=below)
             found.append(place)
     return sorted(set(found))
 
 
-def _in_doubt(stretch: Stretch, first: int, last: int) -> list[tuple[int, bool]]:
+def _in_doubt(stretch: Stretch, first: int, last: int, *, few: bool) -> list[tuple[int, bool]]:
     """Give the rows beside the lines `first` to `last`, and whether below them, of which those may be a half.
 
-    Of both, unless one needs them to look like the others.
+    Of both, unless one needs them to look like the others. `few`: there are no others in between the rows, so that a
+    value is no title (a year).
     """
     above, below = _row(stretch, first - 1), _row(stretch, last + 1)
     half, end = _half(stretch, first) or b"", _half(stretch, last) or b""
@@ -56,14 +58,16 @@ def _in_doubt(stretch: Stretch, first: int, last: int) -> list[tuple[int, bool]]
         others = stretch.profile.others(column, cell)
         if likeness.completes(cell, cell + half, others) or likeness.completes(cell, cell + b" " + half, others):
             sure.append((first - 1, False))
-        elif _is_value_of(stretch, column, half) or (below is not None and _goes_on(cell, half, others, column)):
+        elif (few and _is_value_of(stretch, column, half)) or (
+            below is not None and _goes_on(cell, half, others, column)
+        ):
             found.append((first - 1, False))
     if below is not None:
         cell = below[0]
         others = stretch.profile.others(0, cell)
         if likeness.completes(cell, end + cell, others):
             sure.append((last + 1, True))
-        elif _is_parted(cell, end, others) or _is_value_of(stretch, 0, end):
+        elif _is_parted(cell, end, others) or (few and _is_value_of(stretch, 0, end)):
             found.append((last + 1, True))
     return sure or found
 

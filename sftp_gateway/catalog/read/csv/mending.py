@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sftp_gateway.catalog.read.csv import likeness
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, Dialect
-from sftp_gateway.catalog.read.csv.profile import Profile
+from sftp_gateway.catalog.read.csv.profile import Profile, kind
 
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _STAND_IN = b"\x1f"
@@ -97,7 +97,9 @@ def lost_opening(cells: Sequence[bytes], dialect: Dialect, profile: Profile) -> 
     for place, cell in enumerate(cells):
         if len(cell) > 1 and cell.endswith(quote) and cell.count(quote) % 2 and not cell.startswith(quote):
             bare = cell[:-1]
-            if not bare.rstrip()[-1:].isdigit() or likeness.completes(cell, bare, profile.others(place, cell)):
+            if not bare.decode(errors="replace").rstrip()[-1:].isnumeric():
+                return True
+            if kind(bare) != "text" and likeness.completes(cell, bare, profile.others(place, cell)):
                 return True
     return False
 
