@@ -142,7 +142,11 @@ class Home(asyncssh.SFTPServer):
         entry = await self._entry(place)
         if entry is None:
             return
-        if attrs.size is not None and entry.place is not Place.DIRECTORY and attrs.size != self._view.size(entry):
+        if (
+            attrs.size is not None
+            and entry.place is not Place.DIRECTORY
+            and rival.resizes(self._view, entry, attrs.size)
+        ):
             handle = await self._open_to_write(path, Way(create=False))
             try:
                 self.fsetstat(handle, attrs)

@@ -35,6 +35,11 @@ def empties(homes: Homes, view: View, handle: Writing) -> None:
         _part(homes, view, handle)
 
 
+def resizes(view: View, entry: Entry, size: int) -> bool:
+    """Whether a size set by name does anything: also where an empty file is emptied of which a size was declared."""
+    return size != view.size(entry) or (size == 0 and entry.place in UNDER_WAY and bool(entry.declared_bytes))
+
+
 def emptied(view: View, handle: Writing) -> None:
     """Hear that the file was emptied: what was declared of the bytes before says nothing of those that come now."""
     draft = handle.draft

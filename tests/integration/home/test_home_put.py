@@ -300,6 +300,21 @@ async def test_a_size_that_was_declared_is_forgotten_when_the_file_is_emptied(ho
         assert (await house.received(2))[1].state is State.UNFINISHED
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+async def test_a_size_that_was_declared_is_forgotten_when_a_file_is_emptied_that_was_empty_anyway(house, is_open):
+    async with house.sftp() as client:
+        file = await client.open("/a.csv", "wb", asyncssh.SFTPAttrs(size=5000))
+        if not is_open:
+            await file.close()
+        await client.truncate("/a.csv", 0)
+        if not is_open:
+            file = await client.open("/a.csv", "ab")
+        await file.write(b"whole\n")
+        await file.close()
+        (upload,) = await house.received(1)
+    assert (upload.state, upload.bytes) == (State.RECEIVED, 6)
+
+
 async def test_several_handles_in_several_sessions_make_one_file(house):
     async with house.sftp() as one, house.sftp() as two:
         first = await one.open("/a.bin", "wb")
