@@ -7,6 +7,7 @@ transaction is the only moment in which something becomes true. Files under way 
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from obstore.store import S3Store
 from sftp_gateway.blobs import area as areas
 from sftp_gateway.blobs.area import Area, Blob
 from sftp_gateway.blobs.fetched import Fetched
+from sftp_gateway.blobs.pace import Pace
 from sftp_gateway.blobs.place import disk_errors, make_directories, side_by_side
 from sftp_gateway.errors import NotFound, Unavailable
 
@@ -28,6 +30,8 @@ STALL = timedelta(seconds=30)
 FETCH, RESUMES = timedelta(days=1), timedelta(hours=1)
 """The longest fetch, and until when one is resumed: a large blob over a slow line takes its time. The library's own
 limits, 30 s and 3 min, cut it off and in the end gave it up."""
+SLOW_SECONDS, SLOW_BYTES = 60.0, 1 << 20
+"""So much of a fetch comes in that time, or it is given up: whoever waits for it holds a thread, or a worker's slot."""
 
 
 class S3Files:
@@ -130,9 +134,14 @@ class S3Files:
 
     def _fetch(self, area: str, name: str, target: BinaryIO) -> None:
         with self._answering(area, name):
-            for chunk in obstore.get(self._fetches, self._key(area, name)).stream(min_chunk_size=CHUNK_BYTES):
+            # Pieces as they come, not filled up to a size: only between two of them can a fetch be given up.
+            fetch = obstore.get(self._fetches, self._key(area, name)).stream(min_chunk_size=1)
+            pieces, pace = (piece for piece in fetch), Pace(SLOW_SECONDS, SLOW_BYTES)
+            while (piece := _waited_for(pieces, pace)) is not None:
+                if pace.is_too_slow:
+                    raise Unavailable(f"S3 sends {area}/{name} too slowly: less than {SLOW_BYTES:,} bytes a minute")
                 with disk_errors(self.staging):
-                    target.write(chunk)
+                    target.write(piece)
             target.flush()
 
     def _key(self, area: str, name: str) -> str:
@@ -146,3 +155,12 @@ class S3Files:
             raise NotFound(f"{area}/{name} is not there (any more)") from None
         except (BaseError, OSError) as error:
             raise Unavailable(f"S3 does not answer for {area}/{name}: {str(error).strip().splitlines()[0]}") from error
+
+
+def _waited_for(pieces: Iterator[bytes], pace: Pace) -> bytes | None:
+    """Wait for the next piece, and let `pace` know how long that took; None: that was all."""
+    begun = time.monotonic()
+    piece = next(pieces, None)
+    if piece is not None:
+        pace.came(len(piece), time.monotonic() - begun)
+    return piece

@@ -1,6 +1,7 @@
-"""A blob of S3 over a slow line: it takes as long as it takes, and is fetched once."""
+"""A blob of S3 over a slow line: it takes as long as it takes, and is fetched once; one that only trickles is given up."""
 
 import contextlib
+import http.server
 import os
 import socketserver
 import threading
@@ -12,6 +13,7 @@ import pytest
 
 from sftp_gateway import blobs, settings
 from sftp_gateway.blobs import Area
+from sftp_gateway.errors import Unavailable
 
 BODY = os.urandom(4 << 20)
 SECONDS = 40
@@ -69,3 +71,49 @@ def test_a_blob_that_takes_long_to_fetch_is_not_begun_again(s3_server, s3_files,
         with blobs.open_files(storage).open(Area.SOURCES, "ab") as source:
             assert source.read() == BODY
         assert len(line.fetches) == 1
+
+
+class Trickle(http.server.BaseHTTPRequestHandler):
+    """Answers like S3, a few bytes now and then, and never lets the line be silent for long."""
+
+    protocol_version = "HTTP/1.1"
+    ended = threading.Event()
+
+    def do_GET(self):
+        self.send_response(200)
+        for name, value in (
+            ("Content-Length", "1000000"),
+            ("ETag", '"a"'),
+            ("Last-Modified", "Mon, 05 Jan 2026 12:00:00 GMT"),
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while not self.ended.wait(0.02):
+                self.wfile.write(b"x")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def trickling(tmp_path, monkeypatch):
+    Trickle.ended.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Trickle) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_address[1]}")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "test")
+        yield blobs.open_files(settings.Storage(root=tmp_path, files="s3://gateway/a"))
+        Trickle.ended.set()
+        server.shutdown()
+
+
+@pytest.mark.timeout(30)
+def test_a_blob_that_only_trickles_is_given_up_and_leaves_nothing(trickling, monkeypatch):
+    monkeypatch.setattr("sftp_gateway.blobs.s3.SLOW_SECONDS", 0.5)
+    with pytest.raises(Unavailable, match="too slowly"), trickling.open(Area.SOURCES, "ab"):
+        pass
+    with pytest.raises(Unavailable, match="too slowly"), trickling.local(Area.SOURCES, "ab"):
+        pass
+    assert [path for path in trickling.staging.rglob("*") if path.is_file() or path.name.startswith("s3-")] == []
