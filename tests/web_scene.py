@@ -166,9 +166,9 @@ def _shared():
     return server, apps
 
 
-def start(app):
+def start(app, trusted_proxies=()):
     """Serve on a free port from a new thread; `server.stop()` ends both."""
-    server = Server(app, "127.0.0.1", 0)
+    server = Server(app, "127.0.0.1", 0, trusted_proxies)
     thread = threading.Thread(target=lambda: asyncio.run(_run(server)), daemon=True)
     thread.start()
     return server, thread

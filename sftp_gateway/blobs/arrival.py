@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from sftp_gateway.blobs.area import Area, Files
+from sftp_gateway.blobs.pace import Pace
 from sftp_gateway.blobs.place import disk_errors
 
 
@@ -24,13 +25,16 @@ class Arrival:
         """Give the hash of what has come, in hex."""
         return self._digest.hexdigest()
 
-    async def fill(self, pieces: AsyncIterator[bytes], most: int, stall_seconds: float) -> None:
-        """Take all pieces, or until `bytes` is more than `most`; TimeoutError when no more come in that time."""
+    async def fill(self, pieces: AsyncIterator[bytes], most: int, pace: Pace) -> None:
+        """Take all pieces, or until `bytes` is more than `most`; TimeoutError when too few come in the time of `pace`."""
+        now = asyncio.get_running_loop().time
         while self.bytes <= most:
-            async with asyncio.timeout(stall_seconds):
+            begun = now()
+            async with asyncio.timeout(pace.left_seconds):
                 piece = await anext(pieces, None)
             if piece is None:
                 return
+            pace.came(len(piece), now() - begun)
             self.add(piece)
 
     def add(self, piece: bytes) -> None:

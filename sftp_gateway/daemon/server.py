@@ -7,12 +7,14 @@ import socket
 import struct
 import termios
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Self
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sftp_gateway import logs
+from sftp_gateway.sftp import limits
 
 log = logs.get(__name__)
 
@@ -23,6 +25,14 @@ TAKE_SECONDS, TAKE_BYTES = 60.0, 64 * 1024
 neither a connection nor the file that is sent. A download can be resumed."""
 AHEAD_BYTES = 256 * 1024
 """So much may be there of the requests after the one that is being answered: as much as comes at once."""
+MOST_CONNECTIONS, MOST_OF_ONE_SOURCE = 512, 64
+"""In total, and of an address (IPv6: a /64); each costs a descriptor, which the front door needs as well."""
+NEAR = limits.networks(("127.0.0.0/8", "::1"), "")
+"""Proxies of this host have all its connections; who is on it already takes what he likes."""
+FULL = (
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+    "Content-Length: {}\r\n\r\n{}"
+)
 
 
 class Server:
@@ -43,7 +53,8 @@ class Server:
         quiet: dict[str, Any] = {"log_config": None, "log_level": "error", "access_log": False}
         quiet |= {"server_header": False, "lifespan": "off"}
         proxies: dict[str, Any] = {"proxy_headers": bool(trusted_proxies), "forwarded_allow_ips": list(trusted_proxies)}
-        config = uvicorn.Config(app, http=_Protocol, ws="none", timeout_graceful_shutdown=10, **quiet, **proxies)
+        quiet["http"] = partial(_Protocol, _Room(trusted_proxies))
+        config = uvicorn.Config(app, ws="none", timeout_graceful_shutdown=10, **quiet, **proxies)
         self._server = _Server(config)
 
     async def __aenter__(self) -> Self:
@@ -69,6 +80,24 @@ class Server:
                 await self._server.shutdown(sockets=[self.socket])
 
 
+class _Room:
+    """The places of connections; those of proxies count in total only."""
+
+    def __init__(self, trusted_proxies: tuple[str, ...]) -> None:
+        self.lobby: limits.Lobby[_Protocol] = limits.Lobby(MOST_CONNECTIONS, MOST_OF_ONE_SOURCE)
+        self._all_are_proxies = "*" in trusted_proxies
+        named = tuple(one for one in trusted_proxies if one != "*")
+        self._proxies = NEAR + limits.networks(named, "web.trusted_proxies")
+
+    def enter(self, who: "_Protocol", address: str) -> bool:
+        """Give a place to a newcomer, if need be that of the oldest of whoever has most; tell whether it has one."""
+        is_proxy = self._all_are_proxies or not address or limits.is_in(address, self._proxies)
+        found = self.lobby.enter(who, limits.source_of(address), exempt=is_proxy)
+        if found.evicted is not None:
+            found.evicted.transport.abort()
+        return found.admitted
+
+
 class _Protocol(H11Protocol):
     """One connection.
 
@@ -79,14 +108,24 @@ class _Protocol(H11Protocol):
     _late: asyncio.TimerHandle | None = None
     _untaken: asyncio.TimerHandle | None = None
 
+    def __init__(self, room: _Room, **given: Any) -> None:
+        super().__init__(**given)
+        self._room = room
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the class above has it
-        """Begin to wait for a request."""
+        """Begin to wait for a request, if there is a place."""
         super().connection_made(transport)
+        if not self._room.enter(self, self.client[0] if self.client else ""):
+            said = f"This address has {MOST_OF_ONE_SOURCE} connections already.\n"
+            transport.write(FULL.format(len(said), said).encode())
+            transport.close()
+            return
         transport.set_write_buffer_limits(0)  # `pause_writing`: whenever anything waits, be it ever so little
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
+        self._room.lobby.leave(self)
         for timer in (self._late, self._untaken):
             if timer is not None:
                 timer.cancel()

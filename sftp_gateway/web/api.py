@@ -17,20 +17,21 @@ from starlette.types import Message, Receive, Scope, Send
 from sftp_gateway import __version__, metrics, receipt, upload_name
 from sftp_gateway.blobs import Area, lent
 from sftp_gateway.blobs.arrival import Arrival
+from sftp_gateway.blobs.pace import Pace
 from sftp_gateway.brand import Brand
 from sftp_gateway.catalog.comparing import changes_csv
 from sftp_gateway.errors import Unavailable
 from sftp_gateway.store import brands, figures, files, once, uploads, versions
 from sftp_gateway.store.tokens import Token
 from sftp_gateway.upload import Mode, Upload, read_states
-from sftp_gateway.web import desk
+from sftp_gateway.web import conditions, desk
 from sftp_gateway.web.desk import Desk
 from sftp_gateway.web.problem import Problem
 
 T = TypeVar("T")
 PAGE_ROWS, MOST_ROWS = 50, 500
 LARGEST = 2**31 - 1  # ids and numbers are 32-bit integers on PostgreSQL
-STALL_SECONDS, LONGEST_KEY = 60, 255
+STALL_SECONDS, STALL_BYTES, LONGEST_KEY = 60, 64 * 1024, 255
 HEAD_BYTES = 4096
 OPENING, OPENING_SECONDS = threading.Semaphore(8), 2.0
 """Who waits for storage that is slow holds a thread, and whoever looks at a page needs one, too."""
@@ -56,9 +57,9 @@ class Attachment(FileResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream, unless the client has it, then give the file back, whatever happened."""
-        known = self.headers["etag"] in Headers(scope=scope).get("if-none-match", "")
         told = Response(status_code=304, headers={"ETag": self.headers["etag"]})
         try:
+            known = conditions.is_known(Headers(scope=scope), self.headers["etag"])
             await (told(scope, receive, send) if known else self._stream(scope, receive, send))
         finally:
             await asyncio.to_thread(self.lent.__exit__, None, None, None)
@@ -248,12 +249,13 @@ async def _receive(request: Request) -> Response:
     limit, declared = await asyncio.to_thread(at.room, brand.name), int(request.headers.get("content-length") or 0)
     if declared > limit:
         raise Problem("too-large", f"{declared:,} bytes are announced and {max(limit, 0):,} may come")
+    conditions.check_list(request.headers)
     await asyncio.to_thread(at.health.require_room, declared)
     async with Arrival(at.files, "http-") as arrival:
         try:
-            await arrival.fill(request.stream(), limit, STALL_SECONDS)
+            await arrival.fill(request.stream(), limit, Pace(STALL_SECONDS, STALL_BYTES))
         except TimeoutError:
-            raise Problem("stalled", f"nothing came for {STALL_SECONDS} seconds") from None
+            raise Problem("stalled", f"less than {STALL_BYTES:,} bytes came in {STALL_SECONDS} seconds") from None
         if arrival.bytes > limit:
             raise Problem("too-large", f"more than {limit:,} bytes")
         told = request.headers.get("x-checksum-sha256", "").strip().lower()

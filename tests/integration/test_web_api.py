@@ -173,6 +173,69 @@ def test_a_download_can_be_resumed_and_asked_for_only_if_it_changed(scene, api, 
     assert api.get(path, headers={"If-None-Match": '"another"'}).content == whole.content
 
 
+@pytest.mark.parametrize(("header", "value", "status"), [
+    ("If-None-Match", "*", 304), ("If-None-Match", "W/{}", 304), ("If-None-Match", '"a", {} , "b"', 304),
+    ("If-None-Match", '"{bare}0"', 200), ("If-None-Match", "{bare}", 200), ("If-None-Match", '"*"', 200),
+    ("If-Match", "*", 200), ("If-Match", '"a",{}', 200), ("If-Match", '"a"', 412), ("If-Match", "W/{}", 412),
+    ("If-Match", "nothing", 412),
+])  # fmt: skip
+def test_conditions_of_a_download_are_those_of_http(scene, api, header, value, status):
+    populate(scene)
+    path = "/api/v1/brands/acme/catalog?format=csv"
+    etag = api.get(path).headers["etag"]
+    answer = api.get(path, headers={header: value.format(etag, bare=etag.strip('"'))})
+    assert answer.status_code == status
+    if status == 412:
+        assert etag in problem(answer, "precondition")
+    assert api.head(path, headers={header: value.format(etag, bare=etag.strip('"'))}).status_code == status
+
+
+def test_who_wants_other_bytes_is_told_so_before_who_has_them_already(scene, api):
+    populate(scene)
+    path = "/api/v1/brands/acme/catalog?format=csv"
+    etag = api.get(path).headers["etag"]
+    problem(api.get(path, headers={"If-Match": '"other"', "If-None-Match": etag}), "precondition")
+
+
+@pytest.mark.parametrize(("header", "value", "status"), [
+    ("If-Match", '"a"', 412), ("If-None-Match", "*", 412), ("If-Match", "*", 201), ("If-None-Match", '"a"', 201),
+])  # fmt: skip
+def test_conditions_of_an_upload_are_those_of_http(scene, api, header, value, status):
+    """What is sent to is a list: it is there, and no entity tag is its."""
+    answer = api.post(f"{UPLOADS}?name=a.csv", content=b"x", headers={header: value})
+    assert answer.status_code == status
+    assert len(uploads.listing(scene.store)[0]) == (status == 201)
+    assert not staging(scene)
+
+
+def test_an_upload_that_only_trickles_is_ended_and_leaves_nothing(scene, api, monkeypatch, eventually):
+    monkeypatch.setattr(web_api, "STALL_SECONDS", 0.5)
+    over = threading.Event()
+
+    def body():
+        while not over.wait(0.02):
+            yield b"x"
+
+    try:
+        answer = api.post(f"{UPLOADS}?name=a.csv", content=body(), timeout=10)
+    finally:
+        over.set()
+    assert "less than 65,536 bytes" in problem(answer, "stalled")
+    eventually(lambda: not staging(scene))
+
+
+def test_a_slow_upload_that_keeps_its_pace_is_taken(scene, api, monkeypatch):
+    monkeypatch.setattr(web_api, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(web_api, "STALL_BYTES", 4)
+
+    def body():
+        for _ in range(40):
+            threading.Event().wait(0.05)
+            yield b"x"
+
+    assert api.post(f"{UPLOADS}?name=a.csv", content=body()).status_code == 201
+
+
 def test_a_form_is_no_catalog_however_its_type_is_written(api):
     headers = {"Content-Type": "Multipart/Form-Data; boundary=x"}
     problem(api.post(f"{UPLOADS}?name=a.csv", content=b"--x--", headers=headers), "media-type")

@@ -217,6 +217,63 @@ def test_an_answer_may_take_longer_than_a_head(monkeypatch):
     thread.join(10)
 
 
+@contextlib.contextmanager
+def own_server(scene, trusted_proxies=()):
+    """Serve a scene on a server that nobody else has connections to; gives a function that makes one, open until the end."""
+    serving, thread = start(scene.app(), trusted_proxies)
+    try:
+        with contextlib.ExitStack() as held:
+            yield lambda: held.enter_context(socket.create_connection(("127.0.0.1", serving.port), 10))
+    finally:
+        serving.stop()
+        thread.join(10)
+
+
+def answered(sock):
+    """What comes on a connection over which /livez is asked for, to its end or that of the answer."""
+    got = b""
+    with contextlib.suppress(ConnectionError):
+        sock.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        while not got.endswith(b"ok\n") and (data := sock.recv(65536)):
+            got += data
+    return got
+
+
+def test_a_source_that_has_many_connections_gets_no_more_and_is_told_why(scene, monkeypatch):
+    monkeypatch.setattr(server, "MOST_OF_ONE_SOURCE", 2)
+    monkeypatch.setattr(server, "NEAR", ())
+    with own_server(scene) as connect:
+        one, two = connect(), connect()
+        assert b"200 OK" in answered(one) and b"200 OK" in answered(two)
+        three = connect()
+        got = three.recv(65536)
+        assert got.startswith(b"HTTP/1.1 503 ") and b"2 connections" in got and three.recv(1) == b""
+        one.close()
+        assert b"200 OK" in answered(two)  # the server has heard of what came before
+        assert b"200 OK" in answered(connect())
+
+
+@pytest.mark.parametrize("trusted", [(), ("127.0.0.1",), ("127.0.0.0/8",), ("*",)])
+def test_what_comes_over_a_proxy_is_many_sources(scene, monkeypatch, trusted):
+    """This machine is one, too: the endpoint is to be reached over a TLS proxy of the same host."""
+    monkeypatch.setattr(server, "MOST_OF_ONE_SOURCE", 2)
+    if trusted:
+        monkeypatch.setattr(server, "NEAR", ())
+    with own_server(scene, trusted) as connect:
+        assert all(b"200 OK" in answered(connect()) for _ in range(5))
+
+
+def test_who_comes_when_all_places_are_taken_gets_that_of_the_oldest(scene, monkeypatch):
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 3)
+    with own_server(scene) as connect:
+        first, *others = connect(), connect(), connect()
+        assert all(b"200 OK" in answered(one) for one in (first, *others))
+        last = connect()
+        assert b"200 OK" in answered(last)
+        assert answered(first) == b""
+        assert all(b"200 OK" in answered(one) for one in (*others, last))
+
+
 def test_ready_names_what_is_not_ready(scene, web):
     assert web.get("/readyz").json() == {"ready": True, "checks": {"sftp": "ok", "store": "ok", "disk": "ok"}}
     scene.ready |= {"sftp": False, "free": 999}
