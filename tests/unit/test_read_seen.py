@@ -212,6 +212,17 @@ WITH_BREAKS = {
 }
 
 
+@pytest.mark.parametrize(("lasts", "text"), [
+    ("PT36H", "36:00:00"), ("PT36H05M00S", "36:05:00"), ("P1DT2H", "26:00:00"), ("PT90M", "1:30:00"), ("PT0S", "0:00:00"),
+    ("-PT01H00M00S", "-1:00:00"), ("PT36H00M00.50S", "36:00:00.5"), ("PT09H05M00S", "09:05:00"), ("P1M", "P1M"), ("PT", "PT"),
+])  # fmt: skip
+def test_a_duration_of_an_ods_sheet_is_written_as_that_of_any_sheet(tmp_path, lasts, text):
+    row = f'<table:table-row><table:table-cell office:value-type="time" office:time-value="{lasts}"><text:p>x</text:p>'
+    other = '<table:table-row><table:table-cell office:value-type="string"><text:p>PT36H</text:p>'
+    end = "</table:table-cell></table:table-row>"
+    assert read(tmp_path, workbooks.ods(row + end + other + end)).rows == [(text,), ("PT36H",)]
+
+
 @pytest.mark.parametrize(("sent", "text"), WITH_BREAKS.items())
 @pytest.mark.parametrize("note", ["", "<office:annotation><text:p>n<text:tab/></text:p></office:annotation>"])
 def test_words_on_two_lines_of_an_ods_cell_are_not_glued(tmp_path, sent, text, note):

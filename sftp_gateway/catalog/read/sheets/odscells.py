@@ -21,9 +21,10 @@ _OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0 "
 _EXTENDED = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0 "
 _CELLS = (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell")
 _SIGNS = re.compile(
-    rb"""value-type=["']error|<text:(?:p|span)\b[^<>]*+>0\d|rows-spanned=["'](?!1["'])|<text:(?:line-break|tab)\b"""
+    rb"""value-type=["'](?:error|time)|<text:(?:p|span)\b[^<>]*+>0\d|rows-spanned=["'](?!1["'])|<text:(?:line-break|tab)\b"""
 )
 _BREAKS = {f"{_TEXT}line-break": "\n", f"{_TEXT}tab": "\t"}
+_DURATION = re.compile(r"(-?)P(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:[.,](\d{1,9}))?S)?)?")
 _MOST_SPACES = 1024
 _MOST_LETTERS = 64
 _CHUNK = 1024**2
@@ -66,6 +67,8 @@ class _Walk:
         self._shown = ""
         self._text: list[str] | None = None
         """What the cell says if it is a text, piece by piece."""
+        self._lasts: str | None = None
+        """How long the cell lasts, if it is a time."""
         self._broken = False
         """Whether it has what the library leaves out: ends of lines, tabs."""
         self._open: list[str] = []
@@ -89,6 +92,7 @@ class _Walk:
             self._number = said.get(f"{_OFFICE}value") if kind == "float" else None
             self._text = [] if kind == "string" and f"{_OFFICE}string-value" not in said else None
             self._broken = False
+            self._lasts = said.get(f"{_OFFICE}time-value") if kind == "time" else None
             if said.get(f"{_EXTENDED}value-type") == "error":
                 self._number, self._text = "", None
 
@@ -137,6 +141,8 @@ class _Walk:
 
     def _what(self) -> str | int | None:
         """Give the error that is shown, or the lines, or how many digits are."""
+        if self._lasts is not None:
+            return _clock(self._lasts)
         if self._text is not None:
             return "".join(self._text)[1:] if self._broken else None
         shown, number = self._shown, self._number
@@ -146,6 +152,21 @@ class _Walk:
         filled = shown.startswith("0") and shown.isdecimal() and number.isdecimal()
         same = filled and len(shown) > len(number) and shown.lstrip("0") == number.lstrip("0")
         return len(shown) if same else None
+
+
+def _clock(lasts: str) -> str | None:
+    """Write a duration (ISO 8601) as sheets of other formats have it: 36:00:00; None for a time of day, which the library reads."""
+    found = _DURATION.fullmatch(lasts)
+    if found is None or lasts[-1] in "PT":
+        return None
+    sign, *parts, fraction = found.groups()
+    days, hours, minutes, seconds = (int(part or 0) for part in parts)
+    if not sign and parts[0] is None and None not in parts[1:] and hours < 24:
+        return None
+    minutes, seconds = minutes + seconds // 60, seconds % 60
+    hours, minutes = 24 * days + hours + minutes // 60, minutes % 60
+    rest = (fraction or "").rstrip("0")
+    return f"{sign}{hours}:{minutes:02}:{seconds:02}" + f".{rest}" * bool(rest)
 
 
 def _number(said: dict[str, Any], what: str) -> int:

@@ -84,9 +84,9 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     """Open a workbook (`kind` xlsx, xls or ods): its first visible sheet that is not empty, or the one the brand names."""
     doubtful = workbook.check(path, kind, hints)
     with _damage_told(kind):
-        found, whole, others = _read(path, hints)
+        found, whole, others, mended = _read(path, hints)
         begins = (found.start or (0, 0))[1]
-        seen = workbook.seen(path, kind, found.name, hints, doubtful)
+        seen = workbook.seen(path, kind, found.name, hints, doubtful | mended)
         whole = seen.put_into(whole, begins)
         spans = found.merged_cell_ranges or seen.spans
     every = grid.bands(whole, hints)
@@ -147,15 +147,15 @@ def _damage_told(kind: str) -> Iterator[None]:
         raise unpack.damaged(kind.upper(), ValueError(str(error))) from error
 
 
-def _read(path: Path, hints: Hints) -> tuple[python_calamine.CalamineSheet, Grid, list[str]]:
-    """Read the sheet with the products; gives the names of the others, too."""
+def _read(path: Path, hints: Hints) -> tuple[python_calamine.CalamineSheet, Grid, list[str], frozenset[str]]:
+    """Read the sheet with the products; gives the names of the others, too, and parts that were mended for the library."""
     try:
-        return _read_known(path, hints)
+        return *_read_known(path, hints), frozenset()
     except python_calamine.CalamineError as error:
         if not unknown.is_meant(error):
             raise
     with zipfile.ZipFile(path) as archive:
-        return _read_known(unknown.without(archive), hints)
+        return *_read_known(unknown.without(archive), hints), frozenset(archive.namelist())
 
 
 def _read_known(file: Path | BinaryIO, hints: Hints) -> tuple[python_calamine.CalamineSheet, Grid, list[str]]:

@@ -5,12 +5,13 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Iterator
+from urllib import parse
 
 from sftp_gateway.catalog.read.sheets import cellplaces
 from sftp_gateway.catalog.read.sheets.cellplaces import TAG, attributes
 
 _SHEET, _LINK = (re.compile(TAG + name + rb"(\s[^<>]*)>") for name in (b"sheet", b"Relationship"))
-_BOOK, _LINKS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+_BOOK, LINKS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 _CHUNK = 4 * 1024**2
 _REACH = 65536
 """A cell with its formula is shorter."""
@@ -31,14 +32,19 @@ def pieces(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
 def name(archive: zipfile.ZipFile, sheet: str) -> str:
     """Give the name of the part that holds a sheet; '' where the workbook does not say it in the usual places."""
     names = set(archive.namelist())
-    if not {_BOOK, _LINKS} <= names:
+    if not {_BOOK, LINKS} <= names:
         return ""
     sheets = [attributes(found) for found in _SHEET.findall(archive.read(_BOOK))]
-    links = [attributes(found) for found in _LINK.findall(archive.read(_LINKS))]
+    links = [attributes(found) for found in _LINK.findall(archive.read(LINKS))]
     number = next((_linked(said) for said in sheets if html.unescape(said.get(b"name", b"").decode()) == sheet), None)
-    target = next((said[b"Target"].decode() for said in links if said.get(b"Id") == number and b"Target" in said), "")
-    part = posixpath.normpath(posixpath.join("/xl", target)).lstrip("/") if target else ""
+    target = next((said[b"Target"] for said in links if said.get(b"Id") == number and b"Target" in said), b"")
+    part = way(target).lstrip("/") if target else ""
     return part if part in names else ""
+
+
+def way(target: bytes) -> str:
+    """Give the way from the root of the package to what the workbook links to."""
+    return posixpath.normpath(posixpath.join("/xl", parse.unquote(target.decode(errors="replace"))))
 
 
 def _linked(said: dict[bytes, bytes]) -> bytes | None:

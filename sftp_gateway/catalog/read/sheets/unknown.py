@@ -3,17 +3,19 @@
 Errors: it knows the seven of ECMA-376 §18.17.3; others (`#ERROR!`, `#SPILL!`) come from spreadsheets of later years and other makers.
 Cells that are said to be numbers or truths and hold something else, cells of an unknown type: what is written there is a text.
 A sheet that says in words which are none how far it reaches: that need not be said at all.
+A text that is not in the workbook (dangling.py), and a sheet to which a way with `./` or `%31` in it leads.
 """
 
 import io
 import re
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from typing import IO
 
 import python_calamine
 
-from sftp_gateway.catalog.read.sheets import cellplaces, formulas
+from sftp_gateway.catalog.read.sheets import cellplaces, dangling, formulas, sheetpart
 from sftp_gateway.catalog.read.sheets.cellplaces import END, TAG
 
 _SAID = (
@@ -24,6 +26,7 @@ _SAID = (
     "Range is missing",
     "Expecting 'dimension' node",
     "Expecting alphanumeric character",
+    dangling.SAID,
 )
 _KNOWN = {b"#DIV/0!", b"#N/A", b"#NAME?", b"#NULL!", b"#NUM!", b"#REF!", b"#VALUE!"}
 _STANDS_FOR_IT = b"#VALUE!"
@@ -33,6 +36,8 @@ _TYPED = re.compile(
 )
 """A cell that says its type, up to what it holds."""
 _OTHER_TYPES = {b"s", b"str", b"inlineStr", b"e", b"d"}
+_TARGET = re.compile(rb"""(\bTarget\s*+=\s*+["'])([^"':<>]*+)(["'])""")
+"""Of another file (`https://…`) it is none of ours."""
 _TRUTHS = {b"0", b"1", b"true", b"false", b""}
 _REACH = re.compile(TAG + rb"dimension\b[^<>]*+(?<=/)>")
 _CHUNK = 1024**2
@@ -41,6 +46,8 @@ _LONGEST_CELL = 65536
 
 def is_meant(error: BaseException) -> bool:
     """Whether the library gave up for this reason."""
+    if isinstance(error, python_calamine.WorksheetNotFound):
+        return True  # it is asked for sheets only that the workbook says it has
     return isinstance(error, python_calamine.CalamineError) and any(said in str(error) for said in _SAID)
 
 
@@ -49,12 +56,15 @@ def without(archive: zipfile.ZipFile) -> io.BytesIO:
 
     Known errors stand for all others; what they are can still be seen in the original.
     """
-    out = io.BytesIO()
+    out, texts = io.BytesIO(), dangling.count(archive)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as copy:
         for entry in archive.infolist():
             with archive.open(entry) as part, copy.open(entry.filename, "w", force_zip64=True) as file:
                 for piece in _pieces(part):
-                    file.write(_known(piece) if entry.filename.endswith(".xml") else piece)
+                    if entry.filename == sheetpart.LINKS:
+                        file.write(_TARGET.sub(_straight, piece))
+                    else:
+                        file.write(_known(piece, texts) if entry.filename.endswith(".xml") else piece)
     out.seek(0)
     return out
 
@@ -73,13 +83,20 @@ def _pieces(part: IO[bytes]) -> Iterator[bytes]:
     yield rest
 
 
-def _known(piece: bytes) -> bytes:
-    return _TYPED.sub(_untyped, formulas.FAILED.sub(_mended, _REACH.sub(b"", piece)))
+def _straight(link: re.Match[bytes]) -> bytes:
+    """Say the way to a part from the root on, where it is said in another way (RFC 3986 §5.2, §6.2.2)."""
+    return link[1] + sheetpart.way(link[2]).encode() + link[3]
 
 
-def _untyped(cell: re.Match[bytes]) -> bytes:
+def _known(piece: bytes, texts: int | None) -> bytes:
+    return _TYPED.sub(partial(_untyped, texts=texts), formulas.FAILED.sub(_mended, _REACH.sub(b"", piece)))
+
+
+def _untyped(cell: re.Match[bytes], texts: int | None) -> bytes:
     """Leave out a type that what the cell holds is not of, or that is none; a cell without one is a number or else a text."""
     kind, value = cell[2], cell[4]
+    if kind == b"s" and value is not None and dangling.is_so(value, texts):
+        return cell[1] + cell[3]
     if kind in _OTHER_TYPES or (kind == b"b" and (value or b"").lower() in _TRUTHS):
         return cell[0]
     return cell[1] + cell[3]

@@ -3,6 +3,7 @@
 Real sizes are counted by inflating every part; nothing is built from what is read here.
 """
 
+import codecs
 import re
 import zipfile
 import zlib
@@ -18,6 +19,7 @@ from sftp_gateway.catalog.read.packing import unpack
 from sftp_gateway.catalog.read.sheets import (
     biff,
     biffcells,
+    dangling,
     extent,
     formulas,
     odscells,
@@ -31,6 +33,16 @@ from sftp_gateway.catalog.read.source import Hints
 _CHUNK = 1024**2
 _ODS_PARTS = "META-INF/manifest.xml"
 _HARMLESS = re.compile(rb"<!--|<!\[CDATA\[")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, "<?".encode("utf-16-le"), "<?".encode("utf-16-be"))
+_OF_A_SHEET = (
+    "[Content_Types].xml",
+    "_rels/",
+    "content.xml",
+    "xl/_rels/",
+    "xl/sharedStrings",
+    "xl/workbook",
+    "xl/worksheets/",
+)
 _LONGEST_SIGN = 64
 """What tells of a doubtful cell is shorter."""
 
@@ -78,9 +90,11 @@ def _check_part(  # noqa: PLR0913, PLR0917 - what was seen of the parts before
     """Inflate one part and look at its cells; gives its real size, and whether a cell of it may show more than the library gives."""
     limit = max(bounds.RATIO_AFTER_BYTES, packed * bounds.RATIO)
     seen = extent.of(entry.filename)
-    may_have = odscells.may_have if entry.filename == odscells.PART else formulas.may_have
+    may_have = odscells.may_have if entry.filename == odscells.PART else _may_have
     size, carry, doubtful, last = 0, b"", False, b""
     for chunk in _inflate(file, entry):
+        if not size and chunk.startswith(_UTF_16) and entry.filename.endswith((".xml", ".rels")):
+            _refuse_utf_16(entry.filename)
         if not size and entry.filename.endswith((".xml", ".rels")) and b"<!" in _HARMLESS.sub(b"", chunk[:4096]):
             raise unpack.bomb("a part of the workbook declares entities")
         size += len(chunk)
@@ -100,6 +114,17 @@ def _check_part(  # noqa: PLR0913, PLR0917 - what was seen of the parts before
         if seen.text_bytes > bounds.SHEET_TEXT_BYTES:
             raise unpack.bomb("a text that is repeated too often")
     return size, doubtful
+
+
+def _may_have(chunk: bytes) -> bool:
+    return formulas.may_have(chunk) or dangling.may_have(chunk)
+
+
+def _refuse_utf_16(part: str) -> None:
+    """Refuse a part that the library takes for empty, or for damaged; no program that is known writes one."""
+    if part.startswith(_OF_A_SHEET):
+        text = f"The part {part} of the workbook is in UTF-16; only UTF-8 is read."
+        raise errors.Refused("FILE_FORMAT", text, "Open the workbook in a spreadsheet, save it and send it again.")
 
 
 def _inflate(file: BinaryIO, entry: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -155,4 +180,5 @@ def seen(path: Path, kind: str, sheet: str, hints: Hints, doubtful: frozenset[st
             zerofill.find(archive, part, found)
         if part in doubtful:
             formulas.find(archive, part, found)
+            dangling.find(archive, part, found)
     return found
