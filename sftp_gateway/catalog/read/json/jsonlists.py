@@ -3,10 +3,12 @@
 import re
 from dataclasses import dataclass
 
-from sftp_gateway.catalog.read.json import elements
+from sftp_gateway.catalog.read.json import elements, jsonnodes
 
 PRODUCTS = b"products"
-_NAMES = {PRODUCTS, b"items", b"data", b"catalog", b"rows", b"records", b"results"}
+ANSWERS = frozenset({jsonnodes.EDGES, jsonnodes.NODES})
+"""Of GraphQL; anything may be in them."""
+_NAMES = {PRODUCTS, b"items", b"data", b"catalog", b"rows", b"records", b"results", *ANSWERS}
 _ARRAY_OF_OBJECTS = re.compile(rb'"((?:[^"\\]|\\.)*+)"\s*:\s*\[\s*[\]{]')
 _DEEPEST = 4
 

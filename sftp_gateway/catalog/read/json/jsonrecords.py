@@ -9,7 +9,7 @@ import orjson
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
-from sftp_gateway.catalog.read.json import elements, jsonlists
+from sftp_gateway.catalog.read.json import elements, jsonlists, jsonnodes
 from sftp_gateway.catalog.read.packing import truncation, unpack
 from sftp_gateway.catalog.read.packing.unpack import Packed, Readable
 from sftp_gateway.catalog.read.source import Hints, Tally
@@ -26,7 +26,7 @@ class Shape:
     """`lines`, or an array whose first element comes `skip` bytes of text (`skip_raw` of the source) on.
 
     `loose`: no array holds the products, they stand one behind the other. `deep`: the array is in an object of an object.
-    `returns`: lines end at CR alone.
+    `nodes`: each element is the edge of a product. `returns`: lines end at CR alone.
     """
 
     lines: bool
@@ -35,6 +35,7 @@ class Shape:
     prelude: bytes = b""
     loose: bool = False
     deep: bool = False
+    nodes: bool = False
     returns: bool = False
 
 
@@ -115,7 +116,8 @@ class _Reading:
 
     def _stretch(self, recoded: Recoded, spans: list[tuple[int, int]], stops: list[int]) -> Stretch:
         """Take the records out of a text and leave what follows them for the next."""
-        stretch = Stretch(recoded, spans, stops, self.offset, self.line, self.row)
+        products = [jsonnodes.inside(recoded.text, *span) for span in spans] if self.shape.nodes else spans
+        stretch = Stretch(recoded, products, stops, self.offset, self.line, self.row)
         cut = stops[-1] if stops else 0
         used = int(recoded.raw_anywhere(encoding.positions(cut))[0])
         self.row += len(spans)
@@ -217,6 +219,8 @@ class _Reading:
             raise errors.Refused(
                 "FILE_FORMAT", "The JSON file has several lists of products.", 'Send one: {"products": […]}.'
             )
+        if self.shape.deep:
+            jsonnodes.check_whole(self.shape.prelude + tail)
         if self.shape.prelude and loads(self.shape.prelude + b"]" + tail) is None:
             raise truncation.cut_off("the JSON object around the products is not closed", self.hints)
 

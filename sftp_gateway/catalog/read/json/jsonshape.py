@@ -6,13 +6,15 @@ from dataclasses import replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.folding import fold
-from sftp_gateway.catalog.read.json import elements, jsonlists, product, remnant
+from sftp_gateway.catalog.read.json import elements, jsonlists, jsonnodes, product, remnant
 from sftp_gateway.catalog.read.json.jsonrecords import SPACE, Shape, loads
 from sftp_gateway.catalog.read.source import Hints
 from sftp_gateway.catalog.read.text import encoding
 from sftp_gateway.catalog.read.text.encoding import Recoded
 
 _OBJECT = re.compile(rb'\{\s*+"(?:[^"\\]|\\.)*+"\s*+:')
+_NAMED = re.compile(rb'\{\s*+"((?:[^"\\]|\\.)*+)"\s*+:\s*+(?=\{)')
+_DEEPEST = 3
 _REACH = 65536
 """The array begins before; and lines are looked at up to there."""
 
@@ -33,11 +35,19 @@ def _of_objects(sample: Recoded, begin: int, hints: Hints) -> Shape | None:
     complete = loads(line)
     top = complete if isinstance(complete, dict) else remnant.of(text[begin : begin + _REACH])
     wrapped = _wrapped(text, begin, top, hints)
+    if wrapped is None and not _columns(top, hints) and _is_keyed(text, begin, hints):
+        raise errors.Refused(
+            "FILE_FORMAT",
+            'The products stand under names of their own ({"A1": {…}, "A2": {…}}), not in a list.',
+            'Send a list, and the name as a value where it is the key: [{"sku": "A1", …}, {"sku": "A2", …}].',
+        )
     in_lines = Shape(lines=True, returns=b"\n" not in text)
     if isinstance(complete, dict) and (wrapped is None or b"\n" in text[begin:].strip(SPACE)):
         return in_lines
     if wrapped is not None and not _goes_on_in_lines(text[begin : begin + _REACH]):
-        return _array(sample, wrapped.place, text[: wrapped.place], deep=wrapped.level > 1)
+        shape = _array(sample, wrapped.place, text[: wrapped.place])
+        is_answer = wrapped.name in jsonlists.ANSWERS
+        return replace(shape, deep=wrapped.level > 1 or is_answer, nodes=wrapped.name == jsonnodes.EDGES)
     if _is_loose(text[begin:]):
         return replace(_array(sample, begin, b""), loose=True)
     if b":" not in line and _OBJECT.match(text, begin):
@@ -49,8 +59,20 @@ def _of_objects(sample: Recoded, begin: int, hints: Hints) -> Shape | None:
     return in_lines if b":" in line else None
 
 
-def _array(sample: Recoded, skip: int, prelude: bytes, *, deep: bool = False) -> Shape:
-    return Shape(False, skip, int(sample.raw_anywhere(encoding.positions(skip))[0]), prelude, deep=deep)
+def _array(sample: Recoded, skip: int, prelude: bytes) -> Shape:
+    return Shape(False, skip, int(sample.raw_anywhere(encoding.positions(skip))[0]), prelude)
+
+
+def _is_keyed(text: bytes, begin: int, hints: Hints) -> bool:
+    """Whether an object, or one in it, has products for its values: the first is one, and its name is no column."""
+    for _ in range(_DEEPEST):
+        named = _NAMED.match(text, begin)
+        if named is None or fold(named[1].decode(errors="replace")) in hints.known_headers:
+            return False
+        begin = named.end()
+        if len(_columns(_first(text, begin), hints)) > 1:
+            return True
+    return False
 
 
 def _is_loose(text: bytes) -> bool:
@@ -80,7 +102,7 @@ def _wrapped(text: bytes, begin: int, top: Collection[str], hints: Hints) -> jso
     own = len(beside) > 1 and bool(hints.keys) and all(beside & key for key in hints.keys)
     lists = jsonlists.find(text, begin, min(len(text), begin + _REACH))
     for one in lists:
-        if one.level != 1:
+        if one.level != 1 or one.name in jsonlists.ANSWERS:
             continue
         if one.name == jsonlists.PRODUCTS:
             # A collection has an id and a name, too: its products are richer in columns.
@@ -98,7 +120,10 @@ def _deep(text: bytes, lists: list[jsonlists.List], hints: Hints) -> jsonlists.L
 def _first(text: bytes, place: int) -> Collection[str]:
     """Give the names in the first object of an array."""
     found = elements.find(text[place : place + _REACH])
-    return product.keys(text[place + int(found.start[0]) : place + int(found.end[0])]) if len(found.start) else ()
+    if not len(found.start):
+        return ()
+    start, end = jsonnodes.inside(text, place + int(found.start[0]), place + int(found.end[0]))
+    return product.keys(text[start:end])
 
 
 def _columns(names: Collection[str], hints: Hints) -> frozenset[str]:
