@@ -202,4 +202,5 @@ def _by_brand(rows: list[Entry]) -> dict[str, list[Entry]]:
 
 
 def _until(moment: datetime | None, now: datetime) -> float:
-    return float("inf") if moment is None else (moment - now) / timedelta(seconds=1)
+    """Give the seconds to a moment, but not so few that each of many files that come due gets a look of its own."""
+    return float("inf") if moment is None else max(TOGETHER_SECONDS, (moment - now) / timedelta(seconds=1))
