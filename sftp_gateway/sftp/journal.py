@@ -15,7 +15,6 @@ import contextlib
 import errno
 import os
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from sftp_gateway import disk, errors, logs
 from sftp_gateway.blobs import side_by_side, sync_directory, sync_file
 from sftp_gateway.sftp import record, segment
 from sftp_gateway.sftp.segment import Segment
+from sftp_gateway.sftp.senders import Senders
 from sftp_gateway.sftp.unwritten import SMALL_BYTES
 from sftp_gateway.store.drafts import Entry
 from sftp_gateway.store.staging import Staging
@@ -40,9 +40,6 @@ QUICK_SECONDS = 0.002
 GATHER_SECONDS = 0.008
 """So long a sync waits for more while a crowd closes files: they wait for the loop far longer, and an eighth of its time went into
 syncs. One sender alone never waits (PostgreSQL's `commit_delay` and `commit_siblings`)."""
-CROWD = 8
-"""So many different senders among the last twice as many CLOSEs are a crowd, if those came within CROWD_SECONDS."""
-CROWD_SECONDS = 0.1
 
 
 class Journal:
@@ -63,7 +60,7 @@ class Journal:
         self._line: list[asyncio.Future[bool]] = []
         """Who waits for a segment to be free, in the order in which they came."""
         self._unsynced: set[int] = set()
-        self._lately: deque[tuple[float, int]] = deque(maxlen=2 * CROWD)
+        self._senders = Senders()
         self._broken = self._closing = False
         self._doomed: list[Segment] = []
         """What holds bytes of brands that were erased."""
@@ -144,13 +141,15 @@ class Journal:
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[None] = loop.create_future()
         self._waiting.append(waiting)
-        self._lately.append((time.monotonic(), id(sender)))
+        self._senders.hear(sender)
         if self._syncing is None and len(self._waiting) == 1:
-            if self._seconds < QUICK_SECONDS and not self._is_crowd():
+            if self._seconds >= QUICK_SECONDS or self._senders.are_a_crowd():
+                self._syncing = asyncio.create_task(self._sync_in_turn(), name="journal")
+            elif self._senders.are_one():
+                self._sync_here()
+            else:
                 # Those whose CLOSE came in the same turn of the loop share it.
                 loop.call_soon(self._sync_here)
-            else:
-                self._syncing = asyncio.create_task(self._sync_in_turn(), name="journal")
         return waiting
 
     async def aclose(self) -> None:
@@ -169,14 +168,6 @@ class Journal:
                 one.path.unlink()
             os.close(one.fd)
         self._segments = []
-
-    def _is_crowd(self) -> bool:
-        lately = self._lately
-        return (
-            len(lately) == lately.maxlen
-            and time.monotonic() - lately[0][0] < CROWD_SECONDS
-            and len({sender for _, sender in lately}) >= CROWD
-        )
 
     def _take(self) -> set[int]:
         taken, self._unsynced = self._unsynced, set()
@@ -205,7 +196,7 @@ class Journal:
     async def _sync_in_turn(self) -> None:
         """While one sync runs in a thread, those who come share the next."""
         while self._waiting:
-            if self._is_crowd():
+            if self._senders.are_a_crowd():
                 await asyncio.sleep(GATHER_SECONDS)
             waiting, self._waiting = self._waiting, []
             try:
