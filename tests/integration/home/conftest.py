@@ -230,8 +230,8 @@ def drop_folder(house) -> Callable[[Path], Any]:
     """Give a function that watches drop folders of the brands of the house; files over 1,000 bytes are too large."""
 
     @contextlib.asynccontextmanager
-    async def watched(place: Path) -> AsyncIterator[watch.Drop]:
-        rules = dataclasses.replace(settings.Intake(), quiet_seconds=0.2, rescan_seconds=0.5)
+    async def watched(place: Path, quiet_seconds: float = 0.2) -> AsyncIterator[watch.Drop]:
+        rules = dataclasses.replace(settings.Intake(), quiet_seconds=quiet_seconds, rescan_seconds=0.5)
         part = watch.Drop(house.store, house.files, place, rules, 1000, lambda: None)
         async with part:
             running = asyncio.create_task(part.run())

@@ -397,7 +397,7 @@ async def test_a_refused_network_takes_as_long_as_a_wrong_password(front):
             with pytest.raises(asyncssh.PermissionDenied):
                 await enter(by_password(door, password="wrong" if not networks else PASSWORD))
             seconds.append(time.perf_counter() - began)
-    open_door, shut = (statistics.median(seconds) for seconds in took.values())
+    open_door, shut = map(min, took.values())  # the least disturbed of each: other work on the machine only adds
     assert 0.5 < shut / open_door < 2
 
 
