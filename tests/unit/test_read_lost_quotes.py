@@ -26,3 +26,11 @@ def test_a_row_in_the_other_quotes_is_read_by_them_whatever_stands_in_them(tmp_p
     row = b"'A-99','" + text + b"','9.50','red'\n"
     found = read(tmp_path, BEGIN + ROWS + row + ROWS)
     assert found.rows[8:-8] in ([("A-99", text.decode().replace("''", "'"), "9.50", "red")], [])
+
+
+def test_texts_that_begin_with_a_word_in_quotes_do_not_hide_that_cells_stand_in_single_ones(tmp_path):
+    texts = ["'light; dry'", '"nose" of oak', "'O''Neil;\nold'", '"hint" of rye']
+    rows = [f"A-{n};Lamp;{n}.50;{texts[n % 4]}\n" for n in range(10, 30)]
+    found = read(tmp_path, BEGIN.replace(b",", b";") + "".join(rows).encode())
+    assert {row[3] for row in found.rows} == {"light; dry", '"nose" of oak', "O'Neil;\nold", '"hint" of rye'}
+    assert len(found.rows) == 20

@@ -225,6 +225,13 @@ def _unpadded(cells: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return (cells[0], *(cell.removeprefix(b" ") for cell in cells[1:]))
 
 
+def _closed(text: bytes, mark: bytes) -> int:
+    """How many cells stand in `"`: not those that begin with a word in quotes."""
+    d = re.escape(mark)
+    cells = re.compile(rb'(?:\A|(?<=[%b\r\n]))"[^"]*+(?:""[^"]*+)*+"(?=[%b\r\n]|\Z)' % (d, d))
+    return len(cells.findall(text))
+
+
 def _candidates(pinned: str, every: Sequence[str]) -> Sequence[str]:
     return (_NAMES.get(pinned.lower(), pinned),) if pinned else every
 
@@ -239,7 +246,7 @@ def _apostrophes(sample: Sample, delimiter: str) -> float | None:
         sum(text.count(before + quote) for before in (d, b"\n", b"\r")) + text.startswith(quote)
         for quote in (b"'", b'"')
     )
-    if others * 5 > opening:
+    if others * 5 > opening and (not opening or _closed(text, d) * 5 > opening):
         return None  # one row in five may be quoted as no other is
     edge, blanks = rb"[%b\r\n]" % re.escape(d), b"" if d == b" " else b" *+"
     closing = len(re.findall(rb"'%b(?=%b|\Z)" % (blanks, edge), text)) if opening else 0
