@@ -106,3 +106,12 @@ def test_numbers_below_words_are_another_table_behind_a_table_of_texts(tmp_path)
     rows = b"".join(b"Lamp %s,Graz,hardly,yes\n" % word for word in (b"red", b"blue", b"old", b"new", b"big"))
     below = b"\nOld plan,Old cost,New plan,New cost\n352,968,456,597\n676,678,312,557\n"
     assert len(seen(tmp_path, b"What,Where,How,Again\n" + rows + below).rows) == 5
+
+
+@pytest.mark.parametrize("between", [b"", b"Main list\n", b"\nMain list\n"])
+def test_a_larger_table_below_one_of_another_width_may_have_a_name_with_a_digit(tmp_path, between):
+    rows = b"".join(b"100.%d,M%dx1,%d,brass,%d.50,/d/%d.pdf\n" % (n, n, n, n, n) for n in range(9))
+    above = b"Branch,Manager,Opened,Staff\nGraz,Ida,2001-02-11,33\nBath,Bo,1999-04-11,12\n"
+    found = seen(tmp_path, above + between + b"PartNo,Thread,Length mm,Material,Per 100,Drawing\n" + rows)
+    assert found.source.headers == ("PartNo", "Thread", "Length mm", "Material", "Per 100", "Drawing")
+    assert len(found.rows) == 9

@@ -36,9 +36,9 @@ def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:
 
 
 def _names_loosely(rows: Rows, place: int) -> bool:
-    """Whether a record after a blank line has one name with a digit, `rate (1-5)`, and words over columns of values."""
+    """Whether a record after a blank line, or one of another width, has one name with a digit, `rate (1-5)`, and words over values."""
     cells = rows[place]
-    if bodies.is_filled(rows[place - 1]):
+    if bodies.is_filled(rows[place - 1]) and len(rows[place - 1]) == len(cells):
         return False  # most rows, at once
     phrases = [at for at, cell in enumerate(cells) if naming.has_digit([cell])]
     if len(phrases) != 1 or not naming.is_phrase(cells[phrases[0]]):
@@ -72,13 +72,14 @@ def _stands_apart(rows: Rows, place: int, width: int) -> bool:
 
 
 def _changes_width(rows: Rows, place: int, width: int) -> bool:
-    """Whether rows of another width begin with a record, all those before it having the width of their header."""
+    """Whether rows of another width begin with a record, all those before it, but for a title, having the width of their header."""
     here, below = len(rows[place]), rows[place + 1 : place + 1 + bodies.BODY_ROWS]
+    above = place - (len(rows[place - 1]) == 1)
     return (
         here != width
         and len(below) > 1
         and all(len(cells) == here for cells in below[:_MORE_ROWS])
         and all(
-            len(cells) == width or not bodies.is_filled(cells) for cells in rows[max(0, place - _MORE_ROWS) : place]
+            len(cells) == width or not bodies.is_filled(cells) for cells in rows[max(0, above - _MORE_ROWS) : above]
         )
     )
