@@ -9,10 +9,10 @@ from typing import Any, TypeGuard
 import pyarrow.parquet as pq
 
 from sftp_gateway import upload_name
-from sftp_gateway.catalog import plan, sift
+from sftp_gateway.catalog import keys, plan, sift
 from sftp_gateway.catalog.checking import check, headers, listheaders
 from sftp_gateway.catalog.checking.judgement import CURRENCY
-from sftp_gateway.catalog.comparing import changes, diff, keys, merge, reuse
+from sftp_gateway.catalog.comparing import changes, diff, merge, reuse
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.job import Job, Lookup, Progress
 from sftp_gateway.catalog.read import opening

@@ -17,9 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog import findings, lane, spool, stage
+from sftp_gateway.catalog import findings, keys, lane, spool, stage
 from sftp_gateway.catalog.checking.typed import ROW, Checked
-from sftp_gateway.catalog.comparing import changes, keys, reuse
+from sftp_gateway.catalog.comparing import changes, reuse
 from sftp_gateway.catalog.kinds import Kinds
 from sftp_gateway.catalog.read.rejects import NONE as NO_REJECTS
 from sftp_gateway.catalog.read.rejects import Rejects

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sftp_gateway.catalog import engine, lane, versionfile
-from sftp_gateway.catalog.comparing import keys
-from sftp_gateway.catalog.comparing.once import Once
+from sftp_gateway.catalog import engine, keys, lane, versionfile
+from sftp_gateway.catalog.once import Once
 
 MEMORY_BYTES = 16 * 1024**2
 Positions = npt.NDArray[np.int64]

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from sftp_gateway import errors
-from sftp_gateway.cli import arguments
+from sftp_gateway.cli import arguments, telling
 
 PATHS = frozenset({"config", "csv_dir", "file", "files", "key", "output"})
 """Options that are names of files, which may be any bytes; all others are text."""
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = arguments.parser().parse_args(argv)
     try:
         if options.verb not in LOG_THEMSELVES:
-            tell_warnings()
+            telling.warnings()
         _check_text(options)
         return _call(options)
     except BrokenPipeError:
@@ -72,13 +72,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         text = f"unexpected {type(error).__name__}: {error} (SFTP_GATEWAY_TRACEBACK=1 shows where)"
         return _complain(" ".join(text.split()), 70, as_json=options.json)
-
-
-def tell_warnings() -> None:
-    """Log what goes wrong, as text."""
-    from sftp_gateway import logs  # noqa: PLC0415 - structlog and asyncio take 0.05 s, and `ingest` starts its children before
-
-    logs.configure("warning", "text")
 
 
 def _three_streams() -> None:

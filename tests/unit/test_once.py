@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sftp_gateway.catalog.comparing import once
-from sftp_gateway.catalog.comparing.once import Once
+from sftp_gateway.catalog import once
+from sftp_gateway.catalog.once import Once
 from sftp_gateway.catalog.stage import Stage, Staged
 from sftp_gateway.catalog.types.cells import Cells
 

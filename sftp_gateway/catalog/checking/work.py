@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sftp_gateway.catalog import keys
 from sftp_gateway.catalog.checking import problems, typed
 from sftp_gateway.catalog.checking.problems import Problem
 from sftp_gateway.catalog.checking.sender import CLEAR, Gathered, Sender
 from sftp_gateway.catalog.checking.terms import Terms
 from sftp_gateway.catalog.checking.typed import BASE, Typed
-from sftp_gateway.catalog.comparing import keys
 from sftp_gateway.catalog.rules.column import MARKED, Column
 from sftp_gateway.catalog.types import maps, reading
 from sftp_gateway.catalog.types.cells import Cells, Mask, mask

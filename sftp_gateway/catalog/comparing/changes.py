@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sftp_gateway import disk
-from sftp_gateway.catalog import cells, engine, lane, versionfile
+from sftp_gateway.catalog import cells, engine, keys, lane, versionfile
 from sftp_gateway.catalog.checking.typed import DELETED
-from sftp_gateway.catalog.comparing import diff, keys
+from sftp_gateway.catalog.comparing import diff
 from sftp_gateway.catalog.engine import Connection, identifier
 from sftp_gateway.catalog.stage import Positions, Stage
 

@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sftp_gateway.catalog import engine, findings, stage, versionfile
-from sftp_gateway.catalog.comparing import keys
+from sftp_gateway.catalog import engine, findings, keys, stage, versionfile
 from sftp_gateway.catalog.engine import Connection
 from sftp_gateway.catalog.job import ACCEPTED, REJECTED, Job, Made
 from sftp_gateway.catalog.plan import Plan

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import Shop, codes, put
 
-from sftp_gateway.catalog import engine
-from sftp_gateway.catalog.comparing import diff, keys
+from sftp_gateway.catalog import engine, keys
+from sftp_gateway.catalog.comparing import diff
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
 
