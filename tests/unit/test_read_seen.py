@@ -543,3 +543,16 @@ def test_an_error_that_the_library_does_not_know_costs_its_cell_not_the_file(tmp
     )
     sheet = read(tmp_path, workbooks.xlsx(rows))
     assert sheet.rows == [("A1", "#ERROR!"), ("A2", "#GETTING_DATA"), ("A3", "#N/A"), ("A4", "#GETTING_DATA")]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [(8, 0x40), (8, 0x01), (10, 99)], ids=["strongly locked", "locked", "packed"]
+)
+def test_a_part_of_a_workbook_that_cannot_be_had_is_told_also_where_another_has_unknown_errors(tmp_path, place, value):
+    made = bytearray(workbooks.xlsx('<row r="2"><c r="A2" t="e"><v>#SPILL!</v></c></row>'))
+    entry = made.find(b"PK\x01\x02", made.find(b"PK\x01\x02") + 1)  # the library does without this part
+    assert made[entry:].find(b"_rels/.rels") == 46
+    made[entry + place] |= value
+    with pytest.raises(errors.Refused) as told:
+        read(tmp_path, bytes(made))
+    assert told.value.code == "FILE_FORMAT"

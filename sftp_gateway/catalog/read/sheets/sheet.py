@@ -27,14 +27,12 @@ _BLOCK_ROWS = 16384
 _OTHER_SHEETS = 5
 _READ_ROWS = 4096
 """Turned into columns at a time, while their cells are still in the processor's cache."""
-_UNREADABLE = (
+_UNREADABLE: tuple[type[Exception], ...] = (
+    *unpack.DAMAGED,
     python_calamine.CalamineError,
-    zipfile.BadZipFile,
-    ValueError,
     TypeError,
     KeyError,
     IndexError,
-    OSError,
     OverflowError,
 )
 
