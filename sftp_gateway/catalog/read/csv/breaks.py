@@ -12,7 +12,7 @@ import numpy as np
 from sftp_gateway.catalog.read.csv import likeness
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS
 from sftp_gateway.catalog.read.csv.profile import kind
-from sftp_gateway.catalog.read.csv.stretch import CLEAN, REJECT, REPAIRED, Stretch
+from sftp_gateway.catalog.read.csv.stretch import CLEAN, KNOWN, REJECT, REPAIRED, Stretch
 from sftp_gateway.catalog.read.header import naming
 
 _MOST = 1000
@@ -99,7 +99,7 @@ def _half(stretch: Stretch, index: int) -> bytes | None:
 
 def _row(stretch: Stretch, index: int) -> list[bytes] | None:
     """Give the cells of a row that is kept, None if there is none."""
-    if not 0 <= index < len(stretch.kinds) or stretch.kinds[index] not in (CLEAN, REPAIRED):
+    if not 0 <= index < len(stretch.kinds) or stretch.kinds[index] not in (CLEAN, KNOWN, REPAIRED):
         return None
     return stretch.text.dialect.cells(stretch.bytes_of(index))
 
