@@ -262,9 +262,8 @@ def _sqlite_engine(url: sa.URL, *, writes: bool) -> sa.Engine:
 
     @hooks.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:
-        # busy_timeout comes first: switching to WAL may itself have to wait for another process.
         connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        driver.switch_to_wal(connection, BUSY_SECONDS)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA wal_autocheckpoint = 1000")

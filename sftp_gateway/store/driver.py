@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ ALIVE = {
     "tcp_user_timeout": 50_000,
 }
 """A host of PostgreSQL that vanished without a word is noticed within a minute; else whoever waits for it waits for hours."""
+AGAIN_SECONDS = 0.01
 
 
 class ReadOnly(errors.StoreUnreachable):
@@ -39,6 +41,24 @@ def translated() -> Iterator[None]:
         raise
     except sa.exc.TimeoutError as error:
         raise errors.StoreUnreachable("every connection to the database is in use") from error
+
+
+def switch_to_wal(connection: sqlite3.Connection, seconds: float) -> None:
+    """Have SQLite keep a write-ahead log, waiting that long for others who have the file at this moment.
+
+    Its own time limit does not hold where another one writes: then it says at once that the file is locked. A file that
+    has a log already is locked by nobody for this.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        else:
+            return
+        time.sleep(AGAIN_SECONDS)
 
 
 def is_taken(error: sa.exc.IntegrityError) -> bool:

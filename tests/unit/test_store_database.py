@@ -89,6 +89,27 @@ def test_a_migration_that_dies_half_way_leaves_nothing_and_runs_again(tmp_path, 
     assert real == tables.entry.create
 
 
+def test_a_new_store_that_another_process_writes_at_this_moment_is_waited_for(tmp_path):
+    failures = []
+
+    def opens():
+        try:
+            database.open_store(f"sqlite:///{tmp_path}/new.db").close()
+        except Exception as error:  # noqa: BLE001 - as below
+            failures.append(error)
+
+    with contextlib.closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        thread = threading.Thread(target=opens)
+        thread.start()
+        thread.join(1.0)
+        assert failures == []
+        assert thread.is_alive()
+        other.execute("COMMIT")
+        thread.join()
+    assert failures == []
+
+
 def test_many_processes_may_open_a_new_store_at_once(tmp_path):
     url, failures = f"sqlite:///{tmp_path}/new.db", []
 
