@@ -43,6 +43,12 @@ def test_a_title_between_rows_costs_no_row(tmp_path, line):
     assert len(read(tmp_path, with_row(line)).rows) == 20
 
 
+def test_half_a_key_is_told_behind_any_number_of_other_damaged_rows(tmp_path):
+    others = b"A-0001,Lamp,9.50,Bright,and,warm\n" * 1500
+    found = read(tmp_path, BEGIN + b"".join(ROWS) + others + b"A-1\n234,Lamp,9.50,Bright\n" + ROWS[0])
+    assert (len(found.rows), len(found.rejects)) == (21, 1502)
+
+
 def test_a_note_behind_the_last_row_costs_no_row(tmp_path):
     assert len(read(tmp_path, BEGIN + b"".join(ROWS) + b"and so on, as agreed.\n").rows) == 20
 

@@ -4,8 +4,9 @@ Either would go live with half a value, or under half a key. What tells is what 
 other cell of its column, and does with the line beside it; or that line is a value, as no title is.
 """
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -27,11 +28,8 @@ _BEGINS_SMALL = re.compile(rb"[ a-z,;.)&-]")
 
 def judge(stretch: Stretch) -> list[int]:
     """Reject the rows of which a line of one cell beside them may be the other half; gives them."""
-    rejected = np.flatnonzero(stretch.kinds == REJECT)[:_MOST].tolist() if stretch.text.width > 1 else []
     runs: list[list[int]] = []
-    for index in rejected:
-        if _half(stretch, index) is None:
-            continue
+    for index in itertools.islice(_lines(stretch), _MOST):
         if runs and runs[-1][-1] == index - 1:
             runs[-1].append(index)
         else:
@@ -42,6 +40,18 @@ def judge(stretch: Stretch) -> list[int]:
             _give_up(stretch, place, below=below)
             found.append(place)
     return sorted(set(found))
+
+
+def _lines(stretch: Stretch) -> Iterator[int]:
+    """Find the rejected records of one cell."""
+    if stretch.text.width < 2:
+        return
+    data, delimiter, records = stretch.text.data, stretch.text.dialect.delimiter.encode(), stretch.records
+    for index in np.flatnonzero(stretch.kinds == REJECT).tolist():
+        if data.find(delimiter, int(records.start[index]), int(records.end[index])) >= 0:
+            continue  # most of them, at once
+        if _half(stretch, index) is not None:
+            yield index
 
 
 def _in_doubt(stretch: Stretch, first: int, last: int, *, few: bool) -> list[tuple[int, bool]]:
