@@ -7,7 +7,7 @@ from sftp_gateway.catalog.read.sheets import plain
 _REFERENCE = re.compile(rb"""\sr\s*+=\s*+["']([A-Za-z]*+)(\d*+)""")
 """Where a row or cell says it stands, in any spelling: the library that opens workbooks takes them all."""
 _TAG = rb"<(?:[\w.-]+:)?"
-_BEGINS = (b"<c", b":c", b"<row", b":row")
+_CELL_BEGINS, _ROW_BEGINS, _EMPTY_CELLS = (b"<c", b":c"), (b"<row", b":row"), (b"<c/>", b"<c>")
 _BARE = rb"(?![\w.:-])(?!\s(?:[^<>]*?\s)?r\s*=)"
 """Does not say where it stands: one further than the one before."""
 _BARE_ROW, _BARE_CELL = re.compile(_TAG + rb"row" + _BARE), re.compile(_TAG + rb"c" + _BARE)
@@ -65,22 +65,30 @@ class Xlsx:
     def _see_any(self, text: bytes) -> None:
         """Look at references in any spelling, and at what has none: that stands behind whatever was named, filled or not."""
         self._row, self._column = max(self._row, self._named_row), max(self._column, self._named_column)
-        found = _REFERENCE.findall(text)
+        found = _REFERENCE.findall(text) if b"=" in text else ()
         if found:
             self._row = max(self._row, *(int(row[:19] or 0) for row in {row for _, row in found}))
             self._column = max(self._column, *(_column(letters[:9]) for letters in {letters for letters, _ in found}))
-        if sum(map(text.count, _BEGINS)) != len(found):
-            self._count_bare(text)
+        rows = sum(map(text.count, _ROW_BEGINS))
+        if rows + sum(map(text.count, _CELL_BEGINS)) != len(found):
+            self._count_bare(text, has_rows=rows > 0)
 
-    def _count_bare(self, text: bytes) -> None:
+    def _count_bare(self, text: bytes, *, has_rows: bool) -> None:
         """Count the rows, and the longest run of cells, that do not say where they stand."""
-        self._bare_rows += len(_BARE_ROW.findall(text))
+        if has_rows:
+            self._bare_rows += len(_BARE_ROW.findall(text))
         if not _BARE_CELL.search(text):
             return
-        runs = [len(_BARE_CELL.findall(row)) for row in _ROW.split(text)]
+        runs = [_bare_cells(row) for row in (_ROW.split(text) if has_rows else [text])]
         runs[0] += self._run
         self._run = runs[-1]
         self._longest = max(self._longest, *runs)
+
+
+def _bare_cells(text: bytes) -> int:
+    """Count the cells that do not say where they stand; a bomb has nothing but empty ones, and millions of them."""
+    empty = sum(map(text.count, _EMPTY_CELLS))
+    return empty if empty == sum(map(text.count, _CELL_BEGINS)) else len(_BARE_CELL.findall(text))
 
 
 class Ods:
