@@ -155,7 +155,9 @@ class Batch:
         """Refuse a file whose checksum does not fit; bytes and name stay as those of any other upload."""
         desk, row = self.desk, item.row
         with desk.store.write() as tx:
-            upload = row.upload or history.insert(tx, row, self.own.mode, State.UNFINISHED, sha256=item.sha256)
+            upload = row.upload
+            if upload is None:
+                upload = history.insert(tx, row, self.own.mode, State.UNFINISHED, sha256=item.sha256, refused=True)
             drafts.move(tx, row.id, [Place.CLAIMED], upload=upload)
         found = uploads.get(desk.store, upload)
         made = answer.make(desk.files, replace(found, state=State.REFUSED, sha256=item.sha256), reason)

@@ -69,7 +69,7 @@ class Desk:
                 return  # another process of this host was faster
             upload = now.upload
             if upload is None:
-                upload = history.insert(tx, row, mode, State.UNFINISHED)
+                upload = history.insert(tx, row, mode, State.UNFINISHED, refused=True)
                 drafts.move(tx, row.id, [row.place], upload=upload)
         found = uploads.get(self.store, upload)
         made = answer.make(self.files, replace(found, state=State.REFUSED, sha256=""), reason)

@@ -140,7 +140,7 @@ class Taker:
 
     def _unfinished(self, values: dict[str, Any]) -> int:
         with self.store.write() as tx:
-            return uploads.insert(tx, **values, state=State.UNFINISHED)
+            return uploads.insert(tx, **values, state=State.UNFINISHED, refused=True)
 
     def _refuse(self, upload: int, reason: dict[str, Any]) -> None:
         """Refuse an upload, unless that was done before a crash."""

@@ -18,7 +18,7 @@ def end_refused(tx: Transaction, upload: Upload, made: answer.Answer, sha256: st
     queue.lock(tx, upload.brand)
     state = uploads.find(tx.conn, upload.id).state
     if state is State.RECEIVING:
-        uploads.move(tx, upload.id, State.UNFINISHED)
+        uploads.move(tx, upload.id, State.UNFINISHED, detail={"refused": True})
     elif state is not State.UNFINISHED:
         return  # a person was faster
     made.receipt["state"] = str(State.REFUSED)
@@ -39,9 +39,11 @@ def insert(  # noqa: PLR0913, PLR0917 - the row, and what is not in it
     state: State,
     sha256: str = "",
     reasons: tuple[dict[str, Any], ...] = (),
+    *,
+    refused: bool = False,
 ) -> int:
     """Give the file of a row an upload of its own."""
-    return uploads.insert_all(tx, row.brand, [arrived.new(row, mode, sha256, reasons)], state)[0]
+    return uploads.insert_all(tx, row.brand, [arrived.new(row, mode, sha256, reasons, refused=refused)], state)[0]
 
 
 def received(tx: Transaction, brand: str, rows: Iterable[Entry], mode: str) -> list[int]:

@@ -20,12 +20,14 @@ MOST_REFUSALS = 100
 _uploads = tables.upload
 
 
-def new(row: Entry, mode: str, sha256: str, reasons: tuple[dict[str, Any], ...] = ()) -> uploads.New:
+def new(
+    row: Entry, mode: str, sha256: str, reasons: tuple[dict[str, Any], ...] = (), *, refused: bool = False
+) -> uploads.New:
     """Tell what is known of a draft; `mode` is the brand's own."""
     return uploads.New(
         mode=mode_of(row, mode), path=row.sent, sha256=sha256, bytes=row.bytes, via="sftp", complete=False,
         received_at=row.changed_at, client=row.client, reasons=reasons,
-        draft=row.id, replaced=row.path is None,
+        draft=row.id, replaced=row.path is None, refused=refused,
     )  # fmt: skip
 
 
@@ -52,7 +54,7 @@ def refused(tx: Transaction, row: Entry) -> int | None:
         if row.sent in lately or len(lately) >= MOST_REFUSALS:
             drafts.remove(tx, row.id)
             return lately.get(row.sent)
-        born = new(row, own.mode, "", (row.reason,) if row.reason else ())
+        born = new(row, own.mode, "", (row.reason,) if row.reason else (), refused=True)
         upload = uploads.insert_all(tx, row.brand, [born], State.UNFINISHED)[0]
     drafts.save(tx, replace(row, upload=upload))
     return upload

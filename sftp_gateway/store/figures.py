@@ -123,6 +123,8 @@ class Tally:
         if row.event in OF_JOBS:
             self._counted[OF_JOBS[row.event], ()] += 1
             return
+        if (row.detail or {}).get("refused"):
+            return  # not at rest: it is refused at the door, and that is the event that comes next
         transport = ("transport", row.via)
         self._counted["uploads_total", (("outcome", row.event.removeprefix("upload.")), transport)] += 1
         if not row.receipt or (row.detail or {}).get("previous") != State.PROCESSING:

@@ -55,12 +55,14 @@ class New:
     """The draft it was, which the audit lines of its transfers name."""
     replaced: bool = False
     """Whether a later file had its name before it was received."""
+    refused: bool = False
+    """Whether it is refused already, and only on its way there: nobody will complete it."""
 
     def facts(self) -> dict[str, Any]:
         """Give what its first event tells."""
         told = {"name": self.path, "bytes": self.bytes, "sha256": self.sha256, "mode": str(self.mode), "via": self.via}
         told |= {"draft": self.draft} if self.draft else {}
-        return told | ({"replaced": True} if self.replaced else {})
+        return told | {name: True for name in ("replaced", "refused") if getattr(self, name)}
 
 
 def receive(  # noqa: PLR0913 - what is known of a file that arrived
@@ -116,10 +118,13 @@ def insert(  # noqa: PLR0913 - the columns of an upload
     client: dict[str, Any] | None = None,
     source_upload: int | None = None,
     reasons: tuple[dict[str, Any], ...] = (),
+    refused: bool = False,
     by: str = "gateway",
 ) -> int:
     """Give a file its id: `received` (it joins the brand's queue) or `unfinished`; NotFound."""
-    new = New(mode, path, sha256, bytes, via, complete, received_at, client, source_upload, reasons)
+    new = New(
+        mode, path, sha256, bytes, via, complete, received_at, client, source_upload, reasons, refused=refused
+    )  # fmt: skip
     return insert_all(tx, brand, [new], state, by=by)[0]
 
 
