@@ -20,6 +20,8 @@ class Health:
     disk_free: Callable[[], int]
     disk_floor_bytes: Callable[[], int]
     """A setting that a reload may change."""
+    take_file: Callable[[], None]
+    """OSError where not one file more can be made."""
 
     async def told(self) -> dict[str, Any]:
         """Ask all at once and tell it as JSON: `ready`, and `checks` with what is wrong, or `ok`."""
@@ -40,6 +42,10 @@ class Health:
         free, floor = self.disk_free(), self.disk_floor_bytes()
         if free < floor:
             raise DiskFull(f"{free:,} bytes free, the floor is {floor:,}")
+        try:
+            self.take_file()
+        except OSError as error:  # without its path: this is told to anybody
+            raise Unavailable(f"it takes no file: {error.strerror}") from error
 
 
 async def _ask(check: Callable[[], None]) -> str:

@@ -40,7 +40,7 @@ class Scene:
     root: object
     now: object = None
     woken: list = field(default_factory=list)
-    ready: dict = field(default_factory=lambda: {"sftp": True, "free": 10**12})
+    ready: dict = field(default_factory=lambda: {"sftp": True, "free": 10**12, "takes": None})
     figures: dict = field(default_factory=dict)
     room: int = 10**9
 
@@ -127,11 +127,15 @@ class Scene:
         yield path
         path.unlink()
 
+    def takes_files(self):
+        if self.ready["takes"]:
+            raise self.ready["takes"]
+
     def app(self, public_url="", session_key=None):
         desk = Desk(
             self.store,
             self.files,
-            Health(self.store, lambda: self.ready["sftp"], lambda: self.ready["free"], lambda: 1000),
+            Health(self.store, lambda: self.ready["sftp"], lambda: self.ready["free"], lambda: 1000, self.takes_files),
             Gate(self.store, session_key or secrets.token_bytes(32), public_url),
             Tally(self.store),
             export=self.export,

@@ -21,7 +21,7 @@ async def build(
     *,
     sftp_listens: Callable[[], bool],
     wake_worker: Callable[[], None],
-    figures: Callable[[], Mapping[str, float]],
+    figures: Callable[[], Mapping[str, float | Mapping[str, float]]],
     sock: socket.socket | None,
 ) -> Server:
     """Make the application on its socket; `wake_worker` is called on this loop. Unavailable if the port is taken."""
@@ -31,7 +31,13 @@ async def build(
     lent = desk.Desk(
         store,
         loans.files,
-        Health(store, sftp_listens, loans.disk_free, lambda: loans.live().limits.disk_floor_bytes),
+        Health(
+            store,
+            sftp_listens,
+            loans.disk_free,
+            lambda: loans.live().limits.disk_floor_bytes,
+            loans.take_file,
+        ),
         desk.Gate(store, key, web.public_url),
         Tally(store),
         export=loans.export,

@@ -181,7 +181,7 @@ class Daemon:
             Loans(self.store, self.files, self.crew, lambda: self.settings, self.rules.schema),
             sftp_listens=self._sftp_listens,
             wake_worker=self._wake_worker,
-            figures=lambda: figures(self.postman, self._listener),
+            figures=lambda: figures(self.postman, self._listener, self.server),
             sock=self._taken.socket("web", self.settings.web.port),
         )
         await held.enter_async_context(self.server)

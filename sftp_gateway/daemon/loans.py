@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from sftp_gateway.worker.crew import Crew
 from sftp_gateway.worker.export import exporter
 
 if TYPE_CHECKING:
+    from sftp_gateway.daemon.server import Server
     from sftp_gateway.sftp.listener import Listener
 
 
@@ -38,6 +40,11 @@ class Loans:
     def disk_free(self) -> int:
         """Tell the free bytes where storage.root lies."""
         return shutil.disk_usage(self.live().storage.root).free
+
+    def take_file(self) -> None:
+        """See that the disk takes a file: it may be read-only, or without inodes, with bytes enough. OSError."""
+        with tempfile.TemporaryFile(dir=self.files.staging):
+            pass
 
     def room(self, brand: str) -> int:
         """Tell how many bytes a brand may still send: of its quota, and in one file."""
@@ -64,10 +71,18 @@ class Loans:
             yield out
 
 
-def figures(postman: mail.Postman, listener: "Listener | None") -> Mapping[str, float]:
+def figures(
+    postman: mail.Postman, listener: "Listener | None", server: "Server | None"
+) -> Mapping[str, float | Mapping[str, float]]:
     """Give the numbers of this process that are metrics."""
-    found: dict[str, float] = {"brands_overdue": postman.snapshot()["overdue"], "fsync_errors_total": disk.failures()}
+    refused: dict[str, float] = {"web": server.snapshot()["refused_total"]} if server is not None else {}
+    found: dict[str, float | Mapping[str, float]] = {
+        "brands_overdue": postman.snapshot()["overdue"],
+        "fsync_errors_total": disk.failures(),
+        "connections_refused_total": refused,
+    }
     if listener is not None:
         door = listener.snapshot()
         found |= {"sessions_active": door["channels"], "auth_failures_total": door["failed_logins_total"]}
+        refused["sftp"] = sum(door["refused_total"].values())
     return found

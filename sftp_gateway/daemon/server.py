@@ -53,7 +53,8 @@ class Server:
         quiet: dict[str, Any] = {"log_config": None, "log_level": "error", "access_log": False}
         quiet |= {"server_header": False, "lifespan": "off"}
         proxies: dict[str, Any] = {"proxy_headers": bool(trusted_proxies), "forwarded_allow_ips": list(trusted_proxies)}
-        quiet["http"] = partial(_Protocol, _Room(trusted_proxies))
+        self._room = _Room(trusted_proxies)
+        quiet["http"] = partial(_Protocol, self._room)
         config = uvicorn.Config(app, ws="none", timeout_graceful_shutdown=10, **quiet, **proxies)
         self._server = _Server(config)
 
@@ -66,6 +67,10 @@ class Server:
         """Take no more connections."""
         self.stop()
         self.socket.close()
+
+    def snapshot(self) -> dict[str, int]:
+        """Tell how many connections there was no place for."""
+        return {"refused_total": self._room.refused}
 
     def stop(self) -> None:
         """Let `run` end when what is under way is answered (at most 10 s)."""
@@ -88,11 +93,14 @@ class _Room:
         self._all_are_proxies = "*" in trusted_proxies
         named = tuple(one for one in trusted_proxies if one != "*")
         self._proxies = NEAR + limits.networks(named, "web.trusted_proxies")
+        self.refused = 0
+        """How many were turned away, or let go for others."""
 
     def enter(self, who: "_Protocol", address: str) -> bool:
         """Give a place to a newcomer, if need be that of the oldest of whoever has most; tell whether it has one."""
         is_proxy = self._all_are_proxies or not address or limits.is_in(address, self._proxies)
         found = self.lobby.enter(who, limits.source_of(address), exempt=is_proxy)
+        self.refused += (not found.admitted) + (found.evicted is not None)
         if found.evicted is not None:
             found.evicted.transport.abort()
         return found.admitted

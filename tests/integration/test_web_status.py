@@ -223,7 +223,12 @@ def own_server(scene, trusted_proxies=()):
     serving, thread = start(scene.app(), trusted_proxies)
     try:
         with contextlib.ExitStack() as held:
-            yield lambda: held.enter_context(socket.create_connection(("127.0.0.1", serving.port), 10))
+
+            def connect():
+                return held.enter_context(socket.create_connection(("127.0.0.1", serving.port), 10))
+
+            connect.server = serving
+            yield connect
     finally:
         serving.stop()
         thread.join(10)
@@ -251,6 +256,7 @@ def test_a_source_that_has_many_connections_gets_no_more_and_is_told_why(scene, 
         one.close()
         assert b"200 OK" in answered(two)  # the server has heard of what came before
         assert b"200 OK" in answered(connect())
+        assert connect.server.snapshot() == {"refused_total": 1}
 
 
 @pytest.mark.parametrize("trusted", [(), ("127.0.0.1",), ("127.0.0.0/8",), ("*",)])
@@ -272,6 +278,7 @@ def test_who_comes_when_all_places_are_taken_gets_that_of_the_oldest(scene, monk
         assert b"200 OK" in answered(last)
         assert answered(first) == b""
         assert all(b"200 OK" in answered(one) for one in (*others, last))
+        assert connect.server.snapshot() == {"refused_total": 1}
 
 
 def test_ready_names_what_is_not_ready(scene, web):
@@ -288,6 +295,10 @@ def test_ready_names_what_is_not_ready(scene, web):
         },
     }
     assert series(web)["sftp_gateway_ready"] == 0
+    scene.ready |= {"sftp": True, "free": 10**12, "takes": OSError(errno.EROFS, "Read-only file system", "/secret")}
+    assert web.get("/readyz").json()["checks"]["disk"] == "it takes no file: Read-only file system"
+    scene.ready |= {"takes": OSError(errno.ENOSPC, "No space left on device")}  # of inodes: there are bytes enough
+    assert web.get("/readyz").status_code == 503
 
 
 def test_a_store_that_is_gone_is_named_and_metrics_go_on(sqlite_store, tmp_path):
@@ -367,10 +378,12 @@ def test_no_metric_names_a_brand_and_each_is_described_once(scene, web):
         "brands_overdue",
     )
     scene.figures = dict.fromkeys(single, 3) | {"auth_failures_total": {"password": 2, 'pu"b\\l\nic': 1}}
+    scene.figures |= {"connections_refused_total": {"sftp": 1, "web": 0}}
     text = web.get("/metrics").text
     assert "acme" not in text
     assert "bolt" not in text
     assert 'sftp_gateway_auth_failures_total{method="pu\\"b\\\\l\\nic"} 1' in text
+    assert 'sftp_gateway_connections_refused_total{door="web"} 0' in text
     for name, (kind, _) in METRICS.items():
         assert text.count(f"# TYPE {name} {kind}\n") == 1, name
         assert text.count(f"# HELP {name} ") == 1
