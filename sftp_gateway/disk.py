@@ -28,6 +28,15 @@ def sync(descriptor: int, *, data_only: bool = False) -> None:
         raise
 
 
+def sync_path(path: Path) -> None:
+    """Bring the bytes of a file, or the entries of a directory, to the disk (blocks); OSError, as with `sync`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_behind(descriptor: int, start: int, size: int) -> None:
     """Have a part of a file on its way to the disk, so that its `sync` finds little left to do; a hint, no more."""
     _range(descriptor, start, size, _RANGE_WRITE)

@@ -27,14 +27,14 @@ T = TypeVar("T")
 
 def sync_file(path: Path) -> None:
     """Bring the bytes of a file to the disk; DiskFull, Unavailable: then the file is worthless."""
-    with disk_errors(path), _opened(path, os.O_RDONLY) as fd:
-        disk.sync(fd)
+    with disk_errors(path):
+        disk.sync_path(path)
 
 
 def sync_directory(path: Path) -> None:
     """Bring the entries of a directory to the disk; DiskFull, Unavailable."""
-    with disk_errors(path), _opened(path, os.O_RDONLY | os.O_DIRECTORY) as fd:
-        disk.sync(fd)
+    with disk_errors(path):
+        disk.sync_path(path)
 
 
 def place(tmp: Path, final: Path) -> None:
@@ -167,12 +167,3 @@ def _put(put: Callable[[Path], object], path: Path) -> None:
     except FileNotFoundError:
         make_directories(path.parent)
         put(path)
-
-
-@contextlib.contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    fd = os.open(path, flags | os.O_CLOEXEC)
-    try:
-        yield fd
-    finally:
-        os.close(fd)

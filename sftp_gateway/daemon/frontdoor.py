@@ -19,7 +19,7 @@ from sftp_gateway.intake.claim import Intake
 from sftp_gateway.intake.watch import Drop
 from sftp_gateway.settings import Limits, Settings
 from sftp_gateway.sftp import bans, hostkeys
-from sftp_gateway.sftp.doors import Doors
+from sftp_gateway.sftp.home import Home
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.listener import Listener
 from sftp_gateway.store import brands, frontdoor
@@ -36,22 +36,19 @@ class FrontDoor:
 
     def __init__(self, store: Store, files: Files, settings: Settings, *, wake_worker: Callable[[], None]) -> None:
         self._store, self._settings = store, settings
-        self.doors = Doors(
-            Homes(
-                store,
-                files,
-                intake=settings.intake,
-                limits=settings.limits,
-                retention=settings.retention,
-                wake=self._wake_intake,
-            )
+        self.homes = homes = Homes(
+            store,
+            files,
+            intake=settings.intake,
+            limits=settings.limits,
+            retention=settings.retention,
+            wake=lambda: self.intake.wake(),  # noqa: PLW0108 - there is no intake yet
         )
-        homes = self.doors.homes
         self.intake = Intake(
             store,
             files,
             settings.intake,
-            told=self.doors.learn,
+            told=homes.learn,
             wake_worker=wake_worker,
             busy=lambda: homes.busy,
             replay=homes.replay,
@@ -66,8 +63,8 @@ class FrontDoor:
         """Open all but the listener; ConfigError if the host keys cannot be had."""
         sftp, folder = self._settings.sftp, self._settings.storage.root / "keys"
         self._host_keys = await asyncio.to_thread(hostkeys.load, sftp.host_keys, folder, sftp.algorithms)
-        held.push_async_callback(self.doors.aclose)
-        parts.spawn("homes", self.doors.homes.run())
+        held.push_async_callback(self.homes.aclose)
+        parts.spawn("homes", self.homes.run())
         await held.enter_async_context(self.intake)
         parts.spawn("intake", self.intake.run())
         await held.enter_async_context(self._drop)
@@ -87,7 +84,7 @@ class FrontDoor:
             self._settings.sftp,
             self._host_keys,
             lookup=lambda brand: brands.login(self._store, brand),
-            home=self.doors,
+            home=lambda channel, session: Home(channel, session, self.homes),
             penalties=banned.penalties,
             sock=sock,
         )
@@ -100,8 +97,5 @@ class FrontDoor:
 
     def limit(self, limits: Limits) -> None:
         """Take over changed limits: in the homes, those that are open too, and in the drop folders."""
-        self.doors.homes.limit(limits)
+        self.homes.limit(limits)
         self._drop.max_file_bytes, self._drop.disk_floor_bytes = limits.max_file_bytes, limits.disk_floor_bytes
-
-    def _wake_intake(self) -> None:
-        self.intake.wake()

@@ -39,7 +39,7 @@ def farewell(reason: str, text: str) -> bytes:
 
 
 class Refusals:
-    """Turns connections away: counts each, logs one line per source, reason and minute."""
+    """Turns connections away: logs one line per source, reason and minute."""
 
     def __init__(self, door: Door[visitor.Visitor]) -> None:
         self._door = door
@@ -48,7 +48,6 @@ class Refusals:
 
     def refuse(self, transport: asyncio.Transport, address: str, reason: str, text: str) -> None:
         """Say why and hang up."""
-        self._door.counts.refused[reason] += 1
         now, key = self._door.clock(), (limits.source_of(address), reason)
         if now - self._logged_at.get(key, -LOG_SECONDS) >= LOG_SECONDS:
             if len(self._logged_at) >= MOST_SOURCES:
@@ -89,7 +88,6 @@ class Arrival(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if peer else ""
-        self._door.counts.connections += 1
         if limits.is_in(self._peer, self._balancers):
             self._timer = asyncio.get_running_loop().call_later(HEADER_SECONDS, self._transport.abort)
         else:
@@ -105,7 +103,6 @@ class Arrival(asyncio.Protocol):
         except ValueError as exc:
             self._stop_timer()
             log.warning("connection.refused", source=self._peer, reason="bad_proxy_header", text=str(exc))
-            self._door.counts.refused["bad_proxy_header"] += 1
             self._transport.abort()
             return
         if header is not None:
@@ -142,6 +139,5 @@ class Arrival(asyncio.Protocol):
         if not admission.admitted:
             return "source_full", "Too many connections from your address are not logged in yet; try again"
         if admission.evicted is not None:
-            self._door.counts.refused["evicted"] += 1
             admission.evicted.abort()
         return None

@@ -16,14 +16,11 @@ Guest = TypeVar("Guest")
 class Counts:
     """What the listener counted since it began; the metrics are made from it."""
 
-    connections: int = 0
     logins: int = 0
     failed_logins: int = 0
     sessions: int = 0
     received_bytes: int = 0
     sent_bytes: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    """Connections turned away before login, by reason: penalised, source_full, evicted."""
     ended: Counter[str] = field(default_factory=Counter)
     """Connections that the gateway ended after login, by reason: idle, stalled, drained, revoked, full."""
 

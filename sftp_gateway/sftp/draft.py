@@ -234,11 +234,7 @@ class Draft:
             trail.catch_up()  # here, where nobody waits for the loop
         disk.sync(self._fd)
         if not self._synced_name:
-            directory = os.open(self.file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                disk.sync(directory)
-            finally:
-                os.close(directory)
+            disk.sync_path(self._folder)
             self._synced_name = True
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import asyncssh
 from asyncssh.packet import PacketDecodeError, SSHPacket
@@ -16,19 +16,11 @@ Process = Callable[[Any, SSHPacket], Awaitable[object]]
 """What answers one kind of request, as asyncssh has it: handler, packet → what is sent."""
 
 
-class Named(Protocol):
-    """What the words name: so that the line of the log can be found."""
-
-    @property
-    def session_id(self) -> str:
-        """The id of the session."""
-
-
 def guarded(process: Process) -> Process:
     """Let a request fail with words for the client: never with the text of an exception of ours."""
 
     @functools.wraps(process)
-    async def answer(handler: Named, packet: SSHPacket) -> object:
+    async def answer(handler: Any, packet: SSHPacket) -> object:
         try:
             return await process(handler, packet)
         except (asyncssh.SFTPError, OSError, PacketDecodeError, NotImplementedError):

@@ -12,7 +12,7 @@ import asyncssh
 from asyncssh.constants import FXF_APPEND, FXF_WRITE
 
 from sftp_gateway import errors
-from sftp_gateway.sftp import attributes, closing, listing, moving, names, reading, rival, status, writing
+from sftp_gateway.sftp import attributes, closing, moving, names, reading, rival, status, writing
 from sftp_gateway.sftp.closing import Writing
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.reading import Reading
@@ -200,7 +200,7 @@ class Home(asyncssh.SFTPServer):
             raise asyncssh.SFTPNoSuchFile("No such directory")
         if not place.writable and not self._is_directory(place):
             raise asyncssh.SFTPNoSuchFile("No such directory")
-        return listing.names_in(self._homes, self._view, place, self._opened_at)
+        return reading.names_in(self._homes, self._view, place, self._opened_at)
 
     async def rename(self, oldpath: bytes, newpath: bytes) -> None:
         """Rename; fails onto a name that is still under way."""
@@ -233,18 +233,6 @@ class Home(asyncssh.SFTPServer):
     async def rmdir(self, path: bytes) -> None:
         """Remove an empty directory from the view."""
         await moving.remove_directory(self._homes, self._view, await self._changeable(path))
-
-    def readlink(self, path: bytes) -> bytes:  # noqa: ARG002 - refused whatever it is
-        """Refuse: there are no links."""
-        status.no_links()
-
-    def symlink(self, oldpath: bytes, newpath: bytes) -> None:  # noqa: ARG002 - as above
-        """Refuse: there are no links."""
-        status.no_links()
-
-    def link(self, oldpath: bytes, newpath: bytes) -> None:  # noqa: ARG002 - as above
-        """Refuse: there are no links."""
-        status.no_links()
 
     def format_user(self, uid: int | None) -> str:  # noqa: ARG002 - everything belongs to the brand
         """Name the owner in long listings."""
@@ -279,7 +267,7 @@ class Home(asyncssh.SFTPServer):
         if place.writable and "/" in place.path:
             return place
         if there and not place.writable and not self._is_directory(place):
-            folder, name = reading.folder_of(place.path)
+            folder, _, name = place.path.rpartition("/")
             if folder or name not in names.TOP_FILES:
                 await reading.find(self._homes, self._session.brand, place.path)
         raise asyncssh.SFTPPermissionDenied(status.MADE_BY_GATEWAY)

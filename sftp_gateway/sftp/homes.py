@@ -1,7 +1,6 @@
-"""All homes of this process: opens one for each session, keeps the views, says what the disk allows.
+"""What all homes of this process share: keeps the views, says what the disk allows.
 
-`factory(...)` makes it for the daemon, which hands it to the listener as `homes(channel, session)`
-and tells it through `learn` what the intake did.
+The daemon makes it, a `home.Home` of it for each session, and hands `learn` to the intake.
 """
 
 import asyncio
@@ -12,13 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 from weakref import WeakValueDictionary
 
 from sftp_gateway import errors, settings, upload_name
 from sftp_gateway.blobs import Area, Files
 from sftp_gateway.sftp import replay, stuck
-from sftp_gateway.sftp.allowance import Allowance, in_units
+from sftp_gateway.sftp.allowance import Allowance
 from sftp_gateway.sftp.journal import Journal
 from sftp_gateway.sftp.later import Later
 from sftp_gateway.sftp.ledger import Ledger
@@ -235,17 +234,6 @@ class Homes:
             stuck.tell(self._views.values(), self.intake.incomplete_after)
             with contextlib.suppress(errors.Unavailable):
                 self.journal.forget(await asyncio.to_thread(brands.since, self.store))
-
-    def snapshot(self) -> dict[str, Any]:
-        """Tell the status page what is open here."""
-        return {
-            "brands": len(self._views),
-            "drafts": sum(len(view.live) for view in self._views.values()),
-            "handles": sum(len(draft.handles) for view in self._views.values() for draft in view.live.values()),
-            "commits": self.ledger.commits,
-            "operations": self.ledger.operations,
-            "disk_floor": in_units(self._limits.disk_floor_bytes),
-        }
 
     async def aclose(self) -> None:
         """Wait until everything is written; the sessions are gone by then."""

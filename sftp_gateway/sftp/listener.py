@@ -167,22 +167,17 @@ class Listener:
         talks = [talk for guest in door.inside for talk in guest.conversations]
         return {
             "listening": self.is_listening,
-            "port": self.port,
-            "draining": door.draining,
-            "host_keys": hostkeys.fingerprints(self._host_keys),
             "unauthenticated": len(door.lobby),
             "connections": len(door.seats),
             "channels": len(talks),
             "open_files": sum(talk.open_files for talk in talks),
             "brands": door.seats.brands(),
             "penalties": door.penalties.running(),
-            "connections_total": counts.connections,
             "logins_total": counts.logins,
             "failed_logins_total": counts.failed_logins,
             "sessions_total": counts.sessions,
             "received_bytes_total": counts.received_bytes + sum(talk.received_bytes for talk in talks),
             "sent_bytes_total": counts.sent_bytes + sum(talk.sent_bytes for talk in talks),
-            "refused_total": dict(counts.refused),
             "ended_total": dict(counts.ended),
         }
 

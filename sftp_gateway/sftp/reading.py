@@ -1,4 +1,4 @@
-"""Reading: a brand's own files back, and what the gateway made for it. A handle keeps the bytes it began with.
+"""Reading: a brand's own files back, what the gateway made for it, and directories. A handle keeps the bytes it began with.
 
 Serves home.py and writing.py.
 """
@@ -6,6 +6,7 @@ Serves home.py and writing.py.
 import asyncio
 import os
 import shutil
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,17 +14,15 @@ from typing import BinaryIO
 
 import asyncssh
 
-from sftp_gateway import errors
+from sftp_gateway import errors, upload_name
 from sftp_gateway.blobs import Area, Files
-from sftp_gateway.sftp import neighbour
+from sftp_gateway.sftp import attributes, names, neighbour
 from sftp_gateway.sftp.homes import Homes
-from sftp_gateway.sftp.names import FOLDERS
 from sftp_gateway.sftp.view import View
 from sftp_gateway.store import files as shelf
 from sftp_gateway.store.drafts import UNDER_WAY, Entry
 from sftp_gateway.store.files import Folder
 
-TOP = ""
 CHANGES = ".changes.csv"
 GONE = "The bytes of this file are kept no longer"
 
@@ -91,13 +90,29 @@ def copy_blob(files: Files, sha256: str, target: Path) -> None:
         shutil.copyfileobj(source, copy, 1 << 20)
 
 
-def folder_of(path: str) -> tuple[str, str]:
-    """Split a read-only path into folder and name; the top folder is empty."""
-    folder, _, name = path.rpartition("/")
-    return folder, name
+async def names_in(homes: Homes, view: View, place: names.Place, opened_at: float) -> AsyncIterator[asyncssh.SFTPName]:
+    """List a directory, our own at the top among them; directories are as old as the session (`opened_at`). SFTPNoSuchFile."""
+    await homes.refresh(view)
+    own = place.writable or not place.path
+    if own and not view.is_directory(place.path or "inbox"):
+        raise asyncssh.SFTPNoSuchFile("No such directory")
+    yours = attributes.of(attributes.DIRECTORY, 0, opened_at)
+    ours = attributes.of(attributes.READ_ONLY_DIRECTORY, 0, opened_at)
+    for dot in (b".", b".."):
+        yield asyncssh.SFTPName(dot, attrs=yours if own else ours)
+    if not place.path:
+        for name in (*upload_name.TOPS, *names.FOLDERS):
+            yield asyncssh.SFTPName(name.encode(), attrs=yours if name in upload_name.TOPS else ours)
+    if not place.writable:
+        for file in await _listed(homes, view.brand, place.path):
+            yield asyncssh.SFTPName(file.name.encode(), attrs=attributes.shelved(file))
+    if own:
+        for name, entry in view.listing(place.path or "inbox"):
+            if place.path or name not in names.VIRTUAL:
+                yield asyncssh.SFTPName(name.encode(), attrs=attributes.entry(view, entry))
 
 
-async def listed(homes: Homes, brand: str, folder: str) -> list[shelf.File]:
+async def _listed(homes: Homes, brand: str, folder: str) -> list[shelf.File]:
     """List a read-only directory; results and change files leave the home earlier than the store (`[retention]`)."""
     since = homes.now() - timedelta(seconds=homes.retention.home_seconds) if folder in {"errors", "receipts"} else None
     found = await asyncio.to_thread(shelf.listing, homes.store, brand, folder, since)
@@ -113,8 +128,8 @@ def _without_old_changes(found: list[shelf.File], keep: int) -> list[shelf.File]
 
 async def find(homes: Homes, brand: str, path: str) -> shelf.File:
     """Give a read-only file; raises SFTPNoSuchFile."""
-    folder, name = folder_of(path)
-    if folder != TOP and folder not in FOLDERS:
+    folder, _, name = path.rpartition("/")
+    if folder and folder not in names.FOLDERS:
         raise asyncssh.SFTPNoSuchFile("No such file")
     try:
         return await asyncio.to_thread(shelf.get, homes.store, brand, folder, name)

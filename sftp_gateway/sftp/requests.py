@@ -1,4 +1,4 @@
-"""Requests of SFTP are taken and answered without asyncssh's detours; everything stays correct without it (`PlainHandler`).
+"""Requests of SFTP are taken and answered without asyncssh's detours; derived from its handler, that of greeting.py is as correct.
 
 Private hooks as in fastpath.py, and held by the same tests: a request that came in one piece is taken where the session
 put it, where asyncssh reads its length and then the rest through three layers and a lock; an OPEN is not spelt out for
@@ -26,9 +26,6 @@ WRITTEN = struct.Struct(">IIII")
 """The status of a request, without words."""
 VERSION = 3
 """Of SFTP; the only one that is spoken here."""
-
-PlainHandler = SFTPServerHandler
-"""What to derive the handler of greeting.py from to do without all this."""
 
 
 class FastHandler(Silent, SFTPServerHandler):
@@ -111,9 +108,8 @@ class FastHandler(Silent, SFTPServerHandler):
         return True
 
     async def _process_write(self, packet: SSHPacket) -> int:
-        failed: Exception | None = getattr(self, "_failed", None)  # a plain handler has none
+        failed, self._failed = self._failed, None
         if failed is not None:
-            self._failed = None
             raise failed  # never tried again: an APPEND would write twice
         handle, offset, data = packet.get_string(), packet.get_uint64(), packet.get_string()
         file = self._file_handles.get(handle)

@@ -22,11 +22,6 @@ def text(refusal: errors.Refused, upload: int | None) -> str:
     return f"{refusal} (upload {upload})" if upload is not None else str(refusal)
 
 
-def no_links() -> NoReturn:
-    """Say that there are no links."""
-    raise asyncssh.SFTPOpUnsupported("Links are not supported here")
-
-
 def place(path: bytes) -> names.Place:
     """Find the place of a path; SFTPFailure for one that is no good."""
     try:

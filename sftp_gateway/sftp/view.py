@@ -124,15 +124,11 @@ class View:
         other = self._paths.get(entry.path) if entry.path else None
         if other and other != entry.id:
             self.drop(other)
-        self._remove(entry.id)
+        self.drop(entry.id)
         self._add(entry)
         if draft := self.live.get(entry.id):
             draft.entry = entry
         return entry
-
-    def drop(self, id_: str) -> None:
-        """Forget an entry."""
-        self._remove(id_)
 
     def release(self, id_: str) -> None:
         """Stop to take a draft for live: from now on the size its entry says is what counts."""
@@ -158,7 +154,8 @@ class View:
         self.allowance.used_files += 1
         self.allowance.used_bytes += self.size(entry)
 
-    def _remove(self, id_: str) -> None:
+    def drop(self, id_: str) -> None:
+        """Forget an entry."""
         self.version += 1
         entry = self._entries.pop(id_, None)
         if entry is None:

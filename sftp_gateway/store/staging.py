@@ -39,7 +39,7 @@ class Staging:
         try:
             with contextlib.suppress(FileExistsError):
                 os.link(draft, file)
-                _sync_directory(file.parent)
+                disk.sync_path(file.parent)
         finally:
             draft.unlink()
         return file.read_text()
@@ -100,11 +100,3 @@ class Owner:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        disk.sync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -21,7 +21,7 @@ from clients import curl, lftp, libraries, matrix, openssh, place, rclone
 from sftp_gateway import blobs, settings
 from sftp_gateway.intake import claim
 from sftp_gateway.sftp import auth, hostkeys, listener
-from sftp_gateway.sftp.doors import Doors
+from sftp_gateway.sftp.home import Home
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.store import brands, database, files, uploads
 from sftp_gateway.upload import State, Upload
@@ -134,15 +134,13 @@ async def running(root: Path, scratch: Path, algorithms: str = "default") -> Asy
     kept = blobs.open_files(settings.Storage(root=root))
     rules = settings.Intake(settle_seconds=SETTLE_SECONDS)
     woken: list[Callable[[], None]] = []
-    homes = Doors(
-        Homes(
-            store,
-            kept,
-            intake=rules,
-            limits=settings.Limits(),
-            retention=settings.Retention(),
-            wake=lambda: [wake() for wake in woken],
-        )
+    homes = Homes(
+        store,
+        kept,
+        intake=rules,
+        limits=settings.Limits(),
+        retention=settings.Retention(),
+        wake=lambda: [wake() for wake in woken],
     )
     door = listener.Listener(
         settings.Sftp(host="127.0.0.1", port=0, algorithms=algorithms),
@@ -153,7 +151,7 @@ async def running(root: Path, scratch: Path, algorithms: str = "default") -> Asy
             algorithms,
         ),
         lookup=lambda name: brands.login(store, name),
-        home=homes,
+        home=lambda channel, session: Home(channel, session, homes),
     )
     part = claim.Intake(store, kept, rules, told=homes.learn, wake_worker=lambda: None)
     public = asyncssh.read_private_key(root / "keys" / hostkeys.NAME).export_public_key().decode()

@@ -18,7 +18,7 @@ from sftp_gateway.blobs import Files
 from sftp_gateway.brand import BrandSettings, Login
 from sftp_gateway.intake import claim, watch
 from sftp_gateway.sftp import auth, hostkeys, listener
-from sftp_gateway.sftp.doors import Doors
+from sftp_gateway.sftp.home import Home
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.store import brands, database, drafts, files, uploads
 from sftp_gateway.upload import State, Upload
@@ -39,7 +39,7 @@ class House:
     rules: settings.Intake
     stack: contextlib.AsyncExitStack
     front: listener.Listener = field(init=False)
-    doors: Doors = field(init=False)
+    homes: Homes = field(init=False)
     intake: claim.Intake = field(init=False)
     settling: asyncio.Task[None] = field(init=False)
     jobs: int = 0
@@ -65,6 +65,10 @@ class House:
     def bytes_of(self, upload: Upload) -> bytes:
         with self.files.open(blobs.Area.SOURCES, upload.sha256) as source:
             return source.read()
+
+    def drafts(self) -> list[Any]:
+        """Give the drafts that are open for writing here."""
+        return [draft for view in self.homes._views.values() for draft in view.live.values()]
 
     def rows(self, brand: str = "acme") -> list[drafts.Entry]:
         with self.store.read() as conn:
@@ -189,21 +193,17 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
             def count_job() -> None:
                 house.jobs += 1
 
-            house.doors = Doors(
-                Homes(
-                    store,
-                    stored,
-                    intake=wishes,
-                    limits=limits or settings.Limits(disk_floor_bytes=0),
-                    retention=settings.Retention(),
-                    wake=lambda: house.intake.wake(),  # noqa: PLW0108 - there is no intake yet
-                )
+            house.homes = Homes(
+                store,
+                stored,
+                intake=wishes,
+                limits=limits or settings.Limits(disk_floor_bytes=0),
+                retention=settings.Retention(),
+                wake=lambda: house.intake.wake(),  # noqa: PLW0108 - there is no intake yet
             )
-            mine.push_async_callback(house.doors.aclose)
-            mine.push_async_callback(_end, asyncio.create_task(house.doors.homes.run()))
-            house.intake = claim.Intake(
-                store, stored, wishes, house.doors.learn, count_job, replay=house.doors.homes.replay
-            )
+            mine.push_async_callback(house.homes.aclose)
+            mine.push_async_callback(_end, asyncio.create_task(house.homes.run()))
+            house.intake = claim.Intake(store, stored, wishes, house.homes.learn, count_job, replay=house.homes.replay)
             await mine.enter_async_context(house.intake)
             house.settling = asyncio.create_task(house.intake.run())
             mine.push_async_callback(_end, house.settling)
@@ -211,7 +211,7 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
                 settings.Sftp(host=LOOPBACK, port=0, **(front or {})),
                 host_keys,
                 lookup=dict.fromkeys(("acme", "bolt"), Login((known,))).get,
-                home=house.doors,
+                home=lambda channel, session: Home(channel, session, house.homes),
             )
             await mine.enter_async_context(house.front)
             mine.push_async_callback(_end, asyncio.create_task(house.front.run()))

@@ -76,9 +76,9 @@ async def test_who_reads_one_file_of_s3_shares_its_copy_and_nobody_fetches_one_o
             assert await handle.read() == BODY
             await handle.close()
         assert fetched(house) == []
-        house.doors.homes.limit(settings.Limits(disk_floor_bytes=1 << 60))
+        house.homes.limit(settings.Limits(disk_floor_bytes=1 << 60))
         with pytest.raises(asyncssh.SFTPFailure, match="no room"):
             await client.open("/a.csv", "rb")
-        house.doors.homes.limit(settings.Limits(disk_floor_bytes=0))
+        house.homes.limit(settings.Limits(disk_floor_bytes=0))
         async with client.open("/a.csv", "rb") as file:
             assert await file.read() == BODY

@@ -150,8 +150,8 @@ async def test_after_a_crash_what_was_open_is_unfinished_and_what_was_closed_is_
         await file.write(BODY)
         await house.until(lambda: len(house.rows()) == 2)
         house.settling.cancel()
-        os.close(house.doors.homes._owner._descriptor)  # as the kernel does when a process is killed
-        house.doors.homes._owner._descriptor = -1
+        os.close(house.homes._owner._descriptor)  # as the kernel does when a process is killed
+        house.homes._owner._descriptor = -1
         again = await open_house(settle_seconds=0.1)
         (unfinished,) = await again.received(1)
         # What was closed rests by the rules under which it was closed.
@@ -247,7 +247,7 @@ async def test_a_small_file_that_finds_a_full_disk_fails_its_close_and_the_next_
         refused = await house.state(State.REFUSED)
         assert refused.reasons[0]["code"] == "disk_full" and house.staged() == []
         await put(client, "/a.csv")
-        assert house.doors.homes.journal.number == 1  # and by the short way
+        assert house.homes.journal.number == 1  # and by the short way
         await house.received(2)
 
 
@@ -263,7 +263,7 @@ async def test_a_small_file_that_is_open_for_a_moment_has_no_row_of_its_own_one_
         await client.stat("/a.csv")
         assert places("a.csv") == [] and house.staged() == []
         await file.close()
-        assert house.doors.homes.journal.number == 1
+        assert house.homes.journal.number == 1
         await house.received(1)
         monkeypatch.setattr("sftp_gateway.sftp.writing.NOTE_SMALL_AFTER_SECONDS", 0)
         file = await client.open("/b.csv", "wb")
@@ -283,7 +283,7 @@ async def test_a_store_that_is_away_fails_the_close_and_loses_nothing_that_was_a
         small = await client.open("/small.csv", "wb")
         await small.write(BODY)
         with monkeypatch.context() as patched:
-            patched.setattr(house.doors.homes.ledger, "_commit", away)
+            patched.setattr(house.homes.ledger, "_commit", away)
             await small.close()  # its row is in the journal: the store may answer later
             with pytest.raises(asyncssh.SFTPFailure, match="could not record"):
                 await file.close()
@@ -309,7 +309,7 @@ async def test_a_store_that_was_away_hears_later_how_a_file_ended_and_its_name_i
             await file.write(BIG)
             await house.until(lambda: [row.place for row in house.rows()] == [Place.OPEN])
             with monkeypatch.context() as patched:
-                patched.setattr(house.doors.homes.ledger, "_commit", away)
+                patched.setattr(house.homes.ledger, "_commit", away)
                 if how == "closed":
                     with pytest.raises(asyncssh.SFTPFailure, match="could not record"):
                         await file.close()
@@ -332,7 +332,7 @@ async def test_a_refusal_that_the_store_could_not_hear_stands_in_the_history_lat
         with pytest.raises(asyncssh.SFTPFailure, match="larger than"):
             await file.write(BIG + b"x")
         with monkeypatch.context() as patched:
-            patched.setattr(house.doors.homes.ledger, "_commit", away)
+            patched.setattr(house.homes.ledger, "_commit", away)
             with pytest.raises(asyncssh.SFTPFailure, match="could not record"):
                 await file.close()
         refused = await house.state(State.REFUSED)
@@ -359,14 +359,14 @@ async def test_a_journal_that_cannot_be_synced_fails_the_close_and_is_used_no_mo
             with pytest.raises(asyncssh.SFTPFailure, match="send it again"):
                 await put(client, "/a.csv")
         assert (await house.state(State.UNFINISHED)).path == "a.csv"
-        number = house.doors.homes.journal.number
+        number = house.homes.journal.number
         await put(client, "/a.csv", b"again")
         await house.state(State.RECEIVED)
-        assert house.doors.homes.journal.number == number
+        assert house.homes.journal.number == number
 
 
 async def test_without_a_journal_a_small_file_goes_the_long_way(house, monkeypatch):
-    folder, real, tried = journal.folder_of(house.doors.homes.staging), os.open, []
+    folder, real, tried = journal.folder_of(house.homes.staging), os.open, []
 
     def none_left(path, *arguments, **named):
         if Path(path).parent == folder:
@@ -377,7 +377,7 @@ async def test_without_a_journal_a_small_file_goes_the_long_way(house, monkeypat
     monkeypatch.setattr("os.open", none_left)
     async with house.sftp() as client:
         await put(client, "/a.csv")
-        assert house.doors.homes.snapshot()["drafts"] == 0
+        assert not house.drafts()
         received = await house.state(State.RECEIVED)
     assert house.bytes_of(received) == BODY
     assert tried
@@ -422,7 +422,7 @@ async def test_an_erased_brand_takes_its_drafts_with_it(house):
         brands.erase(house.store, house.files, "acme")
         await house.until(lambda: not house.rows())
         await asyncio.sleep(0)
-        await house.doors.homes.refresh(house.doors.homes._views["acme"], force=True)
+        await house.homes.refresh(house.homes._views["acme"], force=True)
         assert not await client.exists("/a.tmp")
 
 
@@ -434,7 +434,7 @@ async def test_a_file_of_a_brand_that_was_erased_meanwhile_is_no_mistake_of_ours
         with pytest.raises(asyncssh.SFTPFailure, match="could not record"):
             await file.close()
     assert not [line for line in log_lines if line["event"] == "session.faulted"]
-    await house.until(lambda: house.doors.snapshot()["drafts"] == 0)
+    await house.until(lambda: not house.drafts())
     assert house.rows("bolt") == []
 
 

@@ -134,8 +134,8 @@ async def test_what_a_host_had_open_that_is_gone_becomes_unfinished_and_its_name
 
 async def test_what_a_host_acknowledged_that_is_gone_is_shown_and_taken_in_when_it_comes_back(open_house):
     gone = await open_house()
-    at, id_ = gone.store.now(), gone.doors.homes.staging.new_id()
-    gone.doors.homes.staging.file(id_).write_bytes(BODY)
+    at, id_ = gone.store.now(), gone.homes.staging.new_id()
+    gone.homes.staging.file(id_).write_bytes(BODY)
     await gone.stack.aclose()
     house = await open_house(host="other", **QUICK)
     row = Entry(
@@ -157,8 +157,8 @@ async def test_what_a_host_left_short_that_is_gone_was_replaced_by_nothing_and_i
     open_house,
 ):
     gone = await open_house()
-    at, id_ = gone.store.now(), gone.doors.homes.staging.new_id()
-    gone.doors.homes.staging.file(id_).write_bytes(BODY)
+    at, id_ = gone.store.now(), gone.homes.staging.new_id()
+    gone.homes.staging.file(id_).write_bytes(BODY)
     await gone.stack.aclose()
     house = await open_house(host="other", **QUICK)
     row = Entry(

@@ -312,7 +312,7 @@ async def test_what_the_store_did_not_take_is_not_in_the_view(house, monkeypatch
         await put(client, "/b.csv.tmp")
         await house.until(lambda: len(house.rows()) == 3)
         with monkeypatch.context() as patched:
-            patched.setattr(house.doors.homes.ledger, "_commit", away)
+            patched.setattr(house.homes.ledger, "_commit", away)
             for request in (client.mkdir("/new"), client.rmdir("/kept"), client.posix_rename("/b.csv.tmp", "/a.csv")):
                 with pytest.raises(asyncssh.SFTPFailure, match="gone"):
                     await request

@@ -13,14 +13,14 @@ from sftp_gateway.store import drafts
 async def test_sessions_that_look_at_the_same_moment_share_one_reading_of_the_store(house):
     async with contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(house.sftp()) for _ in range(20)]
-        homes = house.doors.homes
+        homes = house.homes
         before = homes.ledger.operations
         await asyncio.gather(*(client.stat("/inbox") for client in clients))
         assert homes.ledger.operations - before == 1
 
 
 async def test_one_who_goes_away_while_the_picture_is_read_takes_it_from_nobody(house):
-    homes = house.doors.homes
+    homes = house.homes
     view = homes.enter("acme")
     looks = [asyncio.create_task(homes.refresh(view)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -30,7 +30,7 @@ async def test_one_who_goes_away_while_the_picture_is_read_takes_it_from_nobody(
 
 
 async def test_a_reading_that_fails_is_told_to_all_who_wait_and_is_tried_again(house):
-    homes = house.doors.homes
+    homes = house.homes
     view = homes.enter("acme")
     with house.store.write() as tx:
         tx.conn.exec_driver_sql("ALTER TABLE entry RENAME TO away")
@@ -43,7 +43,7 @@ async def test_a_reading_that_fails_is_told_to_all_who_wait_and_is_tried_again(h
 
 
 async def test_what_the_intake_does_is_told_and_has_nothing_read_anew(house, monkeypatch):
-    homes, loads = house.doors.homes, []
+    homes, loads = house.homes, []
     load = homes._load
     monkeypatch.setattr(homes, "_load", lambda view: loads.append(view) or load(view))
     monkeypatch.setattr(view_module, "STALE_SECONDS", 0.0)
@@ -59,7 +59,7 @@ async def test_what_the_intake_does_is_told_and_has_nothing_read_anew(house, mon
 
 
 async def test_a_look_has_no_rows_written_that_gather_while_files_come(house, monkeypatch):
-    homes = house.doors.homes
+    homes = house.homes
     async with house.sftp() as client:
         await client.stat("/inbox")
         monkeypatch.setattr(homes.ledger, "_may_wait", lambda: True)

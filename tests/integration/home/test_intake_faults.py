@@ -105,8 +105,8 @@ async def test_a_file_that_the_disk_cannot_read_is_refused_and_the_next_one_rece
 
 async def test_what_a_dead_process_left_does_not_keep_the_next_one_from_starting(open_house, monkeypatch):
     house = await open_house()
-    at, id_ = house.store.now(), house.doors.homes.staging.new_id()
-    house.doors.homes.staging.file(id_).write_bytes(BODY)
+    at, id_ = house.store.now(), house.homes.staging.new_id()
+    house.homes.staging.file(id_).write_bytes(BODY)
     sha256 = hashlib.sha256(BODY).hexdigest()
     claimed = Entry(
         id_, "acme", "inbox/a.csv", "a.csv", Place.CLAIMED, len(BODY), at, at, at, sha256=sha256, owner="never-was"
@@ -166,8 +166,8 @@ async def test_an_abandoned_upload_that_cannot_be_given_up_keeps_no_other_one(op
 @pytest.mark.parametrize("place", [Place.CLOSED, Place.DROPPED])
 async def test_a_clock_that_was_set_back_makes_no_file_wait_for_the_time_to_come_again(house, place):
     at = house.store.now() + timedelta(hours=2)
-    id_ = house.doors.homes.staging.new_id()
-    house.doors.homes.staging.file(id_).write_bytes(BODY)
+    id_ = house.homes.staging.new_id()
+    house.homes.staging.file(id_).write_bytes(BODY)
     sha256 = hashlib.sha256(BODY).hexdigest()
     before = Entry(
         id_, "acme", "inbox/a.csv", "a.csv", place, len(BODY), at, at, at, sha256=sha256,

@@ -20,7 +20,7 @@ async def test_what_gathers_during_a_commit_shares_the_next_one_in_order(house):
 
 
 def owed(house, number):
-    at, id_ = house.store.now(), house.doors.homes.staging.new_id()
+    at, id_ = house.store.now(), house.homes.staging.new_id()
     path = f"inbox/{number}.csv"
     return Entry(id_, "acme", path, path, Place.CLOSED, 3, at, at, at, sha256="00")
 
