@@ -63,7 +63,7 @@ class Scene:
         given = {"mode": Mode.FULL, "via": "sftp", "complete": False, "client": {"ip": "192.0.2.7"}} | kwargs
         at = given.pop("received_at", self.store.now())
         return uploads.receive(
-            self.store, brand=brand, path=path, sha256=sha256, bytes=len(data), received_at=at, **given
+            self.store, brand, uploads.New(path=path, sha256=sha256, bytes=len(data), received_at=at, **given)
         )
 
     def finish(self, upload, state=State.PUBLISHED, *, files=None, withheld=0, reasons=(), findings=(), **parts):

@@ -23,18 +23,9 @@ def take(options: argparse.Namespace, settings: Settings, copy: Copy, children: 
         if workers.alive(opened.store, "worker"):
             children.close()
         copy.keep()
-        upload = uploads.receive(
-            opened.store,
-            brand=options.brand,
-            mode=Mode(options.mode or brand.settings.mode or "full"),
-            path=Path(options.file).name,
-            sha256=copy.sha256,
-            bytes=copy.bytes,
-            via="cli",
-            complete=True,
-            received_at=opened.store.now(),
-            by=opening.who(),
-        )
+        mode, path = Mode(options.mode or brand.settings.mode or "full"), Path(options.file).name
+        new = uploads.New(mode, path, copy.sha256, copy.bytes, "cli", complete=True, received_at=opened.store.now())
+        upload = uploads.receive(opened.store, brand.name, new, by=opening.who())
         return _wait(opened, upload, options, progress, children)
 
 

@@ -64,7 +64,7 @@ class Batch:
         try:
             with self.desk.store.write() as tx:
                 mine = claims.claim(tx, rows, self.desk.owner)
-                drafts.touch(tx, self.brand)
+                tx.touch(self.brand)
             # Two commits touch the brand's entries; the views count commits, and read all anew if one is missing.
             yield Told(self.brand)
             self._finish(mine)
@@ -77,7 +77,7 @@ class Batch:
         desk, taken = self.desk, self._take_all(claimed)
         with desk.store.write() as tx:
             self._receive(tx, [item for item in taken if item.reason is None])
-            drafts.touch(tx, self.brand)
+            tx.touch(self.brand)
         for item in taken:
             if item.reason is None:
                 desk.staging.file(item.row.id).unlink(missing_ok=True)
@@ -111,7 +111,7 @@ class Batch:
             for row in claimed:
                 sources.unshare(desk.staging.file(row.id))
                 drafts.move(tx, row.id, [Place.CLAIMED], place=Place.CLOSED, due_at=desk.store.now(), owner="")
-                drafts.touch(tx, row.brand)
+                tx.touch(row.brand)
 
     def _take(self, row: Entry, beside: Mapping[str, Entry]) -> Taken:
         """Hash what is not hashed yet, and ask the companions."""
@@ -168,7 +168,7 @@ class Batch:
                 self.told.changed += self._accepted(tx, replace(present, sha256=item.sha256), upload)
             for companion in item.companions:
                 self.told.changed += history.spent(tx, companion, desk.visible_until(tx.now))
-            drafts.touch(tx, row.brand)
+            tx.touch(row.brand)
         desk.staging.file(row.id).unlink(missing_ok=True)
         self.told.refused += 1
 

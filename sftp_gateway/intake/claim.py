@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -20,6 +21,7 @@ from sftp_gateway import errors, logs, settings
 from sftp_gateway.blobs import Files
 from sftp_gateway.intake import judge, recover, sweep
 from sftp_gateway.intake.desk import Desk, Told
+from sftp_gateway.store import drafts
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.drafts import Entry
 
@@ -127,7 +129,8 @@ class Intake:
             return PAUSE_SECONDS
         now = self.store.now()
         try:
-            found, later = await self._in_thread(self._desk.due, now, tuple(self._busy))
+            due = partial(drafts.due, self.store, self._desk.area, now, besides=tuple(self._busy))
+            found, later = await self._in_thread(due)
         except errors.Unavailable as error:
             log.warning("intake.postponed", reason=str(error))
             return BACKOFF_SECONDS

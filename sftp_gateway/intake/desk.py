@@ -52,10 +52,6 @@ class Desk:
         """Let go."""
         self._owner.close()
 
-    def due(self, now: datetime, besides: tuple[str, ...]) -> tuple[list[Entry], datetime | None]:
-        """Give what is due now for brands nobody works on, and when something else is."""
-        return drafts.due(self.store, self.area, now, besides=besides)
-
     def visible_until(self, now: datetime) -> datetime:
         """Tell when a name that is accepted now leaves the view."""
         return now + timedelta(seconds=self.rules.visible_after)
@@ -76,7 +72,7 @@ class Desk:
         with self.store.write() as tx:
             history.end_refused(tx, found, made, "")
             drafts.remove(tx, row.id)
-            drafts.touch(tx, row.brand)
+            tx.touch(row.brand)
         self.staging.file(row.id).unlink(missing_ok=True)
         told.gone.append(row.id)
         told.refused += 1

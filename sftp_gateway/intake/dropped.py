@@ -108,22 +108,22 @@ class Taker:
         """Make an upload of the copy, unless a crash left it received; gives its id."""
         upload = self._received(found, look, sha256)
         if upload is None:
-            values = self._values(found, look, sha256)
             self.files.keep(Area.SOURCES, sha256, copy)
-            upload = uploads.receive(self.store, **values).id if reason is None else self._unfinished(values)
+            upload = self._insert(found, look, sha256, State.RECEIVED if reason is None else State.UNFINISHED)
             log.info("drop.taken", brand=found.brand, path=found.path, bytes=look.bytes, sha256=sha256)
         if reason is not None:
             self._refuse(upload, reason)
         self.wake_worker()
         return upload
 
-    def _values(self, found: Found, look: Look, sha256: str) -> dict[str, Any]:
-        own = brands.get(self.store, found.brand).settings
-        return {
-            "brand": found.brand, "mode": upload_name.mode(found.path, own.mode), "path": found.path,
-            "sha256": sha256, "bytes": look.bytes, "via": dropped.VIA, "complete": True,
-            "received_at": datetime.now(UTC), "client": look.marks(),
-        }  # fmt: skip
+    def _insert(self, found: Found, look: Look, sha256: str, state: State) -> int:
+        mode = upload_name.mode(found.path, brands.get(self.store, found.brand).settings.mode)
+        new = uploads.New(
+            mode, found.path, sha256, look.bytes, dropped.VIA, complete=True, received_at=datetime.now(UTC),
+            client=look.marks(), refused=state is State.UNFINISHED,
+        )  # fmt: skip
+        with self.store.write() as tx:
+            return uploads.insert(tx, found.brand, new, state)
 
     def _refuse_large(self, found: Found, look: Look, max_file_bytes: int) -> None:
         """Refuse a file that is over the limit, once; it stays where it is, for whoever put it there."""
@@ -132,15 +132,11 @@ class Taker:
         upload = self._received(found, look, "")
         if upload is None:
             log.warning("drop.too_large", brand=found.brand, path=found.path, bytes=look.bytes)
-            upload = self._unfinished(self._values(found, look, ""))
+            upload = self._insert(found, look, "", State.UNFINISHED)
         text = f"The file has {look.bytes:,} bytes; at most {max_file_bytes:,} are taken in one file"
         self._refuse(
             upload, {"code": "FILE_TOO_LARGE", "text": text, "suggestion": "Split it, or ask for a higher limit"}
         )
-
-    def _unfinished(self, values: dict[str, Any]) -> int:
-        with self.store.write() as tx:
-            return uploads.insert(tx, **values, state=State.UNFINISHED, refused=True)
 
     def _refuse(self, upload: int, reason: dict[str, Any]) -> None:
         """Refuse an upload, unless that was done before a crash."""

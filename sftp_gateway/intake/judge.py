@@ -74,7 +74,7 @@ def _begin_anew(desk: Desk, row: Entry, now: datetime) -> Told:
     due_at = now + timedelta(seconds=desk.rules.settle_seconds)
     with desk.store.write() as tx:
         moved = drafts.move(tx, row.id, [row.place], seen=row.changed_at, changed_at=now, due_at=due_at)
-        drafts.touch(tx, row.brand)
+        tx.touch(row.brand)
     told.changed += [moved] if moved else []
     return told
 
@@ -96,7 +96,7 @@ def _apply(desk: Desk, row: Entry, decision: settle.Decision, own: BrandSettings
             _forget(tx, row, told)
         else:
             _leave_unfinished(tx, row, decision.reason, own, told)
-        drafts.touch(tx, row.brand)
+        tx.touch(row.brand)
     for id_ in told.gone:
         desk.staging.file(id_).unlink(missing_ok=True)
     return told
@@ -110,7 +110,7 @@ def _gave_way(desk: Desk, row: Entry, told: Told) -> bool:
                 return False
             replaced.end_waiting(tx, row.upload)
         drafts.remove(tx, row.id)
-        drafts.touch(tx, row.brand)
+        tx.touch(row.brand)
     desk.staging.file(row.id).unlink(missing_ok=True)
     told.gone.append(row.id)
     return True

@@ -68,5 +68,5 @@ def _free(desk: Desk, row: Entry) -> Entry | None:
                 tx, row.id, [Place.OPEN], seen=row.changed_at, place=Place.DROPPED, owner="", bytes=size,
                 sha256="", changed_at=tx.now, due_at=tx.now + timedelta(seconds=desk.rules.settle_seconds),
             )  # fmt: skip
-        drafts.touch(tx, row.brand)
+        tx.touch(row.brand)
     return moved

@@ -61,7 +61,7 @@ def give_up(desk: Desk, row: Entry) -> Told:
         else:
             told.changed += filter(None, [drafts.move(tx, row.id, [moved.place], upload=_shown(tx, row, own))])
             told.unfinished += 1
-        drafts.touch(tx, row.brand)
+        tx.touch(row.brand)
     return told
 
 

@@ -108,7 +108,7 @@ def _give_up(desk: Desk, upload: Upload, row: Entry | None, reason: dict[str, An
                 tx, row.id, [row.place], seen=row.changed_at, place=Place.REFUSED, path=None, due_at=None,
                 expires_at=None,
             )  # fmt: skip
-            drafts.touch(tx, row.brand)
+            tx.touch(row.brand)
         if held is None:
             return told
         file = desk.staging.file(row.id)
@@ -125,8 +125,8 @@ def _give_up(desk: Desk, upload: Upload, row: Entry | None, reason: dict[str, An
         if told.gone:
             drafts.remove(tx, told.gone[0])
         elif row is not None:
-            unfinished.free_name(tx, row)
-        drafts.touch(tx, upload.brand)
+            drafts.move(tx, row.id, [Place.ACCEPTED], expires_at=tx.now)
+        tx.touch(upload.brand)
     for id_ in told.gone:  # not before: until the rows say so these are the only bytes there surely are
         desk.staging.file(id_).unlink(missing_ok=True)
     return told
@@ -145,7 +145,7 @@ def _expire(desk: Desk, now: datetime) -> list[Told]:
         for row in drafts.expire(tx, now):
             news.setdefault(row.brand, Told(row.brand)).gone.append(row.id)
         for brand in news:
-            drafts.touch(tx, brand)
+            tx.touch(brand)
     for told in news.values():
         for id_ in told.gone:
             desk.staging.file(id_).unlink(missing_ok=True)

@@ -153,7 +153,7 @@ class Painter:
     def mark(self, name: str) -> None:
         """Have a home painted again."""
         with self.store.write() as tx:
-            homes.mark_dirty(tx, name)
+            tx.mark_dirty(name)
 
     def _is_current(self, version: versions.Version) -> bool:
         try:

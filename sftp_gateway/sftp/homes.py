@@ -156,7 +156,7 @@ class Homes:
 
         def counted(tx: Transaction) -> T:
             result = do(tx)
-            drafts.touch(tx, view.brand)
+            tx.touch(view.brand)
             return result
 
         future = self.ledger.post(counted)

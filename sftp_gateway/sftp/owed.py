@@ -48,5 +48,5 @@ class Owed:
             drafts.set_journaled(tx, self._journal, last)
         brands = sorted(drafts.living(tx, {entry.brand for _, entry in missing}))
         for brand in brands:
-            drafts.touch(tx, brand)
+            tx.touch(brand)
         return brands

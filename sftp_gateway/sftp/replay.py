@@ -74,7 +74,7 @@ def _save(tx: Transaction, entries: Iterable[Entry]) -> None:
         drafts.save_all(tx, [entry])  # one by one: a name may have been closed twice
         brands.add(entry.brand)
     for brand in drafts.living(tx, brands):
-        drafts.touch(tx, brand)
+        tx.touch(brand)
 
 
 def _still_means(row: Entry | None, entry: Entry) -> bool:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event as hooks
@@ -74,7 +74,10 @@ class Transaction:
         self.dirty.add(brand)
 
     def touch(self, brand: str) -> None:
-        """Count a change of a brand's entries; written at the commit, in one order (two doors may touch the same two)."""
+        """Count a change of a brand's entries, once for each operation, whatever it changed; an erased brand has none.
+
+        Written at the commit, in one order (two doors may touch the same two).
+        """
         self.touched[brand] += 1
 
     def write_marks(self) -> None:
@@ -151,14 +154,7 @@ class Store:
         self._engine.dispose()
 
 
-class Writes(Protocol):
-    """What `run` needs of a store."""
-
-    def write(self) -> contextlib.AbstractContextManager[Transaction]:
-        """Run one transaction."""
-
-
-def run(store: Writes, do: Callable[[Transaction], T]) -> T:
+def run(store: Store, do: Callable[[Transaction], T]) -> T:
     """Run a function in a transaction, and once more if another one was quicker (PostgreSQL); it may be run twice."""
     for _ in range(TRIES - 1):
         try:
@@ -201,9 +197,9 @@ def open_store(url: str, *, now: Clock | None = None, migrate: bool = True) -> S
         engine = reader = _postgresql(parsed)
     else:
         raise errors.ConfigError(f"store.url: sqlite and postgresql+psycopg are known, not {backend!r}")
-    if not migrate:
-        return Store(engine, reader, now)
     store = Store(engine, reader, now)
+    if not migrate:
+        return store
     try:
         with driver.translated():
             migrations.bring_up(engine, reader)

@@ -2,7 +2,7 @@
 
 A row is written by the session that opens, closes or renames, and by the intake that claims; every
 step of it is one UPDATE that names the place it expects, so that the two can never both win. Whoever
-changes rows calls `touch` once for each brand and operation. Serves sftp (the view) and intake.
+changes rows calls `tx.touch` once for each brand and operation. Serves sftp (the view) and intake.
 """
 
 import enum
@@ -242,11 +242,6 @@ def known(store: Store, ids: Iterable[str]) -> set[str]:
     """Tell which of these ids have a row: a staging file without one belongs to nobody."""
     with store.read() as conn:
         return set(conn.execute(sa.select(table.c.id).where(table.c.id.in_(list(ids)))).scalars())
-
-
-def touch(tx: Transaction, brand: str) -> None:
-    """Count a change of the brand's entries: once for each operation, whatever it changed. An erased brand has none."""
-    tx.touch(brand)
 
 
 def evict(tx: Transaction, items: Sequence[Entry]) -> None:

@@ -1,19 +1,24 @@
 """Erases a brand: every row, and every blob of its own that nobody else refers to; gives a proof."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from sftp_gateway.store import belongings, database, queue, tables
+from sftp_gateway.store import database, queue, tables
 from sftp_gateway.store.database import Store, Transaction
 
 Blob = tuple[str, str]
 """(area, name)"""
 
-SOURCES, CATALOG, RESULTS = "blobs", belongings.CATALOG, belongings.RESULTS
+SOURCES, CATALOG, RESULTS = "blobs", "catalog", "results"
 BATCH = 500
+_UPLOAD = re.compile(r"(\d+)(-[0-9a-f]{16})?")
+"""A directory of an upload's results: they are kept under `17-<16 hex>`, receipts under `17`."""
+_TOP = re.compile(r"(README\.txt|template\.csv|history\.csv)\.[0-9a-f]{24}\.[0-9a-f]{8}")
+"""A file of the top of a home: a brand may be called `17`, too."""
 
 # Children before what they refer to; a table added later is in it without being named here.
 _TABLES = tuple(table for table in reversed(tables.metadata.sorted_tables) if "brand" in table.c)
@@ -37,7 +42,7 @@ def erase(store: Store, files: Bin, brand: str, by: str = "gateway") -> dict[str
     has too (equal bytes) stay and are counted as `shared`.
     """
     # Listed before the rows go: none of these names can be of another brand that is called so afterwards.
-    left = belongings.lying(files, brand, _uploads(store, brand))
+    left = _lying(files, brand, _uploads(store, brand))
     # A front door may hold files of it and wait to save one more: then one of the two is run again.
     rows, mine, kept = database.run(store, lambda tx: _erase(tx, brand, left, by))
     gone = [blob for blob in mine if blob not in kept]
@@ -46,6 +51,22 @@ def erase(store: Store, files: Bin, brand: str, by: str = "gateway") -> dict[str
             files.delete(area, name)
     digest = hashlib.sha256("\n".join("/".join(blob) for blob in gone).encode()).hexdigest()
     return {"brand": brand, "rows": rows, "blobs": len(gone), "shared": len(kept), "digest": digest}
+
+
+def _lying(files: Bin, brand: str, uploads: Collection[int]) -> set[Blob]:
+    """Give the blobs that a brand and its uploads left, told by their names alone: those that no row names any more.
+
+    Sources are named by their bytes and belong to nobody; versions lie under the brand, results under the upload, and
+    what is listed at the top of a home under the brand.
+    """
+    found = {(CATALOG, name) for name in files.names(CATALOG) if name.startswith(f"{brand}/")}
+    return found | {(RESULTS, name) for name in files.names(RESULTS) if _is_result(name, brand, uploads)}
+
+
+def _is_result(name: str, brand: str, uploads: Collection[int]) -> bool:
+    directory, _, rest = name.partition("/")
+    upload = None if _TOP.fullmatch(rest) else _UPLOAD.fullmatch(directory)
+    return directory == brand if upload is None else int(upload[1]) in uploads
 
 
 def _uploads(store: Store, brand: str) -> set[int]:

@@ -135,10 +135,5 @@ def replace(tx: Transaction, brand: str, new: NewFile, upload: int | None = None
     return None if row is None else _of(row)
 
 
-def remove(tx: Transaction, brand: str, folder: str, name: str) -> None:
-    """Take a file off the list; nothing happens if it is not there."""
-    tx.conn.execute(sa.delete(_files).where(_files.c.brand == brand, _files.c.folder == folder, _files.c.name == name))
-
-
 def _of(row: sa.Row[tuple[object, ...]]) -> File:
     return File(row.brand, row.upload, row.folder, row.name, row.area, row.blob, row.bytes, row.created_at)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sftp_gateway import settings
-from sftp_gateway.store import homes, tables, upsert
+from sftp_gateway.store import tables, upsert
 from sftp_gateway.store.database import Store
 
 _doors = tables.door
@@ -44,7 +44,7 @@ def tell(store: Store, address: Address) -> bool:
     with store.write() as tx:
         tx.conn.execute(_upsert(tx.conn.dialect.name), {"name": _NAME} | row)
         for brand in tx.conn.execute(sa.select(tables.brand.c.name)).scalars().all():
-            homes.mark_dirty(tx, brand)
+            tx.mark_dirty(brand)
     return True
 
 

@@ -1,4 +1,4 @@
-"""The upload history as it is read: one upload, its timeline, pages of uploads, counts."""
+"""The upload history as it is read: one upload, its timeline, pages of uploads."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def find(conn: sa.Connection, upload: int) -> Upload:
     row = conn.execute(_GET, {"upload_id": upload}).first()
     if row is None:
         raise errors.NotFound(f"no upload {upload}")
-    return of_row(row)
+    return _of(row)
 
 
 def rows_meant(store: Store, upload: int) -> Mode | None:
@@ -52,33 +52,14 @@ def rows_meant(store: Store, upload: int) -> Mode | None:
     return Mode(found) if found else None
 
 
-def of_row(row: Any) -> Upload:
+def _of(row: Any) -> Upload:
     """Make the value of a row; a row without `findings` gives a receipt without them."""
-    receipt = row.receipt
-    if receipt is not None and "findings" in row._fields:
-        receipt = receipt | {"findings": row.findings or []}
-    return Upload(
-        id=row.id,
-        brand=row.brand,
-        mode=Mode(row.mode),
-        state=State(row.state),
-        name=row.name,
-        path=row.path,
-        via=row.via,
-        complete=row.complete,
-        bytes=row.bytes,
-        sha256=row.sha256,
-        received_at=row.received_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        reasons=tuple(row.reasons or ()),
-        waived=tuple(row.waived or ()),
-        base_version=row.base_version,
-        version=row.version,
-        source_upload=row.source_upload,
-        client=row.client,
-        receipt=receipt,
-    )
+    values = dict(row._mapping)  # noqa: SLF001 - public, only named so
+    if "findings" in values:
+        findings = values.pop("findings") or []
+        values["receipt"] = values["receipt"] and values["receipt"] | {"findings": findings}
+    values |= {"mode": Mode(row.mode), "state": State(row.state)}
+    return Upload(**values | {name: tuple(values[name] or ()) for name in ("reasons", "waived")})
 
 
 def listing(  # noqa: PLR0913 - the filters of a list
@@ -106,7 +87,7 @@ def listing(  # noqa: PLR0913 - the filters of a list
                 return [], None
             where += [_uploads.c.id >= first, _uploads.c.received_at >= since]
         rows = conn.execute(_page(where, states and sorted(shown), limit + 1)).all()
-    found = [of_row(row) for row in rows[:limit]]
+    found = [_of(row) for row in rows[:limit]]
     return found, found[-1].id if len(rows) > limit else None
 
 
@@ -123,7 +104,7 @@ def these(store: Store, ids: Sequence[int]) -> Iterator[list[Upload]]:
         some = _uploads.c.id.in_(ids[start : start + BATCH])
         with store.read() as conn:
             rows = conn.execute(_page([some], (), BATCH)).all()
-        yield [of_row(row) for row in rows]
+        yield [_of(row) for row in rows]
 
 
 def page(store: Store, limit: int, before: int | None = None, **where: Any) -> tuple[list[Any], int | None]:
@@ -162,11 +143,3 @@ def events(store: Store, upload: int) -> list[Event]:
         find(conn, upload)
         found = conn.execute(sa.select(rows).where(rows.c.upload == upload).order_by(rows.c.id)).all()
     return [Event(row.id, row.at, row.event, row.by, row.detail or {}) for row in found]
-
-
-def counts(store: Store) -> dict[State, int]:
-    """Count uploads by state; states that are empty are there with 0."""
-    query = sa.select(_uploads.c.state, sa.func.count()).group_by(_uploads.c.state)
-    with store.read() as conn:
-        found = {State(state): count for state, count in conn.execute(query)}
-    return {state: found.get(state, 0) for state in State if state is not State.RECEIVING}

@@ -12,11 +12,6 @@ _homes = tables.home
 _DIRTY = _homes.c.seq != _homes.c.rendered_seq
 
 
-def mark_dirty(tx: Transaction, brand: str) -> None:
-    """Have a home rendered again, from the commit on."""
-    tx.mark_dirty(brand)
-
-
 def dirty(store: Store, limit: int = 1000) -> list[tuple[str, int]]:
     """Give (brand, seq) of homes to render; hand that seq to `is_behind` and `cleaned` when they are."""
     with store.read() as conn:

@@ -7,7 +7,7 @@ besides the owner's process is looked at: after a crash its job is free at once.
 
 import functools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -183,21 +183,8 @@ def last_of(store: Store, upload: int) -> Job | None:
 
 
 def _of(row: Any) -> Job:
-    return Job(
-        id=row.id,
-        brand=row.brand,
-        kind=Kind(row.kind),
-        upload=row.upload,
-        place=Place(row.place),
-        attempt=row.attempt,
-        failures=row.failures,
-        takeovers=row.takeovers,
-        owner=row.owner,
-        run_at=row.run_at,
-        error=row.error,
-        result=row.result,
-        progress=row.progress,
-    )
+    values = {field.name: getattr(row, field.name) for field in fields(Job)}
+    return Job(**values | {"kind": Kind(row.kind), "place": Place(row.place)})
 
 
 def pending(store: Store, brand: str | None = None) -> Pending:

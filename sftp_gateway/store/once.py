@@ -1,29 +1,19 @@
 """Receives a file at most once per key that its sender chose: for clients that send again when an answer was lost."""
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
 from sftp_gateway.store import queue, tables, uploads
 from sftp_gateway.store.database import Store, Transaction
-from sftp_gateway.upload import Mode, Upload
+from sftp_gateway.upload import Upload
 
 REMEMBERED = timedelta(hours=24)
 _uploads = tables.upload
 
 
-def receive(  # noqa: PLR0913 - what is known of a file that arrived
-    store: Store,
-    key: str,
-    *,
-    brand: str,
-    mode: Mode,
-    path: str,
-    sha256: str,
-    bytes: int,  # noqa: A002 - the word of the receipt
-    client: dict[str, Any],
-) -> tuple[Upload, bool]:
+def receive(store: Store, key: str, brand: str, new: uploads.New, by: str) -> tuple[Upload, bool]:
     """Receive a file that came by HTTP; True if it is new, False if this key (of the last 24 h) already has one.
 
     Look and insert hold the brand's turn, so that of two at the same time one wins. An empty key is
@@ -34,21 +24,8 @@ def receive(  # noqa: PLR0913 - what is known of a file that arrived
         if key:
             if (seen := _seen(tx, brand, key)) is not None:
                 return uploads.find(tx.conn, seen), False
-            client = client | {"idempotency_key": key}
-        made = uploads.insert(
-            tx,
-            brand=brand,
-            mode=mode,
-            path=path,
-            sha256=sha256,
-            bytes=bytes,
-            via="http",
-            complete=True,
-            received_at=tx.now,
-            client=client,
-            by=f"token:{client['token']}" if client.get("token") else "gateway",
-        )
-        return uploads.find(tx.conn, made), True
+            new = replace(new, client={**(new.client or {}), "idempotency_key": key})
+        return uploads.find(tx.conn, uploads.insert(tx, brand, new, by=by)), True
 
 
 def _seen(tx: Transaction, brand: str, key: str) -> int | None:

@@ -36,9 +36,4 @@ def keep_name(tx: Transaction, upload: int, brand: str) -> None:
     """Let the name of an upload that turned out unfinished stay: by it the upload may be completed, till it is given up."""
     rows = (table.c.upload == upload, table.c.place == Place.ACCEPTED)
     if tx.conn.execute(sa.update(table).where(*rows).values(expires_at=None)).rowcount:
-        drafts.touch(tx, brand)
-
-
-def free_name(tx: Transaction, row: Entry) -> None:
-    """Let the name of an upload that was given up leave the view."""
-    drafts.move(tx, row.id, [Place.ACCEPTED], expires_at=tx.now)
+        tx.touch(brand)

@@ -10,24 +10,13 @@ import sqlalchemy as sa
 from sftp_gateway import errors
 from sftp_gateway.store import journal, order, queue, tables
 from sftp_gateway.store.database import Store, Transaction
-from sftp_gateway.store.history import (
-    Event,
-    counts,
-    events,
-    find,
-    get,
-    listing,
-    newest,
-    of_row,
-    page,
-    rows_meant,
-    these,
-)
+from sftp_gateway.store.history import Event, events, find, get, listing, newest, page, rows_meant, these
 from sftp_gateway.store.journal import move
 from sftp_gateway.upload import Mode, State, Upload
 
 __all__ = [
-    "Event", "New", "approve", "counts", "decide", "events", "find", "get", "insert", "insert_all", "listing", "move", "newest", "of_row", "page", "receive", "refuse", "retry", "rows_meant", "these",
+    "Event", "New", "approve", "decide", "events", "find", "get", "insert", "insert_all", "listing", "move", "newest", "page",
+    "receive", "refuse", "retry", "rows_meant", "these",
 ]  # fmt: skip
 
 INCOMPLETE = "FILE_INCOMPLETE"
@@ -39,7 +28,10 @@ _ARRIVED = sa.update(_uploads).where(_uploads.c.id == sa.bindparam("upload_id"))
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """What is known of a file that arrived."""
+    """What is known of a file that arrived.
+
+    `path` is as sent, without the leading `/`; `complete`: whole by definition (shell, drop folder, HTTP).
+    """
 
     mode: Mode
     path: str
@@ -65,66 +57,14 @@ class New:
         return told | {name: True for name in ("replaced", "refused") if getattr(self, name)}
 
 
-def receive(  # noqa: PLR0913 - what is known of a file that arrived
-    store: Store,
-    *,
-    brand: str,
-    mode: Mode,
-    path: str,
-    sha256: str,
-    bytes: int,  # noqa: A002 - the word of the receipt
-    via: str,
-    complete: bool,
-    received_at: datetime,
-    client: dict[str, Any] | None = None,
-    source_upload: int | None = None,
-    by: str = "gateway",
-) -> Upload:
-    """Take a file whose bytes already are in the sources area: one commit, then it is ours.
-
-    `path` is as sent, without the leading `/`; `complete`: whole by definition (shell, drop folder,
-    HTTP). Raises NotFound for an unknown brand.
-    """
+def receive(store: Store, brand: str, new: New, *, by: str = "gateway") -> Upload:
+    """Take a file whose bytes already are in the sources area: one commit, then it is ours. NotFound."""
     with store.write() as tx:
-        upload = insert(
-            tx,
-            brand=brand,
-            mode=mode,
-            path=path,
-            sha256=sha256,
-            bytes=bytes,
-            via=via,
-            complete=complete,
-            received_at=received_at,
-            client=client,
-            source_upload=source_upload,
-            by=by,
-        )
-        return find(tx.conn, upload)
+        return find(tx.conn, insert(tx, brand, new, by=by))
 
 
-def insert(  # noqa: PLR0913 - the columns of an upload
-    tx: Transaction,
-    *,
-    brand: str,
-    mode: Mode,
-    path: str,
-    sha256: str,
-    bytes: int,  # noqa: A002 - the word of the receipt
-    via: str,
-    complete: bool,
-    received_at: datetime,
-    state: State = State.RECEIVED,
-    client: dict[str, Any] | None = None,
-    source_upload: int | None = None,
-    reasons: tuple[dict[str, Any], ...] = (),
-    refused: bool = False,
-    by: str = "gateway",
-) -> int:
+def insert(tx: Transaction, brand: str, new: New, state: State = State.RECEIVED, *, by: str = "gateway") -> int:
     """Give a file its id: `received` (it joins the brand's queue) or `unfinished`; NotFound."""
-    new = New(
-        mode, path, sha256, bytes, via, complete, received_at, client, source_upload, reasons, refused=refused
-    )  # fmt: skip
     return insert_all(tx, brand, [new], state, by=by)[0]
 
 
@@ -225,21 +165,12 @@ def retry(store: Store, upload: int, by: str) -> Upload:
             move(tx, upload, State.RECEIVED, by=by, finished_at=None, reasons=None)
             order.arrange(tx, found.brand, queue.lock(tx, found.brand))
             return find(tx.conn, upload)
-        again = insert(
-            tx,
-            brand=found.brand,
-            mode=_asked_mode(found),
-            path=found.path,
-            sha256=found.sha256,
-            bytes=found.bytes,
-            via=found.via,
+        again = New(
+            mode=_asked_mode(found), path=found.path, sha256=found.sha256, bytes=found.bytes, via=found.via,
             complete=found.complete or any(reason["code"] == INCOMPLETE for reason in found.reasons),
-            received_at=tx.now,
-            client=found.client,
-            source_upload=upload,
-            by=by,
-        )
-        return find(tx.conn, again)
+            received_at=tx.now, client=found.client, source_upload=upload,
+        )  # fmt: skip
+        return find(tx.conn, insert(tx, found.brand, again, by=by))
 
 
 def decide(store: Store, verb: str, upload: int, by: str) -> Upload:

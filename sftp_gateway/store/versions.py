@@ -1,7 +1,7 @@
 """The versions of each brand's catalog: numbered without gaps, immutable, history for ever."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ class Origin(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A published version. `file`, `changes` (Parquet), `changes_csv`: names in the catalog area.
+    """A published version: its row. `file`, `changes` (Parquet), `changes_csv`: names in the catalog area.
 
     They are empty and None once retention removed the bytes. `upload` made it (None: no upload did);
     `of` is the number rolled back to; `sha256`, `rules`, `mode`: of the upload that made it.
@@ -166,44 +166,13 @@ def roll_back(store: Store, brand: str, number: int, by: str) -> int:
 
 def insert_values(brand: str, upload: int | None, new: NewVersion, at: datetime) -> dict[str, Any]:
     """Give the row of a new version; only `jobs.finish` inserts it."""
-    return {
-        "brand": brand,
-        "number": new.number,
-        "upload": upload if new.origin is Origin.UPLOAD else None,
-        "origin": str(new.origin),
-        "of": new.of,
-        "file": new.file,
-        "file_bytes": new.file_bytes,
-        "changes": new.changes,
-        "changes_csv": new.changes_csv,
-        "changes_csv_bytes": new.changes_csv_bytes,
-        "products": new.products,
-        "columns": list(new.columns),
-        "counts": new.counts or {},
-        "rules": new.rules,
-        "sha256": new.sha256,
-        "mode": new.mode,
-        "created_at": at,
-    }
+    made_by = upload if new.origin is Origin.UPLOAD else None
+    return asdict(new) | {
+        "brand": brand, "upload": made_by, "origin": str(new.origin), "columns": list(new.columns),
+        "counts": new.counts or {}, "created_at": at,
+    }  # fmt: skip
 
 
 def _of(row: Any) -> Version:
-    return Version(
-        brand=row.brand,
-        number=row.number,
-        upload=row.upload,
-        origin=Origin(row.origin),
-        of=row.of,
-        file=row.file or "",
-        file_bytes=row.file_bytes,
-        changes=row.changes,
-        changes_csv=row.changes_csv,
-        changes_csv_bytes=row.changes_csv_bytes,
-        products=row.products,
-        columns=tuple(row.columns),
-        counts=row.counts,
-        rules=row.rules,
-        sha256=row.sha256,
-        mode=row.mode,
-        created_at=row.created_at,
-    )
+    meant = {"origin": Origin(row.origin), "file": row.file or "", "columns": tuple(row.columns)}
+    return Version(**{**row._mapping, **meant})  # noqa: SLF001 - public, only named so

@@ -263,10 +263,10 @@ async def _receive(request: Request) -> Response:
             raise Problem("digest", f"announced sha256 {told}, received {arrival.sha256}")
         await asyncio.to_thread(arrival.keep)
     client = {"ip": request.client.host if request.client else "", "token": token.name}
+    came = uploads.New(mode, path, arrival.sha256, arrival.bytes, "http", True, at.store.now(), client)
+    made, new = await asyncio.to_thread(once.receive, at.store, key, brand.name, came, f"token:{token.name}")
     # The path tells the mode, too; that of the upload may be another by now, once it is seen to be a correction.
-    file: dict[str, Any] = {"path": path, "sha256": arrival.sha256, "bytes": arrival.bytes}
-    made, new = await asyncio.to_thread(once.receive, at.store, key, brand=brand.name, mode=mode, client=client, **file)
-    if any(getattr(made, name) != value for name, value in file.items()):
+    if (made.path, made.sha256, made.bytes) != (came.path, came.sha256, came.bytes):
         raise Problem("key-reused", f"Idempotency-Key belongs to upload {made.id}, which is another file")
     at.wake()
     return _told(made, new=new)

@@ -160,14 +160,16 @@ def arrives(shell, name: str, count: int) -> int:
     with contextlib.closing(database.open_store(f"sqlite:///{shell.folder / 'root' / 'gateway.db'}")) as store:
         return uploads.receive(
             store,
-            brand="acme",
-            mode=Mode.FULL,
-            path=name,
-            sha256=digest,
-            bytes=len(rows),
-            via="sftp",
-            complete=True,
-            received_at=store.now(),
+            "acme",
+            uploads.New(
+                mode=Mode.FULL,
+                path=name,
+                sha256=digest,
+                bytes=len(rows),
+                via="sftp",
+                complete=True,
+                received_at=store.now(),
+            ),
         ).id
 
 

@@ -55,8 +55,7 @@ logs.configure("critical")
 store = database.open_store(sys.argv[1])
 for number in range(10_000):
     brand = f"brand-{number % 6}"
-    made = uploads.receive(store, brand=brand, mode=Mode.PARTIAL, path="killed.csv", sha256="x", bytes=1,
-                           via="cli", complete=True, received_at=store.now())
+    made = uploads.receive(store, brand, uploads.New(mode=Mode.PARTIAL, path="killed.csv", sha256="x", bytes=1, via="cli", complete=True, received_at=store.now()))
     print(made.id, flush=True)
     time.sleep(0.03)
 """
@@ -126,14 +125,10 @@ def storm(url: str, each: int, kills: int, stops: int, seed: int) -> None:
 def receive(store, brand):
     return uploads.receive(
         store,
-        brand=brand,
-        mode=Mode.PARTIAL,
-        path="a.csv",
-        sha256="x",
-        bytes=1,
-        via="cli",
-        complete=True,
-        received_at=store.now(),
+        brand,
+        uploads.New(
+            mode=Mode.PARTIAL, path="a.csv", sha256="x", bytes=1, via="cli", complete=True, received_at=store.now()
+        ),
     ).id
 
 

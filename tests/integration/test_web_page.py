@@ -287,14 +287,16 @@ def test_what_was_refused_before_its_bytes_came_cannot_be_tried_again(scene, web
     assert f"/uploads/{read.id}/retry" in web.get(f"/uploads/{read.id}").text
     gone = uploads.receive(
         scene.store,
-        brand="acme",
-        mode=Mode.FULL,
-        path="errors/x.csv",
-        sha256="",
-        bytes=0,
-        via="sftp",
-        complete=False,
-        received_at=scene.store.now(),
+        "acme",
+        uploads.New(
+            mode=Mode.FULL,
+            path="errors/x.csv",
+            sha256="",
+            bytes=0,
+            via="sftp",
+            complete=False,
+            received_at=scene.store.now(),
+        ),
     )
     scene.finish(gone, State.REFUSED)
     assert "Refused" in words(web.get(f"/uploads/{gone.id}"))

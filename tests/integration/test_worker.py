@@ -85,14 +85,16 @@ class Gateway:
         self.blobs.keep(Area.SOURCES, digest, staged)
         found = uploads.receive(
             self.store,
-            brand=brand,
-            mode=mode,
-            path=name,
-            sha256=digest,
-            bytes=len(data),
-            via="test",
-            complete=True,
-            received_at=self.store.now(),
+            brand,
+            uploads.New(
+                mode=mode,
+                path=name,
+                sha256=digest,
+                bytes=len(data),
+                via="test",
+                complete=True,
+                received_at=self.store.now(),
+            ),
         )
         return found.id
 

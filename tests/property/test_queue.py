@@ -117,14 +117,8 @@ class Queue(RuleBasedStateMachine):
     def receive(self, brand, mode):
         upload = uploads.receive(
             self.store,
-            brand=brand,
-            mode=mode,
-            path="a.csv",
-            sha256="x",
-            bytes=1,
-            via="cli",
-            complete=True,
-            received_at=self.now,
+            brand,
+            uploads.New(mode=mode, path="a.csv", sha256="x", bytes=1, via="cli", complete=True, received_at=self.now),
         ).id
         self.model.brand[upload], self.model.modes[upload] = brand, mode
         self.model.arrived.append(upload)

@@ -59,14 +59,10 @@ class Home:
     def receive(self, path="inbox/catalog.csv", mode=Mode.FULL):
         return uploads.receive(
             self.store,
-            brand="acme",
-            mode=mode,
-            path=path,
-            sha256="0" * 64,
-            bytes=1,
-            via="test",
-            complete=True,
-            received_at=self.store.now(),
+            "acme",
+            uploads.New(
+                mode=mode, path=path, sha256="0" * 64, bytes=1, via="test", complete=True, received_at=self.store.now()
+            ),
         ).id
 
     def end(self, upload, state, version_bytes=None, **found):
@@ -321,7 +317,7 @@ def many(home, count, ended=State.UNCHANGED):
             row | {"id": first + n, "received_at": row["received_at"] + timedelta(minutes=n)} for n in range(1, count)
         ]
         tx.conn.execute(sa.insert(tables.upload), rows)
-        homes.mark_dirty(tx, "acme")
+        tx.mark_dirty("acme")
     return [first + n for n in range(count)]
 
 
@@ -389,8 +385,9 @@ def test_a_paint_that_comes_too_late_remembers_nothing(hosts):
     home.end(upload, State.UNCHANGED)
     late.paint("acme", homes.state(home.store, "acme")[0])
     with home.store.write() as tx:
-        files.remove(tx, "acme", "receipts", f"catalog.csv.{upload}.json")
-        homes.mark_dirty(tx, "acme")
+        name = f"catalog.csv.{upload}.json"
+        tx.conn.execute(sa.delete(tables.file).where(tables.file.c.folder == "receipts", tables.file.c.name == name))
+        tx.mark_dirty("acme")
     late.paint("acme", homes.state(home.store, "acme")[0])
     assert home.names("receipts") == [f"catalog.csv.{upload}.json"]
 

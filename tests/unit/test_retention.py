@@ -43,14 +43,10 @@ class Home:
         self.keep(Area.SOURCES, sha256)
         upload = uploads.receive(
             self.store,
-            brand="acme",
-            mode=Mode.FULL,
-            path="a.csv",
-            sha256=sha256,
-            bytes=1,
-            via="cli",
-            complete=True,
-            received_at=self.clock(),
+            "acme",
+            uploads.New(
+                mode=Mode.FULL, path="a.csv", sha256=sha256, bytes=1, via="cli", complete=True, received_at=self.clock()
+            ),
         ).id
         if state is not State.RECEIVED:
             claimed = jobs.claim(self.store, owner="me", lease_seconds=20)
@@ -272,10 +268,7 @@ def test_a_brand_that_is_erased_keeps_the_bytes_that_came_from_another_one_meanw
         real(area, name)
         if not first:
             first.append(name)
-            uploads.receive(
-                home.store, brand="bolt", mode=Mode.FULL, path="a.csv", sha256="b" * 64, bytes=1, via="cli", complete=True,
-                received_at=home.clock(),
-            )  # fmt: skip
+            uploads.receive(home.store, "bolt", uploads.New(mode=Mode.FULL, path="a.csv", sha256="b" * 64, bytes=1, via="cli", complete=True, received_at=home.clock()))  # fmt: skip
 
     monkeypatch.setattr(home.blobs, "delete", delete)
     erasing.erase(home.store, home.blobs, "acme")

@@ -109,14 +109,10 @@ def test_a_change_makes_the_home_dirty_until_it_was_rendered(store):
 def receive(store, clock, brand, sha256):
     return uploads.receive(
         store,
-        brand=brand,
-        mode=Mode.FULL,
-        path="a.csv",
-        sha256=sha256,
-        bytes=1,
-        via="cli",
-        complete=True,
-        received_at=clock(),
+        brand,
+        uploads.New(
+            mode=Mode.FULL, path="a.csv", sha256=sha256, bytes=1, via="cli", complete=True, received_at=clock()
+        ),
     )
 
 

@@ -19,7 +19,7 @@ def many(live_store):
     for name in ("acme", "bolt"):
         brands.create(live_store, name)
         with live_store.write() as tx:
-            drafts.touch(tx, name)
+            tx.touch(name)
     return live_store
 
 
@@ -69,18 +69,18 @@ def test_a_new_file_does_not_wait_for_the_turn_of_its_brand(many, beside):
     def front_door():
         with many.write() as tx:  # a CLOSE and an OPEN that share a commit
             drafts.save(tx, entry(many, 1, place=Place.CLOSED))
-            drafts.touch(tx, "acme")
+            tx.touch("acme")
             closed.set()
             assert locked.wait(SECONDS)
             drafts.save(tx, entry(many, 2))
-            drafts.touch(tx, "acme")
+            tx.touch("acme")
 
     def intake():
         assert closed.wait(SECONDS)
         with many.write() as tx:
             queue.lock(tx, "acme")
             locked.set()
-            drafts.touch(tx, "acme")
+            tx.touch("acme")
 
     assert beside(front_door, intake) == [None, None]
     assert seq(many, "acme") == 1 + 3
@@ -92,10 +92,10 @@ def test_changes_of_two_brands_are_counted_in_one_order(many, beside):
     def door(*names):
         def commit():
             with many.write() as tx:
-                drafts.touch(tx, names[0])
+                tx.touch(names[0])
                 both.wait()
-                drafts.touch(tx, names[1])
-                drafts.touch(tx, names[1])
+                tx.touch(names[1])
+                tx.touch(names[1])
 
         return commit
 
@@ -109,7 +109,7 @@ def test_the_first_change_of_a_brand_may_be_counted_by_two_at_once(live_store, b
 
     def door():
         with live_store.write() as tx:
-            drafts.touch(tx, "acme")
+            tx.touch("acme")
             both.wait()
 
     assert beside(door, door) == [None, None]
@@ -126,7 +126,7 @@ def crossing(store, both, order):
             if place == 0 and first:
                 first.pop()
                 both.wait()
-        drafts.touch(tx, "acme")
+        tx.touch("acme")
         return "done"
 
     return lambda: database.run(store, do)
@@ -190,10 +190,7 @@ def test_a_brand_is_erased_while_its_files_come(many, files, beside, eventually)
 
 
 def receive(store, brand):
-    return uploads.receive(
-        store, brand=brand, mode=Mode.FULL, path="a.csv", sha256="0" * 64, bytes=1, via="cli", complete=True,
-        received_at=store.now(),
-    )  # fmt: skip
+    return uploads.receive(store, brand, uploads.New(mode=Mode.FULL, path="a.csv", sha256="0" * 64, bytes=1, via="cli", complete=True, received_at=store.now()))  # fmt: skip
 
 
 def turn(store, claimed):

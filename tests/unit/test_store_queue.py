@@ -19,14 +19,10 @@ def receive(store, clock):
             brands.create(store, brand)
         return uploads.receive(
             store,
-            brand=brand,
-            mode=mode,
-            path="inbox/a.csv",
-            sha256="aa",
-            bytes=size,
-            via="sftp",
-            complete=False,
-            received_at=clock(),
+            brand,
+            uploads.New(
+                mode=mode, path="inbox/a.csv", sha256="aa", bytes=size, via="sftp", complete=False, received_at=clock()
+            ),
         ).id
 
     return made
@@ -81,14 +77,8 @@ def test_an_upload_of_an_unknown_brand_is_not_received(store, clock):
     with pytest.raises(NotFound):
         uploads.receive(
             store,
-            brand="no",
-            mode=Mode.FULL,
-            path="a",
-            sha256="",
-            bytes=0,
-            via="cli",
-            complete=True,
-            received_at=clock(),
+            "no",
+            uploads.New(mode=Mode.FULL, path="a", sha256="", bytes=0, via="cli", complete=True, received_at=clock()),
         )
 
 

@@ -30,7 +30,7 @@ def fill(house, directory, count):
     with house.store.write() as tx:
         for start in range(0, count, 500):
             drafts.save_all(tx, entries[start : start + 500])
-        drafts.touch(tx, "acme")
+        tx.touch("acme")
 
 
 async def seconds_to_receive(house, client, number):

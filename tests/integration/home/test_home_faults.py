@@ -446,7 +446,7 @@ async def test_another_process_that_changes_the_home_is_noticed(house):
                 tx,
                 drafts.Entry("x" * 32, "acme", "inbox/other", "other", Place.DIRECTORY, 0, tx.now, tx.now, tx.now),
             )
-            drafts.touch(tx, "acme")
+            tx.touch("acme")
         async with asyncio.timeout(20):  # a second, where nothing else is done; told by nobody, it were never
             while not await client.exists("/other"):  # noqa: ASYNC110 - the other side has no event
                 await asyncio.sleep(0.02)

@@ -107,7 +107,7 @@ def left_by_the_dead(house, name, place, **more):
     )  # fmt: skip
     with house.store.write() as tx:
         drafts.save(tx, row)
-        drafts.touch(tx, "acme")
+        tx.touch("acme")
 
 
 QUICK = {"incomplete_after": 0.1, "abandoned_after": 1.0}
@@ -144,7 +144,7 @@ async def test_what_a_host_acknowledged_that_is_gone_is_shown_and_taken_in_when_
     )  # fmt: skip
     with house.store.write() as tx:
         drafts.save(tx, row)
-        drafts.touch(tx, "acme")
+        tx.touch("acme")
     unfinished = await house.state(State.UNFINISHED)
     async with house.sftp() as client:
         assert not await client.exists("/a.csv")
@@ -176,7 +176,7 @@ async def test_what_a_host_left_short_that_is_gone_was_replaced_by_nothing_and_i
     )
     with house.store.write() as tx:
         drafts.save(tx, row)
-        drafts.touch(tx, "acme")
+        tx.touch("acme")
     unfinished = await house.state(State.UNFINISHED)
     await open_house()
     assert (await house.state(State.REFUSED)).id == unfinished.id

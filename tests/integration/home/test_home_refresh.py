@@ -86,7 +86,7 @@ async def test_what_another_process_does_is_seen_though_files_come_all_the_time(
         (row,) = house.rows()
         with house.store.write() as tx:
             drafts.remove(tx, row.id)
-            drafts.touch(tx, "acme")
+            tx.touch("acme")
         number, until = 0, asyncio.get_running_loop().time() + 20
         while await client.exists("/inbox/gone.csv"):
             assert asyncio.get_running_loop().time() < until

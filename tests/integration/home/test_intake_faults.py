@@ -116,7 +116,7 @@ async def test_what_a_dead_process_left_does_not_keep_the_next_one_from_starting
         patched.setattr(recover, "unshare", lambda _file: raises(full)())
         with house.store.write() as tx:
             drafts.save(tx, claimed)
-            drafts.touch(tx, "acme")
+            tx.touch("acme")
         again = await open_house()
         assert not again.settling.done()
     assert again.bytes_of((await again.received(1))[0]) == BODY
@@ -175,7 +175,7 @@ async def test_a_clock_that_was_set_back_makes_no_file_wait_for_the_time_to_come
     )  # fmt: skip
     with house.store.write() as tx:
         drafts.save(tx, before)
-        drafts.touch(tx, "acme")
+        tx.touch("acme")
     await house.state(State.RECEIVED if place is Place.CLOSED else State.UNFINISHED)
     with contextlib.suppress(StopIteration):
         assert next(iter(house.rows())).changed_at < at - timedelta(hours=1)

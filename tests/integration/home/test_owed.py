@@ -78,7 +78,7 @@ async def test_a_server_that_takes_no_writes_loses_nothing_and_the_next_one_is_f
         many.close()  # the connections are new ones, as after a failover
         ledger.owe("j", 1, closed(staging, many, "a.csv"))
         with pytest.raises(errors.StoreUnreachable, match="takes no writes"):
-            await ledger.post(lambda tx: drafts.touch(tx, "acme"))
+            await ledger.post(lambda tx: tx.touch("acme"))
     finally:
         with postgresql_server.connect() as server:
             server.exec_driver_sql(f"ALTER DATABASE {server.engine.url.database} RESET default_transaction_read_only")

@@ -30,10 +30,7 @@ def desks(live_store, tmp_path):
 @pytest.fixture
 def upload(live_store, desks):
     with live_store.write() as tx:
-        made = uploads.insert(
-            tx, brand="acme", mode=Mode.FULL, path="a.csv", sha256="", bytes=5, via="sftp", complete=False,
-            received_at=live_store.now(), state=State.UNFINISHED,
-        )  # fmt: skip
+        made = uploads.insert(tx, "acme", uploads.New(mode=Mode.FULL, path="a.csv", sha256="", bytes=5, via="sftp", complete=False, received_at=live_store.now()), State.UNFINISHED)  # fmt: skip
     return uploads.get(live_store, made)
 
 
@@ -147,10 +144,7 @@ def test_a_brand_that_is_erased_at_this_moment_ends_the_look_at_its_upload_alone
 
     brands.create(live_store, "bolt")
     with live_store.write() as tx:
-        other = uploads.insert(
-            tx, brand="bolt", mode=Mode.FULL, path="b.csv", sha256="", bytes=5, via="sftp", complete=False,
-            received_at=live_store.now(), state=State.UNFINISHED,
-        )  # fmt: skip
+        other = uploads.insert(tx, "bolt", uploads.New(mode=Mode.FULL, path="b.csv", sha256="", bytes=5, via="sftp", complete=False, received_at=live_store.now()), State.UNFINISHED)  # fmt: skip
     monkeypatch.setattr(sweep.answer, "make", made)
     assert [told.refused for told in sweep.sweep(desks[0], live_store.now())] == [1]
     assert uploads.get(live_store, other).state is State.REFUSED
