@@ -66,7 +66,7 @@ class House:
         with self.files.open(blobs.Area.SOURCES, upload.sha256) as source:
             return source.read()
 
-    def drafts(self) -> list[Any]:
+    def open_drafts(self) -> list[Any]:
         """Give the drafts that are open for writing here."""
         return [draft for view in self.homes._views.values() for draft in view.live.values()]
 

@@ -377,7 +377,7 @@ async def test_without_a_journal_a_small_file_goes_the_long_way(house, monkeypat
     monkeypatch.setattr("os.open", none_left)
     async with house.sftp() as client:
         await put(client, "/a.csv")
-        assert not house.drafts()
+        assert not house.open_drafts()
         received = await house.state(State.RECEIVED)
     assert house.bytes_of(received) == BODY
     assert tried
@@ -434,7 +434,7 @@ async def test_a_file_of_a_brand_that_was_erased_meanwhile_is_no_mistake_of_ours
         with pytest.raises(asyncssh.SFTPFailure, match="could not record"):
             await file.close()
     assert not [line for line in log_lines if line["event"] == "session.faulted"]
-    await house.until(lambda: not house.drafts())
+    await house.until(lambda: not house.open_drafts())
     assert house.rows("bolt") == []
 
 

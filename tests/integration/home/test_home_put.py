@@ -344,7 +344,7 @@ async def test_one_handle_that_was_dropped_leaves_the_file_unfinished_and_says_w
                 assert house.history() == []
             conn.abort()
         if ends_first:
-            await house.until(lambda: sum(len(draft.handles) for draft in house.drafts()) == 1)
+            await house.until(lambda: sum(len(draft.handles) for draft in house.open_drafts()) == 1)
             await kept.close()
         upload = await house.state(State.UNFINISHED)
         assert [reason["text"] for reason in upload.reasons] == [closing.HALF_CLOSED["text"]]
