@@ -34,7 +34,7 @@ BACKOFF_SECONDS = 60.0
 LONGEST_BACKOFF_SECONDS = 3600.0
 GIVE_UP_AFTER = timedelta(days=3)
 NEWS_AGE = timedelta(hours=24)
-"""What ended longer ago is no news: a contact that is set today gets no mails about last month."""
+"""What ended longer ago is no news, as is what ended before the contact was set."""
 BAD = frozenset({State.REFUSED, State.HELD, State.FAILED, State.UNFINISHED})
 
 Limits = Callable[[], settings.Mail]
@@ -46,9 +46,12 @@ def note(store: Store, limits: settings.Mail, brand: Brand, known: Sequence[Uplo
         return 0
     oldest = store.now() - NEWS_AGE
     told = {f"upload:{upload.id}": upload for upload in known if _deserves_mail(upload, oldest)}
-    if not told:
+    fresh = set(told) - outbox.known(store, brand.name, list(told)) if told else set()
+    if not fresh:
         return 0
-    fresh = set(told) - outbox.known(store, brand.name, list(told))
+    # Whoever was named since has nothing to do with what went wrong before, and would have it all at once.
+    named = brands.contact_set_at(store, brand.name, min(told[occasion].id for occasion in fresh))
+    fresh = {occasion for occasion in fresh if named is None or _ended_at(told[occasion]) >= named}
     return sum(
         outbox.add(
             store,
@@ -64,11 +67,15 @@ def note(store: Store, limits: settings.Mail, brand: Brand, known: Sequence[Uplo
 
 def _deserves_mail(upload: Upload, oldest: datetime) -> bool:
     """Whether it ended badly or lost rows. An unfinished one counts once its time is up and it has a receipt."""
-    if (upload.finished_at or upload.received_at) < oldest:
+    if _ended_at(upload) < oldest:
         return False
     if upload.state in BAD:
         return upload.receipt is not None or upload.state is not State.UNFINISHED
     return upload.finished_at is not None and receipt.of(upload)["rows"]["rejected"] > 0
+
+
+def _ended_at(upload: Upload) -> datetime:
+    return upload.finished_at or upload.received_at
 
 
 def _subject(upload: Upload) -> str:

@@ -15,7 +15,7 @@ from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.erasing import erase
 
 __all__ = [
-    "add_key", "all_brands", "change_settings", "create", "ends_with_newline", "erase", "get", "keys", "login", "password_hash",
+    "add_key", "all_brands", "change_settings", "contact_set_at", "create", "ends_with_newline", "erase", "get", "keys", "login", "password_hash",
     "remove_key", "save_settings", "set_enabled", "set_password_hash", "since",
 ]  # fmt: skip
 
@@ -94,6 +94,19 @@ def change_settings(
         journal.note(tx, name, "brand.changed", by=by, detail={"settings": changed})
         order.arrange(tx, name, settings.name_pattern)
     return settings
+
+
+def contact_set_at(store: Store, name: str, upload: int) -> datetime | None:
+    """Tell when the contact of a brand was set last since an upload came; None: it was not."""
+    event = tables.event
+    came = sa.select(sa.func.min(event.c.id)).where(event.c.upload == upload).scalar_subquery()
+    query = (
+        sa.select(event.c.at, event.c.detail)
+        .where(event.c.brand == name, event.c.id > came, event.c.event == "brand.changed")
+        .order_by(event.c.id.desc())
+    )
+    with store.read() as conn:
+        return next((row.at for row in conn.execute(query) if "contact" in row.detail["settings"]), None)
 
 
 def set_enabled(store: Store, name: str, enabled: bool, by: str = "gateway") -> None:

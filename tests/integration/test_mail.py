@@ -139,6 +139,29 @@ def test_no_mail_without_a_contact_or_a_server_and_none_about_old_news(store, li
     assert noted(store, limits, brand) == 0
 
 
+def test_a_contact_that_is_set_has_no_mails_about_what_went_wrong_before(store, limits, clock):
+    brands.create(store, "acme")
+    for _ in range(3):
+        end(store, State.REFUSED)
+    clock.jump(60)
+
+    def set_to(contact, **more):
+        brands.save_settings(store, "acme", BrandSettings(contact=contact, **more))
+        return brands.get(store, "acme")
+
+    assert noted(store, limits, set_to("ann@acme.example")) == 0
+    clock.jump(60)
+    end(store, State.REFUSED)
+    clock.jump(60)
+    brand = set_to("ann@acme.example", encoding="utf-8")  # something else is set: what is news stays news
+    assert noted(store, limits, brand) == 1
+    end(store, State.REFUSED)
+    clock.jump(60)
+    assert noted(store, limits, set_to("bob@acme.example")) == 0, "who is new has no mails of the one before"
+    end(store, State.REFUSED)
+    assert noted(store, limits, brands.get(store, "acme")) == 1
+
+
 def test_a_name_from_outside_is_no_header_and_no_line_of_a_mail(store, limits, brand, sink):
     end(store, State.REFUSED, name="inbox/a\r\nBcc: all@example.com\r\n\r\nhello")
     noted(store, limits, brand)
