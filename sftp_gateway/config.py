@@ -5,6 +5,7 @@ Found by `--config`, else SFTP_GATEWAY_CONFIG, else /etc/sftp-gateway/gateway.to
 `SFTP_GATEWAY_SECTION__KEY_FILE`, `key_file = "…"`, or a systemd credential named `section.key`.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import errno
@@ -13,7 +14,7 @@ import tempfile
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,21 +46,43 @@ def find(path: str | Path | None, environ: Mapping[str, str]) -> Path | None:
 
 
 def load(path: str | Path | None, environ: Mapping[str, str]) -> Settings:
-    """Read every setting once. Raises ConfigError naming file (or variable) and key."""
+    """Read every setting once. Raises ConfigError naming file (or variable) and key, of all that is wrong."""
     file = find(path, environ)
+    wrong = Mistakes()
     raw: dict[str, dict[str, tuple[Any, str]]] = {}
     if file is not None:
-        _from_file(file, raw)
-    _from_credentials(environ, raw)
-    _from_environment(environ, raw)
-    sections = {name: _section(name, hint, raw.get(name, {})) for name, hint in _sections().items()}
+        with wrong.noted():
+            _from_file(file, raw, wrong)
+    _from_credentials(environ, raw, wrong)
+    _from_environment(environ, raw, wrong)
+    sections = {name: _section(name, hint, raw.get(name, {}), wrong) for name, hint in _sections().items()}
+    with wrong.noted():
+        _together(sections, raw)
+    if wrong:
+        raise ConfigError(*wrong)
+    return Settings(**sections)
+
+
+class Mistakes(list[str]):
+    """What is wrong with a configuration: reading goes on behind each, so that all are told at once."""
+
+    @contextlib.contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note the mistake that ends this block."""
+        try:
+            yield
+        except ConfigError as error:
+            self.extend(error.mistakes)
+
+
+def _together(sections: Mapping[str, Any], raw: Mapping[str, Mapping[str, tuple[Any, str]]]) -> None:
+    """Raise ConfigError for what only is wrong beside another setting, or for good."""
     if sections["web"].backoffice:
         _, place = raw["web"]["backoffice"]
         raise ConfigError(f"{place}: this version has no backoffice; leave it false")
     mail = sections["mail"]
     if wrong := allowed.in_the_clear(mail.host, mail.user, starttls=mail.starttls):
         raise ConfigError(f"{raw['mail']['user'][1]}: {wrong}")
-    return Settings(**sections)
 
 
 def changed(before: Settings, after: Settings) -> list[str]:
@@ -77,7 +100,7 @@ def _sections() -> dict[str, Any]:
     return typing.get_type_hints(Settings)
 
 
-def _from_file(file: Path, raw: dict[str, dict[str, tuple[Any, str]]]) -> None:
+def _from_file(file: Path, raw: dict[str, dict[str, tuple[Any, str]]], wrong: Mistakes) -> None:
     try:
         parsed = tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -85,33 +108,35 @@ def _from_file(file: Path, raw: dict[str, dict[str, tuple[Any, str]]]) -> None:
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
     for section, values in parsed.items():
-        _known(section, _sections(), str(file), f"section [{section}]")
-        if not isinstance(values, dict):
-            raise ConfigError(f"{file}: {section}: write it as a section, [{section}], with its keys below")
-        for key, value in values.items():
-            _put(raw, section, key, value, f"{file}: {section}.{key}")
+        with wrong.noted():
+            _known(section, _sections(), str(file), f"section [{section}]")
+            if not isinstance(values, dict):
+                raise ConfigError(f"{file}: {section}: write it as a section, [{section}], with its keys below")
+            for key, value in values.items():
+                with wrong.noted():
+                    _put(raw, section, key, value, f"{file}: {section}.{key}")
 
 
-def _from_credentials(environ: Mapping[str, str], raw: dict[str, dict[str, tuple[Any, str]]]) -> None:
+def _from_credentials(environ: Mapping[str, str], raw: dict[str, dict[str, tuple[Any, str]]], wrong: Mistakes) -> None:
     """Take secrets that systemd's LoadCredential= hands over."""
     folder = environ.get("CREDENTIALS_DIRECTORY")
     for section, key in sorted(SECRETS) if folder else ():
         credential = Path(str(folder)) / f"{section}.{key}"
-        if credential.is_file():
-            place = f"credential {section}.{key}"
-            _put(raw, section, key, _secret(credential, place), place)
+        place = f"credential {section}.{key}"
+        with wrong.noted():
+            if credential.is_file():
+                _put(raw, section, key, _secret(credential, place), place)
 
 
-def _from_environment(environ: Mapping[str, str], raw: dict[str, dict[str, tuple[Any, str]]]) -> None:
-    for name in sorted(environ):
+def _from_environment(environ: Mapping[str, str], raw: dict[str, dict[str, tuple[Any, str]]], wrong: Mistakes) -> None:
+    for name in sorted(name for name in environ if name.startswith(PREFIX)):
         section, found, key = name.removeprefix(PREFIX).lower().partition("__")
-        if not name.startswith(PREFIX):
-            continue
-        if not found:
-            _not_ours(name, environ[name])
-            continue
-        _known(section, _sections(), name, f"section [{section}]")
-        _put(raw, section, key, environ[name], name)
+        with wrong.noted():
+            if not found:
+                _not_ours(name, environ[name])
+                continue
+            _known(section, _sections(), name, f"section [{section}]")
+            _put(raw, section, key, environ[name], name)
 
 
 def _not_ours(name: str, value: str) -> None:
@@ -147,15 +172,17 @@ def _known(name: str, known: Mapping[str, Any], place: str, what: str) -> None:
         raise ConfigError(f"{place}: unknown {what}; {hint}")
 
 
-def _section(name: str, kind: Any, values: dict[str, tuple[Any, str]]) -> Any:
+def _section(name: str, kind: Any, values: dict[str, tuple[Any, str]], wrong: Mistakes) -> Any:
     hints = typing.get_type_hints(kind)
     parsed = {}
     for key, (value, place) in values.items():
-        _known(key, hints, place, f"setting {name}.{key}")
-        if (name, key) in SECRETS and not isinstance(value, str):
-            raise ConfigError(f"{place}: give a text, in quotes")  # and never shows what it is
-        parsed[key] = _value(key, hints[key], value, place)
-        allowed.check(f"{name}.{key}", parsed[key], place)
+        with wrong.noted():
+            _known(key, hints, place, f"setting {name}.{key}")
+            if (name, key) in SECRETS and not isinstance(value, str):
+                raise ConfigError(f"{place}: give a text, in quotes")  # and never shows what it is
+            found = _value(key, hints[key], value, place)
+            allowed.check(f"{name}.{key}", found, place)
+            parsed[key] = found
     return kind(**parsed)
 
 

@@ -48,14 +48,14 @@ class Examined:
 def examine(
     path: str | None, environ: Mapping[str, str], become: Callable[[Settings], None] = lambda _: None
 ) -> list[Examined]:
-    """Look at everything; the first finding is the configuration, without which nothing else is.
+    """Look at everything; first at the configuration: with a mistake in it, at nothing else.
 
     `become` makes this process, once it has the settings, whom the gateway is run as.
     """
     try:
         settings = config.load(path, environ)
-    except GatewayError as error:
-        return [Examined("configuration", bad=True, says=str(error))]
+    except errors.ConfigError as error:
+        return [Examined("configuration", bad=True, says=says) for says in error.mistakes]
     found = config.find(path, environ)
     become(settings)
     results = [Examined("configuration", bad=False, says=str(found) if found else "defaults (no file)")]

@@ -60,9 +60,13 @@ class NotAllowed(GatewayError):
 
 
 class ConfigError(GatewayError):
-    """A setting or rule is wrong; the text names file and key."""
+    """A setting or rule is wrong; the text names file and key. `mistakes`: it, and others that were found with it."""
 
     exit_code = 78
+
+    def __init__(self, text: str, *others: str) -> None:
+        super().__init__(f"{text} (and {len(others)} more; `sftp-gateway check` lists all)" if others else text)
+        self.mistakes = (text, *others)
 
 
 class Unavailable(GatewayError):

@@ -68,6 +68,27 @@ def test_secrets_come_from_files_and_credentials(tmp_path):
     assert "hunter2" not in repr(settings)
 
 
+def test_all_mistakes_are_told_and_the_first_with_how_many_more_there_are(tmp_path):
+    text = '[sftp]\nprot = 22\nport = "x"\nidle_seconds = 5\n[stfp]\nport = 1\n[mail]\nport = 70000\npassword = 5\n'
+    environ = {"SFTP_GATEWAY_WEB__PORT": "-1", "SFTP_GATEWAY_LOG__LEVEL": "loud", "SFTP_GATEWAY_SFTP_PORT": "1"}
+    with pytest.raises(ConfigError) as told:
+        load(tmp_path, text, environ)
+    places = [
+        "sftp.prot",
+        "sftp.port",
+        "[stfp]",
+        "mail.port",
+        "mail.password",
+        "_WEB__PORT",
+        "_LOG__LEVEL",
+        "_SFTP_PORT",
+    ]
+    for place in places:
+        assert sum(place in mistake for mistake in told.value.mistakes) == 1, place
+    assert len(told.value.mistakes) == len(places)
+    assert str(told.value) == f"{told.value.mistakes[0]} (and 7 more; `sftp-gateway check` lists all)"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -51,6 +51,13 @@ def test_check_compares_the_clock_of_the_database_server_with_the_hosts(looked, 
     assert bad and "differ by 300 s" in says
 
 
+def test_check_lists_every_mistake_of_the_configuration(tmp_path):
+    wrong = {"SFTP_GATEWAY_SFTP__PORT": "x", "SFTP_GATEWAY_WEB__PROT": "1", "SFTP_GATEWAY_LOG__LEVEL": "loud"}
+    found = doctor.examine(None, {"SFTP_GATEWAY_STORAGE__ROOT": str(tmp_path), **wrong})
+    assert [(one.what, one.bad) for one in found] == [("configuration", True)] * 3
+    assert {one.says.partition(":")[0] for one in found} == set(wrong)
+
+
 def _revision(url, value=None):
     engine = sa.create_engine(url)
     with engine.begin() as conn:
