@@ -5,21 +5,19 @@ Serves every file we make: changes, error file, withheld list, `current.csv`. Ne
 
 import json
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog.types.cells import Cells, Rows
+from sftp_gateway.catalog.types.cells import Cells, Rows, decimal_text, replaced, table
 
 BOM: Final = b"\xef\xbb\xbf"
 CUT_CHARACTERS: Final = 256
 
 _NEEDS_QUOTES: Final = '[",\\r\\n]'
-_BEGINS: Final = np.zeros(256, dtype=np.bool_)
-_BEGINS[list(b"'=+-@\t\r")] = True
+_BEGINS: Final = table(b"'=+-@\t\r")
 _EXECUTES: Final = "^'*[=+\\-@\\t\\r]"
 _PLAIN_NUMBER: Final = "^[+\\-]?(?:[0-9]+[.,]?[0-9]*|[.,][0-9]+)$"
 
@@ -45,22 +43,12 @@ def text(values: Any) -> pa.Array:
 
 
 def _decimal_text(array: pa.Array) -> pa.Array:
-    plain = pc.cast(array, pa.string())
-    if array.type.scale > 6:  # Arrow prints values below 1e-6 with an exponent
-        plain = _without_exponent(plain)
+    plain = decimal_text(array)
     if array.type.scale == 0:
         return plain
     if array.type.scale == 4:
         return pc.replace_substring_regex(plain, r"(\.\d\d\d*?)0+$", r"\1")
     return pc.replace_substring_regex(plain, r"\.?0+$", "")
-
-
-def _without_exponent(plain: pa.Array) -> pa.Array:
-    odd = pc.fill_null(pc.match_substring(plain, "E"), False)
-    if not pc.any(odd).as_py():
-        return plain
-    fixed = [format(Decimal(value), "f") for value in plain.filter(odd).to_pylist()]
-    return pc.replace_with_mask(plain, odd, pa.array(fixed, pa.string()))
 
 
 def _time_text(array: pa.Array) -> pa.Array:
@@ -84,7 +72,7 @@ def safe(values: pa.Array) -> pa.Array:
     if not found.size:
         return values
     some = values.take(pa.array(found))
-    return with_values(values, found, pc.binary_join_element_wise("'", some, ""))
+    return replaced(values, found, pc.binary_join_element_wise("'", some, ""))
 
 
 def risky(sent: Cells, among: Rows | None = None) -> Rows:
@@ -96,13 +84,6 @@ def risky(sent: Cells, among: Rows | None = None) -> Rows:
     some = sent.array.take(pa.array(found))
     executes = pc.and_not(pc.match_substring_regex(some, _EXECUTES), pc.match_substring_regex(some, _PLAIN_NUMBER))
     return np.asarray(found[np.asarray(executes)], np.int64)
-
-
-def with_values(column: pa.Array, places: Rows, values: pa.Array) -> pa.Array:
-    """Put other values in some places of a column."""
-    chosen = np.zeros(len(column), dtype=np.bool_)
-    chosen[places] = True
-    return pc.replace_with_mask(column, pa.array(chosen), values)
 
 
 def csv(columns: Sequence[pa.Array], *, escape: bool) -> pa.Buffer:

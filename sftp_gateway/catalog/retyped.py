@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from sftp_gateway.catalog import cells
 from sftp_gateway.catalog.types import measure
-from sftp_gateway.catalog.types.cells import Cells, matches
+from sftp_gateway.catalog.types.cells import Cells, matches, once_each
 from sftp_gateway.catalog.types.typing import Dialect
 
 _WIDE = pa.decimal128(38, 10)
@@ -94,9 +94,7 @@ def _parsed(texts: pa.Array, kind: pa.DataType) -> pa.Array:
     try:
         return pc.cast(likely, kind)
     except pa.ArrowInvalid:  # a 30th of February
-        coded = pc.dictionary_encode(likely)
-        found = pa.array([_cast_one(text, kind) for text in coded.dictionary.to_pylist()], kind)
-        return found.take(coded.indices)
+        return once_each(likely, lambda text: _cast_one(text, kind), kind)
 
 
 def _written(kind: pa.DataType) -> str:
@@ -109,7 +107,7 @@ def _written(kind: pa.DataType) -> str:
     return _DATE if pa.types.is_date(kind) else rf"{_DATE}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]{{1,6}})?Z"
 
 
-def _cast_one(text: str | None, kind: pa.DataType) -> Any:
+def _cast_one(text: str, kind: pa.DataType) -> Any:
     try:
         return pc.cast(pa.scalar(text, pa.string()), kind).as_py()
     except pa.ArrowInvalid:

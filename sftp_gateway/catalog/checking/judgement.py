@@ -16,7 +16,7 @@ from sftp_gateway.catalog.rules.column import Column
 from sftp_gateway.catalog.rules.expression import Expression
 from sftp_gateway.catalog.rules.schema import Rule
 from sftp_gateway.catalog.types import isocodes, money
-from sftp_gateway.catalog.types.cells import Mask, mask, with_nulls
+from sftp_gateway.catalog.types.cells import Mask, flags, mask, once_each, with_nulls
 from sftp_gateway.catalog.types.typing import Fault
 
 CURRENCY = "currency"
@@ -46,7 +46,8 @@ class Judgement:
         self.columns[CURRENCY] = self._with_default_currency(codes)
         self._hold_apart(self.columns[CURRENCY])
         for name, written in self.rows.currencies.items():
-            differs = self._conflicts(written, self.columns[CURRENCY])
+            pairs = pc.binary_join_element_wise(written, self.columns[CURRENCY], "\x1f")
+            differs = mask(once_each(pairs, _conflicts, pa.bool_()))
             if differs.any():
                 index = np.flatnonzero(differs)
                 self._blame(name, self._contradiction(written, codes, index), self.terms.severity(name))
@@ -58,9 +59,8 @@ class Judgement:
         if len(written) < 2 or not codes.null_count:
             return
         signs = pc.binary_join_element_wise(*(pc.fill_null(signs, "") for signs in written.values()), "\x1f")
-        coded = pc.dictionary_encode(signs)
-        wrong = pa.array([not _in_one(text.split("\x1f")) for text in coded.dictionary.to_pylist()], pa.bool_())
-        apart = mask(pc.and_(wrong.take(coded.indices), pc.is_null(codes)))
+        wrong = once_each(signs, lambda text: not _in_one(text.split("\x1f")), pa.bool_())
+        apart = mask(pc.and_(wrong, pc.is_null(codes)))
         if not apart.any():
             return
         hint = "fill in currency, and write all amounts of a product in its one currency"
@@ -88,18 +88,6 @@ class Judgement:
         hint = pc.if_else(silent, fill, "write all amounts of a product in its one currency")
         return Fault("FIELD_VALUE", index, message, hint)
 
-    def _conflicts(self, written: Any, codes: Any) -> Mask:
-        """Compare code by code: few different ones occur."""
-        pairs = pc.binary_join_element_wise(written, codes, "\x1f")
-        coded = pc.dictionary_encode(pairs)
-        wrong = []
-        for pair in coded.dictionary.to_pylist():
-            sign, _, code = pair.partition("\x1f")
-            wrong.append(code not in money.may_be(sign))
-        if not any(wrong):
-            return typed.none(len(self.rows))
-        return mask(pa.array(wrong, pa.bool_()).take(coded.indices))
-
     def hold(self, column: Column) -> None:
         """Fill in the default of a column and hold its limits."""
         values = self.columns[column.name]
@@ -119,9 +107,7 @@ class Judgement:
             severity = self.terms.severity(column.name)
             self._blame(column.name, fault, severity)
             if problems.severity(fault.code, fault.severity, severity) != "error":
-                keep = np.ones(len(self.rows), dtype=np.bool_)
-                keep[fault.rows] = False
-                values = with_nulls(values, keep)
+                values = with_nulls(values, ~flags(fault.rows, len(self.rows)))
         self.columns[column.name] = values
         if self.rows.before and given is not None and values.null_count:
             self._leave_alone(column.name, given & mask(pc.is_null(values)) & ~self.bad)
@@ -227,6 +213,12 @@ class Judgement:
             if problem.severity == "warning":
                 warned[problem.rows] = True
         return int((warned & ~self.bad).sum())
+
+
+def _conflicts(pair: str) -> bool:
+    """Whether a sign and the code behind it are those of two currencies."""
+    sign, _, code = pair.partition("\x1f")
+    return code not in money.may_be(sign)
 
 
 def _in_one(signs: Sequence[str]) -> bool:

@@ -46,7 +46,7 @@ class Gathered:
     @property
     def texts(self) -> Cells:
         """The cells, blank where they are numbers: those say nothing of how texts are written."""
-        return self.cells if self.numbers is None else Cells(pc.if_else(pa.array(self.numbers), "", self.cells.array))
+        return self.cells if self.numbers is None else self.cells.without(self.numbers)
 
 
 @dataclass(slots=True)
@@ -84,9 +84,7 @@ class Sender:
             numbers = _either(cells.filled, numbers, self._numbers(position))
             if after.filled.any():
                 cells = Cells(pc.if_else(pa.array(cells.filled), cells.array, after.array))
-        if self.hidden is not None and not shown:
-            cells = Cells(pc.if_else(pa.array(self.hidden), "", cells.array))
-        cells, cleared = self.without_clears(cells)
+        cells, cleared = self.without_clears(cells if shown else self._hide(cells))
         return Gathered(cells, cleared, units, numbers)
 
     def _numbers(self, position: int) -> Mask | None:
@@ -103,14 +101,14 @@ class Sender:
         cleared = mask(pc.equal(cells.trimmed.array, CLEAR))
         if not cleared.any():
             return cells, None
-        return Cells(pc.if_else(pa.array(cleared), "", cells.array)), cleared
+        return cells.without(cleared), cleared
 
     def hide(self, position: int) -> Cells:
         """Give one of the sender's columns, blank in hidden rows."""
-        cells = self.at(position)
-        if self.hidden is None:
-            return cells
-        return Cells(pc.if_else(pa.array(self.hidden), "", cells.array))
+        return self._hide(self.at(position))
+
+    def _hide(self, cells: Cells) -> Cells:
+        return cells if self.hidden is None else cells.without(self.hidden)
 
     def operations(self) -> tuple[Mask, Mask, Any]:
         """Read `_op` of a partial file: rows that delete, rows that say something unknown, the cells."""

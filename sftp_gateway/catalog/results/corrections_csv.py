@@ -22,11 +22,10 @@ from sftp_gateway.catalog.read.csv import returned
 from sftp_gateway.catalog.read.rejects import Reject, Rejects
 from sftp_gateway.catalog.read.source import Block, Rows, Source
 from sftp_gateway.catalog.results.rejected import Ours, Rejected
-from sftp_gateway.catalog.types.cells import Cells
+from sftp_gateway.catalog.types.cells import Cells, replaced, table
 
 _FORBIDDEN = re.compile(r"[\r\n\"']+")
-_EDGES = np.zeros(256, dtype=np.bool_)
-_EDGES[[*range(0x21), *range(0x80, 256)]] = True
+_EDGES = table(bytes([*range(0x21), *range(0x80, 256)]))
 """What may be a byte of white space that a cell begins or ends with."""
 
 
@@ -43,8 +42,7 @@ class Delimited:
         self._end = source.line_end if form.format == "csv" else "\r\n"
         special = re.escape(self._delimiter + self._quote)
         self._needs_quotes = rf"[{special}\r\n]|^[\s\p{{Z}}\x0b\x1c-\x1f]|[\s\p{{Z}}\x0b\x1c-\x1f]$"
-        self._plain = np.ones(256, dtype=np.bool_)
-        self._plain[list(f"{self._delimiter}{self._quote}\r\n".encode())] = False
+        self._plain = ~table(f"{self._delimiter}{self._quote}\r\n".encode())
         self._file = path.open("wb", buffering=0)
         self._behind = disk.Behind(self._file.fileno())
         self._behind.write(source.bom)
@@ -163,9 +161,7 @@ class Delimited:
         if not special.any():
             return sent.array
         doubled = pc.replace_substring(taken.filter(pa.array(special)), self._quote, self._quote * 2)
-        return cells.with_values(
-            sent.array, some[special], pc.binary_join_element_wise(self._quote, doubled, self._quote, "")
-        )
+        return replaced(sent.array, some[special], pc.binary_join_element_wise(self._quote, doubled, self._quote, ""))
 
     def _may_need_quotes(self, sent: Cells) -> npt.NDArray[np.bool_]:
         """Tell the few cells that are worth a pattern."""

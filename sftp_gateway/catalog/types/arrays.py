@@ -25,12 +25,6 @@ class Arrays:
     parents: Rows
     faults: list[Fault]
 
-    def without(self, cells: Cells) -> Cells:
-        """Blank the cells that are arrays."""
-        theirs = np.zeros(len(cells), dtype=np.bool_)
-        theirs[self.rows] = True
-        return Cells(pc.if_else(pa.array(theirs), "", cells.array))
-
 
 def find(cells: Cells) -> Arrays | None:
     """Take the arrays of a column apart; None if it has none. Items lose control characters, and white space around them."""

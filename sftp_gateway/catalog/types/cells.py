@@ -1,6 +1,7 @@
 """A sender's column as text, seen through numpy: what lets a clean column be known clean in one look."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,6 @@ import pyarrow.compute as pc
 
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
-_SPACE_LIKE = np.zeros(256, dtype=np.bool_)
-# ASCII white space, and the first or last byte of NBSP, EN SPACE …, IDEOGRAPHIC SPACE, BOM
-_SPACE_LIKE[[0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x1C, 0x1D, 0x1E, 0x1F, 0x20, 0xC2, 0xE2, 0xE3, 0xEF]] = True
-_SPACE_LIKE_LAST = _SPACE_LIKE.copy()
-_SPACE_LIKE_LAST[0x80:0xC0] = True
 
 
 class Cells:
@@ -124,6 +120,10 @@ class Cells:
         """Give some of the cells."""
         return Cells(self.array.take(pa.array(rows)))
 
+    def without(self, rows: Mask) -> "Cells":
+        """Give the cells with some of them blank."""
+        return Cells(pc.if_else(pa.array(rows), "", self.array))
+
 
 def _trim(array: Any) -> Any:
     return pc.utf8_trim(
@@ -142,11 +142,32 @@ def with_nulls(array: Any, valid: Mask) -> Any:
     return pa.Array.from_buffers(array.type, len(array), [bits, *array.buffers()[1:]])
 
 
+def flags(places: Any, size: int) -> Mask:
+    """Give a mask of that size, true at these places."""
+    found: Mask = np.zeros(size, dtype=np.bool_)
+    found[places] = True
+    return found
+
+
 def table(signs: bytes) -> Mask:
     """Give the table of these bytes, for `holding_other`."""
-    found: Mask = np.zeros(256, dtype=np.bool_)
-    found[list(signs)] = True
-    return found
+    return flags(list(signs), 256)
+
+
+# ASCII white space, and the first or last byte of NBSP, EN SPACE …, IDEOGRAPHIC SPACE, BOM
+_SPACE_LIKE = table(b"\t\n\v\f\r\x1c\x1d\x1e\x1f \xc2\xe2\xe3\xef")
+_SPACE_LIKE_LAST = _SPACE_LIKE | table(bytes(range(0x80, 0xC0)))
+
+
+def replaced(array: Any, rows: Rows, values: Any) -> Any:
+    """Put other values at some rows (ascending) of an array."""
+    return pc.replace_with_mask(array, pa.array(flags(rows, len(array))), values)
+
+
+def once_each(values: Any, work: Callable[[Any], Any], kind: Any) -> Any:
+    """Give what `work` makes of each value, as an array of that type: worked out once for each different one; null stays null."""
+    coded = pc.dictionary_encode(values)
+    return pa.array([work(value) for value in coded.dictionary.to_pylist()], kind).take(coded.indices)
 
 
 def mask(array: Any) -> Mask:
@@ -163,8 +184,10 @@ def matches(array: Any, pattern: str) -> Mask:
 
 
 def decimal_text(values: Any) -> Any:
-    """Give decimals as text with all their places; Arrow writes very small ones with an exponent."""
+    """Give decimals as text with all their places; Arrow writes those below 1e-6 with an exponent."""
     texts = pc.cast(values, pa.string())
-    if matches(texts, "[eE]").any():
-        texts = pa.array([None if value is None else format(value, "f") for value in values.to_pylist()], pa.string())
-    return texts
+    odd = np.flatnonzero(mask(pc.match_substring(texts, "E"))) if values.type.scale > 6 else np.empty(0, np.int64)
+    if not odd.size:
+        return texts
+    fixed = [format(value, "f") for value in values.take(pa.array(odd)).to_pylist()]
+    return replaced(texts, odd, pa.array(fixed, pa.string()))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog.types.cells import Cells, Mask, Rows, mask, matches, with_nulls
+from sftp_gateway.catalog.types.cells import Cells, Mask, Rows, mask, matches, once_each, with_nulls
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
 
 _TIME = (
@@ -242,17 +242,12 @@ def _int(parts: Any, name: str) -> Ints:
 
 
 def _month(parts: Any) -> Ints:
-    coded = pc.dictionary_encode(pc.utf8_lower(pc.struct_field(parts, "month")))
-    numbers = [
-        next((at for at, name in enumerate(_MONTHS, 1) if _names(text, name)), 0)
-        for text in coded.dictionary.to_pylist()
-    ]
-    found: Ints = np.asarray(numbers, dtype=np.int64)[np.asarray(coded.indices)]
-    return found
+    return np.asarray(once_each(pc.utf8_lower(pc.struct_field(parts, "month")), _numbered, pa.int64()))
 
 
-def _names(text: str, month: str) -> bool:
-    return month.startswith(text) or text == "sept" == month[:4]
+def _numbered(text: str) -> int:
+    """Give the number of a month by its name or the beginning of it, 0 for any other text."""
+    return next((at for at, name in enumerate(_MONTHS, 1) if name.startswith(text) or text == "sept" == name[:4]), 0)
 
 
 def _moment(year: Ints, month: Ints, day: Ints, parts: Any) -> tuple[Ints, Mask]:
@@ -279,14 +274,13 @@ def _micros(parts: Any) -> Ints:
 
 def _offset(parts: Any) -> Ints:
     """Give the zone's seconds east of UTC."""
-    coded = pc.dictionary_encode(pc.fill_null(pc.struct_field(parts, "zone"), ""))
-    seconds = []
-    for zone in coded.dictionary.to_pylist():
-        digits = zone[1:].replace(":", "").ljust(4, "0") if zone[:1] in ("+", "-") else "0000"
-        east = int(digits[:2]) * 3600 + int(digits[2:]) * 60
-        seconds.append(-east if zone.startswith("-") else east)
-    found: Ints = np.asarray(seconds, dtype=np.int64)[np.asarray(coded.indices)]
-    return found
+    return np.asarray(once_each(pc.fill_null(pc.struct_field(parts, "zone"), ""), _east, pa.int64()))
+
+
+def _east(zone: str) -> int:
+    digits = zone[1:].replace(":", "").ljust(4, "0") if zone[:1] in ("+", "-") else "0000"
+    east = int(digits[:2]) * 3600 + int(digits[2:]) * 60
+    return -east if zone.startswith("-") else east
 
 
 def _serials(values: Any) -> Any:

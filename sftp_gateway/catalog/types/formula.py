@@ -1,9 +1,8 @@
 """Cells in which a formula stands for its value: it failed (`#N/A`), or the workbook does not hold its result. For every type."""
 
 import numpy as np
-import pyarrow.compute as pc
 
-from sftp_gateway.catalog.types.cells import Cells, Rows, matches
+from sftp_gateway.catalog.types.cells import Cells, flags, matches
 from sftp_gateway.catalog.types.typing import Fault
 
 _NAMES = (
@@ -65,7 +64,4 @@ def _may_be_numbered(cells: Cells) -> bool:
 
 def without(cells: Cells, told: list[Fault]) -> Cells:
     """Give the cells with those that were told of blank."""
-    rows: Rows = np.concatenate([fault.rows for fault in told])
-    blank = np.zeros(len(cells), dtype=np.bool_)
-    blank[rows] = True
-    return Cells(pc.if_else(blank, "", cells.array))
+    return cells.without(flags(np.concatenate([fault.rows for fault in told]), len(cells)))

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import arrays, text
-from sftp_gateway.catalog.types.cells import Cells, Rows, mask, matches, with_nulls
+from sftp_gateway.catalog.types.cells import Cells, Rows, flags, mask, matches, replaced, table, with_nulls
 from sftp_gateway.catalog.types.typing import Fault, Reading
 
 _URL = r"^(?i:https?)://[^\s/?#|]+[^\s|]*$"
@@ -49,7 +49,7 @@ def read_links(cells: Cells) -> Reading:
     A new item begins before `http(s)://` or `/`, and behind a `|`.
     """
     if (found := arrays.find(cells)) is not None:
-        rest = read_links(found.without(cells))
+        rest = read_links(cells.without(flags(found.rows, len(cells))))
         return _checked(rest.values, found.rows, found.items, found.parents, [*rest.faults, *found.faults])
     cells = cells.trimmed
     values = cells.nulled
@@ -67,8 +67,7 @@ def read_links(cells: Cells) -> Reading:
 
 _HTTPS = int.from_bytes(b"https://", "little")
 _HTTP = int.from_bytes(b"http://", "little")
-_HOSTLESS = np.zeros(256, dtype=np.bool_)
-_HOSTLESS[[ord(sign) for sign in "/?#|"]] = True
+_HOSTLESS = table(b"/?#|")
 
 
 def _plainly_clean(cells: Cells, *, lists: bool = True) -> bool:
@@ -95,7 +94,7 @@ def _plainly_clean(cells: Cells, *, lists: bool = True) -> bool:
 def read_words(cells: Cells) -> Reading:
     """Type a list of words, split at `|` and `,`; an array says itself where its items end."""
     if (found := arrays.find(cells)) is not None:
-        rest = read_words(found.without(cells))
+        rest = read_words(cells.without(flags(found.rows, len(cells))))
         values = _joined(rest.values, found.rows, found.items, found.parents)
         return Reading(values, [*rest.faults, *found.faults, *_split_items(found)])
     cells = cells.trimmed
@@ -137,7 +136,4 @@ def _joined(values: Any, rows: Rows, items: Any, parents: Rows) -> Any:
     counts = np.bincount(parents, minlength=len(rows))
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), items), "|")
-    where = np.zeros(len(values), dtype=np.bool_)
-    where[rows] = True
-    joined = with_nulls(joined, counts > 0)
-    return pc.replace_with_mask(values, pa.array(where), joined)
+    return replaced(values, rows, with_nulls(joined, counts > 0))

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import text
-from sftp_gateway.catalog.types.cells import Cells, Rows, mask
+from sftp_gateway.catalog.types.cells import Cells, Rows, mask, replaced
 from sftp_gateway.catalog.types.typing import Fault, Reading
 
 # a new entry begins only where a name follows: `Material: cotton, wool` is one entry, and so are `Ratio: 16:9, 4:3`
@@ -146,9 +146,7 @@ class _Loose:
     def over(self, values: Any) -> Any:
         """Put these rows in place of those of `values`."""
         texts = [json.dumps(e, ensure_ascii=False, sort_keys=True) if e else None for e in self.entries]
-        where = np.zeros(len(values), dtype=np.bool_)
-        where[self.rows] = True
-        return pc.replace_with_mask(values, pa.array(where), pa.array(texts, pa.string()))
+        return replaced(values, self.rows, pa.array(texts, pa.string()))
 
 
 def merge(current: Any, sent: Any) -> Any:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import isocodes, numbers, suggestions
-from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, table, with_nulls
+from sftp_gateway.catalog.types.cells import Cells, Mask, flags, mask, matches, once_each, replaced, table, with_nulls
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
 
 _BARE = table(b"0123456789.,+-")
@@ -70,43 +70,32 @@ def split(cells: Cells) -> tuple[Any, Any, Mask] | None:
     known = found & mask(pc.is_in(signs, value_set=_KNOWN))
     both = mask(pc.not_equal(before[1], "")) & mask(pc.not_equal(after[1], ""))
     known &= ~both
-    texts = _scatter(values, rows[known], number.filter(pa.array(known)))
-    currencies = _scatter(pa.nulls(len(cells), pa.string()), rows[known], _normal(signs.filter(pa.array(known))))
-    unknown = np.zeros(len(cells), dtype=np.bool_)
-    numeric = rows[found & ~known]
-    unknown[numeric] = True
-    return _scatter(texts, numeric, pa.nulls(len(numeric), pa.string())), currencies, unknown
+    texts = replaced(values, rows[known], number.filter(pa.array(known)))
+    codes = once_each(signs.filter(pa.array(known)), _normal, pa.string())
+    unknown = flags(rows[found & ~known], len(cells))
+    return with_nulls(texts, ~unknown), replaced(pa.nulls(len(cells), pa.string()), rows[known], codes), unknown
 
 
 _KNOWN = pa.array(sorted({*isocodes.CURRENCIES, *isocodes.SIGNS, ""}))
+_AROUND = str.maketrans({"\xa0": " ", "\u202f": " ", "-": None, "−": None, "+": None})
+"""What may stand beside a currency and is no part of it."""
 
 
 def _affixes(affix: Any) -> tuple[Any, Any]:
-    """Part an affix into its minus sign and its currency; there are few different ones in a block."""
-    coded = pc.dictionary_encode(affix.fill_null(""))
-    plain = [text.replace("\xa0", " ").replace("\u202f", " ").upper() for text in coded.dictionary.to_pylist()]
-    minus = pa.array(["-" if ("-" in text or "−" in text) else "" for text in plain], pa.string())
-    names = pa.array([text.replace("-", "").replace("−", "").replace("+", "").strip() for text in plain], pa.string())
-    return minus.take(coded.indices), names.take(coded.indices)
+    """Part affixes into minus signs and currencies; there are few different ones in a block."""
+    texts = affix.fill_null("")
+    minus = once_each(texts, lambda text: "-" if "-" in text or "−" in text else "", pa.string())
+    return minus, once_each(texts, _currency, pa.string())
 
 
-def _normal(signs: Any) -> Any:
-    """Give a sign that stands for one currency as its code, and no sign as null."""
-    coded = pc.dictionary_encode(signs)
-    codes = []
-    for sign in coded.dictionary.to_pylist():
-        meant = isocodes.SIGNS.get(sign, frozenset())
-        codes.append(next(iter(meant)) if len(meant) == 1 else sign or None)
-    return pa.array(codes, pa.string()).take(coded.indices)
+def _currency(affix: str) -> str:
+    return affix.translate(_AROUND).strip().upper()
 
 
-def _scatter(array: Any, rows: Any, values: Any) -> Any:
-    """Put values at rows of an array."""
-    if not len(rows):
-        return array
-    where = np.zeros(len(array), dtype=np.bool_)
-    where[rows] = True
-    return pc.replace_with_mask(array, pa.array(where), values)
+def _normal(sign: str) -> str | None:
+    """Give a sign that stands for one currency as its code, and no sign as none."""
+    meant = isocodes.SIGNS.get(sign, frozenset())
+    return next(iter(meant)) if len(meant) == 1 else sign or None
 
 
 def _unknown_fault(cells: Cells, rows: Mask) -> Fault:

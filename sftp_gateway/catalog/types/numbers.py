@@ -4,6 +4,7 @@ A plain `1234.5` needs no decision. `1,234` may be 1234 or 1.234: the mark that 
 column's other values prove, decides; without either it is FIELD_AMBIGUOUS. All of it on whole columns.
 """
 
+import contextlib
 import dataclasses
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import suggestions
-from sftp_gateway.catalog.types.cells import Cells, Mask, mask, matches, table, with_nulls
+from sftp_gateway.catalog.types.cells import Cells, Mask, Rows, mask, matches, replaced, table, with_nulls
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
 
 _DOT_BYTES, _COMMA_BYTES, _DIGIT_BYTES = table(b"0123456789.+-"), table(b"0123456789,+-"), table(b"0123456789-")
@@ -77,27 +78,28 @@ def read(cells: Cells, dialect: Dialect, scale: int, precision: int = 38) -> Rea
     values = cells.nulled
     if cells.highest >= 0x80 and cells.has(_MINUS.encode()):
         values = pc.replace_substring(values, _MINUS, "-")
-    quick = _quick(cells, values, dialect.decimal, target)
-    if quick is not None and (scale >= target.scale or _fits(quick, scale)):
-        return Reading(quick)
     certain, results = _sure(cells, values, dialect.decimal, scale, target)
     rest = np.flatnonzero(cells.filled & ~certain)
+    if not rest.size:
+        return Reading(results)
     odd = values.take(pa.array(rest))
-    found = _careful(odd, np.ones(len(rest), dtype=np.bool_), dialect.decimal, scale, target)
-    where = np.zeros(len(cells), dtype=np.bool_)
-    where[rest] = True
-    faults = [dataclasses.replace(fault, rows=rest[fault.rows]) for fault in found.faults]
-    return Reading(pc.replace_with_mask(results, pa.array(where), found.values), faults)
+    return _among(results, rest, _careful(odd, np.ones(len(rest), np.bool_), dialect.decimal, scale, target))
+
+
+def _among(values: Any, rows: Rows, found: Reading) -> Reading:
+    """Put what was found in some rows among the values of the others."""
+    faults = [dataclasses.replace(fault, rows=rows[fault.rows]) for fault in found.faults]
+    return Reading(replaced(values, rows, found.values), faults)
 
 
 def _sure(cells: Cells, values: Any, mark: str, scale: int, target: Any) -> tuple[Mask, Any]:
     """Type the cells that need no second look, and tell which these are: a few bad ones do not slow the others."""
-    certain = cells.filled & ~cells.holding_other(_COMMA_BYTES if mark == "," else _DOT_BYTES)
-    if mark != "?" and scale >= target.scale and _short(cells):
-        try:
-            return certain, _typed(values, certain, mark, target)
-        except pa.ArrowInvalid:
-            pass
+    if mark != "?" and _short(cells):
+        certain = cells.filled & ~cells.holding_other(_COMMA_BYTES if mark == "," else _DOT_BYTES)
+        with contextlib.suppress(pa.ArrowInvalid):
+            results = _typed(values, certain, mark, target)
+            if scale >= target.scale or _fits(results, scale):
+                return certain, results
     certain = cells.filled & matches(values, _certain(mark, scale, target))
     return certain, _typed(values, certain, mark, target)
 
@@ -112,16 +114,6 @@ def _certain(mark: str, scale: int, target: Any) -> str:
     digits = target.precision - target.scale
     places = rf"[0-9]{{0,{scale}}}" if mark != "?" else "[0-9]{0,2}" if scale >= 2 else rf"[0-9]{{0,{scale}}}"
     return rf"^[+-]?[0-9]{{1,{digits}}}(?:\{mark if mark == ',' else '.'}{places})?$"
-
-
-def _quick(cells: Cells, values: Any, mark: str, target: Any) -> Any:
-    """Cast the whole column in C; None where a cell is anything but digits, one sign and one mark."""
-    if mark == "?" or not _short(cells) or cells.has(b"e", b"E") or (mark == "," and cells.has(b".")):
-        return None
-    try:
-        return pc.cast(pc.replace_substring(values, ",", ".") if mark == "," else values, target)
-    except pa.ArrowInvalid:
-        return None
 
 
 def _short(cells: Cells) -> bool:
@@ -274,10 +266,7 @@ def read_integer(cells: Cells, dialect: Dialect) -> Reading:
     if not dialect.decimal and odd.has(b".") and open_thousands(odd.array):
         raise Undecided
     found = whole(read(odd, dialect, 10))
-    where = np.zeros(len(cells), dtype=np.bool_)
-    where[rest] = True
-    faults = [_of_whole(dataclasses.replace(fault, rows=rest[fault.rows])) for fault in found.faults]
-    return Reading(pc.replace_with_mask(values, pa.array(where), found.values), faults)
+    return _among(values, rest, Reading(found.values, list(map(_of_whole, found.faults))))
 
 
 def _of_whole(fault: Fault) -> Fault:

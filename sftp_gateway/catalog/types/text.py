@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import numbers
-from sftp_gateway.catalog.types.cells import Cells, matches, with_nulls
+from sftp_gateway.catalog.types.cells import Cells, matches, table, with_nulls
 from sftp_gateway.catalog.types.typing import Fault, Reading, Texts
 
 _STRAY = r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"
@@ -19,8 +19,7 @@ _SCIENTIFIC = r"^\s*[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}\s*$"
 _MANY = 1000
 NUL = "has a character that cannot be printed (a control character)", "delete it, or type the value again"
 """What is said of a cell with one, and what to do."""
-_DOUBTFUL = np.zeros(256, dtype=np.bool_)
-_DOUBTFUL[[0x82, 0x83, 0xA2]] = True
+_DOUBTFUL = table(b"\x82\x83\xa2")
 
 
 def read(cells: Cells, *, key: bool = False, identifier: bool = False) -> Reading:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import isocodes
-from sftp_gateway.catalog.types.cells import Cells, mask, with_nulls
+from sftp_gateway.catalog.types.cells import Cells, mask, once_each, with_nulls
 from sftp_gateway.catalog.types.typing import Fault, Reading
 
 _TRUE = "true yes y t 1 on 1.0 wahr ja vrai oui sí si sì verdadero vero waar sant sim verdadeiro prawda tak".split()  # noqa: SIM905 - read as a sentence
@@ -94,7 +94,4 @@ def nearest(text: str, allowed: Iterable[str], otherwise: str) -> str:
 
 def by_value(values: Any, suggest: Callable[[str], str]) -> Any:
     """Make suggestions once for each different value; beyond 1,000 different ones no guesses are made."""
-    coded = pc.dictionary_encode(values)
-    if len(coded.dictionary) > 1000:
-        return ""
-    return pa.array([suggest(text) for text in coded.dictionary.to_pylist()], pa.string()).take(coded.indices)
+    return "" if pc.count_distinct(values).as_py() > 1000 else once_each(values, suggest, pa.string())
