@@ -129,7 +129,6 @@ class Shop:
             complete=complete,
             must_end_with_newline=self.ends_with_newline,
             received_at=self.now,
-            started_at=self.now,
             schema=self.rules,
             settings=self.settings,
             guards=self.settings.guard_limits(self.guards),

@@ -59,9 +59,9 @@ def _time_text(array: pa.Array) -> pa.Array:
 
 def cut(values: pa.Array) -> pa.Array:
     """Cut texts at 256 characters with `…` (spec §8); cutting twice changes nothing."""
-    long = pc.greater(pc.utf8_length(values), CUT_CHARACTERS)
-    if not pc.any(long).as_py():
+    if (pc.max(pc.binary_length(values)).as_py() or 0) <= CUT_CHARACTERS:
         return values
+    long = pc.greater(pc.utf8_length(values), CUT_CHARACTERS)
     short = pc.binary_join_element_wise(pc.utf8_slice_codeunits(values, 0, CUT_CHARACTERS), "…", "")
     return pc.if_else(long, short, values)
 

@@ -38,9 +38,7 @@ def open_small() -> Iterator[Connection]:
     global _shared  # noqa: PLW0603 - one warm database per process is the point (see above)
     with _shared_lock:
         if _shared is None:
-            _shared = duckdb.connect(":memory:", config={**_FENCE, "memory_limit": _SMALL_LIMIT, "threads": 1})
-            _shared.execute("SET temp_directory = ''")
-            _shared.execute("SET enable_external_access = false")
+            _shared = _in_memory(_SMALL_LIMIT)
         connection = _shared.cursor()
     try:
         yield connection
@@ -65,8 +63,13 @@ def open_large(readable: Sequence[Path], scratch: Path, *, memory_bytes: int, th
 
 
 def open_hashing() -> Connection:
-    """Give a connection that only computes: one thread, no file, no memory to speak of."""
-    connection = duckdb.connect(":memory:", config={**_FENCE, "memory_limit": "64MB", "threads": 1})
+    """Give a connection that only computes, with no memory to speak of."""
+    return _in_memory("64MB")
+
+
+def _in_memory(limit: str) -> Connection:
+    """Give a database of one thread that reads and writes no file."""
+    connection = duckdb.connect(":memory:", config={**_FENCE, "memory_limit": limit, "threads": 1})
     connection.execute("SET temp_directory = ''")
     connection.execute("SET enable_external_access = false")
     return connection

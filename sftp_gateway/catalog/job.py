@@ -87,7 +87,6 @@ class Job:
     complete: bool
     must_end_with_newline: bool
     received_at: datetime
-    started_at: datetime
     schema: Schema
     settings: BrandSettings
     guards: Guards

@@ -159,11 +159,11 @@ class File:
         key = self.job.schema.key
         with merge.opened(self.job, self.plan, source, checker, self.scratch, self.left_out) as judge:
             if self.plan.joins is not None:
-                held.join(self.sifted, self.plan, judge.schema(), key)
+                held.join(self.sifted, self.plan, judge.schema(source), key)
             elif reuses and self._tells_bytes(source):
                 own = result.rules(self.job.schema, self.job.settings)
                 marked = reuse.terms(self.job, own, source, evidence)
-                self.sifted.carry = reuse.opened(self.job, marked, source, judge.schema(), self.scratch)
+                self.sifted.carry = reuse.opened(self.job, marked, source, judge.schema(source), self.scratch)
             if self.job.base is None and self.job.bytes >= changes.LEAST_BYTES:
                 self.sifted.first = changes.First(self.scratch, key)
             check_block = self._stale(judge.check, key)

@@ -16,13 +16,14 @@ from sftp_gateway.catalog.job import Base, Remade
 from sftp_gateway.catalog.rules.schema import Schema
 
 MEMORY_BYTES = 384 * 1024**2
+THREADS = 2
 
 
-def release(base: Base, withheld_keys: Path, schema: Schema, out: Path, *, threads: int = 2) -> Remade:
+def release(base: Base, withheld_keys: Path, schema: Schema, out: Path) -> Remade:
     """Make the current version anew without the withheld products (`approve` of a published upload)."""
     base = respelled.base(base, schema, out)
     paths = publish.Paths(base.number + 1, out)
-    with _opened(out, [base.path, withheld_keys], threads) as connection:
+    with _opened(out, [base.path, withheld_keys]) as connection:
         decide.show_base(connection, base.path, small=False)
         engine.add_file(connection, "withheld_keys", withheld_keys)
         text = diff.key_text(schema.key)
@@ -42,11 +43,11 @@ def release(base: Base, withheld_keys: Path, schema: Schema, out: Path, *, threa
     return _remade(paths, products, {"removed": len(gone), "unchanged": products}, kind)
 
 
-def rollback(base: Base, target: Base, schema: Schema, out: Path, *, threads: int = 2) -> Remade:
+def rollback(base: Base, target: Base, schema: Schema, out: Path) -> Remade:
     """Make a new version equal to the old one `target`; its changes are those against `base`."""
     base, target = respelled.base(base, schema, out), respelled.base(target, schema, out)
     paths = publish.Paths(base.number + 1, out)
-    with _opened(out, [base.path, target.path], threads) as connection:
+    with _opened(out, [base.path, target.path]) as connection:
         engine.add_file(connection, "live", target.path)
         new, old = pq.read_schema(target.path), decide.show_base(connection, base.path, small=False)
         found = diff.compare(connection, new, old, schema.key, full=True, rejected=False)
@@ -70,7 +71,7 @@ def _remade(paths: publish.Paths, products: int, counts: dict[str, int], schema:
     return Remade(paths.number, paths.made(), products, every, tuple(diff.visible(schema)))
 
 
-def _opened(out: Path, readable: list[Path], threads: int) -> contextlib.AbstractContextManager[Connection]:
+def _opened(out: Path, readable: list[Path]) -> contextlib.AbstractContextManager[Connection]:
     scratch = out / "spill"
     scratch.mkdir(exist_ok=True)
-    return engine.open_large(readable, scratch, memory_bytes=MEMORY_BYTES, threads=threads)
+    return engine.open_large(readable, scratch, memory_bytes=MEMORY_BYTES, threads=THREADS)

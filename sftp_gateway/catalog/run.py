@@ -31,14 +31,9 @@ DIFF_SHARE = 0.4
 """How much of the child's memory DuckDB may use; it passes its limit by up to a third."""
 
 
-def process(job: Job, lookup: Lookup, progress: Progress, pool: Executor | None = None) -> Outcome:
-    """Take one upload from its bytes to an Outcome. Raises only what is our fault (OSError, Broken).
-
-    `pool`: checks the blocks of the file; None: as many threads as the job says.
-    """
-    with contextlib.ExitStack() as lent:
-        if pool is None:
-            pool = lent.enter_context(ThreadPoolExecutor(job.threads, thread_name_prefix="check"))
+def process(job: Job, lookup: Lookup, progress: Progress) -> Outcome:
+    """Take one upload from its bytes to an Outcome. Raises only what is our fault (OSError, Broken)."""
+    with ThreadPoolExecutor(job.threads, thread_name_prefix="check") as pool:
         return _Run(job, lookup, progress, pool).outcome()
 
 

@@ -111,8 +111,7 @@ class Stage:
         return any(map(self.may_repeat, self._once))
 
     def _to_disk(self) -> None:
-        sample = pa.concat_tables(self._held)
-        self._writer = versionfile.Writer(self.path, self.schema, sample.slice(0, 20_000))
+        self._writer = versionfile.Writer(self.path, self.schema)
         for table in self._held:
             self._writer.write(table)
         self._held = []

@@ -35,10 +35,8 @@ _FILLED = b"sftp_gateway.filled"
 class Writer:
     """Writes a version file; tables are gathered to row groups of `GROUP_ROWS`. Use with `with`."""
 
-    def __init__(self, path: Path, schema: pa.Schema, sample: pa.Table | None = None) -> None:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path, self.schema = path, schema
-        self._sink: Any = str(path)
-        self._sample = sample
         self._writer: Any = None
         self._held: list[pa.Table] = []
         self._held_rows = 0
@@ -61,7 +59,7 @@ class Writer:
     def _flush(self) -> None:
         table = pa.concat_tables(self._held) if self._held else self.schema.empty_table()
         if self._writer is None:
-            self._writer = _open(self._sink, self.schema, table if self._sample is None else self._sample)
+            self._writer = _open(str(self.path), self.schema, table)
         if table.num_rows:
             self._writer.write_table(table, row_group_size=GROUP_ROWS * 2)
             # Whoever syncs the file waits for all of it else, at the end, where nothing else is left to do.

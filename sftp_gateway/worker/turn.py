@@ -120,7 +120,6 @@ class Turn:
             complete=upload.complete,
             must_end_with_newline=bool(brands.ends_with_newline(self.store, upload.brand)),
             received_at=upload.received_at,
-            started_at=upload.started_at or self.store.now(),
             schema=self.terms.schema,
             settings=brand.settings,
             guards=brand.settings.guard_limits(self.terms.guards),

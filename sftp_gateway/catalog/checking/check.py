@@ -21,11 +21,10 @@ from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read.source import Block
 from sftp_gateway.catalog.rules import expression
 from sftp_gateway.catalog.rules.schema import Schema
-from sftp_gateway.catalog.types.maps import merge as merge_maps
 from sftp_gateway.catalog.types.typing import Fault, NeedsEvidence
 from sftp_gateway.upload import Mode
 
-__all__ = ["Checked", "Checker", "Evidence", "NeedsEvidence", "Typed", "merge_maps", "survey"]
+__all__ = ["Checked", "Checker", "Evidence", "NeedsEvidence", "Typed", "survey"]
 
 
 class Checker:

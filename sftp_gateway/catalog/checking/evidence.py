@@ -34,23 +34,15 @@ class Evidence:
         return Evidence(_answers(self.decimal, asking), _answers(self.order, asking))
 
 
-def survey(  # noqa: PLR0913 - the file, by what it is read, and what is asked of it
-    source: Source,
-    mapping: Mapping,
-    schema: Schema,
-    settings: BrandSettings,
-    columns: frozenset[str] | None = None,
-    *,
-    numbers: bool = False,
+def survey(
+    source: Source, mapping: Mapping, schema: Schema, settings: BrandSettings, *, numbers: bool = False
 ) -> Evidence:
-    """Read the file once and tell how these columns (None: all) write numbers and dates, where the brand does not.
+    """Read the file once and tell how its columns write numbers and dates, where the brand does not.
 
     A mark or order counts as decided if some value allows only it, and no value only the other. What the format
     says is a number tells nothing of texts, but with `numbers`: of those that come back as texts in a correction.
     """
     kinds = _open_columns(mapping, schema, settings)
-    if columns is not None:
-        kinds = {name: kind for name, kind in kinds.items() if name in columns}
     seen: dict[str, list[bool]] = {name: [False, False] for name in kinds}
     for block in source.blocks():
         sender = Sender(block, mapping)

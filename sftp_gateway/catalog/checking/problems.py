@@ -8,12 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog import codes, findings
+from sftp_gateway.catalog import cells, codes, findings
 from sftp_gateway.catalog.types.cells import Rows
 from sftp_gateway.catalog.types.typing import Texts
-
-SHOWN = 256
-"""Characters of a value that a finding shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +51,8 @@ def table(problems: Sequence[Problem], row: Rows, line: Rows | None, offset: Row
         "row": pa.array(row[index]),
         "line": pa.nulls(len(index), pa.int64()) if line is None else pa.array(line[index]),
         "byte_offset": pa.nulls(len(index), pa.int64()) if offset is None else pa.array(offset[index]),
-        "key": _cut(keys.take(pa.array(index))),
-        "value": _cut(_joined([_texts(p.values, len(p.rows)) for p in problems], order)),
+        "key": cells.cut(keys.take(pa.array(index))),  # findings stay small whatever a cell holds
+        "value": cells.cut(_joined([_texts(p.values, len(p.rows)) for p in problems], order)),
         "suggestion": _each([p.suggestion for p in problems], problems, take, order),
         "message": _each([p.message for p in problems], problems, take, order),
     }
@@ -80,13 +77,3 @@ def _texts(texts: Texts, size: int) -> Any:
 def _joined(parts: list[Any], order: Any) -> Any:
     whole = pa.concat_arrays(parts) if len(parts) > 1 else parts[0]
     return whole if order is None else whole.take(pa.array(order))
-
-
-def _cut(values: Any) -> Any:
-    """Shorten long values, so that findings stay small whatever a cell holds."""
-    longest = pc.max(pc.binary_length(values)).as_py() or 0
-    if longest <= SHOWN:
-        return values
-    long = pc.greater(pc.utf8_length(values), SHOWN)
-    cut = pc.binary_join_element_wise(pc.utf8_slice_codeunits(values, 0, SHOWN), "…", "")
-    return pc.if_else(long, cut, values)

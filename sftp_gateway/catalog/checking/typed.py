@@ -24,7 +24,7 @@ class Typed:
 
     `table`: one typed column per catalog column in the schema's order, then kept unknown columns, then
     `_base.NAME` for measures; null = blank or bad. In partial files a map holds only the entries sent,
-    JSON null for cleared ones: `check.merge_maps(current, sent)` joins them.
+    JSON null for cleared ones: `maps.merge(current, sent)` joins them.
     `given`: the cell is filled (typed or bad); `cleared`: the cell is `\N` (partial files only).
     `created`: rows that get defaults, None = all; the merge of a partial file sets it.
     """

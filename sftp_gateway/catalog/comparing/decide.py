@@ -171,7 +171,7 @@ def _first(sides: Sides, writer: changes.Writer) -> Decision:
     stage = sides.sifted.stage
     created = changes.tell_first(stage, sides.gone, sides.job.schema.key, writer)
     if not sides.full:
-        diff.pair_with_nothing(sides.connection)
+        diff.pair_with_nothing(sides.connection, sides.new)
     difference = diff.Difference(created, 0, stage.rows - len(sides.gone) - created, 0, 0, 0)
     holds = guard.content(_figures(sides, difference), sides.job.guards, full=True)
     return Decision(difference, None, 0, None, _acting(holds, sides.job))

@@ -217,14 +217,10 @@ def _retain(connection: Connection, key: Sequence[str], *, full: bool, rejected:
     )[0]
 
 
-def pair_with_nothing(connection: Connection) -> None:
+def pair_with_nothing(connection: Connection, new: pa.Schema) -> None:
     """Leave `pairs` as the comparison with no version would: every row of `live` that deletes nothing is new."""
-    deletes = "_deleted" if _has_deleted(connection) else "false"
+    deletes = "_deleted" if "_deleted" in new.names else "false"
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE pairs AS SELECT _pos AS pos, NULL::BIGINT AS bpos, "  # noqa: S608 - ours
         f"false AS removes FROM live WHERE NOT {deletes}"
     )
-
-
-def _has_deleted(connection: Connection) -> bool:
-    return "_deleted" in [name for name, *_ in connection.execute("DESCRIBE live").fetchall()]

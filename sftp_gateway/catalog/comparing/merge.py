@@ -22,6 +22,7 @@ from sftp_gateway.catalog.comparing import decide, diff
 from sftp_gateway.catalog.job import Base, Job
 from sftp_gateway.catalog.plan import Plan
 from sftp_gateway.catalog.read.source import Block, Source
+from sftp_gateway.catalog.types.maps import merge as merge_maps
 from sftp_gateway.upload import Mode
 
 MEMORY_SHARE = 0.25
@@ -33,9 +34,13 @@ class Judge:
     """How the blocks of this upload are checked, and the columns of what comes out."""
 
     check: Callable[[Block], Checked]
-    schema: Callable[[], pa.Schema]
     in_order: bool = False
     """Blocks must come one after the other."""
+
+    def schema(self, source: Source) -> pa.Schema:
+        """Learn the columns of accepted rows from a block without rows."""
+        cells = tuple(pa.array([], pa.string()) for _ in source.headers)
+        return self.check(Block(cells, np.empty(0, dtype=np.int64))).good.drop_columns([ROW]).schema
 
 
 @contextlib.contextmanager
@@ -48,38 +53,15 @@ def opened(  # noqa: PLR0913, PLR0917 - the upload, and what it is judged by
     """
     only = None if plan.rows is Mode.PARTIAL else left_out
     if job.base is None or (only is not None and not only):
-        judge = checker.check if plan.rows is not Mode.PARTIAL else _on_nothing(checker)
-        yield Judge(judge, lambda: _schema(source, judge))
+        yield Judge(checker.check)
         return
+    maps = frozenset(column.name for column in job.schema.columns if column.type == "map")
     with _current(job, job.base, source, checker, scratch) as current:
 
-        def judge_merged(block: Block) -> Checked:
-            return checker.judge(merge(checker.type(block), current.of(block), current.schema, _maps(checker), only))
+        def judge(block: Block) -> Checked:
+            return checker.judge(merge(checker.type(block), current.of(block), current.schema, maps, only))
 
-        def judge_nothing(block: Block) -> Checked:
-            nothing = current.schema.append(pa.field(ROW, pa.int64())).empty_table()
-            return checker.judge(merge(checker.type(block), nothing, current.schema, _maps(checker), only))
-
-        yield Judge(judge_merged, lambda: _schema(source, judge_nothing), in_order=True)
-
-
-def _on_nothing(checker: check.Checker) -> Callable[[Block], Checked]:
-    def judge(block: Block) -> Checked:
-        typed = checker.type(block)
-        return checker.judge(dataclasses.replace(typed, created=np.ones(len(typed), dtype=np.bool_)))
-
-    return judge
-
-
-def _schema(source: Source, judge: Callable[[Block], Checked]) -> pa.Schema:
-    """Learn the columns of accepted rows from a block without rows."""
-    nothing = np.empty(0, dtype=np.int64)
-    cells = tuple(pa.array([], pa.string()) for _ in source.headers)
-    return judge(Block(cells, nothing)).good.drop_columns([ROW]).schema
-
-
-def _maps(checker: check.Checker) -> frozenset[str]:
-    return frozenset(column.name for column in checker.schema.columns if column.type == "map")
+        yield Judge(judge, in_order=True)
 
 
 class _Current:
@@ -159,7 +141,7 @@ def merge(
             continue
         source = name if name in base.names else name.removeprefix(BASE)  # what became a measure has its text alone
         if source not in base.names:
-            columns[name] = _no_nulls_in_maps(sent, None) if name in maps else sent
+            columns[name] = merge_maps(pa.nulls(len(sent), pa.string()), sent) if name in maps else sent
             continue
         shaped = versionfile.shaped(current.select([source]), pa.schema([(name, sent.type)]))
         old = shaped[name].combine_chunks().take(at)
@@ -179,15 +161,8 @@ def _laid(typed: Typed, name: str, sent: Any, old: Any, maps: frozenset[str]) ->
     if cleared is not None:
         old = pc.if_else(pa.array(cleared), pa.scalar(None, sent.type), old)
     if name in maps:
-        return _no_nulls_in_maps(sent, old)
+        return merge_maps(old, sent)
     given = typed.given.get(column)
     if given is None:  # a kept unknown column, or one the file does not have
         return pc.coalesce(sent, old)
     return pc.if_else(pa.array(given), sent, old)
-
-
-def _no_nulls_in_maps(sent: Any, old: Any) -> Any:
-    """Join the entries sent with the current ones; entries cleared go."""
-    if old is None:
-        old = pa.nulls(len(sent), pa.string())
-    return check.merge_maps(old, sent)

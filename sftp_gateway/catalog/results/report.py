@@ -247,9 +247,9 @@ def _all(
     yield from ((table, True) for table in in_order(streams) if table.num_rows)
 
 
-def made(kind: str, path: Path, name: str = "") -> Made:
+def made(kind: str, path: Path) -> Made:
     """Describe a finished file."""
-    return Made(kind, name or path.name, path, path.stat().st_size)
+    return Made(kind, path.name, path, path.stat().st_size)
 
 
 def write_products(path: Path, columns: Sequence[str], tables: Iterable[pa.Table]) -> Made:

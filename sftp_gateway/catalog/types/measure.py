@@ -52,8 +52,6 @@ def split(cells: Cells) -> tuple[Any, Any]:
 
 def _units(spelled: Any, dialect: Dialect, dimension: str) -> tuple[Mask, Any, Any, Any]:
     """Look up the few different units of a block: known?, canonical name, factor, base unit."""
-    if dialect.unit:
-        spelled = pc.if_else(pc.equal(spelled, ""), dialect.unit, spelled)
     for rows, own in dialect.unit_rows:
         spelled = pc.if_else(pa.array(rows & mask(pc.equal(spelled, ""))), own, spelled)
     coded = pc.dictionary_encode(spelled)

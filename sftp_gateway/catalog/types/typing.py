@@ -60,13 +60,12 @@ class Dialect:
     """How a column of this file writes numbers and dates.
 
     `decimal`: `.` or `,`; '' = not known yet (an ambiguous value asks for a survey); `?` = surveyed, and
-    the column does not tell. `order`: dmy, mdy or ymd likewise. `units`: unit of bare numbers per row.
+    the column does not tell. `order`: dmy, mdy or ymd likewise. `unit_rows`: the unit of bare numbers by rows.
     """
 
     decimal: str = ""
     order: str = ""
     timezone: str = "UTC"
-    unit: str = ""
     unit_rows: tuple[tuple[Mask, str], ...] = ()
 
 
