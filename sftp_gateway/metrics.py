@@ -9,9 +9,6 @@ from sftp_gateway import __version__
 METRICS: dict[str, tuple[str, str]] = tomllib.loads(Path(__file__).with_name("metrics.toml").read_text("utf-8"))
 """Name → type and help of all that /metrics tells, in this order."""
 
-BY = {"connections_refused_total": "door"}
-"""What the numbers of a process are told apart by, if not by method."""
-
 Labels = tuple[tuple[str, str], ...]
 Series = dict[tuple[str, Labels], float]
 """(metric without its prefix, labels) → value."""
@@ -34,9 +31,9 @@ def _labels(tags: Labels) -> str:
 
 
 def of_process(figures: Mapping[str, float | Mapping[str, float]]) -> Series:
-    """Make series of the numbers of this process; those of a mapping are by method, or what `BY` says."""
+    """Make series of the numbers of this process; those of a mapping are by door."""
     series: Series = {("build_info", (("version", __version__),)): 1}
     for name, value in figures.items():
-        parts, label = value if isinstance(value, Mapping) else {"": value}, BY.get(name, "method")
-        series |= {(name, ((label, part),) if part else ()): figure for part, figure in parts.items()}
+        parts = value if isinstance(value, Mapping) else {"": value}
+        series |= {(name, (("door", part),) if part else ()): figure for part, figure in parts.items()}
     return series

@@ -9,7 +9,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -43,28 +43,21 @@ class Swept:
 
 @dataclass
 class Retention:
-    """Sweeps every hour while it runs; `snapshot` tells what the last sweep did."""
+    """Sweeps every hour while it runs."""
 
     store: Store
     files: Files
     limits: settings.Retention
     every_seconds: float = EVERY_SECONDS
-    last: Swept = field(default_factory=Swept)
-    last_at: datetime | None = None
 
     async def run(self) -> None:
         """Sweep now and then every hour, for ever; a store or disk that is away is tried again later."""
         while True:
             try:
-                self.last = await asyncio.to_thread(sweep, self.store, self.files, self.limits, self.store.now())
-                self.last_at = self.store.now()
+                await asyncio.to_thread(sweep, self.store, self.files, self.limits, self.store.now())
             except (Unavailable, NotFound, OSError) as error:
                 log.warning("retention.postponed", error=str(error))
             await asyncio.sleep(self.every_seconds)
-
-    def snapshot(self) -> dict[str, object]:
-        """Tell when it swept last, and what."""
-        return {"last_at": self.last_at, "last": self.last}
 
 
 def sweep(store: Store, files: Files, limits: settings.Retention, now: datetime) -> Swept:
@@ -77,15 +70,7 @@ def sweep(store: Store, files: Files, limits: settings.Retention, now: datetime)
     scratch = _scratch(files.staging, time.time() - SCRATCH_AGE.total_seconds())
     swept = Swept(sources, results, versions, orphans, orphan_bytes, scratch)
     if swept != Swept():
-        log.info(
-            "retention.swept",
-            sources=sources,
-            results=results,
-            versions=versions,
-            orphans=orphans,
-            orphan_bytes=orphan_bytes,
-            scratch=scratch,
-        )
+        log.info("retention.swept", **asdict(swept))
     return swept
 
 

@@ -17,11 +17,8 @@ def listing(options: argparse.Namespace) -> None:
         {"source": each.source, "tried": each.tried, "level": each.level, "until": receipt.moment(each.until)}
         for each in found
     ]
-    if options.json:
-        output.as_json({"bans": items})
-        return
-    rows = [(each["source"], each["tried"], each["level"], each["until"]) for each in items]
-    output.table(("SOURCE", "TRIED", "LEVEL", "UNTIL"), rows, "Nobody is kept out.")
+    columns: output.Columns = {"SOURCE": "source", "TRIED": "tried", "LEVEL": "level", "UNTIL": "until"}
+    output.listing(options.json, {"bans": items}, items, columns, "Nobody is kept out.")
 
 
 def clear(options: argparse.Namespace) -> None:

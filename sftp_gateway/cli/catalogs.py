@@ -73,23 +73,12 @@ def versions_of(options: argparse.Namespace) -> None:
         }
         for v in found
     ]
-    if options.json:
-        output.as_json({"brand": options.brand, "versions": items})
-        return
-    rows = [
-        (
-            i["version"],
-            "current" if i["current"] else "",
-            i["created_at"],
-            i["products"],
-            i["origin"],
-            i["upload"],
-            i["equals"],
-        )
-        for i in items
-    ]
-    headers = ("VERSION", "", "CREATED", "PRODUCTS", "MADE BY", "UPLOAD", "EQUALS")
-    output.table(headers, rows, "Nothing published yet.")
+    columns: output.Columns = {
+        "VERSION": "version", "": lambda it: "current" if it["current"] else "", "CREATED": "created_at",
+        "PRODUCTS": "products", "MADE BY": "origin", "UPLOAD": "upload", "EQUALS": "equals",
+    }  # fmt: skip
+    document = {"brand": options.brand, "versions": items}
+    output.listing(options.json, document, items, columns, "Nothing published yet.")
 
 
 def rollback(options: argparse.Namespace) -> None:

@@ -5,9 +5,9 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sftp_gateway import blobs, config
+from sftp_gateway import blobs, config, receipt
 from sftp_gateway.cli import owner
 from sftp_gateway.errors import NotFound
 from sftp_gateway.settings import Settings
@@ -47,7 +47,6 @@ def moment(text: str | None, option: str) -> datetime | None:
     if text is None:
         return None
     try:
-        at = datetime.fromisoformat(text)
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+        return receipt.read_moment(text)
     except (ValueError, OverflowError):
         raise NotFound(f"{option}: {text!r} is no date; give 2026-01-31 or 2026-01-31T12:00:00Z") from None

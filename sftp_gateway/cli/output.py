@@ -3,11 +3,13 @@
 import codecs
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sftp_gateway import outcome
 from sftp_gateway.receipt import Receipt
+
+Columns = Mapping[str, str | Callable[[dict[str, Any]], object]]
 
 
 def as_json(value: Any, *, indent: int | None = 2) -> None:
@@ -32,6 +34,20 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]], empty: str) 
     for line in [list(headers), *texts]:
         cells = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)]
         print("  ".join(cells).rstrip())
+
+
+def listing(
+    as_document: bool, document: dict[str, Any], items: Sequence[dict[str, Any]], columns: Columns, empty: str
+) -> None:
+    """Print a list: for programs the document that it is in, for people a table of `columns` (header → key of an item)."""
+    if as_document:
+        as_json(document)
+        return
+    table(
+        list(columns),
+        [[it[key] if isinstance(key, str) else key(it) for key in columns.values()] for it in items],
+        empty,
+    )
 
 
 def receipt(value: Receipt) -> None:

@@ -51,14 +51,14 @@ def listing(options: argparse.Namespace) -> None:
         }
         for t in found
     ]
-    if options.json:
-        output.as_json({"tokens": items})
-        return
-    rows = [
-        (i["name"], i["brand"] or "all", "read" if i["read_only"] else "read, write", i["created_at"], i["expires_at"])
-        for i in items
-    ]
-    output.table(("TOKEN", "BRAND", "MAY", "CREATED", "EXPIRES"), rows, "No token yet: sftp-gateway token add NAME")
+    columns: output.Columns = {
+        "TOKEN": "name",
+        "BRAND": lambda it: it["brand"] or "all",
+        "MAY": lambda it: "read" if it["read_only"] else "read, write",
+        "CREATED": "created_at",
+        "EXPIRES": "expires_at",
+    }
+    output.listing(options.json, {"tokens": items}, items, columns, "No token yet: sftp-gateway token add NAME")
 
 
 def remove(options: argparse.Namespace) -> None:

@@ -47,26 +47,13 @@ def listing(options: argparse.Namespace) -> None:
             before=options.cursor,
         )
     items = [receipt.listed(upload) for upload in found]
-    if options.json:
-        output.as_json({"uploads": items, "next": cursor})
-        return
-    rows = [
-        (
-            i["upload"],
-            i["brand"],
-            i["times"]["received"],
-            i["file"]["name"],
-            i["mode"],
-            i["state"],
-            i["rows"]["accepted"],
-            i["rows"]["rejected"],
-            i["version"],
-        )
-        for i in items
-    ]
-    headers = ("UPLOAD", "BRAND", "RECEIVED", "FILE", "MODE", "STATE", "ACCEPTED", "REJECTED", "VERSION")
-    output.table(headers, rows, _none(options))
-    if cursor is not None:
+    columns: output.Columns = {
+        "UPLOAD": "upload", "BRAND": "brand", "RECEIVED": lambda it: it["times"]["received"],
+        "FILE": lambda it: it["file"]["name"], "MODE": "mode", "STATE": "state",
+        "ACCEPTED": lambda it: it["rows"]["accepted"], "REJECTED": lambda it: it["rows"]["rejected"], "VERSION": "version",
+    }  # fmt: skip
+    output.listing(options.json, {"uploads": items, "next": cursor}, items, columns, _none(options))
+    if cursor is not None and not options.json:
         print(f"Older ones: --cursor {cursor}")
 
 

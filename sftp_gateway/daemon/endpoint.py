@@ -28,6 +28,10 @@ async def build(
     settings, loop = loans.live(), asyncio.get_running_loop()
     web, store = settings.web, loans.store
     key = await asyncio.to_thread(_session_key, settings.storage.root / "keys" / "session.key")
+
+    def wake() -> None:
+        loop.call_soon_threadsafe(wake_worker)  # from whatever thread asks
+
     lent = desk.Desk(
         store,
         loans.files,
@@ -41,7 +45,7 @@ async def build(
         desk.Gate(store, key, web.public_url),
         Tally(store),
         export=loans.export,
-        wake=lambda: _call_soon(loop, wake_worker),
+        wake=wake,
         room=loans.room,
         sftp_address=lambda: frontdoor.address(store, settings.sftp),
         figures=figures,
@@ -50,11 +54,6 @@ async def build(
         return Server(app.build_app(lent), web.host, web.port, web.trusted_proxies, sock)
     except OSError as error:
         raise Unavailable(f"cannot listen on {web.host} port {web.port}: {error.strerror}") from None
-
-
-def _call_soon(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
-    """Call it on the loop, from any thread."""
-    loop.call_soon_threadsafe(what)
 
 
 def _session_key(path: Path) -> bytes:

@@ -170,7 +170,6 @@ class Batch:
                 self.told.changed += history.spent(tx, companion, desk.visible_until(tx.now))
             tx.touch(row.brand)
         desk.staging.file(row.id).unlink(missing_ok=True)
-        self.told.refused += 1
 
     def _accepted(self, tx: Transaction, row: Entry, upload: int) -> list[Entry]:
         """Let the name of an upload stay in the view for a while; one without a name just goes."""

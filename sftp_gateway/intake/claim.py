@@ -58,9 +58,6 @@ class Intake:
     """Whether the front door takes small files in at full speed: they are claimed a little later then."""
     replay: Callable[[], object] = int
     """Brings in what doors that died had acknowledged (the homes' `replay`)."""
-    received: int = 0
-    unfinished: int = 0
-    refused: int = 0
     _desk: Desk = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)
     _busy: dict[str, asyncio.Task[None]] = field(init=False, default_factory=dict)
@@ -110,15 +107,6 @@ class Intake:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(max(0.0, seconds)):
                         await self._woken.wait()
-
-    def snapshot(self) -> dict[str, Any]:
-        """Tell what went through here since the start, and what is in hand."""
-        return {
-            "received": self.received,
-            "unfinished": self.unfinished,
-            "refused": self.refused,
-            "brands_in_hand": sorted(self._busy),
-        }
 
     async def _in_thread(self, do: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, do, *arguments)
@@ -180,9 +168,6 @@ class Intake:
 
     def _hear(self, news: list[Told]) -> None:
         for told in news:
-            self.received += told.received
-            self.unfinished += told.unfinished
-            self.refused += told.refused
             self.told(told.brand, told.changed, told.gone)
         if any(told.received for told in news):
             self.wake_worker()

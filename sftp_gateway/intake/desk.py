@@ -22,14 +22,12 @@ REMOVED = {
 
 @dataclass(slots=True)
 class Told:
-    """What one commit did to a brand's entries, for the views, and the figures."""
+    """What one commit did to a brand's entries, for the views and, by what was received, the worker."""
 
     brand: str
     changed: list[Entry] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     received: int = 0
-    unfinished: int = 0
-    refused: int = 0
 
 
 class Desk:
@@ -75,4 +73,3 @@ class Desk:
             tx.touch(row.brand)
         self.staging.file(row.id).unlink(missing_ok=True)
         told.gone.append(row.id)
-        told.refused += 1

@@ -34,7 +34,6 @@ class Taker:
     files: Files
     folder: Path
     wake_worker: Callable[[], None]
-    taken: int = 0
     left: dict[Found, Look] = field(init=False, default_factory=dict)
     """What lies there with nothing to be done about it: in the history, but too large or not to be removed; companions
     that wait for their file."""
@@ -73,7 +72,6 @@ class Taker:
         finally:
             copy.unlink(missing_ok=True)
             scratch.rmdir()
-        self.taken += 1
         return True
 
     def hear(self, found: Found, look: Look, about: tuple[str, str]) -> bool:

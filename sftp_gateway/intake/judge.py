@@ -156,4 +156,3 @@ def _leave_unfinished(tx: Transaction, row: Entry, reason: str, own: BrandSettin
         upload = history.insert(tx, row_now, own.mode, State.UNFINISHED, reasons=tuple(shown))
     moved = drafts.move(tx, row.id, [Place.DROPPED], upload=upload)
     told.changed += [moved] if moved else []
-    told.unfinished += 1

@@ -60,7 +60,6 @@ def give_up(desk: Desk, row: Entry) -> Told:
             told.gone.append(row.id)
         else:
             told.changed += filter(None, [drafts.move(tx, row.id, [moved.place], upload=_shown(tx, row, own))])
-            told.unfinished += 1
         tx.touch(row.brand)
     return told
 

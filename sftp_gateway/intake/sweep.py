@@ -121,7 +121,6 @@ def _give_up(desk: Desk, upload: Upload, row: Entry | None, reason: dict[str, An
     with desk.store.write() as tx:
         if _still_unfinished(tx, upload):
             end_refused(tx, upload, made, sha256)
-            told.refused += 1
         if told.gone:
             drafts.remove(tx, told.gone[0])
         elif row is not None:

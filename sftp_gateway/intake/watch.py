@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
@@ -101,11 +101,6 @@ class Drop:
                     await self._woken.wait()
             # Many events come together; a file rests for seconds, so nothing is lost by this.
             await asyncio.sleep(min(0.05, self.rules.quiet_seconds / 4))
-
-    def snapshot(self) -> dict[str, Any]:
-        """Tell what waits to come to rest."""
-        return {"folder": str(self.folder), "watched": self._observer is not None, "taken": self.taker.taken,
-                "resting": len(self._seen)}  # fmt: skip
 
     def look(self) -> float:
         """Go through the folders once, take what rested; give the seconds until the next look (blocks)."""

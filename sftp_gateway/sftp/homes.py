@@ -19,7 +19,6 @@ from sftp_gateway.blobs import Area, Files
 from sftp_gateway.sftp import replay, stuck
 from sftp_gateway.sftp.allowance import Allowance
 from sftp_gateway.sftp.journal import Journal
-from sftp_gateway.sftp.later import Later
 from sftp_gateway.sftp.ledger import Ledger
 from sftp_gateway.sftp.unwritten import Unwritten
 from sftp_gateway.sftp.view import View
@@ -65,7 +64,6 @@ class Homes:
         self.staging = Staging(files.staging)
         self._owner = self.staging.join()
         self.owner = self._owner.token
-        self.later = Later()
         self.unwritten = Unwritten(self.staging)
         self.ledger = Ledger(store, self.unwritten.put_down, lambda: self.busy and self.unwritten.has_room)
         self.journal = Journal(self.staging, self.owner, self._stored)

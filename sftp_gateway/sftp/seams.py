@@ -14,7 +14,7 @@ measured with real clients.
 import asyncio
 import hashlib
 from base64 import b64encode
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import asyncssh
 from asyncssh import constants
@@ -217,13 +217,6 @@ class Stream(SSHServerStreamSession[bytes]):
         raise NotImplementedError
 
 
-class Owner(Protocol):
-    """What a `Connection` tells its visitor beyond the public `asyncssh.SSHServer`."""
-
-    def key_checked(self, username: str, fingerprint: str, *, signed: bool, good: bool) -> None:
-        """Hear about an offer (unsigned) or a try (signed) of a key; may raise `DisconnectError`."""
-
-
 class Connection(greeting.GreetedConnection):
     """One SSH connection from an accepted socket."""
 
@@ -271,7 +264,7 @@ class Connection(greeting.GreetedConnection):
     async def validate_public_key(self, username: str, key_data: bytes, msg: bytes, signature: bytes) -> bool:
         """Check a key, and tell the visitor whether it was an offer or a try."""
         good = await super().validate_public_key(username, key_data, msg, signature)
-        owner: Owner | None = getattr(self, "_owner", None)
+        owner: Any = getattr(self, "_owner", None)  # the visitor; its `key_checked` may raise `DisconnectError`
         if owner is None:
             return False
         fingerprint = "SHA256:" + b64encode(hashlib.sha256(key_data).digest()).decode().rstrip("=")

@@ -6,7 +6,6 @@ accepted; with truncation or without. Serves home.py.
 
 import asyncio
 import contextlib
-import functools
 import time
 from dataclasses import dataclass, replace
 
@@ -124,7 +123,7 @@ def begin(  # noqa: PLR0913, PLR0917 - whose, where, by whom, how much, instead 
     draft.create()
     view.live[entry.id] = draft
     view.put(entry)
-    homes.later.put(NOTE_AFTER_SECONDS, functools.partial(_note, homes, view, draft))
+    asyncio.get_running_loop().call_later(NOTE_AFTER_SECONDS, _note, homes, view, draft)
     return draft
 
 

@@ -122,7 +122,7 @@ async def _body(request: Request) -> bytes:
 class Desk:
     """`export(brand, version, form)` lends a fresh file, `room(brand)` is bytes left, in any thread.
 
-    `figures` gives live numbers of this process by metric; those of a mapping are by method.
+    `figures` gives live numbers of this process by metric.
     """
 
     store: Store

@@ -41,7 +41,19 @@ def receive(store, blobs, brand, text):
     staged = blobs.staging / digest
     staged.write_text(text)
     blobs.keep(Area.SOURCES, digest, staged)
-    return uploads.receive(store, brand, uploads.New(mode=Mode.FULL, path="inbox/catalog.csv", sha256=digest, bytes=len(text), via="test", complete=True, received_at=store.now())).id  # fmt: skip
+    return uploads.receive(
+        store,
+        brand,
+        uploads.New(
+            mode=Mode.FULL,
+            path="inbox/catalog.csv",
+            sha256=digest,
+            bytes=len(text),
+            via="test",
+            complete=True,
+            received_at=store.now(),
+        ),
+    ).id
 
 
 async def longest_pause(stop):

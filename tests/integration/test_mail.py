@@ -102,7 +102,19 @@ def brand(store):
 
 
 def end(store, state, name="inbox/catalog.csv", rejected=0, reasons=()):
-    upload = uploads.receive(store, "acme", uploads.New(mode=Mode.TEST if state is State.TESTED else Mode.FULL, path=name, sha256="0" * 64, bytes=1, via="test", complete=True, received_at=store.now()))  # fmt: skip
+    upload = uploads.receive(
+        store,
+        "acme",
+        uploads.New(
+            mode=Mode.TEST if state is State.TESTED else Mode.FULL,
+            path=name,
+            sha256="0" * 64,
+            bytes=1,
+            via="test",
+            complete=True,
+            received_at=store.now(),
+        ),
+    )
     claimed = jobs.claim(store, owner=workers.me(), lease_seconds=60)
     found = receipt.blank(claimed.upload)
     found["rows"]["rejected"] = rejected

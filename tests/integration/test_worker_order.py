@@ -58,7 +58,19 @@ class Gateway:
         staged.write_bytes(data)
         self.blobs.keep(Area.SOURCES, digest, staged)
         top = "inbox" if mode is Mode.FULL else str(mode)
-        return uploads.receive(self.store, "acme", uploads.New(mode=mode, path=f"{top}/{name}", sha256=digest, bytes=len(data), via="test", complete=True, received_at=self.store.now())).id  # fmt: skip
+        return uploads.receive(
+            self.store,
+            "acme",
+            uploads.New(
+                mode=mode,
+                path=f"{top}/{name}",
+                sha256=digest,
+                bytes=len(data),
+                via="test",
+                complete=True,
+                received_at=self.store.now(),
+            ),
+        ).id
 
     def bad(self, name):
         """A file that a guard holds where the brand is set as HELD."""

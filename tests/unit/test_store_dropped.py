@@ -14,7 +14,20 @@ def came(store, clock):
     brands.create(store, "acme")
 
     def come(sha256, path="inbox/a.csv", via=dropped.VIA):
-        return uploads.receive(store, "acme", uploads.New(mode=Mode.FULL, path=path, sha256=sha256, bytes=3, via=via, complete=True, received_at=clock(), client=MARKS)).id  # fmt: skip
+        return uploads.receive(
+            store,
+            "acme",
+            uploads.New(
+                mode=Mode.FULL,
+                path=path,
+                sha256=sha256,
+                bytes=3,
+                via=via,
+                complete=True,
+                received_at=clock(),
+                client=MARKS,
+            ),
+        ).id
 
     return come
 

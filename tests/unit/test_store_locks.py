@@ -190,7 +190,13 @@ def test_a_brand_is_erased_while_its_files_come(many, files, beside, eventually)
 
 
 def receive(store, brand):
-    return uploads.receive(store, brand, uploads.New(mode=Mode.FULL, path="a.csv", sha256="0" * 64, bytes=1, via="cli", complete=True, received_at=store.now()))  # fmt: skip
+    return uploads.receive(
+        store,
+        brand,
+        uploads.New(
+            mode=Mode.FULL, path="a.csv", sha256="0" * 64, bytes=1, via="cli", complete=True, received_at=store.now()
+        ),
+    )
 
 
 def turn(store, claimed):

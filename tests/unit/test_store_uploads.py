@@ -355,7 +355,14 @@ def test_a_rollback_that_cannot_be_done_ends_and_frees_the_brand(store, desk):
 
 def test_an_unfinished_upload_is_in_the_history_at_once_and_joins_the_queue_when_finished(store, desk, clock):
     with store.write() as tx:
-        upload = uploads.insert(tx, "acme", uploads.New(mode=Mode.FULL, path="a.csv", sha256="", bytes=5, via="sftp", complete=False, received_at=clock()), State.UNFINISHED)  # fmt: skip
+        upload = uploads.insert(
+            tx,
+            "acme",
+            uploads.New(
+                mode=Mode.FULL, path="a.csv", sha256="", bytes=5, via="sftp", complete=False, received_at=clock()
+            ),
+            State.UNFINISHED,
+        )
     assert desk.claim() is None
     assert [u.state for u in uploads.listing(store)[0]] == [State.UNFINISHED]
     with store.write() as tx:

@@ -201,7 +201,19 @@ async def test_a_file_that_cannot_be_removed_is_not_received_again_after_a_resta
     (drop.folder / "acme" / "inbox" / "old.csv").write_bytes(BODY)
     (first,) = await house.received(1)
     for number in range(60):
-        uploads.receive(house.store, "acme", uploads.New(mode=Mode.FULL, path="new.csv", sha256=f"{number:064}", bytes=1, via="cli", complete=True, received_at=house.store.now()))  # fmt: skip
+        uploads.receive(
+            house.store,
+            "acme",
+            uploads.New(
+                mode=Mode.FULL,
+                path="new.csv",
+                sha256=f"{number:064}",
+                bytes=1,
+                via="cli",
+                complete=True,
+                received_at=house.store.now(),
+            ),
+        )
     drop.taker.left.clear()  # as after a restart
     real, asked = drop.taker._received, []
     monkeypatch.setattr(drop.taker, "_received", lambda *about: asked.append(real(*about)) or asked[-1])
