@@ -123,7 +123,7 @@ def line_of(key: asyncssh.SSHKey) -> str:
 
 
 class Authenticator:
-    """Checks proofs for the listener. Used as a context manager: its threads end with it."""
+    """Checks proofs for the listener; its threads end by `close`."""
 
     def __init__(self, lookup: Lookup, *, now: Callable[[], datetime]) -> None:
         self._lookup, self._now = lookup, now

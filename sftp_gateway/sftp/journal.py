@@ -173,25 +173,21 @@ class Journal:
         taken, self._unsynced = self._unsynced, set()
         return taken
 
-    def _sync(self, descriptors: set[int]) -> None:
+    def _sync(self, descriptors: set[int]) -> OSError | None:
         began = time.perf_counter()
         try:
             for descriptor in descriptors:
                 disk.sync(descriptor, data_only=True)
-        except OSError:
+        except OSError as error:
             self._broken = True
-            raise
+            return error
         # Of the last five or so: one slow sync is weather, several are the climate.
         self._seconds += 0.2 * (time.perf_counter() - began - self._seconds)
+        return None
 
     def _sync_here(self) -> None:
         waiting, self._waiting = self._waiting, []
-        try:
-            self._sync(self._take())
-        except OSError as error:
-            _answer(waiting, error)
-        else:
-            _answer(waiting)
+        _answer(waiting, self._sync(self._take()))
 
     async def _sync_in_turn(self) -> None:
         """While one sync runs in a thread, those who come share the next."""
@@ -199,12 +195,7 @@ class Journal:
             if self._senders.are_a_crowd():
                 await asyncio.sleep(GATHER_SECONDS)
             waiting, self._waiting = self._waiting, []
-            try:
-                await asyncio.to_thread(self._sync, self._take())
-            except OSError as error:
-                _answer(waiting, error)
-            else:
-                _answer(waiting)
+            _answer(waiting, await asyncio.to_thread(self._sync, self._take()))
         self._syncing = None
 
     def _turn(self) -> bool:
@@ -277,7 +268,7 @@ def folder_of(staging: Staging) -> Path:
     return folder
 
 
-def _answer(waiting: list["asyncio.Future[None]"], error: OSError | None = None) -> None:
+def _answer(waiting: list["asyncio.Future[None]"], error: OSError | None) -> None:
     for future in waiting:
         if future.done():
             continue

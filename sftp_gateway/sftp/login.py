@@ -78,8 +78,13 @@ class Login:
     async def _rules_of(self, username: str) -> auth.Rules:
         now = self._door.clock()
         if self._rules is None or self._rules[0] != username or now - self._rules[1] > RULES_SECONDS:
-            with _store_needed():
+            try:
                 self._rules = (username, now, await self._door.authenticator.rules(username))
+            except errors.Unavailable as exc:  # nobody can log in, and nobody is to blame
+                log.error("login.unavailable", reason=str(exc))  # noqa: TRY400 - the world's fault, not ours
+                raise asyncssh.DisconnectError(
+                    asyncssh.DISC_SERVICE_NOT_AVAILABLE, "The gateway cannot check logins right now; try again later"
+                ) from exc
         return self._rules[2]
 
     def _failed(self, username: str, method: str, fingerprint: str | None, reason: str = "not_accepted") -> None:
@@ -103,20 +108,6 @@ class Login:
             tries=self.tries,
             penalty_seconds=seconds,
         )
-
-
-class _store_needed:  # noqa: N801 - reads as a statement: with _store_needed(): …
-    """While the store does not answer nobody can log in, and nobody is to blame."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, exc: BaseException | None, _trace: object) -> None:
-        if isinstance(exc, errors.Unavailable):
-            log.error("login.unavailable", reason=str(exc))
-            raise asyncssh.DisconnectError(
-                asyncssh.DISC_SERVICE_NOT_AVAILABLE, "The gateway cannot check logins right now; try again later"
-            ) from exc
 
 
 def _no_more(text: str) -> asyncssh.DisconnectError:

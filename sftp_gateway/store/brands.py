@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from sftp_gateway import errors
 from sftp_gateway.brand import NAME, Brand, BrandSettings, Key, Login
-from sftp_gateway.store import journal, order, queue, tables
+from sftp_gateway.store import journal, order, queue, tables, upsert
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.erasing import erase
 
@@ -121,9 +121,8 @@ def add_key(store: Store, brand: str, key: Key, by: str = "gateway") -> None:
     """Let a public key in, or change label and expiry of a known one; NotFound."""
     with store.write() as tx:
         _locked(tx, brand)
-        same = (_keys.c.brand == brand, _keys.c.fingerprint == key.fingerprint)
-        tx.conn.execute(sa.delete(_keys).where(*same))
-        tx.conn.execute(sa.insert(_keys).values(brand=brand, **dataclasses.asdict(key)))
+        row = {"brand": brand, **dataclasses.asdict(key)}
+        tx.conn.execute(upsert.replacing(_keys, tx.conn.dialect.name), row)
         journal.note(tx, brand, "brand.key_added", by=by, detail={"fingerprint": key.fingerprint, "label": key.label})
 
 

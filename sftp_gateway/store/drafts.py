@@ -6,7 +6,6 @@ changes rows calls `tx.touch` once for each brand and operation. Serves sftp (th
 """
 
 import enum
-import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -14,7 +13,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sftp_gateway import errors
 from sftp_gateway.store import marker, tables, upsert
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.tables import entry as table
@@ -82,13 +80,6 @@ _AT = sa.select(table.c.id, table.c.brand, table.c.path, table.c.place).where(
 )
 
 
-@functools.cache
-def _upsert(dialect: str) -> Any:
-    made = upsert.into(table, dialect)
-    changed = {name: made.excluded[name] for name in _NAMES if name != "id"}
-    return made.on_conflict_do_update(index_elements=[table.c.id], set_=changed)
-
-
 def load(conn: sa.Connection, brand: str) -> tuple[int, list[Entry]]:
     """Give everything of a brand and the count of changes it was read at."""
     return changes(conn, brand), _entries(conn, table.c.brand == brand)
@@ -142,14 +133,7 @@ def save(tx: Transaction, item: Entry) -> None:
     """Write a row; whatever else had its path loses it (`evict`). NotFound if its brand was erased."""
     values = _values(tx, item)
     evict(tx, [item])
-    updated = tx.conn.execute(sa.update(table).where(table.c.id == item.id).values(values))
-    if updated.rowcount == 0:
-        try:
-            tx.conn.execute(sa.insert(table).values(values))
-        except sa.exc.IntegrityError as error:
-            if "foreign key" not in str(error.orig).lower():
-                raise
-            raise errors.NotFound(f"no brand {item.brand!r}") from error
+    tx.conn.execute(upsert.replacing(table, tx.conn.dialect.name), values)
 
 
 def save_all(tx: Transaction, items: Sequence[Entry]) -> None:
@@ -159,7 +143,7 @@ def save_all(tx: Transaction, items: Sequence[Entry]) -> None:
     rows = [_values(tx, item) for item in living_ones]
     if rows:
         evict(tx, living_ones)
-        tx.conn.execute(_upsert(tx.conn.dialect.name), rows)
+        tx.conn.execute(upsert.replacing(table, tx.conn.dialect.name), rows)
 
 
 def _values(tx: Transaction, item: Entry) -> dict[str, Any]:
@@ -183,9 +167,7 @@ def journaled(conn: sa.Connection, name: str) -> int:
 
 def set_journaled(tx: Transaction, name: str, number: int) -> None:
     """Note, in the transaction that wrote their rows, that all records up to this number are in the store."""
-    found = tx.conn.execute(sa.update(_journal).where(_journal.c.name == name).values(number=number))
-    if found.rowcount == 0:
-        tx.conn.execute(sa.insert(_journal).values(name=name, number=number))
+    tx.conn.execute(upsert.replacing(_journal, tx.conn.dialect.name), {"name": name, "number": number})
 
 
 def forget_journal(tx: Transaction, name: str) -> None:

@@ -1,9 +1,7 @@
 """How brands reach the front door: told by the process that listens, read by all that tell brands, on whatever host."""
 
-import functools
 import socket
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -24,13 +22,6 @@ class Address:
     fingerprints: tuple[str, ...] = ()
 
 
-@functools.cache
-def _upsert(dialect: str) -> Any:
-    made = upsert.into(_doors, dialect)
-    changed = {name: made.excluded[name] for name in ("host", "port", "fingerprints")}
-    return made.on_conflict_do_update(index_elements=[_doors.c.name], set_=changed)
-
-
 def configured(sftp: settings.Sftp, port: int = 0) -> Address:
     """Give the address that the settings of this host mean; `port` is the one that is listened on."""
     return Address(sftp.public_host or socket.getfqdn(), sftp.public_port or port or sftp.port)
@@ -42,7 +33,7 @@ def tell(store: Store, address: Address) -> bool:
         return False
     row = {"host": address.host, "port": address.port, "fingerprints": list(address.fingerprints)}
     with store.write() as tx:
-        tx.conn.execute(_upsert(tx.conn.dialect.name), {"name": _NAME} | row)
+        tx.conn.execute(upsert.replacing(_doors, tx.conn.dialect.name), {"name": _NAME} | row)
         for brand in tx.conn.execute(sa.select(tables.brand.c.name)).scalars().all():
             tx.mark_dirty(brand)
     return True

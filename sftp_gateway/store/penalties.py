@@ -1,7 +1,7 @@
 """Sources that stay out after failed logins: kept over restarts, shared by every front door, lifted by `bans clear`."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,7 +29,7 @@ class Penalty:
 
 def save(store: Store, changed: Iterable[Penalty], gone: Iterable[str]) -> None:
     """Write what changed, forget who is gone and what ended long ago; another door may write the same sources now."""
-    rows = [{"source": p.source, "tried": p.tried, "level": p.level, "until": p.until} for p in changed]
+    rows = [asdict(penalty) for penalty in changed]
     rows.sort(key=lambda row: str(row["source"]))  # in one order: two doors must not wait for each other
     forgotten = sorted(gone)
     database.run(store, lambda tx: _save(tx, rows, forgotten))
@@ -41,9 +41,7 @@ def _save(tx: Transaction, rows: list[dict[str, Any]], forgotten: list[str]) -> 
         tx.conn.execute(sa.delete(_penalties).where(_penalties.c.source.in_(some)))
     tx.conn.execute(sa.delete(_penalties).where(_penalties.c.until < tx.now - REMEMBERED))
     if rows:
-        made = upsert.into(_penalties, tx.conn.dialect.name)
-        later = {name: made.excluded[name] for name in ("tried", "level", "until")}
-        tx.conn.execute(made.on_conflict_do_update(index_elements=[_penalties.c.source], set_=later), rows)
+        tx.conn.execute(upsert.replacing(_penalties, tx.conn.dialect.name), rows)
 
 
 def listing(store: Store, *, running: bool = False) -> list[Penalty]:

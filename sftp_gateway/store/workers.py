@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from sftp_gateway.store import tables
+from sftp_gateway.store import tables, upsert
 from sftp_gateway.store.database import Store
 
 _processes = tables.process
@@ -46,12 +46,8 @@ def is_gone(owner: str | None) -> bool:
 def register(store: Store, process: str, *, host: str, pid: int, roles: Iterable[str]) -> None:
     """Enter a process under its id (`me()`); again is the same as `beat`."""
     with store.write() as tx:
-        tx.conn.execute(sa.delete(_processes).where(_processes.c.id == process))
-        tx.conn.execute(
-            sa.insert(_processes).values(
-                id=process, host=host, pid=pid, roles=list(roles), started_at=tx.now, beat_at=tx.now
-            )
-        )
+        row = {"id": process, "host": host, "pid": pid, "roles": list(roles), "started_at": tx.now, "beat_at": tx.now}
+        tx.conn.execute(upsert.replacing(_processes, tx.conn.dialect.name), row)
 
 
 def beat(store: Store, process: str) -> None:
