@@ -23,14 +23,6 @@ class Host(Protocol):
     """What a conversation needs of the visitor it belongs to."""
 
     @property
-    def home(self) -> Home:
-        """Makes the home for a channel."""
-
-    @property
-    def most_handles(self) -> int:
-        """How many files and directories may be open at once."""
-
-    @property
     def reason(self) -> str:
         """Why the gateway ended the connection; empty if it did not."""
 
@@ -45,11 +37,11 @@ class Host(Protocol):
 
 
 class Conversation(seams.Stream):
-    """One channel of a visitor, from its opening to its end."""
+    """One channel of a visitor, from its opening to its end; `most_handles` may be open on it at once."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, home: Home, most_handles: int) -> None:
         super().__init__()
-        self._host = host
+        self._host, self._home, self._most_handles = host, home, most_handles
         self.received_bytes = 0
         self.sftp: seams.Handler | None = None
         self.is_open = True
@@ -108,13 +100,13 @@ class Conversation(seams.Stream):
 
     async def _speak(self, who: session.Session) -> None:
         try:
-            server = self._host.home(self.channel, who)
+            server = self._home(self.channel, who)
         except errors.GatewayError as exc:
             log.warning("session.refused", reason=str(exc))
             self._refuse(f"{exc}\n")
             return
         reader, writer = SSHReader[bytes](self, self.channel), SSHWriter[bytes](self, self.channel)
-        self.sftp = seams.Handler(server, reader, writer, most_handles=self._host.most_handles, session_id=who.id)
+        self.sftp = seams.Handler(server, reader, writer, most_handles=self._most_handles, session_id=who.id)
         log.info("session.opened", **_described(who))
         try:
             await self.sftp.serve()

@@ -1,4 +1,4 @@
-"""Who closed small files lately: one alone, some, or a crowd, for which syncs are gathered. Serves journal.py."""
+"""Who closed small files lately: some, or a crowd, for which syncs are gathered. Serves journal.py."""
 
 import time
 from collections import deque
@@ -13,18 +13,10 @@ class Senders:
 
     def __init__(self) -> None:
         self._lately: deque[tuple[float, int]] = deque(maxlen=2 * CROWD)
-        self._other_at = float("-inf")
-        """When somebody else than who came last was heard of last."""
 
     def hear(self, sender: object) -> None:
         """Hear of a CLOSE."""
-        if self._lately and self._lately[-1][1] != id(sender):
-            self._other_at = self._lately[-1][0]
         self._lately.append((time.monotonic(), id(sender)))
-
-    def are_one(self) -> bool:
-        """Whether nobody but who came last closed a file lately: nobody comes who would share a sync with it."""
-        return self._lately[-1][0] - self._other_at > CROWD_SECONDS
 
     def are_a_crowd(self) -> bool:
         """Whether so many close files that some always come within a moment."""

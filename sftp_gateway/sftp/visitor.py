@@ -126,19 +126,9 @@ class Visitor(asyncssh.SSHServer):
         if len(self._conversations) >= most:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, f"At most {most} channels per connection")
         assert self._connection is not None
-        talk = conversation.Conversation(self)
+        talk = conversation.Conversation(self, self._door.home, self._door.rules.handles_per_session)
         self._conversations.append(talk)
         return seams.Channel(self._connection), talk
-
-    @property
-    def home(self) -> conversation.Home:
-        """Makes the home for a channel."""
-        return self._door.home
-
-    @property
-    def most_handles(self) -> int:
-        """How many files and directories a session may have open."""
-        return self._door.rules.handles_per_session
 
     def talk_began(self, talk: conversation.Conversation) -> session.Session:
         """Say who talks on this channel."""
