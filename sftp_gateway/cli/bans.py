@@ -31,9 +31,7 @@ def clear(options: argparse.Namespace) -> None:
         source = limits.source_of(address)
     with opening.gateway(options) as opened:
         cleared = penalties.clear(opened.store, source, opening.who())
-    if options.json:
-        output.as_json({"cleared": cleared})
-    elif cleared:
-        print(f"{source or 'Everybody'} may come again ({cleared} forgotten).")
-    else:
-        print("Nobody was kept out." if source is None else f"{source} was not kept out.")
+    text = "Nobody was kept out." if source is None else f"{source} was not kept out."
+    if cleared:
+        text = f"{source or 'Everybody'} may come again ({cleared} forgotten)."
+    output.answer(options.json, {"cleared": cleared}, text)

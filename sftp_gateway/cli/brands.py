@@ -44,15 +44,13 @@ def listing(options: argparse.Namespace) -> None:
     """List the brands."""
     with opening.gateway(options) as opened:
         found = brands.all_brands(opened.store)
-    if options.json:
-        output.as_json(
-            {"brands": [{"brand": b.name, "enabled": b.enabled, "version": b.current_version or None} for b in found]}
-        )
-        return
-    rows = [
-        (b.name, "enabled" if b.enabled else "disabled", b.current_version or None, b.settings.contact) for b in found
-    ]
-    output.table(("BRAND", "STATE", "VERSION", "CONTACT"), rows, "No brand yet: sftp-gateway brand add NAME")
+    items = [{"brand": b.name, "enabled": b.enabled, "version": b.current_version or None} for b in found]
+    contacts = {b.name: b.settings.contact for b in found}
+    columns: output.Columns = {
+        "BRAND": "brand", "STATE": lambda it: "enabled" if it["enabled"] else "disabled", "VERSION": "version",
+        "CONTACT": lambda it: contacts[it["brand"]],
+    }  # fmt: skip
+    output.listing(options.json, {"brands": items}, items, columns, "No brand yet: sftp-gateway brand add NAME")
 
 
 def show(options: argparse.Namespace) -> None:
@@ -116,14 +114,12 @@ def password(options: argparse.Namespace) -> None:
             made = None
         else:
             made = _new_password(opened, options.name)
-    if options.json:
-        output.as_json({"brand": options.name, "user": options.name} | ({"password": made} if made else {}))
+    who = {"brand": options.name, "user": options.name}
+    if made:
+        text = f"New password of {options.name}: {made}  (shown only now)"
+        output.answer(options.json, who | {"password": made}, text)
     else:
-        print(
-            f"New password of {options.name}: {made}  (shown only now)"
-            if made
-            else f"{options.name} logs in by key only."
-        )
+        output.answer(options.json, who, f"{options.name} logs in by key only.")
 
 
 def change(options: argparse.Namespace) -> None:
@@ -139,10 +135,8 @@ def change(options: argparse.Namespace) -> None:
 
         brands.get(opened.store, options.name)  # a name nearly right gets a hint
         brands.change_settings(opened.store, options.name, put, opening.who())
-    if options.json:
-        output.as_json({"brand": options.name, "set": options.pairs})
-    else:
-        print(f"Set for {options.name}, from the next login and the next upload on.")
+    text = f"Set for {options.name}, from the next login and the next upload on."
+    output.answer(options.json, {"brand": options.name, "set": options.pairs}, text)
 
 
 def key_add(options: argparse.Namespace) -> None:
@@ -152,20 +146,16 @@ def key_add(options: argparse.Namespace) -> None:
     key = dataclasses.replace(key, label=options.label) if options.label else key
     with opening.gateway(options) as opened:
         brands.add_key(opened.store, options.name, key, opening.who())
-    if options.json:
-        output.as_json({"brand": options.name, "fingerprint": key.fingerprint, "expires_at": receipt.moment(expires)})
-    else:
-        print(f"{options.name} may log in with {key.fingerprint} from now on.")
+    made = {"brand": options.name, "fingerprint": key.fingerprint, "expires_at": receipt.moment(expires)}
+    output.answer(options.json, made, f"{options.name} may log in with {key.fingerprint} from now on.")
 
 
 def key_remove(options: argparse.Namespace) -> None:
     """Forget a public key."""
     with opening.gateway(options) as opened:
         brands.remove_key(opened.store, options.name, options.fingerprint, opening.who())
-    if options.json:
-        output.as_json({"brand": options.name, "removed": options.fingerprint})
-    else:
-        print(f"{options.fingerprint} lets nobody in any more.")
+    gone = {"brand": options.name, "removed": options.fingerprint}
+    output.answer(options.json, gone, f"{options.fingerprint} lets nobody in any more.")
 
 
 def erase(options: argparse.Namespace) -> None:
@@ -177,13 +167,9 @@ def erase(options: argparse.Namespace) -> None:
         proof = brands.erase(opened.store, opened.files, options.brand, opening.who())
     drop = config.drop_folder(opened.settings)
     proof["dropped"], error = folder.remove(drop, options.brand)
-    if options.json:
-        output.as_json(proof)
-    else:
-        count = proof["blobs"] + proof["dropped"]
-        print(
-            f"Erased {options.brand}: {sum(proof['rows'].values()):,} rows and {count:,} files; digest {proof['digest']}."
-        )
+    rows, count = sum(proof["rows"].values()), proof["blobs"] + proof["dropped"]
+    text = f"Erased {options.brand}: {rows:,} rows and {count:,} files; digest {proof['digest']}."
+    output.answer(options.json, proof, text)
     if error is not None:
         raise NotAllowed(
             f"{drop / options.brand} is still there, remove it by hand: {error}. Everything else of {options.brand} is erased"
@@ -203,10 +189,8 @@ def _typed(question: str) -> str:
 def _switch(options: argparse.Namespace, *, enabled: bool) -> None:
     with opening.gateway(options) as opened:
         brands.set_enabled(opened.store, options.name, enabled, opening.who())
-    if options.json:
-        output.as_json({"brand": options.name, "enabled": enabled})
-    else:
-        print(f"{options.name} is {'enabled' if enabled else 'disabled'}.")
+    text = f"{options.name} is {'enabled' if enabled else 'disabled'}."
+    output.answer(options.json, {"brand": options.name, "enabled": enabled}, text)
 
 
 def _new_password(opened: opening.Opened, name: str) -> str:

@@ -4,7 +4,6 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
-from typing import BinaryIO
 
 from sftp_gateway import blobs, receipt
 from sftp_gateway.catalog import export
@@ -45,15 +44,11 @@ def changes(options: argparse.Namespace) -> None:
             raise NotFound(f"the changes of version {version.number} were removed after their retention")
         with opened.files.open(blobs.Area.CATALOG, version.changes_csv) as source:
             if options.json:
-                _as_json(source)
+                for change, _ in changes_csv.read(source):
+                    output.as_json(change, indent=None)
             else:
                 shutil.copyfileobj(source, sys.stdout.buffer)
         sys.stdout.flush()
-
-
-def _as_json(source: BinaryIO) -> None:
-    for change, _ in changes_csv.read(source):
-        output.as_json(change, indent=None)
 
 
 def versions_of(options: argparse.Namespace) -> None:
@@ -86,14 +81,9 @@ def rollback(options: argparse.Namespace) -> None:
     with opening.gateway(options) as opened:
         by = opening.who()
         made = errand.roll_back(opened.store, opened.files, opened.settings, options.brand, options.number, by=by)
-    if options.json:
-        output.as_json(
-            {"brand": options.brand, "version": made.number, "equals": options.number, "products": made.products}
-        )
-    else:
-        print(
-            f"Version {made.number} of {options.brand} is live and equals version {options.number} ({made.products:,} products)."
-        )
+    told = {"brand": options.brand, "version": made.number, "equals": options.number, "products": made.products}
+    what = f"is live and equals version {options.number} ({made.products:,} products)"
+    output.answer(options.json, told, f"Version {made.number} of {options.brand} {what}.")
 
 
 def _version(opened: opening.Opened, brand: str, number: int | None) -> versions.Version:

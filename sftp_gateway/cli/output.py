@@ -18,6 +18,14 @@ def as_json(value: Any, *, indent: int | None = 2) -> None:
     print(json.dumps(value, indent=indent, ensure_ascii=not has_all))
 
 
+def answer(as_document: bool, document: Any, text: str) -> None:
+    """Print what a verb did: a document for programs, or a line for people."""
+    if as_document:
+        as_json(document)
+    else:
+        print(text)
+
+
 def clean(text: object) -> str:
     """Give text from outside without anything that could move a terminal's cursor or forge a line."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(text))

@@ -29,12 +29,8 @@ def add(options: argparse.Namespace) -> None:
             expires_at=expires,
             by=opening.who(),
         )
-    if options.json:
-        output.as_json(
-            {"name": token.name, "token": secret, "brand": token.brand, "expires_at": receipt.moment(token.expires_at)}
-        )
-    else:
-        print(f"Token {token.name}: {secret}  (shown only now)")
+    made = {"name": token.name, "token": secret, "brand": token.brand, "expires_at": receipt.moment(token.expires_at)}
+    output.answer(options.json, made, f"Token {token.name}: {secret}  (shown only now)")
 
 
 def listing(options: argparse.Namespace) -> None:
@@ -65,7 +61,4 @@ def remove(options: argparse.Namespace) -> None:
     """Revoke a token at once."""
     with opening.gateway(options) as opened:
         tokens.remove(opened.store, options.name, opening.who())
-    if options.json:
-        output.as_json({"removed": options.name})
-    else:
-        print(f"Token {options.name} opens nothing any more.")
+    output.answer(options.json, {"removed": options.name}, f"Token {options.name} opens nothing any more.")

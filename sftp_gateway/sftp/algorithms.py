@@ -6,7 +6,8 @@ hmac-sha2-256/512 stand last: curl on Debian 12 (libssh2 < 1.11) and old SSH.NET
 `strict` has nothing that ssh-audit warns about. `legacy` adds what old EDI boxes need.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from asyncssh.encryption import get_encryption_algs
 from asyncssh.kex import get_kex_algs
@@ -91,19 +92,12 @@ def profile(name: str) -> Profile:
     wanted = PROFILES.get(name)
     if wanted is None:
         raise errors.ConfigError(f"sftp.algorithms: {name!r} is none of {', '.join(PROFILES)}")
-    left = Profile(
-        kex=_known(wanted.kex, get_kex_algs()),
-        encryption=_known(wanted.encryption, get_encryption_algs()),
-        mac=_known(wanted.mac, get_mac_algs()),
-        host_keys=_known(wanted.host_keys, get_public_key_algs()),
-        client_keys=_known(wanted.client_keys, get_public_key_algs()),
-        least_rsa_bits=wanted.least_rsa_bits,
-    )
-    for part in ("kex", "encryption", "mac", "host_keys", "client_keys"):
-        if not getattr(left, part):
+    keys = get_public_key_algs()
+    available = {"kex": get_kex_algs(), "encryption": get_encryption_algs(), "mac": get_mac_algs()}
+    available |= {"host_keys": keys, "client_keys": keys}
+    left: dict[str, Any] = {}
+    for part, here in available.items():
+        left[part] = tuple(one for one in getattr(wanted, part) if one.encode() in here)
+        if not left[part]:
             raise errors.ConfigError(f"sftp.algorithms: no {part} algorithm of {name!r} is available on this machine")
-    return left
-
-
-def _known(names: tuple[str, ...], available: list[bytes]) -> tuple[str, ...]:
-    return tuple(name for name in names if name.encode() in available)
+    return replace(wanted, **left)

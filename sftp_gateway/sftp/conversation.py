@@ -127,11 +127,4 @@ class Conversation(seams.Stream):
 
 
 def _described(who: session.Session) -> dict[str, Any]:
-    return {
-        "source": who.source_ip,
-        "method": who.method,
-        "fingerprint": who.key_fingerprint,
-        "client": who.client_version,
-        "connection": who.connection,
-        "channel": who.channel,
-    }
+    return {**who.facts(), "connection": who.connection, "channel": who.channel}

@@ -21,8 +21,6 @@ from sftp_gateway.sftp.view import View
 from sftp_gateway.sftp.writing import Way
 from sftp_gateway.store.drafts import Entry, Place
 
-READ_BYTES = 256 * 1024
-
 
 class Home(asyncssh.SFTPServer):
     """The home of one brand in one session."""
@@ -70,15 +68,11 @@ class Home(asyncssh.SFTPServer):
         file = await reading.open_entry(self._homes, self._view, entry)
         return Reading(file, attrs.size or 0, float(attrs.mtime or 0), writable=True)
 
-    def read(self, file_obj: object, offset: int, size: int) -> bytes | Awaitable[bytes]:
-        """Read from a handle."""
+    def read(self, file_obj: object, offset: int, size: int) -> bytes:
+        """Read from a handle; the handler bounds the size."""
         if isinstance(file_obj, Writing):
-            return file_obj.draft.read(offset, min(size, READ_BYTES))
-        handle = cast(Reading, file_obj)
-        descriptor = handle.local()
-        if descriptor is not None:
-            return os.pread(descriptor, min(size, READ_BYTES), offset)
-        return handle.fetch(offset, min(size, READ_BYTES))
+            return file_obj.draft.read(offset, size)
+        return os.pread(cast(Reading, file_obj).file.fileno(), size, offset)
 
     def write(self, file_obj: object, offset: int, data: bytes) -> int:
         """Write to a handle: synchronous, so that TCP holds back a client that is too fast."""

@@ -72,5 +72,9 @@ def rsa_bits(key: asyncssh.SSHKey) -> int:
 
 def fingerprints(pairs: Iterable[asyncssh.SSHKeyPair]) -> list[str]:
     """Give `SHA256:…` of each key: what `brand add` and README.txt tell brands to compare."""
-    digests = (hashlib.sha256(pair.public_data).digest() for pair in pairs)
-    return ["SHA256:" + base64.b64encode(digest).decode().rstrip("=") for digest in digests]
+    return [fingerprint(pair.public_data) for pair in pairs]
+
+
+def fingerprint(public_data: bytes) -> str:
+    """Give `SHA256:…` of a public key as it is sent (RFC 4716 §4 names them so, OpenSSH with this hash)."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(public_data).digest()).decode().rstrip("=")

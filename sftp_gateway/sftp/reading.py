@@ -7,7 +7,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -29,29 +29,12 @@ GONE = "The bytes of this file are kept no longer"
 
 @dataclass(eq=False, slots=True)
 class Reading:
-    """An open read handle; `size` and `modified` are what FSTAT says, `writable` what its mode says."""
+    """An open read handle, of a local file wherever its blob lies; `size` and `modified` are what FSTAT says, `writable` what its mode says."""
 
     file: BinaryIO
     size: int
     modified: float
     writable: bool
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def local(self) -> int | None:
-        """Give the descriptor of a file on local disk; None if its bytes come from elsewhere."""
-        try:
-            return self.file.fileno()
-        except OSError:
-            return None
-
-    async def fetch(self, offset: int, size: int) -> bytes:
-        """Read where the file is not local."""
-        async with self._turn:
-            return await asyncio.to_thread(self._seek_and_read, offset, size)
-
-    def _seek_and_read(self, offset: int, size: int) -> bytes:
-        self.file.seek(offset)
-        return self.file.read(size)
 
 
 async def open_entry(homes: Homes, view: View, entry: Entry) -> BinaryIO:

@@ -12,8 +12,6 @@ measured with real clients.
 """
 
 import asyncio
-import hashlib
-from base64 import b64encode
 from typing import Any, cast
 
 import asyncssh
@@ -24,7 +22,7 @@ from asyncssh.sftp import SFTPLimits, SFTPServerHandler
 from asyncssh.stream import SSHReader, SSHServerStreamSession, SSHWriter
 
 from sftp_gateway import errors
-from sftp_gateway.sftp import fastpath, faults, greeting, offer, requests
+from sftp_gateway.sftp import fastpath, faults, greeting, hostkeys, offer, requests
 
 MIB = 1024**2
 
@@ -267,8 +265,7 @@ class Connection(greeting.GreetedConnection):
         owner: Any = getattr(self, "_owner", None)  # the visitor; its `key_checked` may raise `DisconnectError`
         if owner is None:
             return False
-        fingerprint = "SHA256:" + b64encode(hashlib.sha256(key_data).digest()).decode().rstrip("=")
-        owner.key_checked(username, fingerprint, signed=bool(msg), good=good)
+        owner.key_checked(username, hostkeys.fingerprint(key_data), signed=bool(msg), good=good)
         return good
 
     def send_userauth_failure(self, partial_success: bool) -> None:

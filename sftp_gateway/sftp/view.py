@@ -41,7 +41,8 @@ class View:
         self._clock = clock
         self._entries: dict[str, Entry] = {}
         self._paths: dict[str, str] = {}
-        self._seq = 0
+        self.heard = 0
+        """The count of changes as far as this process knows of them."""
         self.version = 0
         """Grows with every change of the picture: what was read before it is old."""
 
@@ -55,17 +56,12 @@ class View:
                 self._add(entry)
         for entry in kept:
             self._add(entry)
-        self._seq, self.loaded = seq, True
+        self.heard, self.loaded = seq, True
         self.checked_at = self._sure_at = time.monotonic()
-
-    @property
-    def heard(self) -> int:
-        """The count of changes as far as this process knows of them."""
-        return self._seq
 
     def counted(self) -> None:
         """Note that this process committed an operation on the brand's rows."""
-        self._seq += 1
+        self.heard += 1
 
     def is_stale(self) -> bool:
         """Whether it is time to ask the store for the count of changes again."""
@@ -78,9 +74,9 @@ class View:
         after that, and those heard of now may be younger than its answer.
         """
         now = self.checked_at = time.monotonic()
-        if since == seq == self._seq:
+        if since == seq == self.heard:
             self._sure_at = now
-        return self.loaded and since <= seq <= self._seq and now - self._sure_at < DOUBT_SECONDS
+        return self.loaded and since <= seq <= self.heard and now - self._sure_at < DOUBT_SECONDS
 
     def at(self, path: str) -> Entry | None:
         """Give what has this name now."""
