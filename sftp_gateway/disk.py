@@ -1,6 +1,7 @@
 """fsync and fdatasync, and how often it failed: the one figure that tells a dying disk. For every room that writes files."""
 
 import ctypes
+import errno
 import os
 import threading
 from pathlib import Path
@@ -13,6 +14,8 @@ _RANGE_WRITTEN = 7
 _BEHIND_BYTES = 8 << 20
 LARGE_BYTES = 512 << 20
 """A file that is larger is not kept in memory from one step to the next: to read it again from the disk costs less."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What a disk without room says."""
 _lock = threading.Lock()
 _failures = 0
 

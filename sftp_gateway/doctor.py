@@ -74,8 +74,7 @@ def _rules(settings: Settings) -> Iterator[str]:
 
 
 def _permissions(settings: Settings) -> Iterator[str]:
-    root = settings.storage.root
-    probe = root if root.exists() else next(parent for parent in root.parents if parent.exists())
+    root, probe = settings.storage.root, _nearest(settings.storage.root)
     if not os.access(probe, os.W_OK | os.X_OK):
         raise GatewayError(f"{probe} cannot be written by this user (uid {os.geteuid()})")
     if root.exists():
@@ -85,6 +84,11 @@ def _permissions(settings: Settings) -> Iterator[str]:
         if root.exists()
         else f"{root} can be made"
     )
+
+
+def _nearest(root: Path) -> Path:
+    """Give a directory, or the one that it would be made in."""
+    return next(there for there in (root, *root.parents) if there.exists())
 
 
 def _keys(settings: Settings) -> Iterator[str]:
@@ -113,8 +117,7 @@ def _store(settings: Settings) -> Iterator[str]:
 
 
 def _disk(settings: Settings) -> Iterator[str]:
-    root = settings.storage.root
-    probe = root if root.exists() else next(parent for parent in root.parents if parent.exists())
+    root, probe = settings.storage.root, _nearest(settings.storage.root)
     free = shutil.disk_usage(probe).free
     if free < settings.limits.disk_floor_bytes:
         raise errors.DiskFull(f"{probe} has {free:,} bytes free, below limits.disk_floor_bytes: new files are refused")

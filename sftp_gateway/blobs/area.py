@@ -66,9 +66,6 @@ class Files(Protocol):
     def open(self, area: str, name: str) -> BinaryIO:
         """Open the blob; the handle keeps its bytes although the name is deleted."""
 
-    def size(self, area: str, name: str) -> int:
-        """Give the size in bytes."""
-
     def exists(self, area: str, name: str) -> bool:
         """Whether it is there."""
 

@@ -56,13 +56,6 @@ class LocalFiles:
         except FileNotFoundError:
             raise _missing(area, name) from None
 
-    def size(self, area: str, name: str) -> int:
-        """Give the size in bytes; NotFound."""
-        try:
-            return self._path(area, name).stat().st_size
-        except FileNotFoundError:
-            raise _missing(area, name) from None
-
     def exists(self, area: str, name: str) -> bool:
         """Whether it is there."""
         return self._path(area, name).is_file()

@@ -6,7 +6,6 @@ so a second one lies: what could not be synced is thrown away, never tried again
 """
 
 import contextlib
-import errno
 import os
 import shutil
 import uuid
@@ -19,7 +18,6 @@ from typing import TypeVar
 from sftp_gateway import disk
 from sftp_gateway.errors import DiskFull, Unavailable
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 SIDE_BY_SIDE = 8
 _pool = futures.ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="disk")  # starts no thread before it is used
 T = TypeVar("T")
@@ -137,7 +135,7 @@ def disk_errors(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in disk.FULL:
             raise DiskFull(f"no room on the disk of {path.parent}") from error
         raise Unavailable(f"the disk does not take {path.name}: {error.strerror or error}") from error
 

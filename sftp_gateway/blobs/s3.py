@@ -60,7 +60,7 @@ class S3Files:
                 obstore.put(self._bucket, self._key(area, name), path, chunk_size=CHUNK_BYTES, max_concurrency=4)
         finally:
             path.unlink(missing_ok=True)
-        if self.size(area, name) != size:
+        if self._size(area, name) != size:
             self.delete(area, name)
             raise Unavailable(f"S3 stored {area}/{name} with another size")
         return size
@@ -89,15 +89,10 @@ class S3Files:
         """Fetch the blob into a file without a name, so that a handle never loses its bytes. NotFound."""
         return self._fetched.open(f"{area}/{name}", lambda: self._fetch_nameless(area, name))
 
-    def size(self, area: str, name: str) -> int:
-        """Give the size in bytes; NotFound."""
-        with self._answering(area, name):
-            return obstore.head(self._bucket, self._key(area, name))["size"]
-
     def exists(self, area: str, name: str) -> bool:
         """Whether it is there."""
         try:
-            self.size(area, name)
+            self._size(area, name)
         except NotFound:
             return False
         return True
@@ -143,6 +138,10 @@ class S3Files:
                 with disk_errors(self.staging):
                     target.write(piece)
             target.flush()
+
+    def _size(self, area: str, name: str) -> int:
+        with self._answering(area, name):
+            return obstore.head(self._bucket, self._key(area, name))["size"]
 
     def _key(self, area: str, name: str) -> str:
         return f"{Area(area)}/{areas.checked(name)}"

@@ -1,16 +1,14 @@
 """Files that a person names to a verb: what is wrong with one is told with its name, as nothing the gateway did. Light."""
 
 import contextlib
-import errno
 import os
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from sftp_gateway import disk
 from sftp_gateway.errors import DiskFull, NotAllowed, NotFound
-
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextlib.contextmanager
@@ -76,6 +74,6 @@ def _room(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in disk.FULL:
             raise DiskFull(f"{path}: {error.strerror}") from error
         raise

@@ -1,6 +1,5 @@
 """The companions of files in drop folders: the checksums and the marker that lie beside one. Blocks."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,7 @@ def compared(
         if kind == "marker" or reason is not None:
             continue
         told = upload_name.checksum(text, kind, found.name)
-        with copy.open("rb") as source:
-            real = sha256 if kind == "sha256" else hashlib.file_digest(source, kind).hexdigest()
+        real = sha256 if kind == "sha256" else digest(copy, kind)
         if told != real:
             reason = mismatch(kind, name, told, real)
     return reason, names

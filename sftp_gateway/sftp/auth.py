@@ -6,12 +6,12 @@ fills the machine nor keeps a client with a key waiting.
 """
 
 import asyncio
-import contextlib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from weakref import WeakValueDictionary
 
 import argon2
 import asyncssh
@@ -130,7 +130,7 @@ class Authenticator:
         self._hashing = ThreadPoolExecutor(2, thread_name_prefix="sftp-password")
         self._looking = ThreadPoolExecutor(2, thread_name_prefix="sftp-lookup")
         # Weak fairness: a source has one password in the queue, whatever it sends on many connections.
-        self._turns: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def close(self) -> None:
         """End the threads; a hash that is being made is not waited for."""
@@ -150,23 +150,9 @@ class Authenticator:
         One that may not come from its address gets None whatever the password: its hash is not even looked at.
         """
         known = rules.password_hash if rules.welcome(address) else None
-        async with self._turn(source):
+        async with self._turns.setdefault(source, asyncio.Lock()):
             matches = await asyncio.get_running_loop().run_in_executor(self._hashing, _verify, known or DUMMY, password)
         return Proof("password", password_hash=known) if matches and known else None
-
-    @contextlib.asynccontextmanager
-    async def _turn(self, source: str) -> AsyncIterator[None]:
-        lock, waiting = self._turns.get(source, (asyncio.Lock(), 0))
-        self._turns[source] = (lock, waiting + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, waiting = self._turns[source]
-            if waiting == 1:
-                del self._turns[source]
-            else:
-                self._turns[source] = (lock, waiting - 1)
 
 
 def _verify(known: str, password: str) -> bool:

@@ -258,7 +258,7 @@ class Draft:
 
 def disk_refusal(error: OSError) -> errors.Refused:
     """Say what the disk said, in words for the sender."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if error.errno in disk.FULL:
         return errors.Refused("disk_full", "The gateway has no room on its disk now; please try again later")
     if error.errno == errno.EFBIG:
         return errors.Refused("FILE_TOO_LARGE", "The file is larger than the gateway's disk can hold in one file")

@@ -12,7 +12,6 @@ start again under a new generation; records of an older one behind it are not it
 
 import asyncio
 import contextlib
-import errno
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -233,7 +232,7 @@ class Journal:
         try:
             await asyncio.to_thread(old.wipe)
         except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:  # of a disk that writes nothing in place: later, maybe
+            if error.errno in disk.FULL:  # of a disk that writes nothing in place: later, maybe
                 log.warning("journal.unavailable", reason=str(error))
                 return False
             log.error("journal.unsynced", reason=str(error))  # noqa: TRY400 - the world's fault, not ours

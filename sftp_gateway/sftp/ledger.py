@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sftp_gateway import errors, logs
-from sftp_gateway.sftp.owed import Owed
-from sftp_gateway.store import database
+from sftp_gateway.store import database, drafts
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.drafts import Entry
 
@@ -26,6 +25,7 @@ log = logs.get(__name__)
 T = TypeVar("T")
 Operation = Callable[[Transaction], T]
 MOST = 64
+MOST_OWED = 4096
 OWED_SECONDS = 0.05
 BURST_SECONDS = 5.0
 """So long rows gather at most while small files come at full speed: writing them, and making their staging
@@ -39,6 +39,51 @@ PATIENCE = 4
 class _Waiting(Generic[T]):
     do: Operation[T]
     answer: asyncio.Future[T]
+
+
+class Owed:
+    """Rows of different ids and paths, most of them records of a journal: acknowledged already, so none is ever given up."""
+
+    def __init__(self, journal: str) -> None:
+        self.entries: list[Entry] = []
+        self.failures = 0
+        """How often the store answered that it does not take them."""
+        self._journal = journal
+        self._numbers: list[int | None] = []
+        self._keys: set[str | None] = set()
+
+    def add(self, number: int | None, entry: Entry) -> bool:
+        """Take a row more, unless it is one of a name or draft that is here already, or they are many.
+
+        `number`: of its record in the journal, if it has one.
+        """
+        keys = {entry.id, *([f"{entry.brand}/{entry.path}"] if entry.path else [])}
+        if keys & self._keys or len(self.entries) >= MOST_OWED:
+            return False
+        self._keys |= keys
+        self.entries.append(entry)
+        self._numbers.append(number)
+        return True
+
+    def __call__(self, tx: Transaction) -> list[str]:
+        """Write them; gives the brands that had a change counted.
+
+        What the store has already is left alone: a commit may have come through of which no answer came, and the
+        intake may have gone on with its rows since.
+        """
+        seen = drafts.journaled(tx.conn, self._journal)
+        missing = [
+            (number, entry)
+            for number, entry in zip(self._numbers, self.entries, strict=True)
+            if number is None or number > seen
+        ]
+        drafts.save_all(tx, [entry for _, entry in missing])
+        if last := max((number for number, _ in missing if number is not None), default=0):
+            drafts.set_journaled(tx, self._journal, last)
+        brands = sorted(drafts.living(tx, {entry.brand for _, entry in missing}))
+        for brand in brands:
+            tx.touch(brand)
+        return brands
 
 
 class Ledger:

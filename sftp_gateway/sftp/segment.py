@@ -67,7 +67,7 @@ class Segment:
             while self.ready < self.at + more:
                 self.ready += os.pwrite(self.fd, AHEAD[: SEGMENT_BYTES - self.ready], self.ready)
         except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            if error.errno not in disk.FULL:
                 raise
             return False
         return True
