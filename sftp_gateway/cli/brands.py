@@ -57,8 +57,9 @@ def show(options: argparse.Namespace) -> None:
     """Show a brand, what was set for it, and its keys."""
     with opening.gateway(options) as opened:
         brand = brands.get(opened.store, options.name)
-        keys = brands.keys(opened.store, options.name)
-        password = brands.password_hash(opened.store, options.name) is not None
+        login = brands.login(opened.store, options.name)
+    keys = login.keys if login else ()
+    password = login is not None and brand.enabled and login.password_hash is not None
     chosen = {k: v for k, v in dataclasses.asdict(brand.settings).items() if v != getattr(BrandSettings(), k)}
     if options.json:
         listed = [

@@ -9,11 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-def new_id() -> str:
-    """Make a short random session id: 10 hex digits, unique enough to search a day's log for."""
-    return secrets.token_hex(5)
-
-
 @dataclass(frozen=True, slots=True)
 class Session:
     """One open SFTP channel.
@@ -29,7 +24,8 @@ class Session:
     key_fingerprint: str | None
     source_ip: str
     client_version: str
-    id: str = field(default_factory=new_id)
+    id: str = field(default_factory=lambda: secrets.token_hex(5))
+    """Unique enough to search a day's log for."""
     connection: str = ""
     channel: int = 1
 

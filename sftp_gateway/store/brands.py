@@ -15,8 +15,8 @@ from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.erasing import erase
 
 __all__ = [
-    "add_key", "all_brands", "change_settings", "contact_set_at", "create", "ends_with_newline", "erase", "get", "keys", "login", "password_hash",
-    "remove_key", "save_settings", "set_enabled", "set_password_hash", "since",
+    "add_key", "all_brands", "change_settings", "contact_set_at", "create", "ends_with_newline", "erase", "get",
+    "login", "remove_key", "set_enabled", "set_password_hash", "since",
 ]  # fmt: skip
 
 _brands, _keys, _homes = tables.brand, tables.brand_key, tables.home
@@ -73,15 +73,13 @@ def since(store: Store) -> dict[str, datetime]:
         return {row.name: row.created_at for row in conn.execute(sa.select(_brands.c.name, _brands.c.created_at))}
 
 
-def save_settings(store: Store, name: str, settings: BrandSettings, by: str = "gateway") -> None:
-    """Replace what a brand set; the next upload is judged by it. NotFound."""
-    change_settings(store, name, lambda _: settings, by)
-
-
 def change_settings(
     store: Store, name: str, change: Callable[[BrandSettings], BrandSettings], by: str = "gateway"
 ) -> BrandSettings:
-    """Put what `change` makes of a brand's settings in their place, which nobody else changes meanwhile; NotFound."""
+    """Put what `change` makes of a brand's settings in their place, which nobody else changes meanwhile; NotFound.
+
+    The next upload is judged by it.
+    """
     with store.write() as tx:
         old = _of(_locked(tx, name)).settings
         settings = change(old)
@@ -136,26 +134,12 @@ def remove_key(store: Store, brand: str, fingerprint: str, by: str = "gateway") 
         journal.note(tx, brand, "brand.key_removed", by=by, detail={"fingerprint": fingerprint})
 
 
-def keys(store: Store, brand: str) -> list[Key]:
-    """List the public keys of a brand, oldest first, expired ones too; empty for an unknown brand."""
-    with store.read() as conn:
-        rows = conn.execute(sa.select(_keys).where(_keys.c.brand == brand).order_by(_keys.c.added_at)).all()
-    return [_key_of(row) for row in rows]
-
-
 def set_password_hash(store: Store, brand: str, password_hash: str | None, by: str = "gateway") -> None:
     """Set the argon2 hash of the brand's password; None: no login by password. NotFound."""
     with store.write() as tx:
         _locked(tx, brand)
         _update(tx, brand, password_hash=password_hash)
         journal.note(tx, brand, "brand.password_set" if password_hash else "brand.password_removed", by=by)
-
-
-def password_hash(store: Store, brand: str) -> str | None:
-    """Give the argon2 hash; None without one, for unknown and for disabled brands."""
-    query = sa.select(_brands.c.password_hash).where(_brands.c.name == brand, _brands.c.enabled)
-    with store.read() as conn:
-        return conn.execute(query).scalar()
 
 
 def login(store: Store, brand: str) -> Login | None:
@@ -166,7 +150,11 @@ def login(store: Store, brand: str) -> Login | None:
         return None
     first = rows[0]
     return Login(
-        tuple(_key_of(row) for row in rows if row.fingerprint is not None),
+        tuple(
+            Key(row.fingerprint, row.line, row.label, row.added_at, row.expires_at)
+            for row in rows
+            if row.fingerprint is not None
+        ),
         first.password_hash,
         str(first.settings.get("allow_from", "")),
         first.enabled,
@@ -193,10 +181,6 @@ def _stored(settings: BrandSettings) -> dict[str, Any]:
     """Keep only what differs from the defaults, so that a better default reaches every brand."""
     default = dataclasses.asdict(BrandSettings())
     return {name: value for name, value in dataclasses.asdict(settings).items() if value != default[name]}
-
-
-def _key_of(row: Any) -> Key:
-    return Key(row.fingerprint, row.line, row.label, row.added_at, row.expires_at)
 
 
 def _of(row: Any) -> Brand:

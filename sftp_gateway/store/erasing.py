@@ -20,6 +20,17 @@ _UPLOAD = re.compile(r"(\d+)(-[0-9a-f]{16})?")
 _TOP = re.compile(r"(README\.txt|template\.csv|history\.csv)\.[0-9a-f]{24}\.[0-9a-f]{8}")
 """A file of the top of a home: a brand may be called `17`, too."""
 
+_file = tables.file.c
+_NAMING: tuple[tuple[str, sa.Column[Any], sa.ColumnElement[bool]], ...] = (
+    (SOURCES, tables.upload.c.sha256, tables.upload.c.source_kept),
+    (SOURCES, tables.entry.c.sha256, sa.true()),
+    (RESULTS, tables.withheld.c.blob, sa.true()),
+    (CATALOG, tables.version.c.file, sa.true()),
+    (CATALOG, tables.version.c.changes, sa.true()),
+    (CATALOG, tables.version.c.changes_csv, sa.true()),
+)
+"""Every column that may name a blob, of which area, in which rows; those of `file` tell the area themselves."""
+
 # Children before what they refer to; a table added later is in it without being named here.
 _TABLES = tuple(table for table in reversed(tables.metadata.sorted_tables) if "brand" in table.c)
 
@@ -107,32 +118,17 @@ def referenced(conn: sa.Connection, blobs: Iterable[Blob]) -> set[Blob]:
 
 def _references(area: str, names: list[str]) -> list[sa.Select[Any]]:
     """Give the queries for every column that may name a blob of an area."""
-    upload, file, version, withheld = tables.upload.c, tables.file.c, tables.version.c, tables.withheld.c
-    queries: list[sa.Select[Any]] = [sa.select(file.blob).where(file.area == area, file.blob.in_(names))]
-    if area == SOURCES:
-        queries += [sa.select(upload.sha256).where(upload.sha256.in_(names), upload.source_kept)]
-        queries += [sa.select(tables.entry.c.sha256).where(tables.entry.c.sha256.in_(names))]
-    if area == CATALOG:
-        columns = (version.file, version.changes, version.changes_csv)
-        queries += [sa.select(column).where(column.in_(names)) for column in columns]
-    if area == RESULTS:
-        queries += [sa.select(withheld.blob).where(withheld.blob.in_(names))]
-    return queries
+    queries: list[sa.Select[Any]] = [sa.select(_file.blob).where(_file.area == area, _file.blob.in_(names))]
+    naming = ((column, which) for of, column, which in _NAMING if of == area)
+    return [*queries, *(sa.select(column).where(column.in_(names), which) for column, which in naming)]
 
 
 def _blobs(conn: sa.Connection, brand: str) -> set[Blob]:
-    upload, file, version, withheld = tables.upload.c, tables.file.c, tables.version.c, tables.withheld.c
     found: set[Blob] = set()
-    for query, area in (
-        (sa.select(upload.sha256).where(upload.brand == brand, upload.source_kept), SOURCES),
-        (sa.select(tables.entry.c.sha256).where(tables.entry.c.brand == brand), SOURCES),
-        (sa.select(withheld.blob).where(withheld.brand == brand), RESULTS),
-        (sa.select(version.file).where(version.brand == brand), CATALOG),
-        (sa.select(version.changes).where(version.brand == brand), CATALOG),
-        (sa.select(version.changes_csv).where(version.brand == brand), CATALOG),
-    ):
+    for area, column, which in _NAMING:
+        query = sa.select(column).where(column.table.c.brand == brand, which)
         found |= {(area, name) for (name,) in conn.execute(query) if name}
-    listed = sa.select(file.area, file.blob).where(file.brand == brand)
+    listed = sa.select(_file.area, _file.blob).where(_file.brand == brand)
     return found | {(area, blob) for area, blob in conn.execute(listed)}
 
 

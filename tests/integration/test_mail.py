@@ -305,7 +305,7 @@ def test_a_brand_that_is_erased_while_its_mail_is_written_ends_nothing(store, li
 
 async def test_a_cut_file_that_was_sent_again_whole_at_once_costs_no_mail_and_no_refusal(gateway, sink):
     with gateway.store() as store:
-        brands.save_settings(store, "acme", BrandSettings(contact="ann@acme.example"))
+        brands.change_settings(store, "acme", lambda _: BrandSettings(contact="ann@acme.example"))
     mails = {"HOST": "127.0.0.1", "PORT": str(sink.port), "SENDER": "gateway@example.com"}
     intake = {"SETTLE_SECONDS": "0.5 s", "INCOMPLETE_AFTER": "1 s"}
     environ = {f"MAIL__{name}": value for name, value in mails.items()}

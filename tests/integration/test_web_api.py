@@ -456,7 +456,7 @@ def test_the_mode_is_asked_for_or_the_brands_own(scene, api):
     assert mode("&mode=test") == "test"
     assert mode("", **{"X-Upload-Mode": "partial"}) == "partial"
     acme = brands.get(scene.store, "acme").settings
-    brands.save_settings(scene.store, "acme", type(acme)(mode="partial"))
+    brands.change_settings(scene.store, "acme", lambda _: type(acme)(mode="partial"))
     assert mode("") == "partial"
     assert mode("&mode=full") == "full"
     problem(api.post(f"{UPLOADS}?name=a.csv&mode=correction", content=b"x"), "bad-request")

@@ -168,7 +168,7 @@ def test_the_same_bytes_again_are_not_read_where_they_brought_an_older_catalog_b
     now = uploads.get(gateway.store, again).receipt
     assert (now["findings"], now["files"]) == ([], [])
     gateway.bench = real
-    brands.save_settings(gateway.store, "acme", BrandSettings(decimal="."))
+    brands.change_settings(gateway.store, "acme", lambda _: BrandSettings(decimal="."))
     read = gateway.receive(a)
     gateway.work()
     assert uploads.get(gateway.store, read).receipt["findings"] == []
@@ -179,7 +179,7 @@ def test_the_same_bytes_are_read_when_they_may_mean_something_else(gateway, chan
     gateway.receive("publish\na\n")
     gateway.work()
     if change == "settings":
-        brands.save_settings(gateway.store, "acme", BrandSettings(columns={"sku": "Handle"}))
+        brands.change_settings(gateway.store, "acme", lambda _: BrandSettings(columns={"sku": "Handle"}))
     if change == "rolled back":
         gateway.receive("publish\nb\n")
         gateway.work()
@@ -191,7 +191,7 @@ def test_the_same_bytes_are_read_when_they_may_mean_something_else(gateway, chan
 def test_a_brands_contact_is_no_reason_to_read_again(gateway):
     gateway.receive("publish\na\n")
     gateway.work()
-    brands.save_settings(gateway.store, "acme", BrandSettings(contact="ann@acme.example"))
+    brands.change_settings(gateway.store, "acme", lambda _: BrandSettings(contact="ann@acme.example"))
     again = gateway.receive("publish\na\n")
     gateway.work()
     assert gateway.state(again) is State.UNCHANGED
@@ -211,7 +211,7 @@ def test_the_same_bytes_are_read_while_something_is_withheld(gateway):
 def test_removals_that_were_refused_stay_kept_when_the_same_file_is_sent_again(gateway, price):
     """Where something was found in it, its sender gets his error file; either way nothing is removed."""
     gateway.bench = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
-    brands.save_settings(gateway.store, "acme", BrandSettings(guards={"confirm_after_seconds": 0}))
+    brands.change_settings(gateway.store, "acme", lambda _: BrandSettings(guards={"confirm_after_seconds": 0}))
     whole = ["sku,name,msrp,cost,gtin,images,brand\n", "A,n,1,1,4006381333931,/a.jpg,b\n", f"B,n,{price},1,,,b\n"]
     whole += [f"A{n},n,5,1,,,b\n" for n in range(100)]
     gateway.receive("".join(whole))
@@ -251,7 +251,7 @@ def test_the_same_bytes_are_told_again_unread_what_was_found_in_them(gateway, cl
     """Where what was found is kept no more, or other software found it, they are read; either way the same comes out."""
     real = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
     gateway.bench, stands_in = real, gateway.bench
-    brands.save_settings(gateway.store, "acme", BrandSettings(guards={"reject_share": 1.0}))
+    brands.change_settings(gateway.store, "acme", lambda _: BrandSettings(guards={"reject_share": 1.0}))
     first = gateway.receive(FOUND)
     gateway.work()
     before = uploads.get(gateway.store, first)
@@ -300,7 +300,7 @@ def test_the_same_bytes_are_told_again_unread_what_was_found_in_them(gateway, cl
 def test_a_partial_file_of_which_something_was_found_is_not_read_again_if_the_same_would_be(gateway, rows, unread):
     real = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
     gateway.bench, stands_in = real, gateway.bench
-    brands.save_settings(gateway.store, "acme", BrandSettings(guards={"reject_share": 1.0}))
+    brands.change_settings(gateway.store, "acme", lambda _: BrandSettings(guards={"reject_share": 1.0}))
     gateway.receive("sku,name,msrp\nA,n,5\nB,n,5\n")
     text = f"sku,msrp,who,name\n{rows}".replace(",x", ",x,n")
     first = gateway.receive(text, mode=Mode.PARTIAL)
@@ -502,10 +502,10 @@ def test_a_correction_of_a_dry_run_that_was_judged_as_partial_is_merged_with_the
     gateway.bench = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
     gateway.receive(CHAIR)
     gateway.work()
-    brands.save_settings(gateway.store, "acme", BrandSettings(mode="partial"))
+    brands.change_settings(gateway.store, "acme", lambda _: BrandSettings(mode="partial"))
     dry = gateway.receive("sku,msrp,color\nA,11,\nB,oops,\\N\n", mode=Mode.TEST, name="test/day.csv")
     gateway.work()
-    brands.save_settings(gateway.store, "acme", BrandSettings())
+    brands.change_settings(gateway.store, "acme", lambda _: BrandSettings())
     gateway.receive(corrections(gateway, dry).replace("oops", "12"), name="fix.csv")
     gateway.work()
     desk = catalog(gateway)["B"]

@@ -96,7 +96,7 @@ class Gateway:
         return [str(self.get(upload).state) for upload in some]
 
     def set(self, made):
-        brands.save_settings(self.store, "acme", made)
+        brands.change_settings(self.store, "acme", lambda _: made)
 
     def read(self, folder, name):
         """What a file of the home says."""

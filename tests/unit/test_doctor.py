@@ -173,7 +173,7 @@ def test_check_names_the_brand_whose_pattern_could_take_for_ever(looked):
     with contextlib.closing(database.open_store(f"sqlite:///{looked.root}/gateway.db")) as store:
         brands.create(store, "acme", BrandSettings(name_pattern=r"(?P<date>\d+)\.csv"))
         assert looked("store") == (False, "sqlite")
-        brands.save_settings(store, "acme", BrandSettings(name_pattern=r"(?P<date>(\d+)+)\.csv"))
+        brands.change_settings(store, "acme", lambda _: BrandSettings(name_pattern=r"(?P<date>(\d+)+)\.csv"))
         bad, says = looked("store")
     assert bad
     assert says.startswith("name_pattern of brand acme orders nothing: some names could take very long")

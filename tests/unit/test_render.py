@@ -142,7 +142,7 @@ def test_a_new_brand_finds_its_instructions_its_header_and_an_empty_history(home
 def test_a_brand_without_headers_reads_which_column_is_which(home):
     """Files without a header: `#2` is the second column (`brand set`)."""
     columns = {"name": "#1", "sku": "#2", "msrp": "#4"}
-    brands.save_settings(home.store, "acme", BrandSettings(columns=columns))
+    brands.change_settings(home.store, "acme", lambda _: BrandSettings(columns=columns))
     home.paint()
     readme = home.read("", "README.txt")
     for name, place in (("sku", "column 2"), ("name", "column 1"), ("msrp", "column 4")):
@@ -171,7 +171,9 @@ def test_every_limit_of_a_column_stands_in_the_instructions(home, tmp_path):
 
 
 def test_the_header_to_start_from_is_the_brands_own(home):
-    brands.save_settings(home.store, "acme", BrandSettings(columns={"sku": "Handle"}, mode="partial", marker=".done"))
+    brands.change_settings(
+        home.store, "acme", lambda _: BrandSettings(columns={"sku": "Handle"}, mode="partial", marker=".done")
+    )
     home.paint()
     assert home.read("", "template.csv").startswith("Handle,name,")
     assert "changes only" in home.read("", "README.txt")
@@ -395,7 +397,7 @@ def test_a_paint_that_comes_too_late_remembers_nothing(hosts):
 def test_whom_to_tell_of_an_upload_is_asked_again_when_settings_change(home):
     ids = many(home, 3)
     home.paint()
-    brands.save_settings(home.store, "acme", BrandSettings(contact="a@b.example"))
+    brands.change_settings(home.store, "acme", lambda _: BrandSettings(contact="a@b.example"))
     home.told()
     home.paint()
     assert home.told() == ids[::-1]

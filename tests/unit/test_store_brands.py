@@ -45,7 +45,9 @@ def test_an_unknown_brand_is_not_found_and_the_nearest_is_offered(store):
 def test_settings_are_replaced_and_the_event_names_what_changed(store):
     brands.create(store, "acme", BrandSettings(sheet="A"))
     with capture_logs() as lines:
-        brands.save_settings(store, "acme", BrandSettings(sheet="A", columns={"sku": "Handle"}), by="cli:root")
+        brands.change_settings(
+            store, "acme", lambda _: BrandSettings(sheet="A", columns={"sku": "Handle"}), by="cli:root"
+        )
     assert brands.get(store, "acme").settings == BrandSettings(sheet="A", columns={"sku": "Handle"})
     (line,) = lines
     assert (line["event"], line["brand"], line["by"]) == ("brand.changed", "acme", "cli:root")
@@ -56,7 +58,6 @@ def test_keys_are_listed_and_only_valid_ones_let_in(store, clock):
     brands.create(store, "acme")
     brands.add_key(store, "acme", key(clock))
     brands.add_key(store, "acme", key(clock, "SHA256:old", clock() + timedelta(seconds=60)))
-    assert [k.fingerprint for k in brands.keys(store, "acme")] == ["SHA256:abc", "SHA256:old"]
     assert [k.fingerprint for k in brands.login(store, "acme").keys] == ["SHA256:abc", "SHA256:old"]
     assert len(brands.login(store, "acme").valid_keys(clock())) == 2
     clock.jump(61)
@@ -73,16 +74,12 @@ def test_a_disabled_or_unknown_brand_has_nothing_to_log_in_with(store, clock):
     brands.create(store, "acme")
     brands.add_key(store, "acme", key(clock))
     brands.set_password_hash(store, "acme", "$argon2id$x")
-    assert brands.password_hash(store, "acme") == "$argon2id$x"
-    brands.save_settings(store, "acme", BrandSettings(allow_from="192.0.2.0/24"))
+    brands.change_settings(store, "acme", lambda _: BrandSettings(allow_from="192.0.2.0/24"))
     assert brands.login(store, "acme") == Login((key(clock),), "$argon2id$x", "192.0.2.0/24")
     brands.set_enabled(store, "acme", False)
     assert not brands.login(store, "acme").enabled
     assert brands.login(store, "acme").valid_keys(clock()) == []
-    assert brands.password_hash(store, "acme") is None
     assert brands.login(store, "nobody") is None
-    assert brands.password_hash(store, "nobody") is None
-    assert brands.keys(store, "acme") != []
 
 
 def test_a_password_hash_is_never_logged(store):
@@ -96,7 +93,7 @@ def test_a_change_makes_the_home_dirty_until_it_was_rendered(store):
     brands.create(store, "acme")
     ((brand, seq),) = homes.dirty(store)
     assert brand == "acme"
-    brands.save_settings(store, "acme", BrandSettings(currency="EUR"))
+    brands.change_settings(store, "acme", lambda _: BrandSettings(currency="EUR"))
     with store.write() as tx:
         homes.cleaned(tx, "acme", seq)
     ((_, later),) = homes.dirty(store)

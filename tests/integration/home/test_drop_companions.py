@@ -20,7 +20,7 @@ def told(kind, body):
 @pytest.mark.parametrize("written", [".done", ".DONE"])
 @pytest.mark.parametrize("marker_first", [True, False])
 async def test_a_marker_is_no_upload_and_goes_with_its_file(house, drop, written, marker_first):
-    brands.save_settings(house.store, "acme", BrandSettings(marker=".done"))
+    brands.change_settings(house.store, "acme", lambda _: BrandSettings(marker=".done"))
     inbox = drop.folder / "acme" / "inbox"
     names = [f"a.csv{written}", "a.csv"] if marker_first else ["a.csv", f"a.csv{written}"]
     for name in names:
@@ -30,7 +30,7 @@ async def test_a_marker_is_no_upload_and_goes_with_its_file(house, drop, written
 
 
 async def test_a_marker_that_waits_for_its_file_is_no_upload(house, drop):
-    brands.save_settings(house.store, "acme", BrandSettings(marker=".done"))
+    brands.change_settings(house.store, "acme", lambda _: BrandSettings(marker=".done"))
     inbox = drop.folder / "acme" / "inbox"
     (inbox / "a.csv.done").touch()
     (inbox / "b.csv").write_bytes(BODY)
@@ -43,7 +43,7 @@ async def test_a_marker_that_waits_for_its_file_is_no_upload(house, drop):
 
 
 async def test_all_companions_of_a_refused_file_go_with_it(house, drop):
-    brands.save_settings(house.store, "acme", BrandSettings(marker=".done"))
+    brands.change_settings(house.store, "acme", lambda _: BrandSettings(marker=".done"))
     inbox = drop.folder / "acme" / "inbox"
     (inbox / "a.csv.sha256").write_text("1" * 64)
     (inbox / "a.csv.md5").write_text(told("md5", BODY))
@@ -98,7 +98,7 @@ async def test_a_checksum_of_an_earlier_file_than_the_last_is_not_late(house, dr
 
 
 async def test_a_marker_that_comes_after_its_file_was_taken_goes(house, drop):
-    brands.save_settings(house.store, "acme", BrandSettings(marker=".done"))
+    brands.change_settings(house.store, "acme", lambda _: BrandSettings(marker=".done"))
     inbox = drop.folder / "acme" / "inbox"
     (inbox / "a.csv").write_bytes(BODY)
     await house.until(lambda: not (inbox / "a.csv").exists())
