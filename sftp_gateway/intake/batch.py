@@ -164,23 +164,15 @@ class Batch:
         with desk.store.write() as tx:
             history.end_refused(tx, found, made, item.sha256)
             present = drafts.get(tx.conn, row.id)
-            if present is not None:
-                self.told.changed += self._accepted(tx, replace(present, sha256=item.sha256), upload)
+            if present is not None and present.path is not None:  # its name stays in the view for a while
+                named = replace(present, upload=upload, sha256=item.sha256)
+                self.told.changed += claims.accept(tx, [named], desk.visible_until(tx.now))
+            elif present is not None:
+                drafts.remove(tx, row.id)
             for companion in item.companions:
                 self.told.changed += history.spent(tx, companion, desk.visible_until(tx.now))
             tx.touch(row.brand)
         desk.staging.file(row.id).unlink(missing_ok=True)
-
-    def _accepted(self, tx: Transaction, row: Entry, upload: int) -> list[Entry]:
-        """Let the name of an upload stay in the view for a while; one without a name just goes."""
-        if row.path is None:
-            drafts.remove(tx, row.id)
-            return []
-        moved = drafts.move(
-            tx, row.id, list(Place), place=Place.ACCEPTED, upload=upload, sha256=row.sha256, owner="",
-            due_at=None, reason=None, expires_at=self.desk.visible_until(tx.now),
-        )  # fmt: skip
-        return [moved] if moved else []
 
 
 def _digest(file: Path) -> str:

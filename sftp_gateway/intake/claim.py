@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from sftp_gateway import errors, logs, settings
@@ -76,9 +75,7 @@ class Intake:
             await self._in_thread(recover.recover, self._desk, self.replay)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Wait for the threads to finish the files they have in hand; the rest is the next process's."""
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
         self._desk.close()

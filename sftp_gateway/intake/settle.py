@@ -123,7 +123,8 @@ def _of_named(facts: Facts, rules: Rules, now: datetime) -> Decision:
     settled_at = facts.changed_at + timedelta(seconds=rules.settle_seconds)
     if facts.temporary or facts.companion:
         # Who never gets its final name, or whose file never comes, goes with the rest of the day.
-        return _forgotten_at(facts.changed_at + timedelta(seconds=rules.abandoned_after), now)
+        moment = facts.changed_at + timedelta(seconds=rules.abandoned_after)
+        return Decision(Verdict.FORGET) if now >= moment else Decision(Verdict.WAIT, moment)
     if now < settled_at:
         return Decision(Verdict.WAIT, settled_at)
     if facts.place is Place.DROPPED:
@@ -149,10 +150,6 @@ def _of_nameless(facts: Facts) -> Decision:
         if not short:
             return Decision(Verdict.RECEIVE)
     return Decision(Verdict.REFUSE if facts.known else Verdict.FORGET, reason="A later file of the same name came")
-
-
-def _forgotten_at(moment: datetime, now: datetime) -> Decision:
-    return Decision(Verdict.FORGET) if now >= moment else Decision(Verdict.WAIT, moment)
 
 
 def _unfinished(facts: Facts, reason: str) -> Decision:

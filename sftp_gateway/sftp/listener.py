@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Self
 
 import asyncssh
@@ -92,9 +91,7 @@ class Listener:
         )
         return self
 
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _exc: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close at once what is still open; the homes hear of each open file that it was dropped."""
         await self._stop_accepting()
         await self._send_all_away("closed", "The gateway is shutting down")

@@ -27,7 +27,8 @@ class Visitor(asyncssh.SSHServer):
         self._door = door
         self._login = login.Login(door, address, self.id, self._client_version)
         self._connection: seams.Connection | None = None
-        self._conversations: list[conversation.Conversation] = []
+        self.conversations: list[conversation.Conversation] = []
+        """The channels that are open."""
         self._channels = self._moved_bytes = self._left_bytes = 0
 
     @property
@@ -120,14 +121,14 @@ class Visitor(asyncssh.SSHServer):
 
     def session_requested(self) -> tuple[seams.Channel, seams.Stream]:
         """Open a channel, if the client has not too many; while the listener is drained, its first one only."""
-        if self._door.draining and (self._channels or self._conversations):
+        if self._door.draining and (self._channels or self.conversations):
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, DRAINED)
         most = self._door.rules.channels_per_connection
-        if len(self._conversations) >= most:
+        if len(self.conversations) >= most:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, f"At most {most} channels per connection")
         assert self._connection is not None
         talk = conversation.Conversation(self, self._door.home, self._door.rules.handles_per_session)
-        self._conversations.append(talk)
+        self.conversations.append(talk)
         return seams.Channel(self._connection), talk
 
     def talk_began(self, talk: conversation.Conversation) -> session.Session:
@@ -153,7 +154,7 @@ class Visitor(asyncssh.SSHServer):
 
     def channel_closed(self, talk: conversation.Conversation) -> None:
         """Free the place of a channel."""
-        self._conversations.remove(talk)
+        self.conversations.remove(talk)
         self._left_bytes += talk.moved_bytes
         self._door.counts.received_bytes += talk.received_bytes
         self._door.counts.sent_bytes += talk.sent_bytes
@@ -163,19 +164,14 @@ class Visitor(asyncssh.SSHServer):
         return str(version)[:255]
 
     @property
-    def conversations(self) -> tuple[conversation.Conversation, ...]:
-        """The channels that are open."""
-        return tuple(self._conversations)
-
-    @property
     def open_files(self) -> int:
         """How many files are open on all channels."""
-        return sum(talk.open_files for talk in self._conversations)
+        return sum(talk.open_files for talk in self.conversations)
 
     def quiet_seconds(self) -> float:
         """For how long no byte has come and none has left; keepalives do not count."""
         waiting = self._connection.buffered_bytes if self._connection else 0
-        moved = self._left_bytes + sum(talk.moved_bytes for talk in self._conversations) - waiting
+        moved = self._left_bytes + sum(talk.moved_bytes for talk in self.conversations) - waiting
         now = self._door.clock()
         if moved != self._moved_bytes:
             self._moved_bytes, self.last_moved_at = moved, now

@@ -200,10 +200,8 @@ def rename(tx: Transaction, id_: str, path: str, **values: Any) -> Entry | None:
 
 def remove(tx: Transaction, id_: str) -> Entry | None:
     """Forget a row; give what it was, None if it was gone already."""
-    row = get(tx.conn, id_)
-    if row is not None:
-        tx.conn.execute(sa.delete(table).where(table.c.id == id_))
-    return row
+    gone = tx.conn.execute(sa.delete(table).where(table.c.id == id_).returning(*COLUMNS)).one_or_none()
+    return None if gone is None else entry_of(gone)
 
 
 def expire(tx: Transaction, now: datetime, *, limit: int = 512) -> list[Entry]:

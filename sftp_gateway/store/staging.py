@@ -10,8 +10,6 @@ import fcntl
 import os
 import secrets
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from sftp_gateway import disk
 
@@ -94,9 +92,3 @@ class Owner:
             self._file.unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 
 import pytest
 
@@ -62,7 +63,7 @@ async def test_one_operation_that_fails_fails_alone(house):
 def test_an_owner_is_gone_when_it_closes_or_dies_and_not_before(tmp_path):
     one, two = Staging(tmp_path), Staging(tmp_path)
     assert one.area == two.area
-    with one.join() as owner:
+    with contextlib.closing(one.join()) as owner:
         assert not two.is_gone(owner.token)
     assert two.is_gone(owner.token)
     assert two.is_gone("never-was") and two.is_gone("") and two.is_gone("../area")
