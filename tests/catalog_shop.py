@@ -17,7 +17,6 @@ from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.catalog import cells, remake, run
 from sftp_gateway.catalog.comparing import diff
 from sftp_gateway.catalog.job import Base, Corrected, Job, Outcome, Withheld
-from sftp_gateway.catalog.results import result
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
 
@@ -182,7 +181,7 @@ class Shop:
         return made
 
     def _decided(self, digest: str, mode: Mode, waived) -> bool:
-        same = self.made_by == (digest, mode, result.rules(self.rules, self.settings))
+        same = self.made_by == (digest, mode, self.rules.digest_with(self.settings))
         return same and self.withheld is None and not waived
 
     def _older(self, digest: str, mode: Mode) -> tuple[tuple[int, str], ...]:

@@ -10,6 +10,7 @@ import ctypes
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -97,6 +98,13 @@ def add_table(connection: Connection, name: str, table: pa.Table) -> None:
     """Make the rows of a table readable as `name`, with their `_pos`."""
     positions = pa.array(np.arange(table.num_rows, dtype=np.int64))
     connection.register(name, table.append_column("_pos", positions))
+
+
+def copy(connection: Connection, name: str, given: Any, query: str = "SELECT * FROM given_rows") -> None:
+    """Copy Arrow rows, or what a query over `given_rows` makes of them, to a table of the database."""
+    connection.register("given_rows", given)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
+    connection.unregister("given_rows")
 
 
 def identifier(name: str) -> str:

@@ -8,6 +8,7 @@ small form for whole-file findings and single rows. The codes and their default 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 from sftp_gateway.catalog import codes
@@ -43,6 +44,11 @@ class Finding:
     key: str = ""
     column: str = ""
     value: str = ""
+
+
+def by_row(table: pa.Table) -> pa.Table:
+    """Sort findings by row; those of one row stay as they are."""
+    return table.take(pa.array(np.argsort(table["row"].to_numpy(), kind="stable")))
 
 
 def table(items: Iterable[Finding]) -> pa.Table:

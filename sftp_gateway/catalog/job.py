@@ -156,18 +156,18 @@ class Outcome:
     receipt: dict[str, Any]
     reasons: tuple[dict[str, Any], ...]
     made: tuple[Made, ...]
-    version: int | None
     products: int
-    keeps_withheld: bool
-    withheld_since: datetime | None
-    """None with keeps_withheld False: nothing is withheld any more."""
-    withheld_products: int
     mode: Mode
     rows: Mode
     """What a row meant, which it means in corrections of it, too: FULL (the whole product) or PARTIAL (merged with it)."""
-    corrects_held: int | None
+    version: int | None = None
+    keeps_withheld: bool = True
+    withheld_since: datetime | None = None
+    """None with keeps_withheld False: nothing is withheld any more."""
+    withheld_products: int = 0
+    corrects_held: int | None = None
     """The held upload that this one joins and supersedes."""
-    ends_with_newline: bool | None
+    ends_with_newline: bool | None = None
     """None: what is known of the brand's files stays."""
     columns: tuple[str, ...] = ()
     """Columns of the version made, in order, without hidden ones."""

@@ -161,7 +161,7 @@ class File:
             if self.plan.joins is not None:
                 held.join(self.sifted, self.plan, judge.schema(source), key)
             elif reuses and self._tells_bytes(source):
-                own = result.rules(self.job.schema, self.job.settings)
+                own = self.job.schema.digest_with(self.job.settings)
                 marked = reuse.terms(self.job, own, source, evidence)
                 self.sifted.carry = reuse.opened(self.job, marked, source, judge.schema(source), self.scratch)
             if self.job.base is None and self.job.bytes >= changes.LEAST_BYTES:

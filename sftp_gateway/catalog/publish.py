@@ -4,8 +4,8 @@ Rows are written once: where none has to go, the staged file becomes the version
 stay although the file lacks them (retained, withheld) are appended as further row groups.
 """
 
-import functools
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,21 +58,13 @@ def write_full(
 ) -> pa.Schema:
     """Write the version of a full file: its rows without `gone`, then what `kept` and `old` say stays of `base`."""
     schema = version_schema(staged.schema, staged.schema, full=True)
-    for field in _only_staying(connection, schema, base) if base is not None else ():
-        schema = schema.insert(len(diff.visible(schema)), field)
-    if base is not None:
-        schema = retyped.holding(schema, base, lambda _: _old(connection, "true"))
-    if staged.on_disk and len(gone) == 0 and schema.equals(staged.schema):
-        staged.path.rename(path)
-        if base is not None:
-            versionfile.append(path, staying(connection, schema))
+    if base is None:
+        staged.save(path, gone, schema)
         return schema
-    with versionfile.Writer(path, schema) as writer:
-        for table in versionfile.without(staged.tables(), gone):
-            writer.write(versionfile.shaped(table, schema))
-        if base is not None:
-            for table in staying(connection, schema):
-                writer.write(table)
+    for field in _only_staying(connection, schema, base):
+        schema = schema.insert(len(diff.visible(schema)), field)
+    schema = retyped.holding(schema, base, lambda _: _old(connection))
+    staged.save(path, gone, schema, _old(connection))
     return schema
 
 
@@ -89,19 +81,8 @@ def _only_staying(connection: Connection, new: pa.Schema, base: pa.Schema) -> li
     return [field for field, count in zip(fields, found, strict=True) if count]
 
 
-def staying(connection: Connection, schema: pa.Schema) -> Iterator[pa.Table]:
-    """Give the current products that stay although the file lacks them."""
-    for table in _old(connection, "true"):
-        yield versionfile.shaped(table, schema)
-
-
-def withheld(connection: Connection, schema: pa.Schema) -> Iterator[pa.Table]:
-    """Give the current products whose removal is held back."""
-    for table in _old(connection, "NOT kept.retained"):
-        yield versionfile.shaped(table, schema)
-
-
-def _old(connection: Connection, condition: str) -> Iterator[pa.Table]:
+def _old(connection: Connection, condition: str = "true") -> Iterator[pa.Table]:
+    """Give the current products that stay although the file lacks them, without the columns blank in all."""
     query = f"SELECT old.* FROM old JOIN kept ON old._pos = kept.bpos WHERE {condition} ORDER BY old._pos"  # noqa: S608 - ours
     for batch in engine.reader(connection, query):
         table = pa.Table.from_batches([batch])
@@ -117,15 +98,12 @@ def write_merged(
     schema = version_schema(staged.schema, base_schema, full=False)
     replaced = _positions(connection, "SELECT bpos FROM pairs WHERE bpos IS NOT NULL ORDER BY bpos")
     come = _positions(connection, "SELECT pos FROM pairs WHERE NOT removes ORDER BY pos")
-    if base is not None:
-        stay = functools.partial(versionfile.tables, base)
-        schema = retyped.holding(schema, base_schema, lambda names: versionfile.without(stay(names), replaced))
-    with versionfile.Writer(path, schema) as writer:
-        if base is not None:
-            for table in versionfile.without(versionfile.tables(base), replaced):
-                writer.write(versionfile.shaped(table, schema))
-        for table in versionfile.only(staged.tables(), come):
-            writer.write(versionfile.shaped(table, schema))
+
+    def stay(names: list[str] | None = None) -> Iterable[pa.Table]:
+        return () if base is None else versionfile.without(versionfile.tables(base, names), replaced)
+
+    schema = retyped.holding(schema, base_schema, stay)
+    versionfile.write(path, schema, itertools.chain(stay(), versionfile.only(staged.tables(), come)))
     return schema
 
 
@@ -134,9 +112,11 @@ def _positions(connection: Connection, query: str) -> Positions:
     return np.asarray(values, dtype=np.int64)
 
 
-def write_withheld(connection: Connection, schema: pa.Schema, path: Path) -> Made:
-    """Write the withheld products for people."""
-    return report.write_products(path, diff.visible(schema), withheld(connection, schema))
+def write_withheld(connection: Connection, base: pa.Schema, path: Path) -> Made:
+    """Write the withheld products for people, in the columns of the current version."""
+    schema = version_schema(base, base, full=True)
+    products = (versionfile.shaped(table, schema) for table in _old(connection, "NOT kept.retained"))
+    return report.write_products(path, diff.visible(schema), products)
 
 
 def write_keys(connection: Connection, key: Sequence[str], path: Path) -> Made:

@@ -36,9 +36,8 @@ def release(base: Base, withheld_keys: Path, schema: Schema, out: Path) -> Remad
         with changes.Writer(paths.changes, paths.changes_csv) as writer:
             changes.tell_removed(connection, writer)
     kind = pq.read_schema(base.path)
-    with versionfile.Writer(paths.catalog, kind) as version:
-        for table in versionfile.without(versionfile.tables(base.path), np.asarray(gone, dtype=np.int64)):
-            version.write(table)
+    stay = versionfile.without(versionfile.tables(base.path), np.asarray(gone, dtype=np.int64))
+    versionfile.write(paths.catalog, kind, stay)
     products = base.products - len(gone)
     return _remade(paths, products, {"removed": len(gone), "unchanged": products}, kind)
 

@@ -25,9 +25,7 @@ def base(found: Base, schema: Schema, out: Path) -> Base:
         return found
     kind = pa.schema([field.with_name(name) for field, name in zip(kind, names, strict=True)], kind.metadata)
     path = out / f"v{found.number:06d}.respelled.parquet"
-    with versionfile.Writer(path, kind) as writer:
-        for table in versionfile.tables(found.path):
-            writer.write(table.rename_columns(names).cast(kind))
+    versionfile.write(path, kind, (table.rename_columns(names) for table in versionfile.tables(found.path)))
     return dataclasses.replace(found, path=path)
 
 

@@ -178,8 +178,7 @@ class _Run:
     def _write_withheld(self, connection: engine.Connection, base: pa.Schema, *, keep_keys: bool) -> None:
         out = self.job.out
         csv = out / f"{self.file.base_name}.{self.job.upload}.withheld.csv"
-        schema = publish.version_schema(base, base, full=True)
-        self.made.append(publish.write_withheld(connection, schema, csv))
+        self.made.append(publish.write_withheld(connection, base, csv))
         if keep_keys:
             self.made.append(publish.write_keys(connection, self.job.schema.key, out / "withheld-keys.parquet"))
 
@@ -240,7 +239,7 @@ class _Run:
         return result.Facts(
             job=self.job,
             plan=self.file.plan,
-            rules=result.rules(self.job.schema, self.job.settings),
+            rules=self.job.schema.digest_with(self.job.settings),
             source=self.file.source,
             counts=counts,
             made=tuple(self.made),

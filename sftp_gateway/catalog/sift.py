@@ -6,11 +6,11 @@ Reading, checking and writing run in three threads over a bounded number of bloc
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,8 @@ from sftp_gateway.catalog import findings, keys, lane, spool, stage
 from sftp_gateway.catalog.checking.typed import ROW, Checked
 from sftp_gateway.catalog.comparing import changes, reuse
 from sftp_gateway.catalog.kinds import Kinds
-from sftp_gateway.catalog.read.rejects import NONE as NO_REJECTS
-from sftp_gateway.catalog.read.rejects import Rejects
 from sftp_gateway.catalog.read.source import Block, Source
+from sftp_gateway.catalog.results.corrections import CorrectionWriter
 from sftp_gateway.catalog.rules.schema import Schema
 
 KEYS = pa.schema([("key", pa.string())])
@@ -37,16 +36,6 @@ _TOLD = ("code", "message", "suggestion")
 
 Check = Callable[[Block], Checked]
 Indices = npt.NDArray[np.int64]
-
-
-class Corrections(Protocol):
-    """Where rejected rows go: `corrections.CorrectionWriter`."""
-
-    def make(self, block: Block, indices: Indices, reasons: Sequence[Any], broken: Rejects = NO_REJECTS) -> Any:
-        """Prepare rejected rows of a block with their reasons, and records that could not be read as rows; None of none."""
-
-    def add(self, made: Any) -> None:
-        """Append what was made."""
 
 
 @dataclass(slots=True)
@@ -101,7 +90,7 @@ def file(  # noqa: PLR0913, PLR0917 - where blocks come from, go through, and go
     source: Source,
     check: Check,
     key_of: keys.Reader,
-    corrections: Corrections,
+    corrections: CorrectionWriter,
     pool: Executor | None = None,
 ) -> Iterator[Block]:
     """Run every block of the source through `check` and put what comes out in its place; gives each block done.
@@ -111,23 +100,26 @@ def file(  # noqa: PLR0913, PLR0917 - where blocks come from, go through, and go
     Raises errors.Refused or Incomplete when the reader finds that the file cannot be used.
     """
     with contextlib.closing(_judged(sifted, source, check, key_of, corrections, pool)) as stream:
-        for done in stream:
-            _take(sifted, done, corrections)
+        for done, rows in stream:
+            sifted.stage.add(rows)
+            sifted.findings.add(done.found)
+            _count(sifted, done.block, done.checked, pa.array([key for key in done.broken if key], pa.string()))
+            corrections.add(done.rejects)
             yield done.block
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """A block checked: all findings of it, and its accepted rows in the order of the file."""
+    """A block checked."""
 
     block: Block
     checked: Checked
     broken: list[str]
     """The keys of its records that cannot be read, blank where there is none."""
     found: pa.Table
+    """All findings of it."""
     rejects: Any
     """What the correction file gets of it."""
-    rows: stage.Staged
 
 
 def _judged(  # noqa: PLR0913, PLR0917 - as `file`
@@ -135,12 +127,15 @@ def _judged(  # noqa: PLR0913, PLR0917 - as `file`
     source: Source,
     check: Check,
     key_of: keys.Reader,
-    corrections: Corrections,
+    corrections: CorrectionWriter,
     pool: Executor | None,
-) -> Generator[_Done, None, None]:
-    """Check blocks in the pool while one thread reads and another puts them in order; `read` and `check` seconds are time at work."""
+) -> Generator[tuple[_Done, stage.Staged], None, None]:
+    """Check blocks in the pool while one thread reads and another puts them in order, each with its accepted rows.
 
-    def one(block: Block) -> tuple[Block, Checked, list[str], pa.Table, Any]:
+    `read` and `check` seconds are time at work.
+    """
+
+    def one(block: Block) -> _Done:
         begun = time.perf_counter()
         checked = check(block)
         broken = key_of.of_all(block.rejects)
@@ -150,19 +145,18 @@ def _judged(  # noqa: PLR0913, PLR0917 - as `file`
             reasons = _reasons(found, block.row[checked.rejected])
             rejects = corrections.make(block, checked.rejected, reasons, block.rejects)
         sifted.seconds["check"] += time.perf_counter() - begun
-        return block, checked, broken, found, rejects
+        return _Done(block, checked, broken, found, rejects)
 
-    def done() -> Iterator[_Done]:
+    def done() -> Iterator[tuple[_Done, stage.Staged]]:
         blocks = lane.ahead(_timed((sifted.carry or source).blocks(), sifted.seconds))
         with contextlib.closing(blocks):
             parts = (part for whole in blocks for part in whole.parts(PART_ROWS))
-            checks = map(one, parts) if pool is None else lane.each(one, parts, pool, AHEAD)
-            for block, checked, broken, found, rejects in checks:
-                rows = _staged(sifted, block, checked, found)
+            for each in map(one, parts) if pool is None else lane.each(one, parts, pool, AHEAD):
+                rows = _staged(sifted, each.block, each.checked, each.found)
                 sifted.stage.look(rows.table)
                 if sifted.first is not None:
                     sifted.first.add(rows.table)
-                yield _Done(block, checked, broken, found, rejects, rows)
+                yield each, rows
 
     return lane.ahead(done())
 
@@ -188,24 +182,12 @@ def _timed(blocks: Iterator[Block], seconds: dict[str, float]) -> Iterator[Block
         yield block
 
 
-def _take(sifted: Sifted, done: _Done, corrections: Corrections) -> None:
-    block, checked = done.block, done.checked
-    sifted.stage.add(done.rows)
-    sifted.findings.add(done.found)
-    _count(sifted, block, checked, pa.array([key for key in done.broken if key], pa.string()))
-    corrections.add(done.rejects)
-
-
 def _findings(block: Block, checked: Checked, broken: list[str]) -> pa.Table:
     """Give all findings of a block by row; a record that cannot be read may still show its key, in `broken`."""
     if not block.rejects and not block.notes:
         return checked.findings
     read = block.rejects.findings(pa.array(broken, pa.string()))
-    return _by_row(pa.concat_tables([findings.table(block.notes), read, checked.findings]))
-
-
-def _by_row(table: pa.Table) -> pa.Table:
-    return table.take(pa.array(np.argsort(table["row"].to_numpy(), kind="stable")))
+    return findings.by_row(pa.concat_tables([findings.table(block.notes), read, checked.findings]))
 
 
 def _count(sifted: Sifted, block: Block, checked: Checked, readable: pa.StringArray) -> None:
@@ -220,7 +202,7 @@ def _count(sifted: Sifted, block: Block, checked: Checked, readable: pa.StringAr
         sifted.rejected_keys.add(pa.table([known], schema=KEYS))
 
 
-def add_rows(corrections: Corrections, block: Block, indices: Indices, found: pa.Table) -> None:
+def add_rows(corrections: CorrectionWriter, block: Block, indices: Indices, found: pa.Table) -> None:
     """Write rejected rows of a block for correction; `found` holds their findings, sorted by row."""
     corrections.add(corrections.make(block, indices, _reasons(found, block.row[indices])))
 
@@ -294,5 +276,5 @@ def reject_stale(block: Block, checked: Checked, stale: pa.Array, key: tuple[str
         accepted=checked.accepted[~mask],
         rejected=np.union1d(checked.rejected, rejected),
         rejected_keys=pa.concat_arrays([checked.rejected_keys, names.filter(pa.array(mask))]),
-        findings=_by_row(pa.concat_tables([checked.findings, findings.table(told)])),
+        findings=findings.by_row(pa.concat_tables([checked.findings, findings.table(told)])),
     )

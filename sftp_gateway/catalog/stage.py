@@ -5,7 +5,8 @@ the version, so that in the usual case no row is written twice. Serves run, uniq
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,6 +139,18 @@ class Stage:
             yield self.table if columns is None else self.table.select(columns)
         else:
             yield from versionfile.tables(self.path, columns)
+
+    def save(self, path: Path, gone: Positions, schema: pa.Schema, more: Iterable[pa.Table] | None = None) -> None:
+        """Make a version file of all rows but `gone` (sorted), and of `more` behind them.
+
+        Where none goes, the file that there is becomes it: nothing can be read here any more.
+        """
+        if self.on_disk and len(gone) == 0 and schema.equals(self.schema):
+            self.path.rename(path)
+            if more is not None:
+                versionfile.append(path, more)
+        else:
+            versionfile.write(path, schema, itertools.chain(versionfile.without(self.tables(), gone), more or ()))
 
     def show(self, connection: engine.Connection, name: str) -> None:
         """Make the rows readable in DuckDB as `name`."""

@@ -46,8 +46,9 @@ class Writer:
         """Filled cells of each column so far."""
 
     def write(self, table: pa.Table) -> None:
-        """Append rows of this schema."""
+        """Append rows, `shaped` where they have other columns."""
         if table.num_rows:
+            table = table if table.schema.equals(self.schema) else shaped(table, self.schema)
             self._held.append(table)
             self._held_rows += table.num_rows
             self.rows += table.num_rows
@@ -81,6 +82,13 @@ class Writer:
             self.close()
         elif self._writer is not None:
             self._writer.close()
+
+
+def write(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
+    """Make a version file of these rows."""
+    with Writer(path, schema) as writer:
+        for table in parts:
+            writer.write(table)
 
 
 def _open(sink: Any, schema: pa.Schema, sample: pa.Table, collector: list[Any] | None = None) -> Any:
@@ -128,7 +136,7 @@ class _Tail:
 
 
 def append(path: Path, tables: Iterable[pa.Table]) -> int:
-    """Add rows at the end of a version file, in place, without touching what is there; their number."""
+    """Add rows, `shaped`, at the end of a version file, in place, without touching what is there; their number."""
     metadata = pq.read_metadata(path)
     schema = pq.read_schema(path)
     start = _footer_start(path)
@@ -140,9 +148,9 @@ def append(path: Path, tables: Iterable[pa.Table]) -> int:
         writer: Any = None
         for table in tables:
             if writer is None:
-                writer = _open(sink, schema, table, collected)
+                writer = _open(sink, schema, shaped(table, schema), collected)
                 _advance(sink, start)
-            writer.write_table(table, row_group_size=GROUP_ROWS)
+            writer.write_table(shaped(table, schema), row_group_size=GROUP_ROWS)
             rows += table.num_rows
         if writer is not None:
             writer.close()  # leaves a footer of its own, a few KB nobody reads

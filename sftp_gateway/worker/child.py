@@ -7,6 +7,7 @@ the wire to its parent (watch.py), which believes it little.
 import contextlib
 import errno
 import faulthandler
+import functools
 import importlib
 import os
 import pickle
@@ -58,7 +59,7 @@ def _run(task: Task, wire: socket.socket) -> tuple[str, Any]:
     try:
         module, _, function = task.step.partition(":")
         step = getattr(importlib.import_module(module), function)
-        asking = (_Lookup(wire), _Progress(wire)) if task.asks else ()
+        asking = (functools.partial(_look_up, wire), _Progress(wire)) if task.asks else ()
         return "done", step(*task.args, *asking)
     except GatewayError as error:
         return "raised", error
@@ -70,18 +71,13 @@ def _run(task: Task, wire: socket.socket) -> tuple[str, Any]:
         return "broke", traceback.format_exc()
 
 
-class _Lookup:
+def _look_up(wire: socket.socket, upload: int) -> Any:
     """Ask the parent for the upload a correction names."""
-
-    def __init__(self, wire: socket.socket) -> None:
-        self._wire = wire
-
-    def __call__(self, upload: int) -> Any:
-        _send(self._wire, ("lookup", upload))
-        answer = _receive(self._wire)
-        if answer is None:
-            raise Broken("the parent is gone")
-        return pickle.loads(answer)  # noqa: S301 - from our parent
+    _send(wire, ("lookup", upload))
+    answer = _receive(wire)
+    if answer is None:
+        raise Broken("the parent is gone")
+    return pickle.loads(answer)  # noqa: S301 - from our parent
 
 
 class _Progress:

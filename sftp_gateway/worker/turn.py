@@ -68,7 +68,7 @@ class Turn:
         upload = self.claimed.upload
         assert upload is not None
         brand = brands.get(self.store, upload.brand)
-        rules = unread.digest(self.terms.schema, brand)
+        rules = self.terms.schema.digest_with(brand.settings)
         made = unread.made_by(self.store, upload, rules)
         same = None if made is None else self._unread(upload, made)
         if same is not None:

@@ -1,17 +1,12 @@
 """Uploads that end without being read: the same bytes under the same rules as what is published (spec §3). Serves turn."""
 
 import contextlib
-import dataclasses
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from sftp_gateway import __version__, receipt
 from sftp_gateway.blobs import Area, Files
-from sftp_gateway.brand import Brand
 from sftp_gateway.catalog.job import Made, Results
-from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.errors import NotFound
 from sftp_gateway.store import files as listed
 from sftp_gateway.store import jobs, uploads, versions, withheld
@@ -22,15 +17,6 @@ from sftp_gateway.worker import keep
 
 FILES = "sftp_gateway.catalog.results.again:files"
 """The step that tells again what was found."""
-
-
-def digest(schema: Schema, brand: Brand) -> str:
-    """Give what must be equal for equal bytes to mean the same: catalog rules and the brand's own."""
-    settings = dataclasses.asdict(brand.settings)
-    for irrelevant in ("contact", "expect_every", "marker", "name_pattern"):
-        del settings[irrelevant]
-    text = schema.digest + json.dumps(settings, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def made_by(store: Store, upload: Upload, rules: str) -> versions.Version | None:
@@ -54,8 +40,14 @@ class Before:
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing was found in its bytes: there is nothing to tell again."""
-        return _is_clean(self.receipt)
+        """Whether nothing was found in its bytes: there is nothing to tell again.
+
+        That they were those of an older version is not in them, nor is what was withheld: that was decided since.
+        """
+        codes = {finding["code"] for finding in self.receipt.get("findings") or ()}
+        endings = (".withheld.csv", ".errors.csv") if codes == {"CATALOG_REVERT"} else (".withheld.csv",)
+        files = (one["name"] for one in self.receipt.get("files") or ())
+        return codes <= {"CATALOG_REVERT"} and all(name.endswith(endings) for name in files)
 
     @property
     def _is_found_again(self) -> bool:
@@ -128,16 +120,3 @@ def _kind(file: listed.File, upload: int) -> str:
             return kind
     _, mark, ending = file.name.rpartition(f".{upload}.corrections.")
     return "corrections" if mark and file.folder == Folder.ERRORS and "." not in ending else ""
-
-
-def _is_clean(before: dict[str, Any]) -> bool:
-    """Whether nothing was found in the bytes of an upload.
-
-    That they were those of an older version is not in them, nor is what was withheld: that was decided since.
-    """
-    codes = {finding["code"] for finding in before.get("findings") or ()}
-    files = [one["name"] for one in before.get("files") or () if not one["name"].endswith(".withheld.csv")]
-    if codes == {"CATALOG_REVERT"}:
-        files = [name for name in files if not name.endswith(".errors.csv")]
-        codes = set()
-    return not codes and not files

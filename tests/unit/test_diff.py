@@ -23,7 +23,6 @@ class Kept(changes.Writer):
     """Keeps the lines of change."""
 
     def __init__(self):
-        super().__init__(None, None)
         self.lines = []
 
     def add(self, table):

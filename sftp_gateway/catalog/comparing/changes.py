@@ -7,7 +7,7 @@ lines come in this order: updated, created, deleted, removed, each by position.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -39,13 +39,15 @@ class Prices:
 
 
 class Writer:
-    """The two change files of one version; use with `with`. Without paths it only counts."""
+    """The two change files of one version; use with `with`."""
 
-    def __init__(self, parquet: Path | None, csv: Path | None) -> None:
-        self._parquet = None if parquet is None else _open(parquet)
-        self._csv: Any = None if csv is None else csv.open("wb")
-        if self._csv is not None:
-            self._csv.write(cells.BOM + cells.csv_header(SCHEMA.names, escape=True))
+    def __init__(self, parquet: Path, csv: Path) -> None:
+        # A key comes only once in most changes, and nobody looks for lines by their texts.
+        self._parquet = pq.ParquetWriter(
+            parquet, SCHEMA, compression="zstd", use_dictionary=["op", "column"], write_statistics=False
+        )
+        self._csv = csv.open("wb")
+        self._csv.write(cells.BOM + cells.csv_header(SCHEMA.names, escape=True))
         self._begun_bytes = 0
         self.lines = 0
         """Written so far."""
@@ -54,10 +56,8 @@ class Writer:
         """Append lines of `SCHEMA`."""
         if table.num_rows == 0:
             return
-        if self._parquet is not None:
-            self._parquet.write_table(table)
-        if self._csv is not None:
-            self._csv.write(cells.csv([column.combine_chunks() for column in table.columns], escape=True))
+        self._parquet.write_table(table)
+        self._csv.write(cells.csv([column.combine_chunks() for column in table.columns], escape=True))
         self.lines += table.num_rows
 
     def add_whole(self, op: str, keys: pa.Array) -> None:
@@ -65,30 +65,24 @@ class Writer:
         if len(keys) == 0:
             return
         with lane.beside(lambda: self._csv_whole(op, keys)) as written:
-            self._parquet_whole(op, keys)
+            blank = pa.repeat("", len(keys))
+            self._parquet.write_table(pa.table([pa.repeat(op, len(keys)), keys, blank, blank, blank], schema=SCHEMA))
             written()
         self.lines += len(keys)
 
-    def _parquet_whole(self, op: str, keys: pa.Array) -> None:
-        if self._parquet is not None:
-            blank = pa.repeat("", len(keys))
-            self._parquet.write_table(pa.table([pa.repeat(op, len(keys)), keys, blank, blank, blank], schema=SCHEMA))
-
     def _csv_whole(self, op: str, keys: pa.Array) -> None:
-        if self._csv is not None:
-            self._csv.write(cells.csv_around(f"{op},", keys, ",,,"))
-            self._csv.flush()
-            size = self._csv.tell()
-            disk.write_behind(self._csv.fileno(), self._begun_bytes, size - self._begun_bytes)
-            self._begun_bytes = size
+        self._csv.write(cells.csv_around(f"{op},", keys, ",,,"))
+        self._csv.flush()
+        size = self._csv.tell()
+        disk.write_behind(self._csv.fileno(), self._begun_bytes, size - self._begun_bytes)
+        self._begun_bytes = size
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in (self._parquet, self._csv):
-            if file is not None:
-                file.close()
+        self._parquet.close()
+        self._csv.close()
 
 
 class First:
@@ -130,11 +124,6 @@ class First:
             self._writer.__exit__()
         for path in self._paths:
             path.unlink(missing_ok=True)
-
-
-def _open(path: Path) -> Any:
-    # A key comes only once in most changes, and nobody looks for lines by their texts.
-    return pq.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=["op", "column"], write_statistics=False)
 
 
 def fetch(connection: Connection, new: pa.Schema, base: pa.Schema, *, keep: str) -> None:

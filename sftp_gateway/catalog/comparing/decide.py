@@ -86,12 +86,7 @@ class Decision:
 def show(connection: Connection, sifted: Sifted, base: Base | None, *, small: bool) -> pa.Schema:
     """Make staged rows, current products and rejected keys readable; gives the current version's schema."""
     sifted.stage.show(connection, "new_rows")
-    if sifted.rejected_keys.rows:
-        connection.register("rejected_stream", sifted.rejected_keys.reader())
-        connection.execute("CREATE OR REPLACE TEMP TABLE rejected AS SELECT DISTINCT key FROM rejected_stream")
-        connection.unregister("rejected_stream")
-    else:
-        connection.execute("CREATE OR REPLACE TEMP TABLE rejected (key VARCHAR)")
+    engine.copy(connection, "rejected", sifted.rejected_keys.reader(), "SELECT DISTINCT key FROM given_rows")
     return EMPTY if base is None else show_base(connection, base.path, small=small)
 
 

@@ -105,8 +105,7 @@ def _current(job: Job, base: Base, source: Source, checker: check.Checker, scrat
     )
     with connecting as connection:
         schema = decide.show_base(connection, base.path, small=small)
-        connection.register("keys_stream", keys.reader())
-        connection.execute("CREATE OR REPLACE TEMP TABLE file_keys AS SELECT * FROM keys_stream WHERE key <> ''")
+        engine.copy(connection, "file_keys", keys.reader(), "SELECT * FROM given_rows WHERE key <> ''")
         query = (
             f"SELECT b.* EXCLUDE (_pos), f.{ROW} FROM file_keys f JOIN base_rows b "  # noqa: S608 - names are quoted
             f"ON {diff.key_text(job.schema.key, 'b')} = f.key ORDER BY f.{ROW}"

@@ -152,14 +152,10 @@ class Carry:
         back = dropped[dropped >= 0]
         if len(back):
             back = np.setdiff1d(back, np.delete(place, gone))
-        for name, rows in (("fresh_rows", self._fresh), ("left_rows", self._current.left())):
-            connection.register("kept_stream", rows.reader())
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM kept_stream")  # noqa: S608 - ours
-            connection.unregister("kept_stream")
-        connection.register("gone_now", pa.table({"pos": pa.array(gone)}))
-        connection.execute("CREATE OR REPLACE TEMP TABLE gone_rows AS SELECT pos FROM gone_now")
-        connection.register("back_now", pa.table({"pos": pa.array(back)}))
-        connection.execute("CREATE OR REPLACE TEMP TABLE back_rows AS SELECT pos FROM back_now")
+        engine.copy(connection, "fresh_rows", self._fresh.reader())
+        engine.copy(connection, "left_rows", self._current.left().reader())
+        engine.copy(connection, "gone_rows", pa.table({"pos": pa.array(gone)}))
+        engine.copy(connection, "back_rows", pa.table({"pos": pa.array(back)}))
         connection.execute(
             "CREATE OR REPLACE TEMP VIEW open_live AS SELECT * FROM fresh_rows WHERE _pos NOT IN (SELECT pos FROM gone_rows)"
         )

@@ -8,7 +8,7 @@ when a file names the upload it corrects (spec §8).
 import json
 import re
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -96,22 +96,15 @@ class CorrectionWriter:
     def _open(self) -> _Form:
         with self._lock:
             if self._form is None:
-                kind = self._source.format.format
-                if kind in ("json", "jsonl"):
-                    self._form = _JsonLines(self._path, self._source)
-                elif kind in ("xlsx", "xls", "ods"):
-                    self._form = _Sheet(self._path, self._source)
-                else:
-                    self._form = corrections_csv.Delimited(self._path, self._source)
+                _, form = _FORMS.get(self._source.format.format, ("", corrections_csv.Delimited))
+                self._form = form(self._path, self._source)
             return self._form
 
 
 def ending(kind: str, base_name: str) -> str:
     """Give the ending of the correction file of a file of this format and name."""
-    if kind in ("json", "jsonl"):
-        return "jsonl"
-    if kind in ("xlsx", "xls", "ods"):
-        return "xlsx"
+    if kind in _FORMS:
+        return _FORMS[kind][0]
     name = base_name.lower()
     for packed in _PACKED_ENDINGS:
         name = name.removesuffix(packed)
@@ -203,3 +196,10 @@ class _Sheet:
     def close(self) -> None:
         """Finish the workbook."""
         self._book.close()
+
+
+_FORMS: dict[str, tuple[str, Callable[[Path, Source], _Form]]] = {
+    **dict.fromkeys(("json", "jsonl"), ("jsonl", _JsonLines)),
+    **dict.fromkeys(("xlsx", "xls", "ods"), ("xlsx", _Sheet)),
+}
+"""By format of what was sent: ending and form of the correction file; of all others it is CSV."""

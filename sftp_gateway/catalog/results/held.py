@@ -26,17 +26,8 @@ _COUNTS = b"sftp_gateway.rejected"
 def keep(connection: Connection, sifted: Sifted, gone: Positions, job: Job) -> tuple[Made, Made]:
     """Write the accepted rows (all staged ones without `gone`) and the keys of `rejected`, under names of this upload."""
     accepted, rejected = (job.out / f"{job.upload}.{kind}" for kind in (ACCEPTED, REJECTED))
-    return _keep_accepted(sifted.stage, gone, accepted), _keep_rejected(connection, sifted, rejected)
-
-
-def _keep_accepted(staged: stage.Stage, gone: Positions, path: Path) -> Made:
-    if staged.on_disk and len(gone) == 0:
-        staged.path.rename(path)
-    else:
-        with versionfile.Writer(path, staged.schema) as writer:
-            for table in versionfile.without(staged.tables(), gone):
-                writer.write(table)
-    return report.made("accepted", path)
+    sifted.stage.save(accepted, gone, sifted.stage.schema)
+    return report.made("accepted", accepted), _keep_rejected(connection, sifted, rejected)
 
 
 def _keep_rejected(connection: Connection, sifted: Sifted, path: Path) -> Made:

@@ -4,6 +4,7 @@ Findings come from spools sorted by row; everything is one pass in constant memo
 """
 
 import contextlib
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,10 +31,11 @@ _REPEATED: Final = ("column", "code", "severity", "message", "suggestion")
 
 def in_order(streams: Sequence[Iterable[pa.RecordBatch]]) -> Iterator[pa.Table]:
     """Merge streams of findings, each sorted by row, to one sorted by row; earlier streams first in a row."""
-    merged: Iterator[pa.Table] = (pa.Table.from_batches([batch]) for batch in streams[0])
-    for stream in streams[1:]:
-        merged = _merge_two(merged, (pa.Table.from_batches([batch]) for batch in stream))
-    return merged
+    return functools.reduce(_merge_two, (map(_table, stream) for stream in streams))
+
+
+def _table(batch: pa.RecordBatch) -> pa.Table:
+    return pa.Table.from_batches([batch])
 
 
 def _merge_two(first: Iterator[pa.Table], second: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -48,17 +50,10 @@ def _merge_two(first: Iterator[pa.Table], second: Iterator[pa.Table]) -> Iterato
                 waiting = waiting.slice(cut)
                 break
             waiting = next(second, None)
-        yield _sorted(parts)
+        yield table if len(parts) == 1 else findings.by_row(pa.concat_tables(parts))
     while waiting is not None:
         yield waiting
         waiting = next(second, None)
-
-
-def _sorted(parts: list[pa.Table]) -> pa.Table:
-    if len(parts) == 1:
-        return parts[0]
-    table = pa.concat_tables(parts)
-    return table.take(pa.array(np.argsort(table["row"].to_numpy(), kind="stable")))
 
 
 @dataclass(slots=True)
@@ -243,7 +238,7 @@ def _all(
     """Give all findings in order, and whether they are about rows of the file."""
     if whole:
         yield findings.table(whole), False
-    yield from ((pa.Table.from_batches([batch]), False) for batch in unplaced)
+    yield from ((_table(batch), False) for batch in unplaced)
     yield from ((table, True) for table in in_order(streams) if table.num_rows)
 
 

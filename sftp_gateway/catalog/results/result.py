@@ -1,13 +1,10 @@
 """Everything found about an upload → its Outcome and receipt, with figures that add up (spec §8)."""
 
-import hashlib
-import json
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from sftp_gateway import __version__, receipt
-from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.comparing.decide import Decision
 from sftp_gateway.catalog.comparing.diff import Difference
 from sftp_gateway.catalog.comparing.guard import Reason
@@ -15,21 +12,11 @@ from sftp_gateway.catalog.job import Job, Made, Outcome
 from sftp_gateway.catalog.plan import Plan
 from sftp_gateway.catalog.read.source import Source
 from sftp_gateway.catalog.results.report import Counts
-from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.catalog.sift import Sifted
 from sftp_gateway.upload import Mode, State
 
 IN_HOME = ("errors", "corrections", "withheld")
 """Kinds of files that the receipt lists: those a brand finds in /errors."""
-
-
-_IRRELEVANT = ("contact", "expect_every", "marker", "name_pattern")
-
-
-def rules(schema: Schema, settings: BrandSettings) -> str:
-    """Give a digest of all that decides what bytes mean: catalog rules and the brand's own settings."""
-    own = {name: value for name, value in asdict(settings).items() if name not in _IRRELEVANT}
-    return hashlib.sha256((schema.digest + json.dumps(own, sort_keys=True)).encode()).hexdigest()
 
 
 @dataclass(slots=True)
@@ -125,15 +112,9 @@ def stopped(facts: Facts, state: State, rows: dict[str, int], reason: Reason) ->
         receipt=_receipt(facts, _Figures(rows, {}, products), (reason,), state),
         reasons=(reason,),
         made=facts.made,
-        version=None,
         products=products,
-        keeps_withheld=True,
-        withheld_since=None,
-        withheld_products=0,
         mode=facts.plan.mode,
         rows=facts.plan.rows,
-        corrects_held=None,
-        ends_with_newline=None,
     )
 
 

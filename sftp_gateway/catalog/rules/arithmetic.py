@@ -15,16 +15,14 @@ MOST_PLACES = 24
 """Of measures in their base unit, and so of everything that is compared: `1.1 oz` has thirteen."""
 _PLACES = 12
 _DIGITS = 76
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "/": operator.truediv,
 }
-SIGNS = frozenset(_OPERATORS)
-
 _FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {"+": pc.add, "-": pc.subtract, "*": pc.multiply}
-_COMPARE: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], bool]]] = {
+COMPARISONS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], bool]]] = {
     "=": (pc.equal, operator.eq),
     "!=": (pc.not_equal, operator.ne),
     "<": (pc.less, operator.lt),
@@ -32,12 +30,12 @@ _COMPARE: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], bool]]
     ">": (pc.greater, operator.gt),
     ">=": (pc.greater_equal, operator.ge),
 }
-COMPARISONS = frozenset(_COMPARE)
+"""Each over columns, and for two values."""
 
 
 def compare(sign: str, first: Any, second: Any) -> Any:
     """Give `first sign second` (= != < <= > >=) of number arrays or scalars, exactly; null where a side is."""
-    quick, slow = _COMPARE[sign]
+    quick, slow = COMPARISONS[sign]
     try:
         return quick(first, second)
     except pa.ArrowInvalid:  # the places of one and the digits of the other do not fit one decimal128
@@ -106,7 +104,7 @@ def _row_by_row(first: Any, second: Any, function: Callable[[Any, Any], Any], ki
 def _one(sign: str, first: Any, second: Any, places: int) -> Decimal | None:
     if sign == "/" and second == 0:
         return None
-    result: Decimal = _OPERATORS[sign](Decimal(first), Decimal(second))
+    result: Decimal = SIGNS[sign](Decimal(first), Decimal(second))
     try:
         return result.quantize(Decimal(1).scaleb(-places))
     except InvalidOperation:  # more than 76 digits

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.rules import column, expression, operators
 from sftp_gateway.catalog.rules.column import Column
@@ -21,6 +22,8 @@ from sftp_gateway.errors import ConfigError
 __all__ = ["Column", "Rule", "Schema", "load", "parse", "shipped"]
 
 KEYS = frozenset({"text", "gtin", "integer", "enum"})
+_IRRELEVANT = ("contact", "expect_every", "marker", "name_pattern")
+"""Settings of a brand by which no byte of a file means anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class Schema:
             if item.name == name:
                 return item
         raise KeyError(name)
+
+    def digest_with(self, settings: BrandSettings) -> str:
+        """Give a digest of all that decides what bytes mean: these rules and a brand's own settings."""
+        own = {name: value for name, value in dataclasses.asdict(settings).items() if name not in _IRRELEVANT}
+        return hashlib.sha256((self.digest + json.dumps(own, sort_keys=True)).encode()).hexdigest()
 
 
 def shipped() -> Path:

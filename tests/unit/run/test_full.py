@@ -14,7 +14,6 @@ from catalog_shop import COLUMNS, EPOCH, RULES, Shop, codes, put, rows, sheet, s
 from sftp_gateway import receipt
 from sftp_gateway.brand import Brand, BrandSettings, Guards
 from sftp_gateway.catalog import engine, run, stage, versionfile
-from sftp_gateway.catalog.results import result
 from sftp_gateway.render import text
 from sftp_gateway.upload import State
 
@@ -62,7 +61,7 @@ def test_the_receipt_has_every_key_and_says_what_the_reader_understood(shop):
     assert set(own["rows"]) == set(receipt.ROWS)
     assert set(own["changes"]) == set(receipt.CHANGES)
     assert set(own["seconds"]) == {"read", "check", "diff", "publish", "total"}
-    assert own["rules"] == result.rules(shop.rules, shop.settings)
+    assert own["rules"] == shop.rules.digest_with(shop.settings)
     assert json.loads(json.dumps(own)) == own
 
 
