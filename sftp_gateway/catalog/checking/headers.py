@@ -102,7 +102,6 @@ class _Matcher:
         self.pairs: dict[str, list[tuple[int, int]]] = {}
         self.kept: dict[str, int] = {}
         self.ours: dict[str, int] = {}
-        self.units: dict[int, str] = {}
         self.findings: list[Finding] = []
 
     def refuse_row(self) -> None:
@@ -149,7 +148,6 @@ class _Matcher:
                 self.maps[map_name, entry] = position
             else:
                 self.columns[name] = [position]
-            self._take_unit(position)
             del self.left[position]
 
     def take_columns(self) -> None:
@@ -170,21 +168,16 @@ class _Matcher:
         folded = self.folded[position].removeprefix("g:")
         if column.type == "map":
             folded = folded.removesuffix(":")
-        if column.type != "measure":
-            return names.get(folded)
-        self._take_unit(position)
-        if folded in names:
-            return names[folded]
-        stem, unit = units.of_header(self.headers[position])
-        if not unit or (rank := names.get(fold(stem).removeprefix("g:"))) is None:
-            self.units.pop(position, None)
-            return None
-        return rank
+        if column.type == "measure" and folded not in names:
+            stem, unit = units.of_header(self.headers[position])
+            folded = fold(stem).removeprefix("g:") if unit else folded
+        return names.get(folded)
 
-    def _take_unit(self, position: int) -> None:
-        _, unit = units.of_header(self.headers[position])
-        if unit:
-            self.units[position] = unit
+    def _units(self) -> dict[int, str]:
+        """Give the units that headers of measures name."""
+        measures = [column.name for column in self.schema.columns if column.type == "measure"]
+        named = {at: units.of_header(self.headers[at])[1] for name in measures for at in self.columns.get(name, ())}
+        return {position: unit for position, unit in named.items() if unit}
 
     def take_maps(self) -> None:
         maps = {fold(column.name): column.name for column in self.schema.columns if column.type == "map"}
@@ -295,6 +288,6 @@ class _Matcher:
             {name: tuple(pairs) for name, pairs in self.pairs.items()},
             self.kept,
             self.ours,
-            self.units,
+            self._units(),
             tuple(self.findings),
         )

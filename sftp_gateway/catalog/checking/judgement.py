@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog.checking import problems, typed
+from sftp_gateway.catalog.checking import problems
 from sftp_gateway.catalog.checking.problems import Problem
 from sftp_gateway.catalog.checking.terms import Terms
 from sftp_gateway.catalog.checking.typed import BASE, DELETED, ROW, Checked, Typed
@@ -16,7 +16,7 @@ from sftp_gateway.catalog.rules.column import Column
 from sftp_gateway.catalog.rules.expression import Expression
 from sftp_gateway.catalog.rules.schema import Rule
 from sftp_gateway.catalog.types import isocodes, money
-from sftp_gateway.catalog.types.cells import Mask, flags, mask, once_each, with_nulls
+from sftp_gateway.catalog.types.cells import Mask, flags, mask, once_each, taken, with_nulls
 from sftp_gateway.catalog.types.typing import Fault
 
 CURRENCY = "currency"
@@ -200,19 +200,12 @@ class Judgement:
         columns[ROW] = pa.array(rows.row)
         good = pa.table(list(columns.values()), names=list(columns))
         if rejected.size:
-            good = _only(good, ~self.bad)
+            good = taken(good, accepted)
         unkeyed = rows.unkeyed[rejected]
         keys = rows.keys.take(pa.array(rejected[~unkeyed]))
         found = problems.table(self.problems, rows.row, rows.line, rows.offset, rows.keys)
         filled = {name: int(np.count_nonzero(given)) for name, given in rows.given.items()}
-        return Checked(good, accepted, rejected, keys, int(unkeyed.sum()), found, self._warned(), filled)
-
-    def _warned(self) -> int:
-        warned = typed.none(len(self.rows))
-        for problem in self.problems:
-            if problem.severity == "warning":
-                warned[problem.rows] = True
-        return int((warned & ~self.bad).sum())
+        return Checked(good, accepted, rejected, keys, int(unkeyed.sum()), found, filled)
 
 
 def _conflicts(pair: str) -> bool:
@@ -225,15 +218,6 @@ def _in_one(signs: Sequence[str]) -> bool:
     """Whether all of some signs may stand for one currency."""
     meant = [money.may_be(sign) for sign in signs if sign]
     return not meant or bool(frozenset.intersection(*meant))
-
-
-def _only(table: pa.Table, chosen: Mask) -> pa.Table:
-    """Choose rows of a table; columns that hold nothing need no copying."""
-    kept, rows = pa.array(chosen), int(np.count_nonzero(chosen))
-    columns = [
-        column.slice(0, rows) if column.null_count == len(table) else column.filter(kept) for column in table.columns
-    ]
-    return pa.table(columns, schema=table.schema)
 
 
 def _one(column: Any) -> Any:

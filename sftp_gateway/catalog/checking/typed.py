@@ -70,8 +70,6 @@ class Checked:
     unkeyed: int
     findings: pa.Table
     """findings.SCHEMA, sorted by row."""
-    warned: int
-    """Accepted rows with at least one warning."""
     filled: dict[str, int]
     """Catalog column → cells filled in by the sender, rejected rows included."""
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from sftp_gateway.catalog import spool, versionfile
 from sftp_gateway.catalog.read.source import Marks, Rows
+from sftp_gateway.catalog.types.cells import taken
 
 RAW = "_raw"
 """The hidden column with the hash of the bytes a row was made from, null where it must be checked again."""
@@ -132,13 +133,3 @@ class Current:
         """Close the file and delete what is on disk."""
         self._file.close()
         self._left.remove()
-
-
-def taken(table: pa.Table, rows: Rows) -> pa.Table:
-    """Give rows of a table; to take nothing but blanks costs as much as to take texts, so blank columns are made anew."""
-    index = pa.array(rows)
-    columns = [
-        pa.nulls(len(rows), column.type) if column.null_count == len(column) else column.combine_chunks().take(index)
-        for column in table.columns
-    ]
-    return pa.table(columns, schema=table.schema)

@@ -21,12 +21,13 @@ import pyarrow.parquet as pq
 from sftp_gateway import __version__
 from sftp_gateway.catalog import engine, spool
 from sftp_gateway.catalog.checking.evidence import Evidence
-from sftp_gateway.catalog.comparing.met import RAW, Current, taken
+from sftp_gateway.catalog.comparing.met import RAW, Current
 from sftp_gateway.catalog.engine import Connection
 from sftp_gateway.catalog.job import Job
 from sftp_gateway.catalog.read.csv.delimited import DelimitedSource
 from sftp_gateway.catalog.read.source import Block, Known, Marks, Rows
 from sftp_gateway.catalog.stage import Positions, Staged
+from sftp_gateway.catalog.types.cells import taken
 
 FIELD = pa.field(RAW, pa.uint64())
 TERMS = b"sftp_gateway.terms"

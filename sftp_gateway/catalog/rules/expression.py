@@ -11,7 +11,7 @@ quotient is rounded to 12 places; a division by zero, or what has over 50 digits
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -130,17 +130,19 @@ class _Parser:
         self.depth += 1
         if self.depth > _DEEPEST:
             raise Malformed("is nested too deeply")
-        node = self.all_of()
-        while self.take("or"):
-            node = operators.logic("or", node, self.all_of())
+        node = self.chain(self.all_of, operators.logic, "or")
         self.depth -= 1
         return node
 
-    def all_of(self) -> Node:
-        node = self.negated()
-        while self.take("and"):
-            node = operators.logic("and", node, self.negated())
+    def chain(self, part: Callable[[], Node], join: Callable[[str, Node, Node], Node], *signs: str) -> Node:
+        """Read parts with any of these signs between them, from the left."""
+        node = part()
+        while sign := self.take(*signs):
+            node = join(sign, node, part())
         return node
+
+    def all_of(self) -> Node:
+        return self.chain(self.negated, operators.logic, "and")
 
     def negated(self) -> Node:
         times = 0
@@ -180,16 +182,10 @@ class _Parser:
         return found
 
     def sum(self) -> Node:
-        node = self.product()
-        while sign := self.take("+", "-"):
-            node = operators.reckoned(sign, node, self.product())
-        return node
+        return self.chain(self.product, operators.reckoned, "+", "-")
 
     def product(self) -> Node:
-        node = self.unary()
-        while sign := self.take("*", "/"):
-            node = operators.reckoned(sign, node, self.unary())
-        return node
+        return self.chain(self.unary, operators.reckoned, "*", "/")
 
     def unary(self) -> Node:
         negative = False
