@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -264,7 +265,8 @@ def test_a_measure_is_kept_as_written_and_compared_in_its_base_unit(text, dimens
 
 
 def test_a_bare_number_takes_the_unit_of_its_header():
-    reading = measure.read(cells("250", "1 kg"), Dialect(unit="g"), "weight")
+    of_header = ((np.array([True, True]), "g"),)
+    reading = measure.read(cells("250", "1 kg"), Dialect(unit_rows=of_header), "weight")
     assert reading.values.to_pylist() == ["250 g", "1 kg"]
     assert reading.base.to_pylist() == ["0.25 kg", "1 kg"]
 
