@@ -1,11 +1,12 @@
 """The file of an upload: read, checked and staged, in one pass or in more where the file itself asks for it. Serves run."""
 
+import functools
 import time
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, TypeGuard
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sftp_gateway import upload_name
@@ -166,10 +167,13 @@ class File:
                 self.sifted.carry = reuse.opened(self.job, marked, source, judge.schema(source), self.scratch)
             if self.job.base is None and self.job.bytes >= changes.LEAST_BYTES:
                 self.sifted.first = changes.First(self.scratch, key)
-            check_block = self._stale(judge.check, key)
+            check_block = judge.check
+            if self.plan.stale is not None and self.plan.joins is None:  # rows sent to a held upload are merged anew
+                check_block = functools.partial(self._unless_stale, judge.check, self.plan.stale)
             pool = None if judge.in_order else self.pool
             for block in sift.file(self.sifted, source, check_block, keys.Reader(checker.terms), writer, pool):
-                self._tell(block)
+                done = block.data_offset + len(block.data)
+                self.progress("check", min(done / max(self.job.bytes, 1), 1.0))
             held.count_left_out(self.sifted, self.plan)
 
     def _tells_bytes(self, source: Source) -> TypeGuard[DelimitedSource]:
@@ -177,14 +181,5 @@ class File:
         whole = self.plan.rows is Mode.FULL and not self.plan.is_correction and not source.correction_of
         return whole and isinstance(source, DelimitedSource) and source.encoding.total_bytes >= reuse.LEAST_BYTES
 
-    def _stale(
-        self, check_block: Callable[[Block], check.Checked], key: tuple[str, ...]
-    ) -> Callable[[Block], check.Checked]:
-        stale = self.plan.stale
-        if stale is None or len(stale) == 0 or self.plan.joins is not None:  # rows sent now are merged anew
-            return check_block
-        return lambda block: sift.reject_stale(block, check_block(block), stale, key)
-
-    def _tell(self, block: Block) -> None:
-        done = block.data_offset + len(block.data)
-        self.progress("check", min(done / max(self.job.bytes, 1), 1.0))
+    def _unless_stale(self, check_block: sift.Check, stale: pa.Array, block: Block) -> check.Checked:
+        return sift.reject_stale(block, check_block(block), stale, self.job.schema.key)

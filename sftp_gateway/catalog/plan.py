@@ -38,7 +38,7 @@ class Plan:
     `rows`: FULL (a row is the whole product) or PARTIAL (it is merged with the current one).
     `absent_goes`: products that are not in the file are removed, or withheld. `joins`: accepted rows
     of the held upload that this one corrects. `stale`: keys that changed since the rows were rejected, or
-    merged with the products of then and held.
+    merged with the products of then and held; None: no key did.
     """
 
     mode: Mode
@@ -150,8 +150,7 @@ def named(source: Source) -> int:
     return int(values[0].partition(".")[0])
 
 
-def _stale(corrected: Corrected) -> pa.Array:
+def _stale(corrected: Corrected) -> pa.Array | None:
     keys: list[Any] = [pq.read_table(path, columns=["key"])["key"] for path in corrected.changes]
-    if not keys:
-        return pa.array([], pa.string())
-    return pc.unique(pa.chunked_array([chunk for column in keys for chunk in column.chunks], pa.string()))
+    found = pc.unique(pa.chunked_array([chunk for column in keys for chunk in column.chunks], pa.string()))
+    return found if len(found) else None

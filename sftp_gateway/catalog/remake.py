@@ -56,13 +56,7 @@ def rollback(base: Base, target: Base, schema: Schema, out: Path) -> Remade:
             changes.tell_created(connection, writer)
             changes.tell_removed(connection, writer)
     shutil.copyfile(target.path, paths.catalog)
-    counts = {
-        "created": found.created,
-        "updated": found.updated,
-        "unchanged": found.unchanged,
-        "removed": found.removed,
-    }
-    return _remade(paths, target.products, counts, new)
+    return _remade(paths, target.products, found.changes, new)
 
 
 def _remade(paths: publish.Paths, products: int, counts: dict[str, int], schema: pa.Schema) -> Remade:

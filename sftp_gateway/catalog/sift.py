@@ -249,10 +249,8 @@ def _ranges(starts: Indices, ends: Indices) -> Indices:
 
 def reject_stale(block: Block, checked: Checked, stale: pa.Array, key: tuple[str, ...]) -> Checked:
     """Reject accepted rows of a correction whose product changed in a later version (spec §7)."""
-    if len(stale) == 0 or checked.good.num_rows == 0:
-        return checked
     names = keys.texts(checked.good, key)
-    mask = np.asarray(pc.is_in(names, stale).to_pylist(), dtype=bool)
+    mask = np.asarray(pc.is_in(names, stale))
     if not mask.any():
         return checked
     rejected = checked.accepted[mask]

@@ -40,6 +40,11 @@ class Difference:
     """In the current version, and in the file only as a rejected row."""
 
     @property
+    def changes(self) -> dict[str, int]:
+        """Give the counts under their names in a receipt's `changes`."""
+        return {name: getattr(self, name) for name in ("created", "updated", "unchanged", "deleted", "removed")}
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing differs."""
         return not (self.created or self.updated or self.removed or self.deleted)

@@ -56,7 +56,7 @@ def join(sifted: Sifted, plan: Plan, schema: pa.Schema, key: tuple[str, ...]) ->
 
 def _without_stale(sifted: Sifted, table: pa.Table, stale: pa.Array | None, key: tuple[str, ...]) -> pa.Table:
     """Reject the rows whose product changed since they were merged with it: they would put its old values back."""
-    if stale is None or len(stale) == 0:
+    if stale is None:
         return table
     names = keys.texts(table, key)
     late = pc.is_in(names, value_set=stale)

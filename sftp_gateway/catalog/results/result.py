@@ -6,7 +6,6 @@ from typing import Any
 
 from sftp_gateway import __version__, receipt
 from sftp_gateway.catalog.comparing.decide import Decision
-from sftp_gateway.catalog.comparing.diff import Difference
 from sftp_gateway.catalog.comparing.guard import Reason
 from sftp_gateway.catalog.job import Job, Made, Outcome
 from sftp_gateway.catalog.plan import Plan
@@ -59,23 +58,15 @@ def judged(facts: Facts, sifted: Sifted, found: Judged) -> Outcome:
     """Give the outcome of a file whose rows were compared: published, unchanged, held, or tested."""
     decision, state, duplicates = found.decision, found.state, found.duplicates
     job, dry = facts.job, facts.plan.mode is Mode.TEST
-    figures = decision.difference
     rows = {
         "read": sifted.read,
         "accepted": sifted.read - sifted.rejected - duplicates,
         "rejected": sifted.rejected,
         "duplicates": duplicates,
-        "retained": figures.retained,
+        "retained": decision.difference.retained,
     }
-    changed = {
-        "created": figures.created,
-        "updated": figures.updated,
-        "unchanged": figures.unchanged,
-        "removed": figures.removed,
-        "deleted": figures.deleted,
-        "withheld": decision.withheld,
-    }
-    products = _products_after(job, figures)
+    changed = decision.difference.changes | {"withheld": decision.withheld}
+    products = _products_before(job) + changed["created"] - changed["removed"] - changed["deleted"]
     own = _receipt(facts, _Figures(rows, changed, products), decision.reasons, state)
     publishes = state is State.PUBLISHED and not dry
     keeps = dry or state is State.HELD or not facts.plan.absent_goes
@@ -98,15 +89,15 @@ def judged(facts: Facts, sifted: Sifted, found: Judged) -> Outcome:
     )
 
 
-def _products_after(job: Job, difference: Difference) -> int:
-    return (job.base.products if job.base else 0) + difference.created - difference.removed - difference.deleted
+def _products_before(job: Job) -> int:
+    return job.base.products if job.base else 0
 
 
 def stopped(facts: Facts, state: State, rows: dict[str, int], reason: Reason) -> Outcome:
     """Give the outcome of a file that was not compared: refused, unfinished, or a dry run of that."""
     job = facts.job
     dry = facts.plan.mode is Mode.TEST and state is State.REFUSED
-    products = job.base.products if job.base else 0
+    products = _products_before(job)
     return Outcome(
         state=State.TESTED if dry else state,
         receipt=_receipt(facts, _Figures(rows, {}, products), (reason,), state),
@@ -140,7 +131,7 @@ def _receipt(facts: Facts, figures: _Figures, reasons: tuple[Reason, ...], state
         "file": {"name": job.path, "bytes": job.bytes, "sha256": job.sha256, **_format(facts.source)},
         "rows": dict.fromkeys(receipt.ROWS, 0) | seen | figures.rows,
         "changes": dict.fromkeys(receipt.CHANGES, 0) | figures.changed,
-        "products": {"before": job.base.products if job.base else 0, "after": figures.products},
+        "products": {"before": _products_before(job), "after": figures.products},
         "findings": facts.counts.listed(),
         "files": [{"name": one.name, "bytes": one.bytes} for one in facts.made if one.kind in IN_HOME],
         "seconds": facts.clock.shown(),
@@ -152,12 +143,5 @@ def _receipt(facts: Facts, figures: _Figures, reasons: tuple[Reason, ...], state
 
 
 def _format(source: Source | None) -> dict[str, str | None]:
-    if source is None:
-        return dict.fromkeys(("format", "encoding", "delimiter", "compression"))
-    kind = source.format
-    return {
-        "format": kind.format,
-        "encoding": kind.encoding,
-        "delimiter": kind.delimiter,
-        "compression": kind.compression,
-    }
+    kind = source.format if source is not None else None
+    return {name: getattr(kind, name, None) for name in ("format", "encoding", "delimiter", "compression")}

@@ -126,9 +126,11 @@ class _Found:
         self.order = dialect.order
         self._take_certain(certain, kind)
         for pattern in (_YEAR_FIRST, _COMPACT, _NUMERIC, _DAY_NAMED, _MONTH_NAMED):
-            rows = np.flatnonzero(cells.filled & ~self.good & ~self.ambiguous & ~self.impossible)
-            if rows.size:
+            if (rows := self._unread()).size:
                 self._read(rows, pattern)
+
+    def _unread(self) -> Rows:
+        return np.flatnonzero(self.cells.filled & ~self.good & ~self.ambiguous & ~self.impossible)
 
     def _take_certain(self, pattern: str, kind: Any) -> None:
         """Let Arrow read the cells in the form that is the rule, for days that every month has."""
@@ -211,8 +213,7 @@ class _Found:
             hints = [f"write {self.meant[row]}, or ask for your date order to be set" for row in rows.tolist()]
             faults.append(Fault("FIELD_AMBIGUOUS", rows, text, pa.array(hints, pa.string())))
         faults += self._impossible_faults()
-        unread = np.flatnonzero(self.cells.filled & ~self.good & ~self.ambiguous & ~self.impossible)
-        if unread.size:
+        if (unread := self._unread()).size:
             hints = _serials(self.cells.array.take(pa.array(unread)))
             faults.append(Fault("FIELD_TYPE", unread, f"is not {what}", hints))
         return faults

@@ -52,19 +52,19 @@ def _read_lengths(cells: Cells, digits: Digits) -> Mask:
     """Take in the cells that are 8, 12, 13 or 14 digits and nothing else; tell which."""
     done = np.zeros(len(cells), dtype=np.bool_)
     for length in _LENGTHS:
-        rows = np.flatnonzero(cells.lengths == length)
-        if not rows.size:
-            continue
-        matrix = _matrix(cells, rows, length)
-        if matrix.max() <= 9:
-            whole = slice(None) if len(rows) == len(cells) else rows
-            digits[whole, 14 - length :] = matrix
-            done[rows] = True
-        else:
-            fine = (matrix <= 9).all(axis=1)
-            digits[rows[fine], 14 - length :] = matrix[fine]
-            done[rows[fine]] = True
+        rows, matrix = _digits_alone(cells, np.flatnonzero(cells.lengths == length), length)
+        digits[rows, 14 - length :] = matrix
+        done[rows] = True
     return done
+
+
+def _digits_alone(cells: Cells, rows: Rows, length: int) -> tuple[Rows, Digits]:
+    """Give those of the cells of one length that are digits and nothing else."""
+    matrix = _matrix(cells, rows, length)
+    if not rows.size or matrix.max() <= 9:
+        return rows, matrix
+    fine = (matrix <= 9).all(axis=1)
+    return rows[fine], matrix[fine]
 
 
 def _matrix(cells: Cells, rows: Rows, length: int) -> Digits:
@@ -129,12 +129,9 @@ def _padded(cells: Cells, digits: Digits, open_: Mask) -> Mask:
     """Take in short digits, among the open rows, whose check digit is right once zeros are put before them."""
     done = np.zeros(len(cells), dtype=np.bool_)
     for length in range(_SHORTEST_PADDED, 12):
-        rows = np.flatnonzero(open_ & (cells.lengths == length))
-        if not rows.size or length in _LENGTHS:
+        if length in _LENGTHS:
             continue
-        matrix = _matrix(cells, rows, length)
-        fine = (matrix <= 9).all(axis=1)
-        rows, matrix = rows[fine], matrix[fine]
+        rows, matrix = _digits_alone(cells, np.flatnonzero(open_ & (cells.lengths == length)), length)
         full = np.zeros((len(rows), 14), dtype=np.uint8)
         full[:, 14 - length :] = matrix
         right = _remainder(full) == 0
