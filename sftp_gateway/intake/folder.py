@@ -103,10 +103,10 @@ def copied(directory: int, name: str, look: Look, copy: Path) -> str | None:
     with os.fdopen(source, "rb") as reading, copy.open("xb") as writing:
         if not stat.S_ISREG(os.fstat(source).st_mode):
             return None
-        while block := reading.read(BLOCK_BYTES):
+        size = 0
+        while size <= look.bytes and (block := reading.read(BLOCK_BYTES)):  # what grows is another file by now
             hashed.update(block)
-            writing.write(block)
-        size = writing.tell()
+            size += writing.write(block)
         same = Look.of(os.fstat(source)) == look
     with contextlib.suppress(FileNotFoundError):
         named = Look.of(os.stat(name, dir_fd=directory, follow_symlinks=False))

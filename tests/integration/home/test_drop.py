@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from sftp_gateway.intake import watch
+from sftp_gateway.intake import folder, watch
 from sftp_gateway.store import uploads
 from sftp_gateway.upload import Mode, State
 
@@ -96,6 +96,17 @@ async def test_a_checksum_in_capitals_beside_a_dropped_file_is_compared_and_goes
     (inbox / "a.csv").write_bytes(BODY)
     await house.state(State.REFUSED)
     await house.until(lambda: not any(inbox.iterdir()))
+
+
+def test_of_a_file_that_grows_while_it_is_copied_no_more_is_copied_than_was_looked_at(tmp_path):
+    """Else whoever writes on, or makes a hole of a terabyte, fills the disk whatever the limit of a file is."""
+    file, copy = tmp_path / "a.csv", tmp_path / "copy"
+    file.write_bytes(b"sku\nA\n")
+    look = folder.Look.of(file.stat())
+    os.truncate(file, 64 << 20)
+    with folder.opened(tmp_path) as directory:
+        assert folder.copied(directory, "a.csv", look, copy) is None
+    assert copy.stat().st_size <= look.bytes + folder.BLOCK_BYTES
 
 
 async def test_a_file_too_large_stays_where_it_is_and_is_refused_once_in_the_history(house, drop, log_lines):
