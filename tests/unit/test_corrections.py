@@ -60,6 +60,16 @@ def test_rows_come_back_byte_for_byte_with_our_columns_behind_them(tmp_path):
     )
 
 
+def test_a_header_that_a_spreadsheet_would_execute_is_escaped_and_comes_back_as_it_was_however_often(tmp_path):
+    named = ("sku", "name", "msrp", "@id", "=HYPERLINK(1)", "-", "'=x")
+    data = (",".join(named) + "\n" + "A,chair,x,1,2,3,4\nB,table,y,1,2,3,4\n").encode()
+    for _ in range(3):
+        data = correct(tmp_path, data).read_bytes()
+        header = data.decode().partition("\n")[0].split(",")
+        assert header == ["sku", "name", "msrp", "'@id", "'=HYPERLINK(1)", "'-", "''=x", *escaping.OURS]
+        assert read(tmp_path, data, complete=True).source.headers == (*named, *escaping.OURS)
+
+
 def test_the_first_and_the_last_row_of_a_block_come_back_without_those_between(tmp_path):
     path = tmp_path / "catalog.csv"
     path.write_bytes(b"sku,name,msrp\n" + b"".join(b"%06d,name,1\n" % number for number in range(100_000)))

@@ -13,6 +13,9 @@ from sftp_gateway.catalog.read.source import Block
 OURS = ("_row", "_codes", "_errors", "_suggestions", "_correction_of")
 """The columns a correction file has beside the sender's, in this order, last."""
 
+MARKER = OURS[-1]
+"""A file that has it is a correction."""
+
 _BY_FOLD = {fold(name): name for name in OURS}
 _SOME = 3
 """So many of our names are no chance, even without the line before them."""
@@ -31,6 +34,13 @@ def our_names(headers: Sequence[str]) -> tuple[str, ...]:
         name if name and (sure or header.strip("\ufeff ").startswith("_")) else header
         for name, header in zip(found, headers, strict=True)
     )
+
+
+def own_headers(headers: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the headers of a correction file as its sender wrote them; those of another file as they are."""
+    if MARKER not in headers:
+        return headers
+    return tuple(name[1:] if re.match(_ESCAPED, name) else name for name in headers)
 
 
 def is_dangerous(cell: str) -> bool:

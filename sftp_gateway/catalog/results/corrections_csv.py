@@ -47,7 +47,7 @@ class Delimited:
         self._behind = disk.Behind(self._file.fileno())
         self._behind.write(source.bom)
         ours = self._delimiter + self._delimiter.join(escaping.OURS) + self._end
-        if source.header_raw and not self._strip:
+        if source.header_raw and not self._strip and not any(map(escaping.is_dangerous, source.headers)):
             self._behind.write(source.header_raw + self._bytes(ours))
         else:
             names = [pa.array([source.headers[place]], pa.string()) for place in self._own]
