@@ -16,6 +16,7 @@ import sqlalchemy as sa
 import structlog
 
 from sftp_gateway.blobs import Area
+from sftp_gateway.daemon import server
 from sftp_gateway.store import brands, tables, tokens, uploads
 from sftp_gateway.upload import State
 from sftp_gateway.web import api as web_api
@@ -221,6 +222,8 @@ def test_an_upload_that_only_trickles_is_ended_and_leaves_nothing(scene, api, mo
     over = threading.Event()
 
     def body():
+        # This client reads no answer before its body has ended or the connection has, which else is kept for 20 s.
+        monkeypatch.setattr(server, "HEAD_SECONDS", 0.5)
         while not over.wait(0.02):
             yield b"x"
 
