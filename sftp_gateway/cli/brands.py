@@ -13,7 +13,6 @@ from sftp_gateway.catalog.types import isocodes
 from sftp_gateway.cli import given, opening, output
 from sftp_gateway.errors import NotAllowed, NotFound
 from sftp_gateway.intake import folder
-from sftp_gateway.sftp import auth
 from sftp_gateway.store import brands, frontdoor
 
 
@@ -195,12 +194,16 @@ def _switch(options: argparse.Namespace, *, enabled: bool) -> None:
 
 
 def _new_password(opened: opening.Opened, name: str) -> str:
+    from sftp_gateway.sftp import auth  # noqa: PLC0415 - asyncssh takes 0.15 s, and most verbs of a brand need none
+
     made = secrets.token_urlsafe(18)
     brands.set_password_hash(opened.store, name, auth.hash_password(made), opening.who())
     return made
 
 
 def _read_key(file: str) -> Key:
+    from sftp_gateway.sftp import auth  # noqa: PLC0415 - see above
+
     given.readable(path := Path(file))
     try:
         return auth.parse_public_key(path.read_text("utf-8"))

@@ -158,9 +158,11 @@ def test_every_module_says_what_it_is_for():
     assert not [str(path) for _, path in modules() if not ast.get_docstring(ast.parse(path.read_text()))]
 
 
-def test_a_verb_at_the_shell_waits_for_no_engine():
-    """Arrow and numpy take 0.2 s to import; only the child processes that work on files need them."""
-    loaded = "import sys; import sftp_gateway.cli.uploads; print(*{'numpy', 'pyarrow', 'pandas', 'asyncssh'} & set(sys.modules))"
+@pytest.mark.parametrize("verbs", ["uploads", "brands"])
+def test_a_verb_at_the_shell_waits_for_no_engine(verbs):
+    """Arrow and numpy take 0.2 s to import, and asyncssh as much; only work on files and reading a key need them."""
+    heavy = {"numpy", "pyarrow", "pandas", "asyncssh", "argon2"}
+    loaded = f"import sys; import sftp_gateway.cli.{verbs}; print(*{heavy} & set(sys.modules))"
     told = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True)
     assert told.stdout.strip() == ""
 

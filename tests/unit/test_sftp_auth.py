@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import argon2
 import asyncssh
 import pytest
 
@@ -67,3 +68,9 @@ def test_a_password_is_stored_as_argon2id():
     assert auth._verify(known, "correct horse")
     assert not auth._verify(known, "wrong")
     assert not auth._verify("no hash at all", "wrong")
+
+
+def test_a_brand_that_is_unknown_costs_a_try_as_much_as_one_that_is_known():
+    assert argon2.extract_parameters(auth.DUMMY) == argon2.extract_parameters(auth.hash_password("of a brand"))
+    with pytest.raises(argon2.exceptions.VerifyMismatchError):  # which is told only after all of the work
+        auth.HASHER.verify(auth.DUMMY, "a guess")
