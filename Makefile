@@ -35,9 +35,10 @@ check: $(STAMP) ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Three for two cores: a quarter of the tests' time they wait, for disks, timers and processes of their own.
 test: $(STAMP) $(NODE_CLIENT) ## the tests (at most 10 minutes on two cores)
 	$(BYTECODE)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not full and not bench" $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not full and not bench" $(ARGS)
 
 test-all: $(STAMP) $(NODE_CLIENT) ## everything: full client matrix, fuzz, faults, browser (at most 60 minutes), writes docs/test-results.md
 	$(BYTECODE)

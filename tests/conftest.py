@@ -31,14 +31,16 @@ hypothesis.settings.load_profile("unhurried")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin the long tests first: one begun late is what all others, and all processors, wait for at the end.
 
-    How long a test may take says how long it is. Those that may take as long as each other stay shuffled.
+    How long a test may take says how long it is, if that is more than usual. Those that may take as long as each other stay
+    shuffled.
     """
     items.sort(key=_may_take_seconds, reverse=True)
 
 
 def _may_take_seconds(item: pytest.Item) -> float:
-    limit = item.get_closest_marker("timeout") if item.get_closest_marker("full") else None
-    return float(limit.args[0]) if limit else 0.0
+    usual = float(item.config.getini("timeout"))
+    limit = item.get_closest_marker("timeout")
+    return max(float(limit.args[0]), usual) if limit else usual
 
 
 class Clock:
