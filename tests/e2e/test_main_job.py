@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -235,21 +236,30 @@ def test_the_demo_shows_the_main_job_and_ends():
         assert shown in done.stdout
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda end: end.name)
-def test_a_demo_that_is_ended_leaves_nothing_behind(end):
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("SFTP_GATEWAY_")} | {"PYTHONUNBUFFERED": "1"}
+@pytest.mark.parametrize(
+    ("end", "after", "code"),
+    [
+        (signal.SIGINT, "Ctrl-C ends", 0),
+        (signal.SIGTERM, "A gateway runs", 130),
+        (signal.SIGHUP, "A gateway runs", 130),
+    ],
+    ids=["at its end", "by SIGTERM in the middle", "by SIGHUP in the middle"],
+)
+def test_a_demo_that_is_ended_leaves_nothing_behind(tmp_path, end, after, code):
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("SFTP_GATEWAY_")}
+    environ |= {"PYTHONUNBUFFERED": "1", "TMPDIR": str(tmp_path)}
     with subprocess.Popen([*GATEWAY, "demo"], env=environ, stdout=subprocess.PIPE, text=True) as demo:
         try:
-            [tried] = [
-                line
-                for line in iter(demo.stdout.readline, "Ctrl-C ends the demo and removes everything.\n")
-                if "Try it" in line
-            ]
+            said = ""
+            while after not in said:
+                line = demo.stdout.readline()
+                assert line, said
+                said += line
+            assert list(tmp_path.iterdir())
             demo.send_signal(end)
-            assert demo.wait(60) == 0
+            assert demo.wait(60) == code
         finally:
             demo.kill()
-    words = tried.split()
-    assert not Path(words[words.index("-i") + 1]).parent.exists()
+    assert not list(tmp_path.iterdir())
     with socket.socket() as door:
-        assert door.connect_ex(("127.0.0.1", int(words[words.index("-P") + 1]))) != 0
+        assert door.connect_ex(("127.0.0.1", int(re.search(r"127\.0\.0\.1:(\d+)", said)[1]))) != 0
