@@ -16,6 +16,7 @@ import xlwt
 import zstandard
 
 from sftp_gateway import errors
+from tests.unit import workbooks
 from tests.unit.reading import read
 
 HEAD = b"sku,name,msrp\n"
@@ -175,11 +176,13 @@ def lying_zip():
 
 def far_cell(kind):
     out = io.BytesIO()
-    if kind == "xls":
+    if kind.endswith("xls"):
         book = xlwt.Workbook()
         sheet = book.add_sheet("A")
         sheet.write(0, 0, "sku")
         sheet.write(65535, 255, "far")
+        if kind == "short xls":
+            return workbooks.shared_xls(book)
         book.save(out)
     else:
         book = openpyxl.Workbook()
@@ -246,6 +249,7 @@ BOMBS = {
     "zip": lambda: zipped(b"0" * ZEROS),
     "xlsx far cell": lambda: far_cell("xlsx"),
     "xls far cell": lambda: far_cell("xls"),
+    "short xls far cell": lambda: far_cell("short xls"),
     "xlsx that lies about sizes": lying_zip,
     "xlsx with entities": entities,
     "ods repeated": lambda: ods(1_048_576, 16_384),

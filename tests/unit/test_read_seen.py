@@ -51,6 +51,12 @@ def xlsx(code="00000", left=1, top=1):
 
 
 def xls(code="00000", left=0, top=0):
+    out = io.BytesIO()
+    xls_book(code, left, top).save(out)
+    return out.getvalue()
+
+
+def xls_book(code="00000", left=0, top=0):
     book = xlwt.Workbook()
     other, place = book.add_sheet("Other"), book.add_sheet("Prödukte")
     other.visibility = 1
@@ -63,9 +69,7 @@ def xls(code="00000", left=0, top=0):
         place.write(number, left + 1, row[1])
         place.write(number, left + 2, row[2], three)
         place.write(number, left + 3, row[3])
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
+    return book
 
 
 EXTENDED = "xmlns:calcext='urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0'"
@@ -116,6 +120,10 @@ def test_leading_zeros_of_a_number_format_are_kept(tmp_path, made, first):
     found = read(tmp_path, made)
     assert shown(found) == SHOWN
     assert found.numbers == list(range(first, first + 4)), "rows are numbered as the spreadsheet does"
+
+
+def test_a_short_old_workbook_may_stand_behind_another_stream(tmp_path):
+    assert shown(read(tmp_path, workbooks.shared_xls(xls_book()))) == SHOWN
 
 
 def test_an_error_stands_in_its_own_column_wherever_the_table_begins(tmp_path):

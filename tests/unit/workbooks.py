@@ -21,6 +21,25 @@ def xls(*dimensions):
     return bytes(data)
 
 
+def shared_xls(book):
+    """A short workbook in the sectors that short streams share, behind another stream, as some programs write it."""
+    stream = book.get_biff_data()
+    used = -(-len(stream) // 64)
+    mini = (b"note".ljust(64, b"\0") + stream.ljust(64 * used, b"\0")).ljust(4096, b"\0")
+    chain = [-2, *range(2, used + 1), -2]
+    entries = [("Root Entry", 5, 3, len(mini)), ("Note", 2, 0, 4), ("Workbook", 2, 1, len(stream)), ("", 0, 0, 0)]
+    directory = b"".join(
+        name.encode("utf-16-le").ljust(64, b"\0")
+        + struct.pack("<HBB12s36sIII", 2 * len(name) + 2, kind, 1, b"\xff" * 12, b"", start, size, 0)
+        for name, kind, start, size in entries
+    )
+    head = bytes.fromhex("d0cf11e0a1b11ae1").ljust(24, b"\0") + struct.pack("<5H6x", 0x3E, 3, 0xFFFE, 9, 6)
+    head = (head + struct.pack("<10i", 0, 1, 1, 0, 4096, 2, 1, -2, 0, 0)).ljust(512, b"\xff")
+    fat = [-3, -2, -2, *range(4, 3 + len(mini) // 512), -2]
+    tables = [struct.pack(f"<{len(table)}i", *table).ljust(512, b"\xff") for table in (fat, chain)]
+    return head + tables[0] + directory + tables[1] + mini
+
+
 def xlsx(rows, *, part="xl/worksheets/sheet1.xml", unique=1, header="", above=""):
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

@@ -25,6 +25,8 @@ _FILEPASS = 0x002F
 _MOST_CELLS = 65536 * 256
 """Of a sheet of this format."""
 _FREE = 0xFFFFFFFA
+_MINI = 64
+"""Bytes of a sector that short streams share; [MS-CFB] §2.2 has no other size."""
 
 
 def extent(path: Path, hints: Hints) -> tuple[int, int, bool]:
@@ -74,8 +76,9 @@ def workbook(path: Path, hints: Hints) -> bytes:
     directory_start, small, mini_start = struct.unpack_from("<I4xII", data, 48)
     _refuse_loops(fat, [directory_start, mini_start])
     directory = _chain(data, fat, directory_start, sector, hints)
-    _refuse_stream_loops(directory, fat, _table(_chain(data, fat, mini_start, sector, hints)), small)
-    root_start, mini = 0, b""
+    mini = _table(_chain(data, fat, mini_start, sector, hints))
+    _refuse_stream_loops(directory, fat, mini, small)
+    root_start = 0
     for place in range(0, len(directory) - 127, 128):
         entry = directory[place : place + 128]
         name = entry[: max(0, struct.unpack_from("<H", entry, 64)[0] - 2)].decode("utf-16-le", "replace").lower()
@@ -87,7 +90,9 @@ def workbook(path: Path, hints: Hints) -> bytes:
         elif name in ("workbook", "book") and entry[66] == 2:
             if size >= small:
                 return _chain(data, fat, start, sector, hints)[:size]
-            return mini or _chain(data, fat, root_start, sector, hints)
+            # A short one shares sectors with others; not every program writes it first ([MS-CFB] §2.4).
+            shared = b"\0" * _MINI + _chain(data, fat, root_start, sector, hints)
+            return _chain(shared, mini, start, _MINI, hints)[:size]
     return b""
 
 
