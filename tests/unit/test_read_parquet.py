@@ -182,3 +182,31 @@ def test_one_long_text_inside_a_column_a_million_times_is_a_bomb(tmp_path, kind)
     with pytest.raises(errors.Refused) as refused:
         read(tmp_path, data)
     assert refused.value.code == "FILE_BOMB"
+
+
+@pytest.mark.parametrize("how", ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+@pytest.mark.parametrize("rows", [3, 700])
+def test_texts_may_be_stored_as_what_is_new_in_each(tmp_path, how, rows):
+    sku, name, tags = (
+        [f"S{n}" for n in range(rows)],
+        [f"Chair {n} é" for n in range(rows)],
+        [["a", f"b{n}"] for n in range(rows)],
+    )
+    data = made(
+        {"sku": sku, "name": name, "color": ["red", None, "blue"] * (rows // 3) + ["red"] * (rows % 3), "tags": tags},
+        use_dictionary=["color"],
+        column_encoding={"sku": how, "name": how, "tags.list.element": how},
+        row_group_size=500,
+    )
+    found = read(tmp_path, data)
+    assert [row[:2] for row in found.rows] == list(zip(sku, name, strict=True))
+    assert [row[2:] for row in found.rows[:2]] == [("red", "a|b0"), ("", "a|b1")]
+
+
+@pytest.mark.parametrize("how", ["DELTA_BYTE_ARRAY", "PLAIN"])
+def test_a_long_text_that_is_stored_once_and_meant_a_million_times_is_a_bomb(tmp_path, how):
+    texts = pa.array(["x" * 1_000_000] * 300, pa.string())
+    data = made({"sku": texts}, use_dictionary=False, column_encoding={"sku": how}, compression="zstd")
+    with pytest.raises(errors.Refused) as refused:
+        read(tmp_path, data)
+    assert refused.value.code == "FILE_BOMB"

@@ -12,6 +12,11 @@ from sftp_gateway.catalog.read import bounds
 Unfolded = tuple[tuple[str, tuple[str, ...] | None], ...]
 """Columns with the names of those inside; None: it is a plain one."""
 _BATCH_ROWS = 16384
+_BATCH_BYTES = 16 * 1024**2
+_FEW_ROWS = 64
+_DELTA = {"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"}
+_BYTES = "BYTE_ARRAY"
+"""What Parquet calls the type of texts."""
 
 
 def of(file: Any) -> Unfolded:
@@ -22,9 +27,35 @@ def of(file: Any) -> Unfolded:
 def batches(file: Any, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Give the rows of a file, or some of their columns."""
     nested = any(pa.types.is_nested(field.type) for field in file.schema_arrow)
+    size = _FEW_ROWS if deltas(file.metadata) else _BATCH_ROWS
     # One batch with rows of two groups cannot have a column that holds others: Arrow has not implemented it.
     for group in [[number] for number in range(file.num_row_groups)] if nested else [None]:
-        yield from file.iter_batches(batch_size=_BATCH_ROWS, row_groups=group, columns=columns, use_threads=False)
+        found = file.iter_batches(batch_size=size, row_groups=group, columns=columns, use_threads=False)
+        yield from found if size == _BATCH_ROWS else _joined(found)
+
+
+def deltas(metadata: Any) -> set[int]:
+    """Give the columns of texts that are stored as what is new in each (parquet-format, Encodings, §Delta): by their number.
+
+    Arrow cannot read those as dictionaries; and of a few bytes more can unfold in a batch than memory holds.
+    """
+    texts = [number for number in range(metadata.num_columns) if metadata.schema.column(number).physical_type == _BYTES]
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    return {number for group in groups for number in texts if not _DELTA.isdisjoint(group.column(number).encodings)}
+
+
+def _joined(small: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Join small batches, up to a size: what comes behind has a price for each."""
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in small:
+        held.append(batch)
+        size += batch.nbytes
+        if len(held) * _FEW_ROWS >= _BATCH_ROWS or size > _BATCH_BYTES:
+            yield pa.concat_batches(held)
+            held, size = [], 0
+    if held:
+        yield pa.concat_batches(held)
 
 
 def headers(columns: Unfolded) -> list[str]:
