@@ -5,7 +5,6 @@ other cell of its column, and does with the line beside it; or that line is a va
 """
 
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -23,7 +22,6 @@ _FEW = 2
 """Of more such lines or runs of them, those that are values may be titles: years."""
 _WORDS = 4
 """A line of so many words is more than a title."""
-_BEGINS_SMALL = re.compile(rb"[ a-z,;.)&-]")
 
 
 def judge(stretch: Stretch) -> list[int]:
@@ -77,7 +75,7 @@ def _in_doubt(stretch: Stretch, first: int, last: int, *, few: bool) -> list[tup
         others = stretch.profile.others(0, cell)
         if likeness.completes(cell, end + cell, others):
             sure.append((last + 1, True))
-        elif _is_parted(cell, end, others) or (few and _is_value_of(stretch, 0, end)):
+        elif _is_parted(cell, end, others) or (few and _is_value_of(stretch, 0, end)) or _are_halves(end, cell, others):
             found.append((last + 1, True))
     return sure or found
 
@@ -134,7 +132,18 @@ def _goes_on(cell: bytes, half: bytes, others: Sequence[bytes], column: int) -> 
     texts = [other for other in others if kind(other) == "text"]
     if not cell.strip() or len(texts) * 2 < len(others):
         return False
-    small = _BEGINS_SMALL.match(half) is not None
+    small = _begins_small(half)
     if column == 1:
-        return small and not any(map(_BEGINS_SMALL.match, others))
+        return small and not any(map(_begins_small, others))
     return small or half.rstrip()[-1:] in (b".", b"!", b"?") or len(half.split()) >= _WORDS
+
+
+def _are_halves(half: bytes, cell: bytes, others: Sequence[bytes]) -> bool:
+    """Whether a line that begins as no title does and a text below it may be one, as the others are."""
+    return kind(cell) == "text" and all(map(_begins_small, (half, cell, *others)))
+
+
+def _begins_small(text: bytes) -> bool:
+    """Whether a text begins as only the rest of one does, or a word that is no name."""
+    first = text.decode(errors="replace")[:1]
+    return first.islower() or (first != "" and first in " ,;.)&-")

@@ -208,7 +208,7 @@ def _strange(text: Text, starts: Positions, ends: Positions, inner: Positions) -
         *(of.tolist() for of in (longer, starts[longer], ends[longer], inner[longer])), strict=True
     ):
         if (
-            ((end - start > bounds.QUOTE_BYTES or lines >= bounds.QUOTE_LINES) and _holds_rows(text, start, end))
+            ((end - start > bounds.QUOTE_BYTES or lines >= bounds.QUOTE_LINES) and _joins_rows(text, start, end))
             or text.dialect.literal
             or (lines > 1 and text.width > 3 and _rows_by_themselves(text, start, end))
             or (lines == 1 and text.width > _WIDE and _all_columns_twice(text, start, end))
@@ -221,6 +221,14 @@ def _holds_rows(text: Text, start: int, end: int) -> bool:
     """Whether a line inside a record has all columns: then its quote, however far it goes, is two that were damaged."""
     delimiter = text.dialect.delimiter.encode()
     return any(line.count(delimiter) >= text.width - 1 for line in text.data[start:end].splitlines()[1:-1])
+
+
+def _joins_rows(text: Text, start: int, end: int) -> bool:
+    """Whether a long record may be rows between two that lost a quote: those begin and end it, and have all columns, too."""
+    delimiter, data = text.dialect.delimiter.encode(), text.data
+    first, last = data.find(b"\n", start, end), data.rfind(b"\n", start, end) + 1
+    edges = data.count(delimiter, start, first), data.count(delimiter, last, end)
+    return (first < 0 or text.width - 1 in edges) and _holds_rows(text, start, end)
 
 
 def _opens_at(place: int, text: Text, start: int, end: int) -> bool:

@@ -121,7 +121,8 @@ def candidates(sample: bytes) -> Iterable[Spelling]:
             found |= Counter(_signs(_bare(line)))
     for sign in sorted(found, key=lambda sign: (-found[sign], -len(sign)))[:_MOST_TRIED]:
         delimiter = sign.decode(errors="replace")
-        if delimiter not in DELIMITERS and "\ufffd" not in delimiter:
+        usual = delimiter[0] in DELIMITERS and not delimiter.strip(delimiter[0])  # twice: `is_doubled` tells
+        if not usual and "\ufffd" not in delimiter:
             yield from (spelling(delimiter, quote) for quote in _quotes_or_none(sample, delimiter))
 
 

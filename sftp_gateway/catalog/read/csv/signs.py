@@ -47,7 +47,7 @@ def fitting(sample: Sample, dialect: Dialect, fit: separators.Fit) -> separators
         fits = [(spelling, _inner_fit(sample, text, spelling, dialect)) for spelling, text in tried]
     if found is None:
         found = next((one for one in fits if _beats(*one, fit) and one[1].rows >= _LEAST_ROWS), None)
-    if found is not None and found[1].width <= _FEW_COLUMNS:
+    if found is not None and found[1].width <= _FEW_COLUMNS and found[1].odd:
         wider = (one for one in fits if one[1].width > _FEW_COLUMNS and one[1].share >= _MOST)
         found = next(wider, found)
     return None if found is None else _longest(sample, found[0])
@@ -64,13 +64,13 @@ def _inner_fit(sample: Sample, text: Sample, spelling: separators.Spelling, usua
     So another sign with many columns, if the usual delimiter does not find its columns in those titles.
     """
     fit, inner = text.fit(spelling.dialect), text.inner_fit(spelling.dialect)
-    if (spelling.delimiter or spelling.dialect.delimiter) not in _COMMON:
-        return inner
-    width = sample.fit(usual).width
+    own = sample.fit(usual)
+    width = 0 if own.alone else own.width
     titles = [record.cells for record in text.filled(spelling.dialect)[: bounds.PREAMBLE_RECORDS]]
     count = next((number for number, cells in enumerate(titles) if len(cells) > 1), 0)
     headed = any(len(record.cells) == width for record in sample.filled(usual)[:count])
-    return inner if inner.width >= _MANY_COLUMNS and not headed else fit
+    common = (spelling.delimiter or spelling.dialect.delimiter) in _COMMON
+    return inner if not headed and (not common or inner.width >= _MANY_COLUMNS) else fit
 
 
 def _longest(sample: Sample, spelling: separators.Spelling) -> separators.Spelling:
@@ -81,10 +81,9 @@ def longer(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
     """Give the spelling with a longer delimiter that fits as well."""
     if separators.is_doubled(sample.text, dialect.delimiter, [record.cells for record in sample.filled(dialect)]):
         return separators.spelling(dialect.delimiter * 2, dialect.quote)
-    longer = list(separators.longer(sample.text, dialect.delimiter))
-    if not longer:
+    longer, usual = list(separators.longer(sample.text, dialect.delimiter)), sample.fit(dialect)
+    if not longer or usual.alone:
         return None
-    usual = sample.fit(dialect)
     for delimiter in longer:
         for quote in separators.quotes(sample.text, delimiter):
             found = separators.spelling(delimiter, quote)

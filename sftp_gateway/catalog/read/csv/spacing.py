@@ -35,6 +35,7 @@ def by_spaces(sample: Sample, dialect: Dialect, hints: Hints) -> Dialect:
         if (
             rows
             and not _cuts_cells(rows, dialect.delimiter.encode())
+            and not _are_two_words(rows)
             and (hints.lenient or ournames.known_names(rows[0].cells, hints) > 1)
         ):
             return spaced
@@ -60,6 +61,12 @@ def _cuts_cells(rows: Sequence[Record], sign: bytes) -> bool:
     return sum(cell.endswith(sign) for cell in cells) * 2 > len(cells) or cut * 2 > len(rows)
 
 
+def _are_two_words(rows: Sequence[Record]) -> bool:
+    """Whether each record is two words, as names of people are: no delimiter stands between them."""
+    cells = [cell for record in rows for cell in record.cells]
+    return len(cells) == 2 * len(rows) and all(record.strict for record in rows) and not naming.has_digit(cells)
+
+
 def _rows(records: list[Record], *, strictly: bool) -> list[Record]:
     """Give the records if all have the same columns, and more than one; or else those between titles and notes."""
     widths = Counter(len(record.cells) for record in records if len(record.cells) > 1)
@@ -67,7 +74,7 @@ def _rows(records: list[Record], *, strictly: bool) -> list[Record]:
         return []
     width = widths.most_common(1)[0][0]
     good = [record.strict and len(record.cells) == width for record in records]
-    if len(good) > 1 and good[0] and good.count(False) <= (len(good) > _MANY_ROWS):
+    if len(good) > 1 and all(good[:2]) and good.count(False) <= (len(good) > _MANY_ROWS):
         return records
     begin = _last_bad(good[: bounds.PREAMBLE_RECORDS])
     end = len(good) - _last_bad(good[begin:][::-1][: bounds.FOOTER_RECORDS])

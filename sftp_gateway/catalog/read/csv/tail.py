@@ -22,6 +22,10 @@ from sftp_gateway.catalog.read.source import Tally
 _BODY_ROWS = 20
 _LEAST_FILLED = 3
 """So many columns must be filled in all rows before one with a single text is told from them."""
+_FEW = 2
+"""By so few rows no other is told."""
+_BLANK_ROWS = 3
+"""Where one record in so many is blank, and there are several, none parts tables."""
 _FITS = (CLEAN, KNOWN)
 """Kinds of records that have the header's columns as they are."""
 
@@ -80,6 +84,8 @@ def _next_start(stretch: Stretch, place: int, other: Other) -> int | None:
     """Find the next record that heads another table."""
     kinds = stretch.kinds
     free = np.flatnonzero(kinds[place:-1] == BLANK) + place + 1
+    if len(free) * _BLANK_ROWS > len(kinds) - place:
+        free = free[:0]  # they part rows
     starts = [*([place] if place == 0 and other.after_blank else []), *free.tolist()]
     for start in sorted({*starts, *(at for at in stretch.shuffled if at >= place)}):
         if start in stretch.shuffled:
@@ -110,7 +116,12 @@ def _heads(stretch: Stretch, at: int) -> bool:
     # No row below has a value where ours have one; a product with such mistakes is still to be told of them.
     if stretch.lenient and naming.contrasts(cells, after, least=2) and naming.differ(before, after):
         return True
-    return stretch.lenient and len(after) > 0 and all(naming.contrasts(row, before) for row in (cells, *after))
+    return (
+        stretch.lenient
+        and len(before) > _FEW
+        and len(after) > 0
+        and all(naming.contrasts(row, before) for row in (cells, *after))
+    )
 
 
 def _is_ragged(stretch: Stretch, index: int) -> bool:

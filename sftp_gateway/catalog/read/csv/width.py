@@ -37,6 +37,8 @@ def settle(found: Layout, hints: Hints, *, whole: bool) -> tuple[str, ...]:
         return filled  # several delimiters stand between names so that a person sees columns
     if own or ((hints.lenient or not whole) and count < 0.9 * len(rows)):
         return names
+    if hints.lenient and count == 1:
+        return names  # as likely it is the row that is damaged, as it would be among others
     if hints.lenient:
         return (*names, *[""] * (columns - len(names)))[:columns]
     raise errors.Refused(

@@ -2,9 +2,12 @@
 
 from collections import Counter
 
+from sftp_gateway.catalog.read.header import naming
 from sftp_gateway.catalog.read.header.naming import Cells, Rows
 
 BODY_ROWS = 60
+_ROWS = 3
+"""So many records above one are rows: no header has more lines that are full."""
 
 
 def filled(cells: Cells) -> int:
@@ -34,3 +37,11 @@ def odd_body(rows: Rows, place: int) -> Rows:
     if not rows[place][-1].strip():
         return [(*cells, b"") for cells in below if len(cells) == width - 1 and is_filled(cells)]
     return [cells[:-1] for cells in below if len(cells) == width + 1 and is_filled(cells) and not cells[-1].strip()]
+
+
+def is_among_rows(rows: Rows, place: int) -> bool:
+    """Whether a record stands right below others as full as it is, and has no words where the rows below it have values."""
+    cells = rows[place]
+    above = [row for row in rows[max(0, place - _ROWS) : place] if len(row) == len(cells)]
+    alike = sum(filled(row) * 2 > filled(cells) for row in above)
+    return alike == _ROWS and not naming.contrasts(cells, body(rows, place + 1, len(cells)))

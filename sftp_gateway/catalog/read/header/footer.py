@@ -19,6 +19,8 @@ _FOOTER = re.compile(
     ) | [-=*_\#]{3,}\s*$""",
     re.IGNORECASE | re.VERBOSE,
 )
+_MARK = re.compile(r"\s*(?:\*+\s+|[†‡§]\s*)\w")
+"""What a footnote begins with."""
 _PROSE = re.compile(
     r"\W*(?:end of (?:file|report|list|data|export)\b|(?:generated|exported|created|printed) (?:on|by|at|with|from)\b"
     r"|copyright\b|(?:source|notes?|disclaimer) ?:)|©",
@@ -41,6 +43,8 @@ def is_footer(cells: Sequence[str], width: int, *, after_blank: bool = False, ra
     A row of the right width must say so itself, be mostly empty and hold nothing that only a product has.
     """
     filled = list(filter(str.strip, cells))
+    if len(filled) == 1 < width and _MARK.match(cells[0]):
+        return True
     if len(filled) > 1 and _TOTAL.fullmatch(cells[0]) and all(is_value(cell.encode()) for cell in filled[1:]):
         return True
     if not filled or len(filled) > max(2, width // 2):

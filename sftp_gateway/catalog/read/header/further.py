@@ -4,6 +4,8 @@ from sftp_gateway.catalog.read.header import bodies, naming, ournames
 from sftp_gateway.catalog.read.header.naming import Cells, Rows
 from sftp_gateway.catalog.read.source import Hints
 
+_BLANK_ROWS = 1.5
+"""Where one record in three is blank, no blank one parts tables."""
 _MORE_ROWS = 4
 """How many records a header may have beside its first."""
 
@@ -25,12 +27,14 @@ def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:
     """Where further tables begin."""
     found = []
     header = rows[base]
+    apart = sum(map(bodies.is_filled, rows)) * _BLANK_ROWS > len(rows)  # else blank lines part rows, not tables
     for place in range(base + 2, len(rows) - 1):
         cells = rows[place]
         if len(cells) < 2 or cells == header or not (naming.begins_table(cells) or _names_loosely(rows, place)):
             continue
         known = ournames.known_names(cells, hints)
-        if (known >= 2 and known * 2 >= len(cells)) or _begins_apart(rows, place, len(header)):
+        named = known >= 2 and known * 2 >= len(cells) and not bodies.is_among_rows(rows, place)
+        if named or (apart and _begins_apart(rows, place, len(header))):
             found.append(place)
     return found
 

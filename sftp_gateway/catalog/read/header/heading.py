@@ -74,7 +74,7 @@ def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
     first = _behind_comments(rows, first[: most + 1])
     if not first:
         return 0, 0
-    scores = {number: ournames.known_names(rows[number], hints) for number in first}
+    scores = {number: _known(rows, number, hints) for number in first}
     best = max(first, key=lambda number: scores[number])
     if scores[best] >= 2 or (scores[best] == 1 and len(rows[best]) == 1):
         return best, scores[best]
@@ -83,7 +83,14 @@ def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
         if len(rows[number]) > 1 and bodies.filled(rows[number]) * 2 > used:
             number = titles.behind(rows, number, first, width, lenient=hints.lenient)  # noqa: PLW2901 - returned at once
             return number, scores[number]
-    return first[0], scores[first[0]]
+    usual = next((number for number in first if len(rows[number]) == width), first[0])
+    return usual, scores[usual]
+
+
+def _known(rows: Rows, number: int, hints: Hints) -> int:
+    """How many names we know a record has; none where it stands among rows: words that are names may be values, too."""
+    known = ournames.known_names(rows[number], hints)
+    return 0 if known and bodies.is_among_rows(rows, number) else known
 
 
 def _used_width(rows: Rows, width: int) -> int:
@@ -128,12 +135,17 @@ def _width_below(rows: Rows, first: int) -> int:
 
 def _first_row(rows: Rows, first: int) -> int:
     """Give the first row of a table without a header: those above the one found may have fewer cells filled."""
-    while first > 0 and len(rows[first - 1]) == len(rows[first]) > 1 and bodies.filled(rows[first - 1]) > 1:
+    while first > 0 and len(rows[first - 1]) == len(rows[first]) > 1 and _may_be_row(rows[first - 1]):
         body = bodies.body(rows, first, len(rows[first]))
         if titles.is_prose(rows[first - 1]) or not naming.looks_like_row(rows[first - 1], body):
             break
         first -= 1
     return first
+
+
+def _may_be_row(cells: Cells) -> bool:
+    """Whether a record holds more than one text, as a title is, or a value."""
+    return bodies.filled(cells) > 1 or any(map(naming.is_value, cells))
 
 
 def _is_absent(rows: Rows, first: int, hints: Hints) -> bool:

@@ -24,6 +24,8 @@ def last(rows: Rows, first: int, hints: Hints) -> int:
         for end in range(first + MOST, first, -1):
             if all(_goes_on(rows, at, end + 1, len(header), hints, enough=enough) for at in range(first + 1, end + 1)):
                 return end
+        if _completes(rows, first + 1):
+            return first + 1
     below = rows[first + 1] if first + 1 < len(rows) else ()
     return first + (len(below) == len(header) and subheads.is_ruled(below))
 
@@ -54,11 +56,20 @@ def _goes_on(rows: Rows, place: int, start: int, width: int, hints: Hints, *, en
     if subheads.is_ruled(cells) or subheads.are_units(cells):
         return True
     alike = subheads.are_kinds if enough else subheads.in_brackets
-    if bodies.filled(cells) > 1 and len(body) > 1 and alike(cells):
+    if bodies.filled(cells) > 1 and body and alike(cells):
         return not any(map(alike, body))
     if enough and not (ournames.known_names(cells, hints) or subheads.says_kinds(cells)):
         return False
     return naming.contrasts(cells, body, least=1 if not cells[0].strip() else 2)
+
+
+def _completes(rows: Rows, place: int) -> bool:
+    """Whether a record names all columns, of which the one above it leaves some without a name, over values or codes."""
+    cells, above = rows[place] if place < len(rows) else (), rows[place - 1]
+    if len(cells) != len(above) or all(map(bytes.strip, above)) or not naming.begins_table(cells):
+        return False
+    body = bodies.body(rows, place + 1, len(cells))
+    return naming.contrasts(cells, body, years=True) or naming.contrasts(cells, body, codes=True)
 
 
 def _names_groups(above: Cells, header: Sequence[str]) -> bool:

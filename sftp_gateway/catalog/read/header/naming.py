@@ -13,6 +13,7 @@ _VALUE = re.compile(
     rb"\s*+(?:%b(?:%%|[A-Za-z]{1,3}|\xe2\x82\xac)?|%b|%b|%b|%b|%b)\s*+"
     % (shapes.NUMBER, shapes.DATE, shapes.TIME, shapes.LINK, shapes.MAIL, _WORD)
 )
+_UNIT = re.compile(rb"\s*[A-Z]{3}\s")
 _DIGIT = re.compile(rb"\d")
 _LABELS = {
     "year": re.compile(rb"\s*(?:1[89]|20|21)\d\d\s*"),
@@ -54,21 +55,36 @@ def begins_table(cells: Cells) -> bool:
 
 
 def _may_number(digits: Cells, width: int) -> bool:
-    """Whether the cells that have a digit, of so many in all, may be years, dates or numbered names beside a name."""
-    if len(digits) < 2 or len(digits) == width:
-        return False
+    """Whether the cells that have a digit, of so many in all, may be years, dates or numbered names."""
+    if len(digits) == width:
+        return width > 2 and _counts(digits)
+    if len(digits) == 1:
+        return _LETTERS.match(digits[0].strip()) is not None
     first = digits[0][:1].lower()
     return first.isdigit() or first in [cell[:1].lower() for cell in digits[1:]]
 
 
+def _counts(cells: Cells) -> bool:
+    """Whether all cells are one name, numbered one after the other from 0 or 1 on: `x1`, `x2`, `x3`."""
+    numbers = [_DIGITS.findall(cell) for cell in cells if len(cell) < 64 and _LETTERS.match(cell.strip())]
+    if len(numbers) < len(cells) or any(len(found) != 1 for found in numbers):
+        return False
+    told = [int(found[0]) for found in numbers]
+    return (
+        len(set(_numbered(cells))) == len(cells)
+        and told[0] in (0, 1)
+        and told == list(range(told[0], told[0] + len(told)))
+    )
+
+
 def _labels(cells: Cells) -> dict[int, str]:
-    """Which cells are years, or dates, that name columns: two or more, all different, beside a word or an empty corner."""
+    """Which cells are years, or dates, that name columns: two or more, most of them different, beside a word or an empty corner."""
     corner = len(cells) > 2 and not cells[0].strip() and all(cell.strip() for cell in cells[1:])
     if not corner and not any(cell.strip() and not _DIGIT.search(cell) for cell in cells):
         return {}
     for name, pattern in _LABELS.items():
         found = [place for place, cell in enumerate(cells) if len(cell) < 40 and pattern.fullmatch(cell)]
-        if len(found) > 1 and len({cells[place].strip() for place in found}) == len(found):
+        if len(found) > 1 and len({cells[place].strip() for place in found}) * 2 > len(found):
             return dict.fromkeys(found, name)
     return {}
 
@@ -86,20 +102,25 @@ def contrasts(cells: Cells, body: Rows, *, least: int = 1, codes: bool = False, 
     """
     labels = _labels(cells)
     columns = {*_value_columns(body, len(cells)), *(_code_columns(body, len(cells)) if codes else ())}
-    named = {place for place in columns if _is_label(labels, place, body)}
-    filled = [cells[place] for place in columns - named if cells[place].strip()]
+    named = columns & _named_by(labels, body)
+    filled = [place for place in columns - named if cells[place].strip()]
     return len(filled) + len(named) * years >= least and not any(
-        is_value(cell) or (codes and _DIGIT.search(cell)) for cell in filled
+        _is_as_below(cells, place, body) or (codes and _DIGIT.search(cells[place])) for place in filled
     )
 
 
-def _is_label(labels: dict[int, str], place: int, body: Rows) -> bool:
-    """Whether a cell is a year or a date over a column of something else."""
-    if place not in labels:
+def _named_by(labels: dict[int, str], body: Rows) -> set[int]:
+    """Which columns years or dates name: all of them, where most cells below are something else."""
+    filled = [(_LABELS[name], cells[place][:40]) for place, name in labels.items() for cells in body]
+    alike = [pattern.fullmatch(cell) is not None for pattern, cell in filled if cell.strip()]
+    return set(labels) if sum(alike) * 2 < len(alike) else set()
+
+
+def _is_as_below(cells: Cells, place: int, body: Rows) -> bool:
+    """Whether a cell is a value; `BUS 10` is one, as `USD 10` is, where the cells below have such letters, too."""
+    if not is_value(cells[place]):
         return False
-    pattern = _LABELS[labels[place]]
-    filled = [cells[place] for cells in body if cells[place].strip()]
-    return sum(pattern.fullmatch(cell[:40]) is not None for cell in filled) * 2 < len(filled)
+    return not _UNIT.match(cells[place]) or any(_UNIT.match(row[place]) for row in body)
 
 
 def is_value(cell: bytes) -> bool:
@@ -130,19 +151,19 @@ def has_digit(cells: Cells) -> bool:
 
 
 def holds_values(cells: Cells) -> bool:
-    """Whether most of the filled cells are values."""
-    filled = [cell for cell in cells if cell.strip()]
+    """Whether most of the filled cells are values, but for years and dates that name columns."""
+    labels = _labels(cells)
+    filled = [cell for place, cell in enumerate(cells) if cell.strip() and place not in labels]
     return sum(map(is_value, filled)) * 2 > len(filled)
 
 
 def looks_like_row(cells: Cells, body: Rows) -> bool:
     """Whether a first record holds values where the rows below it do, or codes of the shape that theirs have."""
-    labels = _labels(cells)
-    values = [place for place in _value_columns(body, len(cells)) if cells[place].strip()]
-    values = [place for place in values if not _is_label(labels, place, body)]
+    named = _named_by(_labels(cells), body)
+    values = [place for place in _value_columns(body, len(cells)) if cells[place].strip() and place not in named]
     codes = [place for place in _code_columns(body, len(cells)) if cells[place].strip() and place not in values]
     shapes = {place: _shape(body[0][place]) for place in codes}
-    like = sum(is_value(cells[place]) for place in values) + sum(_shape(cells[p]) == shapes[p] for p in codes)
+    like = sum(_is_as_below(cells, place, body) for place in values) + sum(_shape(cells[p]) == shapes[p] for p in codes)
     return like * 2 > len(values) + len(codes)
 
 

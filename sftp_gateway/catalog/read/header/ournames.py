@@ -6,12 +6,9 @@ from sftp_gateway.catalog.read.source import Hints
 
 
 def known_names(cells: Cells, hints: Hints) -> int:
-    """How many of the cells are names of columns."""
-    count = 0
-    for cell in cells:
-        if len(cell) < 256 and cell.strip():
-            count += is_known(cell.decode(errors="replace"), hints)
-    return count
+    """How many different names of columns the cells hold."""
+    texts = {cell.decode(errors="replace") for cell in cells if len(cell) < 256 and cell.strip()}
+    return sum(is_known(text, hints) for text in texts)
 
 
 def is_known(header: str, hints: Hints) -> bool:
