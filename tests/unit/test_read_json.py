@@ -95,7 +95,8 @@ def test_json_that_stops_in_the_middle_is_incomplete(tmp_path, data):
         ('{"products": []}', "FILE_EMPTY"),
         ("[1,2]", "FILE_FORMAT"),
         ('[{"sku":"a"} {"sku":"b"}]', "FILE_FORMAT"),
-        ('[{"sku":"a"},]', "FILE_FORMAT"),
+        ("[,]", "FILE_FORMAT"),
+        ('[{"sku":"a"},,]', "FILE_FORMAT"),
         ('[{"sku":"a"},nul,{"sku":"b"}]', "FILE_FORMAT"),
         ('[{"sku":"a"},,{"sku":"b"}]', "FILE_FORMAT"),
         ('[{"sku":"a"} null,{"sku":"b"}]', "FILE_FORMAT"),
@@ -107,6 +108,13 @@ def test_broken_json_is_refused_with_its_reason(tmp_path, data, code):
     with pytest.raises(errors.Refused) as refused:
         read(tmp_path, data.encode())
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize("text", ['[{"sku":"a"},\n{"sku":"b"},\n]', '{"products":[{"sku":"a"},{"sku":"b"} , ]}'])
+@pytest.mark.parametrize("block", [13, 2**20])
+def test_a_comma_behind_the_last_product_is_none_more(tmp_path, monkeypatch, text, block):
+    monkeypatch.setattr(bounds, "JSON_BYTES", block)
+    assert read(tmp_path, text.encode()).rows == [("a",), ("b",)]
 
 
 @pytest.mark.parametrize("data", ["[]", '{"products": []}', "[ ]\n"])

@@ -61,7 +61,15 @@ def test_lines_of_json_end_as_those_of_any_text(tmp_path, monkeypatch, end, bloc
 @pytest.mark.parametrize("block", [64, 2**20])
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize(
-    "names", [("data", "items"), ("response", "result", "products"), ("catalog", "x", "y", "rows")]
+    "names",
+    [
+        ("data", "items"),
+        ("response", "result", "products"),
+        ("catalog", "x", "y", "rows"),
+        ("articles",),
+        ("Products",),
+        ("response", "docs"),
+    ],
 )
 def test_a_list_deep_in_objects_is_found(tmp_path, monkeypatch, names, indent, block):
     monkeypatch.setattr(bounds, "JSON_BYTES", block)
@@ -76,6 +84,7 @@ def test_a_list_deep_in_objects_is_found(tmp_path, monkeypatch, names, indent, b
     [
         json.dumps({"orders": [{"items": PRODUCTS}, {"items": PRODUCTS}]}),
         json.dumps({"data": {"a": {"items": PRODUCTS}, "b": {"items": PRODUCTS}}}),
+        json.dumps({"new": PRODUCTS, "old": PRODUCTS}),
     ],
 )
 def test_of_several_lists_deep_in_objects_none_is_chosen(tmp_path, text):
@@ -84,11 +93,18 @@ def test_of_several_lists_deep_in_objects_none_is_chosen(tmp_path, text):
     assert "sku" not in found.source.headers
 
 
-def test_another_list_behind_a_long_one_is_told(tmp_path):
+@pytest.mark.parametrize("name", ["items", "articles"])
+def test_another_list_behind_a_long_one_is_told(tmp_path, name):
     many = [{"sku": f"A{number}", "name": "n" * 100} for number in range(1000)]
-    text = json.dumps({"data": {"a": {"items": many}, "b": {"items": PRODUCTS}}}, indent=1)
+    text = json.dumps({"data": {"a": {name: many}, "b": {name: PRODUCTS}}}, indent=1)
     with pytest.raises(errors.Refused, match="several lists"):
         read(tmp_path, text.encode())
+
+
+def test_lists_of_something_else_beside_the_products_are_no_others(tmp_path):
+    many = [{"sku": f"A{number}", "name": "n" * 100} for number in range(1000)]
+    whole = {"errors": [{"code": 1}], "articles": many, "facets": [{"name": "Color", "count": 3}]}
+    assert len(read(tmp_path, json.dumps(whole).encode()).rows) == 1000
 
 
 def test_a_list_of_a_product_is_its_own(tmp_path):

@@ -60,28 +60,21 @@ def _plain_quotes(text: bytes, codes: npt.NDArray[np.uint8]) -> Positions:
 
 def depth_of(text: bytes) -> int:
     """How deep a JSON text is nested."""
-    return int(_levels(text).max(initial=0))
+    return int(_brackets(text)[1].max(initial=0))
 
 
-def level_after(text: bytes) -> int:
-    """How many brackets are open at the end of a text."""
-    levels = _levels(text)
-    return int(levels[-1]) if len(levels) else 0
+def open_at(text: bytes, places: Positions) -> tuple[Positions, Positions]:
+    """How many brackets are open at each of these places of a text, and how many of them are those of arrays."""
+    brackets, steps, square = _brackets(text)
+    behind = np.searchsorted(brackets, places)
+    return np.append(0, steps)[behind], np.append(0, square)[behind]
 
 
-def is_array_open(text: bytes) -> bool:
-    """Whether an array is among the brackets that are open at the end of a text."""
-    codes = np.frombuffer(text, np.uint8)
-    square = (codes == 0x5B) | (codes == 0x5D)
-    places = np.flatnonzero(square)
-    outside = (np.searchsorted(_plain_quotes(text, codes), places) & 1) == 0
-    return bool(np.where(codes[places[outside]] == 0x5B, 1, -1).sum() > 0)
-
-
-def _levels(text: bytes) -> Positions:
+def _brackets(text: bytes) -> tuple[Positions, Positions, Positions]:
+    """Where brackets stand; how many are open behind each, and how many of those are of arrays."""
     codes = np.frombuffer(text, np.uint8)
     folded = codes | 0x20
     places = np.flatnonzero((folded == 0x7B) | (folded == 0x7D))
-    outside = (np.searchsorted(_plain_quotes(text, codes), places) & 1) == 0
-    steps: Positions = np.where(folded[places[outside]] == 0x7B, 1, -1)
-    return np.cumsum(steps, dtype=np.int64)
+    places = places[(np.searchsorted(_plain_quotes(text, codes), places) & 1) == 0]
+    steps = np.where(folded[places] == 0x7B, 1, -1)
+    return places, np.cumsum(steps, dtype=np.int64), np.cumsum(steps * (codes[places] < 0x60), dtype=np.int64)

@@ -25,7 +25,8 @@ _PRODUCT_BYTES = 4 * bounds.RECORD_BYTES
 class Shape:
     """`lines`, or an array whose first element comes `skip` bytes of text (`skip_raw` of the source) on.
 
-    `loose`: no array holds the products, they stand one behind the other. `deep`: the array is in an object of an object.
+    `loose`: no array holds the products, they stand one behind the other. `deep`: the name of the array, where it is in an
+    object of an object, or only what it holds says that it is the one.
     `nodes`: each element is the edge of a product. `returns`: lines end at CR alone.
     """
 
@@ -34,7 +35,7 @@ class Shape:
     skip_raw: int = 0
     prelude: bytes = b""
     loose: bool = False
-    deep: bool = False
+    deep: bytes = b""
     nodes: bool = False
     returns: bool = False
 
@@ -189,33 +190,34 @@ class _Reading:
         """Whether products may end so without the end of an array: there is none, and nothing has begun."""
         return self.shape.loose and rest.strip(SPACE + bounds.END_MARKS) in {b"", b","}
 
-    def _check_gaps(self, text: bytes, spans: list[tuple[int, int]], *, first: bool, until: int | None = None) -> None:
-        before = 0 if until is None else spans[0][0]
-        for number, (start, end) in enumerate(spans):
-            gap = text[before : start if until is None else until].strip(SPACE)
-            begins = (first and number == 0) or self.shape.loose
-            comma = self.shape.loose or not begins
-            if not (gap == b"," and comma) and not (gap == b"" and begins):
-                place = gap[:40].decode(errors="replace") or "no comma"
-                raise errors.Refused(
-                    "FILE_FORMAT",
-                    f"The JSON array is broken before product {self.row + number + 1}: {place!r}.",
-                    "Check the file with a JSON validator.",
-                )
-            before = end
-
     def _check_all(self, text: bytes, spans: list[tuple[int, int]], *, first: bool, until: int | None) -> None:
-        self._check_gaps(text, spans, first=first)
-        if until is not None and self.shape.loose:
+        """Check what stands between products and, up to `until`, behind them: nothing but commas, which may end an array, too."""
+        before = 0
+        for number, (start, end) in enumerate(spans):
+            begins = first and number == 0
+            gap = text[before:start].strip(SPACE)
+            if gap != b"," * (not begins) and not (self.shape.loose and gap in {b"", b","}):
+                raise self._broken(number, gap or b"no comma")
+            before = end
+        if until is None:
+            return
+        if self.shape.loose:
             raise _follows()
-        if until is not None:
-            self._check_gaps(text, [(spans[-1][1] if spans else 0, 0)], first=True, until=until)
+        if (gap := text[before:until].strip(SPACE)) and (gap != b"," or (first and not spans)):
+            raise self._broken(len(spans), gap)
+
+    def _broken(self, number: int, gap: bytes) -> errors.Refused:
+        return errors.Refused(
+            "FILE_FORMAT",
+            f"The JSON array is broken before product {self.row + number + 1}: {gap[:40].decode(errors='replace')!r}.",
+            "Check the file with a JSON validator.",
+        )
 
     def _check_tail(self, tail: bytes) -> None:
         """Check what follows the array: nothing, or the rest of the object around it."""
         if len(tail) > bounds.SAMPLE_BYTES or (not self.shape.prelude and tail.strip(SPACE + bounds.END_MARKS)):
             raise _follows()
-        if self.shape.deep and jsonlists.find(tail, 0, len(tail)):
+        if self.shape.deep and jsonlists.has_another(tail, self.shape.deep, self.hints):
             raise errors.Refused(
                 "FILE_FORMAT", "The JSON file has several lists of products.", 'Send one: {"products": […]}.'
             )

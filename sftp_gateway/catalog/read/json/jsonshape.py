@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.folding import fold
-from sftp_gateway.catalog.read.json import elements, jsonlists, jsonnodes, product, remnant
+from sftp_gateway.catalog.read.json import elements, jsonlists, jsonnodes, remnant
 from sftp_gateway.catalog.read.json.jsonrecords import SPACE, Shape, loads
 from sftp_gateway.catalog.read.source import Hints
 from sftp_gateway.catalog.read.text import encoding
@@ -35,7 +35,7 @@ def _of_objects(sample: Recoded, begin: int, hints: Hints) -> Shape | None:
     complete = loads(line)
     top = complete if isinstance(complete, dict) else remnant.of(text[begin : begin + _REACH])
     wrapped = _wrapped(text, begin, top, hints)
-    if wrapped is None and not _columns(top, hints) and _is_keyed(text, begin, hints):
+    if wrapped is None and not jsonlists.columns(top, hints) and _is_keyed(text, begin, hints):
         raise errors.Refused(
             "FILE_FORMAT",
             'The products stand under names of their own ({"A1": {…}, "A2": {…}}), not in a list.',
@@ -46,8 +46,7 @@ def _of_objects(sample: Recoded, begin: int, hints: Hints) -> Shape | None:
         return in_lines
     if wrapped is not None and not _goes_on_in_lines(text[begin : begin + _REACH]):
         shape = _array(sample, wrapped.place, text[: wrapped.place])
-        is_answer = wrapped.name in jsonlists.ANSWERS
-        return replace(shape, deep=wrapped.level > 1 or is_answer, nodes=wrapped.name == jsonnodes.EDGES)
+        return replace(shape, deep=b"" if wrapped.is_named else wrapped.name, nodes=wrapped.name == jsonnodes.EDGES)
     if _is_loose(text[begin:]):
         return replace(_array(sample, begin, b""), loose=True)
     if b":" not in line and _OBJECT.match(text, begin):
@@ -70,7 +69,7 @@ def _is_keyed(text: bytes, begin: int, hints: Hints) -> bool:
         if named is None or fold(named[1].decode(errors="replace")) in hints.known_headers:
             return False
         begin = named.end()
-        if len(_columns(_first(text, begin), hints)) > 1:
+        if len(jsonlists.columns(jsonlists.first(text, begin), hints)) > 1:
             return True
     return False
 
@@ -98,33 +97,15 @@ def _goes_on_in_lines(text: bytes) -> bool:
 def _wrapped(text: bytes, begin: int, top: Collection[str], hints: Hints) -> jsonlists.List | None:
     """Find the array in `{"products": [ … ]}`; `products` beats other names. None for a list of a product's own."""
     found = None
-    beside = _columns(top, hints)
+    beside = jsonlists.columns(top, hints)
     own = len(beside) > 1 and bool(hints.keys) and all(beside & key for key in hints.keys)
     lists = jsonlists.find(text, begin, min(len(text), begin + _REACH))
     for one in lists:
-        if one.level != 1 or one.name in jsonlists.ANSWERS:
+        if not one.is_named:
             continue
         if one.name == jsonlists.PRODUCTS:
             # A collection has an id and a name, too: its products are richer in columns.
-            return None if own and len(_columns(_first(text, one.place), hints)) <= len(beside) else one
+            richer = len(jsonlists.columns(jsonlists.first(text, one.place), hints)) > len(beside)
+            return one if richer or not own else None
         found = found or (None if own else one)
-    return found or (None if beside else _deep(text, lists, hints))
-
-
-def _deep(text: bytes, lists: list[jsonlists.List], hints: Hints) -> jsonlists.List | None:
-    """Give the one list of products in an object of an object (`{"data": {"items": [ … ]}}`): its first has columns of ours."""
-    found = [one for one in lists if len(_columns(_first(text, one.place), hints)) > 1]
-    return found[0] if len(found) == 1 else None
-
-
-def _first(text: bytes, place: int) -> Collection[str]:
-    """Give the names in the first object of an array."""
-    found = elements.find(text[place : place + _REACH])
-    if not len(found.start):
-        return ()
-    start, end = jsonnodes.inside(text, place + int(found.start[0]), place + int(found.end[0]))
-    return product.keys(text[start:end])
-
-
-def _columns(names: Collection[str], hints: Hints) -> frozenset[str]:
-    return frozenset(map(fold, names)) & hints.known_headers
+    return found or (None if beside else jsonlists.only(text, lists, hints))
