@@ -119,6 +119,15 @@ def _one_of(*allowed: str) -> Callable[[str, str], str]:
     return check
 
 
+def _like(pattern: str, otherwise: str) -> Callable[[str, str], str]:
+    def check(key: str, value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise NotFound(f"{key}: {otherwise.format(value)}")
+        return value
+
+    return check
+
+
 def _text(_key: str, value: str) -> str:
     return value
 
@@ -168,24 +177,6 @@ def _pattern(key: str, value: str) -> str:
     return value
 
 
-def _contact(key: str, value: str) -> str:
-    if not re.fullmatch(r'[^@\s<>()\[\],;:\\"]+@[^@\s<>()\[\],;:\\"]+', value):
-        raise NotFound(f"{key}: {value!r} is no mail address")
-    return value
-
-
-def _interval(key: str, value: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?\s*(min|minutes?|h|hours?|d|days?|weeks?)", value):
-        raise NotFound(f"{key}: give a time such as 24 h or 7 d")
-    return value
-
-
-def _marker(key: str, value: str) -> str:
-    if not re.fullmatch(r"\.[A-Za-z0-9._-]{1,30}", value):
-        raise NotFound(f"{key}: give an ending such as .done")
-    return value
-
-
 def _networks(key: str, value: str) -> str:
     try:
         return ",".join(str(ipaddress.ip_network(part.strip(), strict=False)) for part in value.split(","))
@@ -206,8 +197,10 @@ _CHECKS: dict[str, Callable[[str, str], str]] = {
     "duplicates": _one_of("last", "refuse"),
     "unknown_columns": _one_of("ignore", "refuse", "keep"),
     "name_pattern": _pattern,
-    "marker": _marker,
+    "marker": _like(r"\.[A-Za-z0-9._-]{1,30}", "give an ending such as .done"),
     "allow_from": _networks,
-    "contact": _contact,
-    "expect_every": _interval,
+    "contact": _like(r'[^@\s<>()\[\],;:\\"]+@[^@\s<>()\[\],;:\\"]+', "{!r} is no mail address"),
+    "expect_every": _like(
+        r"[0-9]{1,6}(\.[0-9]{1,6})?\s*(min|minutes?|h|hours?|d|days?|weeks?)", "give a time such as 24 h or 7 d"
+    ),
 }

@@ -222,7 +222,7 @@ class Shop:
             self.withheld = (
                 None
                 if outcome.withheld_since is None
-                else Withheld(job.upload, keys, outcome.withheld_products, outcome.withheld_since, job.sha256)
+                else Withheld(job.upload, keys, outcome.withheld_products, outcome.withheld_since)
             )
         if outcome.corrects_held is not None and outcome.state in (State.PUBLISHED, State.HELD, State.UNCHANGED):
             corrected = self.past[outcome.corrects_held]

@@ -34,14 +34,13 @@ class Withheld:
     """The removals a brand's guard holds back now (spec §7).
 
     `path`: Parquet with the key columns. `since`: when the first full upload of the unbroken run
-    of agreeing full files was received. `sha256`: of the file that was received last in that run.
+    of agreeing full files was received.
     """
 
     upload: int
     path: Path
     products: int
     since: datetime
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ class Turn:
         if found is None:
             return None
         path = held.enter_context(self.files.local(Area.RESULTS, found.blob))
-        return Withheld(found.upload, path, found.products, found.since, found.sha256)
+        return Withheld(found.upload, path, found.products, found.since)
 
     def _scratch(self, held: contextlib.ExitStack) -> Path:
         out = self.files.scratch(f"job-{self.claimed.id}-")

@@ -27,11 +27,11 @@ class Evidence:
 
     def before(self, other: "Evidence") -> "Evidence":
         """Give both, this one first: of a column that it has, the other tells only what it does not."""
-        return Evidence(_first(self.decimal, other.decimal), _first(self.order, other.order))
+        return Evidence(other.decimal | _told(self.decimal), other.order | _told(self.order))
 
     def answering(self, asking: frozenset[str]) -> "Evidence":
         """Give it without saying of other columns that the file does not tell: their cells leave nothing to decide."""
-        return Evidence(_answers(self.decimal, asking), _answers(self.order, asking))
+        return Evidence(_told(self.decimal, asking), _told(self.order, asking))
 
 
 def survey(
@@ -75,12 +75,8 @@ def _proofs(cells: Cells, kind: str) -> tuple[bool, bool]:
     return bool(numbers.clear(values, ".").any()), bool(numbers.clear(values, ",").any())
 
 
-def _first(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
-    told = {name: mark for name, mark in one.items() if mark != UNDECIDED}
-    return other | told
-
-
-def _answers(marks: dict[str, str], asking: frozenset[str]) -> dict[str, str]:
+def _told(marks: dict[str, str], asking: frozenset[str] = frozenset()) -> dict[str, str]:
+    """Leave out what is not decided, but for columns that are asked for."""
     return {name: mark for name, mark in marks.items() if mark != UNDECIDED or name in asking}
 
 

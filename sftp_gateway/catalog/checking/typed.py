@@ -10,7 +10,6 @@ import pyarrow as pa
 from sftp_gateway.catalog.checking.problems import Problem
 from sftp_gateway.catalog.types.cells import Mask, Rows
 
-Texts = Any
 BASE = "_base."
 """Prefix of the hidden column that holds a measure in its base unit (`0.762 m`)."""
 DELETED = "_deleted"
@@ -33,7 +32,7 @@ class Typed:
     row: Rows
     line: Rows | None
     offset: Rows | None
-    keys: Texts
+    keys: Any
     """Readable key of each row, as sent where it is bad, '' where it is blank."""
     unkeyed: Mask
     """Rows without a key that can be read."""
@@ -41,9 +40,9 @@ class Typed:
     cleared: dict[str, Mask]
     deleted: Mask
     bad: Mask
-    sent: dict[str, Texts]
+    sent: dict[str, Any]
     """The cells as sent, by catalog column: what findings show as value."""
-    currencies: dict[str, Texts] = field(default_factory=dict)
+    currencies: dict[str, Any] = field(default_factory=dict)
     """Money column → the currency written in each of its cells, null where there is none."""
     problems: tuple[Problem, ...] = ()
     created: Mask | None = None
@@ -65,7 +64,7 @@ class Checked:
     good: pa.Table
     accepted: Rows
     rejected: Rows
-    rejected_keys: Texts
+    rejected_keys: Any
     """Readable keys of rejected rows; the other `unkeyed` rejected rows have none."""
     unkeyed: int
     findings: pa.Table
