@@ -45,27 +45,24 @@ def text(parts: Sequence[str]) -> str:
     return diff.KEY_SEPARATOR.join(apart)
 
 
-class Reader:
-    """Finds the key among the cells that could be told apart in a broken record, read as that of a row is."""
+def of_broken(terms: Terms, rejects: Rejects) -> list[str]:
+    """Give the readable key of each broken record, or '' where a part of it is missing or cannot be typed.
 
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
-        self._columns = [terms.schema.column(name) for name in terms.schema.key]
+    It is looked for among the cells that could be told apart, and read as that of a row is.
+    """
+    if not len(rejects):
+        return []
+    parts = [_read(terms, terms.schema.column(name), rejects) for name in terms.schema.key]
+    found: list[str] = pc.fill_null(joined(parts), "").to_pylist()
+    return found
 
-    def of_all(self, rejects: Rejects) -> list[str]:
-        """Give the readable key of each, or '' where a part of it is missing or cannot be typed."""
-        if not len(rejects):
-            return []
-        parts = [self._read(column, rejects) for column in self._columns]
-        found: list[str] = pc.fill_null(joined(parts), "").to_pylist()
-        return found
 
-    def _read(self, column: Column, rejects: Rejects) -> pa.Array:
-        sent = pa.array([""] * len(rejects), pa.string())
-        for place in self._terms.mapping.columns.get(column.name, ()):  # the first filled one counts
-            sent = pc.if_else(pc.equal(sent, ""), Cells(rejects.column(place)).trimmed.array, sent)
-        try:
-            found = reading.read(Cells(sent), column, self._terms.dialect(column), key=True)
-        except Undecided:
-            return pa.nulls(len(sent), pa.string())
-        return cells.text(found.values)
+def _read(terms: Terms, column: Column, rejects: Rejects) -> pa.Array:
+    sent = pa.array([""] * len(rejects), pa.string())
+    for place in terms.mapping.columns.get(column.name, ()):  # the first filled one counts
+        sent = pc.if_else(pc.equal(sent, ""), Cells(rejects.column(place)).trimmed.array, sent)
+    try:
+        found = reading.read(Cells(sent), column, terms.dialect(column), key=True)
+    except Undecided:
+        return pa.nulls(len(sent), pa.string())
+    return cells.text(found.values)

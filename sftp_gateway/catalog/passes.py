@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sftp_gateway import upload_name
-from sftp_gateway.catalog import keys, plan, sift
+from sftp_gateway.catalog import plan, sift
 from sftp_gateway.catalog.checking import check, headers, listheaders
 from sftp_gateway.catalog.checking.judgement import CURRENCY
 from sftp_gateway.catalog.comparing import changes, diff, merge, reuse
@@ -171,7 +171,7 @@ class File:
             if self.plan.stale is not None and self.plan.joins is None:  # rows sent to a held upload are merged anew
                 check_block = functools.partial(self._unless_stale, judge.check, self.plan.stale)
             pool = None if judge.in_order else self.pool
-            for block in sift.file(self.sifted, source, check_block, keys.Reader(checker.terms), writer, pool):
+            for block in sift.file(self.sifted, source, check_block, checker.terms, writer, pool):
                 done = block.data_offset + len(block.data)
                 self.progress("check", min(done / max(self.job.bytes, 1), 1.0))
             held.count_left_out(self.sifted, self.plan)

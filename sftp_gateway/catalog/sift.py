@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog import findings, keys, lane, spool, stage
+from sftp_gateway.catalog.checking.terms import Terms
 from sftp_gateway.catalog.checking.typed import ROW, Checked
 from sftp_gateway.catalog.comparing import changes, reuse
 from sftp_gateway.catalog.kinds import Kinds
@@ -89,7 +90,7 @@ def file(  # noqa: PLR0913, PLR0917 - where blocks come from, go through, and go
     sifted: Sifted,
     source: Source,
     check: Check,
-    key_of: keys.Reader,
+    terms: Terms,
     corrections: CorrectionWriter,
     pool: Executor | None = None,
 ) -> Iterator[Block]:
@@ -99,7 +100,7 @@ def file(  # noqa: PLR0913, PLR0917 - where blocks come from, go through, and go
 
     Raises errors.Refused or Incomplete when the reader finds that the file cannot be used.
     """
-    with contextlib.closing(_judged(sifted, source, check, key_of, corrections, pool)) as stream:
+    with contextlib.closing(_judged(sifted, source, check, terms, corrections, pool)) as stream:
         for done, rows in stream:
             sifted.stage.add(rows)
             sifted.findings.add(done.found)
@@ -126,7 +127,7 @@ def _judged(  # noqa: PLR0913, PLR0917 - as `file`
     sifted: Sifted,
     source: Source,
     check: Check,
-    key_of: keys.Reader,
+    terms: Terms,
     corrections: CorrectionWriter,
     pool: Executor | None,
 ) -> Generator[tuple[_Done, stage.Staged], None, None]:
@@ -138,7 +139,7 @@ def _judged(  # noqa: PLR0913, PLR0917 - as `file`
     def one(block: Block) -> _Done:
         begun = time.perf_counter()
         checked = check(block)
-        broken = key_of.of_all(block.rejects)
+        broken = keys.of_broken(terms, block.rejects)
         found = _findings(block, checked, broken)
         rejects: Any = None
         if len(checked.rejected) or block.rejects:

@@ -83,7 +83,7 @@ def read(cells: Cells, dialect: Dialect, scale: int, precision: int = 38) -> Rea
     if not rest.size:
         return Reading(results)
     odd = values.take(pa.array(rest))
-    return _among(results, rest, _careful(odd, np.ones(len(rest), np.bool_), dialect.decimal, scale, target))
+    return _among(results, rest, _careful(odd, dialect.decimal, scale, target))
 
 
 def _among(values: Any, rows: Rows, found: Reading) -> Reading:
@@ -127,23 +127,23 @@ def _fits(values: Any, scale: int) -> bool:
     return pc.all(pc.equal(cut, values)).as_py() is not False
 
 
-def _careful(values: Any, filled: Mask, mark: str, scale: int, target: Any) -> Reading:
-    """Sort the cells by how they are written, type those that can be, and say what is wrong with the rest."""
+def _careful(values: Any, mark: str, scale: int, target: Any) -> Reading:
+    """Sort filled cells by how they are written, type those that can be, and say what is wrong with the rest."""
     if not Cells(values).holds(_DIGITS) or not matches(values, _NUMBER).any():
-        return Reading(pa.nulls(len(values), target), _not_numbers(values, filled))
-    ambiguous = filled & _ambiguous(values, mark)
+        return Reading(pa.nulls(len(values), target), _not_numbers(values, np.ones(len(values), np.bool_)))
+    ambiguous = _ambiguous(values, mark)
     if mark == "" and (ambiguous.any() or clear(values, ",").any()):
         raise Undecided
     # the other mark is read too where the cell can mean nothing else: `12,50` in a column of dots
     marks = (",", ".") if mark == "," else (".", ",")
-    open_ = filled & ~ambiguous
+    open_ = ~ambiguous
     texts = pa.nulls(len(values), pa.string())
     for one in marks:
         plain = open_ & matches(values, _plain(one))
         grouped = open_ & ~plain & matches(values, _grouped(one))
         open_ &= ~(plain | grouped)
         texts = pc.coalesce(texts, _normal(values, plain, grouped, one))
-    written = filled & ~ambiguous & ~open_
+    written = ~ambiguous & ~open_
     results, long, big = _cast(texts, written, scale, target)
     faults = [*_ambiguous_faults(values, ambiguous), *_too_long(texts, long, scale, mark), *_too_big(big, target)]
     faults += _not_numbers(values, open_)
