@@ -1,4 +1,4 @@
-"""A whole gateway for the tests of this folder that want one; those with another `gateway` make their own."""
+"""A whole gateway, or one with a past, for the tests of this folder that want one; those with another `gateway` make their own."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import whole
+from web_scene import Scene
+
+
+@pytest.fixture
+def scene(store, tmp_path):
+    return Scene(store, tmp_path)
 
 
 @pytest.fixture

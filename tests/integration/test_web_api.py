@@ -24,14 +24,9 @@ from sftp_gateway.web import app as web_app
 from sftp_gateway.web.problem import KINDS
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from web_scene import Scene, populate
+from web_scene import populate
 
 UPLOADS = "/api/v1/brands/acme/uploads"
-
-
-@pytest.fixture
-def scene(store, tmp_path):
-    return Scene(store, tmp_path)
 
 
 @pytest.fixture

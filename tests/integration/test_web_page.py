@@ -13,12 +13,7 @@ from sftp_gateway.store import tokens, uploads
 from sftp_gateway.upload import Mode, State
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from web_scene import Scene, populate
-
-
-@pytest.fixture
-def scene(store, tmp_path):
-    return Scene(store, tmp_path)
+from web_scene import populate
 
 
 @pytest.fixture

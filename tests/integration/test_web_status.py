@@ -27,11 +27,6 @@ from web_scene import Scene, populate, start
 
 
 @pytest.fixture
-def scene(store, tmp_path):
-    return Scene(store, tmp_path)
-
-
-@pytest.fixture
 def web(scene):
     # Nothing here is HTTPS, and loading certificates takes 50 ms for each client.
     with scene.serve() as url, httpx.Client(base_url=url, verify=False) as client:
