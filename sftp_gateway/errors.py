@@ -22,6 +22,11 @@ class GatewayError(Exception):
 
     exit_code = 70
 
+    @property
+    def outside(self) -> str:
+        """What strangers may read of it."""
+        return str(self)
+
 
 class Refused(GatewayError):
     """The sender must act. `code` is a finding code (spec §6) or a guard reason."""
@@ -70,9 +75,18 @@ class ConfigError(GatewayError):
 
 
 class Unavailable(GatewayError):
-    """Trying again later helps."""
+    """Trying again later helps. `inside`: what names machines, paths or logins of ours, for logs and operators alone."""
 
     exit_code = 69
+
+    def __init__(self, text: str, inside: str = "") -> None:
+        super().__init__(f"{text}: {inside}" if inside else text)
+        self._outside = text
+
+    @property
+    def outside(self) -> str:
+        """What strangers may read of it."""
+        return self._outside
 
 
 class StoreUnreachable(Unavailable):

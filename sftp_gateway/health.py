@@ -54,6 +54,8 @@ async def _ask(check: Callable[[], None]) -> str:
             await asyncio.to_thread(check)
     except TimeoutError:
         return f"no answer within {ANSWER_SECONDS:g} s"
-    except (GatewayError, OSError) as error:
-        return str(error)
+    except GatewayError as error:
+        return error.outside
+    except OSError as error:
+        return error.strerror or type(error).__name__
     return "ok"

@@ -153,7 +153,7 @@ class S3Files:
         except FileNotFoundError:
             raise NotFound(f"{area}/{name} is not there (any more)") from None
         except (BaseError, OSError) as error:
-            raise Unavailable(f"S3 does not answer for {area}/{name}: {str(error).strip().splitlines()[0]}") from error
+            raise Unavailable(f"S3 does not answer for {area}/{name}", str(error).strip().splitlines()[0]) from error
 
 
 def _waited_for(pieces: Iterator[bytes], pace: Pace) -> bytes | None:

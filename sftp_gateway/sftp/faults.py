@@ -26,7 +26,7 @@ def guarded(process: Process) -> Process:
         except (asyncssh.SFTPError, OSError, PacketDecodeError, NotImplementedError):
             raise
         except errors.GatewayError as exc:
-            raise asyncssh.SFTPFailure(str(exc)) from exc
+            raise asyncssh.SFTPFailure(exc.outside) from exc
         except Exception as exc:
             log.exception("session.faulted", request=process.__name__.removeprefix("_process_"))
             raise asyncssh.SFTPFailure(f"The gateway made a mistake; quote session {handler.session_id}") from exc

@@ -37,7 +37,7 @@ def translated() -> Iterator[None]:
         if (ours := _of_sqlite(error.orig) or _of_postgresql(error.orig)) is not None:
             raise ours from error
         if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
-            raise errors.StoreUnreachable(f"the database does not answer: {_first_line(error.orig)}") from error
+            raise errors.StoreUnreachable("the database does not answer", _first_line(error.orig)) from error
         raise
     except sa.exc.TimeoutError as error:
         raise errors.StoreUnreachable("every connection to the database is in use") from error
@@ -71,7 +71,7 @@ def _of_sqlite(cause: BaseException | None) -> errors.GatewayError | None:
     if isinstance(cause, sqlite3.OperationalError):
         if code == sqlite3.SQLITE_FULL:
             return errors.DiskFull("no room for the database")
-        return errors.StoreUnreachable(f"the database does not answer: {cause}")
+        return errors.StoreUnreachable("the database does not answer", str(cause))
     if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
         return errors.StoreUnreachable(f"the database file is damaged ({cause}); restore it from a backup")
     if getattr(cause, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_FOREIGNKEY":

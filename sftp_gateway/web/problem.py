@@ -41,7 +41,8 @@ def of(error: Exception) -> Problem:
         return Problem(next(kinds, "bad-request"), str(error.detail), error.headers)
     kind = next((kind for known, kind in OURS.items() if isinstance(error, known)), "broken")
     again = {"Retry-After": "5"} if kind == "unavailable" else None
-    return Problem(kind, "" if kind == "broken" else str(error), again)
+    shown = error.outside if isinstance(error, errors.GatewayError) and kind != "broken" else ""
+    return Problem(kind, shown, again)
 
 
 def answer(request: Request, problem: Problem) -> Response:

@@ -308,11 +308,14 @@ def test_a_store_that_is_gone_is_named_and_metrics_go_on(sqlite_store, tmp_path)
         (tmp_path / "gateway.db").mkdir()  # SQLite would make a missing file anew
         answer = httpx.get(f"{url}/readyz", verify=False)
         assert answer.status_code == 503
-        assert answer.json()["checks"]["store"] not in ("", "ok")
+        assert answer.json()["checks"]["store"] == "the database does not answer", (
+            "where it is, and whose login, is in the log"
+        )
         assert httpx.get(f"{url}/livez", verify=False).status_code == 200
         assert "sftp_gateway_ready 0" in httpx.get(f"{url}/metrics", verify=False).text
         assert (
-            httpx.get(f"{url}/api/v1/status", headers={"Authorization": "Bearer sg_x"}, verify=False).status_code == 503
+            httpx.get(f"{url}/api/v1/status", headers={"Authorization": "Bearer sg_x"}, verify=False).json()["detail"]
+            == "the database does not answer"
         )
 
 
