@@ -8,6 +8,7 @@ then, and only removed.
 import contextlib
 import os
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,6 +35,8 @@ class Taker:
     files: Files
     folder: Path
     wake_worker: Callable[[], None]
+    stopping: threading.Event = field(init=False, default_factory=threading.Event)
+    """Set when the gateway stops: a copy may take minutes, and comes at the next start."""
     left: dict[Found, Look] = field(init=False, default_factory=dict)
     """What lies there with nothing to be done about it: in the history, but too large or not to be removed; companions
     that wait for their file."""
@@ -47,7 +50,7 @@ class Taker:
         self.stuck &= there
 
     def take(self, found: Found, look: Look, max_file_bytes: int) -> bool:
-        """Take one file; False if it moved while it was taken."""
+        """Take one file; False if it moved while it was taken, or the gateway stops."""
         scratch = self.files.scratch("drop-")
         copy = scratch / secrets.token_hex(8)
         try:
@@ -89,7 +92,7 @@ class Taker:
     def _copied(self, directory: int, found: Found, look: Look, copy: Path) -> str | None:
         """Copy a file and hash it; None if it moved, or may not be read: its owner may give the right any time."""
         try:
-            sha256 = folder.copied(directory, found.name, look, copy)
+            sha256 = folder.copied(directory, found.name, look, copy, self.stopping.is_set)
         except PermissionError as error:
             self.tell_stuck(found, str(error))
             return None

@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -91,20 +91,23 @@ def directory(folder: Path, *names: str) -> Iterator[int | None]:
         yield descriptor
 
 
-def copied(directory: int, name: str, look: Look, copy: Path) -> str | None:
-    """Copy a file and hash it on the way; None if it is not, or no longer, what was looked at; PermissionError."""
+def copied(
+    directory: int, name: str, look: Look, copy: Path, given_up: Callable[[], bool] = lambda: False
+) -> str | None:
+    """Copy a file and hash it on the way; None if it is not, or no longer, what was looked at, or given up; PermissionError."""
     try:
         source = os.open(name, os.O_RDONLY | os.O_NONBLOCK | NO_FOLLOW, dir_fd=directory)
     except PermissionError:
         raise
     except OSError:
         return None
-    hashed = hashlib.sha256()
+    hashed, size = hashlib.sha256(), 0
     with os.fdopen(source, "rb") as reading, copy.open("xb") as writing:
         if not stat.S_ISREG(os.fstat(source).st_mode):
             return None
-        size = 0
         while size <= look.bytes and (block := reading.read(BLOCK_BYTES)):  # what grows is another file by now
+            if given_up():
+                return None
             hashed.update(block)
             size += writing.write(block)
         same = Look.of(os.fstat(source)) == look

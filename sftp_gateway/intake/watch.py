@@ -78,7 +78,8 @@ class Drop:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop watching; wait for the file that is being taken."""
+        """Stop watching; wait for the file that is being taken, if it is copied already."""
+        self.taker.stopping.set()
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
         if self._observer is not None:
             self._observer.stop()
@@ -108,6 +109,8 @@ class Drop:
         markers = {brand.name: brand.settings.marker for brand in known}
         crowded: set[str] = set()
         for found in rested:
+            if self.taker.stopping.is_set():
+                break
             about = upload_name.subject(found.path, markers[found.brand])
             if about is None:
                 if not self._has_room(found, there[found], crowded):

@@ -109,6 +109,19 @@ def test_of_a_file_that_grows_while_it_is_copied_no_more_is_copied_than_was_look
     assert copy.stat().st_size <= look.bytes + folder.BLOCK_BYTES
 
 
+async def test_a_gateway_that_stops_waits_for_no_copy_of_a_large_file(house, drop_folder, tmp_path):
+    """It comes to be taken at the next start; a copy of 10 GiB takes minutes, and a stop has seconds."""
+    async with drop_folder(tmp_path / "drop", quiet_seconds=60) as part:
+        file = part.folder / "acme" / "inbox" / "a.csv"
+        file.write_bytes(BODY)
+    look = folder.Look.of(file.stat())
+    part._seen[found := folder.Found("acme", "inbox", "a.csv")] = (look, 0.0)
+    part.look()
+    assert file.exists() and not house.history(), "begins none"
+    assert part.taker.take(found, look, 1000) is False
+    assert file.exists() and not house.history(), "ends the one that it is at"
+
+
 async def test_a_file_too_large_stays_where_it_is_and_is_refused_once_in_the_history(house, drop, log_lines):
     file = drop.folder / "acme" / "inbox" / "a.csv"
     file.write_bytes(b"x" * 1001)
