@@ -6,7 +6,7 @@ move among the sources; then one transaction makes the upload, its job and the n
 
 import contextlib
 import errno
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,7 @@ class Batch:
         else:
             if size != row.bytes:
                 raise Lost(f"{size} bytes on disk")
-            sha256, is_staged = sha256 or _digest(file), True
+            sha256, is_staged = sha256 or _digest(file, desk.stopping.is_set), True
         reason = companions.contradiction(desk, row, sha256, speaking)
         return Taken(row, sha256, is_staged, tuple(speaking.values()), reason)
 
@@ -175,9 +175,9 @@ class Batch:
         desk.staging.file(row.id).unlink(missing_ok=True)
 
 
-def _digest(file: Path) -> str:
+def _digest(file: Path, given_up: Callable[[], bool]) -> str:
     try:
-        return sources.digest(file, "sha256")
+        return sources.digest(file, "sha256", given_up)
     except OSError as error:
         if error.errno == errno.EIO:  # it will not become readable: what comes after it must not wait for that
             raise Lost("the disk cannot read it") from None

@@ -77,6 +77,7 @@ class Intake:
 
     async def __aexit__(self, *_: object) -> None:
         """Wait for the threads to finish the files they have in hand; the rest is the next process's."""
+        self._desk.stopping.set()
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
         self._desk.close()
 

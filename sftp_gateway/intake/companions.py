@@ -75,6 +75,6 @@ def _digest(desk: Desk, row: Entry, sha256: str, kind: str) -> str:
         return sha256
     file = desk.staging.file(row.id)
     if file.exists():
-        return sources.digest(file, kind)
+        return sources.digest(file, kind, desk.stopping.is_set)
     with desk.files.local(Area.SOURCES, sha256) as blob:
-        return sources.digest(blob, kind)
+        return sources.digest(blob, kind, desk.stopping.is_set)

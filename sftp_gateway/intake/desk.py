@@ -1,5 +1,6 @@
 """What the intake of a process works with, and what it tells. Its steps block: they run in the threads of claim.py."""
 
+import threading
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,6 +43,8 @@ class Desk:
         self.temporary = upload_name.Temporary(
             rules.temporary_prefixes, rules.temporary_suffixes, rules.temporary_patterns
         )
+        self.stopping = threading.Event()
+        """Set when the gateway stops, which waits for no hash of a large file."""
         self.in_hand: set[str] = set()
         """Drafts that a thread of this process is claiming; a claimed row of ours that is not here was given up."""
         self.limits = settle.Rules(rules.settle_seconds, rules.incomplete_after, rules.abandoned_after)

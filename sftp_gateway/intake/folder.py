@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from sftp_gateway.intake.sources import LONGEST_COMPANION_BYTES, companion_text
+from sftp_gateway.intake.sources import BLOCK_BYTES, LONGEST_COMPANION_BYTES, companion_text
 
-BLOCK_BYTES = 1 << 20
 NO_FOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
 
 

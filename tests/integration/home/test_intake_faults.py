@@ -179,3 +179,20 @@ async def test_a_clock_that_was_set_back_makes_no_file_wait_for_the_time_to_come
     await house.state(State.RECEIVED if place is Place.CLOSED else State.UNFINISHED)
     with contextlib.suppress(StopIteration):
         assert next(iter(house.rows())).changed_at < at - timedelta(hours=1)
+
+
+async def test_a_gateway_that_stops_waits_for_no_hash_of_a_large_file_and_the_next_one_takes_it(open_house):
+    """What came out of order is hashed when it is claimed: 10 GiB take longer than systemd waits for a stop."""
+    house = await open_house()
+    house.intake._desk.stopping.set()
+    async with house.sftp() as client:
+        file = await client.open("/large.csv", "wb")
+        await file.write(b"\n" * 1_000_000, 3_000_000)
+        await file.write(b"sku,name,msrp\n", 0)
+        await file.close()
+    await house.until(lambda: [row.place for row in house.rows()] == [Place.CLOSED] and not house.intake._busy)
+    assert not house.history()
+    await house.stack.aclose()
+    house = await open_house()
+    (upload,) = await house.received(1)
+    assert (upload.bytes, upload.state) == (4_000_000, State.RECEIVED)
