@@ -156,6 +156,21 @@ def test_leading_zeros_that_an_ods_sheet_shows_are_kept(tmp_path):
     assert shown(read(tmp_path, spreadsheet(body))) == SHOWN
 
 
+@pytest.mark.parametrize("room", ["\n          ", " ", "\r\n\t", " " * 60_000])
+def test_an_ods_sheet_may_be_indented(tmp_path, room):
+    body = lines([cell(37, "00037"), cell("a  <text:s/>b"), error("#N/A"), cell(2.5)])
+    body += lines([cell("B"), "<table:table-cell/>", "<table:covered-table-cell/>", cell(1)])
+    made = spreadsheet(body)
+    with zipfile.ZipFile(io.BytesIO(made)) as model:
+        parts = {name: model.read(name) for name in model.namelist()}
+    parts["content.xml"] = re.sub(rb"(?=</?table:(?:covered-)?table)", room.encode(), parts["content.xml"])
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    assert shown(read(tmp_path, out.getvalue())) == shown(read(tmp_path, made))
+
+
 def test_repeated_rows_and_cells_of_an_ods_sheet_are_all_as_they_are_shown(tmp_path):
     body = lines([cell(7, "007"), cell("a"), cell(3, "03", "table:number-columns-repeated='2'")])
     body += lines([cell(8, "008"), cell("b"), error("#REF!"), cell(1)], more="table:number-rows-repeated='3'")

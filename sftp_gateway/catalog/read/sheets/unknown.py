@@ -4,6 +4,7 @@ Errors: it knows the seven of ECMA-376 §18.17.3; others (`#ERROR!`, `#SPILL!`) 
 Cells that are said to be numbers or truths and hold something else, cells of an unknown type: what is written there is a text.
 A sheet that says in words which are none how far it reaches: that need not be said at all.
 A text that is not in the workbook (dangling.py), and a sheet to which a way with `./` or `%31` in it leads.
+In ODS, room between cells, as a program writes it that indents what it writes.
 """
 
 import io
@@ -15,7 +16,7 @@ from typing import IO
 
 import python_calamine
 
-from sftp_gateway.catalog.read.sheets import cellplaces, dangling, formulas, sheetpart
+from sftp_gateway.catalog.read.sheets import cellplaces, dangling, formulas, odscells, sheetpart
 from sftp_gateway.catalog.read.sheets.cellplaces import END, TAG
 
 _SAID = (
@@ -26,6 +27,8 @@ _SAID = (
     "Range is missing",
     "Expecting 'dimension' node",
     "Expecting alphanumeric character",
+    "Expecting 'table-cell'",
+    "Cannot detect file format",  # the same, of a file whose name does not say that it is ODS
     dangling.SAID,
 )
 _KNOWN = {b"#DIV/0!", b"#N/A", b"#NAME?", b"#NULL!", b"#NUM!", b"#REF!", b"#VALUE!"}
@@ -40,6 +43,8 @@ _TARGET = re.compile(rb"""(\bTarget\s*+=\s*+["'])([^"':<>]*+)(["'])""")
 """Of another file (`https://…`) it is none of ours."""
 _TRUTHS = {b"0", b"1", b"true", b"false", b""}
 _REACH = re.compile(TAG + rb"dimension\b[^<>]*+(?<=/)>")
+_ROOM = re.compile(rb"(?:\A|(?<=>))\s++(?=</?(?:[\w.-]+:)?(?:covered-)?table-(?:cell|row)\b)")
+"""Of the cells and rows of an ODS sheet; texts are deeper in them."""
 _CHUNK = 1024**2
 _LONGEST_CELL = 65536
 
@@ -60,8 +65,11 @@ def without(archive: zipfile.ZipFile) -> io.BytesIO:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as copy:
         for entry in archive.infolist():
             with archive.open(entry) as part, copy.open(entry.filename, "w", force_zip64=True) as file:
-                for piece in _pieces(part):
-                    if entry.filename == sheetpart.LINKS:
+                is_ods = entry.filename == odscells.PART
+                for piece in _pieces(part, b">" if is_ods else b"c>"):
+                    if is_ods:
+                        file.write(_ROOM.sub(b"", piece))
+                    elif entry.filename == sheetpart.LINKS:
                         file.write(_TARGET.sub(_straight, piece))
                     else:
                         file.write(_known(piece, texts) if entry.filename.endswith(".xml") else piece)
@@ -69,13 +77,12 @@ def without(archive: zipfile.ZipFile) -> io.BytesIO:
     return out
 
 
-def _pieces(part: IO[bytes]) -> Iterator[bytes]:
-    """Give a part in pieces that end behind a tag of a cell's end, where there is one."""
+def _pieces(part: IO[bytes], end: bytes) -> Iterator[bytes]:
+    """Give a part in pieces that end behind a tag that ends so, where there is one."""
     rest = b""
     while chunk := part.read(_CHUNK):
         text = rest + chunk
-        last = text.rfind(b"c>")
-        cut = last + 2 if last >= 0 else 0
+        cut = text.rfind(end) + len(end) if end in text else 0
         if len(text) - cut > _LONGEST_CELL:
             cut = len(text)
         yield text[:cut]
