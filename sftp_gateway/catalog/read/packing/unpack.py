@@ -24,6 +24,7 @@ from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.packing import gzipend, truncation, zstdframes
 from sftp_gateway.catalog.read.source import Hints
 
+_DESKTOP = {".DS_Store", "Thumbs.db", "desktop.ini"}
 GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 
 
@@ -156,7 +157,9 @@ def _member(path: Path, hints: Hints) -> str:
 
 
 def _litter(name: str) -> bool:
-    return name.endswith("/") or name.startswith("__MACOSX/") or name.rpartition("/")[2] in (".DS_Store", "Thumbs.db")
+    """Whether an entry is a directory, or what a desktop adds by itself: `._…` beside each file (AppleDouble), a view, a picture."""
+    last = name.rpartition("/")[2]
+    return not last or name.startswith("__MACOSX/") or last.startswith("._") or last in _DESKTOP
 
 
 def too_large(hints: Hints) -> errors.Refused:
