@@ -156,3 +156,37 @@ def test_a_line_that_begins_small_may_be_a_half_of_the_row_above_or_below(tmp_pa
     assert ("river", "8", "pa") not in found.rows
     assert ("per sheet", "9", "stone") not in found.rows
     assert len(found.rows) == 16
+
+
+@pytest.mark.parametrize("titles", [b"", b"Source: letter bureau\nExported 2015-10-25 09:32\n"])
+def test_three_words_in_each_row_hide_no_sign_of_the_header(tmp_path, titles):
+    table = b"HD,RA,Dec\n" + b"".join(b"981%d,08h %dm,+69 22'\n" % (n, n) for n in range(10, 40))
+    found = seen(tmp_path, titles + table)
+    assert [found.source.headers, *found.rows] == rows_of(table)
+
+
+@pytest.mark.parametrize("cell", ["Petrov v. Horvat", "Grau, Goran", "8,457,538", "one, two, three"])
+@pytest.mark.parametrize("mark", ["#", "¦", "~"])
+def test_a_sign_in_every_line_beats_what_stands_in_cells_only(tmp_path, cell, mark):
+    table = [("Case no.", "Parties", "Filed"), *((f"{n}-AI", cell, f"5/{n}/2011") for n in range(10, 30))]
+    found = seen(tmp_path, "".join(mark.join(row) + "\n" for row in table).encode())
+    assert [found.source.headers, *found.rows] == table
+
+
+def test_a_row_of_another_delimiter_with_numbers_in_quotes_is_not_cut_at_their_commas(tmp_path):
+    rows = "".join(f'Oslo,"{n},801,970",note\n' for n in range(1, 20))
+    found = seen(tmp_path, f'Place,People,Note\n{rows}Bari;"2,802,970";paper\n'.encode())
+    assert len(found.rows) == 19
+    assert all(row[0] == "Oslo" for row in found.rows)
+
+
+def test_names_of_which_each_comes_twice_head_the_larger_table(tmp_path):
+    table = b"lemma,pos,gloss,lemma 2,pos 2\n" + b"river,n,stone,light,v\n" * 9
+    found = seen(tmp_path, b"Surname,Given name\nGrau,Faye\nCosta,Ugo\n\n" + table)
+    assert [found.source.headers, *found.rows] == rows_of(table)
+
+
+def test_notes_of_two_cells_above_a_blank_line_are_titles(tmp_path):
+    table = b"hash,bits,sum\n" + b"".join(b"ef0e%d,%d,juqm\n" % (n, n) for n in range(10, 30))
+    found = seen(tmp_path, b"Author,Emil Yilmaz\nDate,2020-05-23\n\n" + table)
+    assert [found.source.headers, *found.rows] == rows_of(table)

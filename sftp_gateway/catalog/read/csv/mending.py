@@ -89,6 +89,11 @@ def _other(dialect: Dialect) -> str:
     return "'" if dialect.quote == '"' else '"'
 
 
+def may_be_otherwise(record: bytes, dialect: Dialect, width: int) -> bool:
+    """Whether another delimiter gives a record whose quotes are damaged all columns, too."""
+    return dialect.cells(record) is None and _otherwise(record, dialect, width) is not None
+
+
 def lost_opening(cells: Sequence[bytes], dialect: Dialect, profile: Profile) -> bool:
     """Whether a cell ends with an odd quote that is no inch mark: not behind a digit, or the column has none such."""
     if dialect.literal or not dialect.quote:

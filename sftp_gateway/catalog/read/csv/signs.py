@@ -53,6 +53,13 @@ def fitting(sample: Sample, dialect: Dialect, fit: separators.Fit) -> separators
     return None if found is None else _longest(sample, found[0])
 
 
+def whole(sample: Sample) -> separators.Spelling | None:
+    """Give the first sign that gives each line the same columns, none excepted, be they fewer than those of the dialect."""
+    fits = ((spelling, text.fit(spelling.dialect)) for spelling, text in _tried(sample) if spelling.dialect.quote)
+    found = next((spelling for spelling, fit in fits if fit.perfect and not fit.odd and fit.rows >= _LEAST_ROWS), None)
+    return None if found is None else _longest(sample, found)
+
+
 def _beats(spelling: separators.Spelling, own: separators.Fit, usual: separators.Fit) -> bool:
     """Whether a spelling fits where the usual one does not; without quotes anything is strict, so it must give more columns."""
     return own.beats(usual) and (spelling.dialect.quote != "" or own.width > usual.width)

@@ -153,9 +153,10 @@ def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spell
 
 def _by_header(sample: Sample, dialect: Dialect, fit: separators.Fit) -> separators.Spelling | None:
     """Give a sign that separates the header and all rows, where the dialect does not separate the header: it stands in cells."""
-    if sample.separates_first(dialect):
+    spaces = dialect.delimiter == " "
+    if sample.separates_first(dialect) and not (spaces and not fit.first):
         return None
-    return signs.fitting(sample, dialect, _NONE if dialect.delimiter == " " else fit)
+    return signs.fitting(sample, dialect, _NONE if spaces else fit) or signs.whole(sample)
 
 
 def _framed(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spelling | None:

@@ -74,7 +74,8 @@ def _rows(records: list[Record], *, strictly: bool) -> list[Record]:
         return []
     width = widths.most_common(1)[0][0]
     good = [record.strict and len(record.cells) == width for record in records]
-    if len(good) > 1 and all(good[:2]) and good.count(False) <= (len(good) > _MANY_ROWS):
+    first = good[: bounds.PREAMBLE_RECORDS if strictly else 2]  # a damaged row there may be the header of the dialect
+    if len(good) > 1 and all(first) and good.count(False) <= (len(good) > _MANY_ROWS):
         return records
     begin = _last_bad(good[: bounds.PREAMBLE_RECORDS])
     end = len(good) - _last_bad(good[begin:][::-1][: bounds.FOOTER_RECORDS])

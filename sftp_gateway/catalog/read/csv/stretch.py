@@ -128,6 +128,8 @@ class Stretch:
             return
         if mending.lost_opening(cells, self.text.dialect, self.profile):
             self.give_up(index, *LOST_OPENING)
+        elif mending.may_be_otherwise(self.bytes_of(index), self.text.dialect, self.text.width):
+            self.give_up(index, "ROW_QUOTE", "The row may be separated by another delimiter.")
         else:
             self.repair(index, cells, QUOTE_REPAIRED)
 

@@ -43,7 +43,7 @@ def begins_table(cells: Cells) -> bool:
     if len(cells) > 2 and not cells[-1].strip():
         cells = cells[:-1]
     digits = [cell for cell in cells if _DIGIT.search(cell)]
-    if digits and not _may_number(digits, len(cells)):
+    if digits and not _may_number(digits, cells):
         return False  # most rows, at once; the rest costs more
     names = {cell.strip().lower() for cell in cells}
     if len(cells) < 2 or len(names) != len(cells) or b"" in names:
@@ -54,14 +54,14 @@ def begins_table(cells: Cells) -> bool:
     return not has_digit([cell for place, cell in enumerate(cells) if place not in labels])
 
 
-def _may_number(digits: Cells, width: int) -> bool:
+def _may_number(digits: Cells, cells: Cells) -> bool:
     """Whether the cells that have a digit, of so many in all, may be years, dates or numbered names."""
-    if len(digits) == width:
-        return width > 2 and _counts(digits)
+    if len(digits) == len(cells):
+        return len(cells) > 2 and _counts(digits)
     if len(digits) == 1:
         return _LETTERS.match(digits[0].strip()) is not None
     first = digits[0][:1].lower()
-    return first.isdigit() or first in [cell[:1].lower() for cell in digits[1:]]
+    return first.isdigit() or [cell[:1].lower() for cell in cells].count(first) > 1
 
 
 def _counts(cells: Cells) -> bool:

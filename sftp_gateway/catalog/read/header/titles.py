@@ -26,7 +26,8 @@ def behind(rows: Rows, start: int, places: Sequence[int], width: int, *, lenient
         cells = rows[place]
         if place <= start or len(cells) != width or is_prose(cells) or bodies.filled(cells) * 2 <= width:
             continue
-        least = 1 if prose or abs(columns - width) > 1 else 2
+        parted = not bodies.is_filled(rows[place - 1])
+        least = 1 if prose or parted or abs(columns - width) > 1 else 2
         return place if names(rows, place, least=least, words=prose and lenient) else start
     return start
 
