@@ -47,8 +47,9 @@ def fitting(sample: Sample, dialect: Dialect, fit: separators.Fit) -> separators
         fits = [(spelling, _inner_fit(sample, text, spelling, dialect)) for spelling, text in tried]
     if found is None:
         found = next((one for one in fits if _beats(*one, fit) and one[1].rows >= _LEAST_ROWS), None)
-    if found is not None and found[1].width <= _FEW_COLUMNS and found[1].odd:
-        wider = (one for one in fits if one[1].width > _FEW_COLUMNS and one[1].share >= _MOST)
+    if found is not None and found[1].width <= _FEW_COLUMNS:
+        least = (one for one in fits if one[1].first or found[1].odd)
+        wider = (one for one in least if one[1].width > _FEW_COLUMNS and one[1].share >= _MOST)
         found = next(wider, found)
     return None if found is None else _longest(sample, found[0])
 
