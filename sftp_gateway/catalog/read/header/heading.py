@@ -83,8 +83,9 @@ def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
         if len(rows[number]) > 1 and bodies.filled(rows[number]) * 2 > used:
             number = titles.behind(rows, number, first, width, lenient=hints.lenient)  # noqa: PLW2901 - returned at once
             return number, scores[number]
-    usual = next((number for number in first if len(rows[number]) == width), first[0])
-    return usual, scores[usual]
+    usual = [number for number in first if len(rows[number]) == width]
+    begin = usual[0] if any(bodies.filled(rows[number]) > 1 for number in usual) else first[0]
+    return begin, scores[begin]
 
 
 def _known(rows: Rows, number: int, hints: Hints) -> int:
