@@ -62,9 +62,12 @@ def _cuts_cells(rows: Sequence[Record], sign: bytes) -> bool:
 
 
 def _are_two_words(rows: Sequence[Record]) -> bool:
-    """Whether each record is two words, as names of people are: no delimiter stands between them."""
+    """Whether each record is two words, as names of people are, and the first is no two names, all small or all with a capital."""
     cells = [cell for record in rows for cell in record.cells]
-    return len(cells) == 2 * len(rows) and all(record.strict for record in rows) and not naming.has_digit(cells)
+    if len(cells) != 2 * len(rows) or not all(record.strict for record in rows) or naming.has_digit(cells):
+        return False
+    first, *below = [tuple(cell[:1].islower() for cell in record.cells) for record in rows]
+    return len(set(first)) > 1 or first in below
 
 
 def _rows(records: list[Record], *, strictly: bool) -> list[Record]:
@@ -74,8 +77,9 @@ def _rows(records: list[Record], *, strictly: bool) -> list[Record]:
         return []
     width = widths.most_common(1)[0][0]
     good = [record.strict and len(record.cells) == width for record in records]
-    first = good[: bounds.PREAMBLE_RECORDS if strictly else 2]  # a damaged row there may be the header of the dialect
-    if len(good) > 1 and all(first) and good.count(False) <= (len(good) > _MANY_ROWS):
+    if strictly and any(len(record.cells) == 1 for record in records[: bounds.PREAMBLE_RECORDS]):
+        return []  # it may be the header of the dialect
+    if len(good) > 1 and all(good[:2]) and good.count(False) <= (len(good) > _MANY_ROWS):
         return records
     begin = _last_bad(good[: bounds.PREAMBLE_RECORDS])
     end = len(good) - _last_bad(good[begin:][::-1][: bounds.FOOTER_RECORDS])
