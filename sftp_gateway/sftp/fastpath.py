@@ -5,8 +5,8 @@ the receive buffer is walked by an offset where asyncssh cuts off its head twice
 goes straight to it; the keepalive's timer is not set anew for each packet; an
 AES-GCM or UMAC key is set up once and not for each packet; the empty IGNORE packet before every answer
 (a defence of CBC ciphers) is left out; what a file's bytes are answered with is joined once where asyncssh
-copies it eleven times; answers to requests that came together go out together; nothing is made ready for a log of
-packets, which is never on. What requests are taken and answered with is in requests.py.
+copies it eleven times; answers to requests that came together go out together; nothing is made ready for lines of a
+log, or a log of packets, that is not on. What requests are taken and answered with is in requests.py.
 Measured figures: docs/benchmarks.md.
 """
 
@@ -22,6 +22,7 @@ import asyncssh
 from asyncssh.channel import SSHServerChannel
 from asyncssh.connection import SSHServerConnection, SSHServerConnectionOptions
 from asyncssh.constants import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA, MSG_IGNORE
+from asyncssh.logging import SSHLogger
 
 from sftp_gateway.sftp.kept import KeptGcm, Opened, keep_key
 
@@ -35,6 +36,15 @@ PACKET = struct.Struct(">BBII")
 MOST_TOGETHER = 64
 """Pieces (an answer has two) that are gathered at most: who asks for ever shall not fill the memory before the socket says stop."""
 Part = bytes | bytearray | memoryview
+
+
+class QuietLogger(SSHLogger):
+    """A logger that makes nothing ready for a line that nobody wants: there are 40 of them in a login, 5 in a small file."""
+
+    def log(self, level: int, msg: object, *args: Any, **kwargs: Any) -> None:
+        """Write a line of a level that is on."""
+        if self.isEnabledFor(level):
+            super().log(level, msg, *args, **kwargs)
 
 
 class Silent:
@@ -52,6 +62,8 @@ class Fast(Silent, SSHServerConnection):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, options: SSHServerConnectionOptions) -> None:
         super().__init__(loop, options)
+        # Its channels and handlers derive theirs from this one.
+        self._logger = QuietLogger(self._logger._logger, context=self._logger._context)  # noqa: SLF001 - this is the hook
         self._sealed: list[bytes] = []
         self._heard_at = 0.0
 

@@ -203,6 +203,8 @@ def test_what_waits_for_the_window_is_cut_in_order_and_never_across_kinds(seed):
         (sftp.SFTPHandler.send_packet, "self._writer.write(UInt32(len(payload)) + payload)"),
         (mac._UMAC.sign, "return self._umac_alg(self._key, packet, UInt64(seq)).digest()"),
         (logging.SSHLogger.packet, "if self._debug_level >= 3:"),
+        (logging.SSHLogger.log, "log_args = [_text(arg) for arg in args]"),
+        (logging.SSHLogger.get_child, "return type(self)(self._logger, child, self._extend_context(context))"),
         (connection.SSHConnection.__init__, "self._logger = logger.get_child("),
         (channel.SSHChannel.__init__, "self._logger = conn.logger.get_child("),
         (encryption.GCMEncryption.decrypt_packet, "self._cipher.verify_and_decrypt("),
@@ -235,6 +237,34 @@ async def test_odd_data_of_a_channel_ends_the_connection_as_asyncssh_has_it(fron
         talk.channel._recv_window = 4
         client.send_packet(MSG_CHANNEL_DATA, make(talk.channel._recv_chan))
         assert words in str(await lost)
+
+
+async def test_a_connection_makes_nothing_ready_for_lines_that_are_not_written(front, monkeypatch):
+    seen = []
+    monkeypatch.setattr(fastpath.SSHLogger, "log", lambda *args, **_: seen.append(args[1]))
+    door = await front()
+    async with through(door.port, door) as connection, connection.start_sftp_client() as client:
+        seen.clear()  # those of this client, which logs as asyncssh does
+        (guest,) = door.listener._door.inside
+        (talk,) = guest.conversations
+        loggers = [guest._connection.logger, talk.channel.logger, talk.sftp.logger]
+        await client.stat(".")
+    assert {type(logger) for logger in loggers} == {fastpath.QuietLogger}
+    for logger in loggers:
+        logger.debug1("unwanted %s", b"x")
+        assert not any("unwanted" in str(line) for line in seen)
+
+
+def test_a_line_that_is_wanted_is_as_asyncssh_writes_it(caplog):
+    caplog.set_level("INFO", "asyncssh")
+    plain = logging.SSHLogger().get_child(context="conn=1")
+    quiet = fastpath.QuietLogger(plain._logger, context=plain._context)
+    for logger in (plain, quiet, quiet.get_child("sftp", "chan=0")):
+        logger.info("%s from %s", b"a\x1b", ("192.0.2.1", 22))
+        logger.debug1("%s", b"not on")
+    first, second, third = caplog.messages
+    assert first == second == "[conn=1] a\\x1b from 192.0.2.1, port 22"
+    assert third == "[conn=1, chan=0] a\\x1b from 192.0.2.1, port 22"
 
 
 class Counted:
