@@ -84,5 +84,5 @@ def figures(
     if listener is not None:
         door = listener.snapshot()
         found |= {"sessions_active": door["channels"], "auth_failures_total": door["failed_logins_total"]}
-        refused["sftp"] = sum(door["refused_total"].values())
+        refused["sftp"] = door["refused_total"]
     return found

@@ -21,6 +21,8 @@ class Counts:
     sessions: int = 0
     received_bytes: int = 0
     sent_bytes: int = 0
+    refused: int = 0
+    """Connections turned away before login, or let go for others."""
     ended: Counter[str] = field(default_factory=Counter)
     """Connections that the gateway ended after login, by reason: idle, stalled, drained, revoked, full."""
 

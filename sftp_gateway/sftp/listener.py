@@ -175,6 +175,7 @@ class Listener:
             "sessions_total": counts.sessions,
             "received_bytes_total": counts.received_bytes + sum(talk.received_bytes for talk in talks),
             "sent_bytes_total": counts.sent_bytes + sum(talk.sent_bytes for talk in talks),
+            "refused_total": counts.refused,
             "ended_total": dict(counts.ended),
         }
 

@@ -158,7 +158,7 @@ def test_a_contact_that_is_set_has_no_mails_about_what_went_wrong_before(store, 
     clock.jump(60)
 
     def set_to(contact, **more):
-        brands.save_settings(store, "acme", BrandSettings(contact=contact, **more))
+        brands.change_settings(store, "acme", lambda _: BrandSettings(contact=contact, **more))
         return brands.get(store, "acme")
 
     assert noted(store, limits, set_to("ann@acme.example")) == 0
