@@ -66,7 +66,9 @@ async def test_a_file_dropped_by_sftp_is_published_and_answered_in_the_same_plac
     assert (await read(gateway, "/catalog/current.csv")).count("\n") == 201
     assert "1,2" in await read(gateway, "/history.csv")
     assert json.loads(get(gateway, "/readyz"))["ready"]
-    assert "sftp_gateway_uploads_total" in get(gateway, "/metrics")
+    told = get(gateway, "/metrics")
+    assert "sftp_gateway_uploads_total" in told
+    assert all(f'sftp_gateway_connections_refused_total{{door="{door}"}} 0' in told for door in ("sftp", "web"))
     assert gateway.stop() == 0
     assert gateway.events()[-1]["event"] == "gateway.stopped"
     assert not gateway.events("part.died")

@@ -287,19 +287,8 @@ def test_what_was_refused_before_its_bytes_came_cannot_be_tried_again(scene, web
     read = scene.receive()
     scene.finish(read, State.REFUSED)
     assert f"/uploads/{read.id}/retry" in web.get(f"/uploads/{read.id}").text
-    gone = uploads.receive(
-        scene.store,
-        "acme",
-        uploads.New(
-            mode=Mode.FULL,
-            path="errors/x.csv",
-            sha256="",
-            bytes=0,
-            via="sftp",
-            complete=False,
-            received_at=scene.store.now(),
-        ),
-    )
+    new = uploads.New(Mode.FULL, "errors/x.csv", "", 0, "sftp", complete=False, received_at=scene.store.now())
+    gone = uploads.receive(scene.store, "acme", new)
     scene.finish(gone, State.REFUSED)
     assert "Refused" in words(web.get(f"/uploads/{gone.id}"))
     assert "/retry" not in web.get(f"/uploads/{gone.id}").text

@@ -27,24 +27,15 @@ def desks(live_store, tmp_path):
         desk.close()
 
 
+def unfinished(store, brand, name):
+    new = uploads.New(Mode.FULL, name, "", 5, "sftp", complete=False, received_at=store.now())
+    with store.write() as tx:
+        return uploads.insert(tx, brand, new, State.UNFINISHED)
+
+
 @pytest.fixture
 def upload(live_store, desks):
-    with live_store.write() as tx:
-        made = uploads.insert(
-            tx,
-            "acme",
-            uploads.New(
-                mode=Mode.FULL,
-                path="a.csv",
-                sha256="",
-                bytes=5,
-                via="sftp",
-                complete=False,
-                received_at=live_store.now(),
-            ),
-            State.UNFINISHED,
-        )
-    return uploads.get(live_store, made)
+    return uploads.get(live_store, unfinished(live_store, "acme", "a.csv"))
 
 
 def together(monkeypatch, desks, do):
@@ -155,21 +146,7 @@ def test_a_brand_that_is_erased_at_this_moment_ends_the_look_at_its_upload_alone
         return real(*arguments)
 
     brands.create(live_store, "bolt")
-    with live_store.write() as tx:
-        other = uploads.insert(
-            tx,
-            "bolt",
-            uploads.New(
-                mode=Mode.FULL,
-                path="b.csv",
-                sha256="",
-                bytes=5,
-                via="sftp",
-                complete=False,
-                received_at=live_store.now(),
-            ),
-            State.UNFINISHED,
-        )
+    other = unfinished(live_store, "bolt", "b.csv")
     monkeypatch.setattr(sweep.answer, "make", made)
     sweep.sweep(desks[0], live_store.now())
     assert uploads.get(live_store, other).state is State.REFUSED

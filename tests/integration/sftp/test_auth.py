@@ -215,6 +215,7 @@ async def test_a_failed_login_keeps_its_source_out_and_others_not(front, log_lin
     await enter(by_password(door))
     refusals = [line for line in log_lines if line["event"] == "connection.refused"]
     assert [(line["source"], line["reason"]) for line in refusals] == [("127.0.0.2", "penalised")]
+    assert door.listener.snapshot()["refused_total"] == 2, "the log has one line for both"
 
 
 @pytest.mark.parametrize("client", ["sftp", "scp", "psftp", "rclone"])
@@ -274,6 +275,7 @@ async def test_a_source_may_wait_at_the_door_only_so_often(front):
         await reader.readline()
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
     assert b"Too many connections from your address" in await reader.read()
+    assert door.listener.snapshot()["refused_total"] == 1
     await enter(door.connect(local_addr=("127.0.0.3", 0)))
     for _, open_writer in [*waiting, (reader, writer)]:
         open_writer.close()
@@ -310,6 +312,7 @@ async def test_under_a_flood_a_good_client_is_in_within_two_seconds(front):
             writer.close()
     assert statistics.median(spent) < 2
     assert door.listener.snapshot()["unauthenticated"] <= 100
+    assert door.listener.snapshot()["refused_total"] >= 200, "those who had to make room for others, too"
 
 
 async def test_while_the_store_is_away_nobody_is_blamed(front):
