@@ -149,9 +149,14 @@ class Store:
             conn.execute(sa.select(1))
 
     def close(self) -> None:
-        """Give every connection back."""
-        self._reader.dispose()
-        self._engine.dispose()
+        """Give every connection back; one that a thread still has is closed when it comes back: no pool is left to close it."""
+        for engine in (self._reader, self._engine):
+            hooks.listen(engine, "checkin", _close)
+            engine.dispose()
+
+
+def _close(_connection: object, record: Any) -> None:
+    record.invalidate()
 
 
 def run(store: Store, do: Callable[[Transaction], T]) -> T:

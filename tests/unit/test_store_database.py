@@ -297,3 +297,12 @@ def test_the_next_revision_is_written_from_what_the_tables_have_more(tmp_path, m
     assert "op.create_table('pet'" in text
     assert "sa.DateTime(timezone=True)" in text
     assert text.count("create_table") == 1
+
+
+def test_a_connection_that_a_thread_still_has_when_the_store_is_closed_is_closed_when_it_comes_back(live_store):
+    with live_store.read() as conn:
+        driver_connection = conn.connection.driver_connection
+        live_store.close()
+        assert conn.execute(sa.select(1)).scalar() == 1
+    with pytest.raises(Exception, match="closed"):
+        driver_connection.execute("SELECT 1")
