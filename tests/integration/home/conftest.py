@@ -97,6 +97,7 @@ class House:
         async with asyncio.timeout(seconds):
             while len(found := self.history(brand)) < count:  # noqa: ASYNC110 - the store has no event
                 await asyncio.sleep(0.005)
+        await self.heard()
         return found
 
     async def state(self, state: State, seconds: float = 20.0) -> Upload:
@@ -106,7 +107,13 @@ class House:
             listed = self.history()
             return listed[0] if [upload.state for upload in listed] == [state] else None
 
-        return await self.until(found, seconds)
+        upload = await self.until(found, seconds)
+        await self.heard()
+        return upload
+
+    async def heard(self) -> None:
+        """Wait until the sessions have heard of what the intake did: the store has it a moment before."""
+        await self.until(lambda: not self.intake._busy)
 
     async def until(self, condition: Callable[[], object], seconds: float = 20.0) -> Any:
         async with asyncio.timeout(seconds):
