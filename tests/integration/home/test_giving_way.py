@@ -1,9 +1,16 @@
 """While small files come at full speed the intake lets them pass, and takes them in afterwards."""
 
+from datetime import datetime, timedelta
+
 from sftp_gateway.intake import claim, judge
 from sftp_gateway.store.drafts import Place
 
 FILES = judge.BATCH + 8
+
+
+def rested(house) -> datetime:
+    """The moment at which what was closed just now has rested."""
+    return house.store.now() + timedelta(seconds=house.intake.rules.settle_seconds)
 
 
 async def test_the_intake_lets_a_burst_pass_and_leaves_off_after_the_batch_in_hand(house, monkeypatch):
@@ -15,7 +22,7 @@ async def test_the_intake_lets_a_burst_pass_and_leaves_off_after_the_batch_in_ha
                 await file.write(b"sku\n1\n")
     await house.until(lambda: [row.place for row in house.rows()] == [Place.CLOSED] * FILES)
     assert not house.history()
-    told = list(judge.drafts_of(house.intake._desk, "acme", house.rows(), house.store.now(), lambda: True))
+    told = list(judge.drafts_of(house.intake._desk, "acme", house.rows(), rested(house), lambda: True))
     assert sum(each.received for each in told) == judge.BATCH == len(house.history())
     house.intake.busy = lambda: False
     await house.until(lambda: len(house.history()) == FILES)
@@ -30,7 +37,7 @@ async def test_the_first_batch_is_small_and_the_next_is_large_where_nobody_is_bu
             async with client.open(f"/inbox/{number}.csv", "wb") as file:
                 await file.write(b"sku\n1\n")
     await house.until(lambda: [row.place for row in house.rows()] == [Place.CLOSED] * files)
-    told = list(judge.drafts_of(house.intake._desk, "acme", house.rows(), house.store.now()))
+    told = list(judge.drafts_of(house.intake._desk, "acme", house.rows(), rested(house)))
     assert [each.received for each in told if each.received] == [judge.BATCH, judge.BATCH + 8]
     assert [upload.path for upload in house.history()] == [f"inbox/{number}.csv" for number in range(files)]
 
