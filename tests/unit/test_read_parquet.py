@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -210,3 +212,28 @@ def test_a_long_text_that_is_stored_once_and_meant_a_million_times_is_a_bomb(tmp
     with pytest.raises(errors.Refused) as refused:
         read(tmp_path, data)
     assert refused.value.code == "FILE_BOMB"
+
+
+READ_EACH = """
+import io, pathlib, sys
+from sftp_gateway import errors
+from tests.unit.reading import read
+data, folder = sys.stdin.buffer.read(), pathlib.Path(sys.argv[1])
+for place in range(len(data) - 8 - int.from_bytes(data[-8:-4], "little"), len(data) - 8):
+    for bit in (1, 2):
+        bad = bytearray(data)
+        bad[place] ^= bit
+        try:
+            read(folder, bytes(bad), complete=True)
+        except errors.Refused:
+            pass
+"""
+
+
+def test_no_flipped_bit_in_what_a_file_says_of_its_columns_ends_the_process_that_reads_it(tmp_path):
+    """Arrow's description of a column ends the process where it throws: a size that does not fit is enough."""
+    data = made({"sku": ["A", "B"], "name": ["a", "b"]})
+    ran = subprocess.run(
+        [sys.executable, "-c", READ_EACH, str(tmp_path)], input=data, capture_output=True, timeout=100, check=False
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:].decode()

@@ -112,6 +112,8 @@ def _open(path: Path) -> Any:
 
     # Texts stay dictionaries, so that one long value a million times is seen before it is unfolded.
     metadata = parquet.read_metadata(path)
+    with parquet.ParquetFile(path, metadata=metadata, pre_buffer=False) as file:
+        unfolding.look_at(file)
     plain = unfolding.deltas(metadata)
     names = [metadata.schema.column(number).path for number in range(metadata.num_columns) if number not in plain]
     return parquet.ParquetFile(path, read_dictionary=names, pre_buffer=False, memory_map=False)

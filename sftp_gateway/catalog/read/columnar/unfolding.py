@@ -34,6 +34,12 @@ def batches(file: Any, columns: list[str] | None = None) -> Iterator[pa.RecordBa
         yield from found if size == _BATCH_ROWS else _joined(found)
 
 
+def look_at(file: Any) -> None:
+    """Read the first row of each group: ArrowException where its columns are ill described, of which `deltas` would end the process."""
+    for number in range(file.num_row_groups):
+        next(file.iter_batches(batch_size=1, row_groups=[number], use_threads=False), None)
+
+
 def deltas(metadata: Any) -> set[int]:
     """Give the columns of texts that are stored as what is new in each (parquet-format, Encodings, §Delta): by their number.
 
