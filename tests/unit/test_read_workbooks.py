@@ -6,12 +6,14 @@ library that reads workbooks.
 
 import io
 import json
+import struct
 import subprocess
 import sys
 import zipfile
 
 import pytest
 
+from sftp_gateway import errors
 from sftp_gateway.catalog.read.sheets import extent, sheetpart
 from tests.catalog_shop import Shop
 from tests.unit.reading import read
@@ -151,3 +153,14 @@ def test_a_cell_without_a_place_stands_behind_one_that_has_only_a_format():
     assert (seen.rows, seen.columns) == (0, 0)
     seen.see(b"<c><v>1</v></c></row>")
     assert (seen.rows, seen.columns) == (900_000, 16_382)
+
+
+def test_a_part_that_says_it_is_longer_than_the_file_is_damage_told_to_the_sender(tmp_path):
+    """Of a workbook that is made readable first: only then every part is unpacked."""
+    cell = "<table:table-cell office:value-type='string'><text:p>A</text:p></table:table-cell>"
+    data = bytearray(ods(f"<table:table-row> {cell} </table:table-row>"))
+    last = data.rindex(b"PK\x01\x02")
+    struct.pack_into("<II", data, last + 20, len(data) * 2, len(data) * 2)
+    with pytest.raises(errors.Refused) as refused:
+        read(tmp_path, bytes(data), complete=True)
+    assert refused.value.code == "FILE_FORMAT" and "ends too early" in str(refused.value)

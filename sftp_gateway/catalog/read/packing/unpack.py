@@ -178,7 +178,8 @@ def bomb(what: str) -> errors.Refused:
 
 def damaged(kind: str, error: Exception) -> errors.Refused:
     """Make the error for a file that breaks the rules of its own format."""
-    return errors.Refused("FILE_FORMAT", f"The {kind} file is damaged: {error}.", "Make the file again.")
+    why = str(error) or "a part of it ends too early"
+    return errors.Refused("FILE_FORMAT", f"The {kind} file is damaged: {why}.", "Make the file again.")
 
 
 def _followed() -> errors.Refused:
@@ -195,6 +196,7 @@ DAMAGED: tuple[type[Exception], ...] = (
     ValueError,
     NotImplementedError,  # a zip member by a method that zipfile lacks
     RuntimeError,  # an encrypted one
+    EOFError,  # one that says of itself that it is longer than the file
 )
 """What unpackers raise for damaged bytes."""
 
