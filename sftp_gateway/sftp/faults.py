@@ -9,6 +9,7 @@ import asyncssh
 from asyncssh.packet import PacketDecodeError, SSHPacket
 
 from sftp_gateway import errors, logs
+from sftp_gateway.sftp import status
 
 log = logs.get(__name__)
 
@@ -25,6 +26,8 @@ def guarded(process: Process) -> Process:
             return await process(handler, packet)
         except (asyncssh.SFTPError, OSError, PacketDecodeError, NotImplementedError):
             raise
+        except errors.Refused as refusal:
+            status.fail(refusal)
         except errors.GatewayError as exc:
             raise asyncssh.SFTPFailure(exc.outside) from exc
         except Exception as exc:

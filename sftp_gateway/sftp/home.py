@@ -1,7 +1,7 @@
 """What a brand sees and may do: the requests of SFTP, answered by a view in which no outside name is a path.
 
 One `Home` is one session. It translates; what happens is in writing.py (drafts), moving.py (names)
-and reading.py. WRITE and READ are plain functions: see draft.py for why.
+and reading.py. What is Refused, faults.py says in SFTP's codes. WRITE and READ are plain functions: see draft.py for why.
 """
 
 import os
@@ -56,7 +56,7 @@ class Home(asyncssh.SFTPServer):
             status.fail(refusal, await closing.refused(self._homes, self._view, shown, self._session, refusal))
 
     async def _open_to_read(self, path: bytes) -> Reading:
-        place = status.place(path)
+        place = names.place(path)
         if not place.writable:
             if self._is_directory(place):
                 raise asyncssh.SFTPFailure("This is a directory")
@@ -78,13 +78,10 @@ class Home(asyncssh.SFTPServer):
         """Write to a handle: synchronous, so that TCP holds back a client that is too fast."""
         if not isinstance(file_obj, Writing):
             raise asyncssh.SFTPPermissionDenied("The file was opened for reading")
-        try:
-            if data and (offset == 0 or not file_obj.bytes):
-                rival.begins(self._homes, self._view, file_obj, file_obj.draft.size if file_obj.append else offset)
-            draft = file_obj.draft
-            written = draft.append(data) if file_obj.append else draft.write(offset, data)
-        except errors.Refused as refusal:
-            status.fail(refusal)
+        if data and (offset == 0 or not file_obj.bytes):
+            rival.begins(self._homes, self._view, file_obj, file_obj.draft.size if file_obj.append else offset)
+        draft = file_obj.draft
+        written = draft.append(data) if file_obj.append else draft.write(offset, data)
         file_obj.bytes += written
         return written
 
@@ -104,7 +101,7 @@ class Home(asyncssh.SFTPServer):
 
     async def stat(self, path: bytes) -> asyncssh.SFTPAttrs:
         """Tell size, mode and time of a name."""
-        place = status.place(path)
+        place = names.place(path)
         if not place.writable:
             if self._is_directory(place):
                 return self._directory(attributes.READ_ONLY_DIRECTORY if place.path else attributes.DIRECTORY)
@@ -127,7 +124,7 @@ class Home(asyncssh.SFTPServer):
 
     async def setstat(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:
         """Honour a size, remember a time, accept the rest (many clients fail if that is refused)."""
-        place = status.place(path)
+        place = names.place(path)
         if not place.writable:
             if self._is_directory(place):
                 return
@@ -160,20 +157,17 @@ class Home(asyncssh.SFTPServer):
                 raise asyncssh.SFTPPermissionDenied("The file is open for reading only")
             return
         if attrs.size is not None:
-            try:
-                if attrs.size == 0 or file_obj.refusal:
-                    rival.empties(self._homes, self._view, file_obj)
-                file_obj.draft.truncate(attrs.size)
-                if attrs.size == 0:
-                    rival.emptied(self._view, file_obj)
-            except errors.Refused as refusal:
-                status.fail(refusal)
+            if attrs.size == 0 or file_obj.refusal:
+                rival.empties(self._homes, self._view, file_obj)
+            file_obj.draft.truncate(attrs.size)
+            if attrs.size == 0:
+                rival.emptied(self._view, file_obj)
         if attrs.mtime is not None:
             file_obj.draft.modified = float(attrs.mtime)
 
     async def statvfs(self, path: bytes) -> asyncssh.SFTPVFSAttrs:
         """Tell the brand's quota as the size of its disk."""
-        status.place(path)
+        names.place(path)
         await self._homes.refresh(self._view)
         return attributes.quota(self._view.allowance)
 
@@ -185,11 +179,11 @@ class Home(asyncssh.SFTPServer):
 
     def realpath(self, path: bytes) -> bytes:
         """Make a path absolute; there is nothing above `/`."""
-        return status.place(path).shown.encode()
+        return names.place(path).shown.encode()
 
     def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
         """List a directory."""
-        place = status.place(path)
+        place = names.place(path)
         if self._view.loaded and place.writable and not self._view.is_directory(place.path):
             raise asyncssh.SFTPNoSuchFile("No such directory")
         if not place.writable and not self._is_directory(place):
@@ -215,14 +209,10 @@ class Home(asyncssh.SFTPServer):
 
     async def mkdir(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:  # noqa: ARG002 - modes are ours
         """Make a directory in the view."""
-        place = status.place(path)
+        place = names.place(path)
         if self._is_directory(place) or (place.writable and "/" not in place.path):
             raise asyncssh.SFTPFailure("The name exists already")
-        place = await self._changeable(path, there=False)
-        try:
-            await moving.make_directory(self._homes, self._view, place)
-        except errors.Refused as refusal:
-            status.fail(refusal)
+        await moving.make_directory(self._homes, self._view, await self._changeable(path, there=False))
 
     async def rmdir(self, path: bytes) -> None:
         """Remove an empty directory from the view."""
@@ -257,7 +247,7 @@ class Home(asyncssh.SFTPServer):
 
         Raises SFTPPermissionDenied, and SFTPNoSuchFile for a read-only name that is not there.
         """
-        place = status.place(path)
+        place = names.place(path)
         if place.writable and "/" in place.path:
             return place
         if there and not place.writable and not self._is_directory(place):

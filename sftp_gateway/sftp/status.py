@@ -22,14 +22,6 @@ def text(refusal: errors.Refused, upload: int | None) -> str:
     return f"{refusal} (upload {upload})" if upload is not None else str(refusal)
 
 
-def place(path: bytes) -> names.Place:
-    """Find the place of a path; SFTPFailure for one that is no good."""
-    try:
-        return names.place(path)
-    except errors.Refused as refusal:
-        fail(refusal)
-
-
 def check_writable(where: names.Place) -> None:
     """Raise Refused for what the gateway makes, and for directories."""
     if not where.writable or "/" not in where.path:
