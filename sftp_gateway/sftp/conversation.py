@@ -8,7 +8,7 @@ import structlog
 from asyncssh.stream import SSHReader, SSHWriter
 
 from sftp_gateway import errors, logs
-from sftp_gateway.sftp import seams, session
+from sftp_gateway.sftp import requests, seams, session
 
 log = logs.get(__name__)
 
@@ -43,7 +43,7 @@ class Conversation(seams.Stream):
         super().__init__()
         self._host, self._home, self._most_handles = host, home, most_handles
         self.received_bytes = 0
-        self.sftp: seams.Handler | None = None
+        self.sftp: requests.Handler | None = None
         self.is_open = True
 
     @property
@@ -106,7 +106,7 @@ class Conversation(seams.Stream):
             self._refuse(f"{exc}\n")
             return
         reader, writer = SSHReader[bytes](self, self.channel), SSHWriter[bytes](self, self.channel)
-        self.sftp = seams.Handler(server, reader, writer, most_handles=self._most_handles, session_id=who.id)
+        self.sftp = requests.Handler(server, reader, writer, most_handles=self._most_handles, session_id=who.id)
         log.info("session.opened", **_described(who))
         try:
             await self.sftp.serve()

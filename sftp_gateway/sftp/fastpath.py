@@ -1,4 +1,4 @@
-"""Makes asyncssh receive and answer faster; derived from its own classes, those of seams.py are as correct.
+"""Makes asyncssh receive and answer faster; what seams.py derives from it is as correct.
 
 Private hooks, version-checked with seams.py and held by tests/integration/sftp/test_fastpath.py:
 the receive buffer is walked by an offset where asyncssh cuts off its head twice for each packet; data of a channel

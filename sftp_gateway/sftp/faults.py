@@ -41,9 +41,8 @@ async def close_all(server: asyncssh.SFTPServer, files: Iterable[object], sessio
     """Close each file by itself: asyncssh would leave the rest open after the first error."""
     for file in files:
         try:
-            result: Any = server.close(file)
-            if is_awaited(result):
-                await result
+            closed: Any = server.close(file)
+            await closed
         except (asyncssh.SFTPError, OSError, errors.GatewayError) as exc:
             log.warning("session.close_failed", session=session_id, reason=str(exc))
         except Exception:

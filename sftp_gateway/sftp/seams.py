@@ -4,31 +4,29 @@ Written against asyncssh 2.24: `check_version` refuses another line, and tests/u
 the canary that fails when a release moves what is overridden here. What each class mends was
 measured with real clients.
 
-* `Handler`: tells a CLOSE packet from a dropped connection, bounds handles and READs, waits for a client that
-  does not read, offers no links and no copy-data. That it takes rclone's padded WRITE is in requests.py.
 * `Channel`: grants no window while data waits, takes no environment.
 * `Stream`: a session channel that speaks bytes, for conversation.py.
-* `Connection`: counts offers and tries of keys, ends one that never reads.
+* `Connection`: counts offers and tries of keys, ends one that never reads; a password that no server may read is a wrong one.
+
+What is done with requests of SFTP is in requests.py.
 """
 
 import asyncio
+import secrets
 from typing import Any, cast
 
 import asyncssh
-from asyncssh import constants
 from asyncssh.connection import SSHServerConnectionOptions
-from asyncssh.packet import SSHPacket
-from asyncssh.sftp import SFTPLimits, SFTPServerHandler
-from asyncssh.stream import SSHReader, SSHServerStreamSession, SSHWriter
+from asyncssh.packet import Boolean, PacketDecodeError, SSHPacket, String
+from asyncssh.saslprep import SASLPrepError, saslprep
+from asyncssh.stream import SSHServerStreamSession
 
 from sftp_gateway import errors
-from sftp_gateway.sftp import fastpath, faults, greeting, hostkeys, offer, requests
+from sftp_gateway.sftp import fastpath, hostkeys
 
 MIB = 1024**2
 
 VERSION = "2.24"
-LARGEST_OFFSET = 2**63 - 1 - offer.READ_BYTES
-"""Beyond it the kernel takes no offset, and Python no number for one."""
 CHANNEL_BUFFER_BYTES = 1 * MIB
 SOCKET_BUFFER_BYTES = 4 * MIB
 HOPELESS_BUFFER_BYTES = 16 * MIB
@@ -39,124 +37,6 @@ def check_version(version: str = asyncssh.__version__) -> None:
     """Raise `ConfigError` if the installed asyncssh is not the line these hooks were written for."""
     if version.split(".")[:2] != VERSION.split("."):
         raise errors.ConfigError(f"asyncssh {version} is installed; the front door is made for {VERSION}.*")
-
-
-def _answers(own: dict[int | bytes, faults.Process]) -> Any:
-    """Give the table of requests: asyncssh's with ours put over it, without what is not offered."""
-    theirs = cast(dict[int | bytes, faults.Process], SFTPServerHandler._packet_handlers)  # noqa: SLF001 - this is the seam
-    return {kind: faults.guarded(process) for kind, process in (theirs | own).items() if kind not in offer.NOT_OFFERED}
-
-
-class Handler(greeting.GreetedHandler):
-    """The SFTP conversation on one channel; `serve()` runs it to its end.
-
-    Before files are closed because the client went away, `server.dropping` is set to True, so that
-    the home can tell this from a CLOSE packet.
-    """
-
-    _extensions = [pair for pair in SFTPServerHandler._extensions if pair[0] in offer.EXTENSIONS]  # noqa: RUF012, SLF001 - shape of the base class
-
-    def __init__(
-        self,
-        server: asyncssh.SFTPServer,
-        reader: SSHReader[bytes],
-        writer: SSHWriter[bytes],
-        *,
-        most_handles: int,
-        session_id: str,
-    ) -> None:
-        super().__init__(server, reader, writer, sftp_version=3)
-        self.session_id = session_id
-        self.sent_bytes = 0
-        self.dropped = False
-        self._ended = False
-        self._most_handles = most_handles
-        self._channel = writer.channel
-        self._out = writer
-
-    @property
-    def open_files(self) -> int:
-        """How many files the client has open now."""
-        return len(self._file_handles)
-
-    async def serve(self) -> None:
-        """Answer until the client is gone; every open file is then closed, whatever went wrong."""
-        try:
-            await self.run()
-        finally:
-            if not self._ended:
-                await self._cleanup(None)
-
-    async def _cleanup(self, exc: Exception | None) -> None:
-        if self._ended:
-            return
-        self._ended = True
-        self.dropped = exc is not None or bool(self._file_handles)
-        self._server.dropping = True  # type: ignore[attr-defined] # ours, see the class
-        # OpenSSH's scp takes a session without an exit status for a failure.
-        self._channel.exit(1 if exc else 0)  # type: ignore[attr-defined] # ours is a server's channel
-        files, self._file_handles = self._file_handles, {}
-        await faults.close_all(self._server, files.values(), self.session_id)
-        await super()._cleanup(exc)
-
-    async def _process_packet(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
-        # One who asks and never reads would grow our buffers without end; so its next request waits.
-        connection = cast(Connection, self._channel.get_connection())
-        if not connection.writable.is_set():
-            await connection.writable.wait()
-        if self._channel.get_write_buffer_size() > CHANNEL_BUFFER_BYTES:
-            try:
-                await self._out.drain()
-            except (asyncssh.Error, OSError):
-                return
-        await super()._process_packet(pkttype, pktid, packet)
-
-    def send_packet(self, pkttype: int, pktid: int | None, *args: bytes) -> None:
-        """Send an answer, counting its bytes."""
-        self.sent_bytes += sum(map(len, args))
-        super().send_packet(pkttype, pktid, *args)
-
-    def _room_for_a_handle(self) -> None:
-        if len(self._file_handles) + len(self._dir_handles) >= self._most_handles:
-            raise asyncssh.SFTPFailure(f"Too many open files (at most {self._most_handles}); close some first")
-
-    async def _process_open(self, packet: SSHPacket) -> bytes:
-        self._room_for_a_handle()
-        return await super()._process_open(packet)
-
-    async def _process_opendir(self, packet: SSHPacket) -> bytes:
-        self._room_for_a_handle()
-        return await super()._process_opendir(packet)
-
-    async def _process_read(self, packet: SSHPacket) -> tuple[bytes, bool]:
-        handle, offset, length = packet.get_string(), packet.get_uint64(), packet.get_uint32()
-        file = self._file_handles.get(handle)
-        if not file:
-            raise asyncssh.SFTPFailure("Invalid file handle")
-        if offset > LARGEST_OFFSET:
-            raise asyncssh.SFTPEOFError
-        # A shorter answer than was asked for is allowed (draft-ietf-secsh-filexfer-02 §6.4).
-        result: Any = self._server.read(file, offset, min(length, offer.READ_BYTES))
-        data: bytes = await result if faults.is_awaited(result) else result
-        if not data:
-            raise asyncssh.SFTPEOFError
-        return data, False
-
-    async def _process_limits(self, packet: SSHPacket) -> SFTPLimits:
-        packet.check_end()
-        return offer.limits(self._most_handles)
-
-    _packet_handlers = _answers(
-        {
-            constants.FXP_OPEN: _process_open,
-            constants.FXP_CLOSE: requests.FastHandler._process_close,  # noqa: SLF001 - the seam
-            constants.FXP_OPENDIR: _process_opendir,
-            constants.FXP_READ: _process_read,
-            constants.FXP_WRITE: requests.FastHandler._process_write,  # noqa: SLF001 - as above
-            b"limits@openssh.com": _process_limits,
-            **dict.fromkeys(offer.LINKS, offer.no_links),
-        }
-    )
 
 
 class Channel(fastpath.FastChannel):
@@ -215,7 +95,7 @@ class Stream(SSHServerStreamSession[bytes]):
         raise NotImplementedError
 
 
-class Connection(greeting.GreetedConnection):
+class Connection(fastpath.Fast):
     """One SSH connection from an accepted socket."""
 
     def __init__(
@@ -277,3 +157,22 @@ class Connection(greeting.GreetedConnection):
             )
         self._next_service = b"ssh-userauth"  # paramiko asks for it anew before each try; asyncssh would send it away
         super().send_userauth_failure(partial_success)
+
+    async def _finish_userauth(self, begin_auth: bool, method: bytes, packet: SSHPacket) -> None:
+        await super()._finish_userauth(begin_auth, method, _legible(packet) if method == b"password" else packet)
+
+
+def _legible(packet: SSHPacket) -> SSHPacket:
+    """Give a request with a password (RFC 4252 §8); in place of one that is no text (RFC 4013) one that nobody has."""
+    rest = packet.get_remaining_payload()
+    asked = SSHPacket(rest)
+    try:
+        changes, given = asked.get_boolean(), [asked.get_string()]
+        given += [asked.get_string()] if changes else []
+        for text in given:
+            saslprep(text.decode())
+    except (UnicodeDecodeError, SASLPrepError):
+        return SSHPacket(Boolean(False) + String(secrets.token_hex(32)))
+    except PacketDecodeError:
+        pass  # asyncssh says so
+    return SSHPacket(rest)

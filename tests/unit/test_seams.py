@@ -7,7 +7,7 @@ import pytest
 from asyncssh import channel, connection, constants, packet, sftp, stream
 
 from sftp_gateway import errors
-from sftp_gateway.sftp import fastpath, offer, requests, seams
+from sftp_gateway.sftp import fastpath, requests, seams
 
 
 def test_the_installed_version_is_the_one_the_hooks_are_for():
@@ -17,11 +17,10 @@ def test_the_installed_version_is_the_one_the_hooks_are_for():
 
 
 OVERRIDDEN = [
-    (seams.Handler, sftp.SFTPServerHandler),
     (seams.Channel, channel.SSHServerChannel),
     (seams.Stream, stream.SSHServerStreamSession),
     (seams.Connection, connection.SSHServerConnection),
-    (requests.FastHandler, sftp.SFTPServerHandler),
+    (requests.Handler, sftp.SFTPServerHandler),
     (fastpath.FastChannel, channel.SSHServerChannel),
     (fastpath.Fast, connection.SSHServerConnection),
     (fastpath.Silent, packet.SSHPacketLogger),
@@ -30,7 +29,7 @@ OVERRIDDEN = [
 
 @pytest.mark.parametrize(("ours", "theirs"), OVERRIDDEN, ids=lambda value: value.__name__)
 def test_what_is_overridden_is_still_there_with_the_same_arguments(ours, theirs):
-    own = {"_answered", "_written", "send_sealed", "_room_for_a_handle", "serve", "open_files", "started", "channel", "handler",
+    own = {"_answered", "_written", "send_sealed", "_room_for_a_handle", "_file", "serve", "open_files", "started", "channel", "handler",
            "buffered_bytes", "send_data", "write_parts", "_cut", "_take", "_open", "_is_delivered", "take", "takes", "__init__"}  # fmt: skip
     functions = [name for name, value in vars(ours).items() if inspect.isfunction(value) and name not in own]
     assert functions
@@ -49,6 +48,8 @@ def test_what_is_overridden_is_still_there_with_the_same_arguments(ours, theirs)
         (sftp.SFTPServerHandler._process_close, "self._file_handles.pop(handle, None)"),
         (sftp.SFTPServerHandler._process_close, "self._dir_handles.pop(handle, None) is not None"),
         (sftp.SFTPServerHandler.run, "self._extensions"),
+        (sftp.SFTPServerHandler.run, "self._version = min(version, self._version)"),
+        (sftp.SFTPServerHandler.run, "await self.recv_packets()"),
         (channel.SSHChannel._accept_data, "self._recv_buf.append((data, datatype))"),
         (channel.SSHChannel._deliver_data, "MSG_CHANNEL_WINDOW_ADJUST"),
         (stream.SSHServerStreamSession.session_started, "run_sftp_server"),
@@ -67,11 +68,11 @@ def test_the_code_around_each_hook_is_what_it_was_written_against(cls, words):
 
 
 def test_links_and_copy_data_are_out_of_the_table_and_the_rest_is_in():
-    table = seams.Handler._packet_handlers
+    table = requests.Handler._packet_handlers
     assert b"copy-data" not in table
     assert constants.FXP_BLOCK not in table
-    assert set(table) == set(sftp.SFTPServerHandler._packet_handlers) - set(offer.NOT_OFFERED)
-    assert {name for name, _ in seams.Handler._extensions} == set(offer.EXTENSIONS)
+    assert set(table) == set(sftp.SFTPServerHandler._packet_handlers) - set(requests.NOT_OFFERED)
+    assert {name for name, _ in requests.Handler._extensions} == set(requests.EXTENSIONS)
 
 
 def test_asyncssh_still_has_the_faults_that_the_hooks_mend():

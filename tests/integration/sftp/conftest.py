@@ -27,7 +27,10 @@ class FolderHome(asyncssh.SFTPServer):
         self.dropping = False
         self.notes, self.pace = notes, pace
 
-    def close(self, file_obj: Any) -> None:
+    async def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> Any:
+        return super().open(path, pflags, attrs)
+
+    async def close(self, file_obj: Any) -> None:
         self.notes.append("dropped" if self.dropping else "closed")
         super().close(file_obj)
 
