@@ -48,7 +48,7 @@ class Refusals:
 
     def refuse(self, transport: asyncio.Transport, address: str, reason: str, text: str) -> None:
         """Say why and hang up."""
-        self._door.counts.refused += 1
+        self._door.refused += 1
         now, key = self._door.clock(), (limits.source_of(address), reason)
         if now - self._logged_at.get(key, -LOG_SECONDS) >= LOG_SECONDS:
             if len(self._logged_at) >= MOST_SOURCES:
@@ -104,7 +104,7 @@ class Arrival(asyncio.Protocol):
         except ValueError as exc:
             self._stop_timer()
             log.warning("connection.refused", source=self._peer, reason="bad_proxy_header", text=str(exc))
-            self._door.counts.refused += 1
+            self._door.refused += 1
             self._transport.abort()
             return
         if header is not None:
@@ -141,6 +141,6 @@ class Arrival(asyncio.Protocol):
         if not admission.admitted:
             return "source_full", "Too many connections from your address are not logged in yet; try again"
         if admission.evicted is not None:
-            self._door.counts.refused += 1
+            self._door.refused += 1
             admission.evicted.abort()
         return None

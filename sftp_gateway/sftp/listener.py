@@ -10,14 +10,13 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Self
 
 import asyncssh
 from asyncssh.connection import SSHServerConnectionOptions
 
 from sftp_gateway import errors, logs, settings
-from sftp_gateway.sftp import algorithms, arrival, auth, conversation, hostkeys, limits, seams, visitor
-from sftp_gateway.sftp.door import Door
+from sftp_gateway.sftp import algorithms, arrival, auth, door, hostkeys, limits, seams, visitor
 
 log = logs.get(__name__)
 
@@ -45,7 +44,7 @@ class Listener:
         host_keys: Sequence[asyncssh.SSHKeyPair],
         *,
         lookup: auth.Lookup,
-        home: conversation.Home,
+        home: door.Home,
         penalties: limits.Penalties | None = None,
         sock: socket.socket | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -54,7 +53,7 @@ class Listener:
         seams.check_version()
         self._rules, self._host_keys, self._sock = rules, list(host_keys), sock
         self._balancers = limits.networks(rules.proxy_protocol_from, "sftp.proxy_protocol_from")
-        self._door: Door[visitor.Visitor] = Door(
+        self._door: door.Door[visitor.Visitor] = door.Door(
             rules=rules,
             clock=clock,
             authenticator=auth.Authenticator(lookup, now=now),
@@ -158,25 +157,12 @@ class Listener:
         """Tell how many connections are inside."""
         return len(self._door.inside)
 
-    def snapshot(self) -> dict[str, Any]:
-        """Give the figures of the status page and the metrics."""
-        counts, door = self._door.counts, self._door
-        talks = [talk for guest in door.inside for talk in guest.conversations]
+    def snapshot(self) -> dict[str, int]:
+        """Give the figures of the metrics."""
         return {
-            "listening": self.is_listening,
-            "unauthenticated": len(door.lobby),
-            "connections": len(door.seats),
-            "channels": len(talks),
-            "open_files": sum(talk.open_files for talk in talks),
-            "brands": door.seats.brands(),
-            "penalties": door.penalties.running(),
-            "logins_total": counts.logins,
-            "failed_logins_total": counts.failed_logins,
-            "sessions_total": counts.sessions,
-            "received_bytes_total": counts.received_bytes + sum(talk.received_bytes for talk in talks),
-            "sent_bytes_total": counts.sent_bytes + sum(talk.sent_bytes for talk in talks),
-            "refused_total": counts.refused,
-            "ended_total": dict(counts.ended),
+            "channels": sum(len(guest.conversations) for guest in self._door.inside),
+            "failed_logins_total": self._door.failed_logins,
+            "refused_total": self._door.refused,
         }
 
     def _bind(self) -> socket.socket:

@@ -361,7 +361,7 @@ async def test_a_client_stopped_in_mid_file_leaves_no_whole_upload(gateway, loca
     command, typed = slow_put(driver(kind, gateway.place), local(content))
     process = await place.start(gateway.place, *command)
     process.stdin.write(typed.encode())
-    await eventually(lambda: gateway.listener.snapshot()["received_bytes_total"] > SLOW_BYTES)
+    await eventually(lambda: sum(talk.received_bytes for talk in gateway.listener._door.talking) > SLOW_BYTES)
     os.killpg(process.pid, stop)
     process.stdin.close()
     await asyncio.wait_for(process.communicate(), 20)

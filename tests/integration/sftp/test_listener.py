@@ -205,17 +205,16 @@ async def test_an_idle_connection_is_ended_with_a_reason(front, until, log_lines
     await until(lambda: any(line["event"] == "session.closed" for line in log_lines))
     [closed] = [line for line in log_lines if line["event"] == "session.closed"]
     assert closed["reason"] == "idle"
-    assert door.listener.snapshot()["ended_total"] == {"idle": 1}
 
 
-async def test_a_stalled_upload_is_ended_sooner_than_an_idle_connection(front, until):
+async def test_a_stalled_upload_is_ended_sooner_than_an_idle_connection(front, until, log_lines):
     door = await front(stall_seconds=0.2, idle_seconds=60)
     connection = await door.connect()
     sftp = await connection.start_sftp_client()
     await sftp.open("catalog.csv", "wb")
     await connection.wait_closed()
     await until(lambda: door.notes == ["dropped"])
-    assert door.listener.snapshot()["ended_total"] == {"stalled": 1}
+    await until(lambda: [line["reason"] for line in log_lines if line["event"] == "session.closed"] == ["stalled"])
 
 
 async def test_bytes_that_move_keep_a_slow_upload_alive(front):
@@ -234,19 +233,19 @@ async def test_bytes_that_move_keep_a_slow_upload_alive(front):
     assert door.notes == ["closed"]
 
 
-async def test_a_withdrawn_key_ends_its_connections(front):
+async def test_a_withdrawn_key_ends_its_connections(front, until, log_lines):
     moment = [0.0]
     door = await front(parts={"clock": lambda: moment[0]})
     connection = await door.connect()
     await connection.start_sftp_client()
     moment[0] += 3
     await door.listener.watch_once()
-    assert door.listener.snapshot()["connections"] == 1
+    assert door.listener.connections() == 1
     door.brands.keys["acme"] = []
     moment[0] += 3
     await door.listener.watch_once()
     await connection.wait_closed()
-    assert door.listener.snapshot()["ended_total"] == {"revoked": 1}
+    await until(lambda: [line["reason"] for line in log_lines if line["event"] == "session.closed"] == ["revoked"])
 
 
 async def test_a_changed_password_ends_its_connections_and_no_others(front):
@@ -404,11 +403,7 @@ async def test_the_snapshot_counts_what_goes_on(front):
         file = await sftp.open("catalog.csv", "wb")
         await file.write(b"x" * 1000)
         figures = door.listener.snapshot()
-    assert figures["listening"]
-    assert figures["connections"] == figures["channels"] == figures["open_files"] == 1
-    assert figures["brands"] == {"acme": 1}
-    assert figures["received_bytes_total"] >= 1000
-    assert figures["logins_total"] == figures["sessions_total"] == 1
+    assert figures == {"channels": 1, "failed_logins_total": 0, "refused_total": 0}
 
 
 async def test_the_keepalive_of_a_client_is_answered(front):

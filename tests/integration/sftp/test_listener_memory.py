@@ -27,7 +27,7 @@ async def sent_until_it_stops(door) -> int:
     """Give the bytes that were answered once no more are."""
     sent = -1
     # That nothing happens any more is no event; so it is looked for.
-    while not sent or sent != (sent := door.listener.snapshot()["sent_bytes_total"]):  # noqa: ASYNC110
+    while not sent or sent != (sent := sum(talk.sent_bytes for talk in door.listener._door.talking)):  # noqa: ASYNC110
         await asyncio.sleep(0.1)
     return sent
 
@@ -54,7 +54,7 @@ async def test_a_slow_store_holds_a_flooding_client_back(front, memory_bytes):
             await asyncio.sleep(0)
         await asyncio.sleep(0.005)
         grown.append(memory_bytes() - before)
-    received = door.listener.snapshot()["received_bytes_total"]
+    received = sum(talk.received_bytes for talk in door.listener._door.talking)
     assert received < 40 * len(block) + 8 * MIB
     assert max(grown) < 20 * MIB
     flooding.cancel()
