@@ -1,4 +1,4 @@
-"""An open write handle and its end: what is on disk when CLOSE is answered, and what becomes of the draft.
+"""The end of an open write handle: what is on disk when CLOSE is answered, and what becomes of the draft.
 
 Also refusals at OPEN, which stand in the history as well. Serves home.py and writing.py.
 """
@@ -7,16 +7,17 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncssh
 
 from sftp_gateway import errors, logs
-from sftp_gateway.sftp import names, status
+from sftp_gateway.sftp import status
 from sftp_gateway.sftp.draft import Draft, disk_refusal
 from sftp_gateway.sftp.homes import Homes
+from sftp_gateway.sftp.opening import Writing
 from sftp_gateway.sftp.session import Session
 from sftp_gateway.sftp.view import View
 from sftp_gateway.store import arrived, drafts
@@ -32,29 +33,7 @@ HALF_CLOSED = {
 """Often a dead one that the gateway took for alive, and its client has gone on over the other one."""
 
 
-@dataclass(eq=False, slots=True)
-class Writing:
-    """An open write handle; `refusal`: why nothing that comes over it goes into its draft, or any.
-
-    `declared`: the size that its OPEN declared.
-    """
-
-    draft: Draft
-    place: names.Place
-    append: bool
-    by: Session
-    declared: int | None = None
-    opened: float = field(default_factory=time.monotonic)
-    bytes: int = 0
-    refusal: errors.Refused | None = None
-
-    @property
-    def session(self) -> str:
-        """The id of the session that has it."""
-        return self.by.id
-
-
-async def finish(homes: Homes, view: View, handle: Writing, session: Session, *, clean: bool) -> None:
+async def finish(homes: Homes, view: View, handle: Writing, *, clean: bool) -> None:
     """Close a write handle; `clean`: by a CLOSE packet.
 
     When it returns after a clean close, bytes, directory entry and row are on disk. Raises
@@ -71,7 +50,7 @@ async def finish(homes: Homes, view: View, handle: Writing, session: Session, *,
         if handle not in draft.handles:
             return  # its connection ended while there was no room, and with it this handle
         if _is_usual(draft):
-            await _put_down(homes, view, handle, session)
+            await _put_down(homes, view, handle)
             return
     await _sync(draft)
     draft.handles.discard(handle)
@@ -89,7 +68,7 @@ async def finish(homes: Homes, view: View, handle: Writing, session: Session, *,
         _lost(homes, view, entry)
         raise asyncssh.SFTPFailure("The gateway could not record the file; please send it again") from error
     finally:
-        _audit(session, handle, replace(entry, upload=upload), clean=clean)
+        _audit(handle, replace(entry, upload=upload), clean=clean)
     homes.wake()
     if clean and draft.refusal is not None:
         raise asyncssh.SFTPFailure(status.text(draft.refusal, upload))
@@ -101,7 +80,7 @@ def _is_usual(draft: Draft) -> bool:
     return not odd and (draft.wrote or draft.is_new)
 
 
-async def _put_down(homes: Homes, view: View, handle: Writing, session: Session) -> None:
+async def _put_down(homes: Homes, view: View, handle: Writing) -> None:
     """Close a small file: row and bytes go into the journal, the row into the store soon after."""
     draft = handle.draft
     draft.handles.discard(handle)
@@ -119,7 +98,7 @@ async def _put_down(homes: Homes, view: View, handle: Writing, session: Session)
         view.release(entry.id)
         draft.entry = entry
         homes.owe(homes.journal.put(entry, data), entry)
-        await homes.journal.sync(session)
+        await homes.journal.sync(handle.by.session)
     except OSError as error:
         log.exception("journal.unsynced", reason=str(error))
         with contextlib.suppress(errors.Unavailable):
@@ -128,11 +107,11 @@ async def _put_down(homes: Homes, view: View, handle: Writing, session: Session)
         raise asyncssh.SFTPFailure("The gateway could not store the file safely; please send it again") from error
     finally:
         # After the answer, while the client makes its next request.
-        asyncio.get_running_loop().call_soon(_told, homes, session, handle, entry)
+        asyncio.get_running_loop().call_soon(_told, homes, handle, entry)
 
 
-def _told(homes: Homes, session: Session, handle: Writing, entry: Entry) -> None:
-    _audit(session, handle, entry, clean=True)
+def _told(homes: Homes, handle: Writing, entry: Entry) -> None:
+    _audit(handle, entry, clean=True)
     homes.wake()
 
 
@@ -170,7 +149,7 @@ def _as_it_is(homes: Homes, draft: Draft, *, rests: bool = False, **more: Any) -
     now = homes.now()
     modified = draft.modified_at
     if rests:
-        more["due_at"] = now + timedelta(seconds=homes.intake.settle_seconds)
+        more["due_at"] = homes.due(now)
     return replace(
         draft.entry,
         bytes=draft.size,
@@ -184,22 +163,21 @@ def _as_it_is(homes: Homes, draft: Draft, *, rests: bool = False, **more: Any) -
 def _end(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
     """Decide what becomes of a draft whose last handle is closed; memory and ledger in one step."""
     entry = _as_it_is(homes, draft)
-    due = entry.changed_at + timedelta(seconds=homes.intake.settle_seconds)
     draft.close()
     view.release(entry.id)
     if draft.removed:
-        return _forget(homes, view, draft)
+        return forget(homes, view, draft)
     if draft.origin is not None and not draft.wrote and not draft.refusal:
-        return put_back(homes, view, draft)
+        return forget(homes, view, draft, draft.origin)
     if draft.dropped and entry.path is None and entry.upload is None:
-        return _forget(homes, view, draft)  # a later file of its name is there: nobody resumes it
+        return forget(homes, view, draft)  # a later file of its name is there: nobody resumes it
     place = Place.DROPPED if draft.dropped else Place.CLOSED
     reason = HALF_CLOSED if draft.dropped and draft.closed else None
     if draft.refusal is not None:
-        reason = {"code": draft.refusal.code, "text": draft.refusal.message, "suggestion": draft.refusal.suggestion}
+        reason = status.reason(draft.refusal)
         resumable = draft.refusal.code == "disk_full" and draft.file.exists()
         place = Place.DROPPED if resumable else Place.REFUSED
-    entry = replace(entry, place=place, owner="", due_at=due, reason=reason)
+    entry = replace(entry, place=place, owner="", due_at=homes.due(entry.changed_at), reason=reason)
     if place is Place.REFUSED:
         entry = replace(entry, path=None, due_at=entry.changed_at)
         view.drop(entry.id)
@@ -211,18 +189,15 @@ def _end(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
     return homes.save(view, entry)
 
 
-def put_back(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
-    """Give an accepted name back that was opened for writing and never written."""
-    origin = draft.origin
-    assert origin is not None
+def forget(homes: Homes, view: View, draft: Draft, origin: Entry | None = None) -> "asyncio.Future[Any]":
+    """Forget a draft; `origin`: the accepted entry that was opened for it, whose name comes back."""
     id_, path = draft.entry.id, draft.entry.path
     if id_ in view.live:
         view.release(id_)
     view.drop(id_)
     draft.discard()
-    back = replace(origin, path=path) if path else None  # its name went to a later file meanwhile
-    if back:
-        view.put(back)
+    # Without a path its name went to a later file meanwhile.
+    back = view.put(replace(origin, path=path)) if origin and path else None
 
     def do(tx: Transaction) -> None:
         drafts.remove(tx, id_)
@@ -230,13 +205,6 @@ def put_back(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
             drafts.save(tx, back)
 
     return homes.commit(view, do)
-
-
-def _forget(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
-    id_ = draft.entry.id
-    view.drop(id_)
-    draft.discard()
-    return homes.commit(view, lambda tx: drafts.remove(tx, id_))
 
 
 def _lost(homes: Homes, view: View, entry: Entry) -> None:
@@ -253,7 +221,7 @@ def _lost(homes: Homes, view: View, entry: Entry) -> None:
     homes.owe(None, entry)
 
 
-def _audit(session: Session, handle: Writing, entry: Entry, *, clean: bool) -> None:
+def _audit(handle: Writing, entry: Entry, *, clean: bool) -> None:
     """Write the line that joins a transfer with history and receipt."""
     log.info(
         "transfer.closed",
@@ -261,7 +229,7 @@ def _audit(session: Session, handle: Writing, entry: Entry, *, clean: bool) -> N
         brand=entry.brand,
         path=entry.sent,
         draft=entry.id,
-        **session.facts(),
+        **handle.by.session.facts(),
         bytes=entry.bytes,
         written_bytes=handle.bytes,
         declared_bytes=entry.declared_bytes,
@@ -277,12 +245,9 @@ async def refused(homes: Homes, view: View, path: str, session: Session, refusal
     log.info("transfer.refused", brand=view.brand, path=path, code=refusal.code, reason=str(refusal), **session.facts())
     if (known := homes.refused_lately(view.brand, path, refusal.code)) is not None:
         return known
-    now = homes.now()
-    entry = Entry(
-        id=homes.staging.new_id(), brand=view.brand, path=None, sent=path, place=Place.REFUSED, bytes=0, modified_at=now,
-        opened_at=now, changed_at=now, client=session.facts(), due_at=now,
-        reason={"code": refusal.code, "text": refusal.message, "suggestion": refusal.suggestion},
-    )  # fmt: skip
+    entry = homes.new_entry(
+        view, path, None, Place.REFUSED, client=session.facts(), due_at=homes.now(), reason=status.reason(refusal)
+    )
     try:
         upload = await homes.commit(view, lambda tx: arrived.refused(tx, entry))
     except errors.GatewayError:

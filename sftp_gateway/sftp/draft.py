@@ -11,7 +11,7 @@ import hashlib
 import os
 import time
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from sftp_gateway import disk, errors
 from sftp_gateway.sftp.allowance import Allowance
@@ -32,7 +32,7 @@ class Draft:
 
     def __init__(self, entry: Entry, folder: Path, allowance: Allowance, memory: Unwritten | None = None) -> None:
         self.entry = entry
-        self.handles: set[object] = set()
+        self.handles: set[Any] = set()
         self.began_by = ""
         """The session that wrote the first byte last (rival.py)."""
         self.writers: set[str] = set()

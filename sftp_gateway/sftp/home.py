@@ -13,12 +13,11 @@ from asyncssh.constants import FXF_APPEND, FXF_WRITE
 
 from sftp_gateway import errors
 from sftp_gateway.sftp import attributes, closing, moving, names, reading, rival, status, writing
-from sftp_gateway.sftp.closing import Writing
 from sftp_gateway.sftp.homes import Homes
+from sftp_gateway.sftp.opening import Opening, Writing
 from sftp_gateway.sftp.reading import Reading
 from sftp_gateway.sftp.session import Session
 from sftp_gateway.sftp.view import View
-from sftp_gateway.sftp.writing import Way
 from sftp_gateway.store.drafts import Entry, Place
 
 
@@ -43,14 +42,15 @@ class Home(asyncssh.SFTPServer):
     def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> Awaitable[Reading | Writing]:
         """Open a file of the view, or one the gateway made."""
         if pflags & (FXF_WRITE | FXF_APPEND):
-            return self._open_to_write(path, writing.way(pflags, attrs.size))
+            return self._open_to_write(path, pflags, attrs.size)
         return self._open_to_read(path)
 
-    async def _open_to_write(self, path: bytes, way: Way) -> Writing:
+    async def _open_to_write(self, path: bytes, flags: int, declared: int | None = None) -> Writing:
         try:
             place = names.place(path)
             status.check_writable(place)
-            return await writing.start(self._homes, self._view, place, way, self._session)
+            by = Opening(place, self._session, flags, declared)
+            return await writing.start(self._homes, self._view, by)
         except errors.Refused as refusal:
             shown = names.printable(path).lstrip("/")
             status.fail(refusal, await closing.refused(self._homes, self._view, shown, self._session, refusal))
@@ -79,16 +79,18 @@ class Home(asyncssh.SFTPServer):
         if not isinstance(file_obj, Writing):
             raise asyncssh.SFTPPermissionDenied("The file was opened for reading")
         if data and (offset == 0 or not file_obj.bytes):
-            rival.begins(self._homes, self._view, file_obj, file_obj.draft.size if file_obj.append else offset)
+            rival.begins(
+                self._homes, self._view, file_obj, file_obj.draft.size if file_obj.by.flags & FXF_APPEND else offset
+            )
         draft = file_obj.draft
-        written = draft.append(data) if file_obj.append else draft.write(offset, data)
+        written = draft.append(data) if file_obj.by.flags & FXF_APPEND else draft.write(offset, data)
         file_obj.bytes += written
         return written
 
     async def close(self, file_obj: object) -> None:
         """Close a handle; for a written one the answer means: it is on disk."""
         if isinstance(file_obj, Writing):
-            await closing.finish(self._homes, self._view, file_obj, self._session, clean=not self.dropping)
+            await closing.finish(self._homes, self._view, file_obj, clean=not self.dropping)
         else:
             cast(Reading, file_obj).file.close()
 
@@ -138,7 +140,7 @@ class Home(asyncssh.SFTPServer):
             and entry.place is not Place.DIRECTORY
             and rival.resizes(self._view, entry, attrs.size)
         ):
-            handle = await self._open_to_write(path, Way(create=False))
+            handle = await self._open_to_write(path, FXF_WRITE)
             try:
                 self.fsetstat(handle, attrs)
             finally:
@@ -161,7 +163,7 @@ class Home(asyncssh.SFTPServer):
                 rival.empties(self._homes, self._view, file_obj)
             file_obj.draft.truncate(attrs.size)
             if attrs.size == 0:
-                rival.emptied(self._view, file_obj)
+                writing.declare(self._view, file_obj.draft, file_obj.by.declared)
         if attrs.mtime is not None:
             file_obj.draft.modified = float(attrs.mtime)
 

@@ -10,8 +10,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
-from typing import BinaryIO, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, BinaryIO, TypeVar
 from weakref import WeakValueDictionary
 
 from sftp_gateway import errors, settings, upload_name
@@ -24,7 +24,7 @@ from sftp_gateway.sftp.unwritten import Unwritten
 from sftp_gateway.sftp.view import View
 from sftp_gateway.store import brands, drafts
 from sftp_gateway.store.database import Store, Transaction
-from sftp_gateway.store.drafts import Entry
+from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.store.staging import Staging
 
 T = TypeVar("T")
@@ -88,6 +88,18 @@ class Homes:
     def now(self) -> datetime:
         """Tell the moment that rows are stamped with."""
         return self.store.now()
+
+    def due(self, since: datetime) -> datetime:
+        """Tell when a draft that rests `since` then has settled."""
+        return since + timedelta(seconds=self.intake.settle_seconds)
+
+    def new_entry(self, view: View, sent: str, path: str | None, place: Place, **more: Any) -> Entry:
+        """Make a row, of now and without bytes."""
+        now = self.now()
+        return Entry(
+            id=self.staging.new_id(), brand=view.brand, path=path, sent=sent, place=place, bytes=0,
+            modified_at=now, opened_at=now, changed_at=now, **more,
+        )  # fmt: skip
 
     def enter(self, brand: str) -> View:
         """Begin a session: give the brand's view, the same one to all of its sessions."""

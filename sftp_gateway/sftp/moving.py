@@ -5,12 +5,12 @@ name. The one rename that means more is `/test` → `/inbox` or `/partial`: it s
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncssh
 
-from sftp_gateway.sftp import names, writing
+from sftp_gateway.sftp import names, status, writing
 from sftp_gateway.sftp.draft import Draft
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.view import View
@@ -35,8 +35,7 @@ async def rename(homes: Homes, view: View, old: names.Place, new: names.Place, *
             raise asyncssh.SFTPNoSuchFile("No such file")
         if old.path == new.path:
             return
-        if not view.is_directory(names.parent(new.path)):
-            raise asyncssh.SFTPNoSuchFile("No such directory")
+        status.check_parent(view, new)
         target = view.at(new.path)
         if target is not None and target.place is Place.DIRECTORY:
             raise asyncssh.SFTPFailure("The name exists already, as a directory")
@@ -66,7 +65,6 @@ async def _rename_directory(homes: Homes, view: View, old: names.Place, new: nam
 async def _moved_whole(homes: Homes, view: View, old: str, new: names.Place, live: list[Draft]) -> None:
     """Give a directory and all below it other names, in one commit; `live`: the drafts there that are open here."""
     now = homes.now()
-    due_at = now + timedelta(seconds=homes.intake.settle_seconds)
     for draft in live:
         below = str(draft.entry.path)[len(old) :]
         _renamed_live(view, draft, new.path + below, new.sent + below)
@@ -76,7 +74,14 @@ async def _moved_whole(homes: Homes, view: View, old: str, new: names.Place, liv
         for entry in ahead:
             drafts.save(tx, entry)
         return directories.rename(
-            tx, view.brand, old, new.path, sent=new.sent, now=now, due_at=due_at, submits=_submits(old, new.path)
+            tx,
+            view.brand,
+            old,
+            new.path,
+            sent=new.sent,
+            now=now,
+            due_at=homes.due(now),
+            submits=_submits(old, new.path),
         )
 
     for row in await homes.commit(view, do):
@@ -136,7 +141,7 @@ def _rename_row(  # noqa: PLR0913, PLR0917 - a row's new name, and when
     row = drafts.get(tx.conn, id_)
     if row is None:
         return None
-    due = now + timedelta(seconds=homes.intake.settle_seconds)
+    due = homes.due(now)
     values: dict[str, Any] = {}
     if row.place in {Place.OPEN, Place.CLOSED, Place.DROPPED}:
         values = {"sent": sent, "changed_at": now, "due_at": due}
@@ -193,14 +198,9 @@ async def make_directory(homes: Homes, view: View, place: names.Place) -> None:
         await homes.refresh(view)
         if view.is_directory(place.path) or view.at(place.path):
             raise asyncssh.SFTPFailure("The name exists already")
-        if not view.is_directory(names.parent(place.path)):
-            raise asyncssh.SFTPNoSuchFile("No such directory")
+        status.check_parent(view, place)
         view.allowance.check_files()
-        now = homes.now()
-        entry = Entry(
-            id=homes.staging.new_id(), brand=view.brand, path=place.path, sent=place.sent, place=Place.DIRECTORY,
-            bytes=0, modified_at=now, opened_at=now, changed_at=now,
-        )  # fmt: skip
+        entry = homes.new_entry(view, place.sent, place.path, Place.DIRECTORY)
         await homes.commit(view, lambda tx: drafts.save(tx, entry))
         view.put(entry)
 

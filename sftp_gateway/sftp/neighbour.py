@@ -5,16 +5,18 @@ Serves writing.py and reading.py.
 
 from dataclasses import replace
 
+from sftp_gateway.sftp import opening
 from sftp_gateway.sftp.draft import Draft
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.view import View
-from sftp_gateway.store import drafts, uploads
+from sftp_gateway.store import drafts
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State
 
 TOLD = "The bytes of this file are on another host of the gateway; send the whole file again"
 UNREADABLE = "The bytes of this file are on another host of the gateway; they can be read once it is taken in"
+GOES_ON = {State.UNFINISHED, State.RECEIVING}
 
 
 def has(homes: Homes, entry: Entry) -> bool:
@@ -34,7 +36,7 @@ async def give_up_name(homes: Homes, view: View, entry: Entry, draft: Draft) -> 
             drafts.move(tx, entry.id, [Place.OPEN, Place.CLOSED, Place.DROPPED, Place.CLAIMED], path=None)
             return None
         drafts.remove(tx, row.id)
-        upload = row.upload if row.upload is not None and _goes_on(tx, row.upload) else None
+        upload = row.upload if row.upload is not None and opening.go_on(tx, row.upload) in GOES_ON else None
         drafts.save(tx, replace(draft.entry, upload=upload))
         return upload
 
@@ -48,10 +50,3 @@ async def give_up_name(homes: Homes, view: View, entry: Entry, draft: Draft) -> 
         view.put(entry)
         raise
     view.put(replace(draft.entry, upload=upload))
-
-
-def _goes_on(tx: Transaction, upload: int) -> bool:
-    state = uploads.find(tx.conn, upload).state
-    if state is State.UNFINISHED:
-        uploads.move(tx, upload, State.RECEIVING)
-    return state in {State.UNFINISHED, State.RECEIVING}

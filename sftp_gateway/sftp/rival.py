@@ -5,12 +5,10 @@ parts writes the beginning in one session, and if in a second one (again, the fi
 work. So a rival is who begins at the beginning of what one other session alone began and still writes. Serves home.py.
 """
 
-from dataclasses import replace
-
 from sftp_gateway import errors
 from sftp_gateway.sftp import names, writing
-from sftp_gateway.sftp.closing import Writing
 from sftp_gateway.sftp.homes import Homes
+from sftp_gateway.sftp.opening import Writing
 from sftp_gateway.sftp.view import View
 from sftp_gateway.store.drafts import UNDER_WAY, Entry, Place
 
@@ -40,19 +38,12 @@ def resizes(view: View, entry: Entry, size: int) -> bool:
     return size != view.size(entry) or (size == 0 and entry.place in UNDER_WAY and bool(entry.declared_bytes))
 
 
-def emptied(view: View, handle: Writing) -> None:
-    """Hear that the file was emptied: what was declared of the bytes before says nothing of those that come now."""
-    draft = handle.draft
-    if draft.entry.declared_bytes != handle.declared:
-        draft.entry = view.put(replace(draft.entry, declared_bytes=handle.declared))
-
-
 def _part(homes: Homes, view: View, handle: Writing) -> None:
     """Let a rival begin a draft of its own under the name it opened; who has that one goes on without, as with truncation.
 
     That is the other one, or whoever came between: the other one may have lost its name, or been renamed, meanwhile.
     """
-    draft, place = handle.draft, handle.place
+    draft, place = handle.draft, handle.by.place
     there = view.at(place.path)
     try:
         _check_name(view, place, there)
@@ -63,7 +54,7 @@ def _part(homes: Homes, view: View, handle: Writing) -> None:
         raise
     if there is not None and there.place in UNDER_WAY:
         writing.detach(homes, view, there)
-    handle.draft = writing.begin(homes, view, place, handle.by, handle.declared)
+    handle.draft = writing.begin(homes, view, handle.by)
     draft.handles.discard(handle)
     handle.draft.handles.add(handle)
 
@@ -77,4 +68,4 @@ def _is_rival(handle: Writing) -> bool:
     draft, other = handle.draft, handle.draft.began_by
     if handle.bytes or draft.removed or other in {"", handle.session} or draft.writers != {other}:
         return False
-    return any(isinstance(one, Writing) and one.session == other for one in draft.handles)
+    return any(one.session == other for one in draft.handles)

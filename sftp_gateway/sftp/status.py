@@ -6,6 +6,7 @@ import asyncssh
 
 from sftp_gateway import errors
 from sftp_gateway.sftp import names
+from sftp_gateway.sftp.view import View
 
 MADE_BY_GATEWAY = "This is made by the gateway; files go into /inbox, /partial or /test"
 
@@ -20,6 +21,17 @@ def fail(refusal: errors.Refused, upload: int | None = None) -> NoReturn:
 def text(refusal: errors.Refused, upload: int | None) -> str:
     """Say why, and under which upload it stands in the history."""
     return f"{refusal} (upload {upload})" if upload is not None else str(refusal)
+
+
+def reason(refusal: errors.Refused) -> dict[str, str]:
+    """Give what a row says of a refusal."""
+    return {"code": refusal.code, "text": refusal.message, "suggestion": refusal.suggestion}
+
+
+def check_parent(view: View, where: names.Place) -> None:
+    """Raise SFTPNoSuchFile if a name's directory is not there."""
+    if not view.is_directory(names.parent(where.path)):
+        raise asyncssh.SFTPNoSuchFile("No such directory")
 
 
 def check_writable(where: names.Place) -> None:

@@ -6,18 +6,19 @@ accepted; with truncation or without. Serves home.py.
 
 import asyncio
 import contextlib
+import functools
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import asyncssh
-from asyncssh.constants import FXF_APPEND, FXF_CREAT, FXF_EXCL, FXF_TRUNC
+from asyncssh.constants import FXF_CREAT, FXF_TRUNC
 
 from sftp_gateway import upload_name
 from sftp_gateway.blobs import sync_file
-from sftp_gateway.sftp import closing, names, neighbour, reading
-from sftp_gateway.sftp.closing import Writing
+from sftp_gateway.sftp import closing, neighbour, opening, reading, status
 from sftp_gateway.sftp.draft import Draft
 from sftp_gateway.sftp.homes import Homes
+from sftp_gateway.sftp.opening import Opening, Writing
 from sftp_gateway.sftp.session import Session
 from sftp_gateway.sftp.view import View
 from sftp_gateway.store import drafts, uploads
@@ -37,29 +38,7 @@ CLAIM_PATIENCE_SECONDS = 60.0
 CLAIM_LOOK_SECONDS = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How a file is opened for writing: the flags of FXP_OPEN that matter, and the size it declares."""
-
-    create: bool = True
-    truncate: bool = False
-    exclusive: bool = False
-    append: bool = False
-    declared: int | None = None
-
-
-def way(flags: int, declared: int | None) -> Way:
-    """Read the flags of FXP_OPEN."""
-    return Way(
-        create=bool(flags & FXF_CREAT),
-        truncate=bool(flags & FXF_TRUNC),
-        exclusive=bool(flags & FXF_EXCL and flags & FXF_CREAT),
-        append=bool(flags & FXF_APPEND),
-        declared=declared,
-    )
-
-
-async def start(homes: Homes, view: View, place: names.Place, way: Way, session: Session) -> Writing:
+async def start(homes: Homes, view: View, by: Opening) -> Writing:
     """Open a name for writing. Raises Refused (it goes into the history) and `asyncssh.SFTPError`."""
     until = time.monotonic() + CLAIM_PATIENCE_SECONDS
     while True:
@@ -70,14 +49,14 @@ async def start(homes: Homes, view: View, place: names.Place, way: Way, session:
         async with view.lock:
             if view.is_stale():
                 await homes.refresh(view)
-            view.allowance.check(0, way.declared or 0)  # also where it goes on with what is there
-            draft = await _draft(homes, view, place, way, session)
+            view.allowance.check(0, by.declared or 0)  # also where it goes on with what is there
+            draft = await _draft(homes, view, by)
             if draft is not None:
-                handle = Writing(draft, place, way.append, session, way.declared)
+                handle = Writing(draft, by)
                 draft.handles.add(handle)
                 # Emptied, it is another file: what was declared of the bytes before says nothing of it.
-                if (way.declared or way.truncate) and draft.entry.declared_bytes != way.declared:
-                    draft.entry = view.put(replace(draft.entry, declared_bytes=way.declared))
+                if by.declared or by.flags & FXF_TRUNC:
+                    declare(view, draft, by.declared)
                 return handle
         # The intake moves this file right now, which takes as long as hashing it.
         if time.monotonic() > until:
@@ -85,39 +64,35 @@ async def start(homes: Homes, view: View, place: names.Place, way: Way, session:
         await asyncio.sleep(CLAIM_LOOK_SECONDS)
 
 
-async def _draft(homes: Homes, view: View, place: names.Place, way: Way, session: Session) -> Draft | None:
+def declare(view: View, draft: Draft, declared: int | None) -> None:
+    """Note what was declared of the bytes that come now."""
+    if draft.entry.declared_bytes != declared:
+        draft.entry = view.put(replace(draft.entry, declared_bytes=declared))
+
+
+async def _draft(homes: Homes, view: View, by: Opening) -> Draft | None:
     """Find or make the draft; None if the intake has it in hand."""
-    entry = view.at(place.path)
+    entry = view.at(by.place.path)
     if entry is None:
-        if not way.create:
+        if not by.flags & FXF_CREAT:
             raise asyncssh.SFTPNoSuchFile("No such file")
-        if not view.is_directory(names.parent(place.path)):
-            raise asyncssh.SFTPNoSuchFile("No such directory")
-        return begin(homes, view, place, session, way.declared)
+        status.check_parent(view, by.place)
+        return begin(homes, view, by)
     if entry.place is Place.DIRECTORY:
         raise asyncssh.SFTPFailure("This is a directory")
     if entry.place in UNDER_WAY:
-        if way.exclusive:
+        if by.exclusive:
             raise asyncssh.SFTPFailure("The name exists already and is still being received")
-        return await _again(homes, view, entry, place, way, session)
-    return await _anew(homes, view, entry, place, way, session)
+        return await _again(homes, view, entry, by)
+    return await _anew(homes, view, entry, by)
 
 
-def begin(  # noqa: PLR0913, PLR0917 - whose, where, by whom, how much, instead of what
-    homes: Homes,
-    view: View,
-    place: names.Place,
-    session: Session,
-    declared: int | None = None,
-    instead: Entry | None = None,
-) -> Draft:
-    """Make a new, empty draft under a name; its row is written soon. Refused without room."""
-    check_room(homes, view, declared, instead)
-    now = homes.now()
-    entry = Entry(
-        id=homes.staging.new_id(), brand=view.brand, path=place.path, sent=place.sent, place=Place.OPEN, bytes=0,
-        modified_at=now, opened_at=now, changed_at=now, declared_bytes=declared, owner=homes.owner,
-        client=session.facts(),
+def begin(homes: Homes, view: View, by: Opening, instead: Entry | None = None) -> Draft:
+    """Make a new, empty draft under a name, `instead` of what has it; its row is written soon. Refused without room."""
+    check_room(homes, view, by.declared, instead)
+    entry = homes.new_entry(
+        view, by.place.sent, by.place.path, Place.OPEN,
+        declared_bytes=by.declared, owner=homes.owner, client=by.session.facts(),
     )  # fmt: skip
     draft = Draft(entry, homes.staging.folder, view.allowance, homes.unwritten)
     draft.create()
@@ -136,26 +111,20 @@ def check_room(homes: Homes, view: View, declared: int | None = None, instead: E
     homes.check_disk(declared or 0)
 
 
-def _note(homes: Homes, view: View, draft: Draft) -> None:
+def _note(homes: Homes, view: View, draft: Draft, *, may_wait: bool = True) -> None:
     """Write the row of a draft that is still open, so that a restart knows of its bytes; a small one may wait."""
     if view.live.get(draft.entry.id) is not draft:
         return
-    if draft.is_in_memory:
-        asyncio.get_running_loop().call_later(NOTE_SMALL_AFTER_SECONDS, _note_now, homes, view, draft)
-    else:
-        _note_now(homes, view, draft)
+    if may_wait and draft.is_in_memory:
+        later = functools.partial(_note, homes, view, draft, may_wait=False)
+        asyncio.get_running_loop().call_later(NOTE_SMALL_AFTER_SECONDS, later)
+        return
+    with contextlib.suppress(OSError):  # the next WRITE meets it, too
+        draft.put_down()
+    homes.save(view, draft.entry)
 
 
-def _note_now(homes: Homes, view: View, draft: Draft) -> None:
-    if view.live.get(draft.entry.id) is draft:
-        with contextlib.suppress(OSError):  # the next WRITE meets it, too
-            draft.put_down()
-        homes.save(view, draft.entry)
-
-
-async def _again(  # noqa: PLR0913, PLR0917 - as `_draft`, and what is there
-    homes: Homes, view: View, entry: Entry, place: names.Place, way: Way, session: Session
-) -> Draft | None:
+async def _again(homes: Homes, view: View, entry: Entry, by: Opening) -> Draft | None:
     """Open a name that is still under way."""
     draft = view.live.get(entry.id)
     if draft is None and entry.place is Place.CLAIMED:
@@ -164,33 +133,31 @@ async def _again(  # noqa: PLR0913, PLR0917 - as `_draft`, and what is there
     if draft is None and entry.place is Place.OPEN and entry.owner != homes.owner:
         raise asyncssh.SFTPFailure("The file is still being written over another connection; try again in a minute")
     # An empty one that another session has open is about to be written: their bytes would be one mixture.
-    begun = view.size(entry) > 0 or (draft is not None and _is_elsewhere(draft, session))
-    aside = way.truncate and begun and (draft is not None or entry.place is Place.CLOSED)
-    if aside and (draft is not None or _may_be_upload(homes, place.path)):
+    begun = view.size(entry) > 0 or (draft is not None and _is_elsewhere(draft, by.session))
+    aside = by.flags & FXF_TRUNC and begun and (draft is not None or entry.place is Place.CLOSED)
+    if aside and (draft is not None or _may_be_upload(homes, by.place.path)):
         detach(homes, view, entry)
-        return begin(homes, view, place, session, way.declared)
+        return begin(homes, view, by)
     if draft is None and neighbour.has(homes, entry):
-        return await _instead(homes, view, entry, place, way, session)
+        return await _instead(homes, view, entry, by)
     if draft is None:
-        draft = await _reopen(homes, view, entry, session)
-    if draft is not None and way.truncate:
+        draft = await _reopen(homes, view, entry, by.session)
+    if draft is not None and by.flags & FXF_TRUNC:
         draft.truncate(0)
     return draft
 
 
-async def _instead(  # noqa: PLR0913, PLR0917 - as `_again`
-    homes: Homes, view: View, entry: Entry, place: names.Place, way: Way, session: Session
-) -> Draft:
+async def _instead(homes: Homes, view: View, entry: Entry, by: Opening) -> Draft:
     """Begin anew under the name of a draft of another host: there is nothing here to go on with."""
-    if not way.truncate:
+    if not by.flags & FXF_TRUNC:
         raise asyncssh.SFTPFailure(neighbour.TOLD)
-    draft = begin(homes, view, place, session, way.declared, entry)
+    draft = begin(homes, view, by, entry)
     await neighbour.give_up_name(homes, view, entry, draft)
     return draft
 
 
 def _is_elsewhere(draft: Draft, session: Session) -> bool:
-    return any(isinstance(handle, Writing) and handle.session != session.id for handle in draft.handles)
+    return any(handle.session != session.id for handle in draft.handles)
 
 
 def _may_be_upload(homes: Homes, path: str) -> bool:
@@ -212,8 +179,8 @@ async def _reopen(homes: Homes, view: View, entry: Entry, session: Session) -> D
             tx, entry.id, [Place.CLOSED, Place.DROPPED], place=Place.OPEN, owner=homes.owner, due_at=None,
             reason=None, changed_at=now, client=session.facts(),
         )  # fmt: skip
-        if row is not None and row.upload is not None and _state(tx, row.upload) is State.UNFINISHED:
-            uploads.move(tx, row.upload, State.RECEIVING)
+        if row is not None and row.upload is not None:
+            opening.go_on(tx, row.upload)
         return row
 
     # Its bytes may be in the journal only, which speaks for them no longer from here on.
@@ -233,15 +200,13 @@ async def _reopen(homes: Homes, view: View, entry: Entry, session: Session) -> D
     return draft
 
 
-async def _anew(  # noqa: PLR0913, PLR0917 - as `_draft`, and what is there
-    homes: Homes, view: View, entry: Entry, place: names.Place, way: Way, session: Session
-) -> Draft:
+async def _anew(homes: Homes, view: View, entry: Entry, by: Opening) -> Draft:
     """Open an accepted name: a new draft, empty or with a copy of its bytes."""
     source = None
-    if not (way.truncate or way.exclusive):
+    if not (by.flags & FXF_TRUNC or by.exclusive):
         source = await reading.open_bytes(homes, entry)
     try:
-        draft = begin(homes, view, place, session, way.declared, entry)
+        draft = begin(homes, view, by, entry)
         if source is not None:
             draft.origin = entry
             # Its room is taken before the copy: others write meanwhile.
@@ -251,7 +216,7 @@ async def _anew(  # noqa: PLR0913, PLR0917 - as `_draft`, and what is there
                 draft.put_down()
                 await asyncio.to_thread(draft.fill_from, source, entry.bytes)
             except BaseException:
-                closing.put_back(homes, view, draft)
+                closing.forget(homes, view, draft, entry)
                 raise
     finally:
         if source is not None:
@@ -268,16 +233,11 @@ async def _adopt(homes: Homes, view: View, draft: Draft, upload: int) -> None:
     with_id = replace(draft.entry, upload=upload)
 
     def do(tx: Transaction) -> bool:
-        unfinished = _state(tx, upload) is State.UNFINISHED
+        unfinished = opening.go_on(tx, upload) is State.UNFINISHED
         if unfinished:
-            uploads.move(tx, upload, State.RECEIVING)
             drafts.save(tx, with_id)
         return unfinished
 
     if await homes.commit(view, do):
         draft.origin = None  # the id is on the draft now, written to or not
         view.put(with_id)
-
-
-def _state(tx: Transaction, upload: int) -> State:
-    return uploads.find(tx.conn, upload).state
