@@ -99,11 +99,13 @@ class _Room:
     def enter(self, who: "_Protocol", address: str) -> bool:
         """Give a place to a newcomer, if need be that of the oldest of whoever has most; tell whether it has one."""
         is_proxy = self._all_are_proxies or not address or limits.is_in(address, self._proxies)
-        found = self.lobby.enter(who, limits.source_of(address), exempt=is_proxy)
-        self.refused += (not found.admitted) + (found.evicted is not None)
-        if found.evicted is not None:
-            found.evicted.transport.abort()
-        return found.admitted
+        source = limits.source_of(address)
+        is_full = self.lobby.is_full(source) and not is_proxy
+        evicted = None if is_full else self.lobby.enter(who, source)
+        self.refused += is_full or evicted is not None
+        if evicted is not None:
+            evicted.transport.abort()
+        return not is_full
 
 
 class _Protocol(H11Protocol):

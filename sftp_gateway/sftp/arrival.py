@@ -137,10 +137,9 @@ class Arrival(asyncio.Protocol):
         seconds = 0.0 if guest.exempt else self._door.penalties.remaining(guest.source)
         if seconds:
             return "penalised", f"Not allowed at this time: too many failed logins. Try again in {seconds:.0f} s"
-        admission = self._door.lobby.enter(guest, guest.source, exempt=guest.exempt)
-        if not admission.admitted:
+        if self._door.lobby.is_full(guest.source) and not guest.exempt:
             return "source_full", "Too many connections from your address are not logged in yet; try again"
-        if admission.evicted is not None:
+        if (evicted := self._door.lobby.enter(guest, guest.source)) is not None:
             self._door.refused += 1
-            admission.evicted.abort()
+            evicted.abort()
         return None

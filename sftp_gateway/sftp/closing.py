@@ -243,8 +243,6 @@ def _audit(handle: Writing, entry: Entry, *, clean: bool) -> None:
 async def refused(homes: Homes, view: View, path: str, session: Session, refusal: errors.Refused) -> int | None:
     """Have a refusal at OPEN stand in the history (spec §2), once in a while for a client that insists; gives its id."""
     log.info("transfer.refused", brand=view.brand, path=path, code=refusal.code, reason=str(refusal), **session.facts())
-    if (known := homes.refused_lately(view.brand, path, refusal.code)) is not None:
-        return known
     entry = homes.new_entry(
         view, path, None, Place.REFUSED, client=session.facts(), due_at=homes.now(), reason=status.reason(refusal)
     )
@@ -252,7 +250,5 @@ async def refused(homes: Homes, view: View, path: str, session: Session, refusal
         upload = await homes.commit(view, lambda tx: arrived.refused(tx, entry))
     except errors.GatewayError:
         return None  # the ledger tells; the client is refused all the same
-    if upload is not None:
-        homes.note_refusal(view.brand, path, refusal.code, upload)
     homes.wake()
     return upload

@@ -41,8 +41,6 @@ OPENINGS = 8
 not wait for it."""
 FORGET_SECONDS = 15.0
 """So often it is looked whether the journal holds anything of a brand that was erased."""
-REPEATED_REFUSAL_SECONDS = 900.0
-MOST_REFUSALS = 10_000
 
 
 class Homes:
@@ -76,7 +74,6 @@ class Homes:
         self._free: tuple[float, int] = (float("-inf"), 0)
         self._opening = ThreadPoolExecutor(OPENINGS, thread_name_prefix="open")
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._refusals: dict[tuple[str, str, str], tuple[float, int]] = {}
 
     def limit(self, limits: settings.Limits) -> None:
         """Take over changed limits, for the homes that are open, too."""
@@ -221,17 +218,6 @@ class Homes:
         # One at a time of each: many who want one large blob leave the other threads to those who want another.
         async with self._turns.setdefault(name, asyncio.Lock()):
             return await asyncio.get_running_loop().run_in_executor(self._opening, self.files.open, area, name)
-
-    def refused_lately(self, brand: str, path: str, code: str) -> int | None:
-        """Give the upload of a refusal that was told a short while ago: clients that try for ever are no work for the store."""
-        told_at, upload = self._refusals.get((brand, path, code), (float("-inf"), 0))
-        return upload if time.monotonic() - told_at < REPEATED_REFUSAL_SECONDS else None
-
-    def note_refusal(self, brand: str, path: str, code: str, upload: int) -> None:
-        """Note under which upload a refusal stands in the history."""
-        if len(self._refusals) >= MOST_REFUSALS:
-            self._refusals.clear()
-        self._refusals[brand, path, code] = (time.monotonic(), upload)
 
     def replay(self) -> int:
         """Bring in what a process of this host that died had acknowledged; blocks, for a thread."""

@@ -106,14 +106,16 @@ class Ledger:
         self.commits = 0
         self.operations = 0
 
-    def post(self, do: Operation[T]) -> asyncio.Future[T]:
-        """Queue an operation; the future gives its result once it is committed, or its error."""
+    def post(self, do: Operation[T], *, urgent: bool = True) -> asyncio.Future[T]:
+        """Queue an operation; the future gives its result once it is committed, or its error. Not `urgent`: nobody waits."""
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         # An error nobody waits for must not be silent, and must not warn from the garbage collector.
         answer.add_done_callback(_heard)
         self._waiting.append(_Waiting(do, answer))
-        self._urgent.set()
-        self._start()
+        if urgent:
+            self._urgent.set()
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write(), name="ledger")
         return answer
 
     def owe(self, journal: str, number: int | None, entry: Entry) -> "asyncio.Future[list[str]] | None":
@@ -126,11 +128,7 @@ class Ledger:
             return None
         owed = Owed(journal)
         owed.add(number, entry)
-        answer: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
-        answer.add_done_callback(_heard)
-        self._waiting.append(_Waiting(owed, answer))
-        self._start()
-        return answer
+        return self.post(owed, urgent=False)
 
     async def flush(self, seconds: float = float("inf")) -> None:
         """Wait until everything posted so far is written (or has failed), or for that time."""
@@ -138,10 +136,6 @@ class Ledger:
         while self._writer is not None and not self._writer.done() and (left := until - time.monotonic()) > 0:
             self._urgent.set()
             await asyncio.wait([self._writer], timeout=None if left == float("inf") else left)
-
-    def _start(self) -> None:
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write(), name="ledger")
 
     async def _gather(self) -> None:
         """Let more rows come while nobody waits for those that are here."""

@@ -147,14 +147,6 @@ class Penalties:
         return {source: record.until - now for source, record in self._records.items() if record.until > now}
 
 
-@dataclass(frozen=True, slots=True)
-class Admission(Generic[T]):
-    """Whether a newcomer may stay, and who has to go for it."""
-
-    admitted: bool
-    evicted: T | None = None
-
-
 class Lobby(Generic[T]):
     """Room for connections that have not logged in yet.
 
@@ -171,16 +163,18 @@ class Lobby(Generic[T]):
     def __len__(self) -> int:
         return len(self._places)
 
-    def enter(self, who: T, source: str, *, exempt: bool = False) -> Admission[T]:
-        """Let a newcomer in, if its source has room left (an exempt one always has)."""
-        if self._held[source] >= self._per_source and not exempt:
-            return Admission(admitted=False)
+    def is_full(self, source: str) -> bool:
+        """Whether a source holds all the places it may have."""
+        return self._held[source] >= self._per_source
+
+    def enter(self, who: T, source: str) -> T | None:
+        """Let a newcomer in; give who had to go for it."""
         evicted = self._oldest_of_the_largest() if len(self._places) >= self._total else None
         if evicted is not None:
             self.leave(evicted)
         self._places[who] = source
         self._held[source] += 1
-        return Admission(admitted=True, evicted=evicted)
+        return evicted
 
     def leave(self, who: T) -> None:
         """Free the place of one that logged in, left or was evicted; unknown ones are no matter."""

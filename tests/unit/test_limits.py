@@ -95,21 +95,24 @@ def test_memory_of_sources_is_bounded(clock):
 
 def test_a_source_has_so_many_places_and_no_more():
     lobby = limits.Lobby(total=100, per_source=2)
-    assert lobby.enter("a", "s").admitted
-    assert lobby.enter("b", "s").admitted
-    assert not lobby.enter("c", "s").admitted
-    assert lobby.enter("c", "s", exempt=True).admitted
+    for who in ("a", "b"):
+        assert not lobby.is_full("s")
+        lobby.enter(who, "s")
+    assert lobby.is_full("s") and not lobby.is_full("t")
+    lobby.enter("c", "s")  # as one that is exempt does
     lobby.leave("a")
+    assert lobby.is_full("s")
     lobby.leave("b")
-    assert lobby.enter("d", "s").admitted
+    assert not lobby.is_full("s")
+    lobby.enter("d", "s")
     assert lobby.waiting() == ["c", "d"]
 
 
 def test_when_it_is_full_the_oldest_of_the_largest_source_goes():
     lobby = limits.Lobby(total=4, per_source=3)
     for who, source in (("good", "g"), ("f1", "f"), ("f2", "f"), ("f3", "f")):
-        assert lobby.enter(who, source).evicted is None
-    assert lobby.enter("new", "n") == limits.Admission(admitted=True, evicted="f1")
+        assert lobby.enter(who, source) is None
+    assert lobby.enter("new", "n") == "f1"
     assert lobby.waiting() == ["good", "f2", "f3", "new"]
     assert len(lobby) == 4
 
@@ -119,7 +122,8 @@ def test_leaving_twice_is_no_matter():
     lobby.enter("a", "s")
     lobby.leave("a")
     lobby.leave("a")
-    assert lobby.enter("b", "s") == limits.Admission(admitted=True)
+    assert not lobby.is_full("s")
+    assert lobby.enter("b", "s") is None
 
 
 def test_seats_are_counted_by_brand_and_in_total():
