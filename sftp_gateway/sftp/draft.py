@@ -30,7 +30,7 @@ class Draft:
     are taken; once set it stays, because what comes after a refused WRITE would leave a hole.
     """
 
-    def __init__(self, entry: Entry, folder: Path, allowance: Allowance, memory: Unwritten | None = None) -> None:
+    def __init__(self, entry: Entry, folder: Path, allowance: Allowance, memory: Unwritten) -> None:
         self.entry = entry
         self.handles: set[Any] = set()
         self.began_by = ""
@@ -57,13 +57,8 @@ class Draft:
         self._synced_name = False
 
     def create(self) -> None:
-        """Begin, empty; Refused if the disk does not let us."""
+        """Begin, empty."""
         self._held = bytearray()
-        if self._memory is None:
-            try:
-                self.put_down()
-            except OSError as error:
-                raise disk_refusal(error) from error
 
     def reopen(self) -> None:
         """Open the staging file again; its bytes are accounted for already."""
@@ -104,14 +99,14 @@ class Draft:
         return data
 
     def _let_go(self) -> None:
-        if self._held is not None and self._memory is not None:
+        if self._held is not None:
             self._memory.give_back(len(self._held))
         self._held = None
 
     def _in_memory(self, size: int) -> bytearray | None:
         """Give the bytes in memory if the draft may have that size there, the room for it taken; None: it needs a file."""
-        held, memory = self._held, self._memory
-        if held is None or memory is None or size > SMALL_BYTES or not memory.takes(max(0, size - len(held))):
+        held = self._held
+        if held is None or size > SMALL_BYTES or not self._memory.takes(max(0, size - len(held))):
             return None
         return held
 
@@ -187,8 +182,7 @@ class Draft:
 
     def _cut(self, size: int) -> None:
         if self._held is not None and size < len(self._held):
-            if self._memory is not None:
-                self._memory.give_back(len(self._held) - size)
+            self._memory.give_back(len(self._held) - size)
             del self._held[size:]
         elif (held := self._in_memory(size)) is not None:
             held.extend(bytes(size - len(held)))

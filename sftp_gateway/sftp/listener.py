@@ -1,6 +1,6 @@
 """The front door: listens, lets brands in, watches over their connections, closes in good order.
 
-A part that lives (house §2): `async with Listener(…)` listens, `run()` watches until the end,
+A part that lives (house §2): `async with Listener(…)` listens, `run()` watches,
 `drain()` stops accepting and lets running transfers finish. What a brand sees inside is home.py.
 """
 
@@ -64,7 +64,6 @@ class Listener:
             exempt=limits.networks(rules.penalty_exempt, "sftp.penalty_exempt"),
         )
         self._server: asyncio.Server | None = None
-        self._closed = asyncio.Event()
         self._revoke_at = clock() + REVOKE_SECONDS
 
     async def __aenter__(self) -> Self:
@@ -95,15 +94,13 @@ class Listener:
         await self._stop_accepting()
         await self._send_all_away("closed", "The gateway is shutting down")
         self._door.authenticator.close()
-        self._closed.set()
         log.info("listener.closed")
 
     async def run(self) -> None:
-        """Watch over the connections until the listener is closed."""
-        while not self._closed.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._watch_seconds()):
-                    await self._closed.wait()
+        """Watch over the connections, for ever."""
+        seconds = min(WATCH_SECONDS, self._rules.idle_seconds / 4, self._rules.stall_seconds / 4)
+        while True:
+            await asyncio.sleep(seconds)
             await self.watch_once()
 
     async def watch_once(self) -> None:
@@ -202,9 +199,6 @@ class Listener:
             keepalive_count_max=3,
         )
         return options
-
-    def _watch_seconds(self) -> float:
-        return min(WATCH_SECONDS, self._rules.idle_seconds / 4, self._rules.stall_seconds / 4)
 
     def _cut_quiet_ones(self) -> None:
         """End connections on which nothing moves: sooner if they hold files open."""

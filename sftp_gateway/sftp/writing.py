@@ -191,7 +191,7 @@ async def _reopen(homes: Homes, view: View, entry: Entry, session: Session) -> D
     if row is None:
         await homes.refresh(view, force=True)
         return None
-    draft = Draft(row, homes.staging.folder, view.allowance)
+    draft = Draft(row, homes.staging.folder, view.allowance, homes.unwritten)
     if not draft.file.exists():  # sent once more from /test: its bytes are a blob
         await asyncio.to_thread(reading.copy_blob, homes.files, row.sha256, draft.file)
     draft.reopen()

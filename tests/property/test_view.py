@@ -13,8 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from sftp_gateway import errors
 from sftp_gateway.sftp.allowance import Allowance
 from sftp_gateway.sftp.draft import Draft
+from sftp_gateway.sftp.unwritten import Unwritten
 from sftp_gateway.sftp.view import View
 from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.store.staging import Staging
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 QUOTA = 5000
@@ -27,6 +29,7 @@ class Home(RuleBasedStateMachine):
         self.room = tempfile.TemporaryDirectory()
         self.view = View("acme", Allowance(quota_bytes=QUOTA, quota_files=1000, max_file_bytes=4000), lambda: AT)
         self.view.fill(0, [])
+        self.memory = Unwritten(Staging(Path(self.room.name)))
         self.made = 0
         self.known = {}
 
@@ -39,8 +42,9 @@ class Home(RuleBasedStateMachine):
     def open_new(self, path):
         self.made += 1
         entry = Entry(f"{self.made}", "acme", path, "x", Place.OPEN, 0, AT, AT, AT)
-        draft = Draft(entry, Path(self.room.name), self.view.allowance)
+        draft = Draft(entry, Path(self.room.name), self.view.allowance, self.memory)
         draft.create()
+        draft.put_down()
         self.view.live[entry.id] = draft
         self._gone(self.view.at(path) if path else None)
         self.view.put(entry)

@@ -6,7 +6,9 @@ import pytest
 from sftp_gateway import errors
 from sftp_gateway.sftp.allowance import Allowance, in_units
 from sftp_gateway.sftp.draft import Draft
+from sftp_gateway.sftp.unwritten import Unwritten
 from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.store.staging import Staging
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -18,8 +20,11 @@ def allowance():
 
 @pytest.fixture
 def draft(tmp_path, allowance):
-    made = Draft(Entry("d", "acme", "inbox/d", "d", Place.OPEN, 0, AT, AT, AT), tmp_path, allowance)
+    made = Draft(
+        Entry("d", "acme", "inbox/d", "d", Place.OPEN, 0, AT, AT, AT), tmp_path, allowance, Unwritten(Staging(tmp_path))
+    )
     made.create()
+    made.put_down()
     yield made
     made.close()
 

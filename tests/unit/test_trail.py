@@ -83,10 +83,14 @@ def test_the_way_to_the_disk_is_a_hint_that_breaks_nothing(file):
     trailing.disk.write_behind(-1, 0, 10_000)
 
 
-def opened(folder, memory=None):
+def opened(folder, *, in_memory=False):
     allowance = Allowance(quota_bytes=10_000, quota_files=2, max_file_bytes=10_000)
-    draft = Draft(Entry("d", "acme", "inbox/d", "d", Place.OPEN, 0, AT, AT, AT), folder, allowance, memory)
+    draft = Draft(
+        Entry("d", "acme", "inbox/d", "d", Place.OPEN, 0, AT, AT, AT), folder, allowance, Unwritten(Staging(folder))
+    )
     draft.create()
+    if not in_memory:
+        draft.put_down()
     return draft
 
 
@@ -141,7 +145,7 @@ def test_a_draft_has_the_hash_of_its_bytes_or_none_whatever_was_done_to_it(tmp_p
         patch.setattr(trailing, "STEP_BYTES", 8)
         patch.setattr(trailing, "PIECE_BYTES", 3)
         folder = tmp_path_factory.mktemp("draft")
-        draft = opened(folder, Unwritten(Staging(folder)) if in_memory else None)
+        draft = opened(folder, in_memory=in_memory)
         in_order = True
         for what, with_ in steps:
             if what == "append":
