@@ -1,6 +1,6 @@
 """What a brand may still write, and sizes as people say them."""
 
-from sftp_gateway import errors
+from sftp_gateway import errors, settings
 
 
 class Allowance:
@@ -10,8 +10,8 @@ class Allowance:
     question and the taking, so it is exact to the byte however many handles write.
     """
 
-    def __init__(self, *, quota_bytes: int, quota_files: int, max_file_bytes: int) -> None:
-        self.quota_bytes, self.quota_files, self.max_file_bytes = quota_bytes, quota_files, max_file_bytes
+    def __init__(self, limits: settings.Limits) -> None:
+        self.limits = limits
         self.used_bytes = 0
         self.used_files = 0
 
@@ -23,22 +23,22 @@ class Allowance:
 
     def check(self, more: int, size: int) -> None:
         """Raise Refused if a file of `size` bytes, `more` of them new, may not be."""
-        if size > self.max_file_bytes:
+        if size > self.limits.max_file_bytes:
             raise errors.Refused(
                 "FILE_TOO_LARGE",
-                f"The file is larger than the {in_units(self.max_file_bytes)} that one file may have",
+                f"The file is larger than the {in_units(self.limits.max_file_bytes)} that one file may have",
                 "Send it in parts, to /partial",
             )
-        if self.used_bytes + more > self.quota_bytes:
+        if self.used_bytes + more > self.limits.quota_bytes:
             raise errors.Refused(
                 "quota_exceeded",
-                f"Quota exceeded: {in_units(self.used_bytes)} of {in_units(self.quota_bytes)} are in use",
+                f"Quota exceeded: {in_units(self.used_bytes)} of {in_units(self.limits.quota_bytes)} are in use",
                 "Remove files you no longer need from /inbox, /partial and /test",
             )
 
     def check_files(self) -> None:
         """Raise Refused if not one more file or directory may be."""
-        if self.used_files >= self.quota_files:
+        if self.used_files >= self.limits.quota_files:
             raise errors.Refused(
                 "quota_exceeded",
                 f"Quota exceeded: {self.used_files} files and directories, and no more than that may be kept",

@@ -38,10 +38,10 @@ def shelved(file: shelf.File) -> asyncssh.SFTPAttrs:
 def quota(allowance: Allowance) -> asyncssh.SFTPVFSAttrs:
     """Tell the quota as the size of a disk, and what is left of it as its free blocks."""
     block = 4096
-    free = max(0, allowance.quota_bytes - allowance.used_bytes) // block
-    free_files = max(0, allowance.quota_files - allowance.used_files)
+    free = max(0, allowance.limits.quota_bytes - allowance.used_bytes) // block
+    free_files = max(0, allowance.limits.quota_files - allowance.used_files)
     return asyncssh.SFTPVFSAttrs(
-        bsize=block, frsize=block, blocks=allowance.quota_bytes // block, bfree=free, bavail=free,
-        files=allowance.quota_files, ffree=free_files, favail=free_files, fsid=0, flags=0,
+        bsize=block, frsize=block, blocks=allowance.limits.quota_bytes // block, bfree=free, bavail=free,
+        files=allowance.limits.quota_files, ffree=free_files, favail=free_files, fsid=0, flags=0,
         namemax=names.LONGEST_NAME_BYTES,
     )  # fmt: skip

@@ -29,7 +29,6 @@ from sftp_gateway.store.staging import Staging
 
 T = TypeVar("T")
 
-DISK_LOOK_SECONDS = 0.25
 RELOADS = 3
 TELLING_SECONDS = 0.03
 """The intake commits in a thread; so long it may take until this one hears of it."""
@@ -71,7 +70,6 @@ class Homes:
         self._closed: deque[float] = deque(maxlen=BURST_FILES)
         self._limits = limits
         self._views: dict[str, View] = {}
-        self._free: tuple[float, int] = (float("-inf"), 0)
         self._opening = ThreadPoolExecutor(OPENINGS, thread_name_prefix="open")
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -79,8 +77,7 @@ class Homes:
         """Take over changed limits, for the homes that are open, too."""
         self._limits = limits
         for view in self._views.values():
-            view.allowance.quota_bytes, view.allowance.quota_files = limits.quota_bytes, limits.quota_files
-            view.allowance.max_file_bytes = limits.max_file_bytes
+            view.allowance.limits = limits
 
     def now(self) -> datetime:
         """Tell the moment that rows are stamped with."""
@@ -102,11 +99,7 @@ class Homes:
         """Begin a session: give the brand's view, the same one to all of its sessions."""
         view = self._views.get(brand)
         if view is None:
-            limits = self._limits
-            allowance = Allowance(
-                quota_bytes=limits.quota_bytes, quota_files=limits.quota_files, max_file_bytes=limits.max_file_bytes
-            )
-            view = self._views[brand] = View(brand, allowance, self.now)
+            view = self._views[brand] = View(brand, Allowance(self._limits), self.now)
         view.sessions += 1
         return view
 
@@ -204,11 +197,7 @@ class Homes:
 
     def check_disk(self, more: int = 0) -> None:
         """Raise Refused if the disk has no room for a new file; running ones are never asked."""
-        looked_at, free = self._free
-        if time.monotonic() - looked_at > DISK_LOOK_SECONDS:
-            free = shutil.disk_usage(self.staging.folder).free
-            self._free = (time.monotonic(), free)
-        if free - more < self._limits.disk_floor_bytes:
+        if shutil.disk_usage(self.staging.folder).free - more < self._limits.disk_floor_bytes:
             raise errors.Refused("disk_full", "The gateway has no room on its disk now; please try again later")
 
     async def open_blob(self, area: Area, name: str, size: int) -> BinaryIO:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from sftp_gateway import errors
+from sftp_gateway.settings import Limits
 from sftp_gateway.sftp.allowance import Allowance
 from sftp_gateway.sftp.draft import Draft
 from sftp_gateway.sftp.unwritten import Unwritten
@@ -27,7 +28,9 @@ class Home(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.room = tempfile.TemporaryDirectory()
-        self.view = View("acme", Allowance(quota_bytes=QUOTA, quota_files=1000, max_file_bytes=4000), lambda: AT)
+        self.view = View(
+            "acme", Allowance(Limits(quota_bytes=QUOTA, quota_files=1000, max_file_bytes=4000)), lambda: AT
+        )
         self.view.fill(0, [])
         self.memory = Unwritten(Staging(Path(self.room.name)))
         self.made = 0

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sftp_gateway import errors
+from sftp_gateway.settings import Limits
 from sftp_gateway.sftp.allowance import Allowance, in_units
 from sftp_gateway.sftp.draft import Draft
 from sftp_gateway.sftp.unwritten import Unwritten
@@ -15,7 +16,7 @@ AT = datetime(2026, 1, 5, tzinfo=UTC)
 
 @pytest.fixture
 def allowance():
-    return Allowance(quota_bytes=1000, quota_files=2, max_file_bytes=800)
+    return Allowance(Limits(quota_bytes=1000, quota_files=2, max_file_bytes=800))
 
 
 @pytest.fixture

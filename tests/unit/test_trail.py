@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sftp_gateway.settings import Limits
 from sftp_gateway.sftp import trail as trailing
 from sftp_gateway.sftp.allowance import Allowance
 from sftp_gateway.sftp.draft import Draft
@@ -84,7 +85,7 @@ def test_the_way_to_the_disk_is_a_hint_that_breaks_nothing(file):
 
 
 def opened(folder, *, in_memory=False):
-    allowance = Allowance(quota_bytes=10_000, quota_files=2, max_file_bytes=10_000)
+    allowance = Allowance(Limits(quota_bytes=10_000, quota_files=2, max_file_bytes=10_000))
     draft = Draft(
         Entry("d", "acme", "inbox/d", "d", Place.OPEN, 0, AT, AT, AT), folder, allowance, Unwritten(Staging(folder))
     )

@@ -4,6 +4,7 @@ import threading
 import pytest
 
 from sftp_gateway import errors
+from sftp_gateway.settings import Limits
 from sftp_gateway.sftp import unwritten
 from sftp_gateway.sftp.allowance import Allowance
 from sftp_gateway.sftp.draft import Draft
@@ -24,7 +25,7 @@ def memory(staging):
 
 @pytest.fixture
 def draft(staging, memory):
-    room = Allowance(quota_bytes=1 << 30, quota_files=9, max_file_bytes=1 << 30)
+    room = Allowance(Limits(quota_bytes=1 << 30, quota_files=9, max_file_bytes=1 << 30))
     made = Draft(Entry("d", "acme", "inbox/d", "d", Place.OPEN, 0, AT, AT, AT), staging.folder, room, memory)
     made.create()
     yield made

@@ -5,6 +5,7 @@ import contextlib
 from datetime import UTC, datetime
 
 from sftp_gateway import errors
+from sftp_gateway.settings import Limits
 from sftp_gateway.sftp import view as view_module
 from sftp_gateway.sftp.allowance import Allowance
 from sftp_gateway.store import drafts
@@ -97,7 +98,7 @@ async def test_what_another_process_does_is_seen_though_files_come_all_the_time(
 
 def test_changes_of_our_own_on_their_way_explain_a_count_but_not_for_ever(monkeypatch):
     view = view_module.View(
-        "acme", Allowance(quota_bytes=1, quota_files=1, max_file_bytes=1), lambda: datetime.now(UTC)
+        "acme", Allowance(Limits(quota_bytes=1, quota_files=1, max_file_bytes=1)), lambda: datetime.now(UTC)
     )
     assert not view.agrees(0, 0)  # nothing was read yet
     view.fill(5, [])
