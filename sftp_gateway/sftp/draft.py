@@ -44,7 +44,7 @@ class Draft:
         self.modified: float | None = None
         """Unix time a client set since the last write; None: that of the last write."""
         self.wrote_at = self.told_of = 0.0
-        """Unix times: of the last write, and of that after which nothing came for long, as was told (stuck.py)."""
+        """Unix times: of the last write, and of that after which nothing came for long, as was told (homes.py)."""
         self.origin: Entry | None = None
         """The accepted entry whose name and bytes it began with: it comes back if nothing is written."""
         self.size = 0

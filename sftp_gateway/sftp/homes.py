@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any, BinaryIO, TypeVar
 from weakref import WeakValueDictionary
 
-from sftp_gateway import errors, settings, upload_name
+from sftp_gateway import errors, logs, settings, upload_name
 from sftp_gateway.blobs import Area, Files
-from sftp_gateway.sftp import replay, stuck
+from sftp_gateway.sftp import replay
 from sftp_gateway.sftp.allowance import Allowance
 from sftp_gateway.sftp.journal import Journal
 from sftp_gateway.sftp.ledger import Ledger
@@ -27,6 +27,7 @@ from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.store.staging import Staging
 
+log = logs.get(__name__)
 T = TypeVar("T")
 
 RELOADS = 3
@@ -216,9 +217,32 @@ class Homes:
         """Have what the journal holds of brands that were erased overwritten, and tell of drafts that are stuck; for ever."""
         while True:
             await asyncio.sleep(FORGET_SECONDS)
-            stuck.tell(self._views.values(), self.intake.incomplete_after)
+            self._tell_of_stuck()
             with contextlib.suppress(errors.Unavailable):
                 self.journal.forget(await asyncio.to_thread(brands.since, self.store))
+
+    def _tell_of_stuck(self) -> None:
+        """Say of each draft once, until it moves again, that nothing was written to it for so long.
+
+        A connection on which nothing moves at all is ended (listener.py); one that goes on with other things is not, and as
+        long as it has a file open that is not finished (spec §2). Its client forgot it, and nobody else knows.
+        """
+        now = time.time()
+        for draft in [draft for view in self._views.values() for draft in view.live.values()]:
+            moved_at = max(draft.wrote_at, draft.entry.opened_at.timestamp())
+            if now - moved_at < self.intake.incomplete_after or draft.told_of == moved_at:
+                continue
+            draft.told_of = moved_at
+            log.warning(
+                "transfer.stuck",
+                brand=draft.entry.brand,
+                path=draft.entry.sent,
+                draft=draft.entry.id,
+                **(draft.entry.client or {}),
+                bytes=draft.size,
+                handles=len(draft.handles),
+                seconds=round(now - moved_at),
+            )
 
     async def aclose(self) -> None:
         """Wait until everything is written; the sessions are gone by then."""

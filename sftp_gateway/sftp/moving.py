@@ -6,7 +6,6 @@ name. The one rename that means more is `/test` → `/inbox` or `/partial`: it s
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import asyncssh
 
@@ -46,7 +45,7 @@ async def rename(homes: Homes, view: View, old: names.Place, new: names.Place, *
             if target.place in UNDER_WAY and not over:
                 raise asyncssh.SFTPFailure("The name exists already and is still being received")
             source = await _displace(homes, view, target, source)
-        await _renamed(homes, view, source, new.path, new.sent)
+        await _renamed(homes, view, source, new)
     homes.wake()
 
 
@@ -118,39 +117,30 @@ async def _displace(homes: Homes, view: View, target: Entry, source: Entry) -> E
     return view.put(replace(source, upload=upload)) if upload else source
 
 
-async def _renamed(homes: Homes, view: View, source: Entry, path: str, sent: str) -> None:
+async def _renamed(homes: Homes, view: View, source: Entry, new: names.Place) -> None:
     """Change the name of a file."""
-    now, draft = homes.now(), view.live.get(source.id)
-    if draft is not None:
-        await homes.save(view, _renamed_live(view, draft, path, sent))
+    if (draft := view.live.get(source.id)) is not None:
+        await homes.save(view, _renamed_live(view, draft, new.path, new.sent))
         return
-    row = await homes.commit(view, lambda tx: _rename_row(homes, tx, source.id, path, sent, now))
-    if row is not None:
+    now = homes.now()
+    moved = {"sent": new.sent, "changed_at": now, "due_at": homes.due(now)}
+
+    def do(tx: Transaction) -> Entry | None:
+        row = drafts.get(tx.conn, source.id)
+        if row is not None and row.place in {Place.OPEN, Place.CLOSED, Place.DROPPED}:
+            return drafts.rename(tx, row.id, new.path, **moved)
+        if row is not None and row.place is Place.ACCEPTED and _submits(str(row.path), new.path):
+            values = moved | {"place": Place.CLOSED, "upload": None, "expires_at": None, "declared_bytes": None}
+            return drafts.rename(tx, row.id, new.path, **values)
+        return drafts.rename(tx, source.id, new.path)
+
+    if (row := await homes.commit(view, do)) is not None:
         view.put(row)
 
 
 def _renamed_live(view: View, draft: Draft, path: str, sent: str) -> Entry:
     draft.put_down()  # the row is written now, and means bytes in a file
-    draft.entry = view.put(replace(draft.entry, path=path, sent=sent))
-    return draft.entry
-
-
-def _rename_row(  # noqa: PLR0913, PLR0917 - a row's new name, and when
-    homes: Homes, tx: Transaction, id_: str, path: str, sent: str, now: datetime
-) -> Entry | None:
-    row = drafts.get(tx.conn, id_)
-    if row is None:
-        return None
-    due = homes.due(now)
-    values: dict[str, Any] = {}
-    if row.place in {Place.OPEN, Place.CLOSED, Place.DROPPED}:
-        values = {"sent": sent, "changed_at": now, "due_at": due}
-    elif row.place is Place.ACCEPTED and _submits(str(row.path), path):
-        values = {
-            "sent": sent, "changed_at": now, "due_at": due, "place": Place.CLOSED,
-            "upload": None, "expires_at": None, "declared_bytes": None,
-        }  # fmt: skip
-    return drafts.rename(tx, id_, path, **values)
+    return view.put(replace(draft.entry, path=path, sent=sent))
 
 
 def _submits(old: str, new: str) -> bool:

@@ -67,7 +67,7 @@ async def start(homes: Homes, view: View, by: Opening) -> Writing:
 def declare(view: View, draft: Draft, declared: int | None) -> None:
     """Note what was declared of the bytes that come now."""
     if draft.entry.declared_bytes != declared:
-        draft.entry = view.put(replace(draft.entry, declared_bytes=declared))
+        view.put(replace(draft.entry, declared_bytes=declared))
 
 
 async def _draft(homes: Homes, view: View, by: Opening) -> Draft | None:
