@@ -22,9 +22,8 @@ def of(mode: int, size: int, modified: float) -> asyncssh.SFTPAttrs:
 
 def entry(view: View, row: Entry) -> asyncssh.SFTPAttrs:
     """Tell of what a brand has in its own directories; of a draft that is open what is true now."""
-    modified = row.modified_at.timestamp()
-    if (draft := view.live.get(row.id)) is not None:
-        modified = modified if draft.modified_at is None else draft.modified_at
+    draft = view.live.get(row.id)
+    modified = row.modified_at.timestamp() if draft is None else draft.modified_at
     if row.place is Place.DIRECTORY:
         return of(DIRECTORY, 0, modified)
     return of(FILE, view.size(row), modified)

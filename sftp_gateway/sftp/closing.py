@@ -84,7 +84,7 @@ async def _put_down(homes: Homes, view: View, handle: Writing) -> None:
     """Close a small file: row and bytes go into the journal, the row into the store soon after."""
     draft = handle.draft
     draft.handles.discard(handle)
-    entry = _as_it_is(homes, draft, place=Place.CLOSED, owner="", rests=True)
+    entry = _as_it_is(homes, draft, place=Place.CLOSED, owner="", due_at=homes.due(homes.now()))
     try:
         data: bytes | bytearray
         if (held := draft.take()) is not None:
@@ -144,18 +144,14 @@ async def _sync(draft: Draft) -> None:
         )
 
 
-def _as_it_is(homes: Homes, draft: Draft, *, rests: bool = False, **more: Any) -> Entry:
-    """Give the row of a draft as it is now, and with what is told; `rests`: it is due when it has settled."""
-    now = homes.now()
-    modified = draft.modified_at
-    if rests:
-        more["due_at"] = homes.due(now)
+def _as_it_is(homes: Homes, draft: Draft, **more: Any) -> Entry:
+    """Give the row of a draft as it is now, and with what is told."""
     return replace(
         draft.entry,
         bytes=draft.size,
         sha256=draft.sha256 if draft.wrote else draft.sha256 or draft.entry.sha256,
-        modified_at=draft.entry.modified_at if modified is None else datetime.fromtimestamp(modified, UTC),
-        changed_at=now,
+        modified_at=datetime.fromtimestamp(draft.modified_at, UTC),
+        changed_at=homes.now(),
         **more,
     )
 

@@ -74,9 +74,9 @@ class Draft:
             self._let_go()
 
     @property
-    def modified_at(self) -> float | None:
-        """The time its client set (0 is one, too), else that of the last write; None: neither."""
-        return self.modified if self.modified is not None else self.wrote_at or None
+    def modified_at(self) -> float:
+        """The time its client set (0 is one, too), else that of the last write, else what its row says."""
+        return self.modified if self.modified is not None else self.wrote_at or self.entry.modified_at.timestamp()
 
     @property
     def file(self) -> Path:
