@@ -57,12 +57,9 @@ class Home(asyncssh.SFTPServer):
 
     async def _open_to_read(self, path: bytes) -> Reading:
         place = names.place(path)
-        if not place.writable:
-            if self._is_directory(place):
-                raise asyncssh.SFTPFailure("This is a directory")
+        if not (place.is_top or place.writable):
             return await reading.open_shelved(self._homes, self._session.brand, place.path)
-        entry = await self._entry(place)
-        if entry is None or entry.place is Place.DIRECTORY:
+        if place.is_top or (entry := await self._entry(place)).place is Place.DIRECTORY:
             raise asyncssh.SFTPFailure("This is a directory")
         attrs = attributes.entry(self._view, entry)
         file = await reading.open_entry(self._homes, self._view, entry)
@@ -104,13 +101,12 @@ class Home(asyncssh.SFTPServer):
     async def stat(self, path: bytes) -> asyncssh.SFTPAttrs:
         """Tell size, mode and time of a name."""
         place = names.place(path)
+        if place.is_top:
+            mode = attributes.READ_ONLY_DIRECTORY if place.path in names.FOLDERS else attributes.DIRECTORY
+            return attributes.of(mode, 0, self._opened_at)
         if not place.writable:
-            if self._is_directory(place):
-                return self._directory(attributes.READ_ONLY_DIRECTORY if place.path else attributes.DIRECTORY)
-            file = await reading.find(self._homes, self._session.brand, place.path)
-            return attributes.shelved(file)
-        entry = await self._entry(place)
-        return self._directory(attributes.DIRECTORY) if entry is None else attributes.entry(self._view, entry)
+            return attributes.shelved(await reading.find(self._homes, self._session.brand, place.path))
+        return attributes.entry(self._view, await self._entry(place))
 
     async def lstat(self, path: bytes) -> asyncssh.SFTPAttrs:
         """Tell the same: there are no links."""
@@ -127,14 +123,12 @@ class Home(asyncssh.SFTPServer):
     async def setstat(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:
         """Honour a size, remember a time, accept the rest (many clients fail if that is refused)."""
         place = names.place(path)
+        if place.is_top:
+            return
         if not place.writable:
-            if self._is_directory(place):
-                return
             await reading.find(self._homes, self._session.brand, place.path)
             raise asyncssh.SFTPPermissionDenied(status.MADE_BY_GATEWAY)
         entry = await self._entry(place)
-        if entry is None:
-            return
         if (
             attrs.size is not None
             and entry.place is not Place.DIRECTORY
@@ -186,9 +180,8 @@ class Home(asyncssh.SFTPServer):
     def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
         """List a directory."""
         place = names.place(path)
-        if self._view.loaded and place.writable and not self._view.is_directory(place.path):
-            raise asyncssh.SFTPNoSuchFile("No such directory")
-        if not place.writable and not self._is_directory(place):
+        may_be = place.writable and (not self._view.loaded or self._view.is_directory(place.path))
+        if not (place.is_top or may_be):
             raise asyncssh.SFTPNoSuchFile("No such directory")
         return reading.names_in(self._homes, self._view, place, self._opened_at)
 
@@ -212,7 +205,7 @@ class Home(asyncssh.SFTPServer):
     async def mkdir(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:  # noqa: ARG002 - modes are ours
         """Make a directory in the view."""
         place = names.place(path)
-        if self._is_directory(place) or (place.writable and "/" not in place.path):
+        if place.is_top:
             raise asyncssh.SFTPFailure("The name exists already")
         await moving.make_directory(self._homes, self._view, await self._changeable(path, there=False))
 
@@ -230,15 +223,9 @@ class Home(asyncssh.SFTPServer):
 
     # --- inside
 
-    @staticmethod
-    def _is_directory(place: names.Place) -> bool:
-        return not place.path or place.path in names.FOLDERS
-
-    async def _entry(self, place: names.Place) -> Entry | None:
-        """Find an entry; None for one of the top directories. Raises SFTPNoSuchFile."""
+    async def _entry(self, place: names.Place) -> Entry:
+        """Find what is in the brand's own directories. Raises SFTPNoSuchFile."""
         await self._homes.refresh(self._view)
-        if "/" not in place.path:
-            return None
         entry = self._view.at(place.path)
         if entry is None:
             raise asyncssh.SFTPNoSuchFile("No such file")
@@ -250,13 +237,10 @@ class Home(asyncssh.SFTPServer):
         Raises SFTPPermissionDenied, and SFTPNoSuchFile for a read-only name that is not there.
         """
         place = names.place(path)
-        if place.writable and "/" in place.path:
+        if place.writable and not place.is_top:
             return place
-        if there and not place.writable and not self._is_directory(place):
+        if there and not place.is_top:
             folder, _, name = place.path.rpartition("/")
             if folder or name not in names.TOP_FILES:
                 await reading.find(self._homes, self._session.brand, place.path)
         raise asyncssh.SFTPPermissionDenied(status.MADE_BY_GATEWAY)
-
-    def _directory(self, mode: int) -> asyncssh.SFTPAttrs:
-        return attributes.of(mode, 0, self._opened_at)

@@ -15,7 +15,8 @@ _TOO_LONG = "This path is too long or too deep"
 
 FOLDERS = ("errors", "receipts", "catalog")
 TOP_FILES = ("history.csv", "README.txt", "template.csv")
-VIRTUAL = frozenset({*upload_name.TOPS, *FOLDERS, *TOP_FILES})
+TOP_DIRECTORIES = frozenset({*upload_name.TOPS, *FOLDERS})
+VIRTUAL = frozenset({*TOP_DIRECTORIES, *TOP_FILES})
 """Names at the top that are the gateway's own."""
 
 # Marks that make a terminal or a page show another name than is there, or break its line.
@@ -39,6 +40,11 @@ class Place:
     def sent(self) -> str:
         """The path as sent, without the leading `/` (spec §8 `file.name`)."""
         return self.shown[1:]
+
+    @property
+    def is_top(self) -> bool:
+        """Whether it is `/` or a directory in it, which all are the gateway's own."""
+        return not self.path or self.path in TOP_DIRECTORIES
 
 
 def text(raw: bytes) -> str:

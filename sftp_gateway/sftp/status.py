@@ -36,6 +36,6 @@ def check_parent(view: View, where: names.Place) -> None:
 
 def check_writable(where: names.Place) -> None:
     """Raise Refused for what the gateway makes, and for directories."""
-    if not where.writable or "/" not in where.path:
+    if not where.writable or where.is_top:
         in_folder = where.path.partition("/")[0] in names.FOLDERS
         raise errors.Refused("not_allowed", f"/{where.path} is read-only" if in_folder else MADE_BY_GATEWAY)
