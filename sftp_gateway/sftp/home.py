@@ -102,6 +102,8 @@ class Home(asyncssh.SFTPServer):
         """Tell size, mode and time of a name."""
         place = names.place(path)
         if place.is_top:
+            if place.writable:
+                await self._homes.refresh(self._view)
             mode = attributes.READ_ONLY_DIRECTORY if place.path in names.FOLDERS else attributes.DIRECTORY
             return attributes.of(mode, 0, self._opened_at)
         if not place.writable:

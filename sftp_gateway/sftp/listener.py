@@ -1,6 +1,6 @@
 """The front door: listens, lets brands in, watches over their connections, closes in good order.
 
-A part that lives (house §2): `async with Listener(…)` listens, `run()` watches,
+A part that lives (house §2): `async with Listener(…)` listens, `run()` watches until the end,
 `drain()` stops accepting and lets running transfers finish. What a brand sees inside is home.py.
 """
 
@@ -64,6 +64,7 @@ class Listener:
             exempt=limits.networks(rules.penalty_exempt, "sftp.penalty_exempt"),
         )
         self._server: asyncio.Server | None = None
+        self._closed = False
         self._revoke_at = clock() + REVOKE_SECONDS
 
     async def __aenter__(self) -> Self:
@@ -94,12 +95,13 @@ class Listener:
         await self._stop_accepting()
         await self._send_all_away("closed", "The gateway is shutting down")
         self._door.authenticator.close()
+        self._closed = True
         log.info("listener.closed")
 
     async def run(self) -> None:
-        """Watch over the connections, for ever."""
+        """Watch over the connections until the listener is closed."""
         seconds = min(WATCH_SECONDS, self._rules.idle_seconds / 4, self._rules.stall_seconds / 4)
-        while True:
+        while not self._closed:
             await asyncio.sleep(seconds)
             await self.watch_once()
 
