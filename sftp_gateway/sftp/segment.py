@@ -45,6 +45,8 @@ class Segment:
         try:
             # As long as it is locked its process lives, and nobody else reads it.
             fcntl.flock(fd, fcntl.LOCK_EX)
+            if not os.fstat(fd).st_nlink:  # a sweep took it for that of a dead process, in the moment before the lock
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
             sync_directory(path.parent)
         except (OSError, errors.Unavailable):
             os.close(fd)

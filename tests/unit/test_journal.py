@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import fcntl
 import hashlib
 import os
 import threading
@@ -191,6 +192,24 @@ async def test_an_orderly_end_leaves_nothing_and_a_store_that_does_not_answer_ev
 
 def bytes_on_disk(staging):
     return b"".join(path.read_bytes() for path in journal.folder_of(staging).iterdir())
+
+
+async def test_a_sweep_at_the_moment_in_which_a_segment_is_made_costs_no_record(staging, sqlite_store, monkeypatch):
+    brands.create(sqlite_store, "acme")
+    writer, entry, real, swept = Journal(staging, "j", yes), closed(staging), fcntl.flock, []
+
+    def late(fd, how):
+        if not swept:
+            swept.append(fd)
+            replay.replay(sqlite_store, staging)
+        real(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    assert not writer.takes(6), "its file is gone; what comes now goes the long way"
+    assert swept
+    await write(writer, (entry, b"sku\n1\n"))
+    assert [record.entry for record in read(segment_of(staging).read_bytes())] == [entry]
+    die(writer)
 
 
 async def test_what_is_there_of_an_erased_brand_is_overwritten_and_the_others_lose_nothing(
