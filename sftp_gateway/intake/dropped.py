@@ -29,7 +29,10 @@ log = logs.get(__name__)
 
 @dataclass
 class Taker:
-    """Takes files out of the drop folders below `folder`. `wake_worker` hears that there may be a job."""
+    """Takes files out of the drop folders below `folder`; of several brands at a time, and of each by one thread.
+
+    `wake_worker` hears that there may be a job.
+    """
 
     store: Store
     files: Files
@@ -43,11 +46,12 @@ class Taker:
     stuck: set[Found] = field(init=False, default_factory=set)
     """Files of which it was told that they cannot be taken."""
 
-    def forget_all_but(self, there: set[Found]) -> None:
-        """Forget files that are gone."""
-        for gone in self.left.keys() - there:
-            del self.left[gone]
-        self.stuck &= there
+    def forget(self, is_gone: Callable[[Found], bool]) -> None:
+        """Forget files that are gone; files of other brands may be taken at the same time."""
+        for gone in filter(is_gone, list(self.left)):
+            self.left.pop(gone, None)
+        for gone in filter(is_gone, list(self.stuck)):
+            self.stuck.discard(gone)
 
     def take(self, found: Found, look: Look, max_file_bytes: int) -> bool:
         """Take one file; False if it moved while it was taken, or the gateway stops."""

@@ -2,7 +2,8 @@
 
 A folder of the host is a dangerous place: whoever writes there may swap a file for a link, or go on
 writing. So nothing is followed (every step by descriptor, O_NOFOLLOW), only regular files directly
-in these directories count, and a file is taken (dropped.py) when size and time stood still.
+in these directories count, and a file is taken (dropped.py) when size and time stood still. Brands
+are worked on side by side, the files of one brand in their order.
 """
 
 import asyncio
@@ -11,12 +12,14 @@ import errno
 import os
 import shutil
 import stat
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
@@ -32,8 +35,13 @@ from sftp_gateway.store import brands
 from sftp_gateway.store.database import Store
 
 log = logs.get(__name__)
+T = TypeVar("T")
 
+AWAY = (errors.Unavailable, errors.NotFound, OSError)
+"""What the world does not let us do now; a brand may be erased at this moment."""
 BACKOFF_SECONDS = 5.0
+SIDE_BY_SIDE = 4
+"""Brands whose files are taken at a time: a copy of many GiB keeps its own brand waiting, and no other."""
 
 
 @dataclass
@@ -51,6 +59,12 @@ class Drop:
     _seen: dict[Found, tuple[Look, float]] = field(init=False, default_factory=dict)
     _closed: dict[Found, str] = field(init=False, default_factory=dict)
     """Directories that cannot be looked into, and why; told once."""
+    _busy: dict[str, bool] = field(init=False, default_factory=dict)
+    """Brands whose files are being taken, and whether a look passed over them meanwhile."""
+    _promised_bytes: int = field(init=False, default=0)
+    """Room for the copies under way."""
+    _promising: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _places: asyncio.Semaphore = field(init=False, default_factory=partial(asyncio.Semaphore, SIDE_BY_SIDE))
     _observer: BaseObserver | None = field(init=False, default=None)
     _woken: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _temporary: upload_name.Temporary = field(init=False)
@@ -58,15 +72,18 @@ class Drop:
 
     async def __aenter__(self) -> Self:
         """Make the folders and begin to watch; without inotify only the rescan is left, which is enough. ConfigError."""
-        rules = self.rules
+        rules, loop = self.rules, asyncio.get_running_loop()
         self._temporary = upload_name.Temporary(
             rules.temporary_prefixes, rules.temporary_suffixes, rules.temporary_patterns
         )
-        self.taker = Taker(self.store, self.files, self.folder, self.wake_worker)
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="drop")
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(self.wake_worker)  # from whatever thread takes a file
+
+        self.taker = Taker(self.store, self.files, self.folder, wake)
+        self._pool = ThreadPoolExecutor(SIDE_BY_SIDE + 1, thread_name_prefix="drop")  # one of them looks
         await asyncio.to_thread(config.check_drop, self.folder)
         await asyncio.to_thread(lambda: self._make_folders(brands.all_brands(self.store)))
-        loop = asyncio.get_running_loop()
         observer = Observer()
         observer.schedule(_Waker(loop, self._woken), str(self.folder), recursive=True)
         try:
@@ -78,7 +95,7 @@ class Drop:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop watching; wait for the file that is being taken, if it is copied already."""
+        """Stop watching; wait for the files that are being taken, if they are copied already."""
         self.taker.stopping.set()
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
         if self._observer is not None:
@@ -87,56 +104,91 @@ class Drop:
 
     async def run(self) -> None:
         """Look when something happens, when a file may have rested, and every `rescan_seconds`."""
-        while True:
-            self._woken.clear()
-            try:
-                wait = await asyncio.get_running_loop().run_in_executor(self._pool, self.look)
-            except (errors.Unavailable, errors.NotFound, OSError) as error:  # a brand may be erased at this moment
-                log.warning("drop.postponed", reason=str(error))
-                wait = BACKOFF_SECONDS
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._woken.wait()
-            # Many events come together; a file rests for seconds, so nothing is lost by this.
-            await asyncio.sleep(min(0.05, self.rules.quiet_seconds / 4))
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._woken.clear()
+                self._busy = dict.fromkeys(self._busy, True)
+                try:
+                    wait, rested = await self._in_thread(partial(self.look, tuple(self._busy)))
+                except AWAY as error:
+                    log.warning("drop.postponed", reason=str(error))
+                    wait, rested = BACKOFF_SECONDS, {}
+                for brand, take in rested.items():
+                    self._busy[brand] = False
+                    group.create_task(self._take_in_turn(brand, take), name=f"drop of {brand}")
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._woken.wait()
+                # Many events come together; a file rests for seconds, so nothing is lost by this.
+                await asyncio.sleep(min(0.05, self.rules.quiet_seconds / 4))
 
-    def look(self) -> float:
-        """Go through the folders once, take what rested; give the seconds until the next look (blocks)."""
-        known = brands.all_brands(self.store)
+    async def _take_in_turn(self, brand: str, take: Callable[[], None]) -> None:
+        try:
+            async with self._places:
+                await self._in_thread(take)
+        except AWAY as error:
+            log.warning("drop.postponed", brand=brand, reason=str(error))
+            await asyncio.sleep(BACKOFF_SECONDS)
+            self._busy[brand] = True
+        finally:
+            if self._busy.pop(brand):
+                self._woken.set()
+
+    async def _in_thread(self, do: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, do)
+
+    def look(self, busy: Collection[str] = ()) -> tuple[float, dict[str, Callable[[], None]]]:
+        """Go through the folders of all but the busy brands once (blocks).
+
+        Gives the seconds until the next look, and what takes the files that rested, by brand; that blocks, too.
+        """
+        known = [brand for brand in brands.all_brands(self.store) if brand.name not in busy]
         self._make_folders(known)
         there = dict(self._all(known))
         wait, rested = self._resting(there)
+        self.taker.forget(lambda found: found not in there and found.brand not in busy)
+        for gone in [found for found in list(self._seen) if found not in there and found.brand not in busy]:
+            self._seen.pop(gone, None)
         markers = {brand.name: brand.settings.marker for brand in known}
-        crowded: set[str] = set()
+        files: dict[str, list[Found]] = {}
+        for found in rested:
+            files.setdefault(found.brand, []).append(found)
+        return wait, {brand: partial(self._take, some, there, markers[brand]) for brand, some in files.items()}
+
+    def _take(self, rested: Iterable[Found], there: Mapping[Found, Look], marker: str) -> None:
+        """Take files of one brand, in this order; what comes behind one that there is no room for waits, too."""
+        crowded = False
         for found in rested:
             if self.taker.stopping.is_set():
-                break
-            about = upload_name.subject(found.path, markers[found.brand])
-            if about is None:
-                if not self._has_room(found, there[found], crowded):
-                    continue
-                done = self.taker.take(found, there[found], self.max_file_bytes)
-            else:  # who has its file beside it is read with that
-                done = found.beside(about[0]) not in there and self.taker.hear(found, there[found], about)
+                return
+            look, about = there[found], upload_name.subject(found.path, marker)
+            if about is not None:  # who has its file beside it is read with that
+                done = found.beside(about[0]) not in there and self.taker.hear(found, look, about)
+            elif crowded:
+                continue
+            else:
+                with self._room(look) as fits:
+                    done, crowded = fits and self.taker.take(found, look, self.max_file_bytes), not fits
+                if crowded:
+                    self.taker.tell_stuck(
+                        found, "the gateway has no room on its disk now; it waits, and so do later files of its brand"
+                    )
             if done:
                 self._seen.pop(found, None)
-        for gone in self._seen.keys() - there:
-            del self._seen[gone]
-        self.taker.forget_all_but(set(there))
-        return wait
 
-    def _has_room(self, found: Found, look: Look, crowded: set[str]) -> bool:
-        """Whether there is room for a copy; else it waits, and with it what came later for its brand (`crowded`)."""
-        if found.brand in crowded:
-            return False
-        fits = shutil.disk_usage(self.files.staging).free - look.bytes >= self.disk_floor_bytes
-        if not fits and look.bytes <= self.max_file_bytes:
-            crowded.add(found.brand)
-            self.taker.tell_stuck(
-                found, "the gateway has no room on its disk now; it waits, and so do later files of its brand"
-            )
-            return False
-        return True
+    @contextlib.contextmanager
+    def _room(self, look: Look) -> Iterator[bool]:
+        """Promise room for a copy while it is made, if there is some beside what others were promised."""
+        size = look.bytes if look.bytes <= self.max_file_bytes else 0  # what is too large is not copied
+        with self._promising:
+            free = shutil.disk_usage(self.files.staging).free - self._promised_bytes
+            fits = look.bytes > size or free - size >= self.disk_floor_bytes
+            self._promised_bytes += size if fits else 0
+        try:
+            yield fits
+        finally:
+            with self._promising:
+                self._promised_bytes -= size if fits else 0
 
     # --- looking
 

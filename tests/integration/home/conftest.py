@@ -92,6 +92,12 @@ class House:
         with self.store.write() as tx:
             files.replace(tx, brand, files.NewFile(folder, name, blobs.Area.RESULTS, blob, size))
 
+    @staticmethod
+    def go_through(drop: watch.Drop) -> None:
+        """Take what rested in the drop folders, as a round of the gateway does, brand after brand."""
+        for take in drop.look()[1].values():
+            take()
+
     async def received(self, count: int, seconds: float = 20.0, brand: str = "acme") -> list[Upload]:
         """Wait until so many uploads are in the history."""
         async with asyncio.timeout(seconds):
@@ -237,9 +243,14 @@ def drop_folder(house) -> Callable[[Path], Any]:
     """Give a function that watches drop folders of the brands of the house; files over 1,000 bytes are too large."""
 
     @contextlib.asynccontextmanager
-    async def watched(place: Path, quiet_seconds: float = 0.2) -> AsyncIterator[watch.Drop]:
-        rules = dataclasses.replace(settings.Intake(), quiet_seconds=quiet_seconds, rescan_seconds=0.5)
-        part = watch.Drop(house.store, house.files, place, rules, 1000, lambda: None)
+    async def watched(
+        place: Path,
+        quiet_seconds: float = 0.2,
+        rescan_seconds: float = 0.5,
+        wake_worker: Callable[[], None] = lambda: None,
+    ) -> AsyncIterator[watch.Drop]:
+        rules = dataclasses.replace(settings.Intake(), quiet_seconds=quiet_seconds, rescan_seconds=rescan_seconds)
+        part = watch.Drop(house.store, house.files, place, rules, 1000, wake_worker)
         async with part:
             running = asyncio.create_task(part.run())
             yield part

@@ -63,7 +63,7 @@ async def test_links_pipes_directories_and_temporary_names_are_never_taken(house
     (inbox / "z.csv").write_bytes(BODY)
     (upload,) = await house.received(1)
     await house.until(lambda: not (inbox / "z.csv").exists())
-    await asyncio.to_thread(drop.look)
+    await asyncio.to_thread(house.go_through, drop)
     assert [one.path for one in house.history()] == ["inbox/z.csv"]
     assert secret.read_bytes() == b"secret" and upload.bytes == len(BODY)
     assert (inbox / "link.csv").is_symlink()
@@ -116,7 +116,7 @@ async def test_a_gateway_that_stops_waits_for_no_copy_of_a_large_file(house, dro
         file.write_bytes(BODY)
     look = folder.Look.of(file.stat())
     part._seen[found := folder.Found("acme", "inbox", "a.csv")] = (look, 0.0)
-    part.look()
+    house.go_through(part)
     assert file.exists() and not house.history(), "begins none"
     assert part.taker.take(found, look, 1000) is False
     assert file.exists() and not house.history(), "ends the one that it is at"
@@ -131,8 +131,8 @@ async def test_a_file_too_large_stays_where_it_is_and_is_refused_once_in_the_his
         ("FILE_TOO_LARGE", "The file has 1,001 bytes; at most 1,000 are taken in one file")
     ]
     drop.taker.left.clear()  # as after a restart
-    await asyncio.to_thread(drop.look)
-    await asyncio.to_thread(drop.look)
+    await asyncio.to_thread(house.go_through, drop)
+    await asyncio.to_thread(house.go_through, drop)
     assert file.exists() and len(house.history()) == 1
     assert [line["bytes"] for line in log_lines if line["event"] == "drop.too_large"] == [1001]
 
@@ -184,7 +184,7 @@ async def test_a_directory_that_cannot_be_looked_into_is_told_once_and_keeps_no_
         (drop.folder / "bolt" / "inbox" / "b.csv").write_bytes(BODY)
         await house.received(1, brand="bolt")
         for _ in range(2):
-            await asyncio.to_thread(drop.look)
+            await asyncio.to_thread(house.go_through, drop)
         told = [line for line in log_lines if line["event"] == "drop.stuck" and line["brand"] == "acme"]
         where = {line["path"] for line in told}
         assert len(told) == len(where) and "inbox/" in where
@@ -205,7 +205,7 @@ async def test_a_file_without_room_waits_and_so_do_later_ones_of_its_brand_alone
         (drop.folder / "bolt" / "inbox" / "c.csv").write_bytes(BODY)
         await house.received(1, brand="bolt")
         for _ in range(2):
-            await asyncio.to_thread(drop.look)
+            await asyncio.to_thread(house.go_through, drop)
         assert house.history() == []
     found = await house.received(2)
     assert [upload.path for upload in found] == ["inbox/a.csv", "inbox/b.csv"]
@@ -255,8 +255,8 @@ async def test_a_name_that_cannot_be_shown_is_told_once_and_left(house, drop, lo
     (inbox / "b.csv").write_bytes(BODY)
     (upload,) = await house.received(1)
     assert upload.path == "inbox/b.csv"
-    await asyncio.to_thread(drop.look)
-    await asyncio.to_thread(drop.look)
+    await asyncio.to_thread(house.go_through, drop)
+    await asyncio.to_thread(house.go_through, drop)
     assert all(file.exists() for file in strange)
     stuck = [(line["path"], line["reason"]) for line in log_lines if line["event"] == "drop.stuck"]
     why = "its name has characters that cannot be shown, or is not UTF-8; rename it"

@@ -36,7 +36,7 @@ async def test_a_marker_that_waits_for_its_file_is_no_upload(house, drop):
     (inbox / "b.csv").write_bytes(BODY)
     (inbox / "b.csv.done").touch()
     await house.until(lambda: [file.name for file in inbox.iterdir()] == ["a.csv.done"])
-    await asyncio.to_thread(drop.look)
+    await asyncio.to_thread(house.go_through, drop)
     (inbox / "a.csv").write_bytes(BODY)
     await house.until(lambda: not any(inbox.iterdir()))
     assert [upload.path for upload in house.history()] == ["inbox/b.csv", "inbox/a.csv"]

@@ -15,7 +15,7 @@ async def test_files_that_waited_are_taken_as_they_came_whatever_their_folders_a
         os.utime(place / path, (1_700_000_000 + second, 1_700_000_000 + second))
     async with drop_folder(tmp_path / "drop") as drop:
         await house.received(len(came))
-        await asyncio.to_thread(drop.look)
+        await asyncio.to_thread(house.go_through, drop)
     assert [upload.path for upload in house.history()] == came
 
 

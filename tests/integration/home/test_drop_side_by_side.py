@@ -1,0 +1,118 @@
+"""Drop folders of different brands do not wait for each other."""
+
+import os
+import shutil
+import threading
+
+import pytest
+
+from sftp_gateway.intake import dropped, folder
+
+BODY = b"sku,name,msrp\n1,one,1\n"
+
+
+class Held:
+    """Holds the copy of one file of acme, as if it were of many GiB; the others are quick."""
+
+    def __init__(self, monkeypatch, name):
+        self.begun, self.goes_on = threading.Event(), threading.Event()
+        self._real, self._name = folder.copied, name
+        monkeypatch.setattr(dropped.folder, "copied", self._copied)
+
+    def _copied(self, directory, name, look, copy, given_up):
+        if name == self._name:
+            self.begun.set()
+            while not self.goes_on.wait(0.01):
+                if given_up():
+                    return None
+        return self._real(directory, name, look, copy, given_up)
+
+
+@pytest.fixture
+def held(monkeypatch):
+    held = Held(monkeypatch, "large.csv")
+    yield held
+    held.goes_on.set()
+
+
+def put(drop, path, second=0):
+    file = drop.folder / path
+    file.write_bytes(BODY + path.encode())
+    os.utime(file, (1_700_000_000 + second, 1_700_000_000 + second))
+    return file
+
+
+async def test_a_file_of_another_brand_is_taken_while_a_large_one_is_copied(house, drop, held):
+    put(drop, "acme/inbox/large.csv")
+    await house.until(held.begun.is_set)
+    file = put(drop, "bolt/inbox/b.csv")
+    await house.received(1, brand="bolt")
+    await house.until(lambda: not file.exists())
+    assert not house.history()
+
+
+async def test_later_files_of_the_brand_wait_for_a_large_one(house, drop, held):
+    put(drop, "acme/inbox/large.csv")
+    put(drop, "acme/partial/a.csv", second=1)
+    await house.until(held.begun.is_set)
+    put(drop, "acme/inbox/b.csv", second=2)
+    put(drop, "bolt/inbox/b.csv")
+    await house.received(1, brand="bolt")
+    assert not house.history()
+    held.goes_on.set()
+    found = await house.received(3)
+    assert [upload.path for upload in found] == ["inbox/large.csv", "partial/a.csv", "inbox/b.csv"]
+
+
+async def test_what_came_meanwhile_is_taken_without_a_rescan(house, drop_folder, tmp_path, held):
+    async with drop_folder(tmp_path / "drop", rescan_seconds=3600) as drop:
+        put(drop, "acme/inbox/large.csv")
+        await house.until(held.begun.is_set)
+        put(drop, "acme/inbox/b.csv")
+        put(drop, "bolt/inbox/b.csv")
+        await house.received(1, brand="bolt")
+        held.goes_on.set()
+        assert len(await house.received(2)) == 2
+
+
+async def test_a_stop_waits_for_none_of_the_copies(house, drop_folder, tmp_path, held):
+    async with drop_folder(tmp_path / "drop") as drop:
+        file = put(drop, "acme/inbox/large.csv")
+        other = put(drop, "bolt/inbox/large.csv")
+        await house.until(held.begun.is_set)
+    assert file.exists() and other.exists() and not house.history() and not house.history("bolt")
+
+
+async def test_copies_at_the_same_time_do_not_share_the_room_that_is_left(house, drop, held, monkeypatch, log_lines):
+    usage = shutil.disk_usage(house.files.staging)
+    size = len(BODY) + len("acme/inbox/large.csv")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=size + 1))
+    put(drop, "acme/inbox/large.csv")
+    await house.until(held.begun.is_set)
+    file = put(drop, "bolt/inbox/b.csv")
+    await house.until(lambda: [line for line in log_lines if line["event"] == "drop.stuck" and line["brand"] == "bolt"])
+    assert file.exists() and not house.history("bolt")
+    held.goes_on.set()
+    await house.received(1, brand="bolt")
+
+
+async def test_the_worker_is_woken_on_the_loop(house, drop_folder, tmp_path):
+    woken = []
+    async with drop_folder(tmp_path / "drop", wake_worker=lambda: woken.append(threading.get_ident())) as drop:
+        put(drop, "acme/inbox/a.csv")
+        await house.until(lambda: woken)
+    assert set(woken) == {threading.get_ident()}
+
+
+async def test_a_brand_whose_files_cannot_be_taken_now_keeps_no_other_waiting(house, drop, monkeypatch):
+    real = dropped.Taker.take
+
+    def take(taker, found, look, most):
+        if found.brand == "acme":
+            raise OSError("the disk cannot read it")
+        return real(taker, found, look, most)
+
+    monkeypatch.setattr(dropped.Taker, "take", take)
+    put(drop, "acme/inbox/a.csv")
+    put(drop, "bolt/inbox/b.csv", second=1)
+    await house.received(1, brand="bolt")
