@@ -8,7 +8,7 @@ from sftp_gateway.brand import BrandSettings
 from sftp_gateway.intake import batch, companions, history, settle, stranded
 from sftp_gateway.intake.desk import REMOVED, Desk, Told
 from sftp_gateway.intake.settle import Facts, Verdict
-from sftp_gateway.store import brands, drafts, replaced, uploads
+from sftp_gateway.store import brands, drafts, unfinished, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State
@@ -108,7 +108,7 @@ def _gave_way(desk: Desk, row: Entry, told: Told) -> bool:
         if row.upload is not None:
             if stranded.is_of_host_away(uploads.find(tx.conn, row.upload)):
                 return False
-            replaced.end_waiting(tx, row.upload)
+            unfinished.end_waiting(tx, row.upload)
         drafts.remove(tx, row.id)
         tx.touch(row.brand)
     desk.staging.file(row.id).unlink(missing_ok=True)

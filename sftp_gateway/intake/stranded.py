@@ -12,7 +12,7 @@ from sftp_gateway import upload_name
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.intake import history
 from sftp_gateway.intake.desk import Desk, Told
-from sftp_gateway.store import brands, drafts, queue, stranded, uploads
+from sftp_gateway.store import brands, drafts, queue, unfinished, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State, Upload
@@ -34,13 +34,13 @@ def say_alive(desk: Desk, now: datetime) -> None:
     if alive := [row for row in rows if not desk.staging.is_gone(row.owner)]:
         with desk.store.write() as tx:
             for row in alive:
-                stranded.renew(tx, row, now)
+                unfinished.renew(tx, row, now)
 
 
 def left(desk: Desk, now: datetime) -> list[Entry]:
     """Give what hosts left that are gone."""
     bound = timedelta(seconds=desk.rules.abandoned_after)
-    return stranded.of_others(desk.store, desk.area, now - bound, now - PATIENCE * bound)
+    return unfinished.of_others(desk.store, desk.area, now - bound, now - PATIENCE * bound)
 
 
 def give_up(desk: Desk, row: Entry) -> Told:

@@ -11,7 +11,7 @@ from sftp_gateway import errors, logs
 from sftp_gateway.intake import answer, settle, sources, stranded
 from sftp_gateway.intake.desk import REMOVED, Desk, Told
 from sftp_gateway.intake.history import end_refused
-from sftp_gateway.store import drafts, files, queue, replaced, unfinished, uploads
+from sftp_gateway.store import drafts, files, queue, unfinished, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State, Upload
@@ -72,9 +72,9 @@ def _give_way(desk: Desk, upload: Upload) -> Told | None:
         return None  # it never had a name in the home
     with desk.store.write() as tx:
         queue.lock(tx, upload.brand)
-        if not replaced.is_replaced(tx, upload.id):
+        if not unfinished.is_replaced(tx, upload.id):
             return None
-        replaced.end_waiting(tx, upload.id)
+        unfinished.end_waiting(tx, upload.id)
     return Told(upload.brand)
 
 

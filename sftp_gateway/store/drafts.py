@@ -13,7 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sftp_gateway.store import marker, tables, upsert
+from sftp_gateway import upload_name
+from sftp_gateway.store import brands, tables, upsert
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.tables import entry as table
 from sftp_gateway.store.tables import view as counter
@@ -149,15 +150,15 @@ def save_all(tx: Transaction, items: Sequence[Entry]) -> None:
 def _values(tx: Transaction, item: Entry) -> dict[str, Any]:
     """Give the columns of a row; what was closed without a name lacks a marker if its brand requires one (`detach`)."""
     values = {name: getattr(item, name) for name in _NAMES}
-    if item.path is None and item.place is Place.CLOSED and marker.is_missing(tx, item.brand, None):
+    if item.path is None and item.place is Place.CLOSED and _lacks_marker(tx, item.brand, None):
         values["place"] = Place.DROPPED
     return values
 
 
-def living(tx: Transaction, brands: Iterable[str]) -> set[str]:
+def living(tx: Transaction, names: Iterable[str]) -> set[str]:
     """Give those of the brands that are not erased."""
     name = tables.brand.c.name
-    return set(tx.conn.execute(sa.select(name).where(name.in_(list(brands)))).scalars())
+    return set(tx.conn.execute(sa.select(name).where(name.in_(list(names)))).scalars())
 
 
 def journaled(conn: sa.Connection, name: str) -> int:
@@ -248,10 +249,20 @@ def detach(tx: Transaction, named: Mapping[str, tuple[str, str | None]]) -> None
     due_at = sa.case((rests, table.c.changed_at), else_=table.c.due_at)
     these = sa.update(table).where(table.c.id.in_(list(named)))
     tx.conn.execute(these.where(table.c.place.in_(UNDER_WAY)).values(path=None, due_at=due_at))
-    unmarked = [id_ for id_, (brand, path) in named.items() if marker.is_missing(tx, brand, path)]
+    unmarked = [id_ for id_, (brand, path) in named.items() if _lacks_marker(tx, brand, path)]
     if unmarked:
         closed = (table.c.id.in_(unmarked), table.c.place == Place.CLOSED)
         tx.conn.execute(sa.update(table).where(*closed).values(place=Place.DROPPED))
+
+
+def _lacks_marker(tx: Transaction, brand: str, path: str | None) -> bool:
+    """Whether the brand requires a marker that does not lie beside this name; without a name it cannot. NotFound."""
+    ending = brands.settings(tx.conn, brand).marker
+    if not ending or path is None:
+        return bool(ending)
+    names = [name for name, kind in upload_name.companions(path, ending).items() if kind == "marker"]
+    beside = sa.select(table.c.id).where(table.c.brand == brand, table.c.path.in_(names), table.c.place == Place.CLOSED)
+    return tx.conn.execute(beside.limit(1)).first() is None
 
 
 def _entries(conn: sa.Connection, where: Any, *, limit: int | None = None) -> list[Entry]:

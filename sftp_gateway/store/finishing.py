@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sftp_gateway import errors, receipt
-from sftp_gateway.store import files, journal, order, queue, replaced, tables, unfinished, versions
+from sftp_gateway.store import files, journal, order, queue, tables, unfinished, versions
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.files import NewFile
 from sftp_gateway.upload import Mode, State
@@ -64,8 +64,8 @@ def finish(store: Store, job: int, token: int, end: Finish) -> None:
         if fenced is None:
             return
         row, pattern = fenced
-        if end.state is State.UNFINISHED and replaced.is_replaced(tx, row.upload):
-            replaced.end(tx, row.upload, end.reasons)  # and what was made to tell its sender is not listed
+        if end.state is State.UNFINISHED and unfinished.is_replaced(tx, row.upload):
+            unfinished.end_replaced(tx, row.upload, end.reasons)  # and what was made to tell its sender is not listed
             order.advance(tx, row.brand, pattern)
             return
         if end.version is not None:
@@ -96,7 +96,7 @@ def _fence(tx: Transaction, job: int, token: int, end: Finish) -> tuple[Any, str
     done = (
         sa.update(_jobs)
         .where(_jobs.c.id == job, _jobs.c.token == token, queue.IS_RUNNING)
-        .values(place=queue.Place.DONE, owner=None, lease_until=None, error=None, result=end.result)
+        .values(queue.FREE | {"place": queue.Place.DONE, "error": None, "result": end.result})
     )
     if tx.conn.execute(done).rowcount:
         return row, pattern

@@ -150,14 +150,8 @@ def hand_back(  # noqa: PLR0913 - the ways a try may end
             takeover.fail(tx, row, error, failures)
             return State.FAILED
         wait = 0.0 if shutdown else _backoff(failures, backoff_seconds)
-        values = {
-            "place": Place.QUEUED,
-            "owner": None,
-            "lease_until": None,
-            "failures": failures,
-            "error": error or None,
-        }
-        tx.conn.execute(takeover.ours(job, token).values(run_at=tx.now + timedelta(seconds=wait), **values))
+        again = takeover.ours(job, token).values(place=Place.QUEUED, failures=failures, error=error or None)
+        tx.conn.execute(again.values(queue.FREE).values(run_at=tx.now + timedelta(seconds=wait)))
         if row.kind == Kind.PROCESS:
             detail = {"why": "shutdown" if shutdown else "fault", "error": error, "wait_seconds": round(wait, 1)}
             journal.move(tx, row.upload, State.RECEIVED, detail=detail)

@@ -5,7 +5,6 @@ second head impossible.
 """
 
 import enum
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +39,9 @@ IS_HEAD = _jobs.c.place.in_([sa.literal_column("'queued'"), sa.literal_column("'
 IS_QUEUED = _jobs.c.place == sa.literal_column("'queued'")
 IS_WAITING = _jobs.c.place == sa.literal_column("'waiting'")
 IS_RUNNING = _jobs.c.place == sa.literal_column("'running'")
+
+FREE: dict[str, Any] = {"owner": None, "lease_until": None}
+"""What a job has that nobody works on."""
 
 _OF = _jobs.c.brand == sa.bindparam("of_brand")
 _INSERT = sa.insert(_jobs).returning(_jobs.c.id, sort_by_parameter_order=True)
@@ -117,7 +119,7 @@ def enqueue_all(
             "upload": upload,
             "bytes": size,
             "args": args,
-            "place": Place.QUEUED if free and first else Place.WAITING,
+            "place": Place.QUEUED if free and number == 0 else Place.WAITING,
             "attempt": 0,
             "failures": 0,
             "takeovers": 0,
@@ -125,7 +127,7 @@ def enqueue_all(
             "queued_at": tx.now,
             "run_at": tx.now,
         }
-        for first, (upload, size) in zip(itertools.chain([True], itertools.repeat(False)), work, strict=False)
+        for number, (upload, size) in enumerate(work)
     ]
     jobs = [int(job) for job in tx.conn.execute(_INSERT, rows).scalars()]
     if standing.waiting and not standing.head:

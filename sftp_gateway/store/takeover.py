@@ -48,8 +48,8 @@ def _take_over(store: Store, seen: Any) -> None:
         if takeovers > TAKEOVERS_LIMIT:
             fail(tx, row, f"its workers died {takeovers} times", row.failures)
             return
-        values = {"place": Place.QUEUED, "owner": None, "lease_until": None, "takeovers": takeovers}
-        tx.conn.execute(ours(seen.id, seen.token).values(token=_jobs.c.token + 1, **values))
+        again = ours(seen.id, seen.token).values(place=Place.QUEUED, takeovers=takeovers, token=_jobs.c.token + 1)
+        tx.conn.execute(again.values(queue.FREE))
         if row.kind == Kind.PROCESS:
             journal.move(tx, row.upload, State.RECEIVED, detail={"why": "taken_over", "takeovers": takeovers})
             order.arrange(tx, row.brand, queue.lock(tx, row.brand))
@@ -87,8 +87,8 @@ def _running(job: int, token: int) -> sa.Select[Any]:
 
 def fail(tx: Transaction, row: Any, error: str, failures: int) -> None:
     """Free the brand of a job we cannot do: the upload is `failed`, we must act."""
-    values = {"place": Place.DONE, "owner": None, "lease_until": None, "failures": failures, "error": error}
-    tx.conn.execute(ours(row.id, row.token).values(token=_jobs.c.token + 1, **values))
+    over = ours(row.id, row.token).values(place=Place.DONE, failures=failures, error=error, token=_jobs.c.token + 1)
+    tx.conn.execute(over.values(queue.FREE))
     if row.kind == Kind.PROCESS:
         text = f"We could not process this file; the fault is ours and we look into it ({error})."
         detail = {"error": error, "attempt": row.attempt}

@@ -21,7 +21,7 @@ from sftp_gateway.blobs.pace import Pace
 from sftp_gateway.brand import Brand
 from sftp_gateway.catalog.comparing import changes_csv
 from sftp_gateway.errors import Unavailable
-from sftp_gateway.store import brands, figures, files, once, uploads, versions
+from sftp_gateway.store import brands, figures, files, uploads, versions
 from sftp_gateway.store.tokens import Token
 from sftp_gateway.upload import Mode, Upload, read_states
 from sftp_gateway.web import conditions, desk
@@ -264,7 +264,7 @@ async def _receive(request: Request) -> Response:
         await asyncio.to_thread(arrival.keep)
     client = {"ip": request.client.host if request.client else "", "token": token.name}
     came = uploads.New(mode, path, arrival.sha256, arrival.bytes, "http", True, at.store.now(), client)
-    made, new = await asyncio.to_thread(once.receive, at.store, key, brand.name, came, f"token:{token.name}")
+    made, new = await asyncio.to_thread(uploads.receive_once, at.store, key, brand.name, came, f"token:{token.name}")
     # The path tells the mode, too; that of the upload may be another by now, once it is seen to be a correction.
     if (made.path, made.sha256, made.bytes) != (came.path, came.sha256, came.bytes):
         raise Problem("key-reused", f"Idempotency-Key belongs to upload {made.id}, which is another file")
