@@ -39,7 +39,8 @@ def catalog(options: argparse.Namespace) -> None:
 def changes(options: argparse.Namespace) -> None:
     """Print what a version changed: op,key,column,before,after; with `--json` a line of JSON for each."""
     with opening.gateway(options) as opened:
-        version = _version(opened, options.brand, options.version)
+        brands.get(opened.store, options.brand)  # a name nearly right gets a hint
+        version = versions.asked(opened.store, options.brand, options.version)
         if version.changes_csv is None:
             raise NotFound(f"the changes of version {version.number} were removed after their retention")
         with opened.files.open(blobs.Area.CATALOG, version.changes_csv) as source:
@@ -84,13 +85,3 @@ def rollback(options: argparse.Namespace) -> None:
     told = {"brand": options.brand, "version": made.number, "equals": options.number, "products": made.products}
     what = f"is live and equals version {options.number} ({made.products:,} products)"
     output.answer(options.json, told, f"Version {made.number} of {options.brand} {what}.")
-
-
-def _version(opened: opening.Opened, brand: str, number: int | None) -> versions.Version:
-    brands.get(opened.store, brand)
-    if number is not None:
-        return versions.get(opened.store, brand, number)
-    current = versions.current(opened.store, brand)
-    if current is None:
-        raise NotFound(f"nothing of {brand} is published yet")
-    return current

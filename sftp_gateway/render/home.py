@@ -135,8 +135,8 @@ class Painter:
     def behind(self) -> list[str]:
         """List the brands whose `current.csv` is not of what is published."""
         shown = listed.everywhere(self.store, Folder.CATALOG, CURRENT)
-        published = versions.published(self.store)
-        return [name for name, now in published if not shown.get(name, "").startswith(_current_blob(name, now))]
+        published = [(brand.name, brand.current_version) for brand in brands.all_brands(self.store)]
+        return [name for name, now in published if now and not shown.get(name, "").startswith(_current_blob(name, now))]
 
     def stale(self) -> list[str]:
         """List the brands whose README.txt tells something that is not true any more."""

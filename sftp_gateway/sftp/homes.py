@@ -219,7 +219,8 @@ class Homes:
             await asyncio.sleep(FORGET_SECONDS)
             self._tell_of_stuck()
             with contextlib.suppress(errors.Unavailable):
-                self.journal.forget(await asyncio.to_thread(brands.since, self.store))
+                known = await asyncio.to_thread(brands.all_brands, self.store)
+                self.journal.forget({brand.name: brand.created_at for brand in known})
 
     def _tell_of_stuck(self) -> None:
         """Say of each draft once, until it moves again, that nothing was written to it for so long.

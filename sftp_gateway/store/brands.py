@@ -16,7 +16,7 @@ from sftp_gateway.store.erasing import erase
 
 __all__ = [
     "add_key", "all_brands", "change_settings", "contact_set_at", "create", "ends_with_newline", "erase", "get",
-    "login", "remove_key", "set_enabled", "set_password_hash", "since",
+    "login", "remove_key", "set_enabled", "set_password_hash",
 ]  # fmt: skip
 
 _brands, _keys, _homes = tables.brand, tables.brand_key, tables.home
@@ -65,12 +65,6 @@ def all_brands(store: Store) -> list[Brand]:
     """List every brand by name, disabled ones too."""
     with store.read() as conn:
         return [_of(row) for row in conn.execute(sa.select(_brands).order_by(_brands.c.name))]
-
-
-def since(store: Store) -> dict[str, datetime]:
-    """Tell since when there is each brand, by name."""
-    with store.read() as conn:
-        return {row.name: row.created_at for row in conn.execute(sa.select(_brands.c.name, _brands.c.created_at))}
 
 
 def change_settings(

@@ -32,18 +32,14 @@ OVERLAP = timedelta(seconds=60)
 _events, _uploads, _versions = tables.event, tables.upload, tables.version
 
 
-def published_at(store: Store) -> datetime | None:
-    """Tell when a version of any brand was last published; None before the first."""
-    with store.read() as conn:
-        return conn.execute(sa.select(sa.func.max(_versions.c.created_at))).scalar()
-
-
 def standing(store: Store) -> Series:
     """Tell the queue, by place, and the ages of its oldest job and of the last publish."""
     queue, now = jobs.pending(store), store.now()
     depth = {"queued": queue.queued, "waiting": queue.waiting, "running": queue.running}
     series: Series = {("queue_depth", (("state", place),)): count for place, count in depth.items()}
-    ages = {"queue_oldest_age_seconds": queue.oldest_at or now, "publish_age_seconds": published_at(store)}
+    with store.read() as conn:
+        published_at = conn.execute(sa.select(sa.func.max(_versions.c.created_at))).scalar()
+    ages = {"queue_oldest_age_seconds": queue.oldest_at or now, "publish_age_seconds": published_at}
     return series | {(name, ()): max(0.0, (now - at).total_seconds()) for name, at in ages.items() if at}
 
 

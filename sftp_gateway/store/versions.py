@@ -79,13 +79,6 @@ def current(store: Store, brand: str) -> Version | None:
     return None if row is None else _of(row)
 
 
-def published(store: Store) -> list[tuple[str, int]]:
-    """Give the number of what is published, of each brand that has something."""
-    query = sa.select(_brands.c.name, _brands.c.current_version).where(_brands.c.current_version > 0)
-    with store.read() as conn:
-        return [(name, number) for name, number in conn.execute(query.order_by(_brands.c.name))]
-
-
 def is_current(tx: Transaction, brand: str, number: int) -> bool:
     """Hold the brand until the commit, and say whether that version is what is published. NotFound."""
     queue.lock(tx, brand)
@@ -103,11 +96,17 @@ def get(store: Store, brand: str, number: int) -> Version:
     return _of(row)
 
 
-def kept(store: Store, brand: str, number: int | None = None) -> Version:
-    """Give a version whose bytes are there, the current one by default; NotFound."""
+def asked(store: Store, brand: str, number: int | None = None) -> Version:
+    """Give a version, the current one by default; NotFound."""
     found = current(store, brand) if number is None else get(store, brand, number)
     if found is None:
         raise errors.NotFound(f"nothing of {brand} is published yet")
+    return found
+
+
+def kept(store: Store, brand: str, number: int | None = None) -> Version:
+    """Give a version whose bytes are there, the current one by default; NotFound."""
+    found = asked(store, brand, number)
     if not found.file:
         raise errors.NotFound(f"the bytes of version {found.number} were removed after their time")
     return found
