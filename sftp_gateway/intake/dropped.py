@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sftp_gateway import logs, upload_name
+from sftp_gateway import errors, logs, upload_name
 from sftp_gateway.blobs import Area, Files
-from sftp_gateway.intake import answer, beside, folder
+from sftp_gateway.intake import answer, folder
 from sftp_gateway.intake.folder import Found, Look
 from sftp_gateway.intake.history import end_refused
+from sftp_gateway.intake.sources import digest, mismatch
 from sftp_gateway.store import brands, dropped, uploads
 from sftp_gateway.store.database import Store
 from sftp_gateway.upload import State
@@ -69,7 +70,7 @@ class Taker:
                 if sha256 is None:
                     return False
                 marker = brands.get(self.store, found.brand).settings.marker
-                reason, companions = beside.compared(directory, found, marker, copy, sha256)
+                reason, companions = _compared(directory, found, marker, copy, sha256)
                 upload = self._receive(found, look, copy, sha256, reason)
                 # Before their file: one that outlived it would speak of the next.
                 for name in companions:
@@ -87,7 +88,7 @@ class Taker:
         with folder.directory(self.folder, found.brand, found.top) as directory:
             if directory is None:
                 return False
-            if sha256 is not None and beside.speaks_of(directory, found.name, about, self.files, sha256):
+            if sha256 is not None and _speaks_of(directory, found.name, about, self.files, sha256):
                 with contextlib.suppress(OSError):
                     os.unlink(found.name, dir_fd=directory)
         self.left[found] = look
@@ -176,3 +177,38 @@ class Taker:
             self.left[found] = look
             return
         dropped.mark(self.store, upload, None)
+
+
+def _compared(
+    directory: int, found: Found, marker: str, copy: Path, sha256: str
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Compare a file with the checksums that lie beside it; gives the first contradiction, and the names of all companions."""
+    names, reason = [], None
+    for path, kind in upload_name.companions(found.path, marker).items():
+        name = upload_name.base(path)
+        text = folder.read(directory, name)
+        if text is None:
+            continue
+        names.append(name)
+        if kind == "marker" or reason is not None:
+            continue
+        told = upload_name.checksum(text, kind, found.name)
+        real = sha256 if kind == "sha256" else digest(copy, kind)
+        if told != real:
+            reason = mismatch(kind, name, told, real)
+    return reason, names
+
+
+def _speaks_of(directory: int, companion: str, about: tuple[str, str], files: Files, sha256: str) -> bool:
+    """Whether a companion speaks of this file, which was taken before it came; a marker does, whatever the bytes."""
+    path, kind = about
+    if kind == "marker":
+        return True
+    told = upload_name.checksum(folder.read(directory, companion) or "", kind, upload_name.base(path))
+    if told is None or not sha256 or kind == "sha256":
+        return told is not None and told == sha256
+    try:
+        with files.local(Area.SOURCES, sha256) as blob:
+            return told == digest(blob, kind)
+    except errors.NotFound:  # its bytes are kept no longer
+        return False
