@@ -43,7 +43,6 @@ from sftp_gateway import __version__, blobs, config, logs, mail
 from sftp_gateway.daemon import handover, memory, parts, reload, teller
 from sftp_gateway.daemon.loans import Loans, figures
 from sftp_gateway.daemon.presence import ALIVE_SECONDS, Presence
-from sftp_gateway.daemon.rules import Rules
 from sftp_gateway.daemon.systemd import Systemd
 from sftp_gateway.errors import GatewayError
 from sftp_gateway.settings import Settings
@@ -116,7 +115,7 @@ class Daemon:
 
     async def _start(self, held: contextlib.AsyncExitStack) -> None:
         await self._open_store(held)
-        self.rules = await asyncio.to_thread(Rules, self.settings) if self.roles & {"worker", "web"} else None
+        self.rules = await asyncio.to_thread(reload.Rules, self.settings) if self.roles & {"worker", "web"} else None
         presence = await held.enter_async_context(Presence(self.store, self.roles, self.systemd))
         held.push_async_callback(self._cancel)
         if self._take_over:

@@ -7,7 +7,7 @@ from sftp_gateway import mail, retention
 from sftp_gateway.blobs import Files
 from sftp_gateway.brand import Brand
 from sftp_gateway.daemon.parts import Parts
-from sftp_gateway.daemon.rules import Rules
+from sftp_gateway.daemon.reload import Rules
 from sftp_gateway.render.home import Painter
 from sftp_gateway.render.renderer import Renderer
 from sftp_gateway.render.text import Front
