@@ -70,7 +70,7 @@ def _resumed(tx: Transaction, row: Entry, mode: str) -> int:
         received_at=row.changed_at, client=row.client, reasons=None, receipt=None, findings=None,
         detail={"draft": row.id} | ({"replaced": True} if row.path is None else {}),
     )  # fmt: skip
-    order.arrange(tx, row.brand, queue.lock(tx, row.brand))
+    order.arrange(tx, row.brand)
     return row.upload
 
 

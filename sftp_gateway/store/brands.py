@@ -84,7 +84,7 @@ def change_settings(
             if getattr(old, field.name) != getattr(settings, field.name)
         ]
         journal.note(tx, name, "brand.changed", by=by, detail={"settings": changed})
-        order.arrange(tx, name, settings.name_pattern)
+        order.arrange(tx, name)
     return settings
 
 

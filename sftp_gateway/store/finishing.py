@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sftp_gateway import errors, receipt
-from sftp_gateway.store import files, journal, order, queue, tables, unfinished, versions
+from sftp_gateway.store import files, journal, order, queue, tables, takeover, unfinished, versions
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.files import NewFile
 from sftp_gateway.upload import Mode, State
@@ -60,13 +60,12 @@ def finish(store: Store, job: int, token: int, end: Finish) -> None:
     with: then nothing is changed and what was made is to be thrown away.
     """
     with store.write() as tx:
-        fenced = _fence(tx, job, token, end)
-        if fenced is None:
+        row = _fence(tx, job, token, end)
+        if row is None:
             return
-        row, pattern = fenced
         if end.state is State.UNFINISHED and unfinished.is_replaced(tx, row.upload):
             unfinished.end_replaced(tx, row.upload, end.reasons)  # and what was made to tell its sender is not listed
-            order.advance(tx, row.brand, pattern)
+            order.advance(tx, row.brand)
             return
         if end.version is not None:
             _publish(tx, row, end)
@@ -77,29 +76,24 @@ def finish(store: Store, job: int, token: int, end: Finish) -> None:
         if end.state is None:
             _note_without_upload(tx, row, end)
         else:
-            _settle(tx, row, end, pattern)
-        order.advance(tx, row.brand, pattern)
+            _settle(tx, row, end)
+        order.advance(tx, row.brand)
 
 
-def _fence(tx: Transaction, job: int, token: int, end: Finish) -> tuple[Any, str] | None:
-    """Take the job off the queue if it still is ours, and give it with its brand's `name_pattern`.
-
-    None if this very call succeeded before.
-    """
+def _fence(tx: Transaction, job: int, token: int, end: Finish) -> Any:
+    """Take the job off the queue if it still is ours, and give it; None if this very call succeeded before."""
     where = sa.select(_jobs.c.brand, _jobs.c.upload, _jobs.c.kind, _jobs.c.place, _jobs.c.token).where(
         _jobs.c.id == job
     )
     row = tx.conn.execute(where).first()
     if row is None:
         raise errors.LeaseLost(f"job {job} is gone")
-    pattern = queue.lock(tx, row.brand)
-    done = (
-        sa.update(_jobs)
-        .where(_jobs.c.id == job, _jobs.c.token == token, queue.IS_RUNNING)
-        .values(queue.FREE | {"place": queue.Place.DONE, "error": None, "result": end.result})
+    queue.lock(tx, row.brand)
+    done = takeover.ours(job, token).values(
+        queue.FREE | {"place": queue.Place.DONE, "error": None, "result": end.result}
     )
     if tx.conn.execute(done).rowcount:
-        return row, pattern
+        return row
     standing = tx.conn.execute(where).first()
     if standing is not None and standing.token == token and standing.place == queue.Place.DONE:
         return None
@@ -139,7 +133,7 @@ def _note_without_upload(tx: Transaction, row: Any, end: Finish) -> None:
     journal.note(tx, row.brand, "version.published", upload=row.upload, detail=detail)
 
 
-def _settle(tx: Transaction, row: Any, end: Finish, pattern: str) -> None:
+def _settle(tx: Transaction, row: Any, end: Finish) -> None:
     assert end.state is not None
     fields: dict[str, Any] = {
         "finished_at": tx.now,
@@ -158,7 +152,7 @@ def _settle(tx: Transaction, row: Any, end: Finish, pattern: str) -> None:
     journal.move(tx, row.upload, end.state, detail=_detail(end), **fields)
     if end.mode is Mode.FULL and end.state in {State.PUBLISHED, State.HELD}:
         _supersede_older(tx, row)
-        for held in order.older_held(tx, row.brand, row.upload, pattern) if pattern else ():
+        for held in order.older_held(tx, row.brand, row.upload):
             _supersede(tx, held, row.upload)
     if end.corrects_held is not None and end.state in {State.PUBLISHED, State.UNCHANGED, State.HELD}:
         _supersede(tx, end.corrects_held, row.upload)

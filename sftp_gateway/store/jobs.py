@@ -155,7 +155,7 @@ def hand_back(  # noqa: PLR0913 - the ways a try may end
         if row.kind == Kind.PROCESS:
             detail = {"why": "shutdown" if shutdown else "fault", "error": error, "wait_seconds": round(wait, 1)}
             journal.move(tx, row.upload, State.RECEIVED, detail=detail)
-            order.arrange(tx, row.brand, queue.lock(tx, row.brand))
+            order.arrange(tx, row.brand)
         return State.RECEIVED
 
 

@@ -29,6 +29,7 @@ LOOKED_BACK, CANDIDATES = 10_000, 200
 """How far back what ended in each state is looked at, and how many of one mode: a brand may send a partial file a minute."""
 
 _jobs, _uploads, _versions, _brands = tables.job, tables.upload, tables.version, tables.brand
+_PATTERN = sa.select(_brands.c.settings["name_pattern"].as_string()).where(_brands.c.name == sa.bindparam("of_brand"))
 _OF = _jobs.c.brand == sa.bindparam("of_brand")
 _HEAD = sa.select(_jobs.c.id, _jobs.c.place).where(_OF, queue.IS_HEAD)
 _ABOUT = (_jobs.c.id, _jobs.c.kind, _jobs.c.upload, _uploads.c.name, _uploads.c.mode, _uploads.c.source_upload)
@@ -77,18 +78,24 @@ class _Ended:
     stands: int
 
 
-def advance(tx: Transaction, brand: str, pattern: str) -> None:
-    """Give the brand its next head, if a job waits; the caller holds the brand (`pattern`: its own) and left no head."""
-    if pattern:
-        arrange(tx, brand, pattern)
-    else:
+def advance(tx: Transaction, brand: str) -> None:
+    """Give the brand its next head, if a job waits; the caller holds the brand and left no head."""
+    if not arrange(tx, brand):
         queue.promote(tx, brand)
 
 
-def arrange(tx: Transaction, brand: str, pattern: str) -> None:
-    """See to it that what is next of all that waits is the head, and end what comes too late; the caller holds the brand."""
-    if not pattern:
-        return
+def arrange(tx: Transaction, brand: str) -> bool:
+    """See to it that what is next of all that waits is the head, and end what comes too late; the caller holds the brand.
+
+    False for a brand whose names tell no order: it goes by arrival.
+    """
+    pattern = tx.conn.execute(_PATTERN, {"of_brand": brand}).scalar()
+    if pattern:
+        _arrange(tx, brand, pattern)
+    return bool(pattern)
+
+
+def _arrange(tx: Transaction, brand: str, pattern: str) -> None:
     head = tx.conn.execute(_HEAD, {"of_brand": brand}).first()
     if head is not None and head.place == Place.RUNNING:
         return  # its end comes by here
@@ -109,8 +116,11 @@ def arrange(tx: Transaction, brand: str, pattern: str) -> None:
         line = line or _line(tx, brand, pattern)
 
 
-def older_held(tx: Transaction, brand: str, upload: int, pattern: str) -> list[int]:
+def older_held(tx: Transaction, brand: str, upload: int) -> list[int]:
     """Give the held full uploads whose names are older than that of a full one, whenever they came."""
+    pattern = tx.conn.execute(_PATTERN, {"of_brand": brand}).scalar()
+    if not pattern:
+        return []
     query = sa.select(_uploads.c.id, _uploads.c.name).where(
         _uploads.c.brand == brand, _uploads.c.state == State.HELD, _uploads.c.mode == Mode.FULL
     )

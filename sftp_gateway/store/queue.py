@@ -45,10 +45,7 @@ FREE: dict[str, Any] = {"owner": None, "lease_until": None}
 
 _OF = _jobs.c.brand == sa.bindparam("of_brand")
 _INSERT = sa.insert(_jobs).returning(_jobs.c.id, sort_by_parameter_order=True)
-# What orders a brand's files (order.py) comes with the lock: whoever takes it needs no second look.
-_BRAND = sa.select(_brands.c.name, _brands.c.settings["name_pattern"].as_string().label("pattern")).where(
-    _brands.c.name == sa.bindparam("of_brand")
-)
+_BRAND = sa.select(_brands.c.name).where(_brands.c.name == sa.bindparam("of_brand"))
 # Not FOR UPDATE: that one also keeps out every new row that belongs to the brand, and a front door that saves one
 # while it holds rows the holder of the turn wants would wait for ever.
 _LOCK = _BRAND.with_for_update(key_share=True)
@@ -65,15 +62,10 @@ _PROMOTE = (
 )
 
 
-def lock(tx: Transaction, brand: str) -> str:
-    """Take the brand's turn until the commit (PostgreSQL: row lock; SQLite: BEGIN IMMEDIATE did); NotFound.
-
-    Gives the brand's `name_pattern`, mostly empty.
-    """
-    row = tx.conn.execute(_LOCK, {"of_brand": brand}).first()
-    if row is None:
+def lock(tx: Transaction, brand: str) -> None:
+    """Take the brand's turn until the commit (PostgreSQL: row lock; SQLite: BEGIN IMMEDIATE did); NotFound."""
+    if tx.conn.execute(_LOCK, {"of_brand": brand}).first() is None:
         raise errors.NotFound(f"no brand {brand!r}")
-    return row.pattern or ""
 
 
 def try_lock(tx: Transaction, brand: str) -> bool:

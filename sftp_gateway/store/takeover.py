@@ -52,7 +52,7 @@ def _take_over(store: Store, seen: Any) -> None:
         tx.conn.execute(again.values(queue.FREE))
         if row.kind == Kind.PROCESS:
             journal.move(tx, row.upload, State.RECEIVED, detail={"why": "taken_over", "takeovers": takeovers})
-            order.arrange(tx, row.brand, queue.lock(tx, row.brand))
+            order.arrange(tx, row.brand)
         detail = {"job": seen.id, "owner": seen.owner, "takeovers": takeovers}
         journal.note(tx, row.brand, "job.taken_over", upload=row.upload, detail=detail)
 
@@ -96,7 +96,7 @@ def fail(tx: Transaction, row: Any, error: str, failures: int) -> None:
         journal.move(tx, row.upload, State.FAILED, detail=detail, finished_at=tx.now, reasons=reasons)
     else:
         journal.note(tx, row.brand, "job.failed", upload=row.upload, detail={"kind": row.kind, "error": error})
-    order.advance(tx, row.brand, queue.lock(tx, row.brand))
+    order.advance(tx, row.brand)
 
 
 def lost(store: Store, job: int, error: str) -> None:
@@ -123,8 +123,8 @@ def heal(store: Store) -> list[str]:
         stuck = [brand for (brand,) in conn.execute(query)]
     for brand in stuck:
         with contextlib.suppress(errors.NotFound), store.write() as tx:  # erased since it was read
-            pattern = queue.lock(tx, brand)
+            queue.lock(tx, brand)
             if tx.conn.execute(sa.select(_jobs.c.id).where(_jobs.c.brand == brand, queue.IS_HEAD)).first() is None:
-                order.advance(tx, brand, pattern)
+                order.advance(tx, brand)
                 tx.emit("queue.healed", brand=brand)
     return stuck

@@ -103,7 +103,7 @@ def insert_all(
     """
     if state not in {State.RECEIVED, State.UNFINISHED}:
         raise errors.WrongState(f"an upload is not born {state}")
-    pattern = queue.lock(tx, brand)
+    queue.lock(tx, brand)
     rows = [
         {
             "brand": brand,
@@ -131,7 +131,7 @@ def insert_all(
         tx.conn.execute(_ARRIVED, arrived)
     happened = [(upload, new.facts()) for upload, new in zip(ids, news, strict=True)]
     journal.note_all(tx, brand, f"upload.{state}", happened, by=by)
-    order.arrange(tx, brand, pattern)
+    order.arrange(tx, brand)
     return ids
 
 
@@ -149,7 +149,7 @@ def approve(store: Store, upload: int, by: str) -> int | None:
             waived = sorted({*found.waived, *codes})
             _require_source(tx, upload)
             move(tx, upload, State.RECEIVED, by=by, detail={"waived": codes}, waived=waived)
-            order.arrange(tx, found.brand, queue.lock(tx, found.brand))
+            order.arrange(tx, found.brand)
             return None
         if not _withholds(tx, found):
             raise errors.WrongState(f"upload {upload} is {found.state}: there is nothing to approve")
@@ -189,7 +189,7 @@ def retry(store: Store, upload: int, by: str) -> Upload:
         _require_source(tx, upload)
         if found.state is State.FAILED:
             move(tx, upload, State.RECEIVED, by=by, finished_at=None, reasons=None)
-            order.arrange(tx, found.brand, queue.lock(tx, found.brand))
+            order.arrange(tx, found.brand)
             return find(tx.conn, upload)
         again = New(
             mode=_asked_mode(found), path=found.path, sha256=found.sha256, bytes=found.bytes, via=found.via,
