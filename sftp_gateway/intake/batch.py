@@ -14,12 +14,11 @@ from typing import Any
 from sftp_gateway import errors, logs
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.intake import answer, companions, history, sources
+from sftp_gateway.intake import companions, history, sources
 from sftp_gateway.intake.desk import Desk, Told
-from sftp_gateway.store import claims, drafts, queue, uploads
+from sftp_gateway.store import claims, drafts, queue
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
-from sftp_gateway.upload import State
 
 log = logs.get(__name__)
 
@@ -82,7 +81,9 @@ class Batch:
             if item.reason is None:
                 desk.staging.file(item.row.id).unlink(missing_ok=True)
             else:
-                self._refuse(item, item.reason)
+                desk.refuse(
+                    item.row, item.reason, self.own.mode, self.told, sha256=item.sha256, companions=item.companions
+                )
 
     def _take_all(self, claimed: list[Entry]) -> list[Taken]:
         """Judge the bytes of each and put them among the sources, all together."""
@@ -150,29 +151,6 @@ class Batch:
         told.gone += nameless
         for companion in (companion for item in taken for companion in item.companions):
             told.changed += history.spent(tx, companion, until)
-
-    def _refuse(self, item: Taken, reason: dict[str, Any]) -> None:
-        """Refuse a file whose checksum does not fit; bytes and name stay as those of any other upload."""
-        desk, row = self.desk, item.row
-        with desk.store.write() as tx:
-            upload = row.upload
-            if upload is None:
-                upload = history.insert(tx, row, self.own.mode, State.UNFINISHED, sha256=item.sha256, refused=True)
-            drafts.move(tx, row.id, [Place.CLAIMED], upload=upload)
-        found = uploads.get(desk.store, upload)
-        made = answer.make(desk.files, replace(found, state=State.REFUSED, sha256=item.sha256), reason)
-        with desk.store.write() as tx:
-            history.end_refused(tx, found, made, item.sha256)
-            present = drafts.get(tx.conn, row.id)
-            if present is not None and present.path is not None:  # its name stays in the view for a while
-                named = replace(present, upload=upload, sha256=item.sha256)
-                self.told.changed += claims.accept(tx, [named], desk.visible_until(tx.now))
-            elif present is not None:
-                drafts.remove(tx, row.id)
-            for companion in item.companions:
-                self.told.changed += history.spent(tx, companion, desk.visible_until(tx.now))
-            tx.touch(row.brand)
-        desk.staging.file(row.id).unlink(missing_ok=True)
 
 
 def _digest(file: Path, given_up: Callable[[], bool]) -> str:

@@ -1,6 +1,7 @@
 """What the intake of a process works with, and what it tells. Its steps block: they run in the threads of claim.py."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from sftp_gateway import settings, upload_name
 from sftp_gateway.blobs import Files
 from sftp_gateway.intake import answer, history, settle
-from sftp_gateway.store import drafts, queue, uploads
+from sftp_gateway.store import arrived, claims, drafts, queue, uploads
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.drafts import Entry
 from sftp_gateway.store.staging import Staging
@@ -57,8 +58,20 @@ class Desk:
         """Tell when a name that is accepted now leaves the view."""
         return now + timedelta(seconds=self.rules.visible_after)
 
-    def refuse(self, row: Entry, reason: dict[str, Any], mode: str, told: Told) -> None:
-        """Make a refused upload of a row; the row goes, and its staging file with it."""
+    def refuse(  # noqa: PLR0913 - the row, why, and what of it was taken in
+        self,
+        row: Entry,
+        reason: dict[str, Any],
+        mode: str,
+        told: Told,
+        *,
+        sha256: str = "",
+        companions: Sequence[Entry] = (),
+    ) -> None:
+        """Make a refused upload of a row; the row goes, and its staging file with it.
+
+        `sha256`: its bytes are among the sources, and its name stays in the view for a while, as that of any other upload.
+        """
         with self.store.write() as tx:
             queue.lock(tx, row.brand)
             now = drafts.get(tx.conn, row.id)
@@ -66,13 +79,20 @@ class Desk:
                 return  # another process of this host was faster
             upload = now.upload
             if upload is None:
-                upload = history.insert(tx, row, mode, State.UNFINISHED, refused=True)
+                born = arrived.new(row, mode, sha256, refused=True)
+                upload = uploads.insert(tx, row.brand, born, State.UNFINISHED)
                 drafts.move(tx, row.id, [row.place], upload=upload)
         found = uploads.get(self.store, upload)
-        made = answer.make(self.files, replace(found, state=State.REFUSED, sha256=""), reason)
+        made = answer.make(self.files, replace(found, state=State.REFUSED, sha256=sha256), reason)
         with self.store.write() as tx:
-            history.end_refused(tx, found, made, "")
-            drafts.remove(tx, row.id)
+            history.end_refused(tx, found, made, sha256)
+            until, present = self.visible_until(tx.now), drafts.get(tx.conn, row.id)
+            if sha256 and present is not None and present.path is not None:
+                told.changed += claims.accept(tx, [replace(present, sha256=sha256)], until)
+            else:
+                drafts.remove(tx, row.id)
+                told.gone.append(row.id)
+            for companion in companions:
+                told.changed += history.spent(tx, companion, until)
             tx.touch(row.brand)
         self.staging.file(row.id).unlink(missing_ok=True)
-        told.gone.append(row.id)

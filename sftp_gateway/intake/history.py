@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from sftp_gateway import receipt, upload_name
 from sftp_gateway.intake import answer
@@ -32,20 +31,6 @@ def end_refused(tx: Transaction, upload: Upload, made: answer.Answer, sha256: st
     )  # fmt: skip
 
 
-def insert(  # noqa: PLR0913, PLR0917 - the row, and what is not in it
-    tx: Transaction,
-    row: Entry,
-    mode: str,
-    state: State,
-    sha256: str = "",
-    reasons: tuple[dict[str, Any], ...] = (),
-    *,
-    refused: bool = False,
-) -> int:
-    """Give the file of a row an upload of its own."""
-    return uploads.insert_all(tx, row.brand, [arrived.new(row, mode, sha256, reasons, refused=refused)], state)[0]
-
-
 def received(tx: Transaction, brand: str, rows: Iterable[Entry], mode: str) -> list[int]:
     """Give the uploads of rows, new or resumed, as received; in this order, which is that of the brand's queue."""
     ids: list[int] = []
@@ -63,7 +48,7 @@ def _resumed(tx: Transaction, row: Entry, mode: str) -> int:
     if known.state is State.UNFINISHED:
         uploads.move(tx, row.upload, State.RECEIVING)
     elif known.state is not State.RECEIVING:  # given up meanwhile, by a person
-        return insert(tx, row, mode, State.RECEIVED, sha256=row.sha256)
+        return uploads.insert(tx, row.brand, arrived.new(row, mode, row.sha256))
     uploads.move(
         tx, row.upload, State.RECEIVED, sha256=row.sha256, bytes=row.bytes, path=row.sent,
         name=upload_name.base(row.sent), mode=str(arrived.mode_of(row, mode)),

@@ -8,7 +8,7 @@ from sftp_gateway.brand import BrandSettings
 from sftp_gateway.intake import batch, companions, history, settle, stranded
 from sftp_gateway.intake.desk import REMOVED, Desk, Told
 from sftp_gateway.intake.settle import Facts, Verdict
-from sftp_gateway.store import brands, drafts, unfinished, uploads
+from sftp_gateway.store import arrived, brands, drafts, unfinished, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State
@@ -153,6 +153,7 @@ def _leave_unfinished(tx: Transaction, row: Entry, reason: str, own: BrandSettin
         upload = row.upload
         uploads.move(tx, upload, State.UNFINISHED, bytes=row.bytes, reasons=shown, detail={"draft": row.id})
     else:
-        upload = history.insert(tx, row_now, own.mode, State.UNFINISHED, reasons=tuple(shown))
+        born = arrived.new(row_now, own.mode, reasons=tuple(shown))
+        upload = uploads.insert(tx, row.brand, born, State.UNFINISHED)
     moved = drafts.move(tx, row.id, [Place.DROPPED], upload=upload)
     told.changed += [moved] if moved else []

@@ -10,9 +10,8 @@ from typing import Any
 
 from sftp_gateway import upload_name
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.intake import history
 from sftp_gateway.intake.desk import Desk, Told
-from sftp_gateway.store import brands, drafts, queue, unfinished, uploads
+from sftp_gateway.store import arrived, brands, drafts, queue, unfinished, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import State, Upload
@@ -77,7 +76,7 @@ def _is_no_upload(desk: Desk, row: Entry, own: BrandSettings) -> bool:
 def _shown(tx: Transaction, row: Entry, own: BrandSettings) -> int:
     """Give the upload as which it is unfinished."""
     if row.upload is None:
-        return history.insert(tx, row, own.mode, State.UNFINISHED, reasons=(AWAY,))
+        return uploads.insert(tx, row.brand, arrived.new(row, own.mode, reasons=(AWAY,)), State.UNFINISHED)
     if uploads.find(tx.conn, row.upload).state is State.RECEIVING:
         uploads.move(tx, row.upload, State.UNFINISHED, reasons=[AWAY], detail={"draft": row.id})
     return row.upload

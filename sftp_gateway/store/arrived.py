@@ -21,7 +21,7 @@ _uploads = tables.upload
 
 
 def new(
-    row: Entry, mode: str, sha256: str, reasons: tuple[dict[str, Any], ...] = (), *, refused: bool = False
+    row: Entry, mode: str, sha256: str = "", reasons: tuple[dict[str, Any], ...] = (), *, refused: bool = False
 ) -> uploads.New:
     """Tell what is known of a draft; `mode` is the brand's own."""
     return uploads.New(
@@ -55,7 +55,7 @@ def refused(tx: Transaction, row: Entry) -> int | None:
             drafts.remove(tx, row.id)
             return lately.get(row.sent)
         born = new(row, own.mode, "", (row.reason,) if row.reason else (), refused=True)
-        upload = uploads.insert_all(tx, row.brand, [born], State.UNFINISHED)[0]
+        upload = uploads.insert(tx, row.brand, born, State.UNFINISHED)
     drafts.save(tx, replace(row, upload=upload))
     return upload
 
