@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from sftp_gateway import errors
-from sftp_gateway.cli import arguments, telling
+from sftp_gateway.cli import arguments
 
 PATHS = frozenset({"config", "csv_dir", "file", "files", "key", "output"})
 """Options that are names of files, which may be any bytes; all others are text."""
@@ -51,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = arguments.parser().parse_args(argv)
     try:
         if options.verb not in LOG_THEMSELVES:
-            telling.warnings()
+            from sftp_gateway import logs  # noqa: PLC0415 - structlog takes 0.05 s, which `ingest` has no time for yet
+
+            logs.configure("warning", "text")
         _check_text(options)
         return _call(options)
     except BrokenPipeError:

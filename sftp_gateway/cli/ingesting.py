@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from sftp_gateway import blobs
-from sftp_gateway.cli import arguments, given, output, owner, telling
+from sftp_gateway.cli import arguments, given, output, owner
 from sftp_gateway.cli.copying import Copy
 from sftp_gateway.errors import NotFound
 from sftp_gateway.worker import crew
@@ -37,7 +37,9 @@ def ingest(options: argparse.Namespace) -> int:
     ):
         children.start()
         gc.disable()  # nothing of what is imported now ever goes
-        telling.warnings()
+        from sftp_gateway import logs  # noqa: PLC0415 - as the next
+
+        logs.configure("warning", "text")
         from sftp_gateway.cli import uploads  # noqa: PLC0415 - takes 0.3 s, in which the copy and the children get on
 
         gc.freeze()  # else the first collection would look at all of it, while nothing else goes on

@@ -1,7 +1,5 @@
 """Which brands' rendered files (history.csv, receipts …) are behind the truth."""
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from sftp_gateway.store import queue, tables
@@ -30,10 +28,3 @@ def cleaned(tx: Transaction, brand: str, seq: int) -> None:
     """Say that what was true at `seq` is rendered; changes since then keep the home dirty."""
     clean: sa.Update = sa.update(_homes).where(_homes.c.brand == brand, _homes.c.rendered_seq < seq)
     tx.conn.execute(clean.values(rendered_seq=seq))
-
-
-def state(store: Store, brand: str) -> tuple[int, int]:
-    """Give (seq, rendered_seq) of a home; (0, 0) if there is none."""
-    with store.read() as conn:
-        row: Any = conn.execute(sa.select(_homes.c.seq, _homes.c.rendered_seq).where(_homes.c.brand == brand)).first()
-    return (0, 0) if row is None else (row.seq, row.rendered_seq)

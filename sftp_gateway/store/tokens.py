@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -50,16 +50,7 @@ def add(  # noqa: PLR0913 - what a token is, and who makes it
         if brand is not None and tx.conn.execute(known).first() is None:
             raise errors.NotFound(f"no brand {brand!r}")
         token = Token(name, brand, read_only, tx.now, expires_at)
-        tx.conn.execute(
-            sa.insert(_tokens).values(
-                name=name,
-                brand=brand,
-                read_only=read_only,
-                hash=_hash(secret),
-                created_at=tx.now,
-                expires_at=expires_at,
-            )
-        )
+        tx.conn.execute(sa.insert(_tokens).values(**asdict(token), hash=_hash(secret)))
         tx.emit("token.added", name=name, brand=brand, read_only=read_only, by=by)
     return token, secret
 

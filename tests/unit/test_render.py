@@ -35,6 +35,12 @@ SCHEMA = schema.load()
 FRONT = Front("gateway.example.com", 2222, ("SHA256:abc",))
 
 
+def seq_of(store):
+    """What a painter is told to paint of acme."""
+    with store.read() as conn:
+        return conn.execute(sa.select(tables.home.c.seq).where(tables.home.c.brand == "acme")).scalar_one()
+
+
 class Home:
     def __init__(self, store, blobs):
         self.store, self.blobs = store, blobs
@@ -383,14 +389,14 @@ def test_the_history_ends_where_the_instructions_say(home, monkeypatch):
 def test_a_paint_that_comes_too_late_remembers_nothing(hosts):
     home, other = hosts
     upload = home.receive()
-    late = meanwhile(home, lambda: other.paint("acme", homes.state(home.store, "acme")[0]))
+    late = meanwhile(home, lambda: other.paint("acme", seq_of(home.store)))
     home.end(upload, State.UNCHANGED)
-    late.paint("acme", homes.state(home.store, "acme")[0])
+    late.paint("acme", seq_of(home.store))
     with home.store.write() as tx:
         name = f"catalog.csv.{upload}.json"
         tx.conn.execute(sa.delete(tables.file).where(tables.file.c.folder == "receipts", tables.file.c.name == name))
         tx.mark_dirty("acme")
-    late.paint("acme", homes.state(home.store, "acme")[0])
+    late.paint("acme", seq_of(home.store))
     assert home.names("receipts") == [f"catalog.csv.{upload}.json"]
 
 
@@ -448,9 +454,9 @@ def test_a_painter_that_stalls_never_covers_what_another_host_painted_since(host
 
     def overtaken():
         home.end(upload, State.PUBLISHED)
-        assert other.paint("acme", homes.state(home.store, "acme")[0]) is False
+        assert other.paint("acme", seq_of(home.store)) is False
 
-    meanwhile(home, overtaken).paint("acme", homes.state(home.store, "acme")[0])
+    meanwhile(home, overtaken).paint("acme", seq_of(home.store))
     [line] = home.history()
     assert line["state"] == "published"
     assert home.names("receipts") == [f"catalog.csv.{upload}.json"]
@@ -460,7 +466,7 @@ def test_a_painter_that_stalls_never_covers_what_another_host_painted_since(host
 def test_what_ends_while_a_home_is_painted_is_painted_by_the_next_turn(hosts):
     home, other = hosts
     first, second = home.receive("first.csv"), home.receive("second.csv")
-    meanwhile(home, lambda: home.end(first, State.UNCHANGED)).paint("acme", homes.state(home.store, "acme")[0])
+    meanwhile(home, lambda: home.end(first, State.UNCHANGED)).paint("acme", seq_of(home.store))
     home.end(second, State.UNCHANGED)
     [(brand, seq)] = homes.dirty(home.store)
     other.paint(brand, seq)
@@ -476,7 +482,7 @@ def test_an_export_that_ends_after_a_later_version_was_published_is_not_listed(h
     def overtaken(parquet, form, out, small):
         home.export(parquet, form, out, small)
         home.end(home.receive(), State.PUBLISHED)
-        other.paint("acme", homes.state(home.store, "acme")[0])
+        other.paint("acme", seq_of(home.store))
 
     dataclasses.replace(home.painter, export=overtaken).paint_current("acme")
     assert home.read("catalog", "current.csv") == "sku\r\nv2"
@@ -492,7 +498,7 @@ def test_hosts_that_paint_one_home_at_a_time_do_not_meet(hosts):
     with futures.ThreadPoolExecutor(2) as threads:
         for number in range(5):
             home.receive(f"{number}.csv")
-            seq = homes.state(home.store, "acme")[0]
+            seq = seq_of(home.store)
             assert list(threads.map(lambda each, at=seq: each.paint("acme", at), painters)) == [False, False]
     assert len(home.history()) == 5
 
@@ -616,7 +622,7 @@ async def test_the_current_catalog_of_another_host_that_died_is_made_by_who_live
     async def dies():
         await eventually_async(lambda: living.snapshot()["painted"])
         home.end(home.receive(), State.PUBLISHED, version_bytes=1 << 30)
-        other.paint("acme", homes.state(home.store, "acme")[0])
+        other.paint("acme", seq_of(home.store))
         await eventually_async(lambda: home.names("catalog") == ["current.csv"])
 
     await running(living, dies)
