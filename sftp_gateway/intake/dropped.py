@@ -69,8 +69,7 @@ class Taker:
                 sha256 = self._copied(directory, found, look, copy)
                 if sha256 is None:
                     return False
-                marker = brands.get(self.store, found.brand).settings.marker
-                reason, companions = _compared(directory, found, marker, copy, sha256)
+                reason, companions = self._compared(directory, found, copy, sha256)
                 upload = self._receive(found, look, copy, sha256, reason)
                 # Before their file: one that outlived it would speak of the next.
                 for name in companions:
@@ -88,7 +87,7 @@ class Taker:
         with folder.directory(self.folder, found.brand, found.top) as directory:
             if directory is None:
                 return False
-            if sha256 is not None and _speaks_of(directory, found.name, about, self.files, sha256):
+            if sha256 is not None and self._speaks_of(directory, found.name, about, sha256):
                 with contextlib.suppress(OSError):
                     os.unlink(found.name, dir_fd=directory)
         self.left[found] = look
@@ -103,6 +102,40 @@ class Taker:
             return None
         self.stuck.discard(found)
         return sha256
+
+    def _compared(
+        self, directory: int, found: Found, copy: Path, sha256: str
+    ) -> tuple[dict[str, Any] | None, list[str]]:
+        """Compare a file with the checksums that lie beside it; gives the first contradiction, and the names of all companions."""
+        names, reason = [], None
+        marker = brands.get(self.store, found.brand).settings.marker
+        for path, kind in upload_name.companions(found.path, marker).items():
+            name = upload_name.base(path)
+            text = folder.read(directory, name)
+            if text is None:
+                continue
+            names.append(name)
+            if kind == "marker" or reason is not None:
+                continue
+            told = upload_name.checksum(text, kind, found.name)
+            real = sha256 if kind == "sha256" else digest(copy, kind, self.stopping.is_set)
+            if told != real:
+                reason = mismatch(kind, name, told, real)
+        return reason, names
+
+    def _speaks_of(self, directory: int, companion: str, about: tuple[str, str], sha256: str) -> bool:
+        """Whether a companion speaks of this file, which was taken before it came; a marker does, whatever the bytes."""
+        path, kind = about
+        if kind == "marker":
+            return True
+        told = upload_name.checksum(folder.read(directory, companion) or "", kind, upload_name.base(path))
+        if told is None or not sha256 or kind == "sha256":
+            return told is not None and told == sha256
+        try:
+            with self.files.local(Area.SOURCES, sha256) as blob:
+                return told == digest(blob, kind, self.stopping.is_set)
+        except errors.NotFound:  # its bytes are kept no longer
+            return False
 
     def tell_stuck(self, found: Found, reason: str) -> None:
         """Say once that a file cannot be taken; its name may be anything."""
@@ -177,38 +210,3 @@ class Taker:
             self.left[found] = look
             return
         dropped.mark(self.store, upload, None)
-
-
-def _compared(
-    directory: int, found: Found, marker: str, copy: Path, sha256: str
-) -> tuple[dict[str, Any] | None, list[str]]:
-    """Compare a file with the checksums that lie beside it; gives the first contradiction, and the names of all companions."""
-    names, reason = [], None
-    for path, kind in upload_name.companions(found.path, marker).items():
-        name = upload_name.base(path)
-        text = folder.read(directory, name)
-        if text is None:
-            continue
-        names.append(name)
-        if kind == "marker" or reason is not None:
-            continue
-        told = upload_name.checksum(text, kind, found.name)
-        real = sha256 if kind == "sha256" else digest(copy, kind)
-        if told != real:
-            reason = mismatch(kind, name, told, real)
-    return reason, names
-
-
-def _speaks_of(directory: int, companion: str, about: tuple[str, str], files: Files, sha256: str) -> bool:
-    """Whether a companion speaks of this file, which was taken before it came; a marker does, whatever the bytes."""
-    path, kind = about
-    if kind == "marker":
-        return True
-    told = upload_name.checksum(folder.read(directory, companion) or "", kind, upload_name.base(path))
-    if told is None or not sha256 or kind == "sha256":
-        return told is not None and told == sha256
-    try:
-        with files.local(Area.SOURCES, sha256) as blob:
-            return told == digest(blob, kind)
-    except errors.NotFound:  # its bytes are kept no longer
-        return False

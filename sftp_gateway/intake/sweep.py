@@ -113,7 +113,7 @@ def _give_up(desk: Desk, upload: Upload, row: Entry | None, reason: dict[str, An
             return told
         file = desk.staging.file(row.id)
         if file.exists():
-            sha256 = sources.digest(file, "sha256")
+            sha256 = sources.digest(file, "sha256", desk.stopping.is_set)
             sources.keep(desk.files, [(sha256, file)])
         told.gone.append(row.id)
     made = answer.make(desk.files, upload, reason)

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from sftp_gateway.errors import Unavailable
 from sftp_gateway.intake import folder, watch
 from sftp_gateway.store import uploads
 from sftp_gateway.upload import Mode, State
@@ -120,6 +121,25 @@ async def test_a_gateway_that_stops_waits_for_no_copy_of_a_large_file(house, dro
     assert file.exists() and not house.history(), "begins none"
     assert part.taker.take(found, look, 1000) is False
     assert file.exists() and not house.history(), "ends the one that it is at"
+
+
+async def test_a_gateway_that_stops_waits_for_no_other_hash_of_a_large_file(house, drop_folder, tmp_path, monkeypatch):
+    """A checksum beside it may be of another kind: that hash takes as long as the copy did."""
+    async with drop_folder(tmp_path / "drop", quiet_seconds=60) as part:
+        file = part.folder / "acme" / "inbox" / "a.csv"
+        file.write_bytes(BODY)
+        file.with_name("a.csv.md5").write_text(hashlib.md5(BODY).hexdigest())
+        real = folder.copied
+
+        def copied(*about):
+            sha256 = real(*about)
+            part.taker.stopping.set()
+            return sha256
+
+        monkeypatch.setattr(folder, "copied", copied)
+        with pytest.raises(Unavailable):
+            part.taker.take(folder.Found("acme", "inbox", "a.csv"), folder.Look.of(file.stat()), 1000)
+        assert file.exists() and not house.history()
 
 
 async def test_a_file_too_large_stays_where_it_is_and_is_refused_once_in_the_history(house, drop, log_lines):

@@ -196,3 +196,16 @@ async def test_a_gateway_that_stops_waits_for_no_hash_of_a_large_file_and_the_ne
     house = await open_house()
     (upload,) = await house.received(1)
     assert (upload.bytes, upload.state) == (4_000_000, State.RECEIVED)
+
+
+async def test_a_gateway_that_stops_waits_for_no_hash_of_an_abandoned_file(open_house, log_lines):
+    house = await open_house(incomplete_after=0.1, abandoned_after=0.3)
+    house.intake._desk.stopping.set()
+    async with house.connect() as conn:
+        client = await conn.start_sftp_client()
+        await (await client.open("/a.csv", "wb")).write(BODY)
+        conn.abort()
+    await house.until(lambda: [line for line in log_lines if line["event"] == "intake.postponed"])
+    assert [upload.state for upload in house.history()] == [State.UNFINISHED]
+    house.intake._desk.stopping.clear()  # as in the next process
+    assert house.bytes_of(await house.state(State.REFUSED)) == BODY
