@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from sftp_gateway.store import brands, database, drafts, files, uploads
 from sftp_gateway.upload import State, Upload
 
 LOOPBACK = "127.0.0.1"
-KIB = 1024
 
 
 @dataclass
@@ -120,6 +120,12 @@ class House:
     async def heard(self) -> None:
         """Wait until the sessions have heard of what the intake did: the store has it a moment before."""
         await self.until(lambda: not self.intake._busy)
+
+    def rest(self) -> None:
+        """Let what was closed have rested: with 20 s to rest, a test that acts before need not be quick, and waits for none."""
+        clock, ahead = self.store._clock or database.utc_now, timedelta(seconds=self.rules.settle_seconds)
+        self.store._clock = lambda: clock() + ahead
+        self.intake._woken.set()
 
     async def until(self, condition: Callable[[], object], seconds: float = 20.0) -> Any:
         async with asyncio.timeout(seconds):

@@ -138,11 +138,12 @@ async def test_a_file_that_is_replaced_before_its_marker_came_never_goes_live(op
 
 
 async def test_a_file_whose_marker_had_come_is_taken_in_before_the_one_that_replaces_it(open_house):
-    house = await open_house(brand=BrandSettings(marker=".done"), settle_seconds=1.5)
+    house = await open_house(brand=BrandSettings(marker=".done"), settle_seconds=20)
     async with house.sftp() as client:
         for body in (BODY, AFTER):
             await put(client, "/partial/a.csv", body)
             await put(client, "/partial/a.csv.done", b"")
+        house.rest()
         found = await house.received(2)
     assert [house.bytes_of(upload) for upload in found] == [BODY, AFTER]
 

@@ -40,7 +40,7 @@ def local(tmp_path):
 
 @pytest.mark.skipif(not shutil.which("sftp"), reason="openssh-client is not installed: sftp")
 async def test_openssh_sftp_puts_preserves_resumes_renames_and_lists(open_house, local):
-    house = await open_house(settle_seconds=1)
+    house = await open_house(settle_seconds=20)
     part = local.with_name("part")
     part.write_bytes(BODY[:100_000])
     script = [
@@ -49,6 +49,7 @@ async def test_openssh_sftp_puts_preserves_resumes_renames_and_lists(open_house,
         f"put {local} /d"]  # fmt: skip
     code, out = await run(house, "sftp", *options(house), "-b", "-", "acme@127.0.0.1", stdin="\n".join(script))
     assert code == 0, out
+    house.rest()
     found = await house.received(4)
     code, out = await run(house, "sftp", *options(house), "-b", "-", "acme@127.0.0.1", stdin="rm /a.bin\nls /\n")
     assert code == 0 and "a.bin" not in out.splitlines()[-1], out
@@ -82,7 +83,7 @@ async def test_two_openssh_scp_that_send_one_name_at_the_same_time_make_two_uplo
 
 
 async def test_paramiko_checks_the_size_and_reads_and_appends(open_house, local):
-    house = await open_house(settle_seconds=1)
+    house = await open_house(settle_seconds=20)
 
     def talk():
         transport = paramiko.Transport(("127.0.0.1", house.port))
@@ -99,6 +100,7 @@ async def test_paramiko_checks_the_size_and_reads_and_appends(open_house, local)
             assert client.stat("/b.bin").st_size == len(BODY) + 4
 
     await asyncio.to_thread(talk)
+    house.rest()
     (upload,) = await house.received(1)
     assert (upload.path, house.bytes_of(upload)) == ("b.bin", BODY + b"more")
 

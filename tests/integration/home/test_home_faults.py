@@ -405,12 +405,13 @@ async def test_a_full_disk_at_the_claim_loses_nothing(house, monkeypatch):
 
 
 async def test_bytes_that_vanished_are_told_and_stop_nothing(open_house, log_lines):
-    house = await open_house(settle_seconds=1.5)
+    house = await open_house(settle_seconds=20)
     async with house.sftp() as client:
         await put(client, "/a.csv")
         (row,) = await house.until(house.rows)
         (house.root / "staging" / "drafts" / row.id).unlink()
         await put(client, "/b.csv")
+        house.rest()
         await house.received(2)
         await house.until(lambda: {u.state for u in house.history()} == {State.REFUSED, State.RECEIVED})
 

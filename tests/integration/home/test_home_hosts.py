@@ -60,12 +60,13 @@ async def test_a_transfer_that_broke_off_at_one_host_is_sent_whole_to_another_un
 
 
 async def test_what_lies_on_another_host_is_read_back_once_it_is_taken_in(open_house):
-    one, other = await open_house(settle_seconds=2), await open_house(host="other", settle_seconds=2)
+    one, other = await open_house(settle_seconds=20), await open_house(host="other", settle_seconds=20)
     async with one.sftp() as client:
         await put(client, "/a.csv")
     async with other.sftp() as client:
         with pytest.raises(asyncssh.SFTPNoSuchFile, match=neighbour.UNREADABLE):
             await client.open("/a.csv", "rb")
+        one.rest()
         await one.received(1)
         async with client.open("/a.csv", "rb") as file:
             assert await file.read() == BODY
@@ -73,13 +74,15 @@ async def test_what_lies_on_another_host_is_read_back_once_it_is_taken_in(open_h
 
 @pytest.mark.parametrize("flags", [RESUME, APPEND])
 async def test_a_file_that_one_host_acknowledged_is_received_whatever_another_is_asked_to_do_with_it(open_house, flags):
-    one, other = await open_house(settle_seconds=2), await open_house(host="other", settle_seconds=2)
+    one, other = await open_house(settle_seconds=20), await open_house(host="other", settle_seconds=20)
     async with one.sftp() as client:
         await put(client, "/a.csv")
     async with other.sftp() as client:
         with pytest.raises(asyncssh.SFTPFailure, match=neighbour.TOLD):
             await client.open("/a.csv", flags, encoding=None)
         await put(client, "/a.csv", BODY + REST)
+    one.rest()
+    other.rest()
     sent = {one.bytes_of(upload) for upload in await one.received(2)}
     assert sent == {BODY, BODY + REST}
 

@@ -59,7 +59,7 @@ async def test_a_rename_while_the_file_is_open_takes_effect_at_its_close(house):
 
 
 async def test_plain_rename_onto_a_name_under_way_fails_and_posix_rename_replaces(open_house):
-    house = await open_house(settle_seconds=1.5)
+    house = await open_house(settle_seconds=20)
     async with house.sftp() as client:
         await put(client, "/a.csv", b"old")
         await put(client, "/a.tmp", b"new!")
@@ -68,6 +68,7 @@ async def test_plain_rename_onto_a_name_under_way_fails_and_posix_rename_replace
         await client.posix_rename("/a.tmp", "/a.csv")
         assert (await client.stat("/a.csv")).size == 4
         assert not await client.exists("/a.tmp")
+        house.rest()
         found = await house.received(2)
     assert [house.bytes_of(upload) for upload in found] == [b"old", b"new!"]
 
@@ -126,14 +127,16 @@ async def test_from_test_into_the_inbox_submits_the_same_bytes(house, target, mo
 
 
 async def test_what_was_submitted_from_test_can_be_written_on_before_it_settles(open_house):
-    house = await open_house(settle_seconds=1.5)
+    house = await open_house(settle_seconds=20)
     async with house.sftp() as client:
         await put(client, "/test/a.csv")
+        house.rest()
         await house.received(1)
         await house.quiet()
         await client.rename("/test/a.csv", "/a.csv")
         async with client.open("/a.csv", asyncssh.FXF_WRITE | asyncssh.FXF_APPEND, encoding=None) as file:
             await file.write(b"more")
+        house.rest()
         first, second = await house.received(2)
     assert (house.bytes_of(first), house.bytes_of(second)) == (BODY, BODY + b"more")
 
@@ -151,7 +154,7 @@ async def test_removing_an_accepted_file_takes_back_nothing(house):
 
 
 async def test_removing_a_draft_before_it_settles_takes_it_back(open_house):
-    house = await open_house(settle_seconds=1.5)
+    house = await open_house(settle_seconds=20)
     async with house.sftp() as client:
         await put(client, "/a.csv")
         await client.remove("/a.csv")
@@ -160,6 +163,7 @@ async def test_removing_a_draft_before_it_settles_takes_it_back(open_house):
         await client.remove("/b.csv")
         await file.close()
         await put(client, "/z.csv")
+        house.rest()
         await house.received(1)
     await house.quiet()
     assert [upload.path for upload in house.history()] == ["z.csv"]

@@ -23,10 +23,12 @@ async def put(client, path, body=BODY):
         await file.write(body)
 
 
-async def test_a_file_that_was_closed_is_received_whole_once_it_rested(house):
+async def test_a_file_that_was_closed_is_received_whole_once_it_rested(open_house):
+    house = await open_house(settle_seconds=20)
     async with house.sftp() as client:
         await put(client, "catalog.csv")
         assert house.history() == []
+        house.rest()
         (upload,) = await house.received(1)
     assert (upload.state, upload.path, upload.mode, upload.via) == (State.RECEIVED, "catalog.csv", Mode.FULL, "sftp")
     assert house.bytes_of(upload) == BODY
@@ -165,19 +167,22 @@ async def test_an_accepted_name_goes_on_with_a_copy_of_its_bytes(house, append):
 
 
 async def test_a_closed_draft_reopened_with_truncation_becomes_an_upload_before_the_later_one(open_house):
-    house = await open_house(settle_seconds=1.5)
+    house = await open_house(settle_seconds=20)
     async with house.sftp() as client:
         await put(client, "/a.csv", b"first\n")
         await put(client, "/a.csv", b"second\n")
+        house.rest()
         found = await house.received(2)
     await house.quiet()
     assert [house.bytes_of(upload) for upload in found] == [b"first\n", b"second\n"]
 
 
-async def test_an_empty_probe_that_is_written_later_is_one_upload(house):
+async def test_an_empty_probe_that_is_written_later_is_one_upload(open_house):
+    house = await open_house(settle_seconds=20)
     async with house.sftp() as client:
         await put(client, "/a.csv", b"")
         await put(client, "/a.csv")
+        house.rest()
         await house.received(1)
     await house.quiet()
     (upload,) = house.history()
@@ -194,11 +199,12 @@ async def test_an_empty_file_is_received(house):
 
 
 async def test_a_closed_draft_reopened_without_truncation_goes_on(open_house):
-    house = await open_house(settle_seconds=1.5)
+    house = await open_house(settle_seconds=20)
     async with house.sftp() as client:
         await put(client, "/a.csv", b"first\n")
         async with client.open("/a.csv", asyncssh.FXF_WRITE | asyncssh.FXF_APPEND, encoding=None) as file:
             await file.write(b"second\n")
+        house.rest()
         await house.received(1)
     await house.quiet()
     (upload,) = house.history()
@@ -216,15 +222,17 @@ async def test_writes_out_of_order_and_of_every_size_arrive(house):
 
 
 async def test_exclusive_creation_fails_on_a_name_under_way_and_starts_anew_on_an_accepted_one(open_house):
-    house = await open_house(settle_seconds=1.5)
+    house = await open_house(settle_seconds=20)
     async with house.sftp() as client:
         await put(client, "/a.csv", b"1")
         with pytest.raises(asyncssh.SFTPFailure, match="still being received"):
             await client.open("/a.csv", "xb")
+        house.rest()
         await house.received(1)
         await house.quiet()  # the open session hears of it just after the commit
         async with client.open("/a.csv", "xb") as file:
             await file.write(b"2")
+        house.rest()
         _, second = await house.received(2)
     assert house.bytes_of(second) == b"2"
 
@@ -311,8 +319,7 @@ async def test_a_size_that_was_declared_is_forgotten_when_a_file_is_emptied_that
             file = await client.open("/a.csv", "ab")
         await file.write(b"whole\n")
         await file.close()
-        (upload,) = await house.received(1)
-    assert (upload.state, upload.bytes) == (State.RECEIVED, 6)
+        assert (await house.state(State.RECEIVED)).bytes == 6
 
 
 async def test_several_handles_in_several_sessions_make_one_file(house):
