@@ -385,7 +385,7 @@ def test_a_worker_that_loses_its_lease_while_it_works_stops_its_child(gateway, t
         eventually(lambda: mark.exists() and mark.read_text())
         with gateway.store.write() as tx:  # as a takeover does it
             tx.conn.exec_driver_sql("UPDATE job SET token = token + 1")
-        working.join(timeout=10)
+        working.join(timeout=30)
         assert not working.is_alive()
         eventually(lambda: not Path(f"/proc/{mark.read_text()}").exists())
     assert tally.series()["fenced_publishes_total", ()] == 1

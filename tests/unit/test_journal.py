@@ -449,7 +449,7 @@ async def test_without_room_a_close_waits_for_it_and_who_comes_later_stands_behi
         assert await writer.room(10_000)
         order.append(number)
 
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         for number in range(5):
             group.create_task(come(number))
         await asyncio.sleep(0)
@@ -465,7 +465,7 @@ async def test_without_hope_of_room_a_close_goes_the_long_way(tight, monkeypatch
     if why == "the store fails":
         answer.good = False
         answer.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert not await writer.room(10_000 if why != "the file is too large" else 200_000)
     answer.set()
 

@@ -62,7 +62,7 @@ def test_a_caller_that_stops_ends_the_thread_and_closes_the_source():
     next(stream)
     before = threading.active_count()
     stream.close()
-    assert closed.wait(5)
+    assert closed.wait(30)
     assert threading.active_count() < before
 
 

@@ -255,7 +255,7 @@ def test_a_write_waits_for_the_lock_of_another_process(sqlite_store, tmp_path):
     assert made == []
     other.execute("COMMIT")
     other.close()
-    writer.join(5)
+    writer.join(30)
     assert [brand.name for brand in made] == ["acme"]
 
 

@@ -15,7 +15,7 @@ def manager(request, tmp_path):
     name = f"\0gateway-test-{os.getpid()}" if request.param == "abstract" else str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(name)
-        manager.settimeout(5)
+        manager.settimeout(30)
         yield manager, name.replace("\0", "@")
 
 

@@ -91,7 +91,7 @@ def test_nobody_waits_for_a_file_that_is_being_made(draft, memory, monkeypatch):
     assert making.wait(10)
     loop = threading.Thread(target=lambda: (memory.takes(5), memory.keep("e", b"12345"), memory.give_back(0)))
     loop.start()
-    loop.join(5)
+    loop.join(30)
     waited = loop.is_alive()
     go_on.set()
     for thread in (loop, ledger):
