@@ -18,53 +18,26 @@ from pathlib import Path
 import paramiko
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import whole
+
 GATEWAY = [sys.executable, "-m", "sftp_gateway"]
 HEADER = "sku,name,msrp,brand,cost,gtin,images\n"
 
 
-class Gateway:
-    """A daemon on free ports, an operator's token, and the brand of the running test."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.sftp_port, self.web_port = free_port(), free_port()
-        self.environ = {k: v for k, v in os.environ.items() if not k.startswith("SFTP_GATEWAY_")} | {
-            "SFTP_GATEWAY_STORAGE__ROOT": str(folder / "root"),
-            "SFTP_GATEWAY_SFTP__HOST": "127.0.0.1",
-            "SFTP_GATEWAY_SFTP__PORT": str(self.sftp_port),
-            "SFTP_GATEWAY_WEB__PORT": str(self.web_port),
-            "SFTP_GATEWAY_INTAKE__SETTLE_SECONDS": "0.2",
-        }
-        self.brand, self.password = "", ""
-        self.token = json.loads(self.verb("token", "add", "ops", "--json"))["token"]
-
-    def verb(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [*GATEWAY, *arguments], env=self.environ, capture_output=True, text=True, check=True, timeout=60
-        )
-        return done.stdout
-
-    def api(self, path: str):
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.web_port}{path}", headers={"Authorization": f"Bearer {self.token}"}
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
-
-    def enter(self, brand: str) -> None:
-        self.brand, self.password = brand, json.loads(self.verb("brand", "add", brand, "--json"))["password"]
-
-    def connect(self) -> paramiko.SSHClient:
-        client = paramiko.SSHClient()
-        client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
-        client.connect("127.0.0.1", self.sftp_port, self.brand, self.password, allow_agent=False, look_for_keys=False)
-        return client
+def api(gateway, path: str):
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{gateway.web_port}{path}", headers={"Authorization": f"Bearer {gateway.token}"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def connect(gateway) -> paramiko.SSHClient:
+    client = paramiko.SSHClient()
+    client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+    client.connect("127.0.0.1", gateway.port, gateway.brand, gateway.password, allow_agent=False, look_for_keys=False)
+    return client
 
 
 def wait_until(holds, seconds: float = 45.0):
@@ -75,32 +48,22 @@ def wait_until(holds, seconds: float = 45.0):
     return found
 
 
-def answers(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory) -> Iterator[Gateway]:
-    made = Gateway(tmp_path_factory.mktemp("gateway"))
-    with (made.folder / "log").open("wb") as log:
-        daemon = subprocess.Popen([*GATEWAY, "run"], env=made.environ, stderr=log)
-        try:
-            wait_until(lambda: answers(made.sftp_port) and answers(made.web_port))
-            yield made
-        finally:
-            daemon.send_signal(signal.SIGTERM)
-            assert daemon.wait(timeout=40) == 0
+def gateway(tmp_path_factory) -> Iterator[whole.Whole]:
+    """A daemon, an operator's token, and the brand of the running test."""
+    with whole.Whole(tmp_path_factory.mktemp("gateway")) as made:
+        made.token = made.verb("token", "add", "ops")["token"]
+        made.start()
+        yield made
+        assert made.stop() == 0
 
 
 @pytest.fixture
 def brand(gateway, request) -> Iterator[paramiko.SFTPClient]:
     """A session of a brand of the test's own: its catalog begins empty, in whatever order tests run."""
-    gateway.enter(f"b{zlib.crc32(request.node.name.encode()):08x}")
-    with gateway.connect() as client, client.open_sftp() as sftp:
+    gateway.brand = f"b{zlib.crc32(request.node.name.encode()):08x}"
+    gateway.password = gateway.verb("brand", "add", gateway.brand)["password"]
+    with connect(gateway) as client, client.open_sftp() as sftp:
         yield sftp
 
 
@@ -170,32 +133,32 @@ def test_a_file_sent_twice_changes_nothing_and_the_api_says_the_same(gateway, br
     drop(brand, "/same.csv", text)
     receipt = drop(brand, "/same.csv", text)
     assert (receipt["state"], receipt["version"]) == ("unchanged", None)
-    listed = gateway.api(f"/api/v1/brands/{gateway.brand}/uploads?limit=1")["uploads"][0]
+    listed = api(gateway, f"/api/v1/brands/{gateway.brand}/uploads?limit=1")["uploads"][0]
     assert (listed["upload"], listed["state"]) == (receipt["upload"], "unchanged")
-    assert gateway.api(f"/api/v1/brands/{gateway.brand}/uploads/{receipt['upload']}") == receipt
+    assert api(gateway, f"/api/v1/brands/{gateway.brand}/uploads/{receipt['upload']}") == receipt
 
 
 def test_an_upload_stopped_in_the_middle_is_never_published(gateway, brand):
-    whole = drop(brand, "/stop.csv", HEADER + rows(*range(20)))
+    complete = drop(brand, "/stop.csv", HEADER + rows(*range(20)))
     file = brand.open("/stop.csv", "w")
     file.write((HEADER + rows(*range(15))[:-30]).encode())
     file.close()  # a clean CLOSE in mid-row, as Ctrl-C in several clients sends it
-    wait_until(lambda: gateway.api(f"/api/v1/brands/{gateway.brand}/uploads?state=unfinished")["uploads"])
-    dropped = gateway.connect()
+    wait_until(lambda: api(gateway, f"/api/v1/brands/{gateway.brand}/uploads?state=unfinished")["uploads"])
+    dropped = connect(gateway)
     half = dropped.open_sftp().open("/drop.csv", "w")
     half.write((HEADER + rows(*range(3))).encode())
     half.flush()
     dropped.get_transport().sock.close()  # no CLOSE at all
-    wait_until(lambda: len(gateway.api(f"/api/v1/brands/{gateway.brand}/uploads?state=unfinished")["uploads"]) == 2)
-    assert gateway.api(f"/api/v1/brands/{gateway.brand}/versions")["versions"][0]["version"] == whole["version"]
+    wait_until(lambda: len(api(gateway, f"/api/v1/brands/{gateway.brand}/uploads?state=unfinished")["uploads"]) == 2)
+    assert api(gateway, f"/api/v1/brands/{gateway.brand}/versions")["versions"][0]["version"] == complete["version"]
     resumed = rows(*range(15))[-30:] + rows(*range(15, 20), price="12.00")
     with brand.open("/stop.csv", "a") as more:
         more.write(resumed.encode())
     done = wait_until(
         lambda: [
             u
-            for u in gateway.api(f"/api/v1/brands/{gateway.brand}/uploads?state=published")["uploads"]
-            if u["upload"] > whole["upload"]
+            for u in api(gateway, f"/api/v1/brands/{gateway.brand}/uploads?state=published")["uploads"]
+            if u["upload"] > complete["upload"]
         ]
     )
     assert (done[0]["changes"]["updated"], done[0]["changes"]["removed"]) == (5, 0)
@@ -207,18 +170,18 @@ def test_a_short_file_withholds_its_removals_in_sight_of_the_brand(gateway, bran
     assert (receipt["state"], receipt["changes"]["withheld"], receipt["products"]["after"]) == ("published", 60, 100)
     assert f"big.csv.{receipt['upload']}.withheld.csv" in brand.listdir("/errors")
     gateway.verb("approve", str(receipt["upload"]))
-    assert gateway.api(f"/api/v1/brands/{gateway.brand}/versions")["versions"][0]["products"] == 40
+    assert api(gateway, f"/api/v1/brands/{gateway.brand}/versions")["versions"][0]["products"] == 40
 
 
 def test_every_line_of_the_log_is_one_event(gateway, brand):
     drop(brand, '/od"d {"event"} name.csv', HEADER + rows(1))
     with pytest.raises(OSError, match="control character"):
         brand.open('/a\n{"event": "upload.published"}.csv', "w")
-    lines = (gateway.folder / "log").read_text().splitlines()
+    lines = gateway.log.read_text().splitlines()
     events = [json.loads(line)["event"] for line in lines]
     assert {"gateway.started", "upload.received", "upload.processing", "transfer.closed"} <= set(events)
-    assert gateway.password not in (gateway.folder / "log").read_text()
-    assert gateway.token not in (gateway.folder / "log").read_text()
+    assert gateway.password not in gateway.log.read_text()
+    assert gateway.token not in gateway.log.read_text()
 
 
 def test_the_demo_shows_the_main_job_and_ends():
