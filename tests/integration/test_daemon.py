@@ -127,9 +127,10 @@ def test_a_root_that_is_open_to_other_users_ends_the_start_of_every_role_with_wh
     assert process.wait(timeout=30) == 78
     said = f"{gateway.root} is open to other users; chmod 700 {gateway.root}"
     assert gateway.log.read_text().strip() == f"sftp-gateway: {said}"
-    check = [sys.executable, "-m", "sftp_gateway", "check"]
-    checked = subprocess.run(check, env=gateway.environ, cwd=whole.ROOT, capture_output=True, text=True, check=False)
-    assert checked.returncode == 78 and said in checked.stdout
+    if not role:  # `check` knows none
+        command = [sys.executable, "-m", "sftp_gateway", "check"]
+        told = subprocess.run(command, env=gateway.environ, cwd=whole.ROOT, capture_output=True, text=True, check=False)
+        assert told.returncode == 78 and said in told.stdout
     gateway.root.chmod(0o700)
     gateway.start(*filter(None, [role]))
     assert gateway.stop() == 0
@@ -179,7 +180,7 @@ def test_a_reload_takes_over_what_it_may_names_the_rest_and_survives_a_mistake(g
     config.write_text("[limits]\nmax_file_bytes = '1 MiB'\n")
     del gateway.environ["SFTP_GATEWAY_WEB__PORT"]
     config.write_text(f"[limits]\nmax_file_bytes = '1 MiB'\n[web]\nport = {gateway.web_port}\n")
-    gateway.start(SFTP_GATEWAY_CONFIG=str(config))
+    gateway.start("sftp", "web", SFTP_GATEWAY_CONFIG=str(config))
     config.write_text("[limits]\nmax_file_bytes = '2 MiB'\n[log]\nlevel = 'warning'\n[web]\nport = 1\n")
     gateway.running.send_signal(signal.SIGHUP)
     # The new log level rules already, so the news of the taken over ones is not shown any more.
@@ -195,7 +196,7 @@ def test_a_reload_of_a_secret_that_is_no_text_is_refused_and_said(gateway):
     """It took nothing over and said nothing."""
     secret = gateway.folder / "secret"
     secret.write_text("hunter2")
-    gateway.start(SFTP_GATEWAY_MAIL__PASSWORD_FILE=str(secret))
+    gateway.start("web", SFTP_GATEWAY_MAIL__PASSWORD_FILE=str(secret))
     secret.write_bytes(b"hunter\xff")
     gateway.running.send_signal(signal.SIGHUP)
     assert "is not UTF-8" in gateway.wait_event("settings.refused")["error"]
@@ -210,7 +211,7 @@ def test_a_reload_that_is_asked_for_while_another_reads_comes_after_it(gateway):
     secret, later = gateway.folder / "secret", gateway.folder / "later"
     secret.write_text("hunter2")
     later.write_text("hunter3")
-    gateway.start(SFTP_GATEWAY_MAIL__PASSWORD_FILE=str(secret))
+    gateway.start("web", SFTP_GATEWAY_MAIL__PASSWORD_FILE=str(secret))
     secret.unlink()
     os.mkfifo(secret)
     gateway.running.send_signal(signal.SIGHUP)
@@ -369,12 +370,12 @@ async def knock(gateway, password):
 
 
 async def test_a_ban_is_lifted_from_the_shell_while_the_daemon_runs(gateway):
-    gateway.start()
+    gateway.start("sftp")
     with gateway.store() as store:
         brands.set_password_hash(store, "acme", auth.hash_password("right"))
     with pytest.raises(asyncssh.PermissionDenied):
         await knock(gateway, "wrong")
-    until = time.monotonic() + 4
+    until = time.monotonic() + whole.PATIENCE_SECONDS
     while not (found := gateway.verb("bans", "list")["bans"]):
         assert time.monotonic() < until
     assert (found[0]["source"], found[0]["tried"], found[0]["level"]) == ("127.0.0.1", "acme", 1)
@@ -385,9 +386,9 @@ async def test_a_ban_is_lifted_from_the_shell_while_the_daemon_runs(gateway):
     with pytest.raises((asyncssh.Error, OSError)):
         await knock(gateway, "right")
     assert gateway.verb("bans", "clear", "127.0.0.1") == {"cleared": 1}
-    cleared, entered = time.monotonic(), False
+    until, entered = time.monotonic() + whole.PATIENCE_SECONDS, False
     while not entered:
-        assert time.monotonic() < cleared + 3
+        assert time.monotonic() < until
         with contextlib.suppress(asyncssh.Error, OSError):
             entered = await knock(gateway, "right")
     assert gateway.verb("bans", "list") == {"bans": []}
