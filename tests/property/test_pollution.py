@@ -25,7 +25,7 @@ def ways(*polluting, some: int, many: int) -> pytest.MarkDecorator:
     )
 
 
-@ways(pollute, some=500, many=20_000)
+@ways(pollute, some=300, many=20_000)
 def test_a_polluted_catalog_is_read_as_the_clean_one(tmp_path, polluting, first, count):
     wrong, lost, missed, bad = judged(tmp_path, polluting, first, count)
     assert missed == 0, bad
@@ -33,14 +33,14 @@ def test_a_polluted_catalog_is_read_as_the_clean_one(tmp_path, polluting, first,
     assert lost <= 0.0003, bad
 
 
-@ways(pollute_strangely, pollute_framed, some=500, many=20_000)
+@ways(pollute_strangely, pollute_framed, some=300, many=20_000)
 def test_a_polluted_table_with_strange_delimiters_or_in_a_frame_is_read_as_the_clean_one(
     tmp_path, polluting, first, count
 ):
     hold_to_the_promise(*judged(tmp_path, polluting, first, count))
 
 
-@ways(pollute_varied, damage_varied, print_varied, some=400, many=8_000)
+@ways(pollute_varied, damage_varied, print_varied, some=250, many=8_000)
 def test_a_polluted_table_of_another_kind_is_read_as_the_clean_one(tmp_path, polluting, first, count):
     hold_to_the_promise(*judged(tmp_path, polluting, first, count))
 
