@@ -1,6 +1,10 @@
 """What programs write into workbooks and the library that opens them does not know: it costs its own cell at most."""
 
+import gzip
+import struct
+
 import pytest
+import zstandard
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.read.sheets import unknown
@@ -55,3 +59,53 @@ def test_markup_that_a_spreadsheet_opens_is_refused_with_what_to_do(tmp_path, te
     with pytest.raises(errors.Refused, match=what) as refused:
         read(tmp_path, text.encode(encoding), lenient=True)
     assert (refused.value.code, "save it as XLSX" in refused.value.suggestion) == ("FILE_FORMAT", True)
+
+
+SYLK = b'ID;PWXL;N;E\r\nP;PGeneral\r\nF;P0;DG0G8;M255\r\nB;Y2;X2;D0 0 1 1\r\nC;Y1;X1;K"sku"\r\nC;X2;K"name"\r\nE\r\n'
+DIF = b'TABLE\r\n0,1\r\n"EXCEL"\r\nVECTORS\r\n0,2\r\n""\r\nTUPLES\r\n0,2\r\n""\r\nDATA\r\n0,0\r\n""\r\n-1,0\r\nBOT\r\n'
+FIELD = b"SKU".ljust(11, b"\0") + b"C" + b"\0" * 4 + b"\x0a" + b"\0" * 15
+DBF = b"\x03\x7e\x0b\x1e" + struct.pack("<IHH", 1, 65, 11) + b"\0" * 20 + FIELD + b"\r A1        \x1a"
+BARE = {2: "0900040007001000", 3: "0902060000001000", 4: "0904060000001000", 5: "0908080000001000"}
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (SYLK, "SYLK"),
+        (SYLK.replace(b"\r\n", b"\n").replace(b";N;E", b""), "SYLK"),
+        (DIF, "DIF"),
+        (DBF, "dBase"),
+        (b"\x30" + DBF[1:], "dBase"),
+        *((bytes.fromhex(begin) + b"\x04\0\x08\0".ljust(600, b"\0"), "Excel") for begin in BARE.values()),
+    ],
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_spreadsheet_in_an_old_form_is_refused_with_what_to_do(tmp_path, data, what, pack):
+    with pytest.raises(errors.Refused, match=what) as refused:
+        read(tmp_path, pack(data), name="catalog.xls")
+    assert (refused.value.code, "save it as XLSX" in refused.value.suggestion) == ("FILE_FORMAT", True)
+    assert not isinstance(refused.value, errors.Incomplete)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ID;PRICE;NAME\nC;1.50;Kettle\nF;2.50;X1\n",
+        "ID;P\nC;1\nF;2\n",
+        "TABLE,name\n0,1\n1,2\n",
+        "0,name\nSKU,C\n" * 20,
+        "CODE,name\nC1,a\n",
+    ],
+)
+def test_a_catalog_that_begins_like_an_old_spreadsheet_is_read(tmp_path, text):
+    known = frozenset({"id", "price", "name", "p", "table", "code", "0"})
+    assert read(tmp_path, text.encode(), known_headers=known).rows
+
+
+def test_a_zstd_file_that_needs_a_dictionary_is_refused_as_that(tmp_path):
+    samples = [b"sku,name,msrp\nS%d,Chair %d,%d.50\n" % (n, n, n) for n in range(500)]
+    dictionary = zstandard.train_dictionary(2000, samples)
+    packed = zstandard.ZstdCompressor(dict_data=dictionary).compress(b"".join(samples))
+    with pytest.raises(errors.Refused, match="dictionary") as refused:
+        read(tmp_path, packed)
+    assert (refused.value.code, "without a dictionary" in refused.value.suggestion) == ("FILE_FORMAT", True)

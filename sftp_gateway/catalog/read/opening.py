@@ -1,11 +1,10 @@
 """Open a file that a brand sent: what it is packed in, which format it is by its content, and the reader for it."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read import strangers
 from sftp_gateway.catalog.read.columnar import parquet
 from sftp_gateway.catalog.read.csv import delimited
 from sftp_gateway.catalog.read.json import jsonfile
@@ -15,32 +14,7 @@ from sftp_gateway.catalog.read.sheets import biff, sheet
 from sftp_gateway.catalog.read.source import Hints, Source
 from sftp_gateway.catalog.read.text import encoding, presumed
 
-_OTHERS = {
-    b"%PDF": "a PDF",
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"GIF8": "a GIF picture",
-    b"BZh": "packed with bzip2",
-    b"\xfd7zXZ\0": "packed with xz",
-    b"7z\xbc\xaf": "a 7z archive",
-    b"Rar!": "a RAR archive",
-    b"\x7fELF": "a program",
-    b"MZ": "a program",
-    b"SQLite format 3": "a SQLite database",
-}
-_TAR, _TAR_AT = b"ustar", 257
-"""POSIX.1-2017, pax, ustar Interchange Format: the magic of the first header, whose fields are filled up with NULs."""
 _HEAD_BYTES = 512
-_TEXT = frozenset((1, 9, 10, 11, 12, 13, 27, 28, 29, 30, 31))
-"""Control characters that texts have: white space, escape, and what databases separate cells with."""
-_MARKUP = re.compile(rb"<[!?a-z]")
-_SHEETS = {
-    (b"urn:schemas-microsoft-com:office:spreadsheet",): "a spreadsheet saved as XML (XML Spreadsheet 2003)",
-    (b"opendocument.spreadsheet", b"<office:spreadsheet"): "a spreadsheet saved as flat XML (FODS)",
-    (b"<table", b"<tr>", b"<tr "): "a web page (HTML) with a table",
-}
-"""Markup that spreadsheet programs open, by what tells it."""
-_WANTED = "Send CSV, JSON, JSON Lines, XLSX, XLS, ODS or Parquet."
 
 
 def open_source(path: Path, hints: Hints) -> Source:
@@ -66,7 +40,7 @@ def open_source(path: Path, hints: Hints) -> Source:
 def _open_packed(packed: Packed, head: bytes, hints: Hints) -> Source:
     if packed.compression and head.startswith((unpack.GZIP, unpack.ZSTD, unpack.ZIP, biff.MAGIC, parquet.MAGIC)):
         return _inside(packed, head, hints)
-    _refuse_other_kind(head)
+    strangers.refuse_kind(head)
     encoded = presumed.presume(packed, hints) or encoding.detect(packed, hints)
     if not encoded.total_bytes:
         raise errors.Refused("FILE_EMPTY", "The file is empty.", "Send a file with a header and products.")
@@ -78,18 +52,8 @@ def _open_packed(packed: Packed, head: bytes, hints: Hints) -> Source:
         found = jsonfile.open_json(packed, encoding.unguessed(encoded), hints)
         if found is not None:
             return found
-    _refuse_other_text(sample, start.lower())
+    strangers.refuse_text(sample, start.lower())
     return delimited.open_delimited(packed, encoded, hints)
-
-
-def _refuse_other_kind(head: bytes) -> None:
-    for magic, what in _OTHERS.items():
-        if head.startswith(magic):
-            raise errors.Refused("FILE_FORMAT", f"The file is {what}, no catalog.", _WANTED)
-    if head.startswith(_TAR, _TAR_AT) and b"\0" in head[:_TAR_AT]:
-        raise errors.Refused(
-            "FILE_FORMAT", "The file is a tar archive, no catalog.", "Send the file in it on its own, plain or as gzip."
-        )
 
 
 def _sample(packed: Packed, encoded: encoding.Encoding) -> bytes:
@@ -97,28 +61,6 @@ def _sample(packed: Packed, encoded: encoding.Encoding) -> bytes:
         unpack.skip(file, encoded.bom)
         raw = unpack.fill(file, 65536)
     return encoding.recode(raw, encoded, final=False)[0].text
-
-
-def _refuse_other_text(sample: bytes, start: bytes) -> None:
-    if _MARKUP.match(start):
-        _refuse_saved_sheet(sample.lower())
-    if start.startswith((b"<?xml", b"<!doctype", b"<html", b"<table", b"<rss")):
-        raise errors.Refused("FILE_FORMAT", "The file is XML or HTML, no catalog.", _WANTED)
-    text = sample.rstrip(bounds.END_MARKS + b" \t\r\n") or sample
-    controls = sum(text.count(code) for code in range(32) if code not in _TEXT)
-    if controls > max(8, 0.05 * len(text)):
-        raise errors.Refused("FILE_FORMAT", "The file is no text.", _WANTED)
-
-
-def _refuse_saved_sheet(text: bytes) -> None:
-    """Refuse what a spreadsheet opens though it is markup, whatever its name says: who sent it must save it anew."""
-    for signs, what in _SHEETS.items():
-        if any(sign in text for sign in signs):
-            raise errors.Refused(
-                "FILE_FORMAT",
-                f"The file is {what}, whatever its name says.",
-                "Open it in a spreadsheet program and save it as XLSX or CSV.",
-            )
 
 
 def _workbook(path: Path, head: bytes, hints: Hints) -> str:

@@ -24,7 +24,7 @@ def check(file: BinaryIO, hints: Hints) -> None:
 def _frame(file: BinaryIO, position: int) -> int:
     """Where the frame at `position` ends; beyond the file's end if it is cut."""
     file.seek(position)
-    head = file.read(8)
+    head = file.read(10)
     if len(head) < 5:
         return position + 9
     if head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50:
@@ -33,6 +33,13 @@ def _frame(file: BinaryIO, position: int) -> int:
         raise errors.Refused("FILE_FORMAT", "The zstd file has something else behind its end.", "Make the file again.")
     flags = head[4]
     single = flags >> 5 & 1
+    named = 6 - single
+    if any(head[named : named + _DICTIONARY_BYTES[flags & 3]]):
+        raise errors.Refused(
+            "FILE_FORMAT",
+            "The file was packed by zstd with a dictionary that it does not hold.",
+            "Pack it without a dictionary, or with gzip.",
+        )
     position += 5 + (1 - single) + _DICTIONARY_BYTES[flags & 3] + (_SIZE_BYTES[flags >> 6] or single)
     last = 0
     while not last:
