@@ -1,7 +1,9 @@
 """JSON as a `Source`: an array of products, an object that holds one, or JSON Lines; each product exact to the byte."""
 
+import contextlib
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +13,7 @@ from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds, lists
 from sftp_gateway.catalog.read.json import jsonshape, product, remnant
-from sftp_gateway.catalog.read.json.jsonrecords import Shape, Stretch, stretches
+from sftp_gateway.catalog.read.json.jsonrecords import ElementsTorn, Shape, Stretch, stretches
 from sftp_gateway.catalog.read.packing import unpack
 from sftp_gateway.catalog.read.packing.unpack import Packed
 from sftp_gateway.catalog.read.rejects import Reject, Rejects
@@ -19,6 +21,8 @@ from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
 from sftp_gateway.catalog.read.text import encoding, survey
 from sftp_gateway.catalog.read.text.encoding import Encoding, Positions
 
+_FEW_BROKEN, _MANY_BROKEN = 10, 1000
+_SEVERAL = re.compile(rb"\}\s*+,\s*+\{")
 _CHECK = "Check this product with a JSON validator."
 
 
@@ -168,26 +172,16 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
     shape = jsonshape.of(sample, hints)
     if shape is None:
         return None
-    headers: dict[str, None] = {}
-    count = blank = 0
-    for stretch in stretches(packed, encoded, shape, Tally()):
-        count += len(stretch.spans)
-        for start, end in stretch.spans:
-            names = _names(stretch.recoded.text[start:end])
-            headers.update(dict.fromkeys(names))
-            blank += not names and _is_blank(stretch.recoded.text[start:end])
-        if len(headers) > bounds.MAX_COLUMNS:
-            raise errors.Refused(
-                "FILE_FORMAT", f"The products have more than {bounds.MAX_COLUMNS:,} different keys.", "Use fixed keys."
-            )
-    if not count:
+    found = _told_apart_best(packed, encoded, shape)
+    if not found.count:
         raise _empty()
-    if not headers and not blank:  # all are broken: each is to be told, not that columns are missing
+    headers = found.headers
+    if not headers and not found.blank:  # all are broken: each is to be told, not that columns are missing
         headers.update(dict.fromkeys(hints.required))
     return JsonSource(
         packed=packed,
         encoding=encoded,
-        shape=shape,
+        shape=found.shape,
         format=Format("jsonl" if shape.lines else "json", packed.compression, encoded.name),
         headers=tuple(headers),
         header_raw=b"",
@@ -196,6 +190,64 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
         tally=Tally(total_bytes=encoded.total_bytes),
         lists=lists.among(headers, hints.lists),
     )
+
+
+@dataclass(slots=True)
+class _Survey:
+    """What a file holds if its products are told apart in one way."""
+
+    shape: Shape
+    headers: dict[str, None] = field(default_factory=dict)
+    count: int = 0
+    blank: int = 0
+    broken: int = 0
+    joined: bool = False
+    """Whether several products may be in one that is broken."""
+
+    def see(self, text: bytes) -> None:
+        """Take in one more product."""
+        names = _names(text)
+        self.headers.update(dict.fromkeys(names))
+        self.count += 1
+        if not names:
+            is_blank = _is_blank(text)
+            self.blank, self.broken = self.blank + is_blank, self.broken + (not is_blank)
+            self.joined = self.joined or _SEVERAL.search(text) is not None
+
+    @property
+    def is_believed(self) -> bool:
+        """Whether so few are broken that the others are what they seem to be."""
+        return self.broken <= max(_FEW_BROKEN, self.count // 10) and self.broken < self.count
+
+
+def _told_apart_best(packed: Packed, encoded: Encoding, shape: Shape) -> _Survey:
+    """Tell products apart by quotes and brackets, or, where a quote too many makes that fail, by the layout of the array."""
+    found, why = None, _empty()
+    try:
+        found = _survey(packed, encoded, shape)
+    except ElementsTorn as error:
+        why = error.why
+    if not (shape.lines or shape.loose) and (found is None or found.joined):
+        with contextlib.suppress(ElementsTorn):
+            torn = _survey(packed, encoded, replace(shape, torn=True))
+            found = torn if torn.is_believed else found
+    if found is None:
+        raise why
+    return found
+
+
+def _survey(packed: Packed, encoded: Encoding, shape: Shape) -> _Survey:
+    found = _Survey(shape)
+    for stretch in stretches(packed, encoded, shape, Tally()):
+        for start, end in stretch.spans:
+            found.see(stretch.recoded.text[start:end])
+        if len(found.headers) > bounds.MAX_COLUMNS:
+            raise errors.Refused(
+                "FILE_FORMAT", f"The products have more than {bounds.MAX_COLUMNS:,} different keys.", "Use fixed keys."
+            )
+        if shape.torn and found.broken > _MANY_BROKEN + found.count // 10:
+            break  # none of it is believed; what else is torn takes long
+    return found
 
 
 def _names(text: bytes) -> list[str]:

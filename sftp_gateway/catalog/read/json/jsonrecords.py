@@ -9,7 +9,7 @@ import orjson
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
-from sftp_gateway.catalog.read.json import elements, jsonlists, jsonnodes
+from sftp_gateway.catalog.read.json import elements, jsonlists, jsonnodes, torn
 from sftp_gateway.catalog.read.packing import truncation, unpack
 from sftp_gateway.catalog.read.packing.unpack import Packed, Readable
 from sftp_gateway.catalog.read.source import Hints, Tally
@@ -27,7 +27,7 @@ class Shape:
 
     `loose`: no array holds the products, they stand one behind the other. `deep`: the name of the array, where it is in an
     object of an object, or only what it holds says that it is the one.
-    `nodes`: each element is the edge of a product. `returns`: lines end at CR alone.
+    `nodes`: each element is the edge of a product. `returns`: lines end at CR alone. `torn`: elements are told by `torn.find`.
     """
 
     lines: bool
@@ -38,6 +38,15 @@ class Shape:
     deep: bytes = b""
     nodes: bool = False
     returns: bool = False
+    torn: bool = False
+
+
+class ElementsTorn(Exception):
+    """Quotes and brackets of a whole array do not tell its elements; `why` is what else would be said of the file."""
+
+    def __init__(self, why: errors.Refused) -> None:
+        super().__init__(str(why))
+        self.why = why
 
 
 @dataclass(slots=True)
@@ -61,7 +70,7 @@ def loads(text: bytes) -> object:
 
 
 def stretches(packed: Packed, encoded: Encoding, shape: Shape, tally: Tally) -> Iterator[Stretch]:
-    """Give the records of a file; counts in `tally` what follows an array. Incomplete, FILE_FORMAT or FILE_BOMB on the way."""
+    """Give the records of a file; counts in `tally` what follows an array. Incomplete, FILE_FORMAT, FILE_BOMB or ElementsTorn on the way."""
     with packed.open() as file:
         unpack.skip(file, encoded.bom + shape.skip_raw)
         reading = _Reading(packed.hints, encoded, shape, file, tally)
@@ -104,7 +113,7 @@ class _Reading:
 
     def _texts(self) -> Iterator[tuple[Recoded, bool]]:
         """Stretches of text with what was left over of the one before; (text, whether the file ends)."""
-        size = min(bounds.BLOCK_BYTES, bounds.JSON_BYTES)
+        size = min(bounds.BLOCK_BYTES, bounds.JSON_BYTES, *[torn.STRETCH_BYTES] * self.shape.torn)
         ahead = unpack.fill(self.file, size)
         while True:
             raw, ahead = self.carry + ahead, unpack.fill(self.file, size)
@@ -159,17 +168,16 @@ class _Reading:
                 continue
             if unfinished > bounds.RECORD_BYTES // 2 and elements.depth_of(text[:65536]) > bounds.NESTING:
                 raise unpack.bomb(f"product {self.row + 1} is nested deeper than {bounds.NESTING} levels")
-            found = elements.find(text)
+            found = torn.find(text, final=final) if self.shape.torn else elements.find(text)
             spans = list(zip(found.start.tolist(), found.end.tolist(), strict=True))
             closed = found.closed >= 0
             until = found.closed - 1 if closed else None
-            try:
-                self._check_all(text, spans, first=first, until=until)
-            except errors.Refused:
-                if first and not spans:
-                    raise
+            why = self._broken(text, spans, first=first, until=until)
+            if why and (spans or not first):
                 spans = _with_scalars(text, spans, until)
-                self._check_all(text, spans, first=first, until=until)
+                why = self._broken(text, spans, first=first, until=until)
+            if why:
+                raise ElementsTorn(why)
             first = first and not spans
             if closed:
                 tail = text[found.closed :]
@@ -179,9 +187,10 @@ class _Reading:
                 continue
             unfinished = len(text) - (spans[-1][1] if spans else 0)
             if unfinished > _PRODUCT_BYTES:
-                raise unpack.bomb(f"product {self.row + len(spans) + 1} does not end within {_PRODUCT_BYTES:,} bytes")
+                why = unpack.bomb(f"product {self.row + len(spans) + 1} does not end within {_PRODUCT_BYTES:,} bytes")
+                raise ElementsTorn(why)
             if final and not self._may_end(text[len(text) - unfinished :]):
-                raise truncation.cut_off("its JSON array is not closed", self.hints)
+                raise self._cut_off("its JSON array is not closed", text)
             yield self._stretch(recoded, spans, [end for _, end in spans])
         self.tally.skipped_bytes += len(self.carry)
         self._check_tail(tail)
@@ -190,23 +199,32 @@ class _Reading:
         """Whether products may end so without the end of an array: there is none, and nothing has begun."""
         return self.shape.loose and rest.strip(SPACE + bounds.END_MARKS) in {b"", b","}
 
-    def _check_all(self, text: bytes, spans: list[tuple[int, int]], *, first: bool, until: int | None) -> None:
-        """Check what stands between products and, up to `until`, behind them: nothing but commas, which may end an array, too."""
+    def _cut_off(self, what: str, text: bytes) -> Exception:
+        """Say that the file stops in the middle, unless it ends as a whole one: then its elements may be torn."""
+        why = truncation.cut_off(what, self.hints)
+        ends_whole = text.rstrip(SPACE + bounds.END_MARKS).endswith(b"}" if self.shape.prelude else b"]")
+        return ElementsTorn(why) if ends_whole else why
+
+    def _broken(
+        self, text: bytes, spans: list[tuple[int, int]], *, first: bool, until: int | None
+    ) -> errors.Refused | None:
+        """Tell what stands between products and, up to `until`, behind them, but for commas, which may end an array, too."""
         before = 0
         for number, (start, end) in enumerate(spans):
             begins = first and number == 0
             gap = text[before:start].strip(SPACE)
             if gap != b"," * (not begins) and not (self.shape.loose and gap in {b"", b","}):
-                raise self._broken(number, gap or b"no comma")
+                return self._between(number, gap or b"no comma")
             before = end
         if until is None:
-            return
+            return None
         if self.shape.loose:
-            raise _follows()
+            return _follows()
         if (gap := text[before:until].strip(SPACE)) and (gap != b"," or (first and not spans)):
-            raise self._broken(len(spans), gap)
+            return self._between(len(spans), gap)
+        return None
 
-    def _broken(self, number: int, gap: bytes) -> errors.Refused:
+    def _between(self, number: int, gap: bytes) -> errors.Refused:
         return errors.Refused(
             "FILE_FORMAT",
             f"The JSON array is broken before product {self.row + number + 1}: {gap[:40].decode(errors='replace')!r}.",
@@ -216,7 +234,7 @@ class _Reading:
     def _check_tail(self, tail: bytes) -> None:
         """Check what follows the array: nothing, or the rest of the object around it."""
         if len(tail) > bounds.SAMPLE_BYTES or (not self.shape.prelude and tail.strip(SPACE + bounds.END_MARKS)):
-            raise _follows()
+            raise ElementsTorn(_follows())
         if self.shape.deep and jsonlists.has_another(tail, self.shape.deep, self.hints):
             raise errors.Refused(
                 "FILE_FORMAT", "The JSON file has several lists of products.", 'Send one: {"products": […]}.'
@@ -224,7 +242,7 @@ class _Reading:
         if self.shape.deep:
             jsonnodes.check_whole(self.shape.prelude + tail)
         if self.shape.prelude and loads(self.shape.prelude + b"]" + tail) is None:
-            raise truncation.cut_off("the JSON object around the products is not closed", self.hints)
+            raise self._cut_off("the JSON object around the products is not closed", tail)
 
 
 def _follows() -> errors.Refused:
