@@ -45,6 +45,16 @@ def test_bytes_that_are_no_text_cost_their_row_only_and_its_product_stays(tmp_pa
     assert (told["row"], told["line"], told["key"]) == ("2", "", "B")
 
 
+@pytest.mark.parametrize("kind", [*BYTES, pa.binary_view(), pa.binary(4)])
+@pytest.mark.parametrize("how", [{}, {"use_dictionary": False}])
+def test_texts_without_a_word_that_they_are_are_read_in_every_column(tmp_path, kind, how):
+    columns = {"sku": [b"A001", b"B002", b"C003"], "name": ["né1".encode(), b"\xff\xff\xff\xff", None]}
+    columns = {name: pa.array(values, kind) for name, values in columns.items()}
+    found = read(tmp_path, made(columns, store_schema=False, **how))
+    assert (found.rows, found.codes) == ([("A001", "né1"), ("C003", "")], ["ROW_ENCODING"])
+    assert found.rejects[0].cells[0] == "B002"
+
+
 @pytest.mark.parametrize(
     ("kind", "good", "bad"),
     [
