@@ -71,14 +71,14 @@ def _workbook(path: Path, head: bytes, hints: Hints) -> str:
         return ""
     with unpack.zip_names(path, hints) as archive:
         names = archive.namelist()
-        if any(name.startswith("xl/") for name in names):
+        if any(name.startswith(("xl/", "xl\\")) for name in names):
             return "xlsx"
         return "ods" if "content.xml" in names and "mimetype" in names else ""
 
 
 def _inside(packed: Packed, head: bytes, hints: Hints) -> Source:
     """Open a workbook or Parquet file that is packed once more: both need a file to seek in, so it is unpacked to one."""
-    copy = unpack.Copy(packed)
+    copy = unpack.Copy(packed.blocks())
     path = copy.path
     kind = _workbook(path, head, hints)
     source: Source

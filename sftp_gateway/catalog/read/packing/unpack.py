@@ -9,7 +9,7 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,12 +76,11 @@ class Packed:
 
 
 class Copy:
-    """The unpacked bytes in a file without a name: it is gone with this object, however the process ends."""
+    """Bytes in a file without a name: it is gone with this object, however the process ends."""
 
-    def __init__(self, packed: Packed) -> None:
+    def __init__(self, blocks: Iterable[bytes | memoryview]) -> None:
         with tempfile.TemporaryFile() as file:
-            for block in packed.blocks():
-                file.write(block)
+            file.writelines(blocks)
             file.flush()
             self._descriptor = os.dup(file.fileno())
         self.path = Path(f"/proc/self/fd/{self._descriptor}")

@@ -18,7 +18,7 @@ from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import escaping, table, texts
 from sftp_gateway.catalog.read.csv import returned
 from sftp_gateway.catalog.read.packing import unpack
-from sftp_gateway.catalog.read.sheets import grid, merged, rounded, unknown, workbook
+from sftp_gateway.catalog.read.sheets import grid, merged, partnames, rounded, unknown, workbook
 from sftp_gateway.catalog.read.sheets.grid import Filled, Grid
 from sftp_gateway.catalog.read.sheets.seen import Seen
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Numbers, Tally, chosen
@@ -82,9 +82,13 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     """Open a workbook (`kind` xlsx, xls or ods): its first visible sheet that is not empty, or the one the brand names."""
     doubtful = workbook.check(path, kind, hints)
     with _damage_told(kind):
-        found, whole, others, mended = _read(path, hints)
+        copy = partnames.usual(path, hints) if kind == "xlsx" else None
+        if copy:
+            doubtful = workbook.check(copy.path, kind, hints)
+        book = copy.path if copy else path
+        found, whole, others, mended = _read(book, hints)
         begins = (found.start or (0, 0))[1]
-        seen = workbook.seen(path, kind, found.name, hints, doubtful | mended)
+        seen = workbook.seen(book, kind, found.name, hints, doubtful | mended)
         whole = seen.put_into(whole, begins)
         spans = found.merged_cell_ranges or seen.spans
     every = grid.bands(whole, hints)

@@ -11,7 +11,9 @@ from sftp_gateway.catalog.read.sheets import cellplaces
 from sftp_gateway.catalog.read.sheets.cellplaces import TAG, attributes
 
 _SHEET, _LINK = (re.compile(TAG + name + rb"(\s[^<>]*)>") for name in (b"sheet", b"Relationship"))
-_BOOK, LINKS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+BOOK, LINKS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+TARGET = re.compile(rb"""(\bTarget\s*+=\s*+["'])([^"':<>]*+)(["'])""")
+"""Of another file (`https://…`) it is none of ours."""
 _CHUNK = 4 * 1024**2
 _REACH = 65536
 """A cell with its formula is shorter."""
@@ -32,19 +34,26 @@ def pieces(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
 def name(archive: zipfile.ZipFile, sheet: str) -> str:
     """Give the name of the part that holds a sheet; '' where the workbook does not say it in the usual places."""
     names = set(archive.namelist())
-    if not {_BOOK, LINKS} <= names:
+    if not {BOOK, LINKS} <= names:
         return ""
-    sheets = [attributes(found) for found in _SHEET.findall(archive.read(_BOOK))]
-    links = [attributes(found) for found in _LINK.findall(archive.read(LINKS))]
+    sheets = [attributes(found) for found in _SHEET.findall(archive.read(BOOK))]
     number = next((_linked(said) for said in sheets if html.unescape(said.get(b"name", b"").decode()) == sheet), None)
-    target = next((said[b"Target"] for said in links if said.get(b"Id") == number and b"Target" in said), b"")
+    target = next(
+        (said[b"Target"] for said in links(archive, LINKS) if said.get(b"Id") == number and b"Target" in said), b""
+    )
     part = way(target).lstrip("/") if target else ""
     return part if part in names else ""
 
 
-def way(target: bytes) -> str:
-    """Give the way from the root of the package to what the workbook links to."""
-    return posixpath.normpath(posixpath.join("/xl", parse.unquote(target.decode(errors="replace"))))
+def links(archive: zipfile.ZipFile, part: str) -> list[dict[bytes, bytes]]:
+    """Give what a part with links says of each."""
+    return [attributes(found) for found in _LINK.findall(archive.read(part))]
+
+
+def way(target: bytes, folder: str = "/xl") -> str:
+    """Give the way from the root of the package to what is linked to from a part in a folder; old programs write backslashes."""
+    said = parse.unquote(target.decode(errors="replace")).replace("\\", "/")
+    return posixpath.normpath(posixpath.join(folder, said))
 
 
 def _linked(said: dict[bytes, bytes]) -> bytes | None:

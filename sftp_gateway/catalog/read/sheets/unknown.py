@@ -39,8 +39,6 @@ _TYPED = re.compile(
 )
 """A cell that says its type, up to what it holds."""
 _OTHER_TYPES = {b"s", b"str", b"inlineStr", b"e", b"d"}
-_TARGET = re.compile(rb"""(\bTarget\s*+=\s*+["'])([^"':<>]*+)(["'])""")
-"""Of another file (`https://…`) it is none of ours."""
 _TRUTHS = {b"0", b"1", b"true", b"false", b""}
 _REACH = re.compile(TAG + rb"dimension\b[^<>]*+(?<=/)>")
 _ROOM = re.compile(rb"(?:\A|(?<=>))\s++(?=</?(?:[\w.-]+:)?(?:covered-)?table-(?:cell|row)\b)")
@@ -70,7 +68,7 @@ def without(archive: zipfile.ZipFile) -> io.BytesIO:
                     if is_ods:
                         file.write(_ROOM.sub(b"", piece))
                     elif entry.filename == sheetpart.LINKS:
-                        file.write(_TARGET.sub(_straight, piece))
+                        file.write(sheetpart.TARGET.sub(_straight, piece))
                     else:
                         file.write(_known(piece, texts) if entry.filename.endswith(".xml") else piece)
     out.seek(0)
