@@ -6,7 +6,7 @@ For the one the library refuses the whole file, and for the other it takes the f
 import re
 import zipfile
 
-from sftp_gateway.catalog.read.sheets import cellplaces, sheetpart
+from sftp_gateway.catalog.read.sheets import cellplaces
 from sftp_gateway.catalog.read.sheets.cellplaces import END, TAG
 from sftp_gateway.catalog.read.sheets.seen import Seen
 
@@ -54,11 +54,9 @@ def is_so(reference: bytes, texts: int | None) -> bool:
     return not is_number or (texts is not None and int(reference) >= texts)
 
 
-def find(archive: zipfile.ZipFile, part: str, seen: Seen) -> None:
-    """Note such cells of a part."""
-    texts = count(archive)
-    for text in sheetpart.pieces(archive, part):
-        for cell in _CELL.finditer(text):
-            said, place = cellplaces.placed(cell[1])
-            if said.get(b"t") == b"s" and place is not None and is_so(cell[2], texts):
-                seen.add(*place, STANDS_FOR_IT)
+def look(text: bytes, texts: int | None, seen: Seen) -> None:
+    """Note such cells of a text of tags."""
+    for cell in _CELL.finditer(text):
+        said, place = cellplaces.placed(cell[1])
+        if said.get(b"t") == b"s" and place is not None and is_so(cell[2], texts):
+            seen.add(*place, STANDS_FOR_IT)

@@ -2,9 +2,8 @@
 
 import re
 import sys
-import zipfile
 
-from sftp_gateway.catalog.read.sheets import cellplaces, sheetpart
+from sftp_gateway.catalog.read.sheets import cellplaces
 from sftp_gateway.catalog.read.sheets.cellplaces import END, TAG
 from sftp_gateway.catalog.read.sheets.seen import Seen
 
@@ -21,12 +20,6 @@ NOT_RECKONED = "#FORMULA!"
 _SIGNS_OF_IT = (b"f></", b"f><v/", b"f><v /", b"f><v></")
 
 
-def find(archive: zipfile.ZipFile, part: str, seen: Seen) -> None:
-    """Note the cells of a part that show an error, or would if they were reckoned."""
-    for text in sheetpart.pieces(archive, part):
-        look(text, seen)
-
-
 def may_have(chunk: bytes) -> bool:
     """Whether a piece of a part may hold a cell that shows an error, or a formula without its result."""
     if b"#" in chunk and (b">#" in chunk or chunk.startswith(b"#")):
@@ -35,7 +28,7 @@ def may_have(chunk: bytes) -> bool:
 
 
 def look(text: bytes, seen: Seen) -> None:
-    """Note the cells of a text of tags."""
+    """Note the cells of a text of tags that show an error, or would if they were reckoned."""
     for cell in FAILED.finditer(text):
         said, place = cellplaces.placed(cell[1])
         if said.get(b"t") == b"e" and place is not None:

@@ -175,10 +175,19 @@ def seen(path: Path, kind: str, sheet: str, hints: Hints, doubtful: frozenset[st
             if odscells.PART in doubtful:
                 odscells.find(archive, sheet, found)
             return found
-        part = sheetpart.name(archive, sheet)
-        if part:
-            zerofill.find(archive, part, found)
-        if part in doubtful:
-            formulas.find(archive, part, found)
-            dangling.find(archive, part, found)
+        _look(archive, sheetpart.name(archive, sheet), found, doubtful)
     return found
+
+
+def _look(archive: zipfile.ZipFile, part: str, found: Seen, doubtful: frozenset[str]) -> None:
+    """Note the cells of an XLSX part; what is noted last counts."""
+    widths, is_doubtful = zerofill.widths(archive), part in doubtful
+    if not part or not (widths or is_doubtful):
+        return
+    texts = dangling.count(archive) if is_doubtful else None
+    for text in sheetpart.pieces(archive, part):
+        if widths:
+            zerofill.look(text, widths, found)
+        if is_doubtful:
+            formulas.look(text, found)
+            dangling.look(text, texts, found)

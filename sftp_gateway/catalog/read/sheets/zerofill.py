@@ -6,7 +6,7 @@ The library that opens workbooks gives the number, so that 00037 would come as 3
 import re
 import zipfile
 
-from sftp_gateway.catalog.read.sheets import cellplaces, sheetpart
+from sftp_gateway.catalog.read.sheets import cellplaces
 from sftp_gateway.catalog.read.sheets.cellplaces import TAG, attributes
 from sftp_gateway.catalog.read.sheets.seen import Seen
 
@@ -24,22 +24,18 @@ def width(code: str) -> int:
     return len(found[1]) if found else 0
 
 
-def find(archive: zipfile.ZipFile, part: str, seen: Seen) -> None:
-    """Note the numbers of an XLSX part whose style fills them up."""
-    widths = _widths(archive)
-    if not widths:
-        return
-    for text in sheetpart.pieces(archive, part):
-        for found in STYLED.finditer(text):
-            digits = widths.get(found[2])
-            if not digits:
-                continue
-            said, place = cellplaces.placed(found[1])
-            if said.get(b"t", b"n") == b"n" and place is not None:
-                seen.add(*place, digits)
+def look(text: bytes, widths: dict[bytes, int], seen: Seen) -> None:
+    """Note the numbers of a text of tags whose style fills them up."""
+    for found in STYLED.finditer(text):
+        digits = widths.get(found[2])
+        if not digits:
+            continue
+        said, place = cellplaces.placed(found[1])
+        if said.get(b"t", b"n") == b"n" and place is not None:
+            seen.add(*place, digits)
 
 
-def _widths(archive: zipfile.ZipFile) -> dict[bytes, int]:
+def widths(archive: zipfile.ZipFile) -> dict[bytes, int]:
     """Give the styles of cells that fill up, each by its number as cells name it."""
     if _STYLES not in archive.namelist() or archive.getinfo(_STYLES).file_size > _MOST_STYLES_BYTES:
         return {}
