@@ -24,7 +24,7 @@ def placed(tag: bytes) -> tuple[dict[bytes, bytes], tuple[int, int] | None]:
     """Give what a cell says of itself, and its row and column from 0."""
     said = attributes(tag)
     place = _PLACE.fullmatch(said.get(b"r", b""))
-    return said, None if place is None else (int(place[2]) - 1, _column(place[1]))
+    return said, None if place is None else (int(place[2]) - 1, column(place[1]) - 1)
 
 
 class Places:
@@ -76,11 +76,12 @@ def _may_lack(text: bytes) -> bool:
     return plain > text.count(b"<c r=") or (b":c" in text and _PREFIXED_BARE.search(text) is not None)
 
 
-def _column(letters: bytes) -> int:
+def column(letters: bytes) -> int:
+    """Count a column: `A` and `a` are 1, `XFD` 16,384; without letters 0."""
     place = 0
     for letter in letters.upper():
         place = place * 26 + letter - 64
-    return place - 1
+    return place
 
 
 def _letters(number: int) -> bytes:

@@ -2,7 +2,7 @@
 
 import re
 
-from sftp_gateway.catalog.read.sheets import plain
+from sftp_gateway.catalog.read.sheets import cellplaces, plain
 
 _REFERENCE = re.compile(rb"""\sr\s*+=\s*+["']([A-Za-z]*+)(\d*+)""")
 """Where a row or cell says it stands, in any spelling: the library that opens workbooks takes them all."""
@@ -68,7 +68,9 @@ class Xlsx:
         found = _REFERENCE.findall(text) if b"=" in text else ()
         if found:
             self._row = max(self._row, *(int(row[:19] or 0) for row in {row for _, row in found}))
-            self._column = max(self._column, *(_column(letters[:9]) for letters in {letters for letters, _ in found}))
+            self._column = max(
+                self._column, *(cellplaces.column(letters[:9]) for letters in {letters for letters, _ in found})
+            )
         rows = sum(map(text.count, _ROW_BEGINS))
         if rows + sum(map(text.count, _CELL_BEGINS)) != len(found):
             self._count_bare(text, has_rows=rows > 0)
@@ -136,11 +138,3 @@ class Ods:
 def _repeated(kind: str, attributes: bytes) -> int:
     match = _REPEATED[kind].search(attributes)
     return int(match.group(1)) if match else 1
-
-
-def _column(letters: bytes) -> int:
-    """Count a column: `A` and `a` are 1, `XFD` 16,384; without letters 0."""
-    place = 0
-    for letter in letters.upper():
-        place = place * 26 + letter - 64
-    return place
