@@ -552,7 +552,8 @@ def test_a_password_is_told_as_one(tmp_path):
 def test_spans_that_overlap_are_no_work_for_hours():
     column, filled = pa.array(["x", *[""] * 100_000]), np.ones(100_001, np.bool_)
     spans = [((row, 0), (100_000, 0)) for row in range(100_000)]
-    assert merged.filled_down([column], spans, 0, filled)[0].to_pylist() == ["x"] * 100_001
+    columns, _ = merged.filled_down([column], (None,), spans, (0, 0), filled)
+    assert columns[0].to_pylist() == ["x"] * 100_001
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 64, 1024**2])

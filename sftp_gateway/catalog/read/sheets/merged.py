@@ -3,40 +3,36 @@
 Across columns nothing is filled in: what is merged stands in the first of them. Titles between products look so.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.read.sheets.grid import Filled
-from sftp_gateway.catalog.read.source import Rows
+from sftp_gateway.catalog.read.source import Numbers, Rows
 
 Range = tuple[tuple[int, int], tuple[int, int]]
 """First and last cell, each (row, column), from 0."""
 
 
-def filled_down(columns: Sequence[pa.Array], ranges: Iterable[Range], first: int, rows: Filled) -> list[pa.Array]:
-    """Give columns with the text of each merged cell in all its rows from `first` on, if those hold anything else (`rows`)."""
-    found = list(columns)
-    for place, source in sources(columns, ranges, first, rows).items():
-        found[place] = found[place].take(pa.array(source))
-    return found
+def filled_down(
+    columns: Sequence[pa.Array], numbers: Numbers, ranges: Iterable[Range], begins: tuple[int, int], rows: Filled
+) -> tuple[list[pa.Array], Numbers]:
+    """Give columns, and which of their cells are numbers, with each merged cell in all its rows, if those hold anything else (`rows`).
 
-
-def sources(columns: Sequence[pa.Array], ranges: Iterable[Range], first: int, rows: Filled) -> dict[int, Rows]:
-    """Give the row from which each row's cell comes, by the place of a column with merged cells."""
-    by_column: dict[int, list[tuple[int, int]]] = {}
+    `begins`: the first row that may have one, and the column of the ranges that is the first of `columns`.
+    """
+    found, marks, (first, column) = list(columns), list(numbers), begins
+    by_place: dict[int, list[tuple[int, int]]] = {}
     for (top, left), (bottom, right) in ranges:
-        if first <= top < bottom and 0 <= left <= right and left < len(columns):
-            by_column.setdefault(left, []).append((top, min(bottom, len(rows) - 1)))
-    return {place: _sources(columns[place], spans, rows) for place, spans in by_column.items()}
-
-
-def moved(ranges: Iterable[Range], left: int) -> Iterator[Range]:
-    """Give ranges with their columns counted from column `left` on."""
-    for (top, first), (bottom, last) in ranges:
-        yield (top, first - left), (bottom, last - left)
+        if first <= top < bottom and left <= right and 0 <= left - column < len(columns):
+            by_place.setdefault(left - column, []).append((top, min(bottom, len(rows) - 1)))
+    for place, spans in by_place.items():
+        source, mark = _sources(columns[place], spans, rows), marks[place]
+        found[place] = found[place].take(pa.array(source))
+        marks[place] = None if mark is None else mark[source]
+    return found, tuple(marks)
 
 
 def _sources(column: pa.Array, spans: list[tuple[int, int]], rows: Filled) -> Rows:

@@ -101,12 +101,14 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     titles = int(filled[: max(head.first, 0)].sum())
     end = _end(other, filled)
     said = f"{titles} row{'s were' if titles > 1 else ' was'} skipped above the header." if titles else ""
-    within = list(merged.moved(spans, begins + band.left + left))
     ours = np.any(band.grid.filled[:, left:right], axis=1) & ~other
-    columns, numbers = band.grid.columns[left:right], list(band.grid.numbers[left:right])
-    for place, source in merged.sources(columns, within, head.last + 1, ours).items():
-        marks = numbers[place]
-        numbers[place] = None if marks is None else marks[source]
+    columns, numbers = merged.filled_down(
+        band.grid.columns[left:right],
+        band.grid.numbers[left:right],
+        spans,
+        (head.last + 1, begins + band.left + left),
+        ours,
+    )
     return SheetSource(
         format=Format(kind, sheet=found.name),
         headers=headers,
@@ -118,8 +120,8 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
         ),
         correction_of="_correction_of" in headers,
         tally=Tally(total_bytes=path.stat().st_size),
-        columns=merged.filled_down(columns, within, head.last + 1, ours),
-        numbers=tuple(numbers),
+        columns=columns,
+        numbers=numbers,
         first=head.last + 2,
         header=[tuple(band.grid.cells(place, left, right)) for place in range(head.first, head.last + 1)],
         around=_around(filled, head.first, end, path.stat().st_size),
