@@ -1,4 +1,4 @@
-"""Values of nested Parquet columns (lists, structs and maps in each other) with what is said of plain ones: exact, and texts or bytes."""
+"""Values of Parquet columns, of nested ones too (lists, structs and maps in each other): exact, and texts or bytes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +11,9 @@ Change = Callable[[pa.DataType], pa.DataType]
 
 def values(column: pa.Array) -> list[Any]:
     """Give the values of a column of any type; texts of it that are no UTF-8 are bytes, and then so are all of its texts."""
-    if pa.types.is_nested(column.type):
-        # As a double a float would have digits that nobody wrote: 0.10000000149011612.
-        column = pc.cast(pc.cast(column, _changed(column.type, _spelled)), _changed(column.type, _doubled))
+    spelled = _changed(column.type, _spelled)
+    if spelled != column.type:  # as a double a float would have digits that nobody wrote: 0.10000000149011612
+        column = pc.cast(pc.cast(column, spelled), _changed(column.type, _doubled))
     try:
         found: list[Any] = column.to_pylist()
     except UnicodeDecodeError:

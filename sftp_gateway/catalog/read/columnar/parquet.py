@@ -21,6 +21,19 @@ MAGIC = b"PAR1"
 _BATCH_BYTES = 64 * 1024**2
 """A batch that would be larger as text is read in smaller ones, down to single rows."""
 
+_CAST = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+    pa.types.is_integer,
+    pa.types.is_boolean,
+    pa.types.is_date,
+)
+"""Columns that Arrow writes as we do."""
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
@@ -170,18 +183,7 @@ def _text(column: pa.Array, *, exact: bool) -> tuple[pa.Array, npt.NDArray[np.bo
     """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    kind = column.type
-    if pa.types.is_float32(kind):  # as a double it would have digits that nobody wrote: 0.10000000149011612
-        column = pc.cast(pc.cast(column, pa.string()), pa.float64())
-    if (
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_string_view(kind)
-        or undecodable.is_bytes(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_date(kind)
-    ):
+    if any(is_one(column.type) for is_one in _CAST):
         column, bad = undecodable.checked(column)
     else:
         column, bad = undecodable.written(leaves.values(column), exact=exact)

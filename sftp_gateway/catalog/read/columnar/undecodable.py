@@ -23,16 +23,6 @@ _TOLD = (
 )
 
 
-def is_bytes(kind: pa.DataType) -> bool:
-    """Whether the values of a column are bytes of any length, or of one."""
-    return bool(
-        pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_binary_view(kind)
-        or pa.types.is_fixed_size_binary(kind)
-    )
-
-
 def checked(column: pa.Array) -> tuple[pa.Array, Mask | None]:
     """Give a column of strings, or of bytes, as strings, and which rows have something else there; None: none has.
 
