@@ -87,6 +87,11 @@ def test_a_spreadsheet_in_an_old_form_is_refused_with_what_to_do(tmp_path, data,
     assert not isinstance(refused.value, errors.Incomplete)
 
 
+def test_a_program_is_refused(tmp_path):
+    with pytest.raises(errors.Refused, match="a program"):
+        read(tmp_path, b"MZ\x90\0\x03\0\0\0".ljust(600, b"\0"), name="catalog.csv")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -95,6 +100,8 @@ def test_a_spreadsheet_in_an_old_form_is_refused_with_what_to_do(tmp_path, data,
         "TABLE,name\n0,1\n1,2\n",
         "0,name\nSKU,C\n" * 20,
         "CODE,name\nC1,a\n",
+        "MZN,price\nA,1.50\n",
+        "MZ;name\n1;a\n",
     ],
 )
 def test_a_catalog_that_begins_like_an_old_spreadsheet_is_read(tmp_path, text):

@@ -18,7 +18,6 @@ _KINDS = {
     b"7z\xbc\xaf": "a 7z archive",
     b"Rar!": "a RAR archive",
     b"\x7fELF": "a program",
-    b"MZ": "a program",
     b"SQLite format 3": "a SQLite database",
 }
 _TAR, _TAR_AT = b"ustar", 257
@@ -49,6 +48,8 @@ def refuse_kind(head: bytes) -> None:
     for magic, what in _KINDS.items():
         if head.startswith(magic):
             raise errors.Refused("FILE_FORMAT", f"The file is {what}, no catalog.", _WANTED)
+    if head.startswith(b"MZ") and b"\0" in head:  # alone, it begins a header, too
+        raise errors.Refused("FILE_FORMAT", "The file is a program, no catalog.", _WANTED)
     if head.startswith(_TAR, _TAR_AT) and b"\0" in head[:_TAR_AT]:
         raise errors.Refused(
             "FILE_FORMAT", "The file is a tar archive, no catalog.", "Send the file in it on its own, plain or as gzip."
