@@ -24,20 +24,17 @@ _WORDS = 4
 """A line of so many words is more than a title."""
 
 
-def judge(stretch: Stretch) -> list[int]:
-    """Reject the rows of which a line of one cell beside them may be the other half; gives them."""
+def judge(stretch: Stretch) -> None:
+    """Reject the rows of which a line of one cell beside them may be the other half."""
     runs: list[list[int]] = []
     for index in itertools.islice(_lines(stretch), _MOST):
         if runs and runs[-1][-1] == index - 1:
             runs[-1].append(index)
         else:
             runs.append([index])
-    found = []
     for run in runs:
         for place, below in _in_doubt(stretch, run[0], run[-1], few=len(runs) <= _FEW):
             _give_up(stretch, place, below=below)
-            found.append(place)
-    return sorted(set(found))
 
 
 def _lines(stretch: Stretch) -> Iterator[int]:

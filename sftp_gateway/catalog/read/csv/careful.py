@@ -12,7 +12,7 @@ from sftp_gateway.catalog.read.csv import barren
 from sftp_gateway.catalog.read.csv.dialect import Dialect
 from sftp_gateway.catalog.read.csv.readings import lenient, readings
 
-_LINE_END = re.compile(rb"\r\n|\n|\r")
+LINE_END = re.compile(rb"\r\n|\n|\r")
 _SAMPLE_BYTES = 65536
 """A longer record is not looked for where a dialect is only tried."""
 _MOST_LINES = 100
@@ -61,7 +61,7 @@ def resolve(text: Text, start: int, *, distrust: bool = False) -> Found | None:
         return None
     if whole is not None:
         end = _end(text.data, whole, start)
-        lines = len(_LINE_END.findall(text.data, start, end))
+        lines = len(LINE_END.findall(text.data, start, end))
         if not lines or not distrust:
             columns = len(text.dialect.cells(text.data[start:end]) or ())
             if columns == text.width:
@@ -109,7 +109,7 @@ def _damaged(text: Text, start: int, line: tuple[int, int], whole: int | None) -
     if complete:
         # The first line has all columns by itself: what follows it is none of this row's business.
         at_end, (end, stop) = at_end and stop == line[1], line
-    lines = len(_LINE_END.findall(text.data, start, end)) + 1
+    lines = len(LINE_END.findall(text.data, start, end)) + 1
     where = "before the end of the file" if at_end else f"within {lines:,} lines" if lines > 1 else "in its row"
     return Found(end, stop, "ROW_QUOTE", f"A quote opens and does not close {where}.", open=at_end)
 
@@ -125,7 +125,7 @@ def _spaced(text: Text, start: int) -> int | None:
     match, line = text.dialect.spaced.match(text.data, start, edge), _line(text, start)
     if match is None or line is None or match.end() <= line[1] or match.end() == edge < len(text.data):
         return None
-    last = _LINE_END.split(text.data[start : _end(text.data, match.end(), start)])[-1]
+    last = LINE_END.split(text.data[start : _end(text.data, match.end(), start)])[-1]
     if last.count(text.dialect.delimiter.encode()) >= text.width - 1 > 0:
         return None
     opened = _extent(text, start, *line, match.end())
@@ -199,7 +199,7 @@ def _strict(text: Text, start: int, limit: int) -> int | None:
 
 def _line(text: Text, start: int) -> tuple[int, int] | None:
     """(end, next start) of the physical line at `start`; None if its end is not in sight."""
-    match = _LINE_END.search(text.data, start)
+    match = LINE_END.search(text.data, start)
     if match is None:
         return (len(text.data), len(text.data)) if text.final else None
     if match.end() == len(text.data) and match.group() == b"\r" and not text.final:
@@ -242,7 +242,7 @@ def over_lines(text: bytes, start: int, dialect: Dialect) -> tuple[int, list[byt
     if match is None or match.end() == edge < len(text):
         return None
     record = text[start : _end(text, match.end(), start)]
-    _, *more = _LINE_END.split(record)
+    _, *more = LINE_END.split(record)
     cells = lenient(record, dialect) if more else None
     if cells is None or any(line.count(dialect.delimiter.encode()) >= len(cells) - 1 for line in more):
         return None

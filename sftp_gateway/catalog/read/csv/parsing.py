@@ -24,26 +24,20 @@ def parse(stretch: Stretch) -> bool:
     # Before parsing: Arrow cannot hand over a refused row that is not UTF-8.
     if not stretch.clean and not survey.is_utf8(data) and _reject_undecodable(stretch, clean):
         return False
-    try:
-        table = _arrow(data, stretch.text, refused)
-    except pa.ArrowInvalid:
-        if not refused.enough:
-            return _parse_slowly(stretch, clean)
+    table = _arrow(data, stretch.text, refused)
+    if table is None and refused.enough:
         ragged.judge(stretch, clean)
         clean, refused = np.flatnonzero(stretch.kinds == CLEAN), _Refused(len(clean))
-        try:
-            table = _arrow(_joined(stretch, clean), stretch.text, refused)
-        except pa.ArrowInvalid:
-            return _parse_slowly(stretch, clean)
-    lost = clean[[number - 1 for number in refused.numbers]] if refused.numbers else clean[:0]
-    if table.num_rows + len(lost) != len(clean):
+        table = _arrow(_joined(stretch, clean), stretch.text, refused)
+    if table is None or table.num_rows + len(refused.numbers) != len(clean):
         return _parse_slowly(stretch, clean)
+    lost = clean[np.array(refused.numbers, np.int64) - 1]
     for index in lost.tolist():
-        if _has_line_end(stretch.bytes_of(index)) and _tell_apart_anew(stretch, index):
+        if careful.LINE_END.search(stretch.bytes_of(index)) and _tell_apart_anew(stretch, index):
             return False
     for index in lost.tolist():
         stretch.judge_width(index)
-    stretch.parsed = np.delete(clean, np.searchsorted(clean, lost)) if len(lost) else clean
+    stretch.parsed = np.delete(clean, np.searchsorted(clean, lost))
     stretch.columns = [
         column.combine_chunks() if column.num_chunks != 1 else column.chunk(0) for column in table.columns
     ]
@@ -66,10 +60,6 @@ class _Refused:
         return len(self.numbers) > self._most
 
 
-def _has_line_end(record: bytes) -> bool:
-    return b"\n" in record or b"\r" in record
-
-
 def _joined(stretch: Stretch, clean: npt.NDArray[np.int64]) -> pa.Buffer:
     """Give the bytes of the clean records, one after the other; no copy where nothing stands between them."""
     records, data = stretch.records, stretch.text.data
@@ -85,30 +75,34 @@ def _joined(stretch: Stretch, clean: npt.NDArray[np.int64]) -> pa.Buffer:
     return pa.py_buffer(b"".join([data[begin:finish] for begin, finish in spans]))
 
 
-def _arrow(data: pa.Buffer, text: Text, refused: "_Refused") -> pa.Table:
+def _arrow(data: pa.Buffer, text: Text, refused: "_Refused") -> pa.Table | None:
+    """Parse records; None where Arrow gives up."""
     names = [str(number) for number in range(text.width)]
 
     if not data.size:
         return pa.table({name: pa.array([], pa.string()) for name in names})
     # Not read_csv, which hands the bytes over to another thread first: half a millisecond for a small file.
-    reader = pa.csv.open_csv(
-        pa.BufferReader(data),
-        # One Arrow block for all: row numbers are exact only so, and only with a single thread.
-        read_options=pa.csv.ReadOptions(column_names=names, block_size=data.size + 1, use_threads=False),
-        parse_options=pa.csv.ParseOptions(
-            delimiter=text.dialect.delimiter,
-            quote_char=text.dialect.quote or False,
-            double_quote=True,
-            escape_char=False,
-            newlines_in_values=True,
-            ignore_empty_lines=True,
-            invalid_row_handler=refused,
-        ),
-        convert_options=pa.csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, check_utf8=False
-        ),
-    )
-    return reader.read_all()
+    try:
+        reader = pa.csv.open_csv(
+            pa.BufferReader(data),
+            # One Arrow block for all: row numbers are exact only so, and only with a single thread.
+            read_options=pa.csv.ReadOptions(column_names=names, block_size=data.size + 1, use_threads=False),
+            parse_options=pa.csv.ParseOptions(
+                delimiter=text.dialect.delimiter,
+                quote_char=text.dialect.quote or False,
+                double_quote=True,
+                escape_char=False,
+                newlines_in_values=True,
+                ignore_empty_lines=True,
+                invalid_row_handler=refused,
+            ),
+            convert_options=pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, check_utf8=False
+            ),
+        )
+        return reader.read_all()
+    except pa.ArrowInvalid:
+        return None
 
 
 def _reject_undecodable(stretch: Stretch, clean: npt.NDArray[np.int64]) -> bool:

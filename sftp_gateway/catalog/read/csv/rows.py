@@ -30,30 +30,25 @@ def block(stretch: Stretch, tally: Tally, other: tail.Other, *, final: bool) -> 
     `other` remembers from stretch to stretch whether the rows are those of another table.
     """
     _classify(stretch)
-    if stretch.sieve is not None:
-        _sieve(stretch, stretch.sieve, final=final)
+    if stretch.sieve is not None and not final:  # at the end of a file all are read, for a footer is looked for
+        _keep_back(stretch, stretch.sieve)
     while not parsing.parse(stretch):
         if not len(stretch.kinds):  # the records are others now, and all are read
             _classify(stretch)
-            if stretch.sieve is not None:
-                stretch.marks = stretch.sieve.marks(stretch.text.data, stretch.records.start, stretch.records.stop)
-    _judge_blanks(stretch)
-    _judge_spaces(stretch)
-    _judge_ends(stretch)
+    for judge in (_judge_blanks, _judge_spaces, _judge_ends):
+        judge(stretch)
+        stretch.settle()
     tail.skip_tables(stretch, tally, other)
     if final:
         tail.skip_footer(stretch, tally)
-    if halves := breaks.judge(stretch):
-        _drop(stretch, np.flatnonzero(np.isin(stretch.parsed, halves)).tolist())
+    breaks.judge(stretch)
+    stretch.settle()
     return _assemble(stretch, tally)
 
 
-def _sieve(stretch: Stretch, sieve: Sieve, *, final: bool) -> None:
-    """Keep back the clean records whose rows are known; at the end of a file all are read, for a footer is looked for."""
-    records = stretch.records
-    stretch.marks = sieve.marks(stretch.text.data, records.start, records.stop)
-    if final:
-        return
+def _keep_back(stretch: Stretch, sieve: Sieve) -> None:
+    """Keep back the clean records whose rows are known."""
+    assert stretch.marks is not None
     stretch.places = sieve.places(stretch.marks)
     stretch.kinds[(stretch.places >= 0) & (stretch.kinds == CLEAN)] = KNOWN
 
@@ -61,6 +56,8 @@ def _sieve(stretch: Stretch, sieve: Sieve, *, final: bool) -> None:
 def _classify(stretch: Stretch) -> None:
     """Sort out, before parsing, what is blank, too long, damaged, or the header again."""
     records, text = stretch.records, stretch.text
+    if stretch.sieve is not None:
+        stretch.marks = stretch.sieve.marks(text.data, records.start, records.stop)
     sizes = records.end - records.start
     stretch.kinds = np.zeros(len(sizes), np.int8)
     stretch.kinds[sizes == 0] = BLANK
@@ -126,9 +123,7 @@ def _judge_blanks(stretch: Stretch) -> None:
         left &= np.asarray(pc.equal(pc.utf8_trim_whitespace(column), ""))
         if not left.any():
             return
-    places = np.flatnonzero(left)
-    stretch.kinds[stretch.parsed[places]] = BLANK
-    _drop(stretch, places.tolist())
+    stretch.kinds[stretch.parsed[left]] = BLANK
 
 
 def _judge_spaces(stretch: Stretch) -> None:
@@ -138,7 +133,8 @@ def _judge_spaces(stretch: Stretch) -> None:
     places = np.flatnonzero(np.asarray(pc.starts_with(stretch.columns[1], " ")))
     if not len(places) or len(places) * _MANY > max(len(stretch.parsed), 2 * _MANY):
         return
-    _drop(stretch, [place for place in places.tolist() if stretch.judge_spaces(int(stretch.parsed[place]))])
+    for index in stretch.parsed[places].tolist():
+        stretch.judge_spaces(index)
 
 
 def _judge_ends(stretch: Stretch) -> None:
@@ -150,24 +146,12 @@ def _judge_ends(stretch: Stretch) -> None:
     if not stretch.spare or not stretch.columns or not stretch.header:
         return
     named = len(stretch.text.dialect.cells(stretch.header[-1]) or ()) or width
-    found = [
-        np.flatnonzero(np.asarray(pc.not_equal(pc.utf8_trim_whitespace(stretch.columns[column]), "")))
-        for column in range(max(named, width - stretch.spare), width)
-        if stretch.profile.is_mostly_blank(column)
-    ]
-    places = np.unique(np.concatenate(found)).tolist() if found else []
-    for place in places:
-        stretch.give_up(int(stretch.parsed[place]), "ROW_COLUMNS", *returned.say_width(width, named))
-    _drop(stretch, places)
-
-
-def _drop(stretch: Stretch, places: list[int]) -> None:
-    """Take rows out of what was parsed."""
-    if places:
-        stretch.parsed = np.delete(stretch.parsed, places)
-        keep = np.ones(len(stretch.columns[0]), np.bool_)
-        keep[places] = False
-        stretch.columns = [column.filter(pa.array(keep)) for column in stretch.columns]
+    found = np.zeros(len(stretch.parsed), np.bool_)
+    for column in range(max(named, width - stretch.spare), width):
+        if stretch.profile.is_mostly_blank(column):
+            found |= np.asarray(pc.not_equal(pc.utf8_trim_whitespace(stretch.columns[column]), ""))
+    for index in stretch.parsed[found].tolist():
+        stretch.give_up(index, "ROW_COLUMNS", *returned.say_width(width, named))
 
 
 def _too_large(stretch: Stretch, index: int) -> None:

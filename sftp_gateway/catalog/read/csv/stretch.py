@@ -205,6 +205,13 @@ class Stretch:
         self.sure.pop(index, None)
         self.reshaped.discard(index)
 
+    def settle(self) -> None:
+        """Take the records that have proved to be no clean ones out of what was parsed."""
+        keep = self.kinds[self.parsed] == CLEAN
+        if not keep.all():
+            self.parsed = self.parsed[keep]
+            self.columns = [column.filter(pa.array(keep)) for column in self.columns]
+
     def forget(self) -> None:
         """Begin anew with other records."""
         self.kinds = self.kinds[:0]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds
@@ -77,7 +76,6 @@ def skip_tables(stretch: Stretch, tally: Tally, other: Other) -> None:
         tally.late.append(Finding("FILE_FOOTER", f"Another table, from row {row} on ({text}), was skipped."))
         place = _leave(stretch, other, start)
     other.after_blank = _stands_free(stretch, count, other)
-    _drop_skipped(stretch)
 
 
 def _next_start(stretch: Stretch, place: int, other: Other) -> int | None:
@@ -183,7 +181,6 @@ def skip_footer(stretch: Stretch, tally: Tally) -> None:
         skipped += 1
         first, last = last, last - 1
     if skipped:
-        _drop_skipped(stretch)
         text = stretch.bytes_of(first)[:80].decode(errors="replace")
         row = stretch.place.row + first + 1
         tally.late.append(Finding("FILE_FOOTER", f"Skipped after the last product: row {row} on ({text})."))
@@ -220,12 +217,3 @@ def _alone_since(stretch: Stretch, index: int) -> bool:
         if not cells or any(cell.strip() for cell in cells[1:]):
             return False
     return index > 0
-
-
-def _drop_skipped(stretch: Stretch) -> None:
-    """Take the cells of skipped records out of what was parsed."""
-    keep = stretch.kinds[stretch.parsed] != SKIPPED
-    if keep.all():
-        return
-    stretch.parsed = stretch.parsed[keep]
-    stretch.columns = [column.filter(pa.array(keep)) for column in stretch.columns]
