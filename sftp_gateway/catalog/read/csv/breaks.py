@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from sftp_gateway.catalog.read.csv import likeness
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS
-from sftp_gateway.catalog.read.csv.profile import kind
+from sftp_gateway.catalog.read.csv.profile import completes, kind
 from sftp_gateway.catalog.read.csv.stretch import CLEAN, KNOWN, REJECT, REPAIRED, Stretch
 from sftp_gateway.catalog.read.header import naming
 
@@ -41,7 +40,7 @@ def _lines(stretch: Stretch) -> Iterator[int]:
     """Find the rejected records of one cell."""
     if stretch.text.width < 2:
         return
-    data, delimiter, records = stretch.text.data, stretch.text.dialect.delimiter.encode(), stretch.records
+    data, delimiter, records = stretch.text.data, stretch.text.dialect.mark, stretch.records
     for index in np.flatnonzero(stretch.kinds == REJECT).tolist():
         if data.find(delimiter, int(records.start[index]), int(records.end[index])) >= 0:
             continue  # most of them, at once
@@ -61,7 +60,7 @@ def _in_doubt(stretch: Stretch, first: int, last: int, *, few: bool) -> list[tup
     if above is not None:
         column, cell = stretch.text.width - 1, above[-1]
         others = stretch.profile.others(column, cell)
-        if likeness.completes(cell, cell + half, others) or likeness.completes(cell, cell + b" " + half, others):
+        if completes(cell, cell + half, others) or completes(cell, cell + b" " + half, others):
             sure.append((first - 1, False))
         elif (few and _is_value_of(stretch, column, half)) or (
             below is not None and _goes_on(cell, half, others, column)
@@ -70,7 +69,7 @@ def _in_doubt(stretch: Stretch, first: int, last: int, *, few: bool) -> list[tup
     if below is not None:
         cell = below[0]
         others = stretch.profile.others(0, cell)
-        if likeness.completes(cell, end + cell, others):
+        if completes(cell, end + cell, others):
             sure.append((last + 1, True))
         elif _is_parted(cell, end, others) or (few and _is_value_of(stretch, 0, end)) or _are_halves(end, cell, others):
             found.append((last + 1, True))
@@ -93,7 +92,7 @@ def _half(stretch: Stretch, index: int) -> bytes | None:
     record, others = stretch.bytes_of(index), (mark for mark in DELIMITERS if mark != stretch.text.dialect.delimiter)
     if stretch.kinds[index] != REJECT or len(record) > _MOST_BYTES or (told is not None and told.code != "ROW_COLUMNS"):
         return None
-    quote = stretch.text.dialect.quote.encode()
+    quote = stretch.text.dialect.sign
     cells = stretch.text.dialect.cells(record)
     if cells is None or len(cells) != 1 or (quote and quote in record) or naming.is_comment(cells):
         return None

@@ -53,14 +53,14 @@ def resolve(text: Text, start: int, *, distrust: bool = False) -> Found | None:
     `distrust`: do not take a strict record over several lines at its word.
     """
     whole = _strict(text, start, bounds.RECORD_BYTES)
-    around = None if distrust or whole is not None else _spaced(text, start) or _backslashed(text, start)
+    around = None if distrust or whole is not None or text.dialect.literal else _around(text, start)
     if len(text.data) in (whole, around) and not text.final:
         return None
     line = _line(text, start)
     if line is None:
         return None
     if whole is not None:
-        end = _end(text.data, whole, start)
+        end = end_of(text.data, whole, start)
         lines = len(LINE_END.findall(text.data, start, end))
         if not lines or not distrust:
             columns = len(text.dialect.cells(text.data[start:end]) or ())
@@ -81,7 +81,7 @@ def unsure(found: Found) -> Found:
 
 def _repaired(text: Text, start: int, stop: int) -> Found | None:
     """Give the record up to `stop` in its only reading, None if it has none."""
-    end = _end(text.data, stop, start)
+    end = end_of(text.data, stop, start)
     cells = readings(text.data[start:end], text.dialect, text.width)
     return None if cells is None else Found(end, stop, "ROW_QUOTE_REPAIRED", "", cells)
 
@@ -92,7 +92,7 @@ def _damaged(text: Text, start: int, line: tuple[int, int], whole: int | None) -
     of_line = _literal if text.dialect.literal else readings
     if (cells := of_line(text.data[start:end], text.dialect, text.width)) is not None:
         return Found(end, stop, "ROW_QUOTE_REPAIRED", "", cells)
-    quote = text.dialect.quote.encode()
+    quote = text.dialect.sign
     count, escaped = (text.data.count(mark, start, end) for mark in (quote, b"\\" + quote))
     if count % 2 == 0 and escaped % 2 == 0:
         return Found(end, stop, "ROW_QUOTE", _why(text.data[start:end], text.dialect))
@@ -102,7 +102,7 @@ def _damaged(text: Text, start: int, line: tuple[int, int], whole: int | None) -
     end, stop, at_end = opened
     if at_end is False and stop == whole:
         return Found(end, stop, "ROW_COLUMNS")
-    complete = text.data.count(text.dialect.delimiter.encode(), start, line[0]) == text.width - 1
+    complete = text.data.count(text.dialect.mark, start, line[0]) == text.width - 1
     far = complete and text.data.count(b"\n", start, end) > _MOST_LINES
     if end != line[0] and not far and (cells := readings(text.data[start:end], text.dialect, text.width)) is not None:
         return Found(end, stop, "ROW_QUOTE_REPAIRED", "", cells)
@@ -114,36 +114,37 @@ def _damaged(text: Text, start: int, line: tuple[int, int], whole: int | None) -
     return Found(end, stop, "ROW_QUOTE", f"A quote opens and does not close {where}.", open=at_end)
 
 
-def _spaced(text: Text, start: int) -> int | None:
-    """Where a record over several lines stops that is strict but for blanks around cells in quotes; None if it is none.
+def _around(text: Text, start: int) -> int | None:
+    """Where a record over several lines stops that has blanks around cells in quotes, or a backslash before a quote in the first line.
 
-    A line in it that is a row by itself shows that a quote was not closed.
+    None if it is none. A line that is a row by itself shows that a quote with blanks around it was not closed.
     """
-    if text.dialect.literal or not text.dialect.quote:
-        return None
-    edge = min(len(text.data), start + bounds.QUOTE_BYTES)
-    match, line = text.dialect.spaced.match(text.data, start, edge), _line(text, start)
-    if match is None or line is None or match.end() <= line[1] or match.end() == edge < len(text.data):
-        return None
-    last = LINE_END.split(text.data[start : _end(text.data, match.end(), start)])[-1]
-    if last.count(text.dialect.delimiter.encode()) >= text.width - 1 > 0:
-        return None
-    opened = _extent(text, start, *line, match.end())
-    return match.end() if opened is not None and opened[1] == match.end() else None
-
-
-def _backslashed(text: Text, start: int) -> int | None:
-    """Where a record over several lines stops in which a backslash escapes a quote in the first; None if it is none."""
     line = _line(text, start)
-    if line is None or not text.dialect.quote or text.dialect.literal:
+    if line is None or not text.dialect.quote:
         return None
-    if text.data.find(b"\\" + text.dialect.quote.encode(), start, line[0]) < 0:
+    stop = _over_lines(text, start, line[1], text.dialect.spaced)
+    if stop is not None:
+        last = LINE_END.split(text.data[start : end_of(text.data, stop, start)])[-1]
+        if not last.count(text.dialect.mark) >= text.width - 1 > 0 and _goes_to(text, start, line, stop):
+            return stop
+    if text.data.find(b"\\" + text.dialect.sign, start, line[0]) < 0:
         return None
+    return _over_lines(text, start, line[1], text.dialect.escaped)
+
+
+def _over_lines(text: Text, start: int, below: int, pattern: re.Pattern[bytes]) -> int | None:
+    """Where a record by a pattern stops; None if there is none, or none that goes on `below` its first line."""
     edge = min(len(text.data), start + bounds.QUOTE_BYTES)
-    match = text.dialect.escaped.match(text.data, start, edge)
-    if match is None or match.end() <= line[1] or match.end() == edge < len(text.data):
+    match = pattern.match(text.data, start, edge)
+    if match is None or match.end() <= below or match.end() == edge < len(text.data):
         return None
     return match.end()
+
+
+def _goes_to(text: Text, start: int, line: tuple[int, int], stop: int) -> bool:
+    """Whether no record begins in the lines up to `stop`."""
+    opened = _extent(text, start, *line, stop)
+    return opened is not None and opened[1] == stop
 
 
 def _extent(text: Text, start: int, end: int, stop: int, whole: int | None) -> tuple[int, int, bool] | None:
@@ -152,7 +153,7 @@ def _extent(text: Text, start: int, end: int, stop: int, whole: int | None) -> t
     while lines < bounds.QUOTE_LINES:
         passed, stop = known.leap(stop, bounds.QUOTE_LINES - lines, start + bounds.QUOTE_BYTES)
         if passed:
-            lines, end = lines + passed, _end(text.data, stop, start)
+            lines, end = lines + passed, end_of(text.data, stop, start)
             continue
         if stop == whole:
             return end, stop, False
@@ -180,7 +181,7 @@ def _begins(text: Text, start: int, until: int | None) -> bool | None:
     if whole is not None:
         if whole == len(text.data) and not text.final:
             return None
-        record = text.data[start : _end(text.data, whole, start)]
+        record = text.data[start : end_of(text.data, whole, start)]
         return len(text.dialect.cells(record) or ()) == text.width
     line = _line(text, start)
     if line is None:
@@ -207,17 +208,17 @@ def _line(text: Text, start: int) -> tuple[int, int] | None:
     return match.start(), match.end()
 
 
-def _end(data: bytes, stop: int, start: int) -> int:
-    """Where a record ends whose line end is before `stop`."""
-    if stop > start and data[stop - 1] == 10:
-        stop -= 1
-        return stop - 1 if stop > start and data[stop - 1] == 13 else stop
-    return stop - 1 if stop > start and data[stop - 1] == 13 else stop
+def end_of(data: bytes, stop: int, start: int) -> int:
+    """Give where a record ends whose line end is before `stop`."""
+    for byte in b"\n\r":
+        if stop > start and data[stop - 1] == byte:
+            stop -= 1
+    return stop
 
 
 def _why(line: bytes, dialect: Dialect) -> str:
     """Say which cell cannot be read; only that cell is shown, whatever stands behind it."""
-    quote, delimiter = dialect.quote.encode(), dialect.delimiter.encode()
+    quote, delimiter = dialect.sign, dialect.mark
     cells = line.split(delimiter)
     odd = next((cell for cell in cells if quote in cell.strip(b" ") and dialect.cells(cell) is None), b"")
     shown = f": {odd[:40].decode(errors='replace')}" if odd else ""
@@ -226,7 +227,7 @@ def _why(line: bytes, dialect: Dialect) -> str:
 
 def _literal(line: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
     """Give the cells of a line whose sender quotes nothing; but one that is quoted as it should be comes without."""
-    cells = line.split(dialect.delimiter.encode())
+    cells = line.split(dialect.mark)
     if len(cells) != width:
         return None
     return tuple((dialect.cells(cell) or [cell])[0] for cell in cells)
@@ -241,9 +242,9 @@ def over_lines(text: bytes, start: int, dialect: Dialect) -> tuple[int, list[byt
     match = dialect.spaced.match(text, start, edge) if dialect.quote else None
     if match is None or match.end() == edge < len(text):
         return None
-    record = text[start : _end(text, match.end(), start)]
+    record = text[start : end_of(text, match.end(), start)]
     _, *more = LINE_END.split(record)
     cells = lenient(record, dialect) if more else None
-    if cells is None or any(line.count(dialect.delimiter.encode()) >= len(cells) - 1 for line in more):
+    if cells is None or any(line.count(dialect.mark) >= len(cells) - 1 for line in more):
         return None
     return match.end(), cells

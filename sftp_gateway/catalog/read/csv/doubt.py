@@ -25,9 +25,10 @@ def before_damage(record: bytes, dialect: Dialect, profile: Profile) -> list[byt
     while (found := dialect.cell.match(first, position)) is not None:
         if found.end() == len(first) < len(record):
             return cells  # it may go on
-        cells.append(_content(found[1], found[2], dialect))
+        quoted, plain = found.groups()
+        cells.append(plain if quoted is None else quoted.replace(dialect.sign * 2, dialect.sign))
         position = found.end() + 1
-        if first[found.end() : position] != dialect.delimiter.encode():
+        if first[found.end() : position] != dialect.mark:
             return cells
     return cells[: max(1, _alike(cells, profile))] if _lacks_opening(first[position:], dialect) else cells
 
@@ -50,13 +51,6 @@ def before_shift(cells: Sequence[bytes], width: int, delimiter: bytes, profile: 
     return max(1, _alike(cells, profile))
 
 
-def _content(quoted: bytes | None, plain: bytes | None, dialect: Dialect) -> bytes:
-    if quoted is None:
-        return plain or b""
-    quote = dialect.quote.encode()
-    return quoted.replace(quote * 2, quote)
-
-
 def _alike(cells: Sequence[bytes], profile: Profile) -> int:
     """How many cells, from the left, look like those of their columns."""
     return next((place for place, cell in enumerate(cells) if not profile.holds(place, cell)), len(cells))
@@ -71,9 +65,8 @@ def _may_hold(profile: Profile, column: int, cell: bytes) -> bool:
 
 def _lacks_opening(rest: bytes, dialect: Dialect) -> bool:
     """Whether the next cell only ends with a quote: the one that opens it may stand before an earlier cell."""
-    quote = dialect.quote.encode()
-    cell = rest.partition(dialect.delimiter.encode())[0].strip(b" ")
-    return bool(quote) and cell.endswith(quote) and not cell.startswith(quote)
+    cell = rest.partition(dialect.mark)[0].strip(b" ")
+    return dialect.quote != "" and cell.endswith(dialect.sign) and not cell.startswith(dialect.sign)
 
 
 def _is_whole(parts: Sequence[bytes], column: int, delimiter: bytes, profile: Profile) -> bool:

@@ -3,11 +3,9 @@
 import functools
 from collections.abc import Sequence
 
-from sftp_gateway.catalog.read.csv import likeness
-from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, Dialect
-from sftp_gateway.catalog.read.csv.profile import Profile, kind
+from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, NAMES, Dialect
+from sftp_gateway.catalog.read.csv.profile import Profile, completes, kind
 
-_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _STAND_IN = b"\x1f"
 _LEAST_COLUMNS = 3
 """In narrower files a text with one comma too many would pass for a row."""
@@ -61,7 +59,7 @@ def _of_blanks(
 
 def spaced(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
     """Give the cells of a row that has a space behind each delimiter, as the others have not, None if it has not."""
-    mark = dialect.delimiter.encode() + b" "
+    mark = dialect.mark + b" "
     if width < _LEAST_COLUMNS or record.count(mark) < width - 1 or _STAND_IN in record:
         return None
     cells = _dialect(_STAND_IN.decode(), dialect.quote).cells(record.replace(mark, _STAND_IN)) or []
@@ -98,21 +96,21 @@ def lost_opening(cells: Sequence[bytes], dialect: Dialect, profile: Profile) -> 
     """Whether a cell ends with an odd quote that is no inch mark: not behind a digit, or the column has none such."""
     if dialect.literal or not dialect.quote:
         return False
-    quote = dialect.quote.encode()
+    quote = dialect.sign
     for place, cell in enumerate(cells):
         if len(cell) > 1 and cell.endswith(quote) and cell.count(quote) % 2 and not cell.startswith(quote):
             bare = cell[:-1]
             if not bare.decode(errors="replace").rstrip()[-1:].isnumeric():
                 return True
-            if kind(bare) != "text" and likeness.completes(cell, bare, profile.others(place, cell)):
+            if kind(bare) != "text" and completes(cell, bare, profile.others(place, cell)):
                 return True
     return False
 
 
 def _escaped(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
     """Give the cells of a row without quotes in which a backslash before a delimiter makes it text, None if it is none."""
-    mark = dialect.delimiter.encode()
-    quote = dialect.quote.encode()
+    mark = dialect.mark
+    quote = dialect.sign
     escapes = record.count(b"\\" + mark)
     # A backslash elsewhere is text (a path): so may be the one at the end of a cell.
     if not escapes or record.count(b"\\") != escapes or _STAND_IN in record or (quote and quote in record):
@@ -161,5 +159,5 @@ def _otherwise(record: bytes, dialect: Dialect, width: int) -> tuple[tuple[bytes
     reading, delimiter = found[0]
     return (
         reading,
-        f"The row is separated by {_NAMES[delimiter]}, the file by {_NAMES.get(dialect.delimiter, 'another')}.",
+        f"The row is separated by {NAMES[delimiter]}, the file by {NAMES.get(dialect.delimiter, 'another')}.",
     )

@@ -53,7 +53,7 @@ def judge(stretch: Stretch, clean: Positions) -> None:
 
 def _filled(stretch: Stretch, start: Positions, end: Positions) -> list[bool]:
     """Tell of records whether a cell holds anything."""
-    data, nothing = stretch.text.data, _SPACES + stretch.text.dialect.delimiter.encode()
+    data, nothing = stretch.text.data, _SPACES + stretch.text.dialect.mark
     return [bool(data[one:other].strip(nothing)) for one, other in zip(start.tolist(), end.tolist(), strict=True)]
 
 
@@ -108,7 +108,7 @@ def _said_at_once(stretch: Stretch, index: Positions) -> Said:
 def _sure(stretch: Stretch, index: Positions, cells: pa.ListArray) -> Positions:
     """How many cells of each record stand under their own headers."""
     sure: Positions = np.diff(np.asarray(cells.offsets)).astype(np.int64)
-    mark = stretch.text.dialect.delimiter.encode()
+    mark = stretch.text.dialect.mark
     for place, record in enumerate(index[:_MOST_DOUBTED].tolist()):
         sure[place] = stretch.sure_of(stretch.bytes_of(record).split(mark))
     return sure

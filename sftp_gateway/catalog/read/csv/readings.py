@@ -13,7 +13,7 @@ def readings(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] |
     delimiter or the end is. Closing at every chance gives the most cells, so a reading of the
     right width that does so is the only one; the variants are `\\"` and a quote doubled at the end.
     """
-    escaped = b"\\" + dialect.quote.encode() in record
+    escaped = b"\\" + dialect.sign in record
     found: set[tuple[bytes, ...]] = set()
     for backslash in (True, False) if escaped else (False,):
         for even_closes in (False, True):
@@ -31,7 +31,7 @@ def lenient(record: bytes, dialect: Dialect) -> list[bytes] | None:
 
 
 def _read(record: bytes, dialect: Dialect, backslash: bool, even_closes: bool) -> list[bytes] | None:
-    delimiter, quote = dialect.delimiter.encode(), dialect.quote.encode()
+    delimiter, quote = dialect.mark, dialect.sign
     cells: list[bytes] = []
     plain: list[bytes] = []
     sent: list[bytes] = []
@@ -108,7 +108,7 @@ def _names_twice(content: bytes, quote: bytes, delimiter: bytes) -> bool:
 
 def _close(record: bytes, start: int, dialect: Dialect, backslash: bool, even_closes: bool) -> tuple[bytes, int] | None:
     """Find the quote that closes a cell whose content begins at `start`: (content, position behind it)."""
-    quote, size, at = dialect.quote.encode(), len(record), start
+    quote, size, at = dialect.sign, len(record), start
     while (first := record.find(quote, at)) >= 0:
         if backslash and first > start and record[first - 1] == 0x5C:
             at = first + 1

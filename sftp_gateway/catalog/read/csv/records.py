@@ -127,7 +127,7 @@ def split(text: Text) -> Records:
     """
     marks = _Marks(text)
     growing = _Growing()
-    position, opened, quote = 0, -1, text.dialect.quote.encode()
+    position, opened, quote = 0, -1, text.dialect.sign
     while position < len(text.data):
         place = int(np.searchsorted(marks.quotes, position))
         bad = marks.bad[place & 1]
@@ -152,7 +152,7 @@ def split(text: Text) -> Records:
 
 def _ends_a_cell(text: Text, start: int) -> bool:
     """Whether the first cell of a record ends with its only quote, as where the row above goes on in it."""
-    delimiter, quote = text.dialect.delimiter.encode(), text.dialect.quote.encode()
+    delimiter, quote = text.dialect.mark, text.dialect.sign
     first = text.data[start : text.data.find(delimiter, start)]
     return first.count(quote) == 1 and first.endswith(quote)
 
@@ -201,7 +201,7 @@ def _strange(text: Text, starts: Positions, ends: Positions, inner: Positions) -
     lost its opening quote: formally one record, and every good row between them would be lost. Few texts begin with a
     delimiter, either: where all lines are whole, a quote between two of them opens nothing.
     """
-    delimiter, quote = text.dialect.delimiter.encode(), text.dialect.quote.encode()
+    delimiter, quote = text.dialect.mark, text.dialect.sign
     alone = delimiter + quote + delimiter
     longer = np.flatnonzero(inner)
     for index, start, end, lines in zip(
@@ -219,13 +219,13 @@ def _strange(text: Text, starts: Positions, ends: Positions, inner: Positions) -
 
 def _holds_rows(text: Text, start: int, end: int) -> bool:
     """Whether a line inside a record has all columns: then its quote, however far it goes, is two that were damaged."""
-    delimiter = text.dialect.delimiter.encode()
+    delimiter = text.dialect.mark
     return any(line.count(delimiter) >= text.width - 1 for line in text.data[start:end].splitlines()[1:-1])
 
 
 def _joins_rows(text: Text, start: int, end: int) -> bool:
     """Whether a long record may be rows between two that lost a quote: those begin and end it, and have all columns, too."""
-    delimiter, data = text.dialect.delimiter.encode(), text.data
+    delimiter, data = text.dialect.mark, text.data
     first, last = data.find(b"\n", start, end), data.rfind(b"\n", start, end) + 1
     edges = data.count(delimiter, start, first), data.count(delimiter, last, end)
     return (first < 0 or text.width - 1 in edges) and _holds_rows(text, start, end)
@@ -233,7 +233,7 @@ def _joins_rows(text: Text, start: int, end: int) -> bool:
 
 def _opens_at(place: int, text: Text, start: int, end: int) -> bool:
     """Whether a quote that stands alone between two delimiters opens a cell of a record whose lines all have all columns."""
-    delimiter, quote = text.dialect.delimiter.encode(), text.dialect.quote.encode()
+    delimiter, quote = text.dialect.mark, text.dialect.sign
     if text.data.count(quote, start, place) % 2:
         return False
     return all(line.count(delimiter) == text.width - 1 for line in text.data[start:end].splitlines())
@@ -241,7 +241,7 @@ def _opens_at(place: int, text: Text, start: int, end: int) -> bool:
 
 def _all_columns_twice(text: Text, start: int, end: int) -> bool:
     """Whether both lines of a record have all columns: so many delimiters stand in no cell by chance."""
-    delimiter, columns = text.dialect.delimiter.encode(), text.width - 1
+    delimiter, columns = text.dialect.mark, text.width - 1
     if text.data.count(delimiter, start, end) != 2 * columns:
         return False  # most records, at once
     lines = text.data[start:end].splitlines()
@@ -249,7 +249,7 @@ def _all_columns_twice(text: Text, start: int, end: int) -> bool:
 
 
 def _rows_by_themselves(text: Text, start: int, end: int) -> bool:
-    delimiter = text.dialect.delimiter.encode()
+    delimiter = text.dialect.mark
     first = text.data.find(b"\n", start, end)
     if first < 0 or text.data.count(delimiter, start, first) != text.width - 1:
         return False

@@ -61,7 +61,7 @@ def _classify(stretch: Stretch) -> None:
     sizes = records.end - records.start
     stretch.kinds = np.zeros(len(sizes), np.int8)
     stretch.kinds[sizes == 0] = BLANK
-    empty = bytes([text.dialect.delimiter_byte]) * (text.width - 1)
+    empty = text.dialect.mark * (text.width - 1)
     marked = [codecs.BOM_UTF8 + record for record in stretch.header[:1]]  # files were joined, each with its mark
     for same, kind in (*((record, SKIPPED) for record in (*stretch.header, *marked)), (empty, BLANK)):
         for index in np.flatnonzero(sizes == len(same)).tolist() if same else ():

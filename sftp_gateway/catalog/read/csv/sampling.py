@@ -96,32 +96,20 @@ def records_of(sample: bytes, dialect: Dialect, most: int = bounds.SAMPLE_RECORD
     position = 0
     while position < len(sample) and len(found) < most:
         match = dialect.record.match(sample, position)
-        if match is not None:
-            record = sample[position : match.end()]
-            cells = dialect.cells(record.rstrip(b"\r\n") if record[-1:] in b"\r\n" else record)
-            found.append(_record(sample, position, match.end(), tuple(cells or (record,)), strict=cells is not None))
-        elif (told := careful.over_lines(sample, position, dialect)) is not None:
-            found.append(_record(sample, position, told[0], tuple(told[1]), strict=False))
-        else:
-            stop = _next_line(sample, position)
-            line = sample[position:stop].rstrip(b"\r\n")
-            cells = readings.lenient(line, dialect) or line.split(dialect.delimiter.encode())
-            found.append(_record(sample, position, stop, tuple(cells), strict=False))
-        position = found[-1].stop
+        stop, cells = (match.end(), None) if match else _damaged(sample, position, dialect)
+        end = careful.end_of(sample, stop, position)
+        cells = cells or dialect.cells(sample[position:end]) or []
+        found.append(Record(position, end, stop, tuple(cells), match is not None))
+        position = stop
     return tuple(found)
 
 
-def _record(sample: bytes, start: int, stop: int, cells: tuple[bytes, ...], *, strict: bool) -> Record:
-    end = stop
-    if sample[end - 1] == 10:
-        end -= 1
-    if end > start and sample[end - 1] == 13:
-        end -= 1
-    return Record(start, end, stop, cells, strict)
-
-
-def _next_line(sample: bytes, position: int) -> int:
-    feed, back = sample.find(b"\n", position), sample.find(b"\r", position)
-    if back >= 0 and (feed < 0 or back < feed - 1):
-        return back + 1
-    return feed + 1 if feed >= 0 else len(sample)
+def _damaged(sample: bytes, start: int, dialect: Dialect) -> tuple[int, list[bytes]]:
+    """Give where a record that is not strict stops, and what may be its cells."""
+    told = careful.over_lines(sample, start, dialect)
+    if told is not None:
+        return told
+    line_end = careful.LINE_END.search(sample, start)
+    line = sample[start : line_end.start() if line_end else len(sample)]
+    stop = line_end.end() if line_end else len(sample)
+    return stop, readings.lenient(line, dialect) or line.split(dialect.mark)

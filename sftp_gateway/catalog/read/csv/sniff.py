@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import mending, printing, readings, rewriting, separators, signs, spacing
-from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, QUOTES, Dialect
+from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, NAMES, QUOTES, Dialect
 from sftp_gateway.catalog.read.csv.rewriting import Rewriting
 from sftp_gateway.catalog.read.csv.sampling import Record, Sample
 from sftp_gateway.catalog.read.header import heading, ournames
@@ -26,7 +26,7 @@ _ALL_QUOTED = 0.6
 _NEARLY_ALL = 0.95
 _MANY_RECORDS = 8
 _NONE = separators.Fit(1, 0, 0.0, first=False)
-_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "none": ""}
+_PINNED = {**{name: mark for mark, name in NAMES.items()}, "\\t": "\t", "none": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def _is_literal(sample: Sample, dialect: Dialect, records: Sequence[Record]) -> 
     """
     if all(record.strict for record in records) or not dialect.quote:
         return False
-    quote, delimiter = dialect.quote.encode(), dialect.delimiter.encode()
+    quote, delimiter = dialect.sign, dialect.mark
     lines = sample.filled_lines(delimiter)
     widths = Counter(line.count(delimiter) for line in lines)
     width, whole = widths.most_common(1)[0]
@@ -210,8 +210,8 @@ def _breaks(line: bytes, dialect: Dialect, width: int) -> bool:
 
 def _never_closes(line: bytes, dialect: Dialect) -> bool:
     """Whether all that is wrong with a line is cells that begin with a quote and have no other."""
-    quote = dialect.quote.encode()
-    odd = [cell for cell in line.split(dialect.delimiter.encode()) if dialect.cells(cell) is None]
+    quote = dialect.sign
+    odd = [cell for cell in line.split(dialect.mark) if dialect.cells(cell) is None]
     return all(cell.lstrip().startswith(quote) and cell.count(quote) == 1 for cell in odd)
 
 
@@ -234,7 +234,7 @@ def _closed(text: bytes, mark: bytes) -> int:
 
 
 def _candidates(pinned: str, every: Sequence[str]) -> Sequence[str]:
-    return (_NAMES.get(pinned.lower(), pinned),) if pinned else every
+    return (_PINNED.get(pinned.lower(), pinned),) if pinned else every
 
 
 def _apostrophes(sample: Sample, delimiter: str) -> float | None:

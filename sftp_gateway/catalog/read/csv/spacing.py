@@ -34,7 +34,7 @@ def by_spaces(sample: Sample, dialect: Dialect, hints: Hints) -> Dialect:
         rows = _rows(filled, strictly=fits)
         if (
             rows
-            and not _cuts_cells(rows, dialect.delimiter.encode())
+            and not _cuts_cells(rows, dialect.mark)
             and not _are_two_words(rows)
             and (hints.lenient or ournames.known_names(rows[0].cells, hints) > 1)
         ):
@@ -46,7 +46,7 @@ def _fits(sample: Sample, dialect: Dialect) -> bool:
     filled = sample.filled(dialect)
     if sum(record.strict and len(record.cells) > 1 for record in filled) * 2 > len(filled):
         return True
-    delimiter = dialect.delimiter.encode()
+    delimiter = dialect.mark
     # What stands in quotes is put aside: a delimiter in each line outside them was meant as one.
     outside = [delimiter in _QUOTED_TEXT.sub(b"", line) for line in sample.filled_lines(delimiter)]
     fit = sample.fit(dialect)

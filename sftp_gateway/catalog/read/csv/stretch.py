@@ -99,7 +99,7 @@ class Stretch:
 
     def sure_of(self, cells: Sequence[bytes]) -> int:
         """Say how many cells of a row of the wrong width stand under their own headers."""
-        return doubt.before_shift(cells, self.text.width, self.text.dialect.delimiter.encode(), self.profile)
+        return doubt.before_shift(cells, self.text.width, self.text.dialect.mark, self.profile)
 
     def repair(self, index: int, cells: tuple[bytes, ...], message: str) -> None:
         """Keep a record in its only reading."""
@@ -242,5 +242,5 @@ def first_line_end(text: bytes) -> tuple[int, int] | None:
 def cells_of(record: bytes, text: Text) -> tuple[str, ...]:
     """Give the cells of a record, or what they may be if it is damaged: to see whether it is a product, not to believe them."""
     first = record[:65536]
-    cells = text.dialect.cells(first) or first.split(bytes([text.dialect.delimiter_byte]))
+    cells = text.dialect.cells(first) or first.split(text.dialect.mark)
     return tuple(cell.decode(errors="replace") for cell in cells[: bounds.MAX_COLUMNS])

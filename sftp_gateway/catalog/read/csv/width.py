@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read.csv.dialect import Dialect
+from sftp_gateway.catalog.read.csv.dialect import NAMES, Dialect
 from sftp_gateway.catalog.read.csv.profile import ODD
 from sftp_gateway.catalog.read.csv.sampling import Record
 from sftp_gateway.catalog.read.csv.sniff import Layout
@@ -100,7 +100,7 @@ def _place(headers: Sequence[str], columns: int, dialect: Dialect, hints: Hints)
     for number, header in enumerate(headers, 1):
         parts = _two_headers(header, hints)
         if parts:
-            name = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "pipe"}.get(dialect.delimiter, "delimiter")
+            name = NAMES.get(dialect.delimiter, "delimiter")
             return (
                 f" Column {number}, `{header}`, looks like two headers: is the {name} missing "
                 f"between `{parts[0]}` and `{parts[1]}`?"
