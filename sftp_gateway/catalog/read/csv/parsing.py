@@ -1,6 +1,5 @@
 """The cells of a stretch's clean records by Arrow's parser; where its rows and refusals do not add up, record by record."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pyarrow.csv
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import careful, ragged
 from sftp_gateway.catalog.read.csv.careful import Text
-from sftp_gateway.catalog.read.csv.records import Records
+from sftp_gateway.catalog.read.csv.records import one_by_one
 from sftp_gateway.catalog.read.csv.stretch import CLEAN, UNDECODABLE, Stretch
 from sftp_gateway.catalog.read.text import survey
 
@@ -136,24 +135,10 @@ def _tell_apart_anew(stretch: Stretch, index: int) -> bool:
     False if it really is one.
     """
     records = stretch.records
-    start, stop = int(records.start[index]), int(records.stop[index])
-    part = Text(stretch.text.data[start:stop], stretch.text.dialect, stretch.text.width, final=True)
-    founds, position = [], 0
-    while position < len(part.data):
-        found = careful.resolve(part, position)
-        assert found is not None  # the text is final
-        founds.append((position + start, replace(found, end=found.end + start, stop=found.stop + start)))
-        position = found.stop
-    if len(founds) == 1 and founds[0][1].code in ("", "ROW_COLUMNS"):
+    data = stretch.text.data[int(records.start[index]) : int(records.stop[index])]
+    anew = one_by_one(Text(data, stretch.text.dialect, stretch.text.width, final=True))
+    if len(anew.start) == 1 and all(found.code == "ROW_COLUMNS" for found in anew.odd.values()):
         return False
-    anew = Records(
-        np.array([place for place, _ in founds], np.int64),
-        np.array([found.end for _, found in founds], np.int64),
-        np.array([found.stop for _, found in founds], np.int64),
-        {number: found for number, (_, found) in enumerate(founds) if found.code},
-        records.line_ends,
-        records.cut,
-    )
     stretch.records = records.replaced(index, anew)
     stretch.forget()
     return True

@@ -8,8 +8,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Protocol
 
+from sftp_gateway.catalog.read.csv.sampling import Record
 from sftp_gateway.catalog.read.header import shapes, titles
 
 _KINDS = re.compile(
@@ -35,28 +35,14 @@ def kind(cell: bytes) -> str:
     return str(found.lastgroup) if found else "text"
 
 
-class Told(Protocol):
-    """A record of the first ones."""
-
-    @property
-    def cells(self) -> Sequence[bytes]:
-        """Its cells."""
-        ...
-
-    @property
-    def strict(self) -> bool:
-        """Whether it obeys the rules."""
-        ...
-
-
 class Profile:
     """The kinds of cells that each column of the first rows has; worked out when it is first asked for."""
 
-    def __init__(self, records: Sequence[Told] = (), width: int = 0) -> None:
+    def __init__(self, records: Sequence[Record] = (), width: int = 0) -> None:
         self._records, self._width = records[: 2 * _MOST_ROWS], width
 
     @cached_property
-    def _rows(self) -> list[Sequence[bytes]]:
+    def _rows(self) -> list[tuple[bytes, ...]]:
         """The rows, but for those that may be comments, or notes under them."""
         least = min(2, max(1, self._width - 1))
         rows = [record.cells for record in self._records if record.strict and len(record.cells) == self._width]
@@ -94,7 +80,7 @@ class Profile:
         return short >= _MANY_SHORT and short * 3 >= len(self._of_any_width)
 
     @cached_property
-    def _of_any_width(self) -> list[Sequence[bytes]]:
+    def _of_any_width(self) -> list[tuple[bytes, ...]]:
         return [record.cells for record in self._records if record.strict and 1 < len(record.cells) <= self._width]
 
     @cached_property

@@ -42,15 +42,12 @@ class Records:
         return before
 
     def replaced(self, index: int, by: "Records") -> "Records":
-        """Give the same with record `index` told apart anew."""
-        odd = {
-            place if place < index else place + len(by.start) - 1: item
-            for place, item in self.odd.items()
-            if place != index
-        }
+        """Give the same with record `index` told apart anew, by records of its bytes alone."""
+        more = len(by.start) - 1
+        odd = {place + more * (place > index): item for place, item in self.odd.items() if place != index}
         odd.update({place + index: item for place, item in by.odd.items()})
         start, end, stop = (
-            np.concatenate([ours[:index], theirs, ours[index + 1 :]])
+            np.concatenate([ours[:index], theirs + self.start[index], ours[index + 1 :]])
             for ours, theirs in ((self.start, by.start), (self.end, by.end), (self.stop, by.stop))
         )
         return Records(start, end, stop, odd, self.line_ends, self.cut)
@@ -58,26 +55,22 @@ class Records:
 
 @dataclass(slots=True)
 class _Growing:
-    starts: list[Positions] = field(default_factory=list)
-    ends: list[Positions] = field(default_factory=list)
-    stops: list[Positions] = field(default_factory=list)
+    spans: list[Positions] = field(default_factory=list)
+    """Of records in order: three rows, where they begin, end and stop."""
     odd: dict[int, Found] = field(default_factory=dict)
     count: int = 0
 
-    def add(self, starts: Positions, ends: Positions, stops: Positions) -> None:
-        self.starts.append(starts)
-        self.ends.append(ends)
-        self.stops.append(stops)
-        self.count += len(starts)
+    def add(self, spans: Positions) -> None:
+        self.spans.append(spans)
+        self.count += spans.shape[1]
 
     def add_found(self, start: int, found: Found) -> None:
         if found.code:
             self.odd[self.count] = found
-        self.add(*(np.array([place], np.int64) for place in (start, found.end, found.stop)))
+        self.add(np.array([[start], [found.end], [found.stop]], np.int64))
 
     def finish(self, line_ends: Positions, cut: int) -> Records:
-        none = [np.zeros(0, np.int64)]
-        start, end, stop = (np.concatenate(none + part) for part in (self.starts, self.ends, self.stops))
+        start, end, stop = np.concatenate([np.zeros((3, 0), np.int64), *self.spans], axis=1)
         return Records(start, end, stop, self.odd, line_ends, cut)
 
 
@@ -150,6 +143,17 @@ def split(text: Text) -> Records:
     return growing.finish(marks.line_ends, position)
 
 
+def one_by_one(text: Text) -> Records:
+    """Tell apart the records of a text to the end of the file, whose quotes cannot be counted on."""
+    growing, position = _Growing(), 0
+    while position < len(text.data):
+        found = careful.resolve(text, position)
+        assert found is not None  # the text is final
+        growing.add_found(position, found)
+        position = found.stop
+    return growing.finish(np.zeros(0, np.int64), position)
+
+
 def _ends_a_cell(text: Text, start: int) -> bool:
     """Whether the first cell of a record ends with its only quote, as where the row above goes on in it."""
     delimiter, quote = text.dialect.mark, text.dialect.sign
@@ -171,26 +175,21 @@ def _regular(text: Text, marks: _Marks, growing: _Growing, span: tuple[int, int]
     position, limit = span
     first, last = np.searchsorted(marks.line_ends, [position, limit])
     chosen = np.flatnonzero(marks.parity[first:last] == parity) + first
-    stops = marks.line_ends[chosen] + 1
-    ends = stops - 1
-    starts = np.empty_like(stops)
-    if len(stops):
-        starts[0] = position
-        starts[1:] = stops[:-1]
-        if marks.has_cr:
-            before = marks.codes[np.maximum(ends - 1, 0)]
-            ends = ends - ((before == _CR) & (marks.codes[ends] == _LF) & (ends > starts))
-    rest = int(stops[-1]) if len(stops) else position
+    ends = marks.line_ends[chosen]
+    edges = np.append(position, ends + 1)
+    rest = int(edges[-1])
+    if marks.has_cr:
+        before = marks.codes[np.maximum(ends - 1, 0)]
+        ends = ends - ((before == _CR) & (marks.codes[ends] == _LF) & (ends > edges[:-1]))
+    spans = np.stack([edges[:-1], ends, edges[1:]])
     if text.final and limit == len(text.data) and rest < limit and (len(marks.quotes) & 1) == parity:
-        starts, ends, stops = (
-            np.append(part, value) for part, value in ((starts, rest), (ends, limit), (stops, limit))
-        )
+        spans = np.append(spans, [[rest], [limit], [limit]], axis=1)
         chosen = np.append(chosen, len(marks.line_ends))
         rest = limit
-    for index in _strange(text, starts, ends, np.diff(chosen, prepend=first - 1) - 1):
-        growing.add(starts[:index], ends[:index], stops[:index])
-        return int(starts[index]), True
-    growing.add(starts, ends, stops)
+    for index in _strange(text, spans[0], spans[1], np.diff(chosen, prepend=first - 1) - 1):
+        growing.add(spans[:, :index])
+        return int(spans[0, index]), True
+    growing.add(spans)
     return rest, False
 
 

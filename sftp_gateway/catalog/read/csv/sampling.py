@@ -32,8 +32,7 @@ class Sample:
     def __init__(self, text: bytes) -> None:
         self.text = text
         self._told: dict[Dialect, tuple[Record, ...]] = {}
-        self._filled: dict[Dialect, tuple[int, list[Record]]] = {}
-        """With the number of records that these are among."""
+        self._filled: dict[Dialect, list[Record]] = {}
 
     def records(self, dialect: Dialect, most: int = bounds.SAMPLE_RECORDS) -> tuple[Record, ...]:
         """Give the first records."""
@@ -44,12 +43,9 @@ class Sample:
 
     def filled(self, dialect: Dialect) -> list[Record]:
         """Give those that are not blank."""
-        told = self.records(dialect)
-        count, found = self._filled.get(dialect, (-1, []))
-        if count != len(told):
-            found = [record for record in told if not record.blank]
-            self._filled[dialect] = len(told), found
-        return found
+        if dialect not in self._filled:
+            self._filled[dialect] = [record for record in self.records(dialect) if not record.blank]
+        return self._filled[dialect]
 
     def fit(self, dialect: Dialect) -> separators.Fit:
         """Judge a dialect by the records, but for lines of comments."""

@@ -15,6 +15,7 @@ from sftp_gateway.catalog.read.csv import rewriting
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.csv.printing import STAND_IN
 from sftp_gateway.catalog.read.csv.rewriting import Rewriting
+from sftp_gateway.catalog.read.header import bodies
 
 _SIGNS = re.compile(rb"""(?:[,;|:^~#*!=\t\x01-\x08\x1c-\x1f\x80-\xff]|\\t)+""")
 """What may separate cells: signs that stand in few values, and `\\t` where it was written out."""
@@ -68,12 +69,11 @@ class Fit:
     @classmethod
     def of(cls, rows: Sequence[tuple[Sequence[bytes], bool]]) -> "Fit":
         """Judge filled records: their cells, and whether they are strict."""
-        widths = Counter(len(cells) for cells, _ in rows)
-        width = max(widths, key=lambda columns: (widths[columns] * (columns > 1), columns)) if widths else 1
-        good = sum(strict and len(cells) == width for cells, strict in rows)
-        return cls(
-            width, widths[width], good / max(1, len(rows)), bool(rows) and len(rows[0][0]) == width, len(rows) - good
-        )
+        width = bodies.usual_width([cells for cells, _ in rows])
+        usual = [strict for cells, strict in rows if len(cells) == width]
+        good = sum(usual)
+        first = bool(rows) and len(rows[0][0]) == width
+        return cls(width, len(usual), good / max(1, len(rows)), first, len(rows) - good)
 
     @property
     def perfect(self) -> bool:

@@ -1,13 +1,12 @@
 """Other signs than the usual ones, and several, as delimiters: each is tried, and judged by the records it gives."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import separators
 from sftp_gateway.catalog.read.csv.dialect import Dialect
 from sftp_gateway.catalog.read.csv.sampling import Record, Sample
-from sftp_gateway.catalog.read.header import heading
+from sftp_gateway.catalog.read.header import bodies, heading
 from sftp_gateway.catalog.read.source import Hints
 
 _UNUSUAL = 0.25
@@ -116,9 +115,8 @@ def spelled(sample: Sample, spelling: separators.Spelling) -> Sample:
 def judge(records: Sequence[Record], hints: Hints) -> float:
     """Score a dialect by the records that it gives."""
     filled = [record for record in records if not record.blank]
-    widths = Counter(len(record.cells) for record in filled)
-    width = max(widths, key=lambda columns: (widths[columns] * (columns > 1), columns)) if widths else 1
-    share = widths[width] / max(1, len(filled)) if width > 1 else 0.0
+    width = bodies.usual_width([record.cells for record in filled])
+    share = sum(len(record.cells) == width > 1 for record in filled) / max(1, len(filled))
     strict = sum(record.strict for record in filled) / max(1, len(filled))
     header, known = heading.find_header([record.cells for record in records[:200]], width, hints)
     names = len(records[header].cells) if records else 1

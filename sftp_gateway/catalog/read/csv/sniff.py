@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import mending, printing, readings, rewriting, separators, signs, spacing
-from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, NAMES, QUOTES, Dialect
+from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.csv.rewriting import Rewriting
 from sftp_gateway.catalog.read.csv.sampling import Record, Sample
 from sftp_gateway.catalog.read.header import heading, ournames
@@ -26,7 +26,6 @@ _ALL_QUOTED = 0.6
 _NEARLY_ALL = 0.95
 _MANY_RECORDS = 8
 _NONE = separators.Fit(1, 0, 0.0, first=False)
-_PINNED = {**{name: mark for mark, name in NAMES.items()}, "\\t": "\t", "none": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def _told(sample: Sample, hints: Hints) -> separators.Spelling | None:
         return None
     below = Sample(sample.text[begin:])
     dialect = _usual(below, replace(hints, delimiter=delimiter))
-    quoted = [replace(dialect, quote=quote) for quote in _candidates(hints.quote, QUOTES)]
+    quoted = [replace(dialect, quote=quote) for quote in hints.quote or QUOTES]
     dialect = max([dialect, *quoted], key=lambda each: below.fit(each).first)  # the first of several that fit
     fit = below.fit(dialect)
     if fit.width < 2 or fit.rows * 2 < len(below.filled(dialect)):
@@ -86,8 +85,8 @@ def _told(sample: Sample, hints: Hints) -> separators.Spelling | None:
 def _usual(sample: Sample, hints: Hints) -> Dialect:
     """Give the best dialect with one of the usual delimiters."""
     tried: list[tuple[float, Dialect]] = []
-    for quote in _candidates(hints.quote, QUOTES):
-        for delimiter in _candidates(hints.delimiter, DELIMITERS):
+    for quote in hints.quote or QUOTES:
+        for delimiter in hints.delimiter or DELIMITERS:
             if delimiter.encode() not in sample.text and not hints.delimiter and delimiter != ",":
                 continue
             more = _apostrophes(sample, delimiter) if quote == "'" and not hints.quote else 0.0
@@ -231,10 +230,6 @@ def _closed(text: bytes, mark: bytes) -> int:
     d = re.escape(mark)
     cells = re.compile(rb'(?:\A|(?<=[%b\r\n]))"[^"]*+(?:""[^"]*+)*+"(?=[%b\r\n]|\Z)' % (d, d))
     return len(cells.findall(text))
-
-
-def _candidates(pinned: str, every: Sequence[str]) -> Sequence[str]:
-    return (_PINNED.get(pinned.lower(), pinned),) if pinned else every
 
 
 def _apostrophes(sample: Sample, delimiter: str) -> float | None:

@@ -34,7 +34,7 @@ def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:
             continue
         known = ournames.known_names(cells, hints)
         named = known >= 2 and known * 2 >= len(cells) and not bodies.is_among_rows(rows, place)
-        if named or (apart and _begins_apart(rows, place, len(header))):
+        if named or (apart and (_stands_apart(rows, place, len(header)) or _changes_width(rows, place, len(header)))):
             found.append(place)
     return found
 
@@ -55,10 +55,6 @@ def _names_loosely(rows: Rows, place: int) -> bool:
 def _fits(cells: Cells, header: Cells) -> bool:
     """Whether a record has the columns of a header, which a delimiter may end that ends no row."""
     return len(cells) == len(header) or (len(cells) == len(header) - 1 > 1 and not header[-1].strip())
-
-
-def _begins_apart(rows: Rows, place: int, width: int) -> bool:
-    return _stands_apart(rows, place, width) or _changes_width(rows, place, width)
 
 
 def _stands_apart(rows: Rows, place: int, width: int) -> bool:

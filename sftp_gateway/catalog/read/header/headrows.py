@@ -4,9 +4,10 @@ A record is taken for more header only if it cannot be a product: it has no digi
 dates or links it has words.
 """
 
+import re
 from collections.abc import Sequence
 
-from sftp_gateway.catalog.read.header import bodies, naming, ournames, subheads
+from sftp_gateway.catalog.read.header import bodies, joined, naming, ournames
 from sftp_gateway.catalog.read.header.naming import Cells, Rows
 from sftp_gateway.catalog.read.source import Hints
 
@@ -14,6 +15,15 @@ _CLEARED = rb"\N"
 """What a row of a partial file says of a value that is to go (spec §7)."""
 MOST = 4
 """How many records a header may have beside its first."""
+_MOST_UNIT = 20
+_BRACKETS = {b"()", b"[]", b"<>", b"{}"}
+_KIND = re.compile(
+    rb"\s*[(\[<*]*(?:required|mandatory|optional|recommended|conditional|text|string|varchar|char|number|numeric|decimal|float"
+    rb"|integer|int|bool|boolean|date|datetime|url|link|list|enum|pflichtfeld|pflicht|zahl|obligatoire|facultatif|texte|nombre"
+    rb"|obligatorio|opcional|texto|numero|money|currency|eur|usd|gbp|chf|key|any)[)\]>*]*\s*",
+    re.IGNORECASE,
+)
+"""What templates say of a column in a row below its name."""
 
 
 def last(rows: Rows, first: int, hints: Hints) -> int:
@@ -27,7 +37,7 @@ def last(rows: Rows, first: int, hints: Hints) -> int:
         if _completes(rows, first + 1):
             return first + 1
     below = rows[first + 1] if first + 1 < len(rows) else ()
-    return first + (len(below) == len(header) and subheads.is_ruled(below))
+    return first + (len(below) == len(header) and _is_ruled(below))
 
 
 def is_above(rows: Rows, place: int, names: Sequence[str]) -> bool:
@@ -53,12 +63,12 @@ def _goes_on(rows: Rows, place: int, start: int, width: int, hints: Hints, *, en
     body = bodies.body(rows, start, width)
     if not cells[0].strip() and bodies.filled(cells) * 2 <= width and len(body) > 1:
         return all(row[0].strip() for row in body)  # each row has a first cell but this one
-    if subheads.is_ruled(cells) or subheads.are_units(cells):
+    if _is_ruled(cells) or _are_units(cells):
         return True
-    alike = subheads.are_kinds if enough else subheads.in_brackets
+    alike = _are_kinds if enough else _in_brackets
     if bodies.filled(cells) > 1 and body and alike(cells):
         return not any(map(alike, body))
-    if enough and not (ournames.known_names(cells, hints) or subheads.says_kinds(cells)):
+    if enough and not (ournames.known_names(cells, hints) or _says_kinds(cells)):
         return False
     return naming.contrasts(cells, body, least=1 if not cells[0].strip() else 2)
 
@@ -79,3 +89,34 @@ def _names_groups(above: Cells, header: Sequence[str]) -> bool:
     names = [name.strip().lower() for name in header]
     needs = [place for place, name in enumerate(names) if not name or names.count(name) > 1]
     return any(above[place].strip() for place in needs)
+
+
+def _says_kinds(cells: Cells) -> bool:
+    """Whether a record says of what kind columns are, as below the names of a template; or stands in brackets."""
+    return any(map(_KIND.fullmatch, _filled(cells))) or _in_brackets(cells)
+
+
+def _are_kinds(cells: Cells) -> bool:
+    """Whether every cell that is filled says of what kind its column is, or stands in brackets."""
+    return all(_KIND.fullmatch(cell) or _in_brackets([cell]) for cell in _filled(cells))
+
+
+def _in_brackets(cells: Cells) -> bool:
+    """Whether every cell that is filled stands in brackets: `(text)`, `[cm]`."""
+    return all(cell[:1] + cell[-1:] in _BRACKETS for cell in _filled(cells))
+
+
+def _are_units(cells: Cells) -> bool:
+    """Whether every cell that is filled is a unit."""
+    units = [cell.decode(errors="replace") for cell in _filled(cells)]
+    return all(len(unit) < _MOST_UNIT and joined.UNIT.fullmatch(unit) for unit in units)
+
+
+def _is_ruled(cells: Cells) -> bool:
+    """Whether a record is nothing but lines drawn under names."""
+    filled = _filled(cells)
+    return len(filled) > 0 and all(map(joined.RULE.fullmatch, filled))
+
+
+def _filled(cells: Cells) -> list[bytes]:
+    return [cell.strip() for cell in cells if cell.strip()]

@@ -35,24 +35,22 @@ def unicode(head: bytes) -> str:
 
 def _is_plain(head: bytes, name: str) -> bool:
     """Whether a text has lines, and nothing that cannot be printed, in an encoding."""
-    try:
-        text = codecs.getincrementaldecoder(name)().decode(head)
-    except UnicodeDecodeError:
-        return False
+    text = _decoded(head, name) or ""
     return ("\n" in text or "\r" in text) and not _CONTROLS.search(text)
+
+
+def _decoded(head: bytes, name: str) -> str | None:
+    """Decode the beginning of a text, which may end within a character; None if it is not in that encoding."""
+    try:
+        return codecs.getincrementaldecoder(name)().decode(head)
+    except UnicodeDecodeError:
+        return None
 
 
 def seven_bits(head: bytes) -> str:
     """Name the encoding of a text that begins with Japanese escapes in it; '' if it has none."""
-    if not _ESCAPES.search(head):
-        return ""
-    for name in _SEVEN_BITS:
-        try:
-            codecs.getincrementaldecoder(name)().decode(head)
-        except UnicodeDecodeError:
-            continue
-        return name
-    return ""
+    names = _SEVEN_BITS if _ESCAPES.search(head) else ()
+    return next((name for name in names if _decoded(head, name) is not None), "")
 
 
 def is_stateful(name: str) -> bool:
