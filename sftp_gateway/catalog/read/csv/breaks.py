@@ -6,6 +6,7 @@ other cell of its column, and does with the line beside it; or that line is a va
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -81,16 +82,19 @@ def _give_up(stretch: Stretch, index: int, *, below: bool) -> None:
     where = "first cell may begin in the line above" if below else "last cell may go on in the line below"
     said = f"The row's {where}: a line end stands in it without quotes."
     stretch.give_up(index, "ROW_COLUMNS", said, "Quote cells that have line ends in them.")
-    stretch.reshaped.discard(index)
     if below:
-        stretch.cells[index], stretch.sure[index] = (), 0
+        stretch.told[index] = replace(stretch.told[index], cells=(), sure=0)
 
 
 def _half(stretch: Stretch, index: int) -> bytes | None:
     """Give the only cell of a rejected record, None if it has more or is damaged otherwise."""
-    told = stretch.why.get(index)
+    told = stretch.told.get(index)
     record, others = stretch.bytes_of(index), (mark for mark in DELIMITERS if mark != stretch.text.dialect.delimiter)
-    if stretch.kinds[index] != REJECT or len(record) > _MOST_BYTES or (told is not None and told.code != "ROW_COLUMNS"):
+    if (
+        stretch.kinds[index] != REJECT
+        or len(record) > _MOST_BYTES
+        or (told is not None and told.finding.code != "ROW_COLUMNS")
+    ):
         return None
     quote = stretch.text.dialect.sign
     cells = stretch.text.dialect.cells(record)

@@ -8,13 +8,13 @@ import numpy as np
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds, escaping
-from sftp_gateway.catalog.read.csv import doubt, records, returned, rows, sniff, tail, width
+from sftp_gateway.catalog.read.csv import careful, doubt, records, returned, rows, sniff, tail, width
 from sftp_gateway.catalog.read.csv.careful import Text
 from sftp_gateway.catalog.read.csv.dialect import Dialect
 from sftp_gateway.catalog.read.csv.profile import Profile
 from sftp_gateway.catalog.read.csv.rewriting import Rewriting
 from sftp_gateway.catalog.read.csv.sampling import Record
-from sftp_gateway.catalog.read.csv.stretch import Place, Stretch, first_line_end
+from sftp_gateway.catalog.read.csv.stretch import Place, Stretch
 from sftp_gateway.catalog.read.packing import truncation, unpack
 from sftp_gateway.catalog.read.packing.unpack import Packed, Readable
 from sftp_gateway.catalog.read.rejects import Reject
@@ -236,7 +236,7 @@ class _Reading:
 
     def _drop(self, recoded: Recoded, *, final: bool) -> tuple[Block, bytes] | None:
         """Leave out a line beyond the limit; at its end gives the block that rejects it, and what follows it."""
-        end = first_line_end(recoded.text)
+        end = careful.LINE_END.search(recoded.text)
         if end is None and not final:
             if not self.oversize:
                 cells = doubt.before_damage(recoded.text, self.source.dialect, self.source.profile)
@@ -244,7 +244,7 @@ class _Reading:
                 self.oversize_raw = recoded.raw[: bounds.RECORD_BYTES]
             self.oversize += len(recoded.raw)
             return None
-        places = encoding.positions(*(end or (len(recoded.text),) * 2))
+        places = encoding.positions(*(end.span() if end else (len(recoded.text),) * 2))
         before, stop = (int(place) for place in recoded.raw_positions(places))
         finding = replace(
             rows.too_large(self.oversize + before),

@@ -13,14 +13,14 @@ from sftp_gateway.catalog.read.csv import returned
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS
 from sftp_gateway.catalog.read.csv.records import Positions
 from sftp_gateway.catalog.read.csv.stretch import REJECT, Stretch
-from sftp_gateway.catalog.read.rejects import Reject, Rejects, listed
+from sftp_gateway.catalog.read.rejects import Rejects
 
 _MOST_BYTES = 65536
 """Of a longer record not all cells are shown wherever it is looked at."""
 _MOST_DOUBTED = 2000
 """Of more records in a block all cells are taken to be under their headers: it is looked at one by one."""
 _SPACES = b" \t\n\r\x0b\x0c"
-Said = tuple[pa.Array, pa.Array, pa.Array, pa.ListArray, pa.Array]
+Said = tuple[pa.Array, ...]
 """Of rejected records: code, message, suggestion, cells, and how many of these are sure."""
 
 
@@ -67,17 +67,14 @@ def _count(codes: npt.NDArray[np.uint8], byte: int, start: Positions, end: Posit
 def rejects(stretch: Stretch, line: Positions, offset: Positions, end: Positions) -> Rejects:
     """Give all rejected records of a stretch."""
     index = np.flatnonzero(stretch.kinds == REJECT)
-    told = np.isin(index, np.fromiter(stretch.why, np.int64, len(stretch.why)))
-    one_by_one, at_once = index[told].tolist(), index[~told]
-    by_hand = [Reject(stretch.why[i], b"", stretch.cells.get(i, ()), stretch.sure.get(i)) for i in one_by_one]
-    code, message, suggestion, cells, sure = _said(by_hand)
-    if len(at_once):
-        ours = _said_at_once(stretch, at_once)
-        order = pa.array(np.argsort(np.concatenate([index[told], at_once]), kind="stable"))
-        code, message, suggestion, cells, sure = (
-            pa.concat_arrays(pair).take(order)
-            for pair in zip((code, message, suggestion, cells, sure), ours, strict=True)
-        )
+    told = np.isin(index, np.fromiter(stretch.told, np.int64, len(stretch.told)))
+    found = Rejects.of([stretch.told[i] for i in index[told].tolist()])
+    said: Said = (found.code, found.message, found.suggestion, found.cells, pa.array(found.sure))
+    if not told.all():
+        order = pa.array(np.argsort(np.concatenate([index[told], index[~told]]), kind="stable"))
+        pairs = zip(said, _said_at_once(stretch, index[~told]), strict=True)
+        said = tuple(pa.concat_arrays(pair).take(order) for pair in pairs)
+    code, message, suggestion, cells, sure = said
     begins = offset[index] - stretch.place.offset
     ends = np.minimum(end[index] - stretch.place.offset, begins + bounds.RECORD_BYTES)
     row = index + stretch.place.row + 1
@@ -85,13 +82,6 @@ def rejects(stretch: Stretch, line: Positions, offset: Positions, end: Positions
     return Rejects(
         row, line[index], offset[index], code, message, suggestion, cells, data, begins, ends, np.asarray(sure)
     )
-
-
-def _said(items: list[Reject]) -> Said:
-    told = [item.finding for item in items]
-    texts = ([getattr(finding, name) for finding in told] for name in ("code", "message", "suggestion"))
-    sure = pa.array([len(item.cells) if item.sure is None else item.sure for item in items], pa.int64())
-    return (*(pa.array(column, pa.string()) for column in texts), listed([item.cells for item in items]), sure)
 
 
 def _said_at_once(stretch: Stretch, index: Positions) -> Said:

@@ -156,9 +156,7 @@ def _judge_ends(stretch: Stretch) -> None:
 
 def _too_large(stretch: Stretch, index: int) -> None:
     size = int(stretch.records.end[index] - stretch.records.start[index])
-    stretch.kinds[index] = REJECT
-    stretch.why[index] = too_large(size)
-    stretch.keep_beginning(index)
+    stretch.reject_beginning(index, too_large(size))
 
 
 def too_large(size: int) -> Finding:
@@ -187,12 +185,9 @@ def _assemble(stretch: Stretch, tally: Tally) -> Block:
     _count(stretch, tally, stop - np.append(place.offset, stop[:-1]))
 
     def finding(index: int) -> Finding:
-        return replace(
-            stretch.why[index], row=place.row + index + 1, line=int(line[index]), byte_offset=int(offset[index])
-        )
+        said = stretch.told[index].finding if kinds[index] == REPAIRED else Finding("ROW_BLANK", "The row is blank.")
+        return replace(said, row=place.row + index + 1, line=int(line[index]), byte_offset=int(offset[index]))
 
-    for index in np.flatnonzero(kinds == BLANK).tolist():
-        stretch.why[index] = Finding("ROW_BLANK", "The row is blank.")
     noted = np.flatnonzero((kinds == BLANK) | (kinds == REPAIRED)).tolist()
     _tell_repeated_header(stretch, tally)
     return Block(
@@ -222,7 +217,7 @@ def _readable(stretch: Stretch) -> tuple[npt.NDArray[np.int64], list[pa.Array]]:
         both = np.concatenate([readable, repaired])
         order = np.argsort(both, kind="stable")
         readable = both[order]
-        extra = [[stretch.cells[index][number] for index in repaired.tolist()] for number in range(len(columns))]
+        extra = [[stretch.told[index].cells[number] for index in repaired.tolist()] for number in range(len(columns))]
         columns = [
             pc.take(pa.concat_arrays([column, pa.array(cells, pa.string())]), pa.array(order))
             for column, cells in zip(columns, extra, strict=True)

@@ -1,6 +1,5 @@
 """A stretch of text on its way to a block: its records, what became of each, and what is said of it."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +13,7 @@ from sftp_gateway.catalog.read.csv import doubt, mending, returned
 from sftp_gateway.catalog.read.csv.careful import Text
 from sftp_gateway.catalog.read.csv.profile import Profile
 from sftp_gateway.catalog.read.csv.records import Records
+from sftp_gateway.catalog.read.rejects import Reject
 from sftp_gateway.catalog.read.source import Marks, Sieve
 from sftp_gateway.catalog.read.text.encoding import Recoded
 
@@ -57,12 +57,8 @@ class Stretch:
     places: npt.NDArray[np.int64] | None = None
     """Where the rows of records are known, -1 where they are not."""
     kinds: Kinds = field(default_factory=lambda: np.zeros(0, np.int8))
-    why: dict[int, Finding] = field(default_factory=dict)
-    """What is said of a record that is rejected or repaired; nothing is of a ragged one that was told at once (`ragged`)."""
-    cells: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    """What could be told apart of a record that is rejected, and the whole row of a repaired one."""
-    sure: dict[int, int] = field(default_factory=dict)
-    """How many cells of a rejected record stand under their own headers, where not all do."""
+    told: dict[int, Reject] = field(default_factory=dict)
+    """What is said of a record that is rejected or repaired, and its cells; nothing is of a ragged one that was told at once (`ragged`)."""
     columns: list[pa.Array] = field(default_factory=list)
     parsed: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Which records `columns` hold, in order."""
@@ -83,44 +79,45 @@ class Stretch:
         return self.text.final and len(self.kinds) > 0 and bounds.is_end_mark(self.bytes_of(-1))
 
     def give_up(self, index: int, code: str, message: str, suggestion: str = "") -> None:
-        """Reject a record."""
-        self.kinds[index] = REJECT
-        self.why[index] = Finding(code, message, suggestion)
-        self.keep_beginning(index)
-        told = self.text.dialect.cells(self.bytes_of(index))
-        if told is not None and len(told) != self.text.width:
-            self.sure[index] = self.sure_of(told)
+        """Reject a record; of its cells those before the damage are kept."""
+        self.reject_beginning(index, Finding(code, message, suggestion))
+        cells = self.text.dialect.cells(self.bytes_of(index))
+        if cells is not None and len(cells) != self.text.width:
+            self.told[index] = replace(self.told[index], sure=self.sure_of(cells))
 
-    def keep_beginning(self, index: int) -> None:
-        """Keep of a rejected record the cells before the damage."""
+    def reject_beginning(self, index: int, finding: Finding) -> None:
+        """Reject a record of which all cells before the damage are believed."""
         cells = doubt.before_damage(self.bytes_of(index), self.text.dialect, self.profile)[: bounds.MAX_COLUMNS]
-        self.cells[index] = self._sent(tuple(cell.decode(errors="replace") for cell in cells))
-        self.sure.pop(index, None)
+        self._reject(index, Reject(finding, b"", self._sent(tuple(cell.decode(errors="replace") for cell in cells))))
+
+    def _reject(self, index: int, reject: Reject) -> None:
+        self.kinds[index] = REJECT
+        self.told[index] = reject
+        self.reshaped.discard(index)
 
     def sure_of(self, cells: Sequence[bytes]) -> int:
         """Say how many cells of a row of the wrong width stand under their own headers."""
         return doubt.before_shift(cells, self.text.width, self.text.dialect.mark, self.profile)
 
-    def repair(self, index: int, cells: tuple[bytes, ...], message: str) -> None:
-        """Keep a record in its only reading."""
+    def repair(self, index: int, cells: Sequence[bytes], message: str, reshaped: str = "") -> None:
+        """Keep a record in its only reading. `reshaped`: what to do instead, of one whose bytes do not have the header's columns."""
         try:
-            self.cells[index] = tuple(cell.decode() for cell in cells)
+            texts = tuple(cell.decode() for cell in cells)
         except UnicodeDecodeError:
             self.give_up(index, *UNDECODABLE)
             return
         self.kinds[index] = REPAIRED
-        self.why[index] = Finding("ROW_QUOTE_REPAIRED", message, "Double every quote inside a quoted cell.")
+        said = Finding("ROW_QUOTE_REPAIRED", message, reshaped or "Double every quote inside a quoted cell.")
+        self.told[index] = Reject(said, b"", texts)
+        if reshaped:
+            self.reshaped.add(index)
 
     def mend(self, index: int) -> bool:
         """Keep a record if one reading only gives the header's columns; False if there is none."""
         found = mending.mend(self.bytes_of(index), self.text.dialect, self.text.width, self.spare, self.profile)
-        if found is None:
-            return False
-        self.repair(index, *found)
-        if self.kinds[index] == REPAIRED:
-            self.why[index] = replace(self.why[index], suggestion="Separate every row as the header is.")
-            self.reshaped.add(index)
-        return True
+        if found is not None:
+            self.repair(index, *found, reshaped="Separate every row as the header is.")
+        return found is not None
 
     def judge_repaired(self, index: int, cells: tuple[bytes, ...]) -> None:
         """Keep a record whose quotes have one reading, unless one that opens a cell may be lost."""
@@ -137,9 +134,7 @@ class Stretch:
         """Take the quotes off a record if all cells are in such as the file does not use; False if they are not."""
         cells = mending.requoted(self.bytes_of(index), self.text.dialect)
         if cells is not None and len(cells) == self.text.width and self.profile.fits(cells):
-            self.repair(
-                index, tuple(cells), "All cells of the row stand in quotes that the file does not use; taken off."
-            )
+            self.repair(index, cells, "All cells of the row stand in quotes that the file does not use; taken off.")
             return True
         return False
 
@@ -172,23 +167,18 @@ class Stretch:
         if len(cells) < 2 or missing < 1 or not self.profile.begins_like(cells):
             return False
         ends = f"The row ends {missing} delimiter{'s' * (missing > 1)} early, as many do"
-        self.repair(index, (*cells, *[b""] * missing), f"{ends}; read as blank here, but an upload rejects it.")
-        if self.kinds[index] == REPAIRED:
-            self.why[index] = replace(
-                self.why[index], suggestion="End every row with as many delimiters as the header has."
-            )
-            self.reshaped.add(index)
+        said = f"{ends}; read as blank here, but an upload rejects it."
+        hint = "End every row with as many delimiters as the header has."
+        self.repair(index, (*cells, *[b""] * missing), said, reshaped=hint)
         return True
 
     def _reject_width(self, index: int, raw: bytes) -> None:
         told = self.text.dialect.cells(raw) or []
         cells = tuple(cell.decode(errors="replace") for cell in told[: bounds.MAX_COLUMNS])
-        self.cells[index] = sent = self._sent(cells)
-        self.sure[index] = self.sure_of(told)
+        sent = self._sent(cells)
         left = len(sent) if len(sent) < len(cells) else len(told)
         said = self.layout.say(left, len(told)) if self.layout else returned.say_width(len(told), self.text.width)
-        self.kinds[index] = REJECT
-        self.why[index] = Finding("ROW_COLUMNS", *said)
+        self._reject(index, Reject(Finding("ROW_COLUMNS", *said), b"", sent, self.sure_of(told)))
 
     def _sent(self, cells: tuple[str, ...]) -> tuple[str, ...]:
         """Give the cells of a rejected record without those that we put behind them in a correction file."""
@@ -200,9 +190,7 @@ class Stretch:
     def skip(self, index: int) -> None:
         """Leave a record out: it is no product."""
         self.kinds[index] = SKIPPED
-        self.why.pop(index, None)
-        self.cells.pop(index, None)
-        self.sure.pop(index, None)
+        self.told.pop(index, None)
         self.reshaped.discard(index)
 
     def settle(self) -> None:
@@ -216,9 +204,7 @@ class Stretch:
         """Begin anew with other records."""
         self.kinds = self.kinds[:0]
         self.marks = self.places = None
-        self.why.clear()
-        self.cells.clear()
-        self.sure.clear()
+        self.told.clear()
         self.reshaped.clear()
         self.corrects.clear()
 
@@ -230,17 +216,3 @@ LOST_OPENING = (
     "Double every quote inside a quoted cell.",
 )
 UNDECODABLE = ("ROW_ENCODING", "The row has bytes that are no text in the file's encoding.", "Send the file as UTF-8.")
-_LINE_END = re.compile(rb"\r\n|\n|\r")
-
-
-def first_line_end(text: bytes) -> tuple[int, int] | None:
-    """(position of the first line end, position behind it), None if there is none."""
-    match = _LINE_END.search(text)
-    return None if match is None else match.span()
-
-
-def cells_of(record: bytes, text: Text) -> tuple[str, ...]:
-    """Give the cells of a record, or what they may be if it is damaged: to see whether it is a product, not to believe them."""
-    first = record[:65536]
-    cells = text.dialect.cells(first) or first.split(text.dialect.mark)
-    return tuple(cell.decode(errors="replace") for cell in cells[: bounds.MAX_COLUMNS])

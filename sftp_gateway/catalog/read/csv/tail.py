@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import profile
-from sftp_gateway.catalog.read.csv.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch, cells_of
+from sftp_gateway.catalog.read.csv.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch
 from sftp_gateway.catalog.read.header import footer, naming, titles
 from sftp_gateway.catalog.read.source import Tally
 
@@ -125,14 +125,17 @@ def _heads(stretch: Stretch, at: int) -> bool:
 def _is_ragged(stretch: Stretch, index: int) -> bool:
     if stretch.kinds[index] != REJECT:
         return False
-    return index not in stretch.why or stretch.why[index].code == "ROW_COLUMNS"
+    return index not in stretch.told or stretch.told[index].finding.code == "ROW_COLUMNS"
 
 
 def _cells(stretch: Stretch, index: int) -> tuple[str, ...]:
     """Give the cells of a record; of a damaged one all that it may have, not only those before the damage."""
     damaged = stretch.kinds[index] == REJECT and not _is_ragged(stretch, index)
-    kept = None if damaged else stretch.cells.get(index)
-    return cells_of(stretch.bytes_of(index), stretch.text) if kept is None else kept
+    if index in stretch.told and not damaged:
+        return stretch.told[index].cells
+    record, dialect = stretch.bytes_of(index)[:65536], stretch.text.dialect
+    cells = dialect.cells(record) or record.split(dialect.mark)
+    return tuple(cell.decode(errors="replace") for cell in cells[: bounds.MAX_COLUMNS])
 
 
 def _leave(stretch: Stretch, other: Other, place: int) -> int:
