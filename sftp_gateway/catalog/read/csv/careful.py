@@ -52,7 +52,7 @@ def resolve(text: Text, start: int, *, distrust: bool = False) -> Found | None:
 
     `distrust`: do not take a strict record over several lines at its word.
     """
-    whole = _strict(text, start, bounds.RECORD_BYTES)
+    whole = _strict(text, start, bounds.RECORD_BYTES, text.dialect.record)
     around = None if distrust or whole is not None or text.dialect.literal else _around(text, start)
     if len(text.data) in (whole, around) and not text.final:
         return None
@@ -104,8 +104,8 @@ def _damaged(text: Text, start: int, line: tuple[int, int], whole: int | None) -
         return Found(end, stop, "ROW_COLUMNS")
     complete = text.data.count(text.dialect.mark, start, line[0]) == text.width - 1
     far = complete and text.data.count(b"\n", start, end) > _MOST_LINES
-    if end != line[0] and not far and (cells := readings(text.data[start:end], text.dialect, text.width)) is not None:
-        return Found(end, stop, "ROW_QUOTE_REPAIRED", "", cells)
+    if end != line[0] and not far and (found := _repaired(text, start, stop)) is not None:
+        return found
     if complete:
         # The first line has all columns by itself: what follows it is none of this row's business.
         at_end, (end, stop) = at_end and stop == line[1], line
@@ -122,29 +122,17 @@ def _around(text: Text, start: int) -> int | None:
     line = _line(text, start)
     if line is None or not text.dialect.quote:
         return None
-    stop = _over_lines(text, start, line[1], text.dialect.spaced)
-    if stop is not None:
+    stop = _strict(text, start, bounds.QUOTE_BYTES, text.dialect.spaced) or 0
+    if stop > line[1]:
         last = LINE_END.split(text.data[start : end_of(text.data, stop, start)])[-1]
-        if not last.count(text.dialect.mark) >= text.width - 1 > 0 and _goes_to(text, start, line, stop):
-            return stop
+        if not last.count(text.dialect.mark) >= text.width - 1 > 0:
+            opened = _extent(text, start, *line, stop)
+            if opened is not None and opened[1] == stop:
+                return stop
     if text.data.find(b"\\" + text.dialect.sign, start, line[0]) < 0:
         return None
-    return _over_lines(text, start, line[1], text.dialect.escaped)
-
-
-def _over_lines(text: Text, start: int, below: int, pattern: re.Pattern[bytes]) -> int | None:
-    """Where a record by a pattern stops; None if there is none, or none that goes on `below` its first line."""
-    edge = min(len(text.data), start + bounds.QUOTE_BYTES)
-    match = pattern.match(text.data, start, edge)
-    if match is None or match.end() <= below or match.end() == edge < len(text.data):
-        return None
-    return match.end()
-
-
-def _goes_to(text: Text, start: int, line: tuple[int, int], stop: int) -> bool:
-    """Whether no record begins in the lines up to `stop`."""
-    opened = _extent(text, start, *line, stop)
-    return opened is not None and opened[1] == stop
+    stop = _strict(text, start, bounds.QUOTE_BYTES, text.dialect.escaped) or 0
+    return stop if stop > line[1] else None
 
 
 def _extent(text: Text, start: int, end: int, stop: int, whole: int | None) -> tuple[int, int, bool] | None:
@@ -177,7 +165,7 @@ def _begins(text: Text, start: int, until: int | None) -> bool | None:
 
     `until`: where the strict record that goes over this line ends. The quote in its last line is its closing one.
     """
-    whole = _strict(text, start, bounds.QUOTE_BYTES)
+    whole = _strict(text, start, bounds.QUOTE_BYTES, text.dialect.record)
     if whole is not None:
         if whole == len(text.data) and not text.final:
             return None
@@ -189,10 +177,10 @@ def _begins(text: Text, start: int, until: int | None) -> bool | None:
     return line[1] != until and readings(text.data[start : line[0]], text.dialect, text.width) is not None
 
 
-def _strict(text: Text, start: int, limit: int) -> int | None:
-    """Where the strict record at `start` stops, line end included; None if there is none within `limit` bytes."""
+def _strict(text: Text, start: int, limit: int, pattern: re.Pattern[bytes]) -> int | None:
+    """Where the record at `start` stops by a pattern, line end included; None if there is none within `limit` bytes."""
     edge = min(len(text.data), start + limit)
-    match = text.dialect.record.match(text.data, start, edge)
+    match = pattern.match(text.data, start, edge)
     if match is None or (match.end() == edge < len(text.data) and text.data[edge - 1] not in b"\r\n"):
         return None
     return match.end()

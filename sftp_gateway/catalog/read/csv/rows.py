@@ -240,12 +240,11 @@ def _unpadded(column: pa.Array) -> pa.Array:
 
 def _tell_repeated_header(stretch: Stretch, tally: Tally) -> None:
     for index in np.flatnonzero(stretch.kinds == SKIPPED).tolist():
-        if stretch.bytes_of(index).removeprefix(codecs.BOM_UTF8) in stretch.header[:1]:
-            row = stretch.place.row + index + 1
-            tally.late.append(Finding("FILE_PREAMBLE", f"Row {row} is the header again; it was skipped."))
-        elif stretch.bytes_of(index).startswith(b"# "):
-            row = stretch.place.row + index + 1
-            tally.late.append(Finding("FILE_PREAMBLE", f"Row {row} is a comment; it was skipped."))
+        record, row = stretch.bytes_of(index), stretch.place.row + index + 1
+        again = record.removeprefix(codecs.BOM_UTF8) in stretch.header[:1]
+        if again or record.startswith(b"# "):
+            what = "the header again" if again else "a comment"
+            tally.late.append(Finding("FILE_PREAMBLE", f"Row {row} is {what}; it was skipped."))
 
 
 def _count(stretch: Stretch, tally: Tally, sizes: npt.NDArray[np.int64]) -> None:
