@@ -1,7 +1,7 @@
 """CSV and its kin as a `Source`: blocks of about 6 MiB, cut where a record ends, each told apart exactly."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,8 +43,8 @@ class DelimitedSource:
     above: Tally
     """What stands before those."""
     line_end: str
-    rewriting: Rewriting | None = None
-    profile: Profile = field(default_factory=Profile)
+    rewriting: Rewriting
+    profile: Profile
 
     @property
     def bom(self) -> bytes:
@@ -81,8 +81,7 @@ def open_delimited(packed: Packed, encoded: Encoding, hints: Hints) -> Delimited
     if not text.strip():
         raise errors.Refused("FILE_EMPTY", "The file is empty.", "Send a file with a header and products.")
     found = sniff.layout(text, hints, whole=whole)
-    if found.rewriting:
-        sample = found.rewriting.recoded(sample)
+    sample = found.rewriting.recoded(sample)
     headers = width.settle(found, hints, whole=whole)
     if len(headers) > bounds.MAX_COLUMNS and not hints.lenient:
         raise errors.Refused("FILE_FORMAT", f"The file has more than {bounds.MAX_COLUMNS:,} columns.", "Send fewer.")
@@ -92,7 +91,7 @@ def open_delimited(packed: Packed, encoded: Encoding, hints: Hints) -> Delimited
 def _source(
     packed: Packed, encoded: Encoding, sample: Recoded, found: sniff.Layout, headers: tuple[str, ...]
 ) -> DelimitedSource:
-    head, way = found.heading, found.rewriting or Rewriting()
+    head, way = found.heading, found.rewriting
     first = found.records[head.first]
     begin = found.records[head.last].stop if head.last >= 0 else 0
     ends = records.split(Text(sample.text[:begin], found.dialect, 0, final=True)).line_ends
@@ -122,7 +121,7 @@ def _source(
         before=before,
         above=replace(above, total_bytes=encoded.total_bytes),
         line_end=sample.text[first.end : first.stop].decode() or "\n",
-        rewriting=found.rewriting,
+        rewriting=way,
         profile=Profile(found.records[head.last + 1 :], len(headers)),
     )
 
@@ -190,7 +189,7 @@ class _Reading:
                 self.carry = cut_character
                 return
             block, rest = closed
-            yield source.rewriting.block(block) if source.rewriting else block
+            yield source.rewriting.block(block)
             raw = rest + cut_character
             recoded, cut_character = self._recode(raw, final=final)
         if not raw:
@@ -207,7 +206,7 @@ class _Reading:
 
     def _recode(self, raw: bytes, *, final: bool) -> tuple[Recoded, bytes]:
         recoded, rest = encoding.recode(raw, self.source.encoding, final=final)
-        return (self.source.rewriting.recoded(recoded) if self.source.rewriting else recoded), rest
+        return self.source.rewriting.recoded(recoded), rest
 
     def _told(self, text: Text, recoded: Recoded, found: records.Records) -> Block:
         stretch = Stretch(
@@ -229,7 +228,7 @@ class _Reading:
         used = int(recoded.raw_positions(cut)[0])
         self.carry = recoded.raw[used:]
         self._go_on(len(stretch.records.start), int(found.lines_before(cut)[0]), used)
-        return self.source.rewriting.block(block) if self.source.rewriting else block
+        return self.source.rewriting.block(block)
 
     def _go_on(self, row: int, line: int, offset: int) -> None:
         self.place = Place(self.place.row + row, self.place.line + line, self.place.offset + offset)

@@ -100,10 +100,9 @@ class Rewriting:
                 cells=pa.ListArray.from_arrays(listed.offsets, values),
             )
             block = replace(block, cells=tuple(map(self._restored, block.cells)), rejects=rejects)
-        every = frozenset(range(len(block)))
         if self.reshapes:
-            return replace(block, reshaped=every)
-        return replace(block, repaired=every) if self.escaped or self.shielded else block
+            return replace(block, reshaped=frozenset(range(len(block))))
+        return replace(block, repaired=frozenset(range(len(block)))) if self.escaped or self.shielded else block
 
     @property
     def reshapes(self) -> bool:
@@ -112,6 +111,10 @@ class Rewriting:
 
     def _restored(self, column: pa.Array) -> pa.Array:
         return pc.replace_substring(column, STAND_IN, self._meant)
+
+
+NONE = Rewriting()
+"""The text is told apart as it is."""
 
 
 def count_wrapped(text: bytes) -> int:

@@ -47,12 +47,7 @@ class Spelling:
     """A dialect, and how the text is rewritten for it."""
 
     dialect: Dialect
-    rewriting: Rewriting | None = None
-
-    @property
-    def delimiter(self) -> str:
-        """The delimiter of several bytes; '' if it has one."""
-        return self.rewriting.delimiter if self.rewriting else ""
+    rewriting: Rewriting = rewriting.NONE
 
 
 @dataclass(frozen=True, slots=True)

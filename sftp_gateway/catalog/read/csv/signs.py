@@ -76,12 +76,12 @@ def _inner_fit(sample: Sample, text: Sample, spelling: separators.Spelling, usua
     titles = [record.cells for record in text.filled(spelling.dialect)[: bounds.PREAMBLE_RECORDS]]
     count = next((number for number, cells in enumerate(titles) if len(cells) > 1), 0)
     headed = any(len(record.cells) == width for record in sample.filled(usual)[:count])
-    common = (spelling.delimiter or spelling.dialect.delimiter) in _COMMON
+    common = (spelling.rewriting.delimiter or spelling.dialect.delimiter) in _COMMON
     return inner if not headed and (not common or inner.width >= _MANY_COLUMNS) else fit
 
 
 def _longest(sample: Sample, spelling: separators.Spelling) -> separators.Spelling:
-    return (None if spelling.rewriting else longer(sample, spelling.dialect)) or spelling
+    return (None if spelling.rewriting.delimiter else longer(sample, spelling.dialect)) or spelling
 
 
 def longer(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
@@ -109,7 +109,8 @@ def longer(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
 
 def spelled(sample: Sample, spelling: separators.Spelling) -> Sample:
     """Give the sample as it is rewritten for a spelling."""
-    return Sample(spelling.rewriting.text(sample.text)) if spelling.rewriting else sample
+    text = spelling.rewriting.text(sample.text)
+    return sample if text is sample.text else Sample(text)
 
 
 def judge(records: Sequence[Record], hints: Hints) -> float:

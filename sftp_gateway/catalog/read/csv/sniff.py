@@ -35,7 +35,7 @@ class Layout:
     dialect: Dialect
     records: tuple[Record, ...]
     heading: Heading
-    rewriting: Rewriting | None = None
+    rewriting: Rewriting
     """What the text was rewritten by before it was told apart."""
 
 
@@ -144,7 +144,7 @@ def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spell
         spelling = _by_header(inner, usual, own) or signs.longer(inner, usual) or signs.fitting(inner, usual, own)
         spelling = spelling or separators.Spelling(usual)
         if signs.spelled(inner, spelling).fit(spelling.dialect).perfect:
-            return replace(spelling, rewriting=replace(way, delimiter=spelling.delimiter))
+            return replace(spelling, rewriting=replace(way, delimiter=spelling.rewriting.delimiter))
     if ournames.known_names(cells[0] if cells else (), hints) > 1 or sample.names_below(dialect):
         return separators.Spelling(dialect)
     return signs.by_signs(sample, dialect, fit, hints)
