@@ -3,6 +3,8 @@
 Just what `Stretch.judge_width` would say of each; whatever it might repair or take for blank is left to it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -13,15 +15,13 @@ from sftp_gateway.catalog.read.csv import returned
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS
 from sftp_gateway.catalog.read.csv.records import Positions
 from sftp_gateway.catalog.read.csv.stretch import REJECT, Stretch
-from sftp_gateway.catalog.read.rejects import Rejects
+from sftp_gateway.catalog.read.rejects import NONE, Rejects
 
 _MOST_BYTES = 65536
 """Of a longer record not all cells are shown wherever it is looked at."""
 _MOST_DOUBTED = 2000
 """Of more records in a block all cells are taken to be under their headers: it is looked at one by one."""
 _SPACES = b" \t\n\r\x0b\x0c"
-Said = tuple[pa.Array, ...]
-"""Of rejected records: code, message, suggestion, cells, and how many of these are sure."""
 
 
 def judge(stretch: Stretch, clean: Positions) -> None:
@@ -68,23 +68,20 @@ def rejects(stretch: Stretch, line: Positions, offset: Positions, end: Positions
     """Give all rejected records of a stretch."""
     index = np.flatnonzero(stretch.kinds == REJECT)
     told = np.isin(index, np.fromiter(stretch.told, np.int64, len(stretch.told)))
-    found = Rejects.of([stretch.told[i] for i in index[told].tolist()])
-    said: Said = (found.code, found.message, found.suggestion, found.cells, pa.array(found.sure))
-    if not told.all():
-        order = pa.array(np.argsort(np.concatenate([index[told], index[~told]]), kind="stable"))
-        pairs = zip(said, _said_at_once(stretch, index[~told]), strict=True)
-        said = tuple(pa.concat_arrays(pair).take(order) for pair in pairs)
-    code, message, suggestion, cells, sure = said
-    begins = offset[index] - stretch.place.offset
-    ends = np.minimum(end[index] - stretch.place.offset, begins + bounds.RECORD_BYTES)
-    row = index + stretch.place.row + 1
-    data = stretch.recoded.raw
-    return Rejects(
-        row, line[index], offset[index], code, message, suggestion, cells, data, begins, ends, np.asarray(sure)
-    )
+
+    def placed(said: Rejects, index: Positions) -> Rejects:
+        begins = offset[index] - stretch.place.offset
+        ends = np.minimum(end[index] - stretch.place.offset, begins + bounds.RECORD_BYTES)
+        row, data = index + stretch.place.row + 1, stretch.recoded.raw
+        return replace(said, row=row, line=line[index], byte_offset=offset[index], data=data, start=begins, end=ends)
+
+    found = placed(Rejects.of([stretch.told[i] for i in index[told].tolist()]), index[told])
+    if told.all():
+        return found
+    return found.joined(placed(_said_at_once(stretch, index[~told]), index[~told]))
 
 
-def _said_at_once(stretch: Stretch, index: Positions) -> Said:
+def _said_at_once(stretch: Stretch, index: Positions) -> Rejects:
     """Say what is wrong with ragged records, and take them apart."""
     starts, ends = stretch.records.start[index], stretch.records.end[index]
     cells = pc.split_pattern(_texts(stretch.text.data, starts, ends), stretch.text.dialect.delimiter)
@@ -92,7 +89,8 @@ def _said_at_once(stretch: Stretch, index: Positions) -> Said:
     said = [returned.say_width(int(columns), stretch.text.width) for columns in widths]
     take = pa.array(which)
     message, suggestion = (pa.array(texts, pa.string()).take(take) for texts in zip(*said, strict=True))
-    return pa.repeat("ROW_COLUMNS", len(index)), message, suggestion, cells, pa.array(_sure(stretch, index, cells))
+    code, sure = pa.repeat("ROW_COLUMNS", len(index)), _sure(stretch, index, cells)
+    return replace(NONE, code=code, message=message, suggestion=suggestion, cells=cells, sure=sure)
 
 
 def _sure(stretch: Stretch, index: Positions, cells: pa.ListArray) -> Positions:
