@@ -34,3 +34,12 @@ def test_texts_that_begin_with_a_word_in_quotes_do_not_hide_that_cells_stand_in_
     found = read(tmp_path, BEGIN.replace(b",", b";") + "".join(rows).encode())
     assert {row[3] for row in found.rows} == {"light; dry", '"nose" of oak', "O'Neil;\nold", '"hint" of rye'}
     assert len(found.rows) == 20
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_rows_between_one_that_lost_its_closing_and_one_that_lost_its_opening_quote_are_kept(tmp_path, end):
+    plain = [b"A-%d,Lamp,%d.50,red" % (n, n) for n in range(10, 30)]
+    rows = [*plain[:5], b'B-1,"Lamp,9.50,red', *plain[5:15], b'B-2,Lamp",9.50,red', *plain[15:]]
+    found = read(tmp_path, end.join([BEGIN.rstrip(), *rows, b""]))
+    assert [row[0] for row in found.rows if row[0] != "B-2"] == [row[:4].decode() for row in plain]
+    assert set(found.codes) == {"ROW_QUOTE"}

@@ -5,7 +5,6 @@ opening quote follows a delimiter or line end and every closing one precedes suc
 that does not is handed to `careful`, after which the same positions serve with the parity reset.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -175,84 +174,65 @@ def _regular(text: Text, marks: _Marks, growing: _Growing, span: tuple[int, int]
     position, limit = span
     first, last = np.searchsorted(marks.line_ends, [position, limit])
     chosen = np.flatnonzero(marks.parity[first:last] == parity) + first
-    ends = marks.line_ends[chosen]
-    edges = np.append(position, ends + 1)
-    rest = int(edges[-1])
+    spans = np.empty((3, len(chosen)), np.int64)
+    starts, ends, stops = spans
+    ends[:] = marks.line_ends[chosen]
+    stops[:] = ends + 1
+    starts[:1], starts[1:] = position, stops[:-1]
+    rest = int(stops[-1]) if len(stops) else position
     if marks.has_cr:
         before = marks.codes[np.maximum(ends - 1, 0)]
-        ends = ends - ((before == _CR) & (marks.codes[ends] == _LF) & (ends > edges[:-1]))
-    spans = np.stack([edges[:-1], ends, edges[1:]])
+        ends -= (before == _CR) & (marks.codes[ends] == _LF) & (ends > starts)
     if text.final and limit == len(text.data) and rest < limit and (len(marks.quotes) & 1) == parity:
         spans = np.append(spans, [[rest], [limit], [limit]], axis=1)
         chosen = np.append(chosen, len(marks.line_ends))
         rest = limit
-    for index in _strange(text, spans[0], spans[1], np.diff(chosen, prepend=first - 1) - 1):
-        growing.add(spans[:, :index])
-        return int(spans[0, index]), True
-    growing.add(spans)
-    return rest, False
+    inner = chosen - np.concatenate([[first - 1], chosen[:-1]]) - 1
+    strange = _first_strange(text, marks, spans, (chosen - inner, inner)) if inner.any() else None
+    growing.add(spans[:, :strange])
+    return (rest, False) if strange is None else (int(spans[0, strange]), True)
 
 
-def _strange(text: Text, starts: Positions, ends: Positions, inner: Positions) -> Iterator[int]:
-    """Find records over several lines that are too long to believe, or all of whose lines are whole rows by themselves.
+def _first_strange(text: Text, marks: _Marks, spans: Positions, inner: tuple[Positions, Positions]) -> int | None:
+    """Which is the first strange one of records. `inner`: the line ends in each, the number of the first and how many."""
+    first, lines_in = inner
+    longer = np.flatnonzero(lines_in)
+    told = longer, spans[0, longer], marks.line_ends[first[longer]], spans[1, longer], lines_in[longer]
+    for index, start, first_end, end, lines in zip(*(of.tolist() for of in told), strict=True):
+        if _is_strange(text, start, first_end, end, lines):
+            return int(index)
+    return None
+
+
+def _is_strange(text: Text, start: int, first_end: int, end: int, lines: int) -> bool:
+    """Whether a record with line ends in it is too long to believe, or all of its lines are whole rows by themselves.
 
     The latter is what two damaged rows look like, one that lost its closing and a later one that
     lost its opening quote: formally one record, and every good row between them would be lost. Few texts begin with a
     delimiter, either: where all lines are whole, a quote between two of them opens nothing.
     """
-    delimiter, quote = text.dialect.mark, text.dialect.sign
-    alone = delimiter + quote + delimiter
-    longer = np.flatnonzero(inner)
-    for index, start, end, lines in zip(
-        *(of.tolist() for of in (longer, starts[longer], ends[longer], inner[longer])), strict=True
-    ):
-        if (
-            ((end - start > bounds.QUOTE_BYTES or lines >= bounds.QUOTE_LINES) and _joins_rows(text, start, end))
-            or text.dialect.literal
-            or (lines > 1 and text.width > 3 and _rows_by_themselves(text, start, end))
-            or (lines == 1 and text.width > _WIDE and _all_columns_twice(text, start, end))
-            or ((place := text.data.find(alone, start, end)) >= 0 and _opens_at(place, text, start, end))
-        ):
-            yield index
+    data, mark, quote, full = text.data, text.dialect.mark, text.dialect.sign, text.width - 1
+    whole = data.count(mark, start, first_end) == full
+    far = end - start > bounds.QUOTE_BYTES or lines >= bounds.QUOTE_LINES
+    if text.dialect.literal or not (whole or far):
+        return text.dialect.literal  # most records, at once
+    rows = data[start:end].splitlines()
+    counts = [row.count(mark) for row in rows]
+    if far and full in (counts[0], counts[-1]) and _holds_rows(text, start, end):
+        return True
+    if not whole:
+        return False
+    if lines == 1:
+        strange = text.width > _WIDE and counts == [full, full]  # so many delimiters stand in no cell by chance
+    else:
+        inner = (text.dialect.cells(row) or () for row in rows[1:-1])
+        strange = text.width > 3 and min(counts) >= full and all(len(cells) == text.width for cells in inner)
+    place = data.find(mark + quote + mark, start, end)
+    opens = place >= 0 and data.count(quote, start, place) % 2 == 0 and set(counts) == {full}
+    return strange or opens
 
 
 def _holds_rows(text: Text, start: int, end: int) -> bool:
     """Whether a line inside a record has all columns: then its quote, however far it goes, is two that were damaged."""
     delimiter = text.dialect.mark
     return any(line.count(delimiter) >= text.width - 1 for line in text.data[start:end].splitlines()[1:-1])
-
-
-def _joins_rows(text: Text, start: int, end: int) -> bool:
-    """Whether a long record may be rows between two that lost a quote: those begin and end it, and have all columns, too."""
-    delimiter, data = text.dialect.mark, text.data
-    first, last = data.find(b"\n", start, end), data.rfind(b"\n", start, end) + 1
-    edges = data.count(delimiter, start, first), data.count(delimiter, last, end)
-    return (first < 0 or text.width - 1 in edges) and _holds_rows(text, start, end)
-
-
-def _opens_at(place: int, text: Text, start: int, end: int) -> bool:
-    """Whether a quote that stands alone between two delimiters opens a cell of a record whose lines all have all columns."""
-    delimiter, quote = text.dialect.mark, text.dialect.sign
-    if text.data.count(quote, start, place) % 2:
-        return False
-    return all(line.count(delimiter) == text.width - 1 for line in text.data[start:end].splitlines())
-
-
-def _all_columns_twice(text: Text, start: int, end: int) -> bool:
-    """Whether both lines of a record have all columns: so many delimiters stand in no cell by chance."""
-    delimiter, columns = text.dialect.mark, text.width - 1
-    if text.data.count(delimiter, start, end) != 2 * columns:
-        return False  # most records, at once
-    lines = text.data[start:end].splitlines()
-    return len(lines) == 2 and lines[0].count(delimiter) == columns
-
-
-def _rows_by_themselves(text: Text, start: int, end: int) -> bool:
-    delimiter = text.dialect.mark
-    first = text.data.find(b"\n", start, end)
-    if first < 0 or text.data.count(delimiter, start, first) != text.width - 1:
-        return False
-    lines = text.data[start:end].splitlines()
-    if any(line.count(delimiter) < text.width - 1 for line in lines):
-        return False
-    return all(len(text.dialect.cells(line) or ()) == text.width for line in lines[1:-1])
