@@ -132,11 +132,7 @@ def _columns(begins: Sequence[int]) -> Places:
 
 def _fit(lines: Sequence[str], places: Places) -> bool:
     odd = sum(not _fits(line, places) for line in lines)
-    return odd <= _allowed(len(lines)) and odd * 2 < len(lines)
-
-
-def _allowed(count: int) -> float:
-    return max(_DAMAGED * count, min(_FEW_DAMAGED, count // 4))
+    return odd <= max(_DAMAGED * len(lines), min(_FEW_DAMAGED, len(lines) // 4)) and odd * 2 < len(lines)
 
 
 def _fits(line: str, places: Places) -> bool:

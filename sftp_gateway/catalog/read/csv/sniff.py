@@ -6,7 +6,7 @@ we know; a title line above the header, or one odd row, does not change the verd
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sftp_gateway import errors
@@ -84,7 +84,7 @@ def _told(sample: Sample, hints: Hints) -> separators.Spelling | None:
 
 def _usual(sample: Sample, hints: Hints) -> Dialect:
     """Give the best dialect with one of the usual delimiters."""
-    tried: list[tuple[float, Dialect]] = []
+    scores: dict[Dialect, float] = {}
     for quote in hints.quote or QUOTES:
         for delimiter in hints.delimiter or DELIMITERS:
             if delimiter.encode() not in sample.text and not hints.delimiter and delimiter != ",":
@@ -93,25 +93,23 @@ def _usual(sample: Sample, hints: Hints) -> Dialect:
             if more is None:
                 continue
             dialect = Dialect(delimiter, quote)
-            tried.append((signs.judge(sample.records(dialect), hints) + more, dialect))
-    best = _headed(sample, max(tried, key=lambda each: each[0]), tried)  # a comma is always tried
-    if not sample.separates_first(best[1]):
+            scores[dialect] = signs.judge(sample.records(dialect), hints) + more
+    best = _headed(sample, max(scores, key=scores.__getitem__), scores)  # a comma is always tried
+    if not sample.separates_first(best):
         # More columns in the rows are worth less than the same ones in all lines, the first too: a decimal comma.
-        best = max((each for each in tried if sample.separates_all(each[1])), key=lambda each: each[0], default=best)
-    return best[1] if hints.delimiter else spacing.by_spaces(sample, best[1], hints)
+        best = max(filter(sample.separates_all, scores), key=scores.__getitem__, default=best)
+    return best if hints.delimiter else spacing.by_spaces(sample, best, hints)
 
 
-def _headed(
-    sample: Sample, best: tuple[float, Dialect], tried: Sequence[tuple[float, Dialect]]
-) -> tuple[float, Dialect]:
+def _headed(sample: Sample, best: Dialect, tried: Iterable[Dialect]) -> Dialect:
     """Give the other quote with which all records have the header's columns, where with the best one only the rows agree.
 
     Cells that are cut at a delimiter in each row are more, and alike.
     """
-    others = [each for each in tried if each[1].delimiter == best[1].delimiter and each[1].quote != best[1].quote]
-    if not others or sample.inner_fit(best[1]).first:
+    others = [each for each in tried if each.delimiter == best.delimiter and each != best]
+    if not others or sample.inner_fit(best).first:
         return best
-    return next((each for each in others if _is_headed(sample, each[1])), best)
+    return next((each for each in others if _is_headed(sample, each)), best)
 
 
 def _is_headed(sample: Sample, dialect: Dialect) -> bool:
@@ -141,8 +139,8 @@ def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spell
         inner = Sample(way.text(sample.text))
         usual = _usual(inner, hints)
         own = inner.fit(usual)
-        spelling = _by_header(inner, usual, own) or signs.longer(inner, usual) or signs.fitting(inner, usual, own)
-        spelling = spelling or separators.Spelling(usual)
+        found = _by_header(inner, usual, own) or signs.longer(inner, usual) or signs.fitting(inner, usual, own)
+        spelling = found or separators.Spelling(usual)
         if signs.spelled(inner, spelling).fit(spelling.dialect).perfect:
             return replace(spelling, rewriting=replace(way, delimiter=spelling.rewriting.delimiter))
     if ournames.known_names(cells[0] if cells else (), hints) > 1 or sample.names_below(dialect):

@@ -28,7 +28,7 @@ def by_spaces(sample: Sample, dialect: Dialect, hints: Hints) -> Dialect:
     fits = _fits(sample, dialect)
     if (fits and sample.separates_first(dialect)) or rewriting.is_wrapped(sample.text):
         return dialect
-    for quote in [hints.quote] if hints.quote else sorted(QUOTES, key=lambda each: -sample.text.count(each.encode())):
+    for quote in hints.quote or sorted(QUOTES, key=lambda each: -sample.text.count(each.encode())):
         spaced = replace(dialect, delimiter=" ", quote=quote)
         filled = [record for record in sample.filled(spaced) if not naming.is_comment(record.cells)]
         rows = _rows(filled, strictly=fits)

@@ -17,6 +17,7 @@ _SEPARATOR_LINE = re.compile(rb'"?sep=[^\w\s]?\t?"?', re.IGNORECASE)
 """What spreadsheets write above a table to say how it is separated: of one column, too, where nothing else tells."""
 
 _MARKS = (b"#", b"//", b"--")
+"""A comment that says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,13 @@ def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
         return Heading(0, 0, (), 0)
     first = further.largest(rows, base, hints, whole=whole)
     above = _texts(rows[base]) if first != base else ()
-    width = _width_below(rows, first)
     if _is_absent(rows, first, hints):
+        width = bodies.usual_width(rows[first : first + 1000])
         first = _first_row(rows, first)
         return Heading(first, first - 1, tuple(f"#{number + 1}" for number in range(width)), 0, above)
     top, last = first, headrows.last(rows, first, hints)
     names = _names(rows, top, last, hints)
-    while last - top < headrows.MOST and headrows.is_above(rows, top, names):
+    while last - top < headrows.MOST and top > 0 and headrows.names_groups(rows[top - 1], names):
         top -= 1
         names = _names(rows, top, last, hints)
     return Heading(top, last, names, sum(ournames.is_known(name, hints) for name in names if name.strip()), above)
@@ -108,7 +109,9 @@ def _reach(cells: Cells) -> int:
 def _behind_comments(rows: Rows, first: list[int]) -> list[int]:
     """Leave out the lines of a comment above a header; one over values may be the header itself."""
     count = 0
-    while count < len(first) and (naming.is_comment(rows[first[count]]) or (count and _is_mark(rows[first[count]]))):
+    while count < len(first) and (
+        naming.is_comment(rows[first[count]]) or (count and b"".join(rows[first[count]]).strip() in _MARKS)
+    ):
         count += 1
     if (
         not count
@@ -121,17 +124,8 @@ def _behind_comments(rows: Rows, first: list[int]) -> list[int]:
     return first if alike else first[count:]
 
 
-def _is_mark(cells: Cells) -> bool:
-    """Whether a record is a comment that says nothing."""
-    return b"".join(cells).strip() in _MARKS
-
-
 def _texts(cells: Cells) -> tuple[str, ...]:
     return tuple(cell.decode(errors="replace").strip("\ufeff") for cell in cells)
-
-
-def _width_below(rows: Rows, first: int) -> int:
-    return bodies.usual_width(rows[first : first + 1000])
 
 
 def _first_row(rows: Rows, first: int) -> int:

@@ -40,11 +40,6 @@ def last(rows: Rows, first: int, hints: Hints) -> int:
     return first + (len(below) == len(header) and _is_ruled(below))
 
 
-def is_above(rows: Rows, place: int, names: Sequence[str]) -> bool:
-    """Whether the record above `place` names groups of the columns that have these names so far, which need it."""
-    return place > 0 and _names_groups(rows[place - 1], names)
-
-
 def _is_enough(header: Cells, hints: Hints) -> bool:
     """Whether a record names each column for itself, several of them by names that we know."""
     names = {cell.strip().lower() for cell in header}
@@ -82,7 +77,7 @@ def _completes(rows: Rows, place: int) -> bool:
     return naming.contrasts(cells, body, years=True) or naming.contrasts(cells, body, codes=True)
 
 
-def _names_groups(above: Cells, header: Sequence[str]) -> bool:
+def names_groups(above: Cells, header: Sequence[str]) -> bool:
     """Whether a record over the header names groups of columns, and the header needs them to be told apart."""
     if len(above) != len(header) or bodies.filled(above) < 2 or naming.has_digit(above):
         return False
