@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -17,9 +16,6 @@ RAW = "_raw"
 REACH = 8_192
 """Rows before and behind the expected place in which a row is looked for."""
 
-PATIENCE = 8
-"""After so many blocks in a row without a known row, one in so many is looked up."""
-
 
 class Current:
     """The rows of the current version, met in their order.
@@ -32,8 +28,7 @@ class Current:
         self.schema = self._file.schema_arrow.remove_metadata()
         marks = self._file.read(columns=[RAW], use_threads=False)[RAW]
         self._marks = pc.fill_null(marks, 0).combine_chunks()
-        self._sorted: tuple[Marks, npt.NDArray[np.int32]] | None = None
-        self._next = self._misses = 0
+        self._next = 0
         groups = [self._file.metadata.row_group(number).num_rows for number in range(self._file.num_row_groups)]
         self._starts = np.concatenate([[0], np.cumsum(groups)])
         self._columns = [name for name, filled in versionfile.filled(path).items() if filled]
@@ -47,47 +42,15 @@ class Current:
 
     def find(self, marks: Marks) -> Rows:
         """Give the place of each mark near where the last ones were found, -1 where it is not there."""
-        if self._misses >= PATIENCE and self._misses % PATIENCE:  # the order is another: look now and then only
-            self._misses += 1
-            return np.full(len(marks), -1, np.int64)
-        places = self._near(marks)
-        if np.count_nonzero(places >= 0) * 2 < len(marks):
-            places = self._anywhere(marks, places)
+        first = max(self._next - REACH, 0)
+        near = self._marks.slice(first, REACH + len(marks) + REACH)
+        found = pc.fill_null(pc.index_in(pa.array(marks), value_set=near), -1).to_numpy(zero_copy_only=False)
+        places = np.where((found >= 0) & (marks != 0), found.astype(np.int64) + first, -1)
         met = places[places >= 0]
         if len(met):
             # Never back: `rows` lets go of what lies more than twice REACH before.
             self._next = max(self._next, int(np.median(met)) + len(marks) // 2)
-            self._misses = 0
-        else:
-            self._misses += 1
         return places
-
-    def _near(self, marks: Marks) -> Rows:
-        first = max(self._next - REACH, 0)
-        near = self._marks.slice(first, REACH + len(marks) + REACH)
-        found = pc.fill_null(pc.index_in(pa.array(marks), value_set=near), -1).to_numpy(zero_copy_only=False)
-        return np.where((found >= 0) & (marks != 0), found.astype(np.int64) + first, -1)
-
-    def _anywhere(self, marks: Marks, near: Rows) -> Rows:
-        """Look where most of these rows are, if few are near: go on there if that is farther on and in one place."""
-        if self._sorted is None:
-            # What lies behind is no place to go on from: at the end of a file with new rows little is left to sort.
-            ahead = self._marks.slice(self._next).to_numpy()
-            order = np.argsort(ahead).astype(np.int32)
-            self._sorted = ahead[order], order + np.int32(self._next)
-        known, order = self._sorted
-        if not len(known):
-            return near
-        at = np.minimum(np.searchsorted(known, marks), len(known) - 1)
-        found = np.sort(order[at[(known[at] == marks) & (marks != 0)]])
-        if np.count_nonzero(near >= 0) * 2 >= len(found):
-            return near
-        middle = int(found[len(found) // 2])
-        together = np.count_nonzero(np.abs(found - middle) < REACH)
-        if middle < self._next or together * 2 < len(found):
-            return np.full(len(marks), -1, np.int64)
-        self._next = max(self._next, middle - REACH // 2)
-        return self._near(marks)
 
     def rows(self, places: Rows) -> pa.Table:
         """Give the rows at places that `find` gave, as a table whose first row is at `places.min()`."""
@@ -126,7 +89,7 @@ class Current:
             if self.tells_apart:
                 self._leave(self._read(group), int(self._starts[group]))
         self._group = self._file.num_row_groups
-        self._marks, self._sorted = self._marks.slice(0, 0), None  # 20 bytes a row that the comparison can use
+        self._marks = self._marks.slice(0, 0)  # 8 bytes a row that the comparison can use
         return self._left
 
     def close(self) -> None:
