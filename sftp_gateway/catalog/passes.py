@@ -13,7 +13,7 @@ from sftp_gateway import upload_name
 from sftp_gateway.catalog import plan, sift
 from sftp_gateway.catalog.checking import check, headers, listheaders
 from sftp_gateway.catalog.checking.judgement import CURRENCY
-from sftp_gateway.catalog.comparing import changes, diff, merge, reuse
+from sftp_gateway.catalog.comparing import diff, merge, reuse
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.job import Job, Lookup, Progress
 from sftp_gateway.catalog.read import opening
@@ -157,16 +157,13 @@ class File:
         self.writer = writer = corrections.CorrectionWriter(
             source, self.job.upload, self.job.out, self.base_name, checker.terms.marked
         )
-        key = self.job.schema.key
         with merge.opened(self.job, self.plan, source, checker, self.scratch, self.left_out) as judge:
             if self.plan.joins is not None:
-                held.join(self.sifted, self.plan, judge.schema(source), key)
+                held.join(self.sifted, self.plan, judge.schema(source), self.job.schema.key)
             elif reuses and self._tells_bytes(source):
                 own = self.job.schema.digest_with(self.job.settings)
                 marked = reuse.terms(self.job, own, source, evidence)
                 self.sifted.carry = reuse.opened(self.job, marked, source, judge.schema(source), self.scratch)
-            if self.job.base is None and self.job.bytes >= changes.LEAST_BYTES:
-                self.sifted.first = changes.First(self.scratch, key)
             check_block = judge.check
             if self.plan.stale is not None and self.plan.joins is None:  # rows sent to a held upload are merged anew
                 check_block = functools.partial(self._unless_stale, judge.check, self.plan.stale)

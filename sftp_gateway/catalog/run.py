@@ -78,7 +78,7 @@ class _Run:
             paths = publish.Paths((job.base.number if job.base else 0) + 1, job.out)
             # Everything is found now, but for what only a difference tells: it is written down while rows are compared.
             with self._findings_beside(waits=revert is not None) as findings_written:
-                with self._lines(paths) as writer:
+                with changes.Writer(paths.changes, paths.changes_csv) as writer:
                     full = self.file.plan.absent_goes
                     sides = decide.Sides(
                         connection, job, self.file.sifted, staged.schema, base_schema, full, self.rows.gone
@@ -97,13 +97,6 @@ class _Run:
                 f"none of the {self.file.sifted.read} rows could be used; the catalog stays as it is",
                 "mend the rows in the correction file and send it back",
             )
-
-    def _lines(self, paths: publish.Paths) -> changes.Writer:
-        sifted, files = self.file.sifted, (paths.changes, paths.changes_csv)
-        begun: changes.Writer | None = None
-        if sifted.first is not None and not len(self.rows.gone):
-            begun = sifted.first.taken(sifted.stage.rows, *files)
-        return begun or changes.Writer(*files)
 
     def _is_small(self) -> bool:
         if self.file.sifted.stage.on_disk:

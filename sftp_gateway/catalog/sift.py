@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from sftp_gateway.catalog import findings, keys, lane, spool, stage
 from sftp_gateway.catalog.checking.terms import Terms
 from sftp_gateway.catalog.checking.typed import ROW, Checked
-from sftp_gateway.catalog.comparing import changes, reuse
+from sftp_gateway.catalog.comparing import reuse
 from sftp_gateway.catalog.kinds import Kinds
 from sftp_gateway.catalog.read.source import Block, Source
 from sftp_gateway.catalog.results.corrections import CorrectionWriter
@@ -59,16 +59,12 @@ class Sifted:
     """Numbers of the first rejected rows, for people."""
     carry: reuse.Carry | None = None
     """Known rows on their way from the current version, where the file's bytes can tell them."""
-    first: changes.First | None = None
-    """Lines of change of a brand's first version, where there are so many that they are written in passing."""
     seconds: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "check": 0.0})
 
     def close(self) -> None:
         """Delete what is left on disk."""
         if self.carry is not None:
             self.carry.close()
-        if self.first is not None:
-            self.first.close()
         self.stage.close()
         self.findings.remove()
         self.rejected_keys.remove()
@@ -155,8 +151,6 @@ def _judged(  # noqa: PLR0913, PLR0917 - as `file`
             for each in map(one, parts) if pool is None else lane.each(one, parts, pool, AHEAD):
                 rows = _staged(sifted, each.block, each.checked, each.found)
                 sifted.stage.look(rows.table)
-                if sifted.first is not None:
-                    sifted.first.add(rows.table)
                 yield each, rows
 
     return lane.ahead(done())

@@ -23,9 +23,6 @@ from sftp_gateway.catalog.stage import Positions, Stage
 
 SCHEMA = pa.schema([(name, pa.string()) for name in ("op", "key", "column", "before", "after")])
 
-
-LEAST_BYTES = 8 * 1024**2
-"""A first file of that size has so many lines that they are worth writing before it is known whether all are true."""
 COUNTED_COLUMNS = 6
 """Columns compared in one join: DuckDB sets aside about 6 MB for every column that goes through one."""
 
@@ -83,47 +80,6 @@ class Writer:
     def __exit__(self, *_: object) -> None:
         self._parquet.close()
         self._csv.close()
-
-
-class First:
-    """The lines of a first version, written while its rows come, as if all of them were to stay."""
-
-    def __init__(self, scratch: Path, key: Sequence[str]) -> None:
-        self._key = key
-        self._rows = 0
-        self._held: list[pa.Array] = []
-        self._paths = scratch / "first.parquet", scratch / "first.csv"
-        self._writer: Writer | None = Writer(*self._paths)
-
-    def add(self, table: pa.Table) -> None:
-        """Tell of rows in order."""
-        self._rows += table.num_rows
-        self._held.append(_created(table, self._key))
-        if sum(map(len, self._held)) >= versionfile.GROUP_ROWS:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._writer is not None and self._held:
-            self._writer.add_whole("created", pa.concat_arrays(self._held))
-        self._held = []
-
-    def taken(self, rows: int, parquet: Path, csv: Path) -> Writer | None:
-        """Give the writer of these files with the lines of all rows in it; None unless there are so many `rows`."""
-        writer = self._writer
-        if writer is None or rows != self._rows:
-            return None
-        self._flush()
-        for here, there in zip(self._paths, (parquet, csv), strict=True):
-            here.rename(there)
-        self._writer = None
-        return writer
-
-    def close(self) -> None:
-        """Delete what was not taken."""
-        if self._writer is not None:
-            self._writer.__exit__()
-        for path in self._paths:
-            path.unlink(missing_ok=True)
 
 
 def fetch(connection: Connection, new: pa.Schema, base: pa.Schema, *, keep: str) -> None:
@@ -244,18 +200,11 @@ def tell_created(connection: Connection, writer: Writer) -> None:
 
 
 def tell_first(stage: Stage, gone: Positions, key: Sequence[str], writer: Writer) -> int:
-    """Have a line for each row of a first version, `gone` and deleted ones left out; gives their number."""
-    if writer.lines:
-        return writer.lines  # `First` wrote them
-    deleted = [DELETED] if DELETED in stage.schema.names else []
-    for table in versionfile.without(stage.tables([*key, *deleted]), gone):
-        writer.add_whole("created", _created(table, key))
+    """Write a line for each row of a first version, `gone` and deleted ones left out; gives their number."""
+    deletes = DELETED in stage.schema.names
+    for table in versionfile.without(stage.tables([*key, *([DELETED] if deletes else [])]), gone):
+        writer.add_whole("created", keys.texts(table.filter(pc.invert(table[DELETED])) if deletes else table, key))
     return writer.lines
-
-
-def _created(table: pa.Table, key: Sequence[str]) -> pa.Array:
-    """Give the keys of rows but for those that delete."""
-    return keys.texts(table.filter(pc.invert(table[DELETED])) if DELETED in table.column_names else table, key)
 
 
 def tell_deleted(connection: Connection, writer: Writer) -> None:

@@ -9,7 +9,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from catalog_shop import Shop, small_rules
 
 from sftp_gateway.catalog import engine, spool, stage
-from sftp_gateway.catalog.comparing import changes
 
 ROWS = {"damaged", "ends", "numbers", "other_types", "returned", "typed_cells"}
 """Files of tests (test_run_….py) of what rows hold and what is said of them: the same wherever they are compared."""
@@ -30,7 +29,6 @@ def place(request, monkeypatch):
         monkeypatch.setattr(stage, "MEMORY_BYTES", -1)
         monkeypatch.setattr(engine, "SMALL_BYTES", -1)
         monkeypatch.setattr(spool, "LIMIT_BYTES", -1)
-        monkeypatch.setattr(changes, "LEAST_BYTES", 0)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_lines_of_a_version_that_is_not_made_are_not_kept(shop, monkeypatch):
         assert outcome.version is None
         assert {made.kind for made in outcome.made} <= {"errors", "errors_json", "corrections", "accepted", "rejected"}
     left = {path.name for path in shop.folder.rglob("*")}
-    assert not {name for name in left if "changes" in name or name.startswith("first.")}
+    assert not {name for name in left if "changes" in name}
 
 
 def test_the_receipt_has_every_key_and_says_what_the_reader_understood(shop):
