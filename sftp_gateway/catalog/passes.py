@@ -38,7 +38,7 @@ class File:
         self.base_name = upload_name.safe(job.name)
         self.source: Source | None = None
         self.plan = plan.presumed(job)
-        self.sifted = sift.start(self.scratch, self.job.schema)
+        self.sifted = sift.start(self.scratch)
         self.whole: list[Finding] = []
         self.writer: corrections.CorrectionWriter | None = None
         self.left_out: frozenset[str] = frozenset()
@@ -136,7 +136,7 @@ class File:
         if self.writer is not None:
             self.writer.finish()
         self.sifted.close()
-        self.sifted = sift.start(self.scratch, self.job.schema)
+        self.sifted = sift.start(self.scratch)
 
     def _counts_known(self, checker: check.Checker, mapping: headers.Mapping) -> bool:
         """Count the rows that were not checked; False if it cannot be told whether an expected column is blank in all."""

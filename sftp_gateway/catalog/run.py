@@ -110,9 +110,7 @@ class _Run:
             return engine.open_small()
         readable = [self.file.sifted.stage.path, *([self.job.base.path] if self.job.base else [])]
         memory = int(self.job.memory_bytes * DIFF_SHARE)
-        unique = any(column.unique and column.name not in self.job.schema.key for column in self.job.schema.columns)
-        if self.job.base is not None or unique or self.file.sifted.stage.repeats:
-            engine.give_back_memory()  # the database looks at all rows
+        engine.give_back_memory()
         return engine.open_large(readable, self.file.scratch, memory_bytes=memory, threads=self.job.threads)
 
     def _unique(self, connection: engine.Connection, base: pa.Schema) -> None:

@@ -24,7 +24,6 @@ from sftp_gateway.catalog.comparing import reuse
 from sftp_gateway.catalog.kinds import Kinds
 from sftp_gateway.catalog.read.source import Block, Source
 from sftp_gateway.catalog.results.corrections import CorrectionWriter
-from sftp_gateway.catalog.rules.schema import Schema
 
 KEYS = pa.schema([("key", pa.string())])
 NAMED_ROWS = 30
@@ -71,11 +70,10 @@ class Sifted:
         self.unplaced.remove()
 
 
-def start(scratch: Path, schema: Schema) -> Sifted:
+def start(scratch: Path) -> Sifted:
     """Begin with nothing."""
-    gtins = [(column.name,) for column in schema.columns if column.type == "gtin"]
     return Sifted(
-        stage.Stage(scratch, [schema.key, *gtins]),
+        stage.Stage(scratch),
         spool.Spool(scratch / "findings.arrow", findings.SCHEMA),
         spool.Spool(scratch / "rejected.arrow", KEYS),
         spool.Spool(scratch / "unplaced.arrow", findings.SCHEMA),
@@ -149,9 +147,7 @@ def _judged(  # noqa: PLR0913, PLR0917 - as `file`
         with contextlib.closing(blocks):
             parts = (part for whole in blocks for part in whole.parts(PART_ROWS))
             for each in map(one, parts) if pool is None else lane.each(one, parts, pool, AHEAD):
-                rows = _staged(sifted, each.block, each.checked, each.found)
-                sifted.stage.look(rows.table)
-                yield each, rows
+                yield each, _staged(sifted, each.block, each.checked, each.found)
 
     return lane.ahead(done())
 

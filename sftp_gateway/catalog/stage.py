@@ -4,7 +4,6 @@ A small stage is a table in memory; a large one is already written as the Parque
 the version, so that in the usual case no row is written twice. Serves run, unique, diff, publish.
 """
 
-import contextlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from sftp_gateway.catalog import engine, keys, lane, versionfile
-from sftp_gateway.catalog.once import Once
+from sftp_gateway.catalog import engine, keys, versionfile
 
 MEMORY_BYTES = 16 * 1024**2
 Positions = npt.NDArray[np.int64]
@@ -26,7 +25,6 @@ class Places:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._held: list[Positions] = []
         self._file = path.open("wb")
 
     def add(self, row: Positions, line: Positions | None, offset: Positions | None) -> None:
@@ -59,30 +57,18 @@ class Staged:
 
 
 class Stage:
-    """Accepted rows in file order. `add` all, then `finish`, then read.
+    """Accepted rows in file order. `add` all, then `finish`, then read."""
 
-    `once`: columns, each by itself or several joined, of which it can tell whether a value comes twice.
-    """
-
-    def __init__(self, scratch: Path, once: Sequence[Sequence[str]] = ()) -> None:
+    def __init__(self, scratch: Path) -> None:
         self.path = scratch / "stage.parquet"
         self.places = Places(scratch / "places.bin")
         self.rows = 0
         self.schema: pa.Schema = pa.schema([])
         self.filled: dict[str, int] = {}
         self.table: pa.Table | None = None
-        self._once = {tuple(columns): Once() for columns in once}
-        self._looked = 0
         self._held: list[pa.Table] = []
         self._held_bytes = 0
         self._writer: versionfile.Writer | None = None
-
-    def look(self, table: pa.Table) -> None:
-        """Take note of the values of rows that are added sooner or later; may run beside `add`."""
-        self._looked += table.num_rows
-        for columns, values in self._once.items():
-            if set(columns) <= set(table.column_names):
-                values.add(keys.texts(table, columns))
 
     def add(self, rows: Staged) -> None:
         """Append rows; all tables have one schema."""
@@ -102,14 +88,11 @@ class Stage:
             self._to_disk()
 
     def may_repeat(self, columns: Sequence[str]) -> bool:
-        """Whether two rows may have the same value in these columns; True where not all were looked at."""
-        values = self._once.get(tuple(columns))
-        return values is None or self._looked != self.rows or values.may_repeat
-
-    @property
-    def repeats(self) -> bool:
-        """Whether anything that it looked for may come twice."""
-        return any(map(self.may_repeat, self._once))
+        """Whether two rows may have the same value in these columns, joined; of rows on disk only the database knows."""
+        if self.table is None:
+            return True
+        values = keys.texts(self.table, columns)
+        return bool(pc.count_distinct(values).as_py() < len(values) - values.null_count)
 
     def _to_disk(self) -> None:
         self._writer = versionfile.Writer(self.path, self.schema)
@@ -122,10 +105,7 @@ class Stage:
         if self._writer is None:
             self.table = pa.concat_tables(self._held) if self._held else self.schema.empty_table()
             self._held = []
-            return
-        with contextlib.ExitStack() as beside:
-            for once in self._once.values():
-                beside.enter_context(lane.beside(once.settle))
+        else:
             self._writer.close()
 
     @property

@@ -45,7 +45,6 @@ def join(sifted: Sifted, plan: Plan, schema: pa.Schema, key: tuple[str, ...]) ->
         return
     for table in versionfile.tables(plan.joins):
         shaped = _without_stale(sifted, versionfile.shaped(table, schema), plan.stale, key)
-        sifted.stage.look(shaped)
         sifted.stage.add(stage.Staged(shaped, np.zeros(shaped.num_rows, dtype=np.int64)))
         sifted.read += table.num_rows
         sifted.joined += table.num_rows
