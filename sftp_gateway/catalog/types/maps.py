@@ -34,12 +34,7 @@ def _no_number(sign: str) -> str:
     raise ValueError(f"{sign} is no number")
 
 
-_DECODE = json.JSONDecoder(
-    object_pairs_hook=lambda pairs: [(name, value) for name, value in pairs],
-    parse_int=str,
-    parse_float=str,
-    parse_constant=_no_number,
-)
+_DECODE = json.JSONDecoder(object_pairs_hook=list, parse_int=str, parse_float=str, parse_constant=_no_number)
 """Numbers keep the digits they are written with."""
 
 

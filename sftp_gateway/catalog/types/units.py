@@ -44,9 +44,8 @@ UNITS: dict[str, Unit] = {
     for spelling in spellings
 }
 """Every spelling, lower case → its unit."""
-_IN_HEADER = re.compile(r"(.*?)[\s_\-(\[/.]++(?:in\s++)?([A-Za-z]++)[\s)\].]*+")
-LONGEST_HEADER = 200
-"""Longer ones name no unit: to look for it takes the square of their length."""
+_BETWEEN = " \t\r\n\xa0_-([/."
+_IN_HEADER = re.compile(r"[\s_\-(\[/.](?:in\s+)?([A-Za-z]+)[\s)\].]*$")
 
 
 def find(spelling: str) -> Unit | None:
@@ -57,6 +56,6 @@ def find(spelling: str) -> Unit | None:
 
 def of_header(header: str) -> tuple[str, str]:
     """Split the unit off a header: `Weight (kg)` → (`Weight`, `kg`), `Variant Grams` → (`Variant`, `g`)."""
-    found = _IN_HEADER.fullmatch(header.strip()) if len(header) < LONGEST_HEADER else None
-    unit = find(found[2]) if found else None
-    return (found[1], unit.name) if found and unit else (header, "")
+    found = _IN_HEADER.search(header.strip())
+    unit = find(found[1]) if found else None
+    return (found.string[: found.start()].rstrip(_BETWEEN), unit.name) if found and unit else (header, "")
