@@ -5,6 +5,7 @@ Serves `brand map`; saves nothing. Judged on the first rows only, so a proposal 
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,19 +14,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.catalog import looks, pricename
+from sftp_gateway.catalog import looks
 from sftp_gateway.catalog.checking import headers
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.read.source import Source
 from sftp_gateway.catalog.rules.column import Column
 from sftp_gateway.catalog.rules.schema import Schema
-from sftp_gateway.catalog.types import reading
+from sftp_gateway.catalog.types import isocodes, reading
 from sftp_gateway.catalog.types.cells import Cells
 from sftp_gateway.upload import Mode
 
 ROWS = 5_000
 SAMPLES = 3
 _SHOWN_CHARACTERS = 40
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
+_OTHER_AMOUNT = re.compile(
+    r"(?i)\b(sales?|special|promo\w*|discount\w*|reduced|aktion\w*|angebot\w*|sonder\w*|soldes?|promotion\w*|"
+    r"shipping|freight|delivery|versand\w*|livraison)\b"
+)
+"""In the header of an amount that is neither a product's price nor its cost."""
+_CURRENCY = re.compile(r"[\s\-_.([/]([A-Z]{3})[)\]]?$")
 
 Found = tuple[int, str]
 """Position of a header, and why it was taken."""
@@ -76,7 +84,7 @@ def look(source: Source, schema: Schema, settings: BrandSettings) -> Proposed:
     free = [position for position, name in enumerate(mapping.headers) if name and position not in taken]
     wanted = [column for column in schema.columns if not known[column.name] and column.type != "map"]
     # Without one that is set it is the first named: amounts of another are no cost of this price.
-    currency = settings.currency or next(filter(None, (pricename.currency(mapping.headers[at]) for at in free)), "")
+    currency = settings.currency or next(filter(None, (_currency(mapping.headers[at]) for at in free)), "")
     new = dict(_matched(wanted, free, mapping.headers, views, schema.key, currency))
     _order_prices(new, known, views)
     if "description" not in settings.columns:
@@ -193,6 +201,22 @@ def _below(low: Cells, high: Cells) -> bool:
     return bool((pc.sum(less).as_py() or 0) > 0.5 * (pc.sum(both).as_py() or 1))
 
 
+def _currency(header: str) -> str:
+    """Give the currency that ends a header (`price-EUR`, `Price (USD)`); '' if none does."""
+    found = _CURRENCY.search(header)
+    return found[1] if found and found[1] in isocodes.CURRENCIES else ""
+
+
+def _without_currency(header: str, meant: str) -> str:
+    """Give the header of an amount without its currency; '' where that is not the one meant, or it is no price."""
+    if _OTHER_AMOUNT.search(_CAMEL.sub(" ", header)):
+        return ""
+    named = _currency(header)
+    if not named:
+        return header
+    return header.rpartition(named)[0] if named == meant else ""
+
+
 def _nearness(column: Column, header: str) -> float:
     """Say how alike a header is to the name or an alias of a column, 0..1; a whole word in common counts half."""
     folded, words = fold(header), set(header.lower().replace("_", " ").replace("-", " ").split())
@@ -208,7 +232,7 @@ def _judged(column: Column, cells: Cells, header: str, currency: str, *, is_key:
     """Say how sure it is that these cells are a column's, 0..2 (0: they are not), and why."""
     filled = int(np.count_nonzero(cells.filled))
     if column.type == "money":
-        header = pricename.plain(header, currency)
+        header = _without_currency(header, currency)
     if not filled or not header:
         return 0.0, ""
     near = _nearness(column, header)
