@@ -1,16 +1,5 @@
 """The finding codes of spec §6 with their default severities; docs/findings.md has an entry each."""
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A stable code; `severity` is its default (fatal, error, warning, info)."""
-
-    name: str
-    severity: str
-
-
 _BY_SEVERITY = {
     "fatal": """FILE_EMPTY FILE_ENCODING FILE_DELIMITER FILE_FORMAT FILE_TRUNCATED FILE_TOO_LARGE FILE_BOMB
         FILE_CHECKSUM FILE_INCOMPLETE FILE_HEADER_MISSING FILE_HEADER_COLUMNS FILE_HEADER_DUPLICATE FILE_CORRECTION
@@ -24,6 +13,5 @@ _BY_SEVERITY = {
     "info": "FILE_PREAMBLE FILE_FOOTER FILE_HEADER_ALIAS ROW_BLANK CATALOG_DUPLICATE_ROW",
 }
 
-CODES: dict[str, Code] = {
-    name: Code(name, severity) for severity, names in _BY_SEVERITY.items() for name in names.split()
-}
+CODES = {name: severity for severity, names in _BY_SEVERITY.items() for name in names.split()}
+"""Each stable code with its default severity (fatal, error, warning, info)."""

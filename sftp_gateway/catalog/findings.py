@@ -59,5 +59,5 @@ def table(items: Iterable[Finding]) -> pa.Table:
         for name in SCHEMA.names
         if name != "severity"
     }
-    columns["severity"] = pa.array([item.severity or codes.CODES[item.code].severity for item in items], pa.string())
+    columns["severity"] = pa.array([item.severity or codes.CODES[item.code] for item in items], pa.string())
     return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)

@@ -31,7 +31,7 @@ def severity(code: str, own: str, column: str) -> str:
     """Settle a severity: the fault's own, else the code's, where the column's stands for `error`."""
     if own:
         return own
-    default = codes.CODES[code].severity
+    default = codes.CODES[code]
     return column if default == "error" else default
 
 

@@ -79,14 +79,14 @@ def key_findings(connection: Connection, places: Places, key: Sequence[str], *, 
         winners = places.at(batch["winner"].to_numpy())[:, 0]
         same = np.asarray(batch["same"].to_pylist(), dtype=bool)
         texts = [_key_message(equal, row, refuse=refuse) for equal, row in zip(same, winners, strict=True)]
-        severe = "fatal" if refuse else codes.CODES["CATALOG_DUPLICATE_KEY"].severity
+        severe = "fatal" if refuse else codes.CODES["CATALOG_DUPLICATE_KEY"]
         yield _table(
             places.at(batch["pos"].to_numpy()),
             batch["k"],
             ", ".join(key),
             batch["k"],
             np.where(same, "CATALOG_DUPLICATE_ROW", "CATALOG_DUPLICATE_KEY"),
-            np.where(same, codes.CODES["CATALOG_DUPLICATE_ROW"].severity, severe),
+            np.where(same, codes.CODES["CATALOG_DUPLICATE_ROW"], severe),
             texts,
             np.where(same, "", "keep one row for each product"),
         )
@@ -128,14 +128,14 @@ def taken_gtin_findings(
 
 
 def _same_gtin(places: Places, batch: pa.RecordBatch, column: str, values: pa.Array, texts: Sequence[str]) -> pa.Table:
-    rows, code = batch.num_rows, codes.CODES["CATALOG_GTIN_DUPLICATE"]
+    rows, code = batch.num_rows, "CATALOG_GTIN_DUPLICATE"
     return _table(
         places.at(batch["pos"].to_numpy()),
         batch["k"],
         column,
         values,
-        np.full(rows, code.name),
-        np.full(rows, code.severity),
+        np.full(rows, code),
+        np.full(rows, codes.CODES[code]),
         texts,
         np.full(rows, "give every product its own GTIN, or leave it empty"),
     )

@@ -136,7 +136,7 @@ class Rejects(Sequence[Reject]):
         """Give what is said of them as a table of `findings.SCHEMA`."""
         count = len(self)
         coded = pc.dictionary_encode(self.code)
-        severities = pa.array([codes.CODES[code].severity for code in coded.dictionary.to_pylist()], pa.string())
+        severities = pa.array([codes.CODES[code] for code in coded.dictionary.to_pylist()], pa.string())
         empty = pa.repeat(pa.scalar("", pa.string()), count)
         columns: dict[str, Any] = {
             "row": pa.array(self.row),
