@@ -37,7 +37,7 @@ def _readable(column: Column, cells: Cells, dialect: Dialect) -> Mask:
     found = reading.read(cells, column, dialect, key=False)
     fits = cells.filled.copy()
     for fault in (*found.faults, *limits.broken(column, found.values)):
-        if problems.severity(fault.code, fault.severity, "error") == "error":
+        if problems.severity(fault, "error") == "error":
             fits[fault.rows] = False
     return fits
 

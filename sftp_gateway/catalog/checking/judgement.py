@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.checking import problems
-from sftp_gateway.catalog.checking.problems import Problem
 from sftp_gateway.catalog.checking.terms import Terms
 from sftp_gateway.catalog.checking.typed import BASE, DELETED, ROW, Checked, Typed
 from sftp_gateway.catalog.rules import evaluate, limits
@@ -106,7 +105,7 @@ class Judgement:
         for fault in limits.broken(column, values):
             severity = self.terms.severity(column.name)
             self._blame(column.name, fault, severity)
-            if problems.severity(fault.code, fault.severity, severity) != "error":
+            if problems.severity(fault, severity) != "error":
                 values = with_nulls(values, ~flags(fault.rows, len(self.rows)))
         self.columns[column.name] = values
         if self.rows.before and given is not None and values.null_count:
@@ -158,10 +157,8 @@ class Judgement:
             broken &= self.live
         index = np.flatnonzero(broken)
         if index.size:
-            shown = self._shown(told.columns, index)
-            self._add(
-                Problem(rule.name, "FIELD_RULE", rule.severity, index, rule.message, f"rule: {rule.expression}", shown)
-            )
+            fault = Fault("FIELD_RULE", index, rule.message, f"rule: {rule.expression}", rule.severity)
+            self._add(problems.settled(fault, rule.name, rule.severity, self._shown(told.columns, index)))
 
     def _shown(self, names: Sequence[str], index: Any) -> Any:
         """Show the cells a rule was about."""
@@ -169,14 +166,12 @@ class Judgement:
         return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, ", ")
 
     def _blame(self, name: str, fault: Fault, column_severity: str) -> None:
-        severity = problems.severity(fault.code, fault.severity, column_severity)
-        shown = self._text(name, fault.rows)
-        self._add(Problem(name, fault.code, severity, fault.rows, fault.message, fault.suggestion, shown))
+        self._add(problems.settled(fault, name, column_severity, self._text(name, fault.rows)))
 
-    def _add(self, problem: Problem) -> None:
-        if problem.severity == "error":
-            self.bad[problem.rows] = True
-        self.problems.append(problem)
+    def _add(self, fault: Fault) -> None:
+        if fault.severity == "error":
+            self.bad[fault.rows] = True
+        self.problems.append(fault)
 
     def _text(self, name: str, index: Any) -> Any:
         """Give cells as they were sent, or as text where they come from the current catalog."""

@@ -1,7 +1,7 @@
-"""Problems of a block on their way to findings: kept as row indices until the table is made, once."""
+"""Faults of a block on their way to findings: kept as row indices until the table is made, once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,32 +10,21 @@ import pyarrow.compute as pc
 
 from sftp_gateway.catalog import cells, codes, findings
 from sftp_gateway.catalog.types.cells import Rows
-from sftp_gateway.catalog.types.typing import Texts
+from sftp_gateway.catalog.types.typing import Fault, Texts
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong in several rows of a block; `severity` is settled."""
-
-    column: str
-    code: str
-    severity: str
-    rows: Rows
-    message: Texts
-    suggestion: Texts
-    values: Texts
-    """The values shown, one per row of `rows` (or one for all)."""
-
-
-def severity(code: str, own: str, column: str) -> str:
+def severity(fault: Fault, column: str) -> str:
     """Settle a severity: the fault's own, else the code's, where the column's stands for `error`."""
-    if own:
-        return own
-    default = codes.CODES[code]
-    return column if default == "error" else default
+    default = codes.CODES[fault.code]
+    return fault.severity or (column if default == "error" else default)
 
 
-def table(problems: Sequence[Problem], row: Rows, line: Rows | None, offset: Rows | None, keys: Any) -> pa.Table:
+def settled(fault: Fault, name: str, column_severity: str, values: Texts) -> Fault:
+    """Give a fault that says whose it is, how bad, and what it shows as the value of each row."""
+    return replace(fault, column=name, severity=severity(fault, column_severity), values=values)
+
+
+def table(problems: Sequence[Fault], row: Rows, line: Rows | None, offset: Rows | None, keys: Any) -> pa.Table:
     """Make the findings of a block, sorted by row; within a row in the order of `problems`."""
     problems = [problem for problem in problems if len(problem.rows)]
     if not problems:
@@ -61,7 +50,7 @@ def table(problems: Sequence[Problem], row: Rows, line: Rows | None, offset: Row
     return pa.table([columns[name] for name in findings.SCHEMA.names], schema=findings.SCHEMA)
 
 
-def _each(texts: list[Texts], problems: Sequence[Problem], take: Any, order: Any) -> Any:
+def _each(texts: list[Texts], problems: Sequence[Fault], take: Any, order: Any) -> Any:
     """Give a text for each finding; where all problems have one text for all rows, they are only counted out."""
     if all(isinstance(text, str) for text in texts):
         return pa.array(texts, pa.string()).take(take)

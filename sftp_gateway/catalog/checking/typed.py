@@ -3,12 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from sftp_gateway.catalog.checking.problems import Problem
 from sftp_gateway.catalog.types.cells import Mask, Rows
+from sftp_gateway.catalog.types.typing import Fault
 
 BASE = "_base."
 """Prefix of the hidden column that holds a measure in its base unit (`0.762 m`)."""
@@ -44,7 +42,7 @@ class Typed:
     """The cells as sent, by catalog column: what findings show as value."""
     currencies: dict[str, Any] = field(default_factory=dict)
     """Money column → the currency written in each of its cells, null where there is none."""
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Fault, ...] = ()
     created: Mask | None = None
     before: dict[str, Any] = field(default_factory=dict)
     """In partial files, of columns of the table that are no maps: the values of the current products."""
@@ -71,8 +69,3 @@ class Checked:
     """findings.SCHEMA, sorted by row."""
     filled: dict[str, int]
     """Catalog column → cells filled in by the sender, rejected rows included."""
-
-
-def none(size: int) -> npt.NDArray[np.bool_]:
-    """Give a mask of no rows."""
-    return np.zeros(size, dtype=np.bool_)

@@ -7,8 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog import keys
-from sftp_gateway.catalog.checking import problems, typed
-from sftp_gateway.catalog.checking.problems import Problem
+from sftp_gateway.catalog.checking import problems
 from sftp_gateway.catalog.checking.sender import CLEAR, Gathered, Sender
 from sftp_gateway.catalog.checking.terms import Terms
 from sftp_gateway.catalog.checking.typed import BASE, Typed
@@ -31,8 +30,8 @@ class Work:
         self.cleared: dict[str, Mask] = {}
         self.sent: dict[str, Any] = {}
         self.currencies: dict[str, Any] = {}
-        self.problems: list[Problem] = []
-        self.bad = typed.none(self.size)
+        self.problems: list[Fault] = []
+        self.bad = np.zeros(self.size, np.bool_)
         self.undecided: list[str] = []
 
     def take(self, column: Column) -> None:
@@ -82,7 +81,7 @@ class Work:
         if not (named or bare or pairs):
             self.columns[column.name] = pa.nulls(self.size, pa.string())
             return
-        given = typed.none(self.size)
+        given = np.zeros(self.size, np.bool_)
         for cells in (*named.values(), *bare, *(value for _, value in pairs)):
             given |= sender.without_clears(cells)[0].filled
         whole = [sender.without_clears(cells) for cells in bare]
@@ -99,13 +98,13 @@ class Work:
 
     def blame(self, name: str, column_severity: str, fault: Fault, cells: Any) -> None:
         """Turn a fault of a column into a problem; an error marks its rows."""
-        severity = problems.severity(fault.code, fault.severity, column_severity)
-        if severity == "error":
-            self.bad[fault.rows] = True
         shown = fault.values
         if shown is None:
             shown = cells if isinstance(cells, str) else cells.take(pa.array(fault.rows))
-        self.problems.append(Problem(name, fault.code, severity, fault.rows, fault.message, fault.suggestion, shown))
+        fault = problems.settled(fault, name, column_severity, shown)
+        if fault.severity == "error":
+            self.bad[fault.rows] = True
+        self.problems.append(fault)
 
     def keep_unknown(self) -> None:
         """Take along the unknown columns that the brand keeps, as text."""
@@ -153,7 +152,7 @@ class Work:
 
     def _keys(self) -> tuple[Any, Mask]:
         """Give readable keys, and the rows that have none: a part is blank or its type is wrong."""
-        parts, unkeyed = [], typed.none(self.size)
+        parts, unkeyed = [], np.zeros(self.size, np.bool_)
         for name in self.terms.schema.key:
             values = self.columns[name]
             if values.null_count:

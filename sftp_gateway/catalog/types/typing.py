@@ -25,7 +25,9 @@ class Fault:
     suggestion: Texts = ""
     severity: str = ""
     values: Texts | None = None
-    """What to show as the value where it is not the cell (one item of a list)."""
+    """What to show as the value where it is not the cell (one item of a list); in the end, always."""
+    column: str = ""
+    """The catalog column or the rule, once `checking` knows."""
 
     def without(self, rows: Mask) -> "Fault":
         """Leave out the rows of a mask over the block."""
