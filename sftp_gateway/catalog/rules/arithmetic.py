@@ -38,16 +38,8 @@ def compare(sign: str, first: Any, second: Any) -> Any:
     quick, slow = COMPARISONS[sign]
     try:
         return quick(first, second)
-    except pa.ArrowInvalid:  # the places of one and the digits of the other do not fit one decimal128
-        pass
-    try:
-        return quick(_longest(first), _longest(second))
-    except pa.ArrowInvalid:
+    except pa.ArrowInvalid:  # the places of one and the digits of the other do not fit one decimal
         return _row_by_row(first, second, lambda a, b: slow(Decimal(a), Decimal(b)), pa.bool_())
-
-
-def _longest(value: Any) -> Any:
-    return pc.cast(value, pa.decimal256(_DIGITS, MOST_PLACES))
 
 
 def reckon(sign: str, first: Any, second: Any) -> Any:

@@ -60,23 +60,11 @@ def _range(column: Column, values: Any) -> list[Fault]:
     ):
         if limit is None:
             continue
-        rows = _beyond(values, sign, Decimal(limit))
+        rows = mask(arithmetic.compare(sign, values, pa.scalar(Decimal(limit))))
         if rows.any():
             shown = "zero" if Decimal(limit) == 0 and sign == "<=" else limit
             faults.append(Fault("FIELD_RANGE", np.flatnonzero(rows), text.format(shown), hint.format(limit)))
     return faults
-
-
-def _beyond(values: Any, sign: str, limit: Decimal) -> Mask:
-    """Compare with a limit in the values' own type, which is quickest, or in a wider one where it does not fit."""
-    try:
-        scalar = (
-            pa.scalar(limit, values.type) if pa.types.is_decimal(values.type) else pa.scalar(int(limit), values.type)
-        )
-        exact = scalar.as_py() == limit
-    except (pa.ArrowInvalid, OverflowError):
-        exact = False
-    return mask(arithmetic.compare(sign, values, scalar if exact else pa.scalar(limit)))
 
 
 def _length(column: Column, values: Any) -> list[Fault]:

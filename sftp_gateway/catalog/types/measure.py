@@ -55,22 +55,16 @@ def _units(spelled: Any, dialect: Dialect, dimension: str) -> tuple[Mask, Any, A
     for rows, own in dialect.unit_rows:
         spelled = pc.if_else(pa.array(rows & mask(pc.equal(spelled, ""))), own, spelled)
     coded = pc.dictionary_encode(spelled)
-    known, names, factors, bases = [], [], [], []
-    for text in coded.dictionary.to_pylist():
-        unit = units.find(text)
-        fits = unit is not None and dimension in ("", unit.dimension)
-        known.append(fits or not text)
-        names.append(unit.name if unit and fits else "")
-        factors.append(unit.factor if unit and fits else Decimal(1))
-        bases.append(units.BASE[unit.dimension] if unit and fits else "")
-    take = coded.indices
+    texts = coded.dictionary.to_pylist()
+    found = [unit if unit and dimension in ("", unit.dimension) else None for unit in map(units.find, texts)]
     columns = (
-        pa.array(known, pa.bool_()),
-        pa.array(names, pa.string()),
-        pa.array(factors, _FACTOR),
-        pa.array(bases, pa.string()),
+        pa.array([unit is not None or not text for unit, text in zip(found, texts, strict=True)], pa.bool_()),
+        pa.array([unit.name if unit else "" for unit in found], pa.string()),
+        pa.array([unit.factor if unit else Decimal(1) for unit in found], _FACTOR),
+        pa.array([units.BASE[unit.dimension] if unit else "" for unit in found], pa.string()),
     )
-    return mask(columns[0].take(take)), columns[1].take(take), columns[2].take(take), columns[3].take(take)
+    known, names, factors, bases = (column.take(coded.indices) for column in columns)
+    return mask(known), names, factors, bases
 
 
 def _in_base(values: Any, factors: Any) -> Any:
