@@ -197,6 +197,7 @@ def test_the_large_connection_reads_what_it_is_told_and_nothing_else(tmp_path):
 
 def test_lines_of_whole_products_are_on_their_way_to_the_disk_while_more_come(tmp_path, monkeypatch):
     told = []
+    monkeypatch.setattr(changes.disk, "_BEHIND_BYTES", 10_000)
     monkeypatch.setattr(changes.disk, "write_behind", lambda _, start, size: told.append((start, size)))
     csv = tmp_path / "c.csv"
     with changes.Writer(tmp_path / "c.parquet", csv) as writer:

@@ -43,9 +43,9 @@ class Writer:
         self._parquet = pq.ParquetWriter(
             parquet, SCHEMA, compression="zstd", use_dictionary=["op", "column"], write_statistics=False
         )
-        self._csv = csv.open("wb")
-        self._csv.write(cells.BOM + cells.csv_header(SCHEMA.names, escape=True))
-        self._begun_bytes = 0
+        self._csv = csv.open("wb", buffering=0)
+        self._behind = disk.Behind(self._csv.fileno())
+        self._behind.write(cells.BOM + cells.csv_header(SCHEMA.names, escape=True))
         self.lines = 0
         """Written so far."""
 
@@ -54,25 +54,18 @@ class Writer:
         if table.num_rows == 0:
             return
         self._parquet.write_table(table)
-        self._csv.write(cells.csv([column.combine_chunks() for column in table.columns], escape=True))
+        self._behind.write(cells.csv([column.combine_chunks() for column in table.columns], escape=True))
         self.lines += table.num_rows
 
     def add_whole(self, op: str, keys: pa.Array) -> None:
         """Append a line for each of these products, which came or went whole; there may be millions."""
         if len(keys) == 0:
             return
-        with lane.beside(lambda: self._csv_whole(op, keys)) as written:
+        with lane.beside(lambda: self._behind.write(cells.csv_around(f"{op},", keys, ",,,"))) as written:
             blank = pa.repeat("", len(keys))
             self._parquet.write_table(pa.table([pa.repeat(op, len(keys)), keys, blank, blank, blank], schema=SCHEMA))
             written()
         self.lines += len(keys)
-
-    def _csv_whole(self, op: str, keys: pa.Array) -> None:
-        self._csv.write(cells.csv_around(f"{op},", keys, ",,,"))
-        self._csv.flush()
-        size = self._csv.tell()
-        disk.write_behind(self._csv.fileno(), self._begun_bytes, size - self._begun_bytes)
-        self._begun_bytes = size
 
     def __enter__(self) -> Self:
         return self
