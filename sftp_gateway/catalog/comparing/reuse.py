@@ -51,38 +51,15 @@ def terms(job: Job, rules: str, source: DelimitedSource, evidence: Evidence | No
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest().encode()
 
 
-class Sieve:
-    """Hashes records, and finds those of the current version; `current` None: only hashes. For one thread at a time."""
-
-    def __init__(self, connection: Connection, current: Current | None) -> None:
-        self._connection, self._current = connection, current
-
-    def marks(self, data: bytes, start: Rows, stop: Rows) -> Marks:
-        """Hash records that follow one another, each [start, stop)."""
-        if not len(start) or (start[1:] != stop[:-1]).any():
-            return np.zeros(len(start), np.uint64)
-        offsets = pa.py_buffer(np.append(start, stop[-1]).astype(np.int32))
-        records = pa.Array.from_buffers(pa.binary(), len(start), [None, offsets, pa.py_buffer(data)])
-        relation = self._connection.from_arrow(pa.table({"record": records}))
-        found: Marks = relation.project("hash(record) AS mark").fetchnumpy()["mark"]
-        return found
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._connection.close()
-
-    def places(self, marks: Marks) -> Rows:
-        """Give where in the current version the row of each record is, -1 where it is not."""
-        return np.full(len(marks), -1, np.int64) if self._current is None else self._current.find(marks)
-
-
 class Carry:
-    """One pass over a file: gives its blocks without the known records, and puts their rows back in their places."""
+    """One pass over a file: gives its blocks without the known records, and puts their rows back in their places.
 
-    def __init__(
-        self, source: DelimitedSource, sieve: Sieve, marked: bytes, current: Current | None, scratch: Path
-    ) -> None:
-        self._source, self._sieve, self._terms, self._current = source, sieve, marked, current
+    `current` None: no row is known, all are only hashed. It is the sieve of the thread that reads.
+    """
+
+    def __init__(self, source: DelimitedSource, marked: bytes, current: Current | None, scratch: Path) -> None:
+        self._source, self._terms, self._current = source, marked, current
+        self._hashing = engine.open_hashing()
         self._fresh_path = scratch / "fresh.arrow"
         self._fresh: spool.Spool | None = None
         self._places: list[Rows] = []
@@ -91,7 +68,21 @@ class Carry:
 
     def blocks(self) -> Iterator[Block]:
         """Read the file; each block tells of the records that were kept back."""
-        return self._source.blocks(self._sieve)
+        return self._source.blocks(self)
+
+    def marks(self, data: bytes, start: Rows, stop: Rows) -> Marks:
+        """Hash records that follow one another, each [start, stop)."""
+        if not len(start) or (start[1:] != stop[:-1]).any():
+            return np.zeros(len(start), np.uint64)
+        offsets = pa.py_buffer(np.append(start, stop[-1]).astype(np.int32))
+        records = pa.Array.from_buffers(pa.binary(), len(start), [None, offsets, pa.py_buffer(data)])
+        relation = self._hashing.from_arrow(pa.table({"record": records}))
+        found: Marks = relation.project("hash(record) AS mark").fetchnumpy()["mark"]
+        return found
+
+    def places(self, marks: Marks) -> Rows:
+        """Give where in the current version the row of each record is, -1 where it is not."""
+        return np.full(len(marks), -1, np.int64) if self._current is None else self._current.find(marks)
 
     def joined(self, block: Block, staged: Staged, found: pa.Table) -> Staged:
         """Give accepted rows with their marks, and the known rows of the block among them, in the order of the file.
@@ -167,7 +158,7 @@ class Carry:
 
     def close(self) -> None:
         """Delete what is left."""
-        self._sieve.close()
+        self._hashing.close()
         if self._fresh is not None:
             self._fresh.remove()
         if self._current is not None:
@@ -182,4 +173,4 @@ def opened(job: Job, marked: bytes, source: DelimitedSource, schema: pa.Schema, 
         same = kept.remove_metadata().equals(schema.append(FIELD).remove_metadata())
         if same and (kept.metadata or {}).get(TERMS) == marked:
             current = Current(job.base.path, scratch)
-    return Carry(source, Sieve(engine.open_hashing(), current), marked, current, scratch)
+    return Carry(source, marked, current, scratch)
