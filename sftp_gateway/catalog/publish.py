@@ -43,21 +43,21 @@ class Paths:
         self.changes_csv.unlink(missing_ok=True)
 
 
-def version_schema(new: pa.Schema, base: pa.Schema, *, full: bool) -> pa.Schema:
-    """Give the columns of the version: the file's, and in modes that leave products alone theirs too."""
+def version_schema(new: pa.Schema, base: pa.Schema | None = None) -> pa.Schema:
+    """Give the columns of the version: the file's, and those of `base`, whose products a file of single rows leaves alone."""
     fields = [field for field in new if field.name not in ("_deleted", "_pos")]
-    if not full:
+    if base is not None:
         fields += [field for field in base if field.name not in new.names and field.name != met.RAW]
     shown = [field for field in fields if not field.name.startswith(diff.HIDDEN)]
     hidden = [field for field in fields if field.name.startswith(diff.HIDDEN)]
-    return pa.schema(shown + hidden, new.metadata if full else None)
+    return pa.schema(shown + hidden, new.metadata if base is None else None)
 
 
 def write_full(
     connection: Connection, staged: stage.Stage, gone: Positions, path: Path, base: pa.Schema | None
 ) -> pa.Schema:
     """Write the version of a full file: its rows without `gone`, then what `kept` and `old` say stays of `base`."""
-    schema = version_schema(staged.schema, staged.schema, full=True)
+    schema = version_schema(staged.schema)
     if base is None:
         staged.save(path, gone, schema)
         return schema
@@ -95,7 +95,7 @@ def write_merged(
     connection: Connection, staged: stage.Stage, base: Path | None, base_schema: pa.Schema, path: Path
 ) -> pa.Schema:
     """Write the version of single rows: current products but for those replaced or deleted, then the rows."""
-    schema = version_schema(staged.schema, base_schema, full=False)
+    schema = version_schema(staged.schema, base_schema)
     replaced = _positions(connection, "SELECT bpos FROM pairs WHERE bpos IS NOT NULL ORDER BY bpos")
     come = _positions(connection, "SELECT pos FROM pairs WHERE NOT removes ORDER BY pos")
 
@@ -114,7 +114,7 @@ def _positions(connection: Connection, query: str) -> Positions:
 
 def write_withheld(connection: Connection, base: pa.Schema, path: Path) -> Made:
     """Write the withheld products for people, in the columns of the current version."""
-    schema = version_schema(base, base, full=True)
+    schema = version_schema(base)
     products = (versionfile.shaped(table, schema) for table in _old(connection, "NOT kept.retained"))
     return report.write_products(path, diff.visible(schema), products)
 

@@ -16,12 +16,11 @@ BATCH_ROWS = 65_536
 class Spool:
     """Tables of one schema, added in order and read back in order, any number of times.
 
-    Up to `limit_bytes` (LIMIT_BYTES unless given) stay in memory; then everything goes to `path`, an Arrow IPC stream.
+    Up to LIMIT_BYTES stay in memory; then everything goes to `path`, an Arrow IPC stream.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema, limit_bytes: int | None = None) -> None:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path, self.schema = path, schema
-        self.limit_bytes = LIMIT_BYTES if limit_bytes is None else limit_bytes
         self.rows = 0
         self._held: list[pa.Table] = []
         self._held_bytes = 0
@@ -35,7 +34,7 @@ class Spool:
         self.rows += table.num_rows
         self._held.append(table)
         self._held_bytes += table.get_total_buffer_size()
-        if self._held_bytes > self.limit_bytes:
+        if self._held_bytes > LIMIT_BYTES:
             self._flush()
 
     def _flush(self) -> None:

@@ -162,10 +162,11 @@ def test_names_of_files_are_safe():
     assert len(upload_name.safe("x" * 400)) == 150
 
 
-def test_many_findings_stay_out_of_memory(tmp_path):
+def test_many_findings_stay_out_of_memory(tmp_path, monkeypatch):
     import pyarrow as pa
 
-    kept = spool.Spool(tmp_path / "spool", findings.SCHEMA, limit_bytes=100_000)
+    monkeypatch.setattr(spool, "LIMIT_BYTES", 100_000)
+    kept = spool.Spool(tmp_path / "spool", findings.SCHEMA)
     for first in range(2, 60_002, 2000):
         kept.add(findings.table([of_row(row) for row in range(first, first + 2000)]))
     before = pa.total_allocated_bytes()

@@ -11,8 +11,9 @@ def part(first, count):
 
 
 @pytest.mark.parametrize("limit", [0, 100_000, 10**9])
-def test_what_goes_in_comes_out_in_order_any_number_of_times(tmp_path, limit):
-    kept = spool.Spool(tmp_path / "spool", SCHEMA, limit_bytes=limit)
+def test_what_goes_in_comes_out_in_order_any_number_of_times(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(spool, "LIMIT_BYTES", limit)
+    kept = spool.Spool(tmp_path / "spool", SCHEMA)
     for first in range(0, 3000, 100):
         kept.add(part(first, 100))
     kept.add(part(0, 0))
@@ -25,8 +26,9 @@ def test_what_goes_in_comes_out_in_order_any_number_of_times(tmp_path, limit):
     assert not (tmp_path / "spool").exists()
 
 
-def test_many_rows_do_not_stay_in_memory(tmp_path):
-    kept = spool.Spool(tmp_path / "spool", SCHEMA, limit_bytes=100_000)
+def test_many_rows_do_not_stay_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(spool, "LIMIT_BYTES", 100_000)
+    kept = spool.Spool(tmp_path / "spool", SCHEMA)
     before = pa.total_allocated_bytes()
     for first in range(0, 400_000, 4000):
         kept.add(part(first, 4000))
