@@ -72,17 +72,16 @@ class _Run:
         job = self.job
         with self._engine() as connection:
             base_schema = decide.show(connection, self.file.sifted, job.base, small=self._is_small())
-            self._unique(connection, base_schema)
+            full = self.file.plan.absent_goes
+            sides = decide.Sides(connection, job, self.file.sifted, staged.schema, base_schema, full)
+            self._unique(sides)
+            sides = dataclasses.replace(sides, rows=self.rows)
             self._refuse_nothing(staged.rows - len(self.rows.gone))
             revert = self._revert()
             paths = publish.Paths((job.base.number if job.base else 0) + 1, job.out)
             # Everything is found now, but for what only a difference tells: it is written down while rows are compared.
             with self._findings_beside(waits=revert is not None) as findings_written:
                 with changes.Writer(paths.changes, paths.changes_csv) as writer:
-                    full = self.file.plan.absent_goes
-                    sides = decide.Sides(
-                        connection, job, self.file.sifted, staged.schema, base_schema, full, self.rows.gone
-                    )
                     decision = decide.decide(sides, writer, judge_rejects=full or not self.file.plan.is_correction)
                 if revert is not None and not decision.is_empty:
                     self.file.whole.append(revert)
@@ -113,15 +112,11 @@ class _Run:
         engine.give_back_memory()
         return engine.open_large(readable, self.file.scratch, memory_bytes=memory, threads=self.job.threads)
 
-    def _unique(self, connection: engine.Connection, base: pa.Schema) -> None:
-        job, file = self.job, self.file
-        strict = job.settings.duplicates == "refuse"
-        self.rows = rows = decide.rows(
-            connection, file.sifted, job, file.scratch, base=base, full=file.plan.absent_goes
-        )
+    def _unique(self, sides: decide.Sides) -> None:
+        self.rows = rows = decide.rows(sides, self.file.scratch)
         if len(rows.repeats):
             self._correct_late()
-        if strict and rows.dropped.differing:
+        if self.job.settings.duplicates == "refuse" and rows.dropped.differing:
             raise Refused(
                 "CATALOG_DUPLICATE_KEY",
                 f"{rows.dropped.differing:,} row{'s have' if rows.dropped.differing > 1 else ' has'} a key that a later row has too, "

@@ -52,8 +52,8 @@ class Sides:
     new: pa.Schema
     base: pa.Schema
     full: bool
-    gone: Positions
-    """Staged rows that do not count, sorted."""
+    rows: Rows = field(default_factory=Rows)
+    """Which of the staged ones count, once it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,36 +99,33 @@ def show_base(connection: Connection, path: Path, *, small: bool) -> pa.Schema:
     return pq.read_schema(path)
 
 
-def rows(  # noqa: PLR0913 - what is looked at, where it is kept, and beside which products
-    connection: Connection, sifted: Sifted, job: Job, scratch: Path, *, base: pa.Schema, full: bool
-) -> Rows:
+def rows(sides: Sides, scratch: Path) -> Rows:
     """Drop duplicates and tell of them; rejects repeats in unique columns; leaves the view `live`.
 
-    `base`: columns of the current version, whose products that stay have values, too; `full`: only those stay whose rows
-    were rejected, or whose removal is withheld.
+    Products that stay have values, too; of a full file only those stay whose rows were rejected, or whose removal is withheld.
     """
-    stage, schema, refuse = sifted.stage, job.schema, job.settings.duplicates == "refuse"
-    found = Rows(unique.drop_earlier(connection, stage.schema, schema.key, looks=stage.may_repeat(schema.key)))
+    connection, job, sifted, full = sides.connection, sides.job, sides.sifted, sides.full
+    stage, key, refuse = sifted.stage, job.schema.key, job.settings.duplicates == "refuse"
+    found = Rows(unique.drop_earlier(connection, stage.schema, key, looks=stage.may_repeat(key)))
     if len(found.dropped.positions):
-        tables = unique.key_findings(connection, stage.places, schema.key, refuse=refuse)
+        tables = unique.key_findings(connection, stage.places, key, refuse=refuse)
         found.late.append(_spooled(tables, scratch / "late-keys.arrow"))
-    for column in schema.columns:
+    for column in job.schema.columns:
         if column.type == "gtin" and not column.unique:
             if stage.may_repeat((column.name,)):
-                tables = unique.gtin_findings(connection, stage.places, column.name, schema.key)
+                tables = unique.gtin_findings(connection, stage.places, column.name, key)
                 found.late.append(_spooled(tables, scratch / f"late-{column.name}.arrow"))
             stays = not full or sifted.rejected_keys.rows
-            if stays and column.name in base.names and column.name in stage.schema.names:
-                tables = unique.taken_gtin_findings(connection, stage.places, column.name, schema.key, full=full)
+            if stays and column.name in sides.base.names and column.name in stage.schema.names:
+                tables = unique.taken_gtin_findings(connection, stage.places, column.name, key, full=full)
                 found.late.append(_spooled(tables, scratch / f"taken-{column.name}.arrow"))
-    _reject_repeats(connection, sifted, job, scratch, found, base, full)
+    _reject_repeats(sides, scratch, found)
     found.late = [late for late in found.late if late.rows]
     return found
 
 
-def _reject_repeats(  # noqa: PLR0913, PLR0917 - as `rows`
-    connection: Connection, sifted: Sifted, job: Job, scratch: Path, found: Rows, base: pa.Schema, full: bool
-) -> None:
+def _reject_repeats(sides: Sides, scratch: Path, found: Rows) -> None:
+    connection, job, sifted = sides.connection, sides.job, sides.sifted
     key = job.schema.key
     columns = [column for column in job.schema.columns if column.unique and column.name not in key]
     if not columns:
@@ -137,16 +134,15 @@ def _reject_repeats(  # noqa: PLR0913, PLR0917 - as `rows`
         unique.find_repeats(connection, column.name, key)
     severity = {column.name: column.severity for column in columns}
     strict = [name for name, severe in severity.items() if severe == "error"]
-    beside = [name for name in severity if name in base.names]
+    beside = [name for name in severity if name in sides.base.names]
     gone = unique.leave_out_repeats(connection, strict)
-    goes = full and not (
+    goes = sides.full and not (
         beside
         and removals.absent_stay(connection, job, read=sifted.read, rejected=sifted.rejected, unkeyed=sifted.unkeyed)
     )
     found.repeats = unique.leave_out_taken(connection, strict, beside, key, full=goes, gone=gone)
-    found.late.append(
-        _spooled(unique.repeat_findings(connection, sifted.stage.places, severity), scratch / "late-unique.arrow")
-    )
+    tables = unique.repeat_findings(connection, sifted.stage.places, severity)
+    found.late.append(_spooled(tables, scratch / "late-unique.arrow"))
     sifted.rejected += len(found.repeats)
 
 
@@ -164,10 +160,10 @@ def decide(sides: Sides, writer: changes.Writer, *, judge_rejects: bool) -> Deci
 
 def _first(sides: Sides, writer: changes.Writer) -> Decision:
     stage = sides.sifted.stage
-    created = changes.tell_first(stage, sides.gone, sides.job.schema.key, writer)
+    created = changes.tell_first(stage, sides.rows.gone, sides.job.schema.key, writer)
     if not sides.full:
         diff.pair_with_nothing(sides.connection, sides.new)
-    difference = diff.Difference(created, 0, stage.rows - len(sides.gone) - created, 0, 0, 0)
+    difference = diff.Difference(created, 0, stage.rows - len(sides.rows.gone) - created, 0, 0, 0)
     holds = guard.content(_figures(sides, difference), sides.job.guards, full=True)
     return Decision(difference, None, 0, None, _acting(holds, sides.job))
 
@@ -176,7 +172,7 @@ def _next(sides: Sides, base: Base, writer: changes.Writer, judge_rejects: bool)
     sides = _slim(sides, base)
     job, connection = sides.job, sides.connection
     carry = sides.sifted.carry
-    narrowed = carry is not None and sides.full and carry.narrow(connection, sides.gone)
+    narrowed = carry is not None and sides.full and carry.narrow(connection, sides.rows.gone)
     rejected = sides.sifted.rejected > 0 or sides.sifted.rejected_keys.rows > 0
     found = diff.compare(
         connection, sides.new, sides.base, job.schema.key, full=sides.full, rejected=rejected, narrowed=narrowed
