@@ -158,8 +158,7 @@ class _Run:
             self.made += held.keep(connection, self.file.sifted, self.rows.gone, self.job)
         facts = self._facts(findings_written(), rejected_rows=True)
         self.clock.seconds["publish"] += time.perf_counter() - begun
-        found = result.Judged(decision, state, len(self.rows.dropped.positions), columns)
-        return result.judged(facts, self.file.sifted, found)
+        return result.judged(facts, decision, state, len(self.rows.dropped.positions), columns)
 
     def _write_withheld(self, connection: engine.Connection, base: pa.Schema, *, keep_keys: bool) -> None:
         out = self.job.out
@@ -225,7 +224,7 @@ class _Run:
         return result.Facts(
             job=self.job,
             plan=self.file.plan,
-            rules=self.job.schema.digest_with(self.job.settings),
+            sifted=self.file.sifted,
             source=self.file.source,
             counts=counts,
             made=tuple(self.made),

@@ -37,27 +37,19 @@ class Facts:
 
     job: Job
     plan: Plan
-    rules: str
+    sifted: Sifted
     source: Source | None
     counts: Counts
     made: tuple[Made, ...]
     clock: Clock
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What the comparison came to, and the columns of the version made, if one was."""
+def judged(facts: Facts, decision: Decision, state: State, duplicates: int, columns: tuple[str, ...]) -> Outcome:
+    """Give the outcome of a file whose rows were compared: published, unchanged, held, or tested.
 
-    decision: Decision
-    state: State
-    duplicates: int
-    columns: tuple[str, ...]
-
-
-def judged(facts: Facts, sifted: Sifted, found: Judged) -> Outcome:
-    """Give the outcome of a file whose rows were compared: published, unchanged, held, or tested."""
-    decision, state, duplicates = found.decision, found.state, found.duplicates
-    job, dry = facts.job, facts.plan.mode is Mode.TEST
+    `columns`: those of the version made, if one was.
+    """
+    job, sifted, dry = facts.job, facts.sifted, facts.plan.mode is Mode.TEST
     rows = {
         "read": sifted.read,
         "accepted": sifted.read - sifted.rejected - duplicates,
@@ -66,8 +58,7 @@ def judged(facts: Facts, sifted: Sifted, found: Judged) -> Outcome:
         "retained": decision.difference.retained,
     }
     changed = decision.difference.changes | {"withheld": decision.withheld}
-    products = _products_before(job) + changed["created"] - changed["removed"] - changed["deleted"]
-    own = _receipt(facts, _Figures(rows, changed, products), decision.reasons, state)
+    own = _receipt(facts, rows, changed, decision.reasons, state)
     publishes = state is State.PUBLISHED and not dry
     keeps = dry or state is State.HELD or not facts.plan.absent_goes
     corrected = facts.plan.corrected.upload if facts.plan.joins is not None and facts.plan.corrected else None
@@ -77,7 +68,7 @@ def judged(facts: Facts, sifted: Sifted, found: Judged) -> Outcome:
         reasons=decision.reasons,
         made=facts.made,
         version=(job.base.number if job.base else 0) + 1 if publishes else None,
-        products=products,
+        products=own["products"]["after"],
         keeps_withheld=keeps,
         withheld_since=None if keeps else decision.since,
         withheld_products=0 if keeps else decision.withheld,
@@ -85,40 +76,31 @@ def judged(facts: Facts, sifted: Sifted, found: Judged) -> Outcome:
         rows=facts.plan.rows,
         corrects_held=None if dry else corrected,
         ends_with_newline=facts.source.format.ends_with_newline if facts.source else None,
-        columns=found.columns,
+        columns=columns,
     )
-
-
-def _products_before(job: Job) -> int:
-    return job.base.products if job.base else 0
 
 
 def stopped(facts: Facts, state: State, rows: dict[str, int], reason: Reason) -> Outcome:
     """Give the outcome of a file that was not compared: refused, unfinished, or a dry run of that."""
-    job = facts.job
     dry = facts.plan.mode is Mode.TEST and state is State.REFUSED
-    products = _products_before(job)
+    own = _receipt(facts, rows, {}, (reason,), state)
     return Outcome(
         state=State.TESTED if dry else state,
-        receipt=_receipt(facts, _Figures(rows, {}, products), (reason,), state),
+        receipt=own,
         reasons=(reason,),
         made=facts.made,
-        products=products,
+        products=own["products"]["after"],
         mode=facts.plan.mode,
         rows=facts.plan.rows,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Figures:
-    rows: dict[str, int]
-    changed: dict[str, int]
-    products: int
-
-
-def _receipt(facts: Facts, figures: _Figures, reasons: tuple[Reason, ...], state: State) -> dict[str, Any]:
+def _receipt(
+    facts: Facts, rows: dict[str, int], changed: dict[str, int], reasons: tuple[Reason, ...], state: State
+) -> dict[str, Any]:
     """Give the receipt but for what only the store knows: state, version, times."""
     job = facts.job
+    before, changes = job.base.products if job.base else 0, dict.fromkeys(receipt.CHANGES, 0) | changed
     tally = facts.source.tally if facts.source is not None else None
     seen = {"warned": facts.counts.warned} | (
         {"blank": tally.blank, "skipped": tally.skipped} if tally is not None else {}
@@ -129,14 +111,14 @@ def _receipt(facts: Facts, figures: _Figures, reasons: tuple[Reason, ...], state
         "mode": str(facts.plan.mode),
         "reasons": [dict(reason) for reason in reasons],
         "file": {"name": job.path, "bytes": job.bytes, "sha256": job.sha256, **_format(facts.source)},
-        "rows": dict.fromkeys(receipt.ROWS, 0) | seen | figures.rows,
-        "changes": dict.fromkeys(receipt.CHANGES, 0) | figures.changed,
-        "products": {"before": _products_before(job), "after": figures.products},
+        "rows": dict.fromkeys(receipt.ROWS, 0) | seen | rows,
+        "changes": changes,
+        "products": {"before": before, "after": before + changes["created"] - changes["removed"] - changes["deleted"]},
         "findings": facts.counts.listed(),
         "files": [{"name": one.name, "bytes": one.bytes} for one in facts.made if one.kind in IN_HOME],
         "seconds": facts.clock.shown(),
         "software": __version__,
-        "rules": facts.rules,
+        "rules": job.schema.digest_with(job.settings),
         "source_upload": job.source_upload,
     }
     return own | ({"would_be": str(state)} if facts.plan.mode is Mode.TEST else {})
