@@ -32,7 +32,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem. `severity` empty means the code's default; `rule` names a cross-column rule."""
+    """One problem. `severity` empty means the code's default; `column` may name a cross-column rule."""
 
     code: str
     message: str

@@ -6,7 +6,6 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, TypeGuard
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sftp_gateway import upload_name
@@ -18,7 +17,7 @@ from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.job import Job, Lookup, Progress
 from sftp_gateway.catalog.read import opening
 from sftp_gateway.catalog.read.csv.delimited import DelimitedSource
-from sftp_gateway.catalog.read.source import Block, Hints, Source
+from sftp_gateway.catalog.read.source import Hints, Source
 from sftp_gateway.catalog.read.text.presumed import Misread
 from sftp_gateway.catalog.results import corrections, held, original, result
 from sftp_gateway.errors import Incomplete, Refused
@@ -109,12 +108,13 @@ class File:
 
     def _pass(self, source: Source, mapping: headers.Mapping) -> check.Checker:
         """Run all blocks; once more with evidence from the whole file if a value needs it, or if known rows leave a doubt."""
+        job = self.job
         found: check.Evidence | None = None
         evidence: check.Evidence | None = None
         asking: frozenset[str] = frozenset()
         reuses = True
         while True:
-            checker = self._checker(mapping, evidence)
+            checker = check.Checker(job.schema, job.settings, mapping, self.plan.sends, job.brand, evidence)
             try:
                 self._pass_once(source, checker, evidence, reuses=reuses)
             except check.NeedsEvidence as needs:
@@ -149,10 +149,6 @@ class File:
         checker.add_known(carry.known, [c.name for c in expected if c not in ours and filled.get(c.name)])
         return all(checker.is_filled(column.name) for column in ours)
 
-    def _checker(self, mapping: headers.Mapping, evidence: Any) -> check.Checker:
-        job = self.job
-        return check.Checker(job.schema, job.settings, mapping, self.plan.sends, job.brand, evidence)
-
     def _pass_once(self, source: Source, checker: check.Checker, evidence: Any, *, reuses: bool) -> None:
         self.writer = writer = corrections.CorrectionWriter(
             source, self.job.upload, self.job.out, self.base_name, checker.terms.marked
@@ -166,7 +162,7 @@ class File:
                 self.sifted.carry = reuse.opened(self.job, marked, source, judge.schema(source), self.scratch)
             check_block = judge.check
             if self.plan.stale is not None and self.plan.joins is None:  # rows sent to a held upload are merged anew
-                check_block = functools.partial(self._unless_stale, judge.check, self.plan.stale)
+                check_block = functools.partial(sift.reject_stale, judge.check, self.plan.stale, self.job.schema.key)
             pool = None if judge.in_order else self.pool
             for block in sift.file(self.sifted, source, check_block, checker.terms, writer, pool):
                 done = block.data_offset + len(block.data)
@@ -177,6 +173,3 @@ class File:
         """Whether a record's bytes alone make its row, in a file that is large enough for that to be worth knowing."""
         whole = self.plan.rows is Mode.FULL and not self.plan.is_correction and not source.correction_of
         return whole and isinstance(source, DelimitedSource) and source.encoding.total_bytes >= reuse.LEAST_BYTES
-
-    def _unless_stale(self, check_block: sift.Check, stale: pa.Array, block: Block) -> check.Checked:
-        return sift.reject_stale(block, check_block(block), stale, self.job.schema.key)

@@ -238,8 +238,9 @@ def _ranges(starts: Indices, ends: Indices) -> Indices:
     return np.asarray(np.arange(int(lengths.sum())) + skipped, dtype=np.int64)
 
 
-def reject_stale(block: Block, checked: Checked, stale: pa.Array, key: tuple[str, ...]) -> Checked:
-    """Reject accepted rows of a correction whose product changed in a later version (spec §7)."""
+def reject_stale(check: Check, stale: pa.Array, key: tuple[str, ...], block: Block) -> Checked:
+    """Check a block of a correction, and reject rows whose product changed in a later version (spec §7)."""
+    checked = check(block)
     names = keys.texts(checked.good, key)
     mask = np.asarray(pc.is_in(names, stale))
     if not mask.any():
