@@ -5,7 +5,6 @@ lines come in this order: updated, created, deleted, removed, each by position.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -25,14 +24,6 @@ SCHEMA = pa.schema([(name, pa.string()) for name in ("op", "key", "column", "bef
 
 COUNTED_COLUMNS = 6
 """Columns compared in one join: DuckDB sets aside about 6 MB for every column that goes through one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """Of one money column: updated products that have a price on both sides, and how many of these moved far."""
-
-    both: int = 0
-    moved: int = 0
 
 
 class Writer:
@@ -105,12 +96,13 @@ _UPDATED = "FROM pairs p JOIN fresh n ON n._pos = p.pos JOIN old b ON b._pos = p
 
 def tell_updated(
     connection: Connection, columns: Sequence[diff.Compared], writer: Writer, *, move: float
-) -> dict[str, Prices]:
-    """Write what changed in each updated product; `old` holds what they were. Gives how prices moved.
+) -> dict[str, tuple[int, int]]:
+    """Write what changed in each updated product; `old` holds what they were.
 
-    `move`: share of a far move. First it is counted which columns changed at all: a day's changes are in few.
+    Gives of each money column how many of these have a price on both sides, and how many of them moved far, by more than
+    the share `move`. First it is counted which columns changed at all: a day's changes are in few.
     """
-    prices: dict[str, Prices] = {}
+    prices: dict[str, tuple[int, int]] = {}
     changed = []
     for first in range(0, len(columns), COUNTED_COLUMNS):
         group = columns[first : first + COUNTED_COLUMNS]
@@ -119,7 +111,7 @@ def tell_updated(
             if counts.pop(0):
                 changed.append(column)
             if column.is_price:
-                prices[column.name] = Prices(counts.pop(0), counts.pop(0))
+                prices[column.name] = counts.pop(0), counts.pop(0)
     if changed:
         for batch in engine.reader(connection, _showing(changed), rows=10_000):
             writer.add(_told(batch, changed))

@@ -225,7 +225,7 @@ def _figures(sides: Sides, difference: diff.Difference) -> guard.Figures:
     )
 
 
-def _tell(sides: Sides, writer: changes.Writer, *, withhold: bool) -> dict[str, changes.Prices]:
+def _tell(sides: Sides, writer: changes.Writer, *, withhold: bool) -> dict[str, tuple[int, int]]:
     connection = sides.connection
     if not sides.full:
         connection.execute("CREATE OR REPLACE TEMP TABLE kept (bpos BIGINT, k VARCHAR, retained BOOLEAN)")
@@ -261,17 +261,16 @@ def _count_filled(connection: Connection, relation: str, names: Sequence[str]) -
     return dict(zip(names, engine.one(connection, f"SELECT {counts} FROM {relation}"), strict=True))  # noqa: S608 - names are quoted
 
 
-def _prices(connection: Connection, moves: dict[str, changes.Prices], job: Job) -> dict[str, tuple[int, int]]:
+def _prices(connection: Connection, moves: dict[str, tuple[int, int]], job: Job) -> dict[str, tuple[int, int]]:
     """Give (compared, moved) for each money column; unchanged products count as compared, if it matters."""
     found: dict[str, tuple[int, int]] = {}
-    for name, prices in moves.items():
-        both = prices.both
-        if prices.moved > job.guards.price_share * both:
+    for name, (both, moved) in moves.items():
+        still = 0
+        if moved > job.guards.price_share * both:
             (still,) = engine.one(
                 connection,
                 f"SELECT count({identifier(name)}) FROM live "  # noqa: S608 - names are quoted
                 "WHERE _pos NOT IN (SELECT pos FROM pairs WHERE pos IS NOT NULL)",
             )
-            both += still
-        found[name] = (both, prices.moved)
+        found[name] = (both + still, moved)
     return found
