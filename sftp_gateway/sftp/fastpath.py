@@ -2,7 +2,8 @@
 
 Private hooks, version-checked with seams.py and held by tests/integration/sftp/test_fastpath.py:
 the receive buffer is walked by an offset where asyncssh cuts off its head twice for each packet; data of a channel
-goes straight to it; an AES-GCM or UMAC key is set up once and not for each packet; the empty IGNORE packet before every answer
+goes straight to it; the keepalive's timer is not set anew for each packet; an
+AES-GCM or UMAC key is set up once and not for each packet; the empty IGNORE packet before every answer
 (a defence of CBC ciphers) is left out; what a file's bytes are answered with is joined once where asyncssh
 copies it eleven times; answers to requests that came together go out together; nothing is made ready for lines of a
 log, or a log of packets, that is not on. What requests are taken and answered with is in requests.py.
@@ -64,6 +65,7 @@ class Fast(Silent, SSHServerConnection):
         # Its channels and handlers derive theirs from this one.
         self._logger = QuietLogger(self._logger._logger, context=self._logger._context)  # noqa: SLF001 - this is the hook
         self._sealed: list[bytes] = []
+        self._heard_at = 0.0
 
     def send_newkeys(self, k: bytes, h: bytes) -> None:
         """Take new keys into use."""
@@ -117,8 +119,16 @@ class Fast(Silent, SSHServerConnection):
         self.send_sealed()
         super()._force_close(exc)
 
+    def _keepalive_timer_callback(self) -> None:
+        # The timer is not set anew for every packet: who was heard since it was set is asked that much later.
+        left = self._heard_at + self._keepalive_interval - self._loop.time()
+        if left > 0:
+            self._keepalive_timer = self._loop.call_later(left, self._keepalive_timer_callback)
+        else:
+            super()._keepalive_timer_callback()
+
     def _recv_data(self) -> None:
-        self._reset_keepalive_timer()
+        self._heard_at = self._loop.time()
         try:
             while self._inpbuf and self._take():
                 pass

@@ -239,6 +239,16 @@ class Handler(Silent, SFTPServerHandler):
         self._room_for_a_handle()
         return await super()._process_opendir(packet)
 
+    async def _process_close(self, packet: SSHPacket) -> None:
+        handle = packet.get_string()
+        packet.check_end()
+        file = self._file_handles.pop(handle, None)
+        if file:
+            closed: Any = self._server.close(file)
+            await closed
+        elif self._dir_handles.pop(handle, None) is None:
+            raise asyncssh.SFTPInvalidHandle("Invalid file handle")
+
     async def _process_limits(self, packet: SSHPacket) -> SFTPLimits:
         packet.check_end()
         # What OpenSSH's own server announces: its clients then write 255 KiB at a time.
@@ -250,6 +260,7 @@ class Handler(Silent, SFTPServerHandler):
     _packet_handlers = _answers(
         {
             constants.FXP_OPEN: _process_open,
+            constants.FXP_CLOSE: _process_close,
             constants.FXP_OPENDIR: _process_opendir,
             constants.FXP_READ: _process_read,
             constants.FXP_WRITE: _process_write,

@@ -46,6 +46,7 @@ def test_what_is_overridden_is_still_there_with_the_same_arguments(ours, theirs)
         (sftp.SFTPServerHandler._process_open, "self._file_handles[handle] = result"),
         (sftp.SFTPServerHandler._process_open, "result = self._server.open(path, pflags, attrs)"),
         (sftp.SFTPServerHandler._process_close, "self._file_handles.pop(handle, None)"),
+        (sftp.SFTPServerHandler._process_close, "self._dir_handles.pop(handle, None) is not None"),
         (sftp.SFTPServerHandler.run, "self._extensions"),
         (sftp.SFTPServerHandler.run, "self._version = min(version, self._version)"),
         (sftp.SFTPServerHandler.run, "await self.recv_packets()"),

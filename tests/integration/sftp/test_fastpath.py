@@ -182,7 +182,8 @@ def test_what_waits_for_the_window_is_cut_in_order_and_never_across_kinds(seed):
         (channel.SSHChannel._process_data, "if self._recv_state != 'open':"),
         (channel.SSHChannel._accept_data, "if self._send_state in {'close_pending', 'closed'}:"),
         (channel.SSHChannel._accept_data, "self._recv_window -= len(data)"),
-        (connection.SSHConnection._recv_data, "self._reset_keepalive_timer()"),
+        (connection.SSHConnection._reset_keepalive_timer, "self._set_keepalive_timer()"),
+        (connection.SSHConnection._keepalive_timer_callback, "self._keepalive_count += 1"),
         (connection.SSHConnection._finish_recv_packet, "if is_async and self._inpbuf:"),
         (connection.SSHConnection.send_packet, "self.send_packet(MSG_IGNORE, String(b''))"),
         (
