@@ -97,3 +97,36 @@ def test_japanese_with_escapes_is_read_across_blocks(tmp_path, monkeypatch):
 def test_frequent_letters_decide_between_languages_that_have_them_all(tmp_path, encoding, text, rows):
     found = read(tmp_path, table([text] * rows).encode(encoding))
     assert {row[1] for row in found.rows} == {text}
+
+
+WESTERN = ["Café table ½ inch", "Crème brûlée set", "Piñata für Kinder", "Smörgås board"]
+
+
+def in_two_encodings(ours, theirs):
+    """A file that was joined from two: so many rows in UTF-8, and behind them so many in Windows-1252."""
+    rows = [f"A{number},{WESTERN[number % 4]},blue,1.50\n" for number in range(ours + theirs)]
+    return "sku,name,color,msrp\n".encode() + "".join(rows[:ours]).encode() + "".join(rows[ours:]).encode("cp1252")
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(2, 2), (100, 100), (40, 100), (100, 40), (3000, 3000)])
+def test_of_a_file_in_two_encodings_the_rows_in_utf8_are_read_and_the_others_rejected(tmp_path, ours, theirs):
+    """As one in the other encoding, its UTF-8 would be published as other letters (CafÃ©)."""
+    found = read(tmp_path, in_two_encodings(ours, theirs))
+    assert [row[1] for row in found.rows] == [WESTERN[number % 4] for number in range(ours)]
+    assert {item.finding.code for item in found.rejects} == {"ROW_ENCODING"} and len(found.rejects) == theirs
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp1251", ["ДІМ ДІТЕЙ", "СІЛЬ", "ПІВНІЧ", "РІЧ"]),
+        ("cp1252", ["BEAUTÉ® crème", "QUALITÉ® été", "«CAFÉ» noir à boire", "CAFÉ®"]),
+        ("cp866", ["сан", "рама", "туман", "страна"]),
+        ("cp1250", ["Žluťoučký kůň", "CĂŞTI", "RĂŞINĂ", "Ľadový čaj"]),
+        ("gb18030", ["迷", "牛", "简体中文商品", "迷你"]),
+        ("cp932", ["表ソ能", "木製キッチンチェア", "靴", "鞄"]),
+    ],
+)
+def test_rows_that_happen_to_be_utf8_do_not_make_others_damage(tmp_path, encoding, names):
+    found = read(tmp_path, table(names * 10).encode(encoding))
+    assert found.source.format.encoding != "utf-8" and not found.rejects

@@ -34,6 +34,8 @@ _FEW_LETTERS = 100
 """With fewer bytes beyond ASCII an encoding is told wrongly now and then."""
 _ACCENTED = re.compile(rb"(?:[\xc3-\xc5\xce-\xd1]|[\xe1-\xec][\x80-\xbf])[\x80-\xbf]")
 """Letters of Europe and Asia in UTF-8: a capital with an accent before signs, were it another encoding. A few do to tell it."""
+_SPELLED = re.compile(rb"[\xc3-\xc5\xce-\xd1][\x80-\xbf]|[\xe3-\xe9][\x80-\xbf][\x80-\xbf]")
+"""The same without scripts that few write in: in the old Russian of MS-DOS they are short words."""
 _BAD = "\udcff"
 _BYTE = np.dtype("u1")
 
@@ -110,7 +112,19 @@ def _decide(seen: Survey, hints: Hints) -> tuple[str, int, tuple[Finding, ...]]:
     if seen.wide > 4 * seen.broken or len(_ACCENTED.findall(seen.strange)) >= max(2, 2 * seen.broken):
         # Real accents in UTF-8 and a few damaged rows: other encodings hardly ever form valid sequences.
         return "utf-8", 0, ()
+    if _is_joined(seen):
+        return "utf-8", 0, ()
     return _guess(seen)
+
+
+def _is_joined(seen: Survey) -> bool:
+    """Whether a file was joined from others, at least a quarter of it in UTF-8: in another encoding hardly a line is by chance.
+
+    Read in that, its UTF-8 would become other letters; the rows that are none are damage, which is told.
+    """
+    lines = seen.strange.split(b"\n")
+    ours = sum(_SPELLED.search(line) is not None for line in lines if survey.is_utf8(line))
+    return ours >= max(2, len(lines) / 4) and seen.wide > seen.broken / 4
 
 
 def _marks(head: bytes, bom: bytes) -> int:
