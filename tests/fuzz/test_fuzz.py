@@ -160,7 +160,7 @@ async def settled(house, before):
     assert holding()[0] - before[0] < GROWTH_BYTES
     async with house.sftp() as client:
         assert "inbox" in await client.listdir("/")
-    assert house.front.snapshot()["open_files"] == 0
+    await house.until(lambda: not house.open_drafts(), 30.0)
 
 
 async def recorded(house):
