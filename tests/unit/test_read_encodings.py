@@ -105,7 +105,7 @@ WESTERN = ["Café table ½ inch", "Crème brûlée set", "Piñata für Kinder", 
 def in_two_encodings(ours, theirs):
     """A file that was joined from two: so many rows in UTF-8, and behind them so many in Windows-1252."""
     rows = [f"A{number},{WESTERN[number % 4]},blue,1.50\n" for number in range(ours + theirs)]
-    return "sku,name,color,msrp\n".encode() + "".join(rows[:ours]).encode() + "".join(rows[ours:]).encode("cp1252")
+    return b"sku,name,color,msrp\n" + "".join(rows[:ours]).encode() + "".join(rows[ours:]).encode("cp1252")
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(2, 2), (100, 100), (40, 100), (100, 40), (3000, 3000)])

@@ -109,12 +109,12 @@ def _decide(seen: Survey, hints: Hints) -> tuple[str, int, tuple[Finding, ...]]:
         return (name, 0, (_guessed(name),)) if name else ("utf-8", 0, ())
     if hints.encoding:
         return _pinned(hints.encoding), 0, ()
-    if seen.wide > 4 * seen.broken or len(_ACCENTED.findall(seen.strange)) >= max(2, 2 * seen.broken):
-        # Real accents in UTF-8 and a few damaged rows: other encodings hardly ever form valid sequences.
-        return "utf-8", 0, ()
-    if _is_joined(seen):
-        return "utf-8", 0, ()
-    return _guess(seen)
+    return ("utf-8", 0, ()) if _is_damaged(seen) or _is_joined(seen) else _guess(seen)
+
+
+def _is_damaged(seen: Survey) -> bool:
+    """Whether there are real accents in UTF-8 and a few damaged rows: other encodings hardly ever form valid sequences."""
+    return seen.wide > 4 * seen.broken or len(_ACCENTED.findall(seen.strange)) >= max(2, 2 * seen.broken)
 
 
 def _is_joined(seen: Survey) -> bool:
