@@ -63,12 +63,14 @@ def refused(tx: Transaction, row: Entry) -> int | None:
 def _lately(tx: Transaction, row: Entry) -> dict[str, int]:
     """Give what was refused at the door for the same reason a short while ago: name → upload."""
     code = row.reason["code"] if row.reason else ""
+    lately = _uploads.c.received_at > row.changed_at - REPEATED_AFTER
     query = sa.select(_uploads.c.path, _uploads.c.id).where(
         _uploads.c.brand == row.brand,
         _uploads.c.state.in_([State.UNFINISHED, State.REFUSED]),
+        # Without it all that was ever refused is looked at, for each try of a client that tries for ever.
+        _uploads.c.id.in_(sa.select(_uploads.c.id).where(lately)),
         _uploads.c.via == "sftp",
         _uploads.c.sha256 == "",
-        _uploads.c.received_at > row.changed_at - REPEATED_AFTER,
         _uploads.c.reasons[0]["code"].as_string() == code,
     )
     return {str(path): int(upload) for path, upload in tx.conn.execute(query)}

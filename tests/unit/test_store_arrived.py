@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
-from sftp_gateway.store import arrived, brands, drafts
+from sftp_gateway.store import arrived, brands, drafts, tables
 from sftp_gateway.store.drafts import Entry, Place
 
 
@@ -44,3 +45,28 @@ def test_refusals_under_ever_new_names_are_bounded_for_each_brand_and_reason(sto
     assert refuse("other.csv", code="quota_exceeded") and refuse("1.csv", brand="bolt")
     clock.jump(timedelta(hours=1).total_seconds() + 1)
     assert refuse("new.csv") is not None
+
+
+def test_a_refusal_looks_at_none_of_those_that_are_long_past(sqlite_store, clock):
+    brands.create(sqlite_store, "acme")
+    steps = []
+
+    def refuse(name):
+        at, reason = clock(), {"code": "quota_exceeded", "text": "No", "suggestion": ""}
+        row = Entry(name, "acme", None, "a.csv", Place.REFUSED, 0, at, at, at, due_at=at, reason=reason)
+        with sqlite_store.write() as tx:
+            tx.conn.connection.driver_connection.set_progress_handler(lambda: steps.append(name), 10)
+            try:
+                return arrived.refused(tx, row)
+            finally:
+                tx.conn.connection.driver_connection.set_progress_handler(None, 0)
+
+    upload = refuse("first")
+    with sqlite_store.write() as tx:
+        old = tx.conn.execute(sa.select(tables.upload).where(tables.upload.c.id == upload)).one()._asdict()
+        old |= {"received_at": clock() - timedelta(days=2), "state": "refused"}
+        del old["id"]
+        tx.conn.execute(sa.insert(tables.upload), [old] * 1000)
+    clock.jump(timedelta(hours=1).total_seconds() + 1)
+    assert refuse("second") > upload + 1000
+    assert steps.count("second") < 2 * steps.count("first"), "as dear as where nothing was refused before"
