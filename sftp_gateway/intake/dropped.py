@@ -46,6 +46,14 @@ class Taker:
     that wait for their file."""
     stuck: set[Found] = field(init=False, default_factory=set)
     """Files of which it was told that they cannot be taken."""
+    _copies: dict[Found, Path] = field(init=False, default_factory=dict)
+    """The copies under way."""
+
+    def copied_bytes(self, found: Found) -> int:
+        """Tell how much of a file there is a copy of on our disk by now."""
+        with contextlib.suppress(KeyError, FileNotFoundError):
+            return self._copies[found].stat().st_size
+        return 0
 
     def forget(self, is_gone: Callable[[Found], bool]) -> None:
         """Forget files that are gone; files of other brands may be taken at the same time."""
@@ -57,7 +65,7 @@ class Taker:
     def take(self, found: Found, look: Look, max_file_bytes: int) -> bool:
         """Take one file; False if it moved while it was taken, or the gateway stops."""
         scratch = self.files.scratch("drop-")
-        copy = scratch / secrets.token_hex(8)
+        copy = self._copies[found] = scratch / secrets.token_hex(8)
         try:
             with folder.directory(self.folder, found.brand, found.top) as directory:
                 if directory is None:
@@ -77,6 +85,7 @@ class Taker:
                         os.unlink(name, dir_fd=directory)
                 self._remove(directory, found, look, upload)
         finally:
+            del self._copies[found]
             copy.unlink(missing_ok=True)
             scratch.rmdir()
         return True

@@ -61,8 +61,8 @@ class Drop:
     """Directories that cannot be looked into, and why; told once."""
     _busy: dict[str, bool] = field(init=False, default_factory=dict)
     """Brands whose files are being taken, and whether a look passed over them meanwhile."""
-    _promised_bytes: int = field(init=False, default=0)
-    """Room for the copies under way."""
+    _promised: dict[Found, int] = field(init=False, default_factory=dict)
+    """Room for the copies under way, in bytes."""
     _promising: threading.Lock = field(init=False, default_factory=threading.Lock)
     _places: asyncio.Semaphore = field(init=False, default_factory=partial(asyncio.Semaphore, SIDE_BY_SIDE))
     _observer: BaseObserver | None = field(init=False, default=None)
@@ -167,7 +167,7 @@ class Drop:
             elif crowded:
                 continue
             else:
-                with self._room(look) as fits:
+                with self._room(found, look) as fits:
                     done, crowded = fits and self.taker.take(found, look, self.max_file_bytes), not fits
                 if crowded:
                     self.taker.tell_stuck(
@@ -177,18 +177,20 @@ class Drop:
                 self._seen.pop(found, None)
 
     @contextlib.contextmanager
-    def _room(self, look: Look) -> Iterator[bool]:
-        """Promise room for a copy while it is made, if there is some beside what others were promised."""
+    def _room(self, found: Found, look: Look) -> Iterator[bool]:
+        """Promise room for a copy while it is made, if there is some beside what others were promised and did not use yet."""
         size = look.bytes if look.bytes <= self.max_file_bytes else 0  # what is too large is not copied
         with self._promising:
-            free = shutil.disk_usage(self.files.staging).free - self._promised_bytes
+            others = sum(most - self.taker.copied_bytes(other) for other, most in self._promised.items())
+            free = shutil.disk_usage(self.files.staging).free - others
             fits = look.bytes > size or free - size >= self.disk_floor_bytes
-            self._promised_bytes += size if fits else 0
+            if fits:
+                self._promised[found] = size
         try:
             yield fits
         finally:
             with self._promising:
-                self._promised_bytes -= size if fits else 0
+                self._promised.pop(found, None)
 
     # --- looking
 

@@ -5,7 +5,7 @@ the canary that fails when a release moves what is overridden here. What each cl
 measured with real clients.
 
 * `Channel`: grants no window while data waits, takes no environment.
-* `Stream`: a session channel that speaks bytes, for conversation.py.
+* `Stream`: a session channel that speaks bytes, for visitor.py.
 * `Connection`: counts offers and tries of keys, ends one that never reads; a password that no server may read is a wrong one.
 
 What is done with requests of SFTP is in requests.py.

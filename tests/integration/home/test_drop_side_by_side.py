@@ -16,15 +16,18 @@ class Held:
 
     def __init__(self, monkeypatch, name):
         self.begun, self.goes_on = threading.Event(), threading.Event()
+        self.written = 0
         self._real, self._name = folder.copied, name
         monkeypatch.setattr(dropped.folder, "copied", self._copied)
 
     def _copied(self, directory, name, look, copy, given_up):
         if name == self._name:
+            copy.write_bytes(bytes(self.written))
             self.begun.set()
             while not self.goes_on.wait(0.01):
                 if given_up():
                     return None
+            copy.unlink()
         return self._real(directory, name, look, copy, given_up)
 
 
@@ -94,6 +97,21 @@ async def test_copies_at_the_same_time_do_not_share_the_room_that_is_left(house,
     assert file.exists() and not house.history("bolt")
     held.goes_on.set()
     await house.received(1, brand="bolt")
+
+
+async def test_what_is_copied_of_a_file_already_takes_its_room_once(house, drop, held, monkeypatch):
+    usage, size = shutil.disk_usage(house.files.staging), len(BODY) + len("acme/inbox/large.csv")
+    held.written = size - 1  # what a disk has that has room for both, to the byte
+
+    def left(folder):
+        return usage._replace(free=2 * size - sum(copy.stat().st_size for copy in folder.glob("**/drop-*/*")))
+
+    monkeypatch.setattr(shutil, "disk_usage", left)
+    put(drop, "acme/inbox/large.csv")
+    await house.until(held.begun.is_set)
+    put(drop, "bolt/inbox/b.csv")
+    await house.received(1, brand="bolt")
+    assert not house.history()
 
 
 async def test_the_worker_is_woken_on_the_loop(house, drop_folder, tmp_path):
