@@ -5,6 +5,7 @@ the bytes are compared with the staging file, as long as the row still means tho
 the file may be shorter, or not there. All of it may be done twice, so a death in the middle is one more start.
 """
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Iterable
@@ -24,28 +25,30 @@ log = logs.get(__name__)
 
 def replay(store: Store, staging: Staging) -> int:
     """Bring in what dead processes of this host left; gives how many records became rows. Unavailable, DiskFull."""
-    folder = journal.folder_of(staging)
-    names = {path.name.partition(".")[0] for path in folder.iterdir()}
-    return sum(_replay_one(store, staging, name, sorted(folder.glob(f"{name}.*"))) for name in sorted(names))
+    journals: dict[str, list[Path]] = {}
+    for path in sorted(journal.folder_of(staging).iterdir()):
+        journals.setdefault(path.name.partition(".")[0], []).append(path)
+    return sum(_replay_one(store, staging, name, paths) for name, paths in journals.items())
 
 
 def _replay_one(store: Store, staging: Staging, name: str, paths: list[Path]) -> int:
-    descriptors = [os.open(path, os.O_RDWR | os.O_CLOEXEC) for path in paths if path.exists()]
-    try:
-        for descriptor in descriptors:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        records = [record for path in paths if path.exists() for record in read(path.read_bytes())]
+    with contextlib.ExitStack() as held:
+        try:
+            for path in paths:
+                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+                held.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not os.fstat(descriptor).st_nlink:
+                    return 0  # another one was quicker; what has this name by now is of a process that lives
+            records = [record for path in paths for record in read(path.read_bytes())]
+        except (BlockingIOError, FileNotFoundError):
+            return 0  # its process lives, or another one is at it
         brought = _bring_in(store, staging, name, sorted(records, key=lambda record: record.number))
         for path in paths:
             path.unlink(missing_ok=True)
         sync_directory(journal.folder_of(staging))
         with store.write() as tx:
             drafts.forget_journal(tx, name)
-    except BlockingIOError:
-        return 0  # its process lives, or another one is at it
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
     return brought
 
 

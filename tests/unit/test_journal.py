@@ -8,6 +8,7 @@ import os
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -210,6 +211,61 @@ async def test_a_sweep_at_the_moment_in_which_a_segment_is_made_costs_no_record(
     await write(writer, (entry, b"sku\n1\n"))
     assert [record.entry for record in read(segment_of(staging).read_bytes())] == [entry]
     die(writer)
+
+
+async def test_a_sweep_that_comes_too_late_leaves_what_has_the_name_by_then(staging, sqlite_store, monkeypatch):
+    brands.create(sqlite_store, "acme")
+    writer, entry, real, swept = Journal(staging, "j", yes), closed(staging), fcntl.flock, []
+    (journal.folder_of(staging) / "j.0").touch()  # it is being made, and not locked yet
+
+    def late(fd, how):
+        if not swept:
+            swept.append(fd)
+            replay.replay(sqlite_store, staging)  # another one is quicker, and the writer begins anew
+            assert writer.takes(6)
+            writer.put(entry, b"sku\n1\n")
+        real(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    replay.replay(sqlite_store, staging)
+    assert [record.entry for record in read(segment_of(staging).read_bytes())] == [entry]
+    die(writer)
+
+
+def test_a_journal_that_goes_while_it_is_swept_is_none_and_leaves_nothing_open(staging, sqlite_store, monkeypatch):
+    paths, real, opened = [journal.folder_of(staging) / f"j.{number}" for number in range(2)], os.open, []
+    for path in paths:
+        path.touch()
+
+    def late(path, *how, **more):
+        if path == paths[1]:
+            paths[1].unlink()
+        opened.append(real(path, *how, **more))
+        return opened[-1]
+
+    monkeypatch.setattr(replay.os, "open", late)
+    assert replay.replay(sqlite_store, staging) == 0
+    for descriptor in opened:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+
+
+def test_of_a_journal_that_went_in_that_moment_the_store_forgets_nothing(staging, sqlite_store, monkeypatch):
+    folder, real = journal.folder_of(staging), Path.iterdir
+    (folder / "j.0").touch()
+    with sqlite_store.write() as tx:
+        drafts.set_journaled(tx, "j", 7)
+
+    def seen(path):
+        found = list(real(path))
+        for file in found:
+            file.unlink()  # its writer found it in another one's hand, and makes it anew
+        return found
+
+    monkeypatch.setattr(Path, "iterdir", seen)
+    assert replay.replay(sqlite_store, staging) == 0
+    with sqlite_store.read() as conn:
+        assert drafts.journaled(conn, "j") == 7
 
 
 async def test_what_is_there_of_an_erased_brand_is_overwritten_and_the_others_lose_nothing(
