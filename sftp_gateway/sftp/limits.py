@@ -220,7 +220,3 @@ class Seats:
         self._taken[brand] -= 1
         if self._taken[brand] <= 0:
             del self._taken[brand]
-
-    def brands(self) -> dict[str, int]:
-        """Give the number of seats taken by each brand that is here."""
-        return dict(self._taken)
