@@ -4,6 +4,9 @@ import unicodedata
 
 import pytest
 
+from sftp_gateway.catalog.read.source import Hints
+from sftp_gateway.catalog.read.text import encoding as encodings
+from sftp_gateway.catalog.read.text import survey
 from tests.unit.reading import read
 
 THAI = ["โคมไฟตั้งพื้นสำหรับห้องนั่งเล่น", "เก้าอี้ครัวไม้", "ผ้าห่มนุ่ม สีเทาอ่อน", "ผ้าเช็ดตัวสีเหลือง"]
@@ -130,3 +133,11 @@ def test_of_a_file_in_two_encodings_the_rows_in_utf8_are_read_and_the_others_rej
 def test_rows_that_happen_to_be_utf8_do_not_make_others_damage(tmp_path, encoding, names):
     found = read(tmp_path, table(names * 10).encode(encoding))
     assert found.source.format.encoding != "utf-8" and not found.rejects
+
+
+@pytest.mark.parametrize(("encoding", "told"), [("cp1252", "cp1252"), ("utf-8", "utf-8")])
+def test_letters_of_blocks_that_are_no_utf8_are_not_counted_as_such(encoding, told):
+    """Or a long file with few accents in its first block, and many behind it, is UTF-8 with all of these damaged."""
+    first = (table(["Caf\u00e9 table"] * 1200)).encode("cp1252")
+    more = [table(["Cr\u00e8me br\u00fbl\u00e9e"] * 2000).encode(encoding)] * 3
+    assert encodings.told(survey.of([first, *more]), Hints()).name == told

@@ -43,8 +43,10 @@ def _count(survey: Survey, block: bytes) -> bytes:
     block, rest = block[:cut], block[cut:]
     if block.isascii():  # one look, where other texts need two passes
         return rest
-    # Past a thousand bad bytes the verdict stands; counting on would make a UTF-16 file slow.
-    if survey.broken < 1000 and not is_utf8(block):
+    if is_utf8(block):
+        if survey.wide < 100_000:
+            survey.wide += int(np.count_nonzero(np.frombuffer(block, np.uint8) >= 0xC0))
+    elif survey.broken < 1000:  # past a thousand the verdict stands; counting on would make a UTF-16 file slow
         text = block.decode("utf-8", "surrogateescape")
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
         broken = int(np.count_nonzero(points >> 7 == 0xDC80 >> 7))
@@ -52,8 +54,6 @@ def _count(survey: Survey, block: bytes) -> bytes:
         survey.wide += int(np.count_nonzero(points > 0x7F)) - broken
         if len(survey.strange) < 65536:
             survey.strange += _lines_around(block)
-    elif survey.wide < 100_000:
-        survey.wide += int(np.count_nonzero(np.frombuffer(block, np.uint8) >= 0xC0))
     return rest
 
 
