@@ -97,6 +97,8 @@ def test_a_program_is_refused(tmp_path):
     [
         "ID;PRICE;NAME\nC;1.50;Kettle\nF;2.50;X1\n",
         "ID;P\nC;1\nF;2\n",
+        "ID;P\nA;Apple\nC;Kiwi\n",
+        "ID;PART\n1;A2\nC;K77\n",
         "TABLE,name\n0,1\n1,2\n",
         "0,name\nSKU,C\n" * 20,
         "CODE,name\nC1,a\n",

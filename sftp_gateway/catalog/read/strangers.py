@@ -27,10 +27,8 @@ _BARE_XLS = (b"\x09\0\x04\0", b"\x09\x02\x06\0", b"\x09\x04\x06\0", b"\x09\x08\x
 _DBF = frozenset(b"\x02\x03\x04\x30\x31\x32\x43\x63\x83\x8b\x8c\xcb\xf5\xfb")
 """Versions of dBase, FoxPro and Clipper."""
 _DBF_NAME = re.compile(rb"[A-Za-z_]\w{0,9}\0")
-_SYLK = re.compile(
-    rb"ID;P[^;\r\n]*+(?:;[NE])*+[\r\n].*?^C;(?:Y\d++;)?+(?:X\d++;)?+(?:Y\d++;)?+K", re.DOTALL | re.MULTILINE
-)
-"""A cell must follow: `ID;PRICE` begins many a CSV."""
+_SYLK = re.compile(rb'ID;P[^;\r\n]*+(?:;[NE])*+[\r\n].*?^C;(?:(?:[XY]\d++;)++K|K")', re.DOTALL | re.MULTILINE)
+"""A cell must follow, with its place or in quotes: `ID;PRICE` begins many a CSV, and `C;Kiwi` stands in some."""
 _DIF = re.compile(rb"TABLE[ \t]*+[\r\n]++0,1[ \t]*+[\r\n]")
 _MARKUP = re.compile(rb"<[!?a-z]")
 _MARKED = {
