@@ -6,6 +6,7 @@ import pytest
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
+from sftp_gateway.catalog.read.json import torn
 from tests.catalog_shop import Shop, codes, sheet
 from tests.unit.reading import read
 
@@ -86,6 +87,19 @@ def test_where_products_cannot_be_told_apart_the_file_is_refused(tmp_path, text)
     with pytest.raises(errors.Refused) as refused:
         read(tmp_path, text.encode(), complete=True)
     assert refused.value.code in {"FILE_FORMAT", "FILE_TRUNCATED"}
+
+
+def test_a_torn_file_is_not_looked_through_for_the_end_of_what_is_too_long_for_a_product(tmp_path, monkeypatch):
+    """Each look began at its beginning: 12 MB of brackets behind a torn product took minutes."""
+    monkeypatch.setattr(torn, "STRETCH_BYTES", 1000)
+    monkeypatch.setattr(bounds, "RECORD_BYTES", 10_000)
+    looks = []
+    find = torn.find
+    monkeypatch.setattr(torn, "find", lambda text, *, final: looks.append(len(text)) or find(text, final=final))
+    endless = '{"sku":"C","more":[' + "[]," * 20_000 + "1]}"
+    with pytest.raises(errors.Refused):
+        read(tmp_path, array([whole(1), TORN, endless]), complete=True)
+    assert max(looks) <= 12_000
 
 
 def test_a_file_that_stops_in_the_middle_is_no_torn_one(tmp_path):

@@ -186,8 +186,9 @@ class _Reading:
                 self.carry = b""
                 continue
             unfinished = len(text) - (spans[-1][1] if spans else 0)
-            if unfinished > _PRODUCT_BYTES:
-                why = unpack.bomb(f"product {self.row + len(spans) + 1} does not end within {_PRODUCT_BYTES:,} bytes")
+            most = bounds.RECORD_BYTES if self.shape.torn else _PRODUCT_BYTES  # each look at a torn one begins anew
+            if unfinished > most:
+                why = unpack.bomb(f"product {self.row + len(spans) + 1} does not end within {most:,} bytes")
                 raise ElementsTorn(why)
             if final and not self._may_end(text[len(text) - unfinished :]):
                 raise self._cut_off("its JSON array is not closed", text)
