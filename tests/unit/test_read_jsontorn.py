@@ -80,6 +80,8 @@ def test_nothing_inside_a_torn_product_is_taken_for_another(tmp_path, torn):
         '[{"sku":"A"},{"sku":"B","name":"5" {x"},{"sku":"C"}]',
         '[{"sku":"A"},{"sku":"B","name":"5" x"} {"sku":"C"}]',
         '[{"sku":"B","name":"5" x"}]',
+        '[{"sku":"A"},{"sku":"B","name":"5" [x"},{"sku":"C"},{"sku":"D","name":"]"},{"sku":"E"}]',
+        '[{"sku":"A"},{"sku":"B,"name":"{"},{"sku":"C"},{"sku":"D","name":"}"}]',
         "[" + ",".join([whole(1)] * 30 + [TORN] * 11) + "]",
     ],
 )

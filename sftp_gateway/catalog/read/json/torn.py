@@ -1,7 +1,7 @@
 """Where the elements of a JSON array begin and end if one of them has a quote too many, or too few: quotes tell nothing behind it.
 
 A whole element ends where its own text does. A torn one is believed to end at the bracket that closes its first one, quotes
-or not, if the array goes on behind it as it does behind others; where it does not, nothing is told.
+or not, if the array goes on behind it as it does behind others, and no whole one ends there; where it does not, nothing is told.
 """
 
 import json
@@ -14,8 +14,11 @@ from sftp_gateway.catalog.read.json.elements import Elements
 _WHOLE = json.JSONDecoder()
 _BRACKET = re.compile(r"[{}\[\]]")
 _BEHIND = re.compile(r"\s*+(?:,\s*+(?=\{)|,?\s*+(?P<closed>\]))")
+_BETWEEN = re.compile(r"\}\s*+,\s*+(?=\{)")
 _REACH = 65536
 """An element that does not end so far is torn, unless more of it is to come."""
+_MOST_INSIDE = 100
+"""Of what is in a torn element so many objects, the last ones, are looked at."""
 STRETCH_BYTES = 256 * 1024
 """Looked at once: what is said of a torn element counts lines from the beginning."""
 _VALUE_ENDS = frozenset('"}]el0123456789')
@@ -64,9 +67,15 @@ def _torn(letters: str, place: int) -> int | None:
                 and behind is not None
                 and (not behind["closed"] or _ends_value(letters, bracket.start()))
             )
-            return bracket.end() if may_end else None
+            return bracket.end() if may_end and not _ends_another(letters, place, bracket.end()) else None
     return None
 
 
 def _ends_value(letters: str, place: int) -> bool:
     return letters[max(place - 1024, 0) : place].rstrip()[-1:] in _VALUE_ENDS
+
+
+def _ends_another(letters: str, place: int, end: int) -> bool:
+    """Whether a whole object behind a comma ends there, too: a bracket in a text took it in, and maybe others."""
+    inside = [between.end() for between in _BETWEEN.finditer(letters, place, end)]
+    return any(_whole(letters, each) == end for each in inside[-_MOST_INSIDE:])
