@@ -126,6 +126,7 @@ def test_of_a_file_in_two_encodings_the_rows_in_utf8_are_read_and_the_others_rej
         ("cp1252", ["BEAUTÉ® crème", "QUALITÉ® été", "«CAFÉ» noir à boire", "CAFÉ®"]),
         ("cp866", ["сан", "рама", "туман", "страна"]),
         ("cp1250", ["Žluťoučký kůň", "CĂŞTI", "RĂŞINĂ", "Ľadový čaj"]),
+        ("gb18030", ["男", "女", "女", "男"]),
         ("gb18030", ["迷", "牛", "简体中文商品", "迷你"]),
         ("cp932", ["表ソ能", "木製キッチンチェア", "靴", "鞄"]),
     ],

@@ -123,8 +123,10 @@ def _is_joined(seen: Survey) -> bool:
     Read in that, its UTF-8 would become other letters; the rows that are none are damage, which is told.
     """
     lines = seen.strange.split(b"\n")
-    ours = sum(_SPELLED.search(line) is not None for line in lines if survey.is_utf8(line))
-    return ours >= max(2, len(lines) / 4) and seen.wide > seen.broken / 4
+    letters = [set(_SPELLED.findall(line)) for line in lines if survey.is_utf8(line)]
+    ours = sum(map(bool, letters))
+    is_one_word = len(set().union(*letters)) < 2  # of Chinese, maybe: 女 in GBK is Ů
+    return ours >= max(2, len(lines) / 4) and not is_one_word and seen.wide > seen.broken / 4
 
 
 def _marks(head: bytes, bom: bytes) -> int:
