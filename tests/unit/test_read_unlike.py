@@ -190,3 +190,35 @@ def test_notes_of_two_cells_above_a_blank_line_are_titles(tmp_path):
     table = b"hash,bits,sum\n" + b"".join(b"ef0e%d,%d,juqm\n" % (n, n) for n in range(10, 30))
     found = seen(tmp_path, b"Author,Emil Yilmaz\nDate,2020-05-23\n\n" + table)
     assert [found.source.headers, *found.rows] == rows_of(table)
+
+
+@pytest.mark.parametrize("sign", ["^", "~"])
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_sign_is_told_below_a_title_where_no_usual_delimiter_separates_anything(tmp_path, sign, quoted):
+    mark = '"' if quoted else ""
+    rows = [("country", "capital"), ("Cloud", "Silver"), ("Cloud", "Stone"), ("Bridge", "Paper"), ("Table", "Coffee")]
+    lines = [sign.join(f"{mark}{cell}{mark}" for cell in row) for row in rows]
+    found = read(tmp_path, "\n".join(["Silver report cloud", *lines, ""]).encode(), complete=True, lenient=True)
+    assert (found.source.headers, found.rows) == (rows[0], rows[1:])
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_header_of_two_words_over_rows_of_two_words_is_one_where_it_is_repeated(tmp_path, quoted):
+    mark = '"' if quoted else ""
+    rows = [
+        ("country", "capital"),
+        ("Silver", "Winter"),
+        ("Garden", "Table"),
+        ("country", "capital"),
+        ("Cloud", "Table"),
+    ]
+    lines = [f"{mark}{first}{mark} {mark}{last}{mark}\n" for first, last in rows]
+    found = read(tmp_path, "".join(lines).encode(), complete=True, lenient=True)
+    assert found.source.headers == rows[0]
+    assert found.rows == [rows[1], rows[2], rows[4]]
+
+
+def test_rows_of_nothing_below_a_header_do_not_make_the_note_above_it_the_table(tmp_path):
+    text = "made by hand, for you\n" * 3 + "\nArtikel,Bezeichnung,Preis,Farbe\n" + ",,,\n" * 3 + "S0,Parka,74.50,red\n"
+    found = read(tmp_path, text.encode(), complete=True, lenient=True)
+    assert (found.source.headers[0], found.rows) == ("Artikel", [("S0", "Parka", "74.50", "red")])

@@ -72,7 +72,7 @@ def _inner_fit(sample: Sample, text: Sample, spelling: separators.Spelling, usua
     """
     fit, inner = text.fit(spelling.dialect), text.inner_fit(spelling.dialect)
     own = sample.fit(usual)
-    width = 0 if own.alone else own.width
+    width = own.width if own.width > 1 and not own.alone else 0  # what separates nothing finds no columns in a title
     titles = [record.cells for record in text.filled(spelling.dialect)[: bounds.PREAMBLE_RECORDS]]
     count = next((number for number, cells in enumerate(titles) if len(cells) > 1), 0)
     headed = any(len(record.cells) == width for record in sample.filled(usual)[:count])

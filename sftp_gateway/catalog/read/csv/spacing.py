@@ -66,8 +66,14 @@ def _are_two_words(rows: Sequence[Record]) -> bool:
     cells = [cell for record in rows for cell in record.cells]
     if len(cells) != 2 * len(rows) or not all(record.strict for record in rows) or naming.has_digit(cells):
         return False
-    first, *below = [tuple(cell[:1].islower() for cell in record.cells) for record in rows]
+    names = rows[0].cells
+    first, *below = [tuple(cell[:1].islower() for cell in cells) for cells in (names, *_others(rows, names))]
     return len(set(first)) > 1 or first in below
+
+
+def _others(rows: Sequence[Record], names: Sequence[bytes]) -> list[Sequence[bytes]]:
+    """Give the cells of all records that are not those: a header may be repeated."""
+    return [record.cells for record in rows if record.cells != names]
 
 
 def _rows(records: list[Record], *, strictly: bool) -> list[Record]:

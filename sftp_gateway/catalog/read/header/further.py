@@ -1,11 +1,13 @@
 """Further tables below the first one of a file: where they begin, and which is the largest."""
 
+import itertools
+
 from sftp_gateway.catalog.read.header import bodies, naming, ournames
 from sftp_gateway.catalog.read.header.naming import Cells, Rows
 from sftp_gateway.catalog.read.source import Hints
 
-_BLANK_ROWS = 1.5
-"""Where one record in three is blank, no blank one parts tables."""
+_PARTED_ROWS = 2
+"""Where blank records stand behind every second one, none parts tables."""
 _MORE_ROWS = 4
 """How many records a header may have beside its first."""
 
@@ -27,7 +29,9 @@ def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:
     """Where further tables begin."""
     found = []
     header = rows[base]
-    apart = sum(map(bodies.is_filled, rows)) * _BLANK_ROWS > len(rows)  # else blank lines part rows, not tables
+    filled = list(map(bodies.is_filled, rows))
+    parted = sum(above and not below for above, below in itertools.pairwise(filled))
+    apart = parted * _PARTED_ROWS < sum(filled)  # else blank lines part rows, not tables
     for place in range(base + 2, len(rows) - 1):
         cells = rows[place]
         if len(cells) < 2 or cells == header or not (naming.begins_table(cells) or _names_loosely(rows, place)):
