@@ -109,6 +109,8 @@ def label(receipt: dict[str, Any], *, removals_wait: bool = False) -> Label:
         return Label(f"{plain.text}, removals on hold", "wait", "pause")
     if state in {State.PUBLISHED, State.UNCHANGED} and rejected:
         return replace(plain, text=f"{plain.text}, {count(rejected, 'row')} left out")
+    if state is State.TESTED and (end := receipt.get("would_be")) in {State.REFUSED, State.HELD}:
+        return replace(plain, text=f"{plain.text}, {LABELS[State(end)].text.lower()}")
     return plain
 
 

@@ -138,3 +138,11 @@ def test_a_sentence_begins_with_a_capital_unless_a_name_begins_it(text, said):
 )
 def test_what_happened_to_a_file_is_told_by_where_it_came_from(event, previous, said):
     assert outcome.happened(event, "gateway", {"previous": previous} if previous else {}) == said
+
+
+@pytest.mark.parametrize(
+    ("would_be", "said"),
+    [("published", "Test run"), ("held", "Test run, on hold"), ("refused", "Test run, refused"), (None, "Test run")],
+)
+def test_a_test_run_says_at_once_that_the_file_would_not_go_live(would_be, said):
+    assert outcome.label({"state": "tested", "would_be": would_be, "rows": {"rejected": 2}}).text == said
