@@ -375,7 +375,7 @@ async def test_a_ban_is_lifted_from_the_shell_while_the_daemon_runs(gateway):
         brands.set_password_hash(store, "acme", auth.hash_password("right"))
     with pytest.raises(asyncssh.PermissionDenied):
         await knock(gateway, "wrong")
-    until = time.monotonic() + whole.PATIENCE_SECONDS
+    until = time.monotonic() + 4
     while not (found := gateway.verb("bans", "list")["bans"]):
         assert time.monotonic() < until
     assert (found[0]["source"], found[0]["tried"], found[0]["level"]) == ("127.0.0.1", "acme", 1)
@@ -386,7 +386,7 @@ async def test_a_ban_is_lifted_from_the_shell_while_the_daemon_runs(gateway):
     with pytest.raises((asyncssh.Error, OSError)):
         await knock(gateway, "right")
     assert gateway.verb("bans", "clear", "127.0.0.1") == {"cleared": 1}
-    until, entered = time.monotonic() + whole.PATIENCE_SECONDS, False
+    until, entered = time.monotonic() + 3, False
     while not entered:
         assert time.monotonic() < until
         with contextlib.suppress(asyncssh.Error, OSError):

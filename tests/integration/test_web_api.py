@@ -232,10 +232,10 @@ def test_an_upload_that_only_trickles_is_ended_and_leaves_nothing(scene, api, mo
 
 def test_a_slow_upload_that_keeps_its_pace_is_taken(scene, api, monkeypatch):
     monkeypatch.setattr(web_api, "STALL_SECONDS", 0.5)
-    monkeypatch.setattr(web_api, "STALL_BYTES", 2)
+    monkeypatch.setattr(web_api, "STALL_BYTES", 4)
 
     def body():
-        for _ in range(30):
+        for _ in range(40):
             threading.Event().wait(0.05)
             yield b"x"
 
