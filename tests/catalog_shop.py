@@ -213,6 +213,8 @@ class Shop:
         self.past[job.upload] = Past(job, outcome, outcome.state)
         if outcome.version is not None:
             self._point(outcome.version, outcome.made, outcome.products)
+            told = frozenset(finding["code"] for finding in outcome.receipt["findings"])
+            self.base = dataclasses.replace(self.base, codes=told)
             self.sources[outcome.version] = (job.sha256, outcome.mode)
             self.made_by = (job.sha256, outcome.mode, outcome.receipt["rules"])
             if outcome.ends_with_newline is not None:

@@ -22,11 +22,15 @@ Names end so; several uploads of a brand may be held.
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A published version to compare with: its Parquet file on local disk."""
+    """A published version to compare with: its Parquet file on local disk.
+
+    `codes`: of all findings of the upload that made it; None where that is not known, or no upload did.
+    """
 
     number: int
     path: Path
     products: int
+    codes: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

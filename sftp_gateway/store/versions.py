@@ -152,6 +152,14 @@ def older_sources(store: Store, brand: str) -> tuple[tuple[int, str], ...]:
         return tuple((number, sha256) for number, sha256 in conn.execute(query.order_by(_versions.c.number)))
 
 
+def told_codes(store: Store, version: Version) -> frozenset[str] | None:
+    """Give the codes of all findings of the upload that made a version; None where that is not known, or no upload did."""
+    query = sa.select(tables.upload.c.findings).where(tables.upload.c.id == version.upload)
+    with store.read() as conn:
+        told = conn.execute(query).scalar() if version.upload is not None else None
+    return None if told is None else frozenset(finding["code"] for finding in told)
+
+
 def roll_back(store: Store, brand: str, number: int, by: str) -> int:
     """Ask for a new version equal to an old one, in the brand's turn; gives the job. NotFound, WrongState."""
     old = get(store, brand, number)

@@ -138,7 +138,7 @@ class Turn:
         if version is None:
             return None
         path = held.enter_context(self.files.local(Area.CATALOG, version.file))
-        return Base(version.number, path, version.products)
+        return Base(version.number, path, version.products, versions.told_codes(self.store, version))
 
     def _older(self, now: versions.Version | None, upload: Upload) -> tuple[tuple[int, str], ...]:
         """Give the files of older versions; none to one that made the current version, too: it brings nothing back."""

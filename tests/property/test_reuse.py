@@ -26,8 +26,8 @@ def gtin(number: int) -> str:
     return f"{body}{-total % 10}"
 
 
-def row(dice, number: int) -> str:
-    """Most rows are good; some are found fault with, in each of the ways that matter."""
+def row(dice, number: int, odd: float = 0.1) -> str:
+    """Most rows are good; some are found fault with, in each of the ways that matter; `odd` of them have an odd GTIN."""
     price = f"{dice.randrange(1, 999)}.{dice.randrange(100):02d}"
     if dice.random() < 0.04:
         price = dice.choice(NUMBERS)
@@ -37,7 +37,7 @@ def row(dice, number: int) -> str:
         else dice.choice(("", "a\x07b", '"two ""x"" \nlines"', '5" pipe'))
     )
     code = (
-        gtin(400_000_000_000 + number) if dice.random() < 0.9 else dice.choice(("", gtin(7), "123", gtin(number)[1:]))
+        gtin(400_000_000_000 + number) if dice.random() >= odd else dice.choice(("", gtin(7), "123", gtin(number)[1:]))
     )
     weight = dice.choice(("1 kg", "", "500 g", "heavy")) if dice.random() < 0.1 else "2 kg"
     cells = [f"S-{number:05d}", name, price, code, str(number % 9), f"item {number}", weight, "EUR", "Acme"]
@@ -46,14 +46,14 @@ def row(dice, number: int) -> str:
     return ",".join(cells)
 
 
-def mutated(dice, lines: list[str], first: int) -> list[str]:
+def mutated(dice, lines: list[str], first: int, odd: float) -> list[str]:
     """Give the next day's rows: changed, gone, new, twice, moved; sometimes in another order altogether."""
     share = dice.choice((0.0, 0.02, 0.1, 0.6))
     found = []
     for number, line in enumerate(lines):
         chance = dice.random()
         if chance < share / 2:
-            found.append(row(dice, number))
+            found.append(row(dice, number, odd))
         elif chance < share * 0.7:
             continue
         else:
@@ -61,7 +61,7 @@ def mutated(dice, lines: list[str], first: int) -> list[str]:
         if dice.random() < share / 20:
             found.append(line)
     for number in range(first, first + dice.choice((0, 5, 200))):
-        found.insert(dice.choice((len(found), dice.randrange(len(found)))), row(dice, number))
+        found.insert(dice.choice((len(found), dice.randrange(len(found)))), row(dice, number, odd))
     return spoiled(dice, found)
 
 
@@ -120,7 +120,8 @@ def life(folder: Path, seed: int, monkeypatch) -> tuple[int, int]:
     monkeypatch.setattr(versionfile, "GROUP_ROWS", dice.choice((40, 100_000)))
     monkeypatch.setattr(met, "REACH", dice.choice((20, 500)))
     monkeypatch.setattr(reuse, "FEW", dice.choice((10, 50_000)))
-    lines = [row(dice, number) for number in range(700)]
+    odd = dice.choice((0.1, 0.002, 0.0))
+    lines = [row(dice, number, odd) for number in range(700)]
     for day in range(3):
         text = "\n".join([HEADER, *lines]) + dice.choice(("", "\n"))
         results = []
@@ -131,13 +132,48 @@ def life(folder: Path, seed: int, monkeypatch) -> tuple[int, int]:
         for shop in shops:
             if shop.withheld is not None and seed % 2:
                 shop.release()
-        lines = mutated(dice, lines, 2000 + day * 300)
+        lines = mutated(dice, lines, 2000 + day * 300, odd)
     return counts[0], counts[1]
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_nobody_can_tell_that_known_rows_were_not_checked(seed, tmp_path, monkeypatch):
     life(tmp_path, seed, monkeypatch)
+
+
+def good(number: int, name: str = "Shoe", code: str | None = None) -> str:
+    return f"S-{number:05d},{name},12.50,{code or gtin(400_000_000_000 + number)},1,item,2 kg,EUR,Acme"
+
+
+GTIN_9 = gtin(400_000_000_009)
+SAME = good(9, code=gtin(400_000_000_000 + 8))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "codes"),
+    [
+        ([SAME], [SAME, good(900)], ["CATALOG_GTIN_DUPLICATE"] * 2),
+        ([good(9)], [SAME], ["CATALOG_GTIN_DUPLICATE"] * 2),
+        ([good(9)], [good(9), SAME.replace("S-00009", "S-00901")], ["CATALOG_GTIN_DUPLICATE"] * 2),
+        ([good(9)], [good(9), good(9, "Boot")], ["CATALOG_DUPLICATE_KEY"]),
+        ([good(9)], [good(9), good(900), good(9)], ["CATALOG_DUPLICATE_ROW"]),
+        (
+            [good(9)],
+            [good(9).replace("12.50", "free"), good(900, code=GTIN_9)],
+            ["CATALOG_GTIN_DUPLICATE", "FIELD_TYPE"],
+        ),
+    ],
+    ids=["of two known", "of a changed one", "of a new one", "key of a new one", "one twice", "of one rejected"],
+)
+def test_what_comes_twice_is_told_of_known_rows(before, after, codes, tmp_path, monkeypatch):
+    monkeypatch.setattr(reuse, "LEAST_BYTES", 0)
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", 3_000)
+    monkeypatch.setattr(stage, "MEMORY_BYTES", -1)
+    shop = Shop(tmp_path, guards=Guards(reject_share=0.9, key_new=1.0))
+    rest = [good(number) for number in range(9)] + [good(number) for number in range(10, 150)]
+    shop.put("\n".join([HEADER, *before, *rest]) + "\n")
+    outcome = shop.put("\n".join([HEADER, *after, *rest]) + "\n")
+    assert sorted(line["code"] for line in shop.errors(outcome) if line["row"]) == codes
 
 
 def test_most_rows_of_a_usual_day_are_known(tmp_path, monkeypatch):

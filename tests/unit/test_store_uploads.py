@@ -123,6 +123,7 @@ def test_a_publish_moves_the_pointer_the_receipt_the_files_and_the_state_togethe
         Origin.UPLOAD,
         {"created": 2},
     )
+    assert versions.told_codes(store, current) == {"FIELD_GTIN"}
     assert brands.ends_with_newline(store, "acme")
     assert files.get(store, "acme", "errors", "a.csv.1.errors.csv").blob == "1-x/e.csv"
     assert [file.name for file in files.of_upload(store, upload)] == ["a.csv.1.errors.csv"]

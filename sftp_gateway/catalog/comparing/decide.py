@@ -32,6 +32,8 @@ class Rows:
     repeats: Positions = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     late: list[spool.Spool] = field(default_factory=list)
     """Findings that only the whole file shows, each spool sorted by row."""
+    narrowed: bool = False
+    """Whether the rows that are new and those of the current version that were not met are known: `Carry.show`."""
 
     @property
     def gone(self) -> Positions:
@@ -106,18 +108,26 @@ def rows(sides: Sides, scratch: Path) -> Rows:
     """
     connection, job, sifted, full = sides.connection, sides.job, sides.sifted, sides.full
     stage, key, refuse = sifted.stage, job.schema.key, job.settings.duplicates == "refuse"
-    found = Rows(unique.drop_earlier(connection, stage.schema, key, looks=stage.may_repeat(key)))
+    narrowed = full and sifted.carry is not None and sifted.carry.show(connection)
+    # Of rows that the current version has, none repeats another's key, nor a GTIN unless that was told of them then.
+    met = "fresh_rows" if narrowed and sifted.carry is not None and sifted.carry.meets_once else ""
+    was_told = job.base is None or job.base.codes is None or unique.SAME_GTIN in job.base.codes
+    found = Rows(narrowed=narrowed)
+    found.dropped = unique.drop_earlier(connection, stage.schema, key, looks=stage.may_repeat(key), among=met)
     if len(found.dropped.positions):
         tables = unique.key_findings(connection, stage.places, key, refuse=refuse)
         found.late.append(_spooled(tables, scratch / "late-keys.arrow"))
     for column in job.schema.columns:
         if column.type == "gtin" and not column.unique:
             if stage.may_repeat((column.name,)):
-                tables = unique.gtin_findings(connection, stage.places, column.name, key)
+                among = "" if was_told else met
+                tables = unique.gtin_findings(connection, stage.places, column.name, key, among=among)
                 found.late.append(_spooled(tables, scratch / f"late-{column.name}.arrow"))
             stays = not full or sifted.rejected_keys.rows
             if stays and column.name in sides.base.names and column.name in stage.schema.names:
-                tables = unique.taken_gtin_findings(connection, stage.places, column.name, key, full=full)
+                tables = unique.taken_gtin_findings(
+                    connection, stage.places, column.name, key, full=full, narrowed=narrowed
+                )
                 found.late.append(_spooled(tables, scratch / f"taken-{column.name}.arrow"))
     _reject_repeats(sides, scratch, found)
     found.late = [late for late in found.late if late.rows]
@@ -172,7 +182,9 @@ def _next(sides: Sides, base: Base, writer: changes.Writer, judge_rejects: bool)
     sides = _slim(sides, base)
     job, connection = sides.job, sides.connection
     carry = sides.sifted.carry
-    narrowed = carry is not None and sides.full and carry.narrow(connection, sides.rows.gone)
+    narrowed = carry is not None and sides.rows.narrowed
+    if carry is not None and narrowed:
+        carry.narrow(connection, sides.rows.gone)
     rejected = sides.sifted.rejected > 0 or sides.sifted.rejected_keys.rows > 0
     found = diff.compare(
         connection, sides.new, sides.base, job.schema.key, full=sides.full, rejected=rejected, narrowed=narrowed

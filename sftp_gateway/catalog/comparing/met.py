@@ -81,6 +81,11 @@ class Current:
         if self.tells_apart and len(left):
             self._left.add(taken(table, left).append_column("_pos", pa.array(left + start)))
 
+    @property
+    def met_rows(self) -> int:
+        """How many of its rows were met, however often."""
+        return int(np.count_nonzero(self._met))
+
     def left(self) -> spool.Spool:
         """Give the rows that were not met, with their place as `_pos`; no more can be met afterwards."""
         self._leave(self._window, self._window_start)

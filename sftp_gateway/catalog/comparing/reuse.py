@@ -132,20 +132,32 @@ class Carry:
             self._fresh.remove()
             self._fresh, self._places = None, []
 
-    def narrow(self, connection: Connection, gone: Positions) -> bool:
-        """Leave only rows that may differ in the views `open_live` and `open_base`; False: nothing is known of that.
+    @property
+    def meets_once(self) -> bool:
+        """Whether no row of the current version was met twice: then no two known rows have the same key."""
+        return self._current is not None and self._current.met_rows == self.known
 
-        `gone`: positions, sorted, of staged rows that do not count.
+    def show(self, connection: Connection) -> bool:
+        """Make `fresh_rows`, the rows that are new, and `left_rows`, of the current version those not met.
+
+        False: nothing is known of that.
         """
         if self._current is None or self._fresh is None or not self._current.tells_apart:
             return False
+        engine.copy(connection, "fresh_rows", self._fresh.reader())
+        engine.copy(connection, "left_rows", self._current.left().reader())
+        return True
+
+    def narrow(self, connection: Connection, gone: Positions) -> None:
+        """Leave only rows that may differ in the views `open_live` and `open_base`; after `show`.
+
+        `gone`: positions, sorted, of staged rows that do not count.
+        """
         place = np.concatenate(self._places)
         dropped = place[gone]
         back = dropped[dropped >= 0]
         if len(back):
             back = np.setdiff1d(back, np.delete(place, gone))
-        engine.copy(connection, "fresh_rows", self._fresh.reader())
-        engine.copy(connection, "left_rows", self._current.left().reader())
         engine.copy(connection, "gone_rows", pa.table({"pos": pa.array(gone)}))
         engine.copy(connection, "back_rows", pa.table({"pos": pa.array(back)}))
         connection.execute(
@@ -154,7 +166,6 @@ class Carry:
         # A known row that lost to a later one of its key: the product it stood for is open again.
         more = " UNION ALL SELECT * FROM base_rows WHERE _pos IN (SELECT pos FROM back_rows)" if len(back) else ""
         connection.execute(f"CREATE OR REPLACE TEMP VIEW open_base AS SELECT * FROM left_rows{more}")  # noqa: S608 - ours
-        return True
 
     def close(self) -> None:
         """Delete what is left."""

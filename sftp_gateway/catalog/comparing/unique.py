@@ -25,19 +25,22 @@ class Dropped:
     differing: int
 
 
+SAME_GTIN = "CATALOG_GTIN_DUPLICATE"
 NOTHING = Dropped(np.empty(0, dtype=np.int64), 0)
 
 
-def drop_earlier(connection: Connection, schema: pa.Schema, key: Sequence[str], *, looks: bool = True) -> Dropped:
+def drop_earlier(
+    connection: Connection, schema: pa.Schema, key: Sequence[str], *, looks: bool = True, among: str = ""
+) -> Dropped:
     """Let the last row of every key win; leaves `earlier(pos, winner, same, k)` and the views `live` and `sold`.
 
-    `looks` false: no key comes twice, it is known.
+    `looks` false: no key comes twice, it is known; `among`: only one of these rows could be the second of a key.
     """
     names = diff.key_text(key)
     staying = " WHERE NOT _deleted" if "_deleted" in schema.names else ""
     connection.execute("CREATE OR REPLACE TEMP VIEW live AS SELECT * FROM new_rows")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW sold AS SELECT * FROM live{staying}")  # noqa: S608 - ours
-    if not looks or not _repeats(connection, "new_rows", names):
+    if not looks or not _repeats(connection, "new_rows", names, among):
         connection.execute("CREATE OR REPLACE TEMP TABLE earlier (pos BIGINT, winner BIGINT, same BOOLEAN, k VARCHAR)")
         return NOTHING
     connection.execute(
@@ -66,9 +69,15 @@ def drop_earlier(connection: Connection, schema: pa.Schema, key: Sequence[str], 
     return Dropped(np.asarray(positions, dtype=np.int64), differing)
 
 
-def _repeats(connection: Connection, relation: str, expression: str) -> bool:
-    """Whether any value may come twice: by its hash, which is far cheaper to group by than a text."""
-    query = f"SELECT 1 FROM {relation} WHERE {expression} IS NOT NULL GROUP BY hash({expression}) HAVING count(*) > 1"  # noqa: S608 - names are quoted
+def _repeats(connection: Connection, relation: str, expression: str, among: str) -> bool:
+    """Whether any value may come twice: by its hash, which is far cheaper to group by than a text.
+
+    `among`: a relation whose rows alone may repeat a value; few of them, so that few groups are made.
+    """
+    counted = f"{expression} IS NOT NULL"
+    if among:
+        counted += f" AND hash({expression}) IN (SELECT hash({expression}) FROM {among})"  # noqa: S608 - names are quoted
+    query = f"SELECT 1 FROM {relation} WHERE {counted} GROUP BY hash({expression}) HAVING count(*) > 1"  # noqa: S608 - names are quoted
     return bool(connection.execute(query + " LIMIT 1").fetchall())
 
 
@@ -100,10 +109,12 @@ def _key_message(same: bool, winner: int, *, refuse: bool) -> str:
     return f"row {winner} has the same key; the last one wins, so this row was not used"
 
 
-def gtin_findings(connection: Connection, places: Places, column: str, key: Sequence[str]) -> Iterator[pa.Table]:
-    """Tell of every row whose GTIN another product of the file has too, in order of rows."""
+def gtin_findings(
+    connection: Connection, places: Places, column: str, key: Sequence[str], *, among: str = ""
+) -> Iterator[pa.Table]:
+    """Tell of every row whose GTIN another product of the file has too, in order of rows; `among`: as `drop_earlier`."""
     value = identifier(column)
-    if not _repeats(connection, "sold", value):
+    if not _repeats(connection, "sold", value, among):
         return
     query = f"""
         WITH twice AS (SELECT {value} AS g FROM sold WHERE {value} IS NOT NULL GROUP BY {value} HAVING count(*) > 1),
@@ -118,17 +129,18 @@ def gtin_findings(connection: Connection, places: Places, column: str, key: Sequ
         yield _same_gtin(places, batch, column, batch["g"], texts)
 
 
-def taken_gtin_findings(
-    connection: Connection, places: Places, column: str, key: Sequence[str], *, full: bool
+def taken_gtin_findings(  # noqa: PLR0913 - of which column, and what it is compared with
+    connection: Connection, places: Places, column: str, key: Sequence[str], *, full: bool, narrowed: bool
 ) -> Iterator[pa.Table]:
-    """Tell of every row whose GTIN a product has that the file leaves alone."""
-    for batch in engine.reader(connection, _taken(column, key, full=full) + " ORDER BY pos"):
+    """Tell of every row whose GTIN a product has that the file leaves alone; `narrowed`: such a one is among `left_rows`."""
+    sides = ("left_rows", "fresh_rows") if narrowed else ("base_rows", "live")
+    for batch in engine.reader(connection, _taken(column, key, *sides, full=full) + " ORDER BY pos"):
         texts = [f"the product {name} of the current catalog has the same GTIN" for name in batch["other"].to_pylist()]
         yield _same_gtin(places, batch, column, batch["value"], texts)
 
 
 def _same_gtin(places: Places, batch: pa.RecordBatch, column: str, values: pa.Array, texts: Sequence[str]) -> pa.Table:
-    rows, code = batch.num_rows, "CATALOG_GTIN_DUPLICATE"
+    rows, code = batch.num_rows, SAME_GTIN
     return _table(
         places.at(batch["pos"].to_numpy()),
         batch["k"],
@@ -141,10 +153,10 @@ def _same_gtin(places: Places, batch: pa.RecordBatch, column: str, values: pa.Ar
     )
 
 
-def _taken(column: str, key: Sequence[str], *, full: bool = False) -> str:
-    """Give SQL for rows `(pos, k, value, other)` whose value the product `other` has, which the file leaves alone.
+def _taken(column: str, key: Sequence[str], base: str = "base_rows", live: str = "live", *, full: bool = False) -> str:
+    """Give SQL for rows `(pos, k, value, other)` whose value the product `other` of `base` has, which the file leaves alone.
 
-    `full`: a whole catalog leaves those alone whose rows were rejected.
+    Those of `live` it does not. `full`: a whole catalog leaves those alone whose rows were rejected.
     """
     stays = "b.k IN (SELECT key FROM rejected)" if full else "true"
     value = f"CAST({identifier(column)} AS VARCHAR)"
@@ -152,8 +164,8 @@ def _taken(column: str, key: Sequence[str], *, full: bool = False) -> str:
     return f"""
         SELECT l.pos, l.k, l.value, min(b.k) AS other
         FROM (SELECT _pos AS pos, {name} AS k, {value} AS value FROM sold) l
-        JOIN (SELECT {name} AS k, {value} AS value FROM base_rows) b ON l.value = b.value
-        WHERE {stays} AND b.k NOT IN (SELECT {name} FROM live) GROUP BY l.pos, l.k, l.value"""  # noqa: S608 - names are quoted
+        JOIN (SELECT {name} AS k, {value} AS value FROM {base}) b ON l.value = b.value
+        WHERE {stays} AND b.k NOT IN (SELECT {name} FROM {live}) GROUP BY l.pos, l.k, l.value"""  # noqa: S608 - names are quoted
 
 
 def find_repeats(connection: Connection, column: str, key: Sequence[str]) -> None:
