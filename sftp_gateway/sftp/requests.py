@@ -3,9 +3,8 @@
 Private hooks into asyncssh as in seams.py and fastpath.py, held by the same tests. Mended here: a CLOSE packet is told from
 a dropped connection; handles and READs are bounded; who does not read waits; no links, no copy-data; clients of an SFTP
 version before ours are told so (asyncssh speaks 1 and 2 as if they were later ones, and every request of them is a fault).
-Made faster: a request that came in one piece is taken where the session put it, where asyncssh reads its length and then the
-rest through three layers and a lock; an OPEN is not spelt out for a log that is off; what a file's bytes are answered with
-is not joined; answers to what was asked together go out together.
+Made faster: what quick.py can answer it does; what a file's bytes are answered with is not joined; answers to what was asked
+together go out together.
 """
 
 import struct
@@ -13,14 +12,13 @@ from typing import Any, cast
 
 import asyncssh
 from asyncssh import constants
-from asyncssh.constants import FX_OK, FXP_DATA, FXP_READ, FXP_STATUS, FXP_WRITE
 from asyncssh.packet import SSHPacket
 from asyncssh.sftp import SFTPAttrs, SFTPLimits, SFTPServerHandler
 from asyncssh.stream import SSHReader, SSHWriter
 
 from sftp_gateway import logs
 from sftp_gateway.sftp import faults, seams
-from sftp_gateway.sftp.fastpath import Silent
+from sftp_gateway.sftp.quick import Quick
 
 log = logs.get(__name__)
 
@@ -43,12 +41,6 @@ NOT_OFFERED = (constants.FXP_BLOCK, constants.FXP_UNBLOCK, b"copy-data", b"range
 
 ANSWER = struct.Struct(">IB")
 """Head of an SFTP packet: length, kind."""
-READ_ANSWER = struct.Struct(">II")
-"""Head of FXP_DATA after that: request, length of the bytes."""
-WRITE = struct.Struct(">I4sQI")
-"""A WRITE over a handle of ours: lengths of the handle and of the data that follows, with the offset between them."""
-WRITTEN = struct.Struct(">IIII")
-"""The status of a request, without words."""
 
 
 def _answers(own: dict[int | bytes, faults.Process]) -> Any:
@@ -57,7 +49,7 @@ def _answers(own: dict[int | bytes, faults.Process]) -> Any:
     return {kind: faults.guarded(process) for kind, process in (theirs | own).items() if kind not in NOT_OFFERED}
 
 
-class Handler(Silent, SFTPServerHandler):
+class Handler(Quick):
     """The SFTP conversation on one channel; `serve()` runs it to its end.
 
     Before files are closed because the client went away, `server.dropping` is set to True, so that
@@ -83,8 +75,6 @@ class Handler(Silent, SFTPServerHandler):
         self._most_handles = most_handles
         self._channel = cast(seams.Channel, writer.channel)
         self._connection = cast(seams.Connection, writer.channel.get_connection())
-        self._failed: Exception | None = None
-        """Why the WRITE in hand failed."""
 
     @property
     def open_files(self) -> int:
@@ -121,24 +111,8 @@ class Handler(Silent, SFTPServerHandler):
             self._channel.write_stderr(f"{reason}\n".encode())
             await self._cleanup(asyncssh.SFTPBadMessage(reason))
             return
+        self._is_quick = True
         await super().recv_packets()
-
-    async def recv_packet(self) -> SSHPacket:
-        """Take the next request: as the piece in which it came, if it is one; in whatever pieces, as asyncssh does."""
-        assert self._reader is not None
-        session: Any = self._reader._session  # noqa: SLF001 - this is the hook
-        pieces: list[bytes | Exception] = session._recv_buf[None]  # noqa: SLF001 - as above
-        while not pieces and not session._eof_received:  # noqa: SLF001 - as above
-            await session._block_read(None)  # noqa: SLF001 - as above
-        piece = pieces[0] if pieces else b""
-        if isinstance(piece, Exception) or len(piece) < ANSWER.size or int.from_bytes(piece[:4]) != len(piece) - 4:
-            return await super().recv_packet()
-        del pieces[0]
-        session._recv_buf_len -= len(piece)  # noqa: SLF001 - as above
-        session._maybe_resume_reading()  # noqa: SLF001 - as above
-        packet = SSHPacket(piece)
-        packet.get_uint32()
-        return packet
 
     def send_packet(self, pkttype: int, pktid: int | None, *args: bytes) -> None:  # noqa: ARG002 - the signature of asyncssh
         """Send an answer, counting its bytes."""
@@ -153,55 +127,25 @@ class Handler(Silent, SFTPServerHandler):
             if not self._reader._session._recv_buf_len:  # noqa: SLF001 - this is the hook
                 self._connection.send_sealed()
 
-    async def _process_packet(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
-        # One who asks and never reads would grow our buffers without end; so its next request waits.
+    async def _is_read(self) -> bool:
+        """Wait until the client takes its answers, for one who asks and never reads would grow our buffers; False: it is gone."""
         if not self._connection.writable.is_set():
             await self._connection.writable.wait()
         if self._channel.get_write_buffer_size() > seams.CHANNEL_BUFFER_BYTES and self._writer is not None:
             try:
                 await self._writer.drain()
             except (asyncssh.Error, OSError):
-                return
-        quick = QUICK.get(pkttype)
-        if quick is None or not await quick(self, pktid, packet):
-            await super()._process_packet(pkttype, pktid, packet)
-
-    async def _written(self, pktid: int, packet: SSHPacket) -> bool:
-        """Answer a WRITE that succeeds, and say so; what another one is answered with, the long way knows."""
-        start, whole = len(packet.get_consumed_payload()), packet.get_full_payload()
-        if len(whole) < start + WRITE.size:
-            return False
-        length, handle, offset, size = WRITE.unpack_from(whole, start)
-        # No check of the packet's end: Go's pkg/sftp (rclone 1.60) pads its last WRITE.
-        file, data = self._file_handles.get(handle), whole[start + WRITE.size : start + WRITE.size + size]
-        if length != len(handle) or not file or len(data) != size:
-            return False
-        try:
-            result: Any = self._server.write(file, offset, data)
-            if faults.is_awaited(result):
-                await result
-        except Exception as error:  # noqa: BLE001 - raised again there, by `_process_write`
-            self._failed = error
-            return False
-        self.send_packet(FXP_STATUS, pktid, WRITTEN.pack(pktid, FX_OK, 0, 0))
+                return False
         return True
 
+    async def _process_packet(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
+        if await self._is_read():
+            await super()._process_packet(pkttype, pktid, packet)
+
     async def _process_write(self, packet: SSHPacket) -> int:
-        failed, self._failed = self._failed, None
-        if failed is not None:
-            raise failed  # never tried again: an APPEND would write twice
         handle, offset, data = packet.get_string(), packet.get_uint64(), packet.get_string()
         result: Any = self._server.write(self._file(handle), offset, data)
         return cast(int, await result if faults.is_awaited(result) else result)
-
-    async def _answered(self, pktid: int, packet: SSHPacket) -> bool:
-        """Answer a READ without a copy of its bytes; what is odd about it, the long way finds once more and says."""
-        try:
-            data, _ = await self._process_read(SSHPacket(packet.get_remaining_payload()))
-        except Exception:  # noqa: BLE001 - as above
-            return False
-        self.send_packet(FXP_DATA, pktid, READ_ANSWER.pack(pktid, len(data)), data)
-        return True
 
     async def _process_read(self, packet: SSHPacket) -> tuple[bytes, bool]:
         handle, offset, length = packet.get_string(), packet.get_uint64(), packet.get_uint32()
@@ -225,10 +169,13 @@ class Handler(Silent, SFTPServerHandler):
             raise asyncssh.SFTPFailure(f"Too many open files (at most {self._most_handles}); close some first")
 
     async def _process_open(self, packet: SSHPacket) -> bytes:
-        self._room_for_a_handle()
         path, flags = packet.get_string(), packet.get_uint32()
         attrs = SFTPAttrs.decode(packet, VERSION)
         packet.check_end()
+        return await self._opening(path, flags, attrs)
+
+    async def _opening(self, path: bytes, flags: int, attrs: SFTPAttrs) -> bytes:
+        self._room_for_a_handle()
         opened: Any = self._server.open(path, flags, attrs)
         file = await opened
         handle = self._get_next_handle()
@@ -268,7 +215,3 @@ class Handler(Silent, SFTPServerHandler):
             **dict.fromkeys(LINKS, _process_link),
         }
     )
-
-
-QUICK = {FXP_WRITE: Handler._written, FXP_READ: Handler._answered}  # noqa: SLF001 - its own
-"""What tries to answer a request in the short way."""

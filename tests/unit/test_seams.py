@@ -7,7 +7,7 @@ import pytest
 from asyncssh import channel, connection, constants, packet, sftp, stream
 
 from sftp_gateway import errors
-from sftp_gateway.sftp import fastpath, requests, seams
+from sftp_gateway.sftp import fastpath, quick, requests, seams
 
 
 def test_the_installed_version_is_the_one_the_hooks_are_for():
@@ -21,6 +21,7 @@ OVERRIDDEN = [
     (seams.Stream, stream.SSHServerStreamSession),
     (seams.Connection, connection.SSHServerConnection),
     (requests.Handler, sftp.SFTPServerHandler),
+    (quick.Quick, sftp.SFTPServerHandler),
     (fastpath.FastChannel, channel.SSHServerChannel),
     (fastpath.Fast, connection.SSHServerConnection),
     (fastpath.Silent, packet.SSHPacketLogger),
@@ -29,7 +30,8 @@ OVERRIDDEN = [
 
 @pytest.mark.parametrize(("ours", "theirs"), OVERRIDDEN, ids=lambda value: value.__name__)
 def test_what_is_overridden_is_still_there_with_the_same_arguments(ours, theirs):
-    own = {"_answered", "_written", "send_sealed", "_room_for_a_handle", "_file", "serve", "open_files", "started", "channel", "handler",
+    own = {"_is_answered", "raise_failed", "_is_read", "_opening", "_done", "_opened", "_written", "_answered", "_closed",
+           "send_sealed", "_room_for_a_handle", "_file", "serve", "open_files", "started", "channel", "handler",
            "buffered_bytes", "send_data", "write_parts", "_cut", "_take", "_open", "_is_delivered", "take", "takes", "__init__"}  # fmt: skip
     functions = [name for name, value in vars(ours).items() if inspect.isfunction(value) and name not in own]
     assert functions
