@@ -6,14 +6,20 @@ from outside travel as values of keys: JSON escapes them, and so does `printable
 so they cannot start a line, or tell a terminal what to do.
 """
 
+import contextlib
 import functools
+import json
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any, TextIO
 
+import orjson
 import structlog
 
 SECRET = ("password", "secret", "token", "authorization", "private_key")
+
+AS_IT_IS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 def get(name: str) -> Any:
@@ -48,6 +54,15 @@ def _escaped(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def _as_json(event: structlog.typing.EventDict, default: Callable[[Any], Any]) -> str:
+    """Write an event as JSON in ASCII: what is none is escaped, for a log may be looked at on a terminal."""
+    with contextlib.suppress(TypeError):  # a number too large, or half of a character
+        line = orjson.dumps(event, default=default, option=AS_IT_IS)
+        if line.isascii():
+            return line.decode()
+    return json.dumps(event, default=default, separators=(",", ":"))
+
+
 def configure(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
     """Set the chain for this process; `style` is auto, json or text, in any case. Stdlib loggers join it."""
     out = stream or sys.stderr
@@ -63,7 +78,7 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
     if not as_json:
         shared.append(printable)
     render: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(sort_keys=False)
+        structlog.processors.JSONRenderer(serializer=_as_json)
         if as_json
         else structlog.dev.ConsoleRenderer(colors=out.isatty())
     )

@@ -36,6 +36,8 @@ TELLING_SECONDS = 0.03
 BURST_FILES, BURST_SECONDS = 20, 0.5
 GOODBYE_SECONDS = 10.0
 """A store that does not answer for so long keeps nobody: the journal has what is owed to it."""
+FREE_SECONDS = 0.1
+"""So long the room on the disk counts as it was looked at, unless it is too little: to look takes as long as to make a draft."""
 OPENINGS = 8
 """Blobs that are opened at a time: a large one of S3 takes as long as it takes, and the threads that write and sync do
 not wait for it."""
@@ -70,6 +72,7 @@ class Homes:
         )
         self._closed: deque[float] = deque(maxlen=BURST_FILES)
         self._limits = limits
+        self._free_bytes, self._looked_at = 0, float("-inf")
         self._views: dict[str, View] = {}
         self._opening = ThreadPoolExecutor(OPENINGS, thread_name_prefix="open")
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -198,7 +201,9 @@ class Homes:
 
     def check_disk(self, more: int = 0) -> None:
         """Raise Refused if the disk has no room for a new file; running ones are never asked."""
-        if shutil.disk_usage(self.staging.folder).free - more < self._limits.disk_floor_bytes:
+        if self._free_bytes - more < self._limits.disk_floor_bytes or time.monotonic() > self._looked_at + FREE_SECONDS:
+            self._free_bytes, self._looked_at = shutil.disk_usage(self.staging.folder).free, time.monotonic()
+        if self._free_bytes - more < self._limits.disk_floor_bytes:
             raise errors.Refused("disk_full", "The gateway has no room on its disk now; please try again later")
 
     async def open_blob(self, area: Area, name: str, size: int) -> BinaryIO:

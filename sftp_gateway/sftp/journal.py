@@ -144,6 +144,8 @@ class Journal:
         if self._syncing is None and len(self._waiting) == 1:
             if self._seconds >= QUICK_SECONDS or self._senders.are_a_crowd():
                 self._syncing = asyncio.create_task(self._sync_in_turn(), name="journal")
+            elif self._senders.is_one():
+                self._sync_here()  # nobody else's CLOSE is to share it
             else:
                 # Those whose CLOSE came in the same turn of the loop share it.
                 loop.call_soon(self._sync_here)

@@ -65,9 +65,7 @@ def place(raw: bytes) -> Place:
             parts.append(part)
     if len(raw) > LONGEST_PATH_BYTES or len(parts) > DEEPEST:
         raise errors.Refused("name_refused", _TOO_LONG)
-    for part in parts:
-        _check(part)
-    names = [text(part) for part in parts]
+    names = [_checked(part) for part in parts]
     shown = "/" + "/".join(names)
     if not fits(shown):
         raise errors.Refused("name_refused", _TOO_LONG)
@@ -83,8 +81,10 @@ def fits(shown: str) -> bool:
     return len(shown.encode()) <= LONGEST_PATH_BYTES and shown.count("/") <= DEEPEST
 
 
-def _check(part: bytes) -> None:
+def _checked(part: bytes) -> str:
     name = text(part)
+    if name.isascii() and name.isprintable() and len(part) <= LONGEST_NAME_BYTES:  # nearly all are
+        return name
     size = max(len(part), len(name.encode()))
     if size > LONGEST_NAME_BYTES:
         raise errors.Refused("name_refused", f"A name may have {LONGEST_NAME_BYTES} bytes, this one has {size}")
@@ -93,6 +93,7 @@ def _check(part: bytes) -> None:
         raise errors.Refused("name_refused", "The name has a control character (line break, NUL, direction mark …)")
     if "\ufffd" in name:
         raise errors.Refused("name_refused", "The name is neither UTF-8 nor cp1252 text")
+    return name
 
 
 def printable(raw: bytes) -> str:

@@ -18,6 +18,10 @@ class Senders:
         """Hear of a CLOSE."""
         self._lately.append((time.monotonic(), id(sender)))
 
+    def is_one(self) -> bool:
+        """Whether one sender alone closes files."""
+        return len({sender for _, sender in self._lately}) == 1
+
     def are_a_crowd(self) -> bool:
         """Whether so many close files that some always come within a moment."""
         lately = self._lately

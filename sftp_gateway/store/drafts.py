@@ -9,6 +9,7 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -73,12 +74,18 @@ class Entry:
 
 
 _NAMES = [field.name for field in fields(Entry)]
+_of = attrgetter(*_NAMES)
 COLUMNS = [table.c[name] for name in _NAMES]
 _PLACE = _NAMES.index("place")
 _journal = tables.journal
 _AT = sa.select(table.c.id, table.c.brand, table.c.path, table.c.place).where(
     table.c.brand.in_(sa.bindparam("brands", expanding=True)), table.c.path.in_(sa.bindparam("paths", expanding=True))
 )
+
+
+def changed(item: Entry, **values: Any) -> Entry:
+    """Give a row with other values, as `dataclasses.replace` would in more than twice the time: each small file has one."""
+    return Entry(**dict(zip(_NAMES, _of(item), strict=True)) | values)
 
 
 def load(conn: sa.Connection, brand: str) -> tuple[int, list[Entry]]:

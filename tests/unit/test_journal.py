@@ -292,6 +292,7 @@ async def test_what_is_there_of_an_erased_brand_is_overwritten_and_the_others_lo
     await write(writer, (late, b"late"))
     for entry in ours:
         assert staging.file(entry.id).read_bytes() == b"y" * 5000
+    await eventually_async(lambda: writer._cleaning is None)  # its thread would write to what is opened after `die`
     die(writer)
     replay.replay(sqlite_store, staging)
     with sqlite_store.read() as conn:

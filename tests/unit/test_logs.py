@@ -44,3 +44,22 @@ def test_text_shows_what_is_outside_as_one_printable_line(written):
 def test_json_is_one_line(written, style):
     (line,) = written(style, command=EVIL).splitlines()
     assert json.loads(line)["command"] == EVIL
+
+
+ODD = {
+    "number": 2**70,
+    "half": "\ud83d",
+    "set": {1},
+    "keys": {1: 2},
+    "none": float("nan"),
+    "name": "Größe \u202e日本.csv",
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_json_takes_whatever_a_line_is_given_and_is_ascii(written, kind):
+    (line,) = written("json", command="x", value=ODD[kind]).splitlines()
+    assert line.isascii()
+    assert json.loads(line)["command"] == "x"
+    if isinstance(ODD[kind], int | str):
+        assert json.loads(line)["value"] == ODD[kind]
