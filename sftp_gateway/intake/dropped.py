@@ -85,7 +85,7 @@ class Taker:
                         os.unlink(name, dir_fd=directory)
                 self._remove(directory, found, look, upload)
         finally:
-            self._copies.pop(found, None)  # a second look may take the same file
+            del self._copies[found]
             copy.unlink(missing_ok=True)
             scratch.rmdir()
         return True

@@ -1,6 +1,7 @@
 """Looking into a folder where others write, without following anything: by descriptors, O_NOFOLLOW, regular files only."""
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -88,6 +89,27 @@ def directory(folder: Path, *names: str) -> Iterator[int | None]:
             yield None
             return
         yield descriptor
+
+
+@contextlib.contextmanager
+def locked(folder: Path, brand: str) -> Iterator[bool]:
+    """Hold the directory of a brand against other looks of this host, of whatever process; False if one of them has it.
+
+    Between the copy of a file and its row in the store another one would make a second upload of it. It ends with its
+    process. A file system that locks no directory (NFS) does without: there two looks must not be.
+    """
+    with directory(folder, brand) as descriptor:
+        if descriptor is None:
+            yield True
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        except OSError:
+            pass
+        yield True
 
 
 def copied(

@@ -153,7 +153,16 @@ class Drop:
         files: dict[str, list[Found]] = {}
         for found in rested:
             files.setdefault(found.brand, []).append(found)
-        return wait, {brand: partial(self._take, some, there, markers[brand]) for brand, some in files.items()}
+        return wait, {
+            brand: partial(self._take_alone, brand, partial(self._take, some, there, markers[brand]))
+            for brand, some in files.items()
+        }
+
+    def _take_alone(self, brand: str, take: Callable[[], None]) -> None:
+        """Take the files of a brand, unless another look does: that of the process we take over from, which drains."""
+        with folder.locked(self.folder, brand) as is_ours:
+            if is_ours:
+                take()
 
     def _take(self, rested: Iterable[Found], there: Mapping[Found, Look], marker: str) -> None:
         """Take files of one brand, in this order; what comes behind one that there is no room for waits, too."""

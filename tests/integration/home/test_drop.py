@@ -82,6 +82,31 @@ async def test_a_file_received_before_a_crash_is_only_removed(house, drop):
     assert len(house.history()) == 1
 
 
+async def test_two_processes_that_look_at_once_make_one_upload_of_a_file(house, drop_folder, tmp_path, monkeypatch):
+    """`run --take-over` looks into the folders while the old process still drains, which does as well."""
+    async with (
+        drop_folder(tmp_path / "drop", quiet_seconds=60) as old,
+        drop_folder(tmp_path / "drop", quiet_seconds=60) as new,
+    ):
+        file = new.folder / "acme" / "inbox" / "a.csv"
+        file.write_bytes(BODY)
+        found, rested = folder.Found("acme", "inbox", "a.csv"), (folder.Look.of(file.stat()), 0.0)
+        old._seen[found] = new._seen[found] = rested
+        real = folder.copied
+
+        def copied(*about):
+            sha256 = real(*about)
+            monkeypatch.setattr(folder, "copied", real)
+            house.go_through(old)
+            return sha256
+
+        monkeypatch.setattr(folder, "copied", copied)
+        await asyncio.to_thread(house.go_through, new)
+        (upload,) = house.history()
+        assert house.bytes_of(upload) == BODY and not file.exists()
+        assert not any(part._promised or part.taker._copies for part in (old, new))
+
+
 @pytest.mark.parametrize("right", [True, False])
 async def test_a_checksum_beside_a_dropped_file_is_compared(house, drop, right):
     inbox = drop.folder / "acme" / "inbox"
