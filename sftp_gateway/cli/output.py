@@ -9,6 +9,7 @@ from typing import Any
 from sftp_gateway import outcome
 from sftp_gateway.receipt import Receipt
 
+VERBS = ("approve", "refuse")
 Columns = Mapping[str, str | Callable[[dict[str, Any]], object]]
 
 
@@ -58,12 +59,22 @@ def listing(
     )
 
 
-def receipt(value: Receipt) -> None:
-    """Print a receipt for people: one sentence of outcome, the counts, what to fix, where to look."""
+def receipt(value: Receipt, *, removals_wait: bool = False) -> None:
+    """Print a receipt for people: one sentence of outcome, who decides what, the counts, what to fix, where to look.
+
+    `removals_wait`: the removals this upload withheld still wait for a decision (the store knows).
+    """
     rows, changes = value["rows"], value["changes"]
-    print(f"Upload {value['upload']}, {clean(value['file']['name'])}: {outcome.label(value).text}.")
-    said = outcome.sentence(value)
+    label = outcome.label(value, removals_wait=removals_wait)
+    print(f"Upload {value['upload']}, {clean(value['file']['name'])}: {label.text}.")
+    said = outcome.sentence(value, removals_wait=removals_wait)
     print(f"  {clean(said)}")
+    if removals_wait or value["state"] == "held":
+        does = ("removes them", "keeps them") if removals_wait else ("publishes it", "leaves the catalog as it is")
+        print(
+            "  Decide:   "
+            + ", ".join(f"`{verb} {value['upload']}` {what}" for verb, what in zip(VERBS, does, strict=True))
+        )
     for reason in value["reasons"]:
         text = reason.get("text") or ""
         print(f"  {reason['code']}" + (f": {clean(text)}" if outcome.as_sentence(text) not in said else ""))

@@ -67,8 +67,7 @@ def _none(options: argparse.Namespace) -> str:
 def show(options: argparse.Namespace) -> None:
     """Print the receipt of an upload."""
     with opening.gateway(options) as opened:
-        upload = uploads.get(opened.store, options.id)
-    _print(upload, options)
+        _print(opened, uploads.get(opened.store, options.id), options)
 
 
 def approve(options: argparse.Namespace) -> int:
@@ -84,11 +83,11 @@ def approve(options: argparse.Namespace) -> int:
         finally:
             progress.done()
         made = jobs.get(opened.store, job).result or {}
-    if made["version"] is None:
-        raise WrongState(_overtaken(made["decided_by"]))
-    if options.json:
-        _print(ended, options)
-    else:
+        if made["version"] is None:
+            raise WrongState(_overtaken(made["decided_by"]))
+        if options.json:
+            _print(opened, ended, options)
+    if not options.json:
         print(f"{_products(made['removed'])} removed; version {made['version']} of {upload.brand} is live.")
     return 0
 
@@ -99,10 +98,10 @@ def refuse(options: argparse.Namespace) -> int:
         stopped = withheld.get(opened.store, uploads.get(opened.store, options.id).brand)
         uploads.refuse(opened.store, options.id, opening.who())
         upload = uploads.get(opened.store, options.id)
-    if upload.state is State.PUBLISHED and stopped is not None and not options.json:
-        print(f"{_products(stopped.products)} kept, though not in the file; nothing was removed.")
-    else:
-        _print(upload, options)
+        if upload.state is State.PUBLISHED and stopped is not None and not options.json:
+            print(f"{_products(stopped.products)} kept, though not in the file; nothing was removed.")
+        else:
+            _print(opened, upload, options)
     return 0
 
 
@@ -124,16 +123,16 @@ def _wait(
         ended = errand.finish(opened.store, opened.files, opened.settings, upload, progress, children=children)
     finally:
         progress.done()
-    _print(ended, options)
+    _print(opened, ended, options)
     return 1 if ended.state in ENDED_BADLY else 0
 
 
-def _print(upload: Upload, options: argparse.Namespace) -> None:
+def _print(opened: opening.Opened, upload: Upload, options: argparse.Namespace) -> None:
     value = receipt.of(upload)
     if options.json:
         output.as_json(value)
     else:
-        output.receipt(value)
+        output.receipt(value, removals_wait=upload.id in withheld.waiting(opened.store, {upload.brand}))
 
 
 def _overtaken(by: int | None) -> str:

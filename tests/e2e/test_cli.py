@@ -155,6 +155,19 @@ def test_withheld_removals_are_released_by_approve(shell):
     assert shell.json("upload", str(short["upload"]))["state"] == "published"
 
 
+def test_what_waits_for_a_decision_is_told_with_the_verbs_that_decide_it(shell):
+    """It was Live, and no more: the page alone said that removals wait."""
+    shell.ingest(shell.file("one.csv", [product(n) for n in range(100)]))
+    said = shell("ingest", "--brand", "acme", shell.file("two.csv", [product(n) for n in range(40)]))
+    assert "two.csv: Live, removals on hold.\n" in said and "60 removals wait for your decision." in said
+    assert "  Decide:   `approve 2` removes them, `refuse 2` keeps them\n" in said
+    assert shell("upload", "2") == said
+    shell("refuse", "2")
+    assert "two.csv: Live.\n" in shell("upload", "2") and "Decide" not in shell("upload", "2")
+    said = shell("ingest", "--brand", "acme", shell.file("new.csv", [product(n) for n in range(900, 990)]), ends=1)
+    assert "  Decide:   `approve 3` publishes it, `refuse 3` leaves the catalog as it is\n" in said
+
+
 def test_approve_says_how_many_products_it_removed_not_how_many_were_withheld(shell):
     shell.ingest(shell.file("one.csv", [product(n) for n in range(100)]))
     short = shell.ingest(shell.file("two.csv", [product(n) for n in range(40)]))
