@@ -21,9 +21,12 @@ def moment(at: datetime | None) -> str | None:
 
 
 def read_moment(text: str) -> datetime:
-    """Read an ISO 8601 moment as UTC, which it is without an offset; ValueError, OverflowError."""
-    at = datetime.fromisoformat(text)
-    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+    """Read an ISO 8601 moment as UTC, which it is without an offset; ValueError says to people what it should be."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no date; give 2026-01-31 or 2026-01-31T12:00:00Z") from None
 
 
 def blank(upload: Upload) -> Receipt:

@@ -48,5 +48,5 @@ def moment(text: str | None, option: str) -> datetime | None:
         return None
     try:
         return receipt.read_moment(text)
-    except (ValueError, OverflowError):
-        raise NotFound(f"{option}: {text!r} is no date; give 2026-01-31 or 2026-01-31T12:00:00Z") from None
+    except ValueError as error:
+        raise NotFound(f"{option}: {error}") from None

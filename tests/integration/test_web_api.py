@@ -310,6 +310,18 @@ def test_a_question_that_is_no_question_is_told_so(api):
         problem(api.get(f"{UPLOADS}?cursor={cursor}"), "bad-request")
 
 
+@pytest.mark.parametrize("asked", ["yesterday", "0001-01-01T00:00:00%2B14:00"])
+def test_what_is_no_date_is_told_with_one(api, asked):
+    """Python's own words for it were shown."""
+    said = api.get(f"{UPLOADS}?since={asked}").json()["detail"]
+    assert "since: " in said and said.endswith("is no date; give 2026-01-31 or 2026-01-31T12:00:00Z")
+
+
+def test_a_state_that_is_never_listed_is_not_among_those_to_ask_for(api):
+    assert "receiving" not in api.get(f"{UPLOADS}?state=lost").json()["detail"]
+    problem(api.get(f"{UPLOADS}?state=receiving"), "bad-request")
+
+
 def test_what_is_not_there_is_not_found(api):
     for path in (
         "/api/v1/nothing", "/api/v1/brands/nobody/uploads", "/api/v1/brands/a%00b/uploads", f"{UPLOADS}/999", f"{UPLOADS}/{10**30}",

@@ -229,8 +229,10 @@ def test_the_page_approves_refuses_and_retries(scene, web):
     assert f"made from #{ids['held']}" in words(web.get(again.headers["location"]))
     page = web.get(f"/uploads/{ids['withheld']}")
     assert "1,220 removals wait for your decision" in words(page)
+    assert "Removals on hold" in words(page)
     assert press(web, page, f"/uploads/{ids['withheld']}/refuse").status_code == 303
     page = web.get(f"/uploads/{ids['withheld']}")
+    assert "Removals withheld" in words(page) and "on hold" not in words(page)
     assert "wait for your decision" not in words(page)
     assert "Removals refused: the products stay, by ops" in words(page)
     conflict = web.post(
