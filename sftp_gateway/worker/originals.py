@@ -35,7 +35,7 @@ class Originals:
             return None
         if upload.brand != self.brand:
             return None
-        later = versions.later_than(self.store, upload.brand, upload.base_version or 0)
+        later = self._later(upload)
         if any(version.changes is None for version in later):
             return None
         changes = tuple(
@@ -55,6 +55,18 @@ class Originals:
             mode=self._meaning(upload),
             sent=self._sent(upload),
         )
+
+    def _later(self, upload: Upload) -> list[versions.Version]:
+        """Give the versions that may have changed an upload's products since, oldest first.
+
+        Not the current one if the very bytes of the asking upload made it: sent once more, a correction is not late for itself.
+        """
+        later = versions.later_than(self.store, self.brand, upload.base_version or 0)
+        now = versions.current(self.store, self.brand)
+        if now is None or now.upload is None or self.asks is None:
+            return later
+        own = now.sha256 == uploads.get(self.store, self.asks).sha256
+        return [version for version in later if not own or version.number != now.number]
 
     def _waits(self, upload: Upload) -> bool:
         """Whether an upload waits for this correction: it is held, or was when this one joined it and was held, too.

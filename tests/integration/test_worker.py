@@ -442,6 +442,36 @@ def test_an_approved_correction_of_a_held_upload_makes_true_what_was_shown(gatew
     assert uploads.get(gateway.store, again).receipt["rows"]["read"] == 1
 
 
+@pytest.mark.parametrize("left", ["", "C,n,on request,{}\n"], ids=["whole", "in part"])
+def test_a_correction_that_is_sent_once_more_changes_nothing_and_is_not_late_for_itself(gateway, left):
+    """As of any file whose bytes made the current version; its sender's client only tried again."""
+    gateway.bench = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
+    first = gateway.receive("sku,name,msrp\nA,n,5\nB,n,bad\nC,n,bad\n")
+    gateway.work()
+    fix = f"sku,name,msrp,_correction_of\nB,n,6,{first}\n{left.format(first)}"
+    ends = []
+    for mode, name in [
+        (Mode.FULL, "fix.csv"),
+        (Mode.FULL, "fix.csv"),
+        (Mode.PARTIAL, "partial/fix.csv"),
+        (Mode.TEST, "test/fix.csv"),
+    ]:
+        upload = gateway.receive(fix, mode=mode, name=name)
+        gateway.work()
+        told = uploads.get(gateway.store, upload).receipt
+        ends.append((told["mode"], told.get("would_be") or told["state"], told["rows"]["rejected"]))
+    bad = int(bool(left))
+    assert ends == [
+        ("correction", "published", bad), ("correction", "unchanged", bad), ("correction", "unchanged", bad), ("test", "unchanged", bad)
+    ]  # fmt: skip
+    gateway.receive("sku,name,msrp\nA,n,5\nB,n,7\n")
+    late = gateway.receive(fix)
+    gateway.work()
+    assert {found["code"] for found in uploads.get(gateway.store, late).receipt["findings"]} > {
+        "CATALOG_STALE_CORRECTION"
+    }
+
+
 @pytest.mark.parametrize("refused", [False, True])
 def test_a_retried_correction_of_a_held_upload_joins_its_rows_once_more(gateway, refused):
     """The held one is superseded by then, by the correction that is sent again; and so by the retry of a retry."""
