@@ -15,17 +15,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sftp_gateway.catalog import engine, spool, versionfile
-from sftp_gateway.catalog.checking import check
+from sftp_gateway.catalog import cells, engine, retyped, spool, versionfile
+from sftp_gateway.catalog.checking import check, problems
 from sftp_gateway.catalog.checking.typed import BASE, ROW, Checked, Typed
 from sftp_gateway.catalog.comparing import decide, diff
 from sftp_gateway.catalog.job import Base, Job
 from sftp_gateway.catalog.plan import Plan
 from sftp_gateway.catalog.read.source import Block, Source
+from sftp_gateway.catalog.types.cells import Mask, mask
 from sftp_gateway.catalog.types.maps import merge as merge_maps
+from sftp_gateway.catalog.types.typing import Fault
 from sftp_gateway.upload import Mode
 
 MEMORY_SHARE = 0.25
+_UNFIT = "is what this product has, and no value that this column may have now"
 _KEYS = pa.schema([(ROW, pa.int64()), ("key", pa.string())])
 
 
@@ -59,7 +62,10 @@ def opened(  # noqa: PLR0913, PLR0917 - the upload, and what it is judged by
     with _current(job, job.base, source, checker, scratch) as current:
 
         def judge(block: Block) -> Checked:
-            return checker.judge(merge(checker.type(block), current.of(block), current.schema, maps, only))
+            typed, products = checker.type(block), current.of(block)
+            merged = merge(typed, products, current.schema, maps, only)
+            lost = unfit(typed, products, current.schema, checker.terms.severity, only)
+            return checker.judge(dataclasses.replace(merged, problems=merged.problems + lost, bad=_bad(merged, lost)))
 
         yield Judge(judge, in_order=True)
 
@@ -152,6 +158,41 @@ def merge(
             columns[name] = current[name].combine_chunks().take(at)
     table = pa.table(list(columns.values()), names=list(columns))
     return dataclasses.replace(typed, table=table, created=~known if only is None else typed.created, before=before)
+
+
+def unfit(
+    typed: Typed,
+    current: pa.Table,
+    base: pa.Schema,
+    severity: Callable[[str], str],
+    only: frozenset[str] | None = None,
+) -> tuple[Fault, ...]:
+    """Blame what the rows leave alone and their products cannot keep: the rules gave its column a type that holds it not."""
+    other = [
+        field
+        for field in typed.table.schema
+        if field.name in base.names and field.type != base.field(field.name).type and not field.name.startswith(BASE)
+    ]
+    faults = []
+    for field in other if only is None else [field for field in other if field.name in only]:
+        values = current[field.name]
+        gone = mask(pc.and_(pc.is_valid(values), pc.is_null(retyped.cast(values, field.type))))
+        rows = np.searchsorted(typed.row, current[ROW].to_numpy())
+        touched = [typed.deleted, *(part[field.name] for part in (typed.given, typed.cleared) if field.name in part)]
+        gone &= ~np.logical_or.reduce(touched)[rows]
+        if gone.any():
+            fault = Fault("FIELD_TYPE", rows[gone], _UNFIT, "send its right value, or \\N to clear it")
+            texts = cells.text(values.filter(pa.array(gone)))
+            faults.append(problems.settled(fault, field.name, severity(field.name), texts))
+    return tuple(faults)
+
+
+def _bad(merged: Typed, faults: tuple[Fault, ...]) -> Mask:
+    bad = merged.bad.copy()
+    for fault in faults:
+        if fault.severity == "error":
+            bad[fault.rows] = True
+    return bad
 
 
 def _laid(typed: Typed, name: str, sent: Any, old: Any, maps: frozenset[str]) -> Any:

@@ -99,6 +99,12 @@ def told(lines):
     return {(line["key"], line["column"]): (line["before"], line["after"]) for line in lines if line["op"] == "updated"}
 
 
+def found(outcome, code):
+    """The values of findings by key and column."""
+    lines = table(next(one.path for one in outcome.made if one.kind == "errors").read_text(encoding="utf-8-sig"))
+    return {(line["key"], line["column"]): line["value"] for line in lines if line["code"] == code}
+
+
 def exported(shop):
     path = shop.folder / "catalog.jsonl"
     assert export.write(shop.base.path, shop.rules, "jsonl", path) == len(shop.products())
@@ -136,10 +142,16 @@ def test_a_rollback_across_the_change_tells_the_same_the_other_way(shop):
 
 
 def test_a_partial_file_after_the_change_merges_with_what_was(shop):
+    """What a product has and its column may have no longer is left alone: the row says so, or gives or clears it."""
     before = shop.products()
-    outcome = put(shop, [("P1", "y")], ("sku", "name"), mode=Mode.PARTIAL, waived=ALL)
+    refused = put(shop, [("P1", "y")], ("sku", "name"), mode=Mode.PARTIAL, waived=ALL)
+    lost = {at[1]: text for at, text in found(refused, "FIELD_TYPE").items()}
+    assert (refused.state, shop.products()) == (State.REFUSED, before)
+    cells = ["\\N"] * len(lost)
+    outcome = put(shop, [("P1", "y", *cells)], ("sku", "name", *lost), mode=Mode.PARTIAL, waived=ALL)
     assert outcome.state is State.PUBLISHED
     now = shop.products()
+    assert lost == {at[1]: pair[0] for at, pair in differing(before, now).items() if at[0] == "P1" and not pair[1]}
     changed = {at: pair for at, pair in differing(before, now).items() if at[0] == "P1"}
     assert told(shop.told(outcome)) == changed | {("P1", "name"): ("x", "y")}
     assert {after for _, after in changed.values()} == {"", "5.00", "2026-01-02", "2026-01-02T00:00:00Z"}
@@ -153,7 +165,7 @@ def test_a_partial_file_after_the_change_merges_with_what_was(shop):
 
 def test_cells_that_a_partial_file_gives_count_and_are_told(shop):
     before = shop.products()
-    outcome = send(shop, catalog(1), mode=Mode.PARTIAL)
+    outcome = send(shop, [tuple(cell or "\\N" for cell in row) for row in catalog(1)], mode=Mode.PARTIAL)
     assert (outcome.state, outcome.receipt["rows"]["rejected"]) == (State.PUBLISHED, 0)
     assert told(shop.told(outcome)) == differing(before, shop.products())
     exported(shop)
