@@ -134,7 +134,7 @@ def _catalogs(verbs: Verbs) -> None:
     catalog = _verb(verbs, "catalog", "catalogs:catalog", "print the catalog of a brand")
     catalog.add_argument("--brand", required=True, metavar="NAME")
     catalog.add_argument("--version", type=whole, metavar="N", help="an older version")
-    catalog.add_argument("--format", choices=("csv", "jsonl", "parquet"), default="csv")
+    catalog.add_argument("--format", choices=("csv", "jsonl", "parquet"), help="default: csv, with --json jsonl")
     catalog.add_argument("--output", metavar="FILE", help="write there instead of printing")
     changes = _verb(verbs, "changes", "catalogs:changes", "print what a version changed")
     changes.add_argument("--brand", required=True, metavar="NAME")

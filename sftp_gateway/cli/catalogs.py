@@ -16,20 +16,21 @@ from sftp_gateway.worker import errand
 
 
 def catalog(options: argparse.Namespace) -> None:
-    """Print a version of a catalog as CSV, JSON Lines or Parquet."""
+    """Print a version of a catalog as CSV, JSON Lines or Parquet; with `--json`, where it is printed, JSON Lines."""
+    form: export.Form = options.format or ("jsonl" if options.json and options.output is None else "csv")
     with opening.gateway(options) as opened:
         brands.get(opened.store, options.brand)
         version = versions.kept(opened.store, options.brand, options.version)
-        if options.output is None and options.format == "parquet" and sys.stdout.isatty():
+        if options.output is None and form == "parquet" and sys.stdout.isatty():
             raise NotFound("Parquet is not for a terminal: give --output FILE, or send it to a file")
         rules = schema.load(opened.settings.catalog.rules)
         with opened.files.local(blobs.Area.CATALOG, version.file) as parquet:
             if options.output is None:
-                export.write(parquet, rules, options.format, sys.stdout.buffer)
+                export.write(parquet, rules, form, sys.stdout.buffer)
                 sys.stdout.flush()
                 return
             with given.opened(Path(options.output)) as out:
-                export.write(parquet, rules, options.format, out)
+                export.write(parquet, rules, form, out)
     if options.json:
         output.as_json(
             {"brand": options.brand, "version": version.number, "products": version.products, "file": options.output}

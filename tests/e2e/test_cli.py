@@ -293,6 +293,10 @@ def test_a_catalog_comes_as_json_lines_and_parquet_too(shell, tmp_path):
     shell.ingest(shell.file("one.csv", [product(n) for n in range(3)]))
     lines = [json.loads(line) for line in shell("catalog", "--brand", "acme", "--format", "jsonl").splitlines()]
     assert [line["sku"] for line in lines] == ["A-0", "A-1", "A-2"]
+    asked = shell("catalog", "--brand", "acme", "--json")  # it was CSV
+    assert [json.loads(line) for line in asked.splitlines()] == lines
+    shell("catalog", "--brand", "acme", "--json", "--output", str(tmp_path / "c.csv"))
+    assert (tmp_path / "c.csv").read_text().startswith("sku,name,")
     shell("catalog", "--brand", "acme", "--format", "parquet", "--output", str(tmp_path / "c.parquet"))
     assert (tmp_path / "c.parquet").read_bytes()[:4] == b"PAR1"
 
