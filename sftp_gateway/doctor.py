@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sftp_gateway import backtracking, blobs, config, errors
+from sftp_gateway import backtracking, blobs, config, errors, outcome
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.errors import GatewayError, NotFound, Unavailable
 from sftp_gateway.settings import Settings
@@ -70,7 +70,7 @@ def examine(
 
 def _rules(settings: Settings) -> Iterator[str]:
     loaded = schema.load(settings.catalog.rules)
-    yield f"{len(loaded.columns)} columns, {len(loaded.rules)} rules, key {', '.join(loaded.key)}"
+    yield f"{len(loaded.columns)} columns, {outcome.count(len(loaded.rules), 'rule')}, key {', '.join(loaded.key)}"
 
 
 def _permissions(settings: Settings) -> Iterator[str]:

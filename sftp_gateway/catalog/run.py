@@ -90,10 +90,12 @@ class _Run:
 
     def _refuse_nothing(self, rows: int) -> None:
         """Refuse a file of which no row is left: it would be an empty catalog, or end as if all were well."""
+        read = self.file.sifted.read
         if rows == 0:
             raise Refused(
                 "FILE_NO_VALID_ROW",
-                f"none of the {self.file.sifted.read} rows could be used; the catalog stays as it is",
+                ("its one row could not" if read == 1 else f"none of the {read:,} rows could")
+                + " be used; the catalog stays as it is",
                 "mend the rows in the correction file and send it back",
             )
 

@@ -127,6 +127,14 @@ def test_nothing_usable_changes_nothing(shop):
     assert "corrections" in {made.kind for made in outcome.made}
 
 
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "its one row could not be used"), (1200, "none of the 1,200 rows could")]
+)
+def test_a_file_without_a_usable_row_says_of_how_many(shop, count, said):
+    outcome = shop.put(sheet([(f"A{n}", "x", "y", "1") for n in range(count)], COLUMNS))
+    assert outcome.reasons[0]["text"].startswith(said)
+
+
 def test_a_damaged_file_is_refused_with_what_was_found(shop):
     outcome = shop.put(gzip.compress(sheet(rows(5000), COLUMNS).encode())[:-2000], name="c.csv.gz")
     assert outcome.state in (State.UNFINISHED, State.REFUSED)
