@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
-from sftp_gateway.catalog.read.csv import mending, printing, readings, rewriting, separators, signs, spacing
+from sftp_gateway.catalog.read.csv import mending, printing, readings, rewriting, separators, signs, spacing, undivided
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.csv.rewriting import Rewriting
 from sftp_gateway.catalog.read.csv.sampling import Record, Sample
@@ -47,7 +47,10 @@ def layout(text: bytes, hints: Hints, *, whole: bool = False) -> Layout:
     sample = Sample(text)
     found = separators.Spelling(_usual(sample, hints))
     if not hints.delimiter:
-        found = _told(sample, hints) or _unusual(sample, found.dialect, hints)
+        usual = found.dialect
+        found = _told(sample, hints) or _unusual(sample, usual, hints)
+        if found == separators.Spelling(usual):
+            found = separators.Spelling(undivided.column(sample, usual, lenient=hints.lenient))
     dialect, way = found.dialect, found.rewriting
     sample = signs.spelled(sample, found)
     records = sample.records(dialect, bounds.WHOLE_RECORDS if whole else bounds.SAMPLE_RECORDS)

@@ -1,7 +1,7 @@
 """Whether the cells of a record are names of columns, or values as in the rows below it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sftp_gateway.catalog.read.header import shapes
 
@@ -22,6 +22,9 @@ _LABELS = {
     ),
 }
 """Values that name columns, too, where there are several of them beside a word."""
+_COUNTED = "counted"
+"""Numbers from 0 or 1 on, one after the other: what programs write over columns that have no names."""
+_LEAST_COUNTED = 4
 _DIGITS, _LETTERS = re.compile(rb"\d+"), re.compile(rb"[A-Za-z]+")
 _PHRASE = re.compile(rb"\s*[A-Za-z]{3,}[^\d]*\s\W?\d")
 _COMMENT = re.compile(rb"\s*(?:#|//|--)\s*[^\W\d]")
@@ -80,6 +83,8 @@ def _counts(cells: Cells) -> bool:
 def _labels(cells: Cells) -> dict[int, str]:
     """Which cells are years, or dates, that name columns: two or more, most of them different, beside a word or an empty corner."""
     corner = len(cells) > 2 and not cells[0].strip() and all(cell.strip() for cell in cells[1:])
+    if _are_counted(cells[corner:], _LEAST_COUNTED - 2 * corner):
+        return dict.fromkeys(range(corner, len(cells)), _COUNTED)
     if not corner and not any(cell.strip() and not _DIGIT.search(cell) for cell in cells):
         return {}
     for name, pattern in _LABELS.items():
@@ -87,6 +92,14 @@ def _labels(cells: Cells) -> dict[int, str]:
         if len(found) > 1 and len({cells[place].strip() for place in found}) * 2 > len(found):
             return dict.fromkeys(found, name)
     return {}
+
+
+def _are_counted(cells: Cells, least: int) -> bool:
+    """Whether all cells are numbers, counted from 0 or 1 on."""
+    first = cells[0].strip() if len(cells) >= least else b""
+    if first not in {b"0", b"1"}:
+        return False  # most rows
+    return all(cell.strip() == b"%d" % number for number, cell in enumerate(cells, int(first)))
 
 
 def _numbered(cells: Cells) -> list[int]:
@@ -111,9 +124,18 @@ def contrasts(cells: Cells, body: Rows, *, least: int = 1, codes: bool = False, 
 
 def _named_by(labels: dict[int, str], body: Rows) -> set[int]:
     """Which columns years or dates name: all of them, where most cells below are something else."""
+    if _COUNTED in labels.values():
+        return set(labels) if body and _are_columns(labels, body) else set()
     filled = [(_LABELS[name], cells[place][:40]) for place, name in labels.items() for cells in body]
     alike = [pattern.fullmatch(cell) is not None for pattern, cell in filled if cell.strip()]
     return set(labels) if sum(alike) * 2 < len(alike) else set()
+
+
+def _are_columns(counted: Collection[int], body: Rows) -> bool:
+    """Whether numbers that are counted name columns: under an empty corner each row has a first cell, or more than digits."""
+    if 0 not in counted:
+        return all(cells[0].strip() for cells in body)
+    return not any(b"".join(cells).isdigit() for cells in body)
 
 
 def _is_as_below(cells: Cells, place: int, body: Rows) -> bool:

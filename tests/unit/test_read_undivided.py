@@ -1,0 +1,44 @@
+"""Texts of one column: answers of a survey, sentences, names, in which delimiters stand by chance."""
+
+import pytest
+
+from tests.unit.reading import read
+
+ANSWERS = [
+    "ok",
+    "Too slow; staff were rude",
+    "Why was the 10:15 cancelled?",
+    "none",
+    "I don't know",
+    "Better signage; more seats; cheaper tickets",
+    "Good",
+    "More parking please!",
+    "Open earlier / close later",
+]
+
+
+def seen(tmp_path, data):
+    found = read(tmp_path, data.encode(), lenient=True, complete=True, known_headers=frozenset())
+    return found.source.headers, [row[0] for row in found.rows], len(found.rejects)
+
+
+@pytest.mark.parametrize("answers", [ANSWERS, [*ANSWERS, *ANSWERS], ANSWERS[2:]])
+def test_semicolons_in_a_few_lines_divide_no_text_of_one_column(tmp_path, answers):
+    assert seen(tmp_path, "\n".join(["Comment", *answers, ""])) == (("Comment",), answers, 0)
+
+
+def test_commas_in_quotes_leave_a_text_of_one_column(tmp_path):
+    quoted = ['"Cleaner toilets, more staff"', *ANSWERS, '"Très bien, merci"']
+    found = seen(tmp_path, "\n".join(["Comment", *quoted, ""]))
+    assert found == (("Comment",), ["Cleaner toilets, more staff", *ANSWERS, "Très bien, merci"], 0)
+
+
+def test_commas_and_semicolons_in_some_lines_divide_no_text_of_one_column(tmp_path):
+    answers = [*ANSWERS, "All good, thank you", "Less noise, more staff, more seats", "Fine"]
+    assert seen(tmp_path, "\n".join(["Comment", *answers, ""])) == (("Comment",), answers, 0)
+
+
+def test_a_table_below_many_lines_of_prose_is_still_divided(tmp_path):
+    lines = [*ANSWERS[:4], "", "id; name; place", "1; Ann; Rome", "2; Bob; Oslo", "3; Eve; Bonn", "", "Notes", "one"]
+    headers, rows, _ = seen(tmp_path, "\n".join([*lines, ""]))
+    assert (headers, rows) == (("id", "name", "place"), ["1", "2", "3"])
