@@ -142,3 +142,43 @@ def test_letters_of_blocks_that_are_no_utf8_are_not_counted_as_such(encoding, to
     first = (table(["Caf\u00e9 table"] * 1200)).encode("cp1252")
     more = [table(["Cr\u00e8me br\u00fbl\u00e9e"] * 2000).encode(encoding)] * 3
     assert encodings.told(survey.of([first, *more]), Hints()).name == told
+
+
+PLACES = [
+    "Køge",
+    "Málaga",
+    "Göteborg",
+    "Zürich",
+    "São_Paulo",
+    "Tromsø",
+    "Kraków",
+    "Reykjavík",
+    "Besançon",
+    "Østerbro",
+    "Piñar",
+    "Sør-Trøndelag",
+]
+OTHERS = [
+    ("cp1250", ["Jiří Dvořák", "Kateřina Kučerová", "Řehoř Křížek"]),
+    ("cp1250", ["Petar Kovačević", "Željko Babić"]),
+    ("cp1250", ["Stanisław Łęcki", "Żółć"]),
+    ("cp1257", ["Ąžuolų g. 5, Šiauliai", "Rūta Kavaliauskaitė"]),
+    ("cp1257", ["Jānis Bērziņš", "Ķekava"]),
+    ("cp1253", ["Νίκος", "Αθήνα", "Πάτρα", "Μαρία"]),
+    ("cp1251", ["Москва", "Уфа", "Самара"]),
+    ("cp1254", ["Şişli", "Beyoğlu", "Kadıköy"]),
+]
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 12])
+@pytest.mark.parametrize("first", range(12))
+def test_names_of_many_western_countries_are_western(tmp_path, first, count):
+    names = [PLACES[(first + place) % len(PLACES)] for place in range(count)]
+    assert [row[1] for row in read(tmp_path, table(names).encode("cp1252")).rows] == names
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize(("encoding", "names"), OTHERS)
+def test_names_of_another_country_are_not(tmp_path, encoding, names, count):
+    names = names * count
+    assert [row[1] for row in read(tmp_path, table(names).encode(encoding)).rows] == names

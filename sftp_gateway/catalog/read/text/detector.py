@@ -26,6 +26,15 @@ _MOST_BYTES = 4096
 _WEST = {"cp1252", "iso8859_15"}
 _ICELANDIC = "áíóðúéöþæý"
 """Most of its letters are Turkish ones in the encoding of that."""
+_MIXED = "éáíóúüñöäßçøåæàèãâôëï"
+"""What names of people and places of many Western countries have; those of one country have fewer."""
+_UNMIXED = re.compile(
+    r"""[^\W\d_a-z]{3}                         # accents in a row: another script
+    | [øæ](?=[aeiouyáéíóúâîôèê]) | (?<=[aeiouyáéíóúâôè])[øæ](?!e)     # `ř`, `ć`, `ų`
+    | è(?=[aeiouáéíóú]) | ã(?![oe]) | [éá]{2}""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""What those letters hardly ever stand in, where they are others of another encoding."""
 _LITTLE = 0.01
 """What the frequency of letters counts for where most are ASCII: it decides between languages that have them all."""
 _LANGUAGES = (
@@ -39,6 +48,7 @@ _LANGUAGES = (
     (("cp1257", "cp775"), ("ėšįžųūąčę", "āīēšņļūžčķģ", "äõüöšž")),
     (("iso8859_15",), ("éàèêçâôîûùïœëü", "äõüöšž")),
     (("cp1252", "mac_roman", "cp850"), (_ICELANDIC,)),
+    (("cp1252",), (_MIXED,)),
     (("cp1258",), ("\u0301\u0300đôà\u0323\u0309áươêóăâéíèúù\u0303",)),
     (("cp1251", "koi8_r", "iso8859_5", "cp866", "mac_cyrillic", "koi8_u", "cp1125", "cp855"), (
         "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфёъ", "оанитвіесркдлумпязьбгчйхцжєїюшщґф", "аиоетнрсвлкдпмзгяъубчщцжхюшфйь",
@@ -114,7 +124,7 @@ def _by_language(text: bytes) -> str | None:
             # What is misplaced is looked for last: most encodings give letters of no language, and need not be decoded.
             if strange > 0.02 * told or not (told or reading.name == "cp1252"):
                 continue
-            strange += reading.misplaced
+            strange += reading.misplaced + (language.letters == _MIXED and reading.unmixed)
             if not (strange or told):
                 return reading.name  # signs only
             alone = language.is_script and 3 * len(_ALONE.findall(reading.decoded)) > told
@@ -171,6 +181,11 @@ class _Reading:
     def misplaced(self) -> int:
         """How much stands where it cannot."""
         return _misplaced(self.decoded)
+
+    @functools.cached_property
+    def unmixed(self) -> int:
+        """How much speaks against letters of several countries."""
+        return len(_UNMIXED.findall(self.decoded))
 
 
 def _readings(text: bytes) -> Iterator[_Reading]:
