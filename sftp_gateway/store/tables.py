@@ -1,7 +1,7 @@
 """Every table, once, for SQLite and PostgreSQL. Names are the words of spec §1.
 
 Those of the front door are made in entries.py, and stand here as well.
-Migrations (`store/migrations`) bring a database to this shape; a test compares the two.
+A new database is made from them; a change needs a revision (`store/migrations`), which a test asks for.
 Lock order on PostgreSQL: brand → job → entry → upload → version, withheld, file → view → home.
 """
 

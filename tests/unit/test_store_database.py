@@ -1,6 +1,7 @@
 """Opening, migrating, reading and writing the database; what its failures become."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import socket
@@ -22,11 +23,21 @@ from sftp_gateway.errors import ConfigError, DiskFull, StoreUnreachable
 from sftp_gateway.store import brands, columns, database, migrations, tables
 
 
-def test_migrations_bring_an_empty_database_to_the_shape_of_the_tables(store):
+def test_an_empty_database_gets_the_shape_of_the_tables(store):
     with store._engine.connect() as conn:
         context = MigrationContext.configure(conn, opts={"compare_type": True})
         # SQLite cannot tell a constraint that is an index from one that is not; names and columns agree.
         assert compare_metadata(context, tables.metadata) == []
+
+
+def test_no_table_is_changed_without_a_revision_that_changes_it_where_it_is():
+    made = [
+        str(sa.schema.CreateTable(table).compile(dialect=sqlite.dialect())) for table in tables.metadata.sorted_tables
+    ]
+    indexes = (index for table in tables.metadata.sorted_tables for index in table.indexes)
+    made += sorted(str(sa.schema.CreateIndex(index).compile(dialect=sqlite.dialect())) for index in indexes)
+    shape = hashlib.sha256("".join(made).encode()).hexdigest()[:16]
+    assert (migrations.HEAD, shape) == ("0007", "3560af447956a6af")
 
 
 def test_every_index_and_constraint_of_the_tables_is_in_the_database(store):
@@ -76,7 +87,7 @@ def test_a_migration_that_dies_half_way_leaves_nothing_and_runs_again(tmp_path, 
     def dies(*_args, **_more):
         raise Died
 
-    monkeypatch.setattr(migrations, "_upgrade", lambda conn: (tables.brand.create(conn), dies()))
+    monkeypatch.setattr(migrations, "_make", lambda conn: (tables.brand.create(conn), dies()))
     with pytest.raises(Died):
         database.open_store(url)
     with sqlite3.connect(tmp_path / "new.db") as raw:
@@ -280,23 +291,22 @@ def test_ping_says_whether_it_answers(store):
     store.ping()
 
 
-def test_the_next_revision_is_written_from_what_the_tables_have_more(tmp_path, monkeypatch):
-    from sftp_gateway.store.migrations import __main__ as writing
-
-    place = tmp_path / "migrations"
-    shutil.copytree(database.Path(migrations.__file__).parent, place)
-    more = sa.MetaData(naming_convention=tables.metadata.naming_convention)
-    for table in tables.metadata.sorted_tables:
-        table.to_metadata(more)
-    sa.Table("pet", more, sa.Column("name", sa.Text, primary_key=True), sa.Column("born_at", columns.Moment))
-    monkeypatch.setattr(tables, "metadata", more)
-    made = writing.write("pets", place)
-    assert made.name == f"{int(migrations.HEAD) + 1:04}_pets.py"
-    text = made.read_text()
-    assert f"down_revision = '{migrations.HEAD}'" in text
-    assert "op.create_table('pet'" in text
-    assert "sa.DateTime(timezone=True)" in text
-    assert text.count("create_table") == 1
+@pytest.mark.parametrize("dies", ["", "; raise OSError('it dies')"], ids=["lives", "dies"])
+def test_a_store_of_the_release_before_is_migrated_whole_or_not_at_all(tmp_path, monkeypatch, dies):
+    url = f"sqlite:///{tmp_path}/old.db"
+    database.open_store(url).close()
+    shutil.copytree(migrations.PLACE, tmp_path / "migrations")
+    (tmp_path / "migrations" / "versions" / "0008_pets.py").write_text(
+        f'revision, down_revision = "0008", "0007"\nimport sqlalchemy as sa\nfrom alembic import op\n'
+        f'def upgrade():\n    op.create_table("pet", sa.Column("name", sa.Text())){dies}\n'
+    )
+    monkeypatch.setattr(migrations, "PLACE", tmp_path / "migrations")
+    monkeypatch.setattr(migrations, "HEAD", "0008")
+    with pytest.raises(OSError, match="it dies") if dies else contextlib.nullcontext():
+        database.open_store(url).close()
+    with contextlib.closing(database.open_store(url, migrate=False)) as store, store.read() as conn:
+        assert migrations.revision(conn) == ("0007" if dies else "0008")
+        assert sa.inspect(conn).has_table("pet") is not bool(dies)
 
 
 def test_a_connection_that_a_thread_still_has_when_the_store_is_closed_is_closed_when_it_comes_back(live_store):

@@ -1,9 +1,8 @@
 """Brings a database to the present shape: in one transaction, so a kill half-way leaves the old one.
 
-A process that finds the newest revision does not even import Alembic. Revisions are numbered
-0001, 0002 …; each only adds what old code can live with, so that an old process keeps running
-while the new one starts. After a change of `store/tables.py`, `python -m sftp_gateway.store.migrations
-"what changed"` writes the next one; read it before it is committed.
+A new database is made from `store/tables.py`. One of an older release is migrated by revisions, numbered as they come
+(the first release is 0007): each only adds what old code can live with, so that an old process keeps running while the
+new one starts. A process that finds the newest revision, or nothing, does not even import Alembic.
 """
 
 from pathlib import Path
@@ -11,13 +10,16 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from sftp_gateway import errors
+from sftp_gateway.store import tables
 
-HEAD = max((path.name[:4] for path in (Path(__file__).parent / "versions").glob("[0-9]*.py")), default="")
+PLACE = Path(__file__).parent
+HEAD = max(path.name[:4] for path in (PLACE / "versions").glob("[0-9]*.py"))
 LOCK = 7_310_415_927  # any constant: the advisory lock of PostgreSQL under which one process migrates
+_MARK = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True))
 
 
 def bring_up(engine: sa.Engine, reader: sa.Engine) -> None:
-    """Migrate to `HEAD` if needed; a second process that opens at the same time waits for the first.
+    """Make it or migrate it to `HEAD` if needed; a second process that opens at the same time waits for the first.
 
     Whether it is needed is asked by the connection that takes no lock, so that nobody waits for a writer to look.
     """
@@ -30,15 +32,23 @@ def bring_up(engine: sa.Engine, reader: sa.Engine) -> None:
         found = revision(conn)
         if found > HEAD:
             raise errors.ConfigError(f"the store belongs to a newer gateway (its revision {found}, ours {HEAD})")
-        if found != HEAD:
+        if not found:
+            _make(conn)
+        elif found != HEAD:
             _upgrade(conn)
 
 
 def revision(conn: sa.Connection) -> str:
     """Give the revision of a database; '' where there are no tables yet."""
-    if not sa.inspect(conn).has_table("alembic_version"):
+    if not sa.inspect(conn).has_table(_MARK.name):
         return ""
-    return conn.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() or ""
+    return conn.execute(sa.select(_MARK)).scalar() or ""
+
+
+def _make(conn: sa.Connection) -> None:
+    tables.metadata.create_all(conn)
+    _MARK.create(conn)
+    conn.execute(_MARK.insert().values(version_num=HEAD))
 
 
 def _upgrade(conn: sa.Connection) -> None:
@@ -47,5 +57,5 @@ def _upgrade(conn: sa.Connection) -> None:
     from alembic.config import Config  # noqa: PLC0415 - see above
 
     config = Config(attributes={"connection": conn})
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", str(PLACE))
     command.upgrade(config, "head")
