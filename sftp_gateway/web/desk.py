@@ -81,12 +81,8 @@ class Gate:
         """End the session that the cookie of a request carries, for every copy of it."""
         self.sessions.end(self._session(request))
 
-    def form_token(self, request: Request) -> str:
-        """Give the value that forms of this session must bring back."""
-        return self.sessions.sign("form:" + self._session(request))
-
-    async def form(self, request: Request, *, signed: bool = True) -> dict[str, str]:
-        """Give the fields of a form that came from our own page; `signed` forms carry `form_token`. Raises Problem."""
+    async def form(self, request: Request) -> dict[str, str]:
+        """Give the fields of a form that came from our own page, as the browser says; no other site sends our cookie. Raises Problem."""
         origin, site = request.headers.get("origin", ""), request.headers.get("sec-fetch-site", "")
         ours = {_host(str(request.url)), _host(self.public_url)} - {""}
         if not (site == "same-origin" if site else _host(origin) in ours):
@@ -96,10 +92,7 @@ class Gate:
                 body = await _body(request)
         except TimeoutError:
             raise Problem("stalled", f"a form comes within {FORM_SECONDS:g} seconds") from None
-        fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-        if signed and not self.sessions.signed("form:" + self._session(request), fields.get("form_token", "")):
-            raise Problem("not-allowed", "this form is too old: load the page again")
-        return fields
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
     def _session(self, request: Request) -> str:
         return request.cookies.get(self._cookie(request)[0], "")
