@@ -126,26 +126,6 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
-    """What was found in an upload: its files by kind (errors, errors_json, corrections), on local disk, and how much is in them."""
-
-    upload: int
-    files: dict[str, Path]
-    findings: int
-    rejected: int
-    """Rows, all of which are in `corrections`."""
-    format: str
-    encoding: str
-    delimiter: str
-    """Of what was sent, which the correction file is like."""
-
-    @property
-    def bytes(self) -> int:
-        """How much there is to copy."""
-        return sum(path.stat().st_size for path in self.files.values())
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of an upload.
 

@@ -70,7 +70,8 @@ class Turn:
         brand = brands.get(self.store, upload.brand)
         rules = self.terms.schema.digest_with(brand.settings)
         made = unread.made_by(self.store, upload, rules)
-        same = None if made is None else self._unread(upload, made)
+        before = None if made is None else unread.before(self.store, made)
+        same = None if before is None else before.end(self.store, upload)
         if same is not None:
             return same
         with contextlib.ExitStack() as held:
@@ -79,25 +80,6 @@ class Turn:
             if not isinstance(found, Outcome):
                 raise Broken(f"the catalog step gave a {type(found).__name__}, not an Outcome")
             return self._kept(upload, job, found, rules)
-
-    def _unread(self, upload: Upload, made: versions.Version) -> jobs.Finish | None:
-        """End an upload unread whose bytes made the current version; its sender gets his error files again. None: read it."""
-        before = unread.before(self.store, made)
-        if before is None:
-            return None
-        if before.is_clean:
-            return before.unchanged(upload)
-        with contextlib.ExitStack() as held:
-            results = before.results(self.store, self.files, held)
-            if results is None:
-                return None
-            out = self._scratch(held)
-            task = Task(unread.FILES, (results, upload.id, upload.name, out), asks=False)
-            found = self._run(task, small=results.bytes < self.terms.small_bytes)
-            if not found:
-                return None
-            kept = Keeping(self.files, upload.brand, keep.checked(found, out))
-            return dataclasses.replace(before.unchanged(upload, found), files=tuple(kept.results(upload.id)))
 
     def _run(self, task: Task, *, small: bool) -> Any:
         with contextlib.ExitStack() as held:

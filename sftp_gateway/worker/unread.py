@@ -1,22 +1,14 @@
 """Uploads that end without being read: the same bytes under the same rules as what is published (spec §3). Serves turn."""
 
-import contextlib
 from dataclasses import dataclass
 from typing import Any
 
-from sftp_gateway import __version__, receipt
-from sftp_gateway.blobs import Area, Files
-from sftp_gateway.catalog.job import Made, Results
-from sftp_gateway.errors import NotFound
+from sftp_gateway import __version__, receipt, upload_name
 from sftp_gateway.store import files as listed
 from sftp_gateway.store import jobs, uploads, versions, withheld
 from sftp_gateway.store.database import Store
-from sftp_gateway.store.files import Folder
+from sftp_gateway.store.files import Folder, NewFile
 from sftp_gateway.upload import Mode, State, Upload
-from sftp_gateway.worker import keep
-
-FILES = "sftp_gateway.catalog.results.again:files"
-"""The step that tells again what was found."""
 
 
 def made_by(store: Store, upload: Upload, rules: str) -> versions.Version | None:
@@ -61,62 +53,51 @@ class Before:
         )
         return self.now.mode == str(Mode.FULL) or (self.now.mode == str(Mode.PARTIAL) and not changed)
 
-    def unchanged(self, upload: Upload, made: tuple[Made, ...] = ()) -> jobs.Finish:
-        """End an upload of the same bytes unread; `made`: the files that tell again what was found in them."""
+    def end(self, store: Store, upload: Upload) -> jobs.Finish | None:
+        """End an upload of the same bytes unread; None where they are to be read.
+
+        What was found in them is told by the files that told it then: they name the upload that made the version.
+        """
+        found = () if self.is_clean else self._files(store, upload)
+        if found is None:
+            return None
         rows = dict(self.receipt["rows"])
-        found = receipt.blank(upload) | {
+        told = receipt.blank(upload) | {
             "file": self.receipt["file"] | {"name": upload.path},
             "rows": rows,
             "changes": dict.fromkeys(receipt.CHANGES, 0) | {"unchanged": rows["accepted"]},
             "products": {"before": self.now.products, "after": self.now.products},
-            "findings": list(self.receipt.get("findings") or ()) if made else [],
-            "files": [
-                {"name": one.name, "bytes": one.bytes} for one in made if keep.FOLDERS[one.kind] is Folder.ERRORS
-            ],
+            "findings": list(self.receipt.get("findings") or ()) if found else [],
+            "files": [{"name": one.name, "bytes": one.bytes} for one in found if one.folder == Folder.ERRORS],
             "rules": self.receipt.get("rules"),
         }
         return jobs.Finish(
-            state=State.UNCHANGED, receipt=found, base_version=self.now.number, mode=upload.mode, rows=upload.mode
+            state=State.UNCHANGED,
+            receipt=told,
+            files=found,
+            base_version=self.now.number,
+            mode=upload.mode,
+            rows=upload.mode,
         )
 
-    def results(self, store: Store, blobs: Files, held: contextlib.ExitStack) -> Results | None:
-        """Lend what was found, in `held`; None where it is to be found anew: not all is kept any more, or it may be other now."""
+    def _files(self, store: Store, upload: Upload) -> tuple[NewFile, ...] | None:
+        """List what was found under the name of `upload`; None: not all is kept any more, or it may be other now."""
         codes = {finding["code"] for finding in self.receipt.get("findings") or ()}
-        other = (
-            self.receipt.get("software") != __version__ or not self._is_found_again
-        )  # other software may read better
-        if self.now.upload is None or other or "CATALOG_REVERT" in codes:
+        other = self.receipt.get("software") != __version__  # it may read better
+        if self.now.upload is None or other or not self._is_found_again or "CATALOG_REVERT" in codes:
             return None
-        kept = {_kind(file, self.now.upload): file for file in listed.of_upload(store, self.now.upload)}
-        wanted = ("errors", "errors_json", *(["corrections"] if self.receipt["rows"]["rejected"] else []))
-        if not kept.keys() >= set(wanted):
-            return None
-        try:
-            paths = {kind: held.enter_context(blobs.local(Area(kept[kind].area), kept[kind].blob)) for kind in wanted}
-        except NotFound:
-            return None
-        file = self.receipt["file"]
-        return Results(
-            upload=self.now.upload,
-            files=paths,
-            findings=sum(finding["count"] for finding in self.receipt["findings"]),
-            rejected=self.receipt["rows"]["rejected"],
-            format=file["format"],
-            encoding=file["encoding"] or "utf-8",
-            delimiter=file["delimiter"] or ",",
-        )
+        ends = ["errors.csv", "errors.jsonl.gz", *(["corrections"] if self.receipt["rows"]["rejected"] else [])]
+        found = []
+        for file in listed.results(store, self.now.upload):
+            _, mark, end = file.name.rpartition(f".{self.now.upload}.")
+            if mark and (kind := next((one for one in ends if end.startswith(one)), "")):
+                ends.remove(kind)
+                name = f"{upload_name.safe(upload.name)}.{upload.id}.{end}"
+                found.append(NewFile(file.folder, name, file.area, file.blob, file.bytes))
+        return None if ends else tuple(found)
 
 
 def before(store: Store, now: versions.Version) -> Before | None:
     """Give the upload that made the current version (as `made_by` says), if its receipt is known."""
     found = uploads.get(store, now.upload).receipt if now.upload else None
     return None if found is None else Before(now, found)
-
-
-def _kind(file: listed.File, upload: int) -> str:
-    """Tell what kind of result a listed file is; '' for others."""
-    for kind, folder, end in (("errors", Folder.ERRORS, "errors.csv"), ("errors_json", Folder.API, "errors.jsonl.gz")):
-        if file.folder == folder and file.name.endswith(f".{upload}.{end}"):
-            return kind
-    _, mark, ending = file.name.rpartition(f".{upload}.corrections.")
-    return "corrections" if mark and file.folder == Folder.ERRORS and "." not in ending else ""

@@ -54,8 +54,6 @@ _SHEET_BEGIN = (
 _SHEET_END = "</sheetData></worksheet>"
 SHEET = "xl/worksheets/sheet1.xml"
 """The part of the archive that holds the rows."""
-ROW_END = "</t></is></c></row>"
-"""What stands behind the text of a row's last cell, and nowhere else."""
 _CELL_CHARACTERS = 32_767
 """Excel's limit for one cell."""
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|_x[0-9A-Fa-f]{4}_")
