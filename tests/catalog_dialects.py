@@ -9,9 +9,9 @@ import openpyxl
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
-from catalog_shop import Shop
 
 from sftp_gateway.brand import BrandSettings, Guards
+from tests.catalog_shop import Shop
 
 COLUMNS = ("sku", "name", "msrp", "gtin", "color")
 OPEN = Guards(reject_share=1.0, key_overlap=0.0, column_emptied=1.0, price_share=1.0, removal_share=1.0)

@@ -9,8 +9,8 @@ from typing import Any
 import asyncssh
 import paramiko
 
-from clients.place import Place
-from clients.place import content as content_of
+from tests.clients.place import Place
+from tests.clients.place import content as content_of
 
 
 class Paramiko:

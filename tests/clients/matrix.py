@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from clients import curl, lftp, libraries, libssh2, mounted, node, openssh, psftp, rclone, replayed, wrappers
+from tests.clients import curl, lftp, libraries, libssh2, mounted, node, openssh, psftp, rclone, replayed, wrappers
 
 CLIENTS: tuple[type, ...] = (
     openssh.Sftp, openssh.Scp, lftp.Lftp, curl.Curl, psftp.Psftp, rclone.Rclone, libraries.Paramiko,

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from clients import openssh, place
-from clients.place import Place, content
+from tests.clients import openssh, place
+from tests.clients.place import Place, content
 
 
 class Sshfs:

@@ -4,8 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from clients import place
-from clients.place import Place
+from tests.clients import place
+from tests.clients.place import Place
 
 MODULES = Path(os.environ.get("SFTP_GATEWAY_NODE_MODULES", Path(__file__).parent / "node_modules"))
 

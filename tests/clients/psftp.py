@@ -5,8 +5,8 @@ import base64
 import hashlib
 from pathlib import Path
 
-from clients import place
-from clients.place import Place
+from tests.clients import place
+from tests.clients.place import Place
 
 
 class Psftp:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from clients import place
-from clients.place import Place
+from tests.clients import place
+from tests.clients.place import Place
 
 
 class Rclone:

@@ -8,8 +8,8 @@ from typing import Any
 
 import asyncssh
 
-from clients.libraries import Asyncssh
-from clients.place import content as content_of
+from tests.clients.libraries import Asyncssh
+from tests.clients.place import content as content_of
 
 OPEN, CLOSE, WRITE, FSTAT, SETSTAT, MKDIR, REALPATH = 3, 4, 6, 8, 9, 14, 16
 WRITES, APPENDS, CREATES, TRUNCATES = 2, 4, 8, 16

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from clients import place
-from clients.place import Place
+from tests.clients import place
+from tests.clients.place import Place
 
 
 def module(name: str, package: str) -> Any:

@@ -1,12 +1,9 @@
 """Writes docs/clients.md from the cells of the client matrix that ran, when `make clients` asks for it."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the drivers are a package beside the test folders
 
 PAGE = os.environ.get("SFTP_GATEWAY_CLIENTS_PAGE", "")
 outcomes: dict[tuple[str, str], bool] = {}

@@ -16,7 +16,6 @@ from typing import Any
 
 import asyncssh
 import pytest
-from clients import curl, lftp, libraries, matrix, openssh, place, rclone
 
 from sftp_gateway import blobs, settings
 from sftp_gateway.intake import claim
@@ -25,6 +24,7 @@ from sftp_gateway.sftp.home import Home
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.store import brands, database, files, uploads
 from sftp_gateway.upload import State, Upload
+from tests.clients import curl, lftp, libraries, matrix, openssh, place, rclone
 
 SETTLE_SECONDS = 0.15
 PASSWORD = "correct horse"

@@ -13,13 +13,11 @@ import time
 import urllib.request
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import paramiko
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import whole
+from tests import whole
 
 GATEWAY = [sys.executable, "-m", "sftp_gateway"]
 HEADER = "sku,name,msrp,brand,cost,gtin,images\n"

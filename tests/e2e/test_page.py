@@ -1,17 +1,13 @@
 """The page in a real Chromium with scripts turned off: by keyboard, narrow, dark, nothing from elsewhere."""
 
 import itertools
-import sys
-from pathlib import Path
 
 import pytest
 
 from sftp_gateway.store import uploads
 from sftp_gateway.upload import State
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import browser
-from web_scene import Scene, populate
+from tests import browser
+from tests.web_scene import Scene, populate
 
 pytestmark = pytest.mark.skipif(not browser.CHROMIUM.exists(), reason="Debian's chromium is not installed")
 

@@ -1,21 +1,14 @@
 """Uploads that stop in the middle, in every way a client knows: none is published, nothing is removed, each is told."""
 
 import asyncio
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from sftp_gateway.store import jobs, uploads, versions
 from sftp_gateway.upload import State
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import aborts
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import whole
+from tests import whole
+from tests.fault import aborts
 
 ALWAYS_FOUND_OUT = {"gzip", "json", "xlsx", "parquet"}
 """Formats whose end is known; rows of a delimited file that end with their line are a smaller file to everybody."""

@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import socket
-import sys
 import threading
 import time
-from pathlib import Path
 
 import asyncssh
 import pytest
@@ -15,9 +13,7 @@ import ssh2.session
 
 from sftp_gateway.sftp import auth
 from sftp_gateway.store import brands
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import whole
+from tests import whole
 
 TRIES = 10_000
 ATTACKERS = 8

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import hashlib
 import random
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,9 +13,7 @@ import pytest
 
 from sftp_gateway.store import jobs, uploads, versions
 from sftp_gateway.upload import State
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import whole
+from tests import whole
 
 BRANDS = ("acme", "globex")
 LIVES_SECONDS = (0.0, 1.5)

@@ -1,13 +1,9 @@
 """A whole gateway, or one with a past, for the tests of this folder that want one; those with another `gateway` make their own."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import whole
-from web_scene import Scene
+from tests import whole
+from tests.web_scene import Scene
 
 
 @pytest.fixture

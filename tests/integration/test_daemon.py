@@ -13,7 +13,6 @@ import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import asyncssh
 import pytest
@@ -22,9 +21,7 @@ import sqlalchemy as sa
 from sftp_gateway.blobs import Area
 from sftp_gateway.sftp import auth, hostkeys
 from sftp_gateway.store import brands, outbox, penalties, tables
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import whole
+from tests import whole
 
 
 async def put(gateway, name, text):

@@ -6,14 +6,11 @@ import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from sftp_gateway.daemon import handover
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import whole
+from tests import whole
 
 CLIENTS = 3
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import gzip
-import sys
-from pathlib import Path
 
 import asyncssh
 import pytest
@@ -11,9 +9,7 @@ import pytest
 from sftp_gateway import errors
 from sftp_gateway.store import uploads
 from sftp_gateway.upload import State
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import whole
+from tests import whole
 
 
 async def ended(store, count, states):

@@ -6,9 +6,7 @@ import dataclasses
 import datetime as dt
 import ipaddress
 import ssl
-import sys
 from email import message_from_bytes, policy
-from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -21,9 +19,7 @@ from sftp_gateway import mail, receipt, settings
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.store import brands, jobs, outbox, uploads, workers
 from sftp_gateway.upload import Mode, State
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import whole
+from tests import whole
 
 
 class Sink:

@@ -4,17 +4,14 @@ import csv
 import io
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import openpyxl
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from catalog_dialects import COLUMNS, OPEN, Dialect, correction, said
-from catalog_shop import Shop
-
 from sftp_gateway.upload import State
+from tests.catalog_dialects import COLUMNS, OPEN, Dialect, correction, said
+from tests.catalog_shop import Shop
 
 SOFFICE = shutil.which("soffice")
 pytestmark = [

@@ -2,16 +2,13 @@
 
 import csv
 import io
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from catalog_shop import Shop, codes, sheet
-
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.upload import State
+from tests.catalog_shop import Shop, codes, sheet
 
 REAL = Path(__file__).parents[2] / ".." / "shared" / "data" / "real"
 

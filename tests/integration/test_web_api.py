@@ -5,10 +5,8 @@ import itertools
 import json
 import os
 import socket
-import sys
 import threading
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import pytest
@@ -22,9 +20,7 @@ from sftp_gateway.upload import State
 from sftp_gateway.web import api as web_api
 from sftp_gateway.web import app as web_app
 from sftp_gateway.web.problem import KINDS
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from web_scene import populate
+from tests.web_scene import populate
 
 UPLOADS = "/api/v1/brands/acme/uploads"
 

@@ -2,8 +2,6 @@
 
 import html
 import re
-import sys
-from pathlib import Path
 
 import httpx
 import pytest
@@ -11,9 +9,7 @@ import pytest
 from sftp_gateway import brake
 from sftp_gateway.store import tokens, uploads
 from sftp_gateway.upload import Mode, State
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from web_scene import populate
+from tests.web_scene import populate
 
 
 @pytest.fixture

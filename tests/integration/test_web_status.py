@@ -6,10 +6,8 @@ import errno
 import re
 import shutil
 import socket
-import sys
 import threading
 import time
-from pathlib import Path
 
 import httpx
 import pytest
@@ -21,9 +19,7 @@ from sftp_gateway.metrics import METRICS
 from sftp_gateway.store import jobs, uploads
 from sftp_gateway.upload import State
 from sftp_gateway.web import desk
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from web_scene import Scene, populate, start
+from tests.web_scene import Scene, populate, start
 
 
 @pytest.fixture

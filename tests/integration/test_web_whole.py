@@ -2,8 +2,6 @@
 
 import csv
 import io
-import sys
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,9 +10,7 @@ from sftp_gateway import outcome
 from sftp_gateway.store import files, tokens, uploads
 from sftp_gateway.store.files import Folder
 from sftp_gateway.upload import SETTLED
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import whole
+from tests import whole
 
 UPLOADS = "/api/v1/brands/acme/uploads"
 

@@ -13,9 +13,6 @@ import openpyxl
 import pytest
 import sqlalchemy as sa
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from catalog_shop import products
-
 from sftp_gateway import receipt, settings
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import BrandSettings, Guards
@@ -30,6 +27,7 @@ from sftp_gateway.worker.crew import PRELOAD, Crew
 from sftp_gateway.worker.message import Task
 from sftp_gateway.worker.turn import Terms
 from sftp_gateway.worker.watch import Bounds
+from tests.catalog_shop import products
 
 HERE = Path(__file__).parent
 BOUNDS = Bounds(240 << 20, 60.0)

@@ -1,17 +1,14 @@
 """The figures of every receipt add up, over generated files, mutated catalogs and every mode (spec §8)."""
 
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from catalog_shop import Shop, sheet, small_rules
-
 from sftp_gateway.upload import Mode, State
+from tests.catalog_shop import Shop, sheet, small_rules
 
 COLUMNS = ("sku", "name", "price", "stock", "_op")
 

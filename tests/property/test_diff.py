@@ -1,14 +1,10 @@
 """apply(diff(a, b), a) = b and diff(a, a) = nothing, on random catalogs; and our diff against a naive one."""
 
-import sys
 from decimal import Decimal
-from pathlib import Path
 
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sftp_gateway.catalog import engine
 from sftp_gateway.catalog.comparing import changes, diff, unique

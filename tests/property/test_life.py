@@ -2,18 +2,15 @@
 rollback and change of rules."""
 
 import random
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from catalog_shop import SMALL, Shop, sheet
-
 from sftp_gateway.brand import Guards
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
+from tests.catalog_shop import SMALL, Shop, sheet
 from tests.property import lives
 
 COLUMNS = ("sku", "name", "stock")

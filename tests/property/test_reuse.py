@@ -2,19 +2,16 @@
 
 import gzip
 import random
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from catalog_shop import Shop
-
 from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.catalog import engine, stage, versionfile
 from sftp_gateway.catalog.comparing import met, reuse
 from sftp_gateway.catalog.read import bounds
+from tests.catalog_shop import Shop
 
 HEADER = "sku,name,msrp,gtin,quantity,description,shipping_weight,currency,brand"
 NUMBERS = ("12.50", "7", "1.234", "12,50", "1,234", "free", "-3", "", "15.00 USD", "0.001")

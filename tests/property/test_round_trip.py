@@ -7,7 +7,6 @@ import csv
 import dataclasses
 import io
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -15,12 +14,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from catalog_dialects import COLUMNS, OPEN, Dialect, correction, said
-from catalog_shop import Shop
-
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.upload import State
+from tests.catalog_dialects import COLUMNS, OPEN, Dialect, correction, said
+from tests.catalog_shop import Shop
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252", "cp1250")
 PLAIN = ("Chair", "007", "00012345678901234567890", "1e5", "12/05", "=1+1", "+cmd|x", "-5", "@home", "'=x", "'", "a=b")

@@ -5,17 +5,13 @@ Of what is sent again the same is found, which is why it need not be read (`work
 
 import hashlib
 import random
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from catalog_shop import SMALL, Shop, sheet
 
 from sftp_gateway.brand import Guards
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
+from tests.catalog_shop import SMALL, Shop, sheet
 from tests.property import lives
 
 RULES = schema.parse(SMALL + '[column.code]\ntype = "text"\nunique = true\n')

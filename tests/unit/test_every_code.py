@@ -1,20 +1,17 @@
 """Every finding code has an example in docs/examples, and the example causes it."""
 
 import hashlib
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from catalog_shop import SMALL, Shop
-from catalog_shop import codes as found_codes
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog import codes
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.intake import sources
 from sftp_gateway.upload import Mode
+from tests.catalog_shop import SMALL, Shop
+from tests.catalog_shop import codes as found_codes
 
 EXAMPLES = Path(__file__).parents[2] / "docs/examples"
 HEADER = "sku,name,msrp\n"

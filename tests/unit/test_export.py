@@ -1,17 +1,13 @@
 import csv
 import io
 import json
-import sys
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from catalog_shop import RULES, Shop, sheet
-
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog import export
+from tests.catalog_shop import RULES, Shop, sheet
 
 COLUMNS = (
     "Odd one",

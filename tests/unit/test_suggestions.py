@@ -1,14 +1,9 @@
 """What the sender reads beside a wrong value: the way out, in the error file, word for word."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from catalog_shop import SMALL, Shop
-
 from sftp_gateway.catalog.rules import schema
+from tests.catalog_shop import SMALL, Shop
 
 ENUM = schema.parse(SMALL + '[column.state]\ntype = "enum"\nvalues = ["new", "used", "refurbished"]\n')
 GOOD = "A1,Chair,1.50"

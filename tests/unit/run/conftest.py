@@ -1,14 +1,9 @@
 """A shop of one brand over the catalog steps; every test holds for small files, in memory, and for large ones on disk."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import Shop, small_rules
-
 from sftp_gateway.catalog import engine, spool, stage
+from tests.catalog_shop import Shop, small_rules
 
 ROWS = {"damaged", "ends", "numbers", "other_types", "returned", "typed_cells"}
 """Files of tests (test_run_….py) of what rows hold and what is said of them: the same wherever they are compared."""

@@ -2,20 +2,16 @@
 
 import gzip
 import json
-import sys
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import COLUMNS, EPOCH, RULES, Shop, codes, put, rows, sheet, small_rules, table
 
 from sftp_gateway import receipt
 from sftp_gateway.brand import Brand, BrandSettings, Guards
 from sftp_gateway.catalog import engine, run, stage, versionfile
 from sftp_gateway.render import text
 from sftp_gateway.upload import State
+from tests.catalog_shop import COLUMNS, EPOCH, RULES, Shop, codes, put, rows, sheet, small_rules, table
 
 # a full file
 

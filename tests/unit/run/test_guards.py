@@ -1,15 +1,10 @@
 """Guards: withheld removals, holds, what releases them."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import COLUMNS, Shop, put, rows, small_rules, table
 
 from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.upload import Mode, State
+from tests.catalog_shop import COLUMNS, Shop, put, rows, small_rules, table
 
 
 def test_removals_are_withheld_and_the_rest_goes_live(shop):

@@ -1,16 +1,11 @@
 """Partial files and dry runs."""
 
-import sys
-from pathlib import Path
-
 import pyarrow.parquet as pq
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import COLUMNS, Shop, codes, put, rows, sheet, small_rules, table
-
 from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.upload import Mode, State
+from tests.catalog_shop import COLUMNS, Shop, codes, put, rows, sheet, small_rules, table
 
 # partial files
 

@@ -1,18 +1,15 @@
 """A large file taken for UTF-8 by its beginning: whatever comes later in it, the same comes out as if it was looked at whole."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import Shop, sheet, small_rules, table
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.comparing import reuse
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.text import encoding, presumed
 from sftp_gateway.upload import State
+from tests.catalog_shop import Shop, sheet, small_rules, table
 
 ROWS = 3000
 COLUMNS = ("sku", "name", "price", "stock")

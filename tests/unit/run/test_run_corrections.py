@@ -1,16 +1,13 @@
 """Corrections of what was published and of what is held."""
 
 import dataclasses
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
 import pytest
-from catalog_shop import COLUMNS, Shop, codes, put, rows, sheet, table
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.results.corrections import OURS
 from sftp_gateway.upload import Mode, State
+from tests.catalog_shop import COLUMNS, Shop, codes, put, rows, sheet, table
 
 
 def mended(text, **cells):

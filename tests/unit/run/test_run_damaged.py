@@ -1,16 +1,13 @@
 """Rows that are damaged in a file whose products are live: whose key is known keeps its product, no other key is told."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import Shop
-
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
+from tests.catalog_shop import Shop
 
 QUOTED = [b'"sku","name","msrp"\n', *(b'"S%d","name, %d","%d.50"\n' % (n, n, n) for n in range(60))]
 SECOND = [b"name,sku,msrp\n", *(b'"name, %d",S%d,%d.50\n' % (n, n, n) for n in range(60))]

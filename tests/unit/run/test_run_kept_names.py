@@ -1,17 +1,12 @@
 """Kept columns with the names that our own queries use: a header from outside never stands for something of ours."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import SMALL, Shop, codes, put
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog import respelled
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
+from tests.catalog_shop import SMALL, Shop, codes, put
 
 OURS = (
     *("k", "K1", "g", "h", "hk", "n", "b", "d", "p", "l", "f", "t", "pos", "bpos", "old", "fresh", "pairs", "live"),

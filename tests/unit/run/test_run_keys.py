@@ -1,8 +1,6 @@
 """The key of a row: read where the row itself cannot be, and of several columns."""
 
 import json
-import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,13 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import Shop, codes, put
-
 from sftp_gateway.catalog import engine, keys
 from sftp_gateway.catalog.comparing import diff
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
+from tests.catalog_shop import Shop, codes, put
 
 
 @pytest.mark.parametrize("broken", ['{"sku":"A-7","name":"n","name":"n","price":1}', '{"sku":"A-7","name":"5" x"}'])

@@ -1,17 +1,13 @@
 """Lists that come as lists, in JSON and Parquet: the array says where their items end."""
 
 import json
-import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import Shop, codes, small_rules
-
 from sftp_gateway.brand import BrandSettings
+from tests.catalog_shop import Shop, codes, small_rules
 
 LISTS = """
 [column.tags]

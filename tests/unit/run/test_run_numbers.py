@@ -1,16 +1,11 @@
 """Numbers on their way into a version: read as the sender meant them, or told as what they are."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import Shop, codes, small_rules
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.upload import Mode
+from tests.catalog_shop import Shop, codes, small_rules
 
 MORE = '[column.share]\ntype = "decimal"\n[column.weight]\ntype = "measure"\ndimension = "weight"\n'
 

@@ -1,15 +1,10 @@
 """Products that an upload leaves alone stay as they are, whatever type the rules now give their columns."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import SMALL, Shop, put
 
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
+from tests.catalog_shop import SMALL, Shop, put
 
 COLUMNS = ("sku", "name", "x", "y")
 GIVEN = [("A", "a", "XL", "5"), ("B", "b", "5", "6"), ("C", "c", "2026-02-30", "7"), ("D", "d", "5.00", "8")]

@@ -2,17 +2,13 @@
 
 import csv
 import io
-import sys
-from pathlib import Path
 
 import openpyxl
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_dialects import OPEN, correction, said
-from catalog_shop import Shop, table
-
 from sftp_gateway.upload import State
+from tests.catalog_dialects import OPEN, correction, said
+from tests.catalog_shop import Shop, table
 
 HEADER = "sku,name,msrp"
 GOOD = "".join(f"G{number},n,{number + 1}\n" for number in range(30))

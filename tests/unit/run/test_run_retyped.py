@@ -1,20 +1,16 @@
 """Columns that the rules give another type: every pair of types, kept columns that become ruled ones, and back."""
 
 import json
-import sys
 from decimal import Decimal
 from itertools import permutations
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import Shop, products, put, table
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog import export
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
+from tests.catalog_shop import Shop, products, put, table
 
 SENT = {
     "text": ("XL", "5", "5.00", "true", "2026-01-02", "2026-01-02T00:00:00Z", "30 in", "007", "Color: red"),

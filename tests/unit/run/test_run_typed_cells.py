@@ -2,9 +2,7 @@
 
 import io
 import json
-import sys
 from decimal import Decimal
-from pathlib import Path
 
 import openpyxl
 import pandas as pd
@@ -13,10 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 import xlwt
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import Shop, codes, small_rules
-
 from sftp_gateway.brand import BrandSettings
+from tests.catalog_shop import Shop, codes, small_rules
 
 MORE = '[column.weight]\ntype = "measure"\ndimension = "weight"\n[column.size]\ntype = "text"\n'
 HEADERS = ("sku", "price", "weight", "size")

@@ -1,12 +1,7 @@
 """Versions: reverts, rollback, other rules."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from catalog_shop import COLUMNS, codes, products, put, rows, small_rules
-
 from sftp_gateway.upload import Mode, State
+from tests.catalog_shop import COLUMNS, codes, products, put, rows, small_rules
 
 
 def test_bytes_of_an_older_version_are_told_as_a_revert(shop):
