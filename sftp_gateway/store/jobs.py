@@ -18,12 +18,12 @@ from sftp_gateway.store import columns, journal, order, queue, tables, takeover,
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.finishing import Finish, NewWithheld, finish
 from sftp_gateway.store.queue import Kind, Place, enqueue
-from sftp_gateway.store.takeover import LEASE_LIMIT_SECONDS, heal, lost
+from sftp_gateway.store.takeover import LEASE_LIMIT_SECONDS, lost
 from sftp_gateway.upload import State, Upload
 
 __all__ = [
     "Claimed", "Finish", "Job", "Kind", "NewWithheld", "Pending", "Place",
-    "beat", "claim", "enqueue", "finish", "get", "hand_back", "heal", "last_of", "lost", "pending",
+    "beat", "claim", "enqueue", "finish", "get", "hand_back", "last_of", "lost", "pending",
 ]  # fmt: skip
 
 BACKOFF_LIMIT_SECONDS = 15 * 60.0

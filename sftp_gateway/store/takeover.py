@@ -112,19 +112,3 @@ def lost(store: Store, job: int, error: str) -> None:
 def ours(job: int, token: int) -> sa.Update:
     """Give the update of a running job that hits no row once somebody else owns it."""
     return sa.update(_jobs).where(_jobs.c.id == job, _jobs.c.token == token, queue.IS_RUNNING)
-
-
-def heal(store: Store) -> list[str]:
-    """Give every brand with waiting jobs and no head its head; should never find one (metric)."""
-    head = sa.alias(_jobs)
-    has_head = sa.exists().where(head.c.brand == _jobs.c.brand, head.c.place.in_([Place.QUEUED, Place.RUNNING]))
-    with store.read() as conn:
-        query = sa.select(_jobs.c.brand).distinct().where(queue.IS_WAITING, ~has_head)
-        stuck = [brand for (brand,) in conn.execute(query)]
-    for brand in stuck:
-        with contextlib.suppress(errors.NotFound), store.write() as tx:  # erased since it was read
-            queue.lock(tx, brand)
-            if tx.conn.execute(sa.select(_jobs.c.id).where(_jobs.c.brand == brand, queue.IS_HEAD)).first() is None:
-                order.advance(tx, brand)
-                tx.emit("queue.healed", brand=brand)
-    return stuck

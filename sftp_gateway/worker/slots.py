@@ -22,7 +22,6 @@ from sftp_gateway.worker.turn import Terms
 log = logs.get(__name__)
 
 POLL_SECONDS = 0.25
-HEAL_SECONDS = 60.0
 UNREACHABLE_SECONDS = 1.0
 
 
@@ -67,9 +66,6 @@ class Worker:
                 kept = number == 0 and self._settings.processes > 1
                 small = self._settings.small_bytes if kept else None
                 self._slots.add(group.create_task(self._slot(number, small), name=f"slot {number}"))
-            healing = group.create_task(self._heal(), name="heal the queue")
-            await self._draining.wait()
-            healing.cancel()
 
     async def drain(self, seconds: float) -> None:
         """Take nothing new; wait for what runs, hand it back after that many seconds."""
@@ -131,9 +127,3 @@ class Worker:
             async with asyncio.timeout(POLL_SECONDS):
                 await self._wake.wait()
         self._wake.clear()
-
-    async def _heal(self) -> None:
-        while True:
-            await asyncio.sleep(HEAL_SECONDS)
-            with contextlib.suppress(Unavailable):
-                await asyncio.to_thread(jobs.heal, self._bench.store)

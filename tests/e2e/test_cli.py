@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import gc
-import hashlib
 import io
 import json
 import logging
@@ -22,9 +21,9 @@ import structlog
 
 from sftp_gateway import blobs, cli, retention, settings
 from sftp_gateway.sftp import hostkeys
-from sftp_gateway.store import database, uploads
-from sftp_gateway.upload import Mode
+from sftp_gateway.store import database
 from sftp_gateway.worker import crew
+from tests import sent
 
 GATEWAY = [sys.executable, "-m", "sftp_gateway"]
 HEADER = "sku,name,msrp,brand,cost,gtin,images\n"
@@ -189,24 +188,9 @@ def test_withheld_removals_that_are_refused_stay_and_it_is_said(shell):
 def arrives(shell, name: str, count: int) -> int:
     """Put a full file of that many products into the queue, as a door does beside a verb of the shell; gives its upload."""
     rows = HEADER + "".join(product(n) + "\n" for n in range(count))
-    digest = hashlib.sha256(rows.encode()).hexdigest()
     files = blobs.open_files(settings.Storage(root=shell.folder / "root"))
-    (files.staging / name).write_text(rows)
-    files.keep(blobs.Area.SOURCES, digest, files.staging / name)
     with contextlib.closing(database.open_store(f"sqlite:///{shell.folder / 'root' / 'gateway.db'}")) as store:
-        return uploads.receive(
-            store,
-            "acme",
-            uploads.New(
-                mode=Mode.FULL,
-                path=name,
-                sha256=digest,
-                bytes=len(rows),
-                via="sftp",
-                complete=True,
-                received_at=store.now(),
-            ),
-        ).id
+        return sent.text(store, files, rows, path=name, via="sftp")
 
 
 @pytest.mark.parametrize(

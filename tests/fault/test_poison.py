@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import sys
 import time
 from pathlib import Path
@@ -10,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from sftp_gateway import settings
-from sftp_gateway.blobs import Area
 from sftp_gateway.brand import Guards
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.store import brands, uploads
-from sftp_gateway.upload import Mode, State
+from sftp_gateway.upload import State
 from sftp_gateway.worker import slots
 from sftp_gateway.worker.bench import Bench
 from sftp_gateway.worker.crew import Crew
 from sftp_gateway.worker.turn import Terms
 from sftp_gateway.worker.watch import Bounds
+from tests import sent
 
 STANDINS = Path(__file__).parents[1] / "integration"
 SETTINGS = settings.Worker(processes=3, tries=2, backoff_seconds=0.05)
@@ -34,26 +33,6 @@ def crew():
     with contextlib.closing(Crew(BOUNDS, preload=("standin",))) as crew:
         yield crew
     sys.path.remove(str(STANDINS))
-
-
-def receive(store, blobs, brand, text):
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    staged = blobs.staging / digest
-    staged.write_text(text)
-    blobs.keep(Area.SOURCES, digest, staged)
-    return uploads.receive(
-        store,
-        brand,
-        uploads.New(
-            mode=Mode.FULL,
-            path="inbox/catalog.csv",
-            sha256=digest,
-            bytes=len(text),
-            via="test",
-            complete=True,
-            received_at=store.now(),
-        ),
-    ).id
 
 
 async def longest_pause(stop):
@@ -74,11 +53,11 @@ async def test_poisoned_files_fail_alone_while_everything_else_goes_on(live_stor
     poisoned, later, neighbours = {}, {}, []
     for word in POISONS:
         brands.create(live_store, word)
-        poisoned[word] = receive(live_store, files, word, f"{word}\n")
-        later[word] = receive(live_store, files, word, f"publish {word}\na\n")
+        poisoned[word] = sent.text(live_store, files, f"{word}\n", word)
+        later[word] = sent.text(live_store, files, f"publish {word}\na\n", word)
     for number in range(5):
         brands.create(live_store, f"brand-{number}")
-        neighbours.append(receive(live_store, files, f"brand-{number}", f"publish {number}\na\n"))
+        neighbours.append(sent.text(live_store, files, f"publish {number}\na\n", f"brand-{number}"))
     stop = asyncio.Event()
     lag = asyncio.create_task(longest_pause(stop))
     async with part:

@@ -12,8 +12,9 @@ from collections import defaultdict
 import pytest
 import sqlalchemy as sa
 
-from sftp_gateway.store import brands, database, jobs, tables, takeover, uploads
+from sftp_gateway.store import brands, database, jobs, tables, takeover
 from sftp_gateway.upload import Mode, State
+from tests import sent
 
 BRANDS = [f"brand-{number}" for number in range(6)]
 
@@ -123,13 +124,7 @@ def storm(url: str, each: int, kills: int, stops: int, seed: int) -> None:
 
 
 def receive(store, brand):
-    return uploads.receive(
-        store,
-        brand,
-        uploads.New(
-            mode=Mode.PARTIAL, path="a.csv", sha256="x", bytes=1, via="cli", complete=True, received_at=store.now()
-        ),
-    ).id
+    return sent.receive(store, brand, mode=Mode.PARTIAL).id
 
 
 def wait_for_one_at_work(store, crew, asleep, chance):

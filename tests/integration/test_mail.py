@@ -19,7 +19,7 @@ from sftp_gateway import mail, receipt, settings
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.store import brands, jobs, outbox, uploads, workers
 from sftp_gateway.upload import Mode, State
-from tests import whole
+from tests import sent, whole
 
 
 class Sink:
@@ -98,19 +98,7 @@ def brand(store):
 
 
 def end(store, state, name="inbox/catalog.csv", rejected=0, reasons=()):
-    upload = uploads.receive(
-        store,
-        "acme",
-        uploads.New(
-            mode=Mode.TEST if state is State.TESTED else Mode.FULL,
-            path=name,
-            sha256="0" * 64,
-            bytes=1,
-            via="test",
-            complete=True,
-            received_at=store.now(),
-        ),
-    )
+    upload = sent.receive(store, path=name, mode=Mode.TEST if state is State.TESTED else Mode.FULL)
     claimed = jobs.claim(store, owner=workers.me(), lease_seconds=60)
     found = receipt.blank(claimed.upload)
     found["rows"]["rejected"] = rejected

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import dataclasses
-import hashlib
 import sys
 import threading
 from datetime import timedelta
@@ -27,6 +26,7 @@ from sftp_gateway.worker.crew import PRELOAD, Crew
 from sftp_gateway.worker.message import Task
 from sftp_gateway.worker.turn import Terms
 from sftp_gateway.worker.watch import Bounds
+from tests import sent
 from tests.catalog_shop import products
 
 HERE = Path(__file__).parent
@@ -78,25 +78,7 @@ class Gateway:
         self.store, self.blobs, self.bench = store, blobs, bench
 
     def receive(self, text, brand="acme", mode=Mode.FULL, name="catalog.csv"):
-        data = text.encode()
-        digest = hashlib.sha256(data).hexdigest()
-        staged = self.blobs.staging / f"{digest}.test"
-        staged.write_bytes(data)
-        self.blobs.keep(Area.SOURCES, digest, staged)
-        found = uploads.receive(
-            self.store,
-            brand,
-            uploads.New(
-                mode=mode,
-                path=name,
-                sha256=digest,
-                bytes=len(data),
-                via="test",
-                complete=True,
-                received_at=self.store.now(),
-            ),
-        )
-        return found.id
+        return sent.text(self.store, self.blobs, text, brand, name, mode=mode)
 
     def work(self):
         """Work off what is due now, in this thread; gives how many jobs that were."""

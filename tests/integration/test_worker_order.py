@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import hashlib
 import json
 import threading
 
@@ -23,6 +22,7 @@ from sftp_gateway.worker.bench import Bench
 from sftp_gateway.worker.crew import PRELOAD, Crew
 from sftp_gateway.worker.turn import Terms
 from sftp_gateway.worker.watch import Bounds
+from tests import sent
 
 SETTINGS = settings.Worker(processes=1, tries=2, backoff_seconds=0.01, lease_seconds=20)
 DATED = BrandSettings(
@@ -52,25 +52,9 @@ class Gateway:
         self.store, self.blobs, self.bench = store, blobs, bench
 
     def receive(self, name, price=5, mode=Mode.FULL, text=""):
-        data = (text or f"{HEADER}A,{name},{price}\nB,b,5\n").encode()
-        digest = hashlib.sha256(data).hexdigest()
-        staged = self.blobs.staging / f"{digest}.test"
-        staged.write_bytes(data)
-        self.blobs.keep(Area.SOURCES, digest, staged)
         top = "inbox" if mode is Mode.FULL else str(mode)
-        return uploads.receive(
-            self.store,
-            "acme",
-            uploads.New(
-                mode=mode,
-                path=f"{top}/{name}",
-                sha256=digest,
-                bytes=len(data),
-                via="test",
-                complete=True,
-                received_at=self.store.now(),
-            ),
-        ).id
+        rows = text or f"{HEADER}A,{name},{price}\nB,b,5\n"
+        return sent.text(self.store, self.blobs, rows, path=f"{top}/{name}", mode=mode)
 
     def bad(self, name):
         """A file that a guard holds where the brand is set as HELD."""

@@ -24,6 +24,7 @@ from sftp_gateway.store import brands, database, jobs, tables, takeover, uploads
 from sftp_gateway.store.jobs import Finish
 from sftp_gateway.store.versions import NewVersion
 from sftp_gateway.upload import Mode, State
+from tests import sent
 
 BRANDS = ("a", "b", "c")
 LEASE, TRIES, BACKOFF = 20, 3, 5
@@ -115,11 +116,7 @@ class Queue(RuleBasedStateMachine):
 
     @rule(brand=st.sampled_from(BRANDS), mode=st.sampled_from([Mode.FULL, Mode.PARTIAL]))
     def receive(self, brand, mode):
-        upload = uploads.receive(
-            self.store,
-            brand,
-            uploads.New(mode=mode, path="a.csv", sha256="x", bytes=1, via="cli", complete=True, received_at=self.now),
-        ).id
+        upload = sent.receive(self.store, brand, mode=mode).id
         self.model.brand[upload], self.model.modes[upload] = brand, mode
         self.model.arrived.append(upload)
         self.model.enqueue(upload, self.now)

@@ -30,6 +30,7 @@ from sftp_gateway.render.renderer import Renderer
 from sftp_gateway.render.text import Front
 from sftp_gateway.store import brands, database, files, history, homes, jobs, queue, tables, uploads, versions, workers
 from sftp_gateway.upload import Mode, State
+from tests import sent
 
 SCHEMA = schema.load()
 FRONT = Front("gateway.example.com", 2222, ("SHA256:abc",))
@@ -63,13 +64,7 @@ class Home:
         out.write_bytes(b"sku\r\n" + parquet.read_bytes())
 
     def receive(self, path="inbox/catalog.csv", mode=Mode.FULL):
-        return uploads.receive(
-            self.store,
-            "acme",
-            uploads.New(
-                mode=mode, path=path, sha256="0" * 64, bytes=1, via="test", complete=True, received_at=self.store.now()
-            ),
-        ).id
+        return sent.receive(self.store, path=path, mode=mode).id
 
     def end(self, upload, state, version_bytes=None, **found):
         claimed = jobs.claim(self.store, owner=workers.me(), lease_seconds=60)

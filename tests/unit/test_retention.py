@@ -15,6 +15,7 @@ from sftp_gateway.store.files import Folder, NewFile
 from sftp_gateway.store.jobs import Finish, NewWithheld
 from sftp_gateway.store.versions import NewVersion, Origin
 from sftp_gateway.upload import Mode, State
+from tests import sent
 
 LIMITS = settings.Retention(sources_seconds=100, results_seconds=100, versions=2)
 
@@ -41,13 +42,7 @@ class Home:
 
     def upload(self, state=State.REFUSED, sha256="a" * 64, **more):
         self.keep(Area.SOURCES, sha256)
-        upload = uploads.receive(
-            self.store,
-            "acme",
-            uploads.New(
-                mode=Mode.FULL, path="a.csv", sha256=sha256, bytes=1, via="cli", complete=True, received_at=self.clock()
-            ),
-        ).id
+        upload = sent.receive(self.store, sha256=sha256).id
         if state is not State.RECEIVED:
             claimed = jobs.claim(self.store, owner="me", lease_seconds=20)
             name = f"{upload}-x/e.csv"
@@ -267,19 +262,7 @@ def test_a_brand_that_is_erased_keeps_the_bytes_that_came_from_another_one_meanw
         real(area, name)
         if not first:
             first.append(name)
-            uploads.receive(
-                home.store,
-                "bolt",
-                uploads.New(
-                    mode=Mode.FULL,
-                    path="a.csv",
-                    sha256="b" * 64,
-                    bytes=1,
-                    via="cli",
-                    complete=True,
-                    received_at=home.clock(),
-                ),
-            )
+            sent.receive(home.store, "bolt", sha256="b" * 64)
 
     monkeypatch.setattr(home.blobs, "delete", delete)
     erasing.erase(home.store, home.blobs, "acme")

@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import BrandSettings, Key, Login
 from sftp_gateway.errors import NotFound, Refused, WrongState
-from sftp_gateway.store import brands, erasing, homes, tables, tokens, uploads
+from sftp_gateway.store import brands, erasing, homes, tables, tokens
 from sftp_gateway.store.files import NewFile, replace
-from sftp_gateway.upload import Mode
+from tests import sent
 
 
 def key(clock, name="SHA256:abc", expires_at=None):
@@ -103,16 +103,6 @@ def test_a_change_makes_the_home_dirty_until_it_was_rendered(store):
     assert homes.dirty(store) == []
 
 
-def receive(store, clock, brand, sha256):
-    return uploads.receive(
-        store,
-        brand,
-        uploads.New(
-            mode=Mode.FULL, path="a.csv", sha256=sha256, bytes=1, via="cli", complete=True, received_at=clock()
-        ),
-    )
-
-
 def test_erasing_a_brand_leaves_nothing_of_it_and_all_of_the_others(store, files, clock):
     for brand in ("acme", "other"):
         brands.create(store, brand)
@@ -122,7 +112,7 @@ def test_erasing_a_brand_leaves_nothing_of_it_and_all_of_the_others(store, files
             path = files.scratch() / "x"
             path.write_bytes(sha256.encode())
             files.keep(Area.SOURCES, sha256, path)
-            upload = receive(store, clock, brand, sha256)
+            upload = sent.receive(store, brand, sha256=sha256)
         path = files.scratch() / "x"
         path.write_bytes(b"receipt")
         files.keep(Area.RESULTS, f"{brand}/r.json", path)
@@ -141,16 +131,16 @@ def test_erasing_a_brand_leaves_nothing_of_it_and_all_of_the_others(store, files
                 assert found <= {"other"}, table.name
     with pytest.raises(NotFound):
         brands.erase(store, files, "acme")
-    assert receive(store, clock, "other", "x").id > upload.id
+    assert sent.receive(store, "other", sha256="x").id > upload.id
 
 
 def test_erasing_tells_by_its_name_whose_a_blob_is_that_no_row_names_any_more(store, files, clock):
     """A brand may be called as uploads are numbered, or as the directories of their results."""
     for brand in ("17", "17-0123456789abcdef"):
         brands.create(store, brand)
-    while receive(store, clock, "17", "s").id < 16:
+    while sent.receive(store, "17", sha256="s").id < 16:
         pass
-    assert receive(store, clock, "17-0123456789abcdef", "t").id == 17
+    assert sent.receive(store, "17-0123456789abcdef", sha256="t").id == 17
     home = f"README.txt.{'a' * 24}.{'b' * 8}"
     theirs = {"17/catalog.csv.17.json.0123456789abcdef.01234567", f"17-0123456789abcdef/{home}"}
     theirs |= {"17-fedcba9876543210/withheld-keys.parquet", "17-0123456789abcdef/README.txt.17.errors.csv"}

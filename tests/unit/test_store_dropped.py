@@ -3,7 +3,8 @@
 import pytest
 
 from sftp_gateway.store import brands, dropped, uploads
-from sftp_gateway.upload import Mode, State
+from sftp_gateway.upload import State
+from tests import sent
 
 MARKS = {"inode": 2**63 - 1, "modified_ns": 1_700_000_000_123_456_789}
 
@@ -14,20 +15,7 @@ def came(store, clock):
     brands.create(store, "acme")
 
     def come(sha256, path="inbox/a.csv", via=dropped.VIA):
-        return uploads.receive(
-            store,
-            "acme",
-            uploads.New(
-                mode=Mode.FULL,
-                path=path,
-                sha256=sha256,
-                bytes=3,
-                via=via,
-                complete=True,
-                received_at=clock(),
-                client=MARKS,
-            ),
-        ).id
+        return sent.receive(store, path=path, sha256=sha256, bytes=3, via=via, client=MARKS).id
 
     return come
 

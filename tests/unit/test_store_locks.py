@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from sftp_gateway import errors
-from sftp_gateway.store import brands, database, drafts, erasing, jobs, queue, tables, uploads
+from sftp_gateway.store import brands, database, drafts, erasing, jobs, queue, tables
 from sftp_gateway.store.drafts import Entry, Place
-from sftp_gateway.upload import Mode
+from tests import sent
 
 pytestmark = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 SECONDS = 20
@@ -189,16 +189,6 @@ def test_a_brand_is_erased_while_its_files_come(many, files, beside, eventually)
         assert [brand.name for brand in brands.all_brands(many)] == ["bolt"]
 
 
-def receive(store, brand):
-    return uploads.receive(
-        store,
-        brand,
-        uploads.New(
-            mode=Mode.FULL, path="a.csv", sha256="0" * 64, bytes=1, via="cli", complete=True, received_at=store.now()
-        ),
-    )
-
-
 def turn(store, claimed):
     """What ends a job begins with."""
     return lambda tx: queue.lock(tx, claimed.brand)
@@ -213,11 +203,11 @@ def beat(store, claimed):
 def test_a_host_that_is_frozen_in_a_transaction_stops_its_own_brand_alone(store, store_url, clock, holds):
     for name in ("frozen", "other", "third"):
         brands.create(store, name)
-    receive(store, "frozen")
+    sent.receive(store, "frozen")
     frozen = database.open_store(store_url, now=clock)
     claimed = jobs.claim(frozen, owner="host-b", lease_seconds=2)
-    receive(store, "other")
-    receive(store, "third")
+    sent.receive(store, "other")
+    sent.receive(store, "third")
     another = database.open_store(store_url, now=clock)
     with frozen.write() as tx:
         holds(frozen, claimed)(tx)

@@ -10,6 +10,7 @@ from sftp_gateway import upload_name
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.store import brands, jobs, uploads, workers
 from sftp_gateway.upload import NAME_OLDER, Mode, State
+from tests import sent
 
 PATTERN = r"cat_(?P<sequence>\d+)\.csv"
 SECONDS = 60
@@ -21,14 +22,9 @@ def store(live_store):
     return live_store
 
 
-def new(store, number):
-    path = f"inbox/cat_{number:03}.csv"
-    return uploads.New(Mode.FULL, path, "00" * 32, 3, "sftp", True, store.now(), {})
-
-
 def receive(store, *numbers):
     with store.write() as tx:
-        return uploads.insert_all(tx, "acme", [new(store, number) for number in numbers])
+        return uploads.insert_all(tx, "acme", [sent.new(store, f"inbox/cat_{number:03}.csv") for number in numbers])
 
 
 def claim(store, slot="test"):
@@ -49,7 +45,7 @@ def test_a_worker_that_claims_while_an_older_file_comes_gets_that_one_or_none(st
     [newer] = receive(store, 2)
     got = []
     with store.write() as tx:
-        [older] = uploads.insert_all(tx, "acme", [new(store, 1)])
+        [older] = uploads.insert_all(tx, "acme", [sent.new(store, "inbox/cat_001.csv")])
         thread = threading.Thread(target=lambda: got.append(claim(store)))
         thread.start()
         thread.join(0.5 if store.dialect == "postgresql" else 0)  # SQLite: it waits for our commit

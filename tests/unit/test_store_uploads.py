@@ -14,6 +14,7 @@ from sftp_gateway.store.files import Folder, NewFile
 from sftp_gateway.store.jobs import Finish, Kind, NewWithheld
 from sftp_gateway.store.versions import NewVersion, Origin
 from sftp_gateway.upload import TRANSITIONS, Mode, State, may_move
+from tests import sent
 
 REASONS = ({"code": "reject_share", "figure": 0.5, "limit": 0.1, "text": "half is bad"},)
 
@@ -26,20 +27,9 @@ class Desk:
         brands.create(store, "acme")
 
     def receive(self, mode=Mode.FULL, path="inbox/a.csv", sha256=None):
-        return uploads.receive(
-            self.store,
-            "acme",
-            uploads.New(
-                mode=mode,
-                path=path,
-                sha256=sha256 or f"{next(self.names):064x}",
-                bytes=3,
-                via="sftp",
-                complete=False,
-                received_at=self.clock(),
-                client={"session": "s1"},
-            ),
-        ).id
+        sha256 = sha256 or f"{next(self.names):064x}"
+        said = {"mode": mode, "sha256": sha256, "bytes": 3, "via": "sftp", "complete": False}
+        return sent.receive(self.store, path=path, client={"session": "s1"}, **said).id
 
     def claim(self):
         return jobs.claim(self.store, owner="me", lease_seconds=20)
@@ -356,14 +346,8 @@ def test_a_rollback_that_cannot_be_done_ends_and_frees_the_brand(store, desk):
 
 def test_an_unfinished_upload_is_in_the_history_at_once_and_joins_the_queue_when_finished(store, desk, clock):
     with store.write() as tx:
-        upload = uploads.insert(
-            tx,
-            "acme",
-            uploads.New(
-                mode=Mode.FULL, path="a.csv", sha256="", bytes=5, via="sftp", complete=False, received_at=clock()
-            ),
-            State.UNFINISHED,
-        )
+        new = sent.new(store, sha256="", bytes=5, via="sftp", complete=False)
+        upload = uploads.insert(tx, "acme", new, State.UNFINISHED)
     assert desk.claim() is None
     assert [u.state for u in uploads.listing(store)[0]] == [State.UNFINISHED]
     with store.write() as tx:

@@ -8,8 +8,8 @@ import pytest
 
 from sftp_gateway.errors import Unavailable
 from sftp_gateway.intake import folder, watch
-from sftp_gateway.store import uploads
 from sftp_gateway.upload import Mode, State
+from tests import sent
 
 BODY = b"sku,name\n1,one\n"
 
@@ -270,19 +270,7 @@ async def test_a_file_that_cannot_be_removed_is_not_received_again_after_a_resta
     (drop.folder / "acme" / "inbox" / "old.csv").write_bytes(BODY)
     (first,) = await house.received(1)
     for number in range(60):
-        uploads.receive(
-            house.store,
-            "acme",
-            uploads.New(
-                mode=Mode.FULL,
-                path="new.csv",
-                sha256=f"{number:064}",
-                bytes=1,
-                via="cli",
-                complete=True,
-                received_at=house.store.now(),
-            ),
-        )
+        sent.receive(house.store, path="new.csv", sha256=f"{number:064}")
     drop.taker.left.clear()  # as after a restart
     real, asked = drop.taker._received, []
     monkeypatch.setattr(drop.taker, "_received", lambda *about: asked.append(real(*about)) or asked[-1])
