@@ -4,14 +4,18 @@
              | value [not] in (literal, …) | value is [not] null | column of type boolean | true | false
     value   := value (+ - * /) value | - value | column | number | 'text' | "text" | length(x) | lower(x) | (…)
 
-Logic has three values: what a blank cell leaves open counts as kept. Numbers are exact decimals; a
+That is how Python's expressions are made, and its parser reads them: a sign of ours stands for every name and literal, so
+that nothing of Python's can be named. Logic has three values: what a blank cell leaves open counts as kept. Numbers are exact decimals; a
 quotient is rounded to 12 places; a division by zero, or what has over 50 digits, is blank. A measure counts in its base unit
 (metres, kilograms, litres), `length` of a list in items. A text beside a date or datetime is read as ISO 8601.
 """
 
+import ast
+import contextlib
 import difflib
+import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -29,18 +33,21 @@ class Expression:
 
 def parse(text: str, kinds: Mapping[str, str]) -> Expression:
     """Understand a rule over columns of these types (name → type of catalog.toml); raises Malformed."""
-    parser = _Parser(text, kinds)
-    node = parser.truth()
-    parser.expect_end()
-    if operators.depth(node) > _MOST_OPERATIONS:
+    reader = _Reader(_tokens(text), kinds)
+    node = None
+    with contextlib.suppress(RecursionError, MemoryError):  # Python's own limits are beyond ours
+        node = reader.node(_tree(reader.tokens))
+    if node is None or operators.depth(node) > _MOST_OPERATIONS:
         raise Malformed(
             f"is too long: at most {_MOST_OPERATIONS} operations may stand one within another; make two rules of it"
         )
-    if not parser.used:
+    operators.must(node, "truth", "a rule must be true or false; this is only a value")
+    if not reader.used:
         raise Malformed("names no column")
-    return Expression(tuple(parser.used), node)
+    return Expression(tuple(reader.used), node)
 
 
+Token = tuple[str, str]
 _TOKEN = re.compile(
     r"""\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<text>'(?:[^']|'')*'|"(?:[^"]|"")*")
     |(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign><=|>=|!=|<>|==|[-+*/<>=(),]))""",
@@ -57,15 +64,20 @@ _KINDS = {
     "list": "list",
     "map": "map",
 }
-_WORDS = frozenset({"and", "or", "not", "in", "is", "null", "true", "false"})
-_DEEPEST = 50
+_WORDS = frozenset({"and", "or", "not", "in", "is", "null"})
+_PYTHONS = {"=": "==", "<>": "!=", "null": "None"}
+_SIGNS: dict[type[ast.AST], str] = {
+    ast.And: "and", ast.Or: "or", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/",
+    ast.Eq: "=", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+}  # fmt: skip
+_FUNCTIONS = {"length": operators.length, "lower": operators.lower}
 _MOST_OPERATIONS = 320
 """One within another: so many are worked out without end of the stack."""
 _MOST_DIGITS = _MOST_PLACES = 38
 """Of a literal number: it can be compared with every value of a column."""
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
+def _tokens(text: str) -> list[Token]:
     """Split into (kind, text); raises Malformed at a sign the language does not have."""
     found, at, end = [], 0, len(text.rstrip())
     while at < end:
@@ -81,6 +93,20 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     return found
 
 
+def _tree(tokens: list[Token]) -> ast.expr:
+    """Have Python read them, each name and literal as `_` and its place."""
+    words = [
+        _PYTHONS.get(token, token) if kind in ("sign", "word") else f"_{at}" for at, (kind, token) in enumerate(tokens)
+    ]
+    text = " ".join(words)
+    try:
+        return ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        at = text[: error.offset - 1].count(" ") if error.offset else len(tokens)
+        where = f"at {tokens[at][1]!r}" if at < len(tokens) else "at its end"
+        raise Malformed(f"cannot be understood {where}") from None
+
+
 def _number(word: str) -> Decimal:
     digits, _, places = word.partition(".")
     if len(digits) > _MOST_DIGITS or len(places) > _MOST_PLACES:
@@ -88,148 +114,67 @@ def _number(word: str) -> Decimal:
     return Decimal(word)
 
 
-class _Parser:
-    """Recursive descent; each method reads one level of the grammar and gives its node."""
+class _Reader:
+    """Makes nodes of what Python read, their kinds checked."""
 
-    def __init__(self, text: str, kinds: Mapping[str, str]) -> None:
-        self.tokens = _tokens(text)
-        self.at = 0
-        self.depth = 0
-        self.kinds = kinds
+    def __init__(self, tokens: list[Token], kinds: Mapping[str, str]) -> None:
+        self.tokens, self.kinds = tokens, kinds
         self.used: dict[str, None] = {}
 
-    def peek(self) -> tuple[str, str]:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ("end", "")
-
-    def take(self, *tokens: str) -> str:
-        """Step over one of these tokens and give it, or give ''."""
-        kind, token = self.peek()
-        if kind in ("sign", "word") and token in tokens:
-            self.at += 1
-            return token
-        return ""
-
-    def expect(self, token: str) -> None:
-        if not self.take(token):
-            raise Malformed(f"expected {token!r} {self.here()}")
-
-    def here(self) -> str:
-        kind, token = self.peek()
-        return "at the end" if kind == "end" else f"before {token!r}"
-
-    def expect_end(self) -> None:
-        if self.peek()[0] != "end":
-            raise Malformed(f"did not expect {self.peek()[1]!r}")
-
-    def truth(self) -> Node:
-        node = self.any_of()
-        operators.must(node, "truth", "a rule must be true or false; this is only a value")
-        return node
-
-    def any_of(self) -> Node:
-        self.depth += 1
-        if self.depth > _DEEPEST:
-            raise Malformed("is nested too deeply")
-        node = self.chain(self.all_of, operators.logic, "or")
-        self.depth -= 1
-        return node
-
-    def chain(self, part: Callable[[], Node], join: Callable[[str, Node, Node], Node], *signs: str) -> Node:
-        """Read parts with any of these signs between them, from the left."""
-        node = part()
-        while sign := self.take(*signs):
-            node = join(sign, node, part())
-        return node
-
-    def all_of(self) -> Node:
-        return self.chain(self.negated, operators.logic, "and")
-
-    def negated(self) -> Node:
-        times = 0
-        while self.take("not"):
-            times += 1
-        node = self.comparison()
-        if times:
-            operators.must(node, "truth", "'not' needs something true or false")
-        return node if times % 2 == 0 else Node("truth", "not", (node,))
-
-    def comparison(self) -> Node:
-        left = self.sum()
-        if sign := self.take(*operators.COMPARE):
-            right = self.sum()
-            if self.take(*operators.COMPARE):
+    def node(self, tree: ast.expr) -> Node:  # noqa: PLR0911 - one for each form there is
+        match tree:
+            case ast.Name():
+                return self._operand(*self._token(tree))
+            case ast.BoolOp():
+                join = functools.partial(operators.logic, _SIGNS[type(tree.op)])
+                return functools.reduce(join, map(self.node, tree.values))
+            case ast.BinOp() if type(tree.op) in _SIGNS:
+                return operators.reckoned(_SIGNS[type(tree.op)], self.node(tree.left), self.node(tree.right))
+            case ast.UnaryOp(op=ast.Not()):
+                return operators.inverted(self.node(tree.operand))
+            case ast.UnaryOp(op=ast.USub()):
+                return operators.negative(self.node(tree.operand))
+            case ast.Compare(ops=[op], comparators=[right]):
+                return self._compared(self.node(tree.left), op, right)
+            case ast.Compare():
                 raise Malformed("a comparison has two sides; join more with 'and'")
-            return operators.compared(sign, left, right)
-        if self.take("is"):
-            inverted = bool(self.take("not"))
-            self.expect("null")
-            return Node("truth", "valid" if inverted else "null", (left,))
-        inverted = bool(self.take("not"))
-        if self.take("in"):
-            return operators.among(left, self.literals(), inverted=inverted)
-        if inverted:
-            raise Malformed(f"expected 'in' {self.here()}")
-        return left
+            case ast.Call(func=ast.Name() as name, args=[value], keywords=[]):
+                return self._called(self._token(name)[1], value)
+            case ast.Constant():
+                raise Malformed("'null' stands behind 'is' or 'is not' only")
+        raise Malformed("has brackets or signs where the language has none")
 
-    def literals(self) -> list[Node]:
-        self.expect("(")
-        found = [self.unary()]
-        while self.take(","):
-            found.append(self.unary())
-        self.expect(")")
-        if any(node.does != "constant" for node in found):
-            raise Malformed("'in' takes a list of plain values")
-        return found
+    def _token(self, name: ast.Name) -> Token:
+        return self.tokens[int(name.id[1:])]
 
-    def sum(self) -> Node:
-        return self.chain(self.product, operators.reckoned, "+", "-")
+    def _compared(self, left: Node, op: ast.cmpop, right: ast.expr) -> Node:
+        if isinstance(op, ast.Is | ast.IsNot):
+            if not isinstance(right, ast.Constant):
+                raise Malformed("expected 'null' behind 'is'")
+            return Node("truth", "null" if isinstance(op, ast.Is) else "valid", (left,))
+        if isinstance(op, ast.In | ast.NotIn):
+            found = [self.node(one) for one in (right.elts if isinstance(right, ast.Tuple) else [right])]
+            if not found or any(node.does != "constant" for node in found):
+                raise Malformed("'in' takes a list of plain values")
+            return operators.among(left, found, inverted=isinstance(op, ast.NotIn))
+        return operators.compared(_SIGNS[type(op)], left, self.node(right))
 
-    def product(self) -> Node:
-        return self.chain(self.unary, operators.reckoned, "*", "/")
+    def _called(self, name: str, value: ast.expr) -> Node:
+        if name not in _FUNCTIONS:
+            raise Malformed(f"there is no function {name!r}; there are length(x) and lower(x)")
+        return _FUNCTIONS[name](self.node(value))
 
-    def unary(self) -> Node:
-        negative = False
-        while self.take("-"):
-            negative = not negative
-        node = self.atom()
-        if not negative:
-            return node
-        operators.must(node, "number", "'-' needs a number")
-        if node.does == "constant":
-            return operators.constant("number", -node.value)
-        return Node("number", "negate", (node,))
-
-    def atom(self) -> Node:
-        kind, word = self.peek()
-        self.at += 1
+    def _operand(self, kind: str, word: str) -> Node:
         if kind == "number":
             return operators.constant("number", _number(word))
         if kind == "text":
             return operators.constant("text", word[1:-1].replace(word[0] * 2, word[0]))
-        if kind == "word" and word in ("true", "false"):
-            return operators.constant("truth", word == "true")
-        if kind == "sign" and word == "(":
-            node = self.any_of()
-            self.expect(")")
-            return node
-        if kind == "name":
-            return self.call(word) if self.take("(") else self.column(word)
-        self.at -= 1
-        raise Malformed(f"expected a column or a value {self.here()}")
-
-    def call(self, name: str) -> Node:
-        function = {"length": operators.length, "lower": operators.lower}.get(name)
-        if function is None:
-            raise Malformed(f"there is no function {name!r}; there are length(x) and lower(x)")
-        node = function(self.any_of())
-        self.expect(")")
-        return node
-
-    def column(self, name: str) -> Node:
-        if name not in self.kinds:
-            near = difflib.get_close_matches(name, list(self.kinds), n=1)
-            raise Malformed(f"there is no column {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
-        self.used[name] = None
-        if self.kinds[name] == "measure":
-            return Node("number", "amount", value=name)
-        return Node(_KINDS.get(self.kinds[name], "text"), "column", value=name)
+        if word.lower() in ("true", "false"):
+            return operators.constant("truth", word.lower() == "true")
+        if word not in self.kinds:
+            near = difflib.get_close_matches(word, list(self.kinds), n=1)
+            raise Malformed(f"there is no column {word!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        self.used[word] = None
+        if self.kinds[word] == "measure":
+            return Node("number", "amount", value=word)
+        return Node(_KINDS.get(self.kinds[word], "text"), "column", value=word)

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-COMPARE = {sign: {"==": "=", "<>": "!="}.get(sign, sign) for sign in ("=", "==", "!=", "<>", "<", "<=", ">", ">=")}
-
 
 class Malformed(ValueError):
     """The expression cannot be understood; the text says where and why."""
@@ -43,14 +41,26 @@ def logic(word: str, left: Node, right: Node) -> Node:
     return Node("truth", word, (left, right))
 
 
+def inverted(node: Node) -> Node:
+    """Give `not x`."""
+    must(node, "truth", "'not' needs something true or false")
+    return Node("truth", "not", (node,))
+
+
+def negative(node: Node) -> Node:
+    """Give `-x`."""
+    must(node, "number", "'-' needs a number")
+    return constant("number", -node.value) if node.does == "constant" else Node("number", "negate", (node,))
+
+
 def compared(sign: str, left: Node, right: Node) -> Node:
     """Give a comparison; both sides are of one kind."""
     left, right = _as_moment(left, right.kind), _as_moment(right, left.kind)
     if left.kind != right.kind or left.kind in ("list", "map"):
         raise Malformed(f"cannot compare {left.kind} with {right.kind}")
-    if left.kind == "truth" and sign not in ("=", "==", "!=", "<>"):
+    if left.kind == "truth" and sign not in ("=", "!="):
         raise Malformed("true and false have no order")
-    return Node("truth", COMPARE[sign], (left, right))
+    return Node("truth", sign, (left, right))
 
 
 def _as_moment(node: Node, kind: str) -> Node:
