@@ -2,10 +2,7 @@
 
 import asyncio
 import contextlib
-import fcntl
 import socket
-import struct
-import termios
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, Self
@@ -20,9 +17,9 @@ log = logs.get(__name__)
 
 HEAD_SECONDS = 20.0
 """From the connection, or the answer before, to the end of a request's head; who takes longer holds no connection."""
-TAKE_SECONDS, TAKE_BYTES = 60.0, 64 * 1024
-"""So much of an answer its client takes in that time, or all that waits: who reads none, or a byte now and then, holds
-neither a connection nor the file that is sent. A download can be resumed."""
+TAKE_SECONDS = 60.0
+"""Who takes nothing of an answer for that long holds neither a connection nor the file that is sent: the system ends it
+(tcp(7), TCP_USER_TIMEOUT). A download can be resumed."""
 AHEAD_BYTES = 256 * 1024
 """So much may be there of the requests after the one that is being answered: as much as comes at once."""
 MOST_CONNECTIONS, MOST_OF_ONE_SOURCE = 512, 64
@@ -116,7 +113,6 @@ class _Protocol(H11Protocol):
     """
 
     _late: asyncio.TimerHandle | None = None
-    _untaken: asyncio.TimerHandle | None = None
 
     def __init__(self, room: _Room, **given: Any) -> None:
         super().__init__(**given)
@@ -130,15 +126,15 @@ class _Protocol(H11Protocol):
             transport.write(FULL.format(len(said), said).encode())
             transport.close()
             return
-        transport.set_write_buffer_limits(0)  # `pause_writing`: whenever anything waits, be it ever so little
+        wire = transport.get_extra_info("socket")
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(TAKE_SECONDS * 1000))
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._room.lobby.leave(self)
-        for timer in (self._late, self._untaken):
-            if timer is not None:
-                timer.cancel()
+        if self._late is not None:
+            self._late.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -146,17 +142,6 @@ class _Protocol(H11Protocol):
         super().data_received(data)
         if len(self.conn.trailing_data[0]) > AHEAD_BYTES:
             self.transport.abort()
-
-    def pause_writing(self) -> None:
-        """Begin to wait for the client to take what is there for it, which nothing is added to meanwhile."""
-        super().pause_writing()
-        self._offer()
-
-    def resume_writing(self) -> None:
-        """Go on: what waited is on its way."""
-        if self._untaken is not None:
-            self._untaken.cancel()
-        super().resume_writing()
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request, which may be here already."""
@@ -171,23 +156,6 @@ class _Protocol(H11Protocol):
     def _too_late(self, before: object) -> None:
         if self.cycle is before and not self.transport.is_closing():
             self.transport.close()
-
-    def _offer(self) -> None:
-        self._untaken = self.loop.call_later(TAKE_SECONDS, self._taken, self._waiting())
-
-    def _taken(self, before: int) -> None:
-        """Go on waiting if the client took enough of the bytes that waited `before`; else end without a word."""
-        if before - self._waiting() < TAKE_BYTES:
-            hard = struct.pack("ii", 1, 0)  # else the system would go on to offer what it has
-            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, hard)
-            self.transport.abort()
-        else:
-            self._offer()
-
-    def _waiting(self) -> int:
-        """Tell how many bytes the other side does not have yet: ours, and the system's, which lets us go on in large steps."""
-        queued = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
-        return self.transport.get_write_buffer_size() + int(struct.unpack("i", queued)[0])
 
 
 class _Server(uvicorn.Server):

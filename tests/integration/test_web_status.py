@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import threading
-import time
 
 import httpx
 import pytest
@@ -148,25 +147,6 @@ def test_a_client_that_never_reads_its_answer_is_let_go(monkeypatch):
         assert over.wait(10)
 
 
-def test_a_client_that_reads_its_answer_a_few_bytes_at_a_time_is_let_go(monkeypatch, eventually):
-    monkeypatch.setattr(server, "TAKE_SECONDS", 0.3)
-    with large_answers() as (asks, over):
-        eventually(lambda: asks.recv(10) == b"" or over.is_set())
-
-
-def test_a_client_that_reads_slowly_gets_all_of_its_answer(monkeypatch):
-    monkeypatch.setattr(server, "TAKE_SECONDS", 1.0)
-    with large_answers() as (asks, over):
-        got, began = bytearray(), time.monotonic()
-        while len(got) < len(LARGE):
-            wanted = int((time.monotonic() - began) * (6 << 20)) - len(got)  # three times as long as allowed
-            if wanted > 0:
-                data = asks.recv(wanted)
-                assert data
-                got += data
-        assert over.wait(10)
-
-
 def test_a_client_that_never_reads_the_end_of_its_last_answer_is_let_go(monkeypatch, eventually):
     """The application has done its part, and nobody waits for anything but the connection itself."""
     monkeypatch.setattr(server, "TAKE_SECONDS", 0.3)
@@ -179,15 +159,10 @@ def test_a_client_that_never_reads_the_end_of_its_last_answer_is_let_go(monkeypa
     try:
         with socket.create_connection(("127.0.0.1", serving.port), 10) as asks:
             asks.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            eventually(lambda: is_reset(asks))
+            eventually(lambda: not len(serving._room.lobby))
     finally:
         serving.stop()
         thread.join(10)
-
-
-def is_reset(sock):
-    """Whether the other side has ended a connection hard, with what was to come."""
-    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
 
 
 def test_an_answer_may_take_longer_than_a_head(monkeypatch):
