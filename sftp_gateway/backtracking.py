@@ -4,7 +4,6 @@ A pattern of an operator meets names that brands choose, while the brand's turn,
 `(\w+)+_` takes for ever over forty letters. Ways are counted from above, by the shape of the pattern alone.
 """
 
-import functools
 import math
 import re
 from re import _compiler as compiler  # type: ignore[attr-defined]  # the modules that `re` is made of have no types
@@ -30,7 +29,6 @@ SLOW = (
 )
 
 
-@functools.lru_cache(1024)
 def is_slow(pattern: str) -> bool:
     """Whether a name of `LONGEST` characters could keep `re.fullmatch` busy. Raises re.error."""
     re.compile(pattern)

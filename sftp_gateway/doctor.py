@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sftp_gateway import backtracking, blobs, config, errors, outcome
+from sftp_gateway import blobs, config, errors, outcome
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.errors import GatewayError, NotFound, Unavailable
 from sftp_gateway.settings import Settings
@@ -110,9 +110,6 @@ def _store(settings: Settings) -> Iterator[str]:
     drift = abs(found.now.timestamp() - time.time())
     if drift > CLOCK_SECONDS:
         raise GatewayError(f"its clock and this machine's differ by {drift:,.0f} s; set both by NTP")
-    for brand, pattern in found.patterns.items():
-        if backtracking.is_slow(pattern):
-            raise GatewayError(f"name_pattern of brand {brand} orders nothing: {backtracking.SLOW}")
     yield found.says
 
 

@@ -8,7 +8,6 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from sftp_gateway import backtracking
 from sftp_gateway.errors import Refused
 from sftp_gateway.upload import Mode
 
@@ -72,10 +71,9 @@ Key = tuple[str, int]
 def key(name: str, pattern: str) -> Key | None:
     """Read what orders a brand's files out of a name by its `name_pattern`, which matches it whole; None: nothing does.
 
-    A correction file of ours has no key: it corrects an older file, and is none. A pattern that could take for ever,
-    set when none was refused, finds nothing.
+    A correction file of ours has no key: it corrects an older file, and is none.
     """
-    if not pattern or _CORRECTIONS.search(name) or backtracking.is_slow(pattern):
+    if not pattern or _CORRECTIONS.search(name):
         return None
     match = re.fullmatch(pattern, name)
     if match is None:

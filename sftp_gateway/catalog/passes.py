@@ -91,15 +91,8 @@ class File:
     @property
     def hints(self) -> Hints:
         """What the brand pinned, and what is known."""
-        settings = self.job.settings
-        return Hints(
-            encoding=settings.encoding,
-            delimiter=settings.delimiter,
-            quote=settings.quote,
-            sheet=settings.sheet,
-            known_headers=headers.known(self.job.schema, settings),
-            keys=listheaders.keys(self.job.schema, settings),
-            lists=listheaders.known(self.job.schema, settings),
+        return replace(
+            listheaders.hints(self.job.schema, self.job.settings),
             required=tuple(column.name for column in self.job.schema.columns if column.required),
             max_file_bytes=self.job.max_file_bytes,
             must_end_with_newline=self.job.must_end_with_newline,

@@ -29,7 +29,7 @@ def inspect(options: argparse.Namespace) -> None:
     rules, settings = _rules(options)
     for file in files:
         given.readable(file)
-    hints = _hints(rules, settings)
+    hints = listheaders.hints(rules, settings)
     if options.csv:
         for file in files:
             _clean(file, hints, contextlib.nullcontext(sys.stdout.buffer))
@@ -46,18 +46,6 @@ def _rules(options: argparse.Namespace) -> tuple[schema.Schema, BrandSettings]:
     with opening.gateway(options) as opened:
         brand = brands.get(opened.store, options.brand)
         return schema.load(opened.settings.catalog.rules), brand.settings
-
-
-def _hints(rules: schema.Schema, settings: BrandSettings) -> Hints:
-    return Hints(
-        encoding=settings.encoding,
-        delimiter=settings.delimiter,
-        quote=settings.quote,
-        sheet=settings.sheet,
-        known_headers=headers.known(rules, settings),
-        keys=listheaders.keys(rules, settings),
-        lists=listheaders.known(rules, settings),
-    )
 
 
 def _clean(file: Path, hints: Hints, lent: contextlib.AbstractContextManager[BinaryIO]) -> None:

@@ -9,9 +9,8 @@ from typing import Any
 from sftp_gateway import brandset
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog import propose
-from sftp_gateway.catalog.checking import headers, listheaders
+from sftp_gateway.catalog.checking import listheaders
 from sftp_gateway.catalog.read import opening as reading
-from sftp_gateway.catalog.read.source import Hints
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.cli import given, opening, output
 from sftp_gateway.errors import NotAllowed, NotFound, Refused
@@ -47,16 +46,7 @@ def propose_columns(options: argparse.Namespace) -> None:
 
 
 def _look(file: Path, rules: schema.Schema, settings: BrandSettings) -> propose.Proposed:
-    hints = Hints(
-        encoding=settings.encoding,
-        delimiter=settings.delimiter,
-        quote=settings.quote,
-        sheet=settings.sheet,
-        known_headers=headers.known(rules, settings),
-        keys=listheaders.keys(rules, settings),
-        complete=True,
-        lenient=True,
-    )
+    hints = dataclasses.replace(listheaders.hints(rules, settings), complete=True, lenient=True)
     try:
         return propose.look(reading.open_source(file, hints), rules, settings)
     except Refused as error:

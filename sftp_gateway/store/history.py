@@ -46,7 +46,7 @@ def find(conn: sa.Connection, upload: int) -> Upload:
 
 
 def rows_meant(store: Store, upload: int) -> Mode | None:
-    """Tell what a row of an upload meant, FULL or PARTIAL; None: it was not judged, or before that was kept."""
+    """Tell what a row of an upload meant, FULL or PARTIAL; None: it was not judged."""
     with store.read() as conn:
         found = conn.execute(sa.select(_uploads.c.rows).where(_uploads.c.id == upload)).scalar()
     return Mode(found) if found else None

@@ -6,20 +6,16 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from sftp_gateway.store import database, migrations, tables
+from sftp_gateway.store import database, migrations
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`revision` is '' where there are no tables yet; `now` is the server's clock, with SQLite this host's.
-
-    `patterns`: the `name_pattern` of each brand that has one, if the tables are ours.
-    """
+    """`revision` is '' where there are no tables yet; `now` is the server's clock, with SQLite this host's."""
 
     dialect: str
     revision: str
     now: datetime
-    patterns: dict[str, str]
 
     @property
     def is_newer(self) -> bool:
@@ -45,17 +41,6 @@ def look(url: str) -> Standing | None:
         if store.dialect == "sqlite" and not Path(sa.make_url(url).database or "").exists():
             return None  # to connect would make it
         with store.read() as conn:
-            revision, now = migrations.revision(conn), database.Transaction(conn, None).now
-            patterns = _patterns(conn) if revision == migrations.HEAD else {}
-            return Standing(store.dialect, revision, now, patterns)
+            return Standing(store.dialect, migrations.revision(conn), database.Transaction(conn, None).now)
     finally:
         store.close()
-
-
-def _patterns(conn: sa.Connection) -> dict[str, str]:
-    pattern = tables.brand.c.settings["name_pattern"].as_string()
-    return {
-        row.name: row.pattern
-        for row in conn.execute(sa.select(tables.brand.c.name, pattern.label("pattern")))
-        if row.pattern
-    }

@@ -8,8 +8,8 @@ from pathlib import Path
 from sftp_gateway.blobs import Area, Files
 from sftp_gateway.catalog.job import ACCEPTED, REJECTED, Corrected
 from sftp_gateway.errors import NotFound
-from sftp_gateway.store import brands, uploads, versions
 from sftp_gateway.store import files as listed
+from sftp_gateway.store import uploads, versions
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.files import Folder
 from sftp_gateway.upload import Mode, State, Upload
@@ -52,7 +52,7 @@ class Originals:
             changes=changes,
             accepted=kept.get(ACCEPTED),
             rejected=kept.get(REJECTED),
-            mode=self._meaning(upload),
+            mode=uploads.rows_meant(self.store, upload.id) or Mode.FULL,
             sent=self._sent(upload),
         )
 
@@ -103,14 +103,3 @@ class Originals:
             return self.held.enter_context(self.files.local(Area.SOURCES, upload.sha256))
         except NotFound:
             return None
-
-    def _meaning(self, upload: Upload) -> Mode:
-        """Tell what a row of an upload meant; where that was not kept yet, of corrections by the directory they were sent to."""
-        kept = uploads.rows_meant(self.store, upload.id)
-        if kept is not None:
-            return kept
-        if upload.mode in {Mode.FULL, Mode.PARTIAL}:
-            return upload.mode
-        of_inbox = Mode(brands.get(self.store, upload.brand).settings.mode or Mode.FULL)
-        top = upload.path.partition("/")[0] if "/" in upload.path else ""
-        return Mode.PARTIAL if top == "partial" else of_inbox if top in {"", "inbox"} else Mode.FULL

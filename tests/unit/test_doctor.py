@@ -13,8 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from sftp_gateway import blobs, doctor, settings
-from sftp_gateway.brand import BrandSettings
-from sftp_gateway.store import brands, database, migrations
+from sftp_gateway.store import migrations
 
 
 @pytest.fixture
@@ -165,15 +164,3 @@ def test_check_leaves_nothing_in_a_drop_folder(looked, tmp_path):
     (tmp_path / "drop").mkdir()
     assert looked("drop folder", SFTP_GATEWAY_INTAKE__DROP=str(tmp_path / "drop")) == (False, str(tmp_path / "drop"))
     assert not list((tmp_path / "drop").iterdir())
-
-
-def test_check_names_the_brand_whose_pattern_could_take_for_ever(looked):
-    """It was set before such ones were refused: it orders nothing, so that no name can stop a worker."""
-    looked.root.mkdir(mode=0o700)
-    with contextlib.closing(database.open_store(f"sqlite:///{looked.root}/gateway.db")) as store:
-        brands.create(store, "acme", BrandSettings(name_pattern=r"(?P<date>\d+)\.csv"))
-        assert looked("store") == (False, "sqlite")
-        brands.change_settings(store, "acme", lambda _: BrandSettings(name_pattern=r"(?P<date>(\d+)+)\.csv"))
-        bad, says = looked("store")
-    assert bad
-    assert says.startswith("name_pattern of brand acme orders nothing: some names could take very long")

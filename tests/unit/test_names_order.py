@@ -71,10 +71,9 @@ def test_patterns_that_people_write_are_taken(pattern):
 
 
 @pytest.mark.parametrize("pattern", SLOW)
-def test_a_pattern_that_a_name_could_keep_busy_is_refused_and_finds_nothing(pattern):
+def test_a_pattern_that_a_name_could_keep_busy_is_refused(pattern):
     """Names come from brands, and are matched while the brand's turn is held: one of them would stop the worker."""
     assert backtracking.is_slow(pattern)
-    assert upload_name.key("a" * 200 + "_", pattern) is None
 
 
 @given(

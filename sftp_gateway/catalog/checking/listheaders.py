@@ -1,11 +1,26 @@
-"""Which headers mean a list column, and which one of the key. Serves passes and `inspect`.
+"""What a reader is told of a brand's files: what it pinned, and which headers mean a column, a list, one of the key.
 
 The reader keeps apart the items of the arrays that come under the first, and tells a product of JSON by the others.
 """
 
 from sftp_gateway.brand import BrandSettings
+from sftp_gateway.catalog.checking import headers
 from sftp_gateway.catalog.folding import fold
+from sftp_gateway.catalog.read.source import Hints
 from sftp_gateway.catalog.rules.schema import Schema
+
+
+def hints(schema: Schema, settings: BrandSettings) -> Hints:
+    """Give all of it."""
+    return Hints(
+        encoding=settings.encoding,
+        delimiter=settings.delimiter,
+        quote=settings.quote,
+        sheet=settings.sheet,
+        known_headers=headers.known(schema, settings),
+        keys=keys(schema, settings),
+        lists=known(schema, settings),
+    )
 
 
 def known(schema: Schema, settings: BrandSettings) -> frozenset[str]:
