@@ -23,7 +23,6 @@ def guarded(process: Process) -> Process:
     @functools.wraps(process)
     async def answer(handler: Any, packet: SSHPacket) -> object:
         try:
-            handler.raise_failed()
             return await process(handler, packet)
         except (asyncssh.SFTPError, OSError, PacketDecodeError, NotImplementedError):
             raise

@@ -6,6 +6,7 @@ OPEN, WRITE, READ and CLOSE are answered without being made objects of, or spelt
 """
 
 import asyncio
+import functools
 import struct
 from typing import Any, cast
 
@@ -137,6 +138,17 @@ class Quick(Silent, SFTPServerHandler):
 
 ANSWERS = {FXP_OPEN: Quick._opened, FXP_WRITE: Quick._written, FXP_READ: Quick._answered, FXP_CLOSE: Quick._closed}  # noqa: SLF001 - its own
 """What tries to answer a request: gives False, or raises, where the long way has to."""
+
+
+def resumed(process: faults.Process) -> faults.Process:
+    """Wrap what answers a kind of request the long way: what failed in the short one is told, and not tried again."""
+
+    @functools.wraps(process)
+    async def answer(handler: Quick, packet: SSHPacket) -> object:
+        handler.raise_failed()
+        return await process(handler, packet)
+
+    return answer
 
 
 async def _taken(reader: SSHReader[bytes]) -> bytes | None:

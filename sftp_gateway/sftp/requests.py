@@ -17,7 +17,7 @@ from asyncssh.sftp import SFTPAttrs, SFTPLimits, SFTPServerHandler
 from asyncssh.stream import SSHReader, SSHWriter
 
 from sftp_gateway import logs
-from sftp_gateway.sftp import faults, seams
+from sftp_gateway.sftp import faults, quick, seams
 from sftp_gateway.sftp.quick import Quick
 
 log = logs.get(__name__)
@@ -46,7 +46,11 @@ ANSWER = struct.Struct(">IB")
 def _answers(own: dict[int | bytes, faults.Process]) -> Any:
     """Give the table of requests: asyncssh's with ours put over it, without what is not offered."""
     theirs = cast(dict[int | bytes, faults.Process], SFTPServerHandler._packet_handlers)  # noqa: SLF001 - this is the seam
-    return {kind: faults.guarded(process) for kind, process in (theirs | own).items() if kind not in NOT_OFFERED}
+    return {
+        kind: faults.guarded(quick.resumed(process))
+        for kind, process in (theirs | own).items()
+        if kind not in NOT_OFFERED
+    }
 
 
 class Handler(Quick):

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from sftp_gateway import settings
 from sftp_gateway.errors import Unavailable
 from sftp_gateway.intake import folder, watch
 from sftp_gateway.upload import Mode, State
@@ -82,12 +83,13 @@ async def test_a_file_received_before_a_crash_is_only_removed(house, drop):
     assert len(house.history()) == 1
 
 
-async def test_two_processes_that_look_at_once_make_one_upload_of_a_file(house, drop_folder, tmp_path, monkeypatch):
+async def test_two_processes_that_look_at_once_make_one_upload_of_a_file(house, tmp_path, monkeypatch):
     """`run --take-over` looks into the folders while the old process still drains, which does as well."""
-    async with (
-        drop_folder(tmp_path / "drop", quiet_seconds=60) as old,
-        drop_folder(tmp_path / "drop", quiet_seconds=60) as new,
-    ):
+    old, new = (
+        watch.Drop(house.store, house.files, tmp_path / "drop", settings.Intake(), 1000, lambda: None) for _ in range(2)
+    )
+    async with old, new:
+        old.look()  # makes the folders
         file = new.folder / "acme" / "inbox" / "a.csv"
         file.write_bytes(BODY)
         found, rested = folder.Found("acme", "inbox", "a.csv"), (folder.Look.of(file.stat()), 0.0)
