@@ -56,6 +56,8 @@ class Journal:
         self._waiting: list[asyncio.Future[None]] = []
         self._syncing: asyncio.Task[None] | None = None
         self._cleaning: asyncio.Task[None] | None = None
+        self._preparing: asyncio.Task[None] | None = None
+        self._begun = 0  # segments, some of which may have failed
         self._line: list[asyncio.Future[bool]] = []
         """Who waits for a segment to be free, in the order in which they came."""
         self._unsynced: set[int] = set()
@@ -91,7 +93,7 @@ class Journal:
         most = record.HEADER.size + ROW_BYTES + size
         try:
             if not self._segments:
-                self._segments.append(Segment.make(self._folder / f"{self.name}.0"))
+                self._segments.append(Segment.make(self._next_path()))
             if self._segments[0].at + most > segment.SEGMENT_BYTES and not self._turn():
                 return False
             return self._segments[0].has_blocks(most)
@@ -113,7 +115,31 @@ class Journal:
             raise
         self._unsynced.add(self._segments[0].fd)
         self.number = number
+        self._prepare_next()
         return number
+
+    def _next_path(self) -> Path:
+        self._begun += 1
+        return self._folder / f"{self.name}.{self._begun - 1}"
+
+    def _prepare_next(self) -> None:
+        """Have one more segment made while this one fills: else all wait for it whose CLOSE comes just then."""
+        # The last one is left to who cannot wait for what is prepared just now.
+        may = len(self._segments) < SEGMENTS - 1 and self._preparing is None and not self._closing
+        if (
+            may
+            and self._segments[0].at > segment.SEGMENT_BYTES // 4
+            and not any(one.free for one in self._segments[1:])
+        ):
+            self._preparing = asyncio.create_task(self._prepare(self._next_path()), name="journal.prepare")
+
+    async def _prepare(self, path: Path) -> None:
+        try:
+            self._segments.append(await asyncio.to_thread(Segment.prepared, path))
+        except (OSError, errors.Unavailable) as error:
+            log.warning("journal.unavailable", reason=str(error))
+        finally:
+            self._preparing = None
 
     def forget(self, known: Mapping[str, datetime]) -> None:
         """Have what is here of brands that are not `known` (name, since when) overwritten, one file after the other."""
@@ -135,27 +161,28 @@ class Journal:
             old.wiping = True  # nobody writes on it from now on
             self._cleaning = asyncio.create_task(self._clean(old), name="journal.wipe")
 
-    def sync(self, sender: object) -> "asyncio.Future[None]":
+    async def sync(self, sender: object) -> None:
         """Bring to the disk what was put so far; OSError is final: nothing more is taken after it."""
-        loop = asyncio.get_running_loop()
-        waiting: asyncio.Future[None] = loop.create_future()
-        self._waiting.append(waiting)
         self._senders.hear(sender)
+        if self._waiting or self._syncing is not None or self._seconds >= QUICK_SECONDS or not self._senders.is_one:
+            await self._sync_with_others()
+        elif (error := self._sync(self._take())) is not None:
+            raise error
+
+    def _sync_with_others(self) -> "asyncio.Future[None]":
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
         if self._syncing is None and len(self._waiting) == 1:
             if self._seconds >= QUICK_SECONDS or self._senders.are_a_crowd():
                 self._syncing = asyncio.create_task(self._sync_in_turn(), name="journal")
-            elif self._senders.is_one():
-                self._sync_here()  # nobody else's CLOSE is to share it
             else:
-                # Those whose CLOSE came in the same turn of the loop share it.
-                loop.call_soon(self._sync_here)
+                waiting.get_loop().call_soon(self._sync_here)  # those whose CLOSE came in the same turn share it
         return waiting
 
     async def aclose(self) -> None:
         """Leave nothing behind, if every row is stored and every staging file synced; else all for the next start."""
         self._closing = True
-        if self._cleaning is not None:
-            await self._cleaning
+        await asyncio.gather(*(task for task in (self._preparing, self._cleaning) if task is not None))
         if not self._segments:
             return
         whole = await self._stored() and not self._broken
@@ -201,7 +228,7 @@ class Journal:
         """Go on in another segment, if there is one whose drafts are synced, and see to it that there will be one."""
         free = next((one for one in self._segments[1:] if one.free), None)
         if free is None and len(self._segments) < SEGMENTS:
-            free = Segment.make(self._folder / f"{self.name}.{len(self._segments)}")
+            free = Segment.make(self._next_path())
             self._segments.append(free)
         if free is not None:
             free.begin()

@@ -54,6 +54,19 @@ class Segment:
             raise
         return cls(fd, path, secrets.token_bytes(8))
 
+    @classmethod
+    def prepared(cls, path: Path) -> Self:
+        """Make the file with all of its blocks, as far as there is room for them; blocks. OSError, Unavailable."""
+        made = cls.make(path)
+        try:
+            made.has_blocks(SEGMENT_BYTES)
+            disk.sync(made.fd)
+        except OSError:
+            os.close(made.fd)
+            path.unlink(missing_ok=True)
+            raise
+        return made
+
     @property
     def free(self) -> bool:
         """Whether it may be written from its start again."""

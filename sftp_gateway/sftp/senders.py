@@ -13,14 +13,18 @@ class Senders:
 
     def __init__(self) -> None:
         self._lately: deque[tuple[float, int]] = deque(maxlen=2 * CROWD)
+        self._in_a_row = 0
 
     def hear(self, sender: object) -> None:
         """Hear of a CLOSE."""
-        self._lately.append((time.monotonic(), id(sender)))
+        own, lately = id(sender), self._lately
+        self._in_a_row = self._in_a_row + 1 if lately and lately[-1][1] == own else 1
+        lately.append((time.monotonic(), own))
 
+    @property
     def is_one(self) -> bool:
         """Whether one sender alone closes files."""
-        return len({sender for _, sender in self._lately}) == 1
+        return self._in_a_row >= len(self._lately)
 
     def are_a_crowd(self) -> bool:
         """Whether so many close files that some always come within a moment."""

@@ -403,7 +403,10 @@ async def test_one_look_has_all_segments_overwritten_each_after_its_drafts_are_o
 
 async def test_a_segment_is_not_written_on_before_it_is_overwritten(staging, many, monkeypatch, eventually_async):
     writer, _, _ = many
+    await eventually_async(lambda: writer._preparing is None)
     monkeypatch.setattr(journal, "SEGMENTS", len(writer._segments))
+    while any(one.free for one in writer._segments[1:]):  # that was made before it was needed
+        await write(writer, (closed(staging, "n.csv", b"n" * 5000), b"n" * 5000))
     going_on = threading.Event()
     real = Segment.wipe
     monkeypatch.setattr(Segment, "wipe", lambda one: (going_on.wait(10), real(one)))
@@ -496,6 +499,48 @@ async def tight(staging, monkeypatch):
     yield writer, answer
     answer.set()
     await writer.aclose()
+
+
+@pytest.fixture
+async def long(staging, monkeypatch):
+    """A journal of small segments, of which the first is a third full."""
+    monkeypatch.setattr(segment, "SEGMENT_BYTES", 3 * journal.ROW_BYTES)
+    monkeypatch.setattr(segment, "AHEAD", bytes(50_000))
+    writer, body = Journal(staging, "j", yes), b"x" * journal.ROW_BYTES
+
+    async def send():
+        assert writer.takes(len(body))
+        await write(writer, (closed(staging, f"{writer.number}.csv", body), body))
+
+    yield writer, send
+    await writer.aclose()
+
+
+def no_descriptor(_path):
+    raise OSError(errno.EMFILE, "no descriptor")
+
+
+async def test_the_next_segment_is_there_with_all_of_its_blocks_before_it_is_needed(
+    long, monkeypatch, eventually_async
+):
+    writer, send = long
+    await send()
+    await eventually_async(lambda: len(writer._segments) == 2)
+    assert writer._segments[1].free
+    assert os.fstat(writer._segments[1].fd).st_blocks * 512 >= segment.SEGMENT_BYTES
+    with monkeypatch.context() as patched:
+        patched.setattr(Segment, "make", no_descriptor)
+        await send()
+    assert [len(one.ids) for one in writer._segments] == [1, 1]
+
+
+async def test_a_segment_that_cannot_be_prepared_is_made_when_it_is_needed(long, monkeypatch, eventually_async):
+    writer, send = long
+    monkeypatch.setattr(Segment, "prepared", no_descriptor)
+    await send()
+    await eventually_async(lambda: writer._preparing is None)
+    await send()
+    assert [len(one.ids) for one in writer._segments] == [1, 1]
 
 
 async def test_without_room_a_close_waits_for_it_and_who_comes_later_stands_behind(tight):
