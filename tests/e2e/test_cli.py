@@ -532,6 +532,16 @@ def test_a_guard_that_no_file_could_reach_is_a_mistake_in_the_configuration(shel
     assert (few["changes"]["removed"], few["changes"]["withheld"]) == (0, 197)
 
 
+@pytest.mark.parametrize("verb", [("run",), ("uploads",)])
+@pytest.mark.parametrize("below", ["", "/root"])
+def test_a_root_that_cannot_be_made_is_a_mistake_in_the_configuration(shell, tmp_path, verb, below):
+    """It was an unexpected FileExistsError, a fault of ours."""
+    (tmp_path / "file").touch()
+    shell.monkeypatch.setenv("SFTP_GATEWAY_STORAGE__ROOT", f"{tmp_path}/file{below}")
+    said = shell(*verb, ends=78)
+    assert said.startswith(f"sftp-gateway: storage.root: {tmp_path}/file{below} cannot be made (")
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "what"),
     [
