@@ -7,6 +7,7 @@ Each verb lives in a module of its own noun and is loaded when it is called, so 
 import argparse
 import atexit
 import contextlib
+import errno
 import importlib
 import io
 import json
@@ -61,19 +62,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         # that dies or a connection that drops would send us, too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_LEFT
-    except errors.GatewayError as error:
-        return _complain(str(error), error.exit_code, as_json=options.json)
-    except PermissionError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        who = f"to uid {os.geteuid()}; all below storage.root must belong to its owner, and this must run as that one"
-        return _complain(f"{where}{error.strerror} {who}", 77, as_json=options.json)
     except KeyboardInterrupt:
         return _complain("interrupted", 130, as_json=options.json)
-    except Exception as error:
-        if os.environ.get("SFTP_GATEWAY_TRACEBACK"):
-            raise
-        text = f"unexpected {type(error).__name__}: {error} (SFTP_GATEWAY_TRACEBACK=1 shows where)"
-        return _complain(" ".join(text.split()), 70, as_json=options.json)
+    except Exception as error:  # noqa: BLE001 - each is told, in one line
+        text, code = _told(error)
+        return _complain(text, code, as_json=options.json)
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """Say what became of a verb, and its exit code."""
+    if isinstance(error, errors.GatewayError):
+        return str(error), error.exit_code
+    if isinstance(error, PermissionError):
+        where = f"{error.filename}: " if error.filename else ""
+        who = f"to uid {os.geteuid()}; all below storage.root must belong to its owner, and this must run as that one"
+        return f"{where}{error.strerror} {who}", 77
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:  # what is printed goes to a file
+        return error.strerror or str(error), 69
+    if os.environ.get("SFTP_GATEWAY_TRACEBACK"):
+        raise error
+    text = f"unexpected {type(error).__name__}: {error} (SFTP_GATEWAY_TRACEBACK=1 shows where)"
+    return " ".join(text.split()), 70
 
 
 def _three_streams() -> None:

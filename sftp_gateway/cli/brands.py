@@ -141,7 +141,7 @@ def change(options: argparse.Namespace) -> None:
 
 def key_add(options: argparse.Namespace) -> None:
     """Let a brand log in with one more public key."""
-    expires = opening.moment(options.expires, "--expires")
+    expires = opening.end(options.expires)
     key = dataclasses.replace(_read_key(options.file), expires_at=expires)
     key = dataclasses.replace(key, label=options.label) if options.label else key
     with opening.gateway(options) as opened:

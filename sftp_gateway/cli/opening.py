@@ -50,3 +50,11 @@ def moment(text: str | None, option: str) -> datetime | None:
         return receipt.read_moment(text)
     except ValueError as error:
         raise NotFound(f"{option}: {error}") from None
+
+
+def end(text: str | None) -> datetime | None:
+    """Read the end of what is given now (`--expires`); NotFound where it is over already."""
+    ends = moment(text, "--expires")
+    if ends is not None and ends <= database.utc_now():
+        raise NotFound(f"--expires: {text} is over already")
+    return ends

@@ -6,7 +6,6 @@ from sftp_gateway import receipt
 from sftp_gateway.cli import opening, output
 from sftp_gateway.errors import NotFound
 from sftp_gateway.store import brands, tokens
-from sftp_gateway.store.database import utc_now
 
 LONGEST_NAME = 64
 
@@ -15,9 +14,7 @@ def add(options: argparse.Namespace) -> None:
     """Make a token; its text is shown once and stored hashed."""
     if not options.name.strip() or not options.name.isprintable() or len(options.name) > LONGEST_NAME:
         raise NotFound(f"a token's name has 1 to {LONGEST_NAME} characters that can be seen")
-    expires = opening.moment(options.expires, "--expires")
-    if expires is not None and expires <= utc_now():
-        raise NotFound(f"--expires: {options.expires} is over already")
+    expires = opening.end(options.expires)
     with opening.gateway(options) as opened:
         if options.brand:
             brands.get(opened.store, options.brand)

@@ -352,6 +352,9 @@ def test_brands_are_added_shown_changed_and_erased(shell, tmp_path):
     shell("brand", "set", "cord", "currency=EUR", "guards.removal_share=0.5")
     assert shell.json("brand", "show", "cord")["settings"] == {"currency": "EUR", "guards": {"removal_share": 0.5}}
     shell("brand", "key", "remove", "cord", key["fingerprint"])
+    over = ("brand", "key", "add", "cord", str(tmp_path / "key.pub"), "--expires", "2020-01-01")
+    assert "over already" in shell(*over, ends=2)  # "may log in from now on", it said
+    assert not shell.json("brand", "show", "cord")["keys"]
     shell("brand", "disable", "cord")
     listed = {b["brand"]: b["enabled"] for b in shell.json("brand", "list")["brands"]}
     assert listed == {"acme": True, "bolt": True, "cord": False}
@@ -759,6 +762,15 @@ def test_a_reader_that_leaves_early_ends_a_verb_quietly(shell):
     verb.stdout.close()
     assert (verb.stderr.read(), verb.wait(timeout=30)) == ("", 141)
     verb.stderr.close()
+
+
+@pytest.mark.parametrize("verb", [("uploads",), ("catalog", "--brand", "acme")])
+def test_a_full_disk_behind_the_output_is_no_fault_of_ours(shell, verb):
+    shell.ingest(shell.file("all.csv", [product(n) for n in range(9)]))
+    shell.monkeypatch.delenv("SFTP_GATEWAY_TRACEBACK")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*GATEWAY, *verb], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (69, "sftp-gateway: No space left on device\n")
 
 
 def test_a_verb_ends_before_the_interpreter_is_taken_apart(tmp_path):
