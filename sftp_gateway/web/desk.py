@@ -86,7 +86,7 @@ class Gate:
         origin, site = request.headers.get("origin", ""), request.headers.get("sec-fetch-site", "")
         ours = {_host(str(request.url)), _host(self.public_url)} - {""}
         if not (site == "same-origin" if site else _host(origin) in ours):
-            raise Problem("not-allowed", "this form does not come from our page")
+            raise Problem("stale-form", "it does not come from our page")
         try:
             async with asyncio.timeout(FORM_SECONDS):
                 body = await _body(request)

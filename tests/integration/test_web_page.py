@@ -172,6 +172,9 @@ def test_forms_that_do_not_come_from_the_page_are_refused(scene, web):
         web.post(url, data={"more": "x" * 20_000}),
     ]
     assert [answer.status_code for answer in refused] == [403] * 5 + [413]
+    said = [words(answer) for answer in refused[:5]]
+    assert all("This form does not count" in text and "load it again" in text for text in said)
+    assert not any("token" in text for text in said)  # which was to be another one, it said
     assert uploads.get(scene.store, item.id).state is State.HELD
     assert press(web, page, url).status_code == 303
     assert uploads.get(scene.store, item.id).state is State.RECEIVED
