@@ -235,7 +235,7 @@ class Shop:
         paths = {one.kind: one.path for one in made}
         assert number == (self.base.number if self.base else 0) + 1
         self.base, self.made_by = Base(number, paths["catalog"], products), None
-        self.changes.append(paths["changes"])
+        self.changes.append(paths["changes_csv"])
         assert pq.read_metadata(paths["catalog"]).num_rows == products
 
     def products(self) -> dict[str, dict[str, object]]:

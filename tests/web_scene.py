@@ -103,16 +103,14 @@ class Scene:
         return NewFile(folder, name, Area.RESULTS, blob, self.keep(Area.RESULTS, blob, data))
 
     def version(self, upload, number, told):
-        blobs = {kind: f"{upload.brand}/{number}.{kind}" for kind in ("parquet", "changes.parquet", "changes.csv")}
+        blobs = {kind: f"{upload.brand}/{number}.{kind}" for kind in ("parquet", "changes.csv")}
         size = self.keep(Area.CATALOG, blobs["parquet"], b"PAR1-catalog")
-        self.keep(Area.CATALOG, blobs["changes.parquet"], b"PAR1-changes")
         return versions.NewVersion(
             number,
             blobs["parquet"],
             size,
             told["products"]["after"],
             ("sku", "name"),
-            changes=blobs["changes.parquet"],
             changes_csv=blobs["changes.csv"],
             changes_csv_bytes=self.keep(Area.CATALOG, blobs["changes.csv"], CHANGES.encode()),
             rules="r1",

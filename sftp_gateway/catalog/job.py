@@ -51,7 +51,7 @@ class Withheld:
 class Corrected:
     """The upload a correction names: `base_version` is what that upload was compared with.
 
-    `changes` are the change files (Parquet) of versions later than it, oldest first. `accepted`
+    `changes` are the change files of versions later than it, oldest first. `accepted`
     is set while that upload is `held`: its accepted rows, to be joined by the corrected ones; `rejected`
     holds the keys of its other rows (None: it was held before they were kept).
     """
@@ -115,7 +115,7 @@ class Made:
     """A file made in `Job.out`.
 
     `kind` is errors, errors_json, corrections, withheld (result files with `name` as listed in the
-    home), catalog, changes, changes_csv (of the version), keys (the withheld set), accepted or rejected (a held
+    home), catalog, changes_csv (of the version), keys (the withheld set), accepted or rejected (a held
     upload's rows, and the keys of its rejected ones).
     """
 
@@ -160,7 +160,7 @@ class Outcome:
 class Remade:
     """A version made from versions, without an upload: a release or a rollback.
 
-    `made` holds the kinds catalog, changes and changes_csv; `changes` the counts of receipt.CHANGES.
+    `made` holds the kinds catalog and changes_csv; `changes` the counts of receipt.CHANGES.
     """
 
     number: int

@@ -4,12 +4,11 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from sftp_gateway.catalog.comparing import changes
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.job import Corrected, Job, Lookup
 from sftp_gateway.catalog.read import escaping
@@ -151,6 +150,5 @@ def named(source: Source) -> int:
 
 
 def _stale(corrected: Corrected) -> pa.Array | None:
-    keys: list[Any] = [pq.read_table(path, columns=["key"])["key"] for path in corrected.changes]
-    found = pc.unique(pa.chunked_array([chunk for column in keys for chunk in column.chunks], pa.string()))
+    found = changes.changed_keys(corrected.changes)
     return found if len(found) else None

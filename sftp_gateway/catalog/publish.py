@@ -26,21 +26,11 @@ class Paths:
     def __init__(self, number: int, out: Path) -> None:
         stem = f"v{number:06d}"
         self.number = number
-        self.catalog, self.changes = out / f"{stem}.parquet", out / f"{stem}.changes.parquet"
-        self.changes_csv = out / f"{stem}.changes.csv"
+        self.catalog, self.changes_csv = out / f"{stem}.parquet", out / f"{stem}.changes.csv"
 
     def made(self) -> tuple[Made, ...]:
-        """Describe the three files, all written."""
-        return (
-            report.made("catalog", self.catalog),
-            report.made("changes", self.changes),
-            report.made("changes_csv", self.changes_csv),
-        )
-
-    def drop_changes(self) -> None:
-        """Delete the change files: no version is made."""
-        self.changes.unlink(missing_ok=True)
-        self.changes_csv.unlink(missing_ok=True)
+        """Describe the files, both written."""
+        return report.made("catalog", self.catalog), report.made("changes_csv", self.changes_csv)
 
 
 def version_schema(new: pa.Schema, base: pa.Schema | None = None) -> pa.Schema:

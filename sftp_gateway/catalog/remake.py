@@ -33,7 +33,7 @@ def release(base: Base, withheld_keys: Path, schema: Schema, out: Path) -> Remad
             f"FROM (SELECT _pos AS bpos, {text} AS k FROM base_rows) WHERE k IN (SELECT {text} FROM withheld_keys)"
         )
         gone = connection.execute("SELECT bpos FROM kept ORDER BY bpos").fetchnumpy()["bpos"]
-        with changes.Writer(paths.changes, paths.changes_csv) as writer:
+        with changes.Writer(paths.changes_csv) as writer:
             changes.tell_removed(connection, writer)
     kind = pq.read_schema(base.path)
     stay = versionfile.without(versionfile.tables(base.path), np.asarray(gone, dtype=np.int64))
@@ -51,7 +51,7 @@ def rollback(base: Base, target: Base, schema: Schema, out: Path) -> Remade:
         new, old = pq.read_schema(target.path), decide.show_base(connection, base.path, small=False)
         found = diff.compare(connection, new, old, schema.key, full=True, rejected=False)
         changes.fetch(connection, new, old, keep="false")
-        with changes.Writer(paths.changes, paths.changes_csv) as writer:
+        with changes.Writer(paths.changes_csv) as writer:
             changes.tell_updated(connection, diff.compared(new, old), writer, move=1.0)
             changes.tell_created(connection, writer)
             changes.tell_removed(connection, writer)

@@ -81,7 +81,7 @@ class _Run:
             paths = publish.Paths((job.base.number if job.base else 0) + 1, job.out)
             # Everything is found now, but for what only a difference tells: it is written down while rows are compared.
             with self._findings_beside(waits=revert is not None) as findings_written:
-                with changes.Writer(paths.changes, paths.changes_csv) as writer:
+                with changes.Writer(paths.changes_csv) as writer:
                     decision = decide.decide(sides, writer, judge_rejects=full or not self.file.plan.is_correction)
                 if revert is not None and not decision.is_empty:
                     self.file.whole.append(revert)
@@ -155,7 +155,7 @@ class _Run:
         if publishes:
             columns = self._write_version(connection, paths, base)
         else:
-            paths.drop_changes()
+            paths.changes_csv.unlink()
         if state is State.HELD and not dry:
             self.made += held.keep(connection, self.file.sifted, self.rows.gone, self.job)
         facts = self._facts(findings_written(), rejected_rows=True)

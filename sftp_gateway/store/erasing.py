@@ -26,7 +26,6 @@ _NAMING: tuple[tuple[str, sa.Column[Any], sa.ColumnElement[bool]], ...] = (
     (SOURCES, tables.entry.c.sha256, sa.true()),
     (RESULTS, tables.withheld.c.blob, sa.true()),
     (CATALOG, tables.version.c.file, sa.true()),
-    (CATALOG, tables.version.c.changes, sa.true()),
     (CATALOG, tables.version.c.changes_csv, sa.true()),
 )
 """Every column that may name a blob, of which area, in which rows; those of `file` tell the area themselves."""

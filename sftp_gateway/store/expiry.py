@@ -53,7 +53,7 @@ def versions(store: Store, keep: int) -> int:
         with contextlib.suppress(errors.NotFound), store.write() as tx:  # erased since it was read
             queue.lock(tx, row.brand)
             this = (_versions.c.brand == row.brand, _versions.c.number == row.number)
-            emptied = {"file": None, "changes": None, "changes_csv": None}
+            emptied = {"file": None, "changes_csv": None}
             tx.conn.execute(sa.update(_versions).where(*this).values(**emptied))
             listed = (_files.c.brand == row.brand, _files.c.folder == Folder.CATALOG, _files.c.blob == row.changes_csv)
             tx.conn.execute(sa.delete(_files).where(*listed))

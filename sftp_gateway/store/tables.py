@@ -167,7 +167,6 @@ version = sa.Table(
     # Names in the catalog area; null once retention removed the bytes.
     sa.Column("file", sa.Text),
     sa.Column("file_bytes", sa.BigInteger, nullable=False),
-    sa.Column("changes", sa.Text),
     sa.Column("changes_csv", sa.Text),
     sa.Column("changes_csv_bytes", sa.BigInteger, nullable=False),
     sa.Column("products", sa.BigInteger, nullable=False),
@@ -182,7 +181,6 @@ sa.Index("version_created_at", version.c.created_at)
 columns.partial("version_with_files", version.c.brand, version.c.number, where=version.c.file.is_not(None))
 # Retention asks for every blob whether a row still refers to it.
 columns.partial("version_file", version.c.file, where=version.c.file.is_not(None))
-columns.partial("version_changes", version.c.changes, where=version.c.changes.is_not(None))
 columns.partial("version_changes_csv", version.c.changes_csv, where=version.c.changes_csv.is_not(None))
 
 withheld = sa.Table(

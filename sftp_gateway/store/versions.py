@@ -25,7 +25,7 @@ class Origin(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A published version: its row. `file`, `changes` (Parquet), `changes_csv`: names in the catalog area.
+    """A published version: its row. `file`, `changes_csv`: names in the catalog area.
 
     They are empty and None once retention removed the bytes. `upload` made it (None: no upload did);
     `of` is the number rolled back to; `sha256`, `rules`, `mode`: of the upload that made it.
@@ -38,7 +38,6 @@ class Version:
     of: int | None
     file: str
     file_bytes: int
-    changes: str | None
     changes_csv: str | None
     changes_csv_bytes: int
     products: int
@@ -59,7 +58,6 @@ class NewVersion:
     file_bytes: int
     products: int
     columns: tuple[str, ...]
-    changes: str | None = None
     changes_csv: str | None = None
     changes_csv_bytes: int = 0
     counts: dict[str, int] | None = None

@@ -188,14 +188,13 @@ def brand_versions(request: Request) -> Response:
 
 
 def changes(request: Request) -> Response:
-    """GET …/versions/{number}/changes: pages of JSON, or the whole as format=csv or parquet."""
+    """GET …/versions/{number}/changes: pages of JSON, or the whole as format=csv."""
     at, _, brand = of_brand(request)
     version = versions.get(at.store, brand.name, min(request.path_params["number"], LARGEST))
     form = request.query_params.get("format", "json")
-    blobs = {"json": version.changes_csv, "csv": version.changes_csv, "parquet": version.changes}
-    if form not in blobs:
-        raise Problem("bad-request", "the changes come as json, csv or parquet")
-    if (blob := blobs[form]) is None:
+    if form not in {"json", "csv"}:
+        raise Problem("bad-request", "the changes come as json or csv")
+    if (blob := version.changes_csv) is None:
         raise Problem("not-found", f"the changes of version {version.number} were removed after their time")
     if form != "json":
         name, size = f"v{version.number:06}.changes.{form}", version.changes_csv_bytes

@@ -24,7 +24,7 @@ FOLDERS = {
 
 LONGEST_NAME = 255
 """Characters of a file's name on disk."""
-ENDINGS = {"catalog": ".parquet", "changes": ".changes.parquet", "changes_csv": ".changes.csv"}
+ENDINGS = {"catalog": ".parquet", "changes_csv": ".changes.csv"}
 """The files of a version, by kind."""
 
 
@@ -63,7 +63,6 @@ class Keeping:
             file_bytes=sizes["catalog"],
             products=products,
             columns=columns,
-            changes=blobs.get("changes"),
             changes_csv=blobs.get("changes_csv"),
             changes_csv_bytes=sizes.get("changes_csv", 0),
             counts=counts,

@@ -36,20 +36,16 @@ class Originals:
         if upload.brand != self.brand:
             return None
         later = self._later(upload)
-        if any(version.changes is None for version in later):
+        changes = [version.changes_csv for version in later if version.changes_csv]
+        if len(changes) < len(later):
             return None
-        changes = tuple(
-            self.held.enter_context(self.files.local(Area.CATALOG, version.changes))
-            for version in later
-            if version.changes
-        )
         waits = self._waits(upload)
         kept = self._kept_of_held(upload) if waits else {}
         return Corrected(
             upload=number,
             state=State.HELD if waits else upload.state,
             base_version=upload.base_version or 0,
-            changes=changes,
+            changes=tuple(self.held.enter_context(self.files.local(Area.CATALOG, blob)) for blob in changes),
             accepted=kept.get(ACCEPTED),
             rejected=kept.get(REJECTED),
             mode=uploads.rows_meant(self.store, upload.id) or Mode.FULL,

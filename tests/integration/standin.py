@@ -106,7 +106,6 @@ def publish(job, lookup, rest, **changes):
     catalog = write(job, "catalog", "catalog.parquet", rest)
     made = (
         catalog,
-        write(job, "changes", "changes.parquet", "c"),
         write(job, "changes_csv", "changes.csv", "op,key,column,before,after\r\n"),
     )
     errors_csv = write(job, "errors", f"{job.name}.{job.upload}.errors.csv", "upload,row\r\n")

@@ -79,12 +79,8 @@ def spoiled(dice, found: list[str]) -> list[str]:
 
 def made(shop, outcome) -> dict[str, object]:
     """Everything that comes out, but for times and our own hidden column."""
-    files = {
-        one.kind: one.path.read_bytes() for one in outcome.made if one.kind not in ("catalog", "changes", "accepted")
-    }
-    tables = {
-        one.kind: pq.read_table(one.path) for one in outcome.made if one.kind in ("catalog", "changes", "accepted")
-    }
+    files = {one.kind: one.path.read_bytes() for one in outcome.made if one.kind not in ("catalog", "accepted")}
+    tables = {one.kind: pq.read_table(one.path) for one in outcome.made if one.kind in ("catalog", "accepted")}
     shown = {
         kind: table.drop_columns([name for name in table.column_names if name == met.RAW]).to_pylist()
         for kind, table in tables.items()

@@ -200,7 +200,7 @@ def test_lines_of_whole_products_are_on_their_way_to_the_disk_while_more_come(tm
     monkeypatch.setattr(changes.disk, "_BEHIND_BYTES", 10_000)
     monkeypatch.setattr(changes.disk, "write_behind", lambda _, start, size: told.append((start, size)))
     csv = tmp_path / "c.csv"
-    with changes.Writer(tmp_path / "c.parquet", csv) as writer:
+    with changes.Writer(csv) as writer:
         for part in ("a", "b"):
             writer.add_whole("created", pa.array([f"{part}{number}" for number in range(1_000)]))
     (first, size), (second, more) = told

@@ -53,8 +53,8 @@ class Home:
 
     def publish(self, **more):
         number = brands.get(self.store, "acme").current_version + 1
-        parts = {part: self.keep(Area.CATALOG, f"acme/{number}.{part}") for part in ("parquet", "changes", "csv")}
-        new = {"file": parts["parquet"], "changes": parts["changes"], "changes_csv": parts["csv"], **more}
+        parts = {part: self.keep(Area.CATALOG, f"acme/{number}.{part}") for part in ("parquet", "csv")}
+        new = {"file": parts["parquet"], "changes_csv": parts["csv"], **more}
         version = NewVersion(number, file_bytes=1, products=1, columns=("sku",), **new)
         listed = NewFile(Folder.CATALOG, f"v{number:06}.changes.csv", "catalog", parts["csv"], 1)
         claimed = jobs.claim(self.store, owner="me", lease_seconds=20)
@@ -138,7 +138,7 @@ def test_the_last_versions_keep_their_files_and_the_others_their_rows(home):
         home.publish()
     assert home.sweep().versions == 2
     assert sorted(home.blobs.names(Area.CATALOG)) == [
-        "acme/3.changes", "acme/3.csv", "acme/3.parquet", "acme/4.changes", "acme/4.csv", "acme/4.parquet",
+        "acme/3.csv", "acme/3.parquet", "acme/4.csv", "acme/4.parquet",
     ]  # fmt: skip
     listed = versions.listing(home.store, "acme")
     assert [(v.number, bool(v.file)) for v in listed] == [(4, True), (3, True), (2, False), (1, False)]

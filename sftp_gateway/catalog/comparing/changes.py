@@ -1,4 +1,4 @@
-"""What a version did, line by line: `op,key,column,before,after` as Parquet and CSV (spec §8).
+"""What a version did, line by line: `op,key,column,before,after` as CSV (spec §8).
 
 A created or removed product is one line, an updated one a line for each column that changed. The
 lines come in this order: updated, created, deleted, removed, each by position.
@@ -11,40 +11,35 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+import pyarrow.csv as pacsv
 
 from sftp_gateway import disk
-from sftp_gateway.catalog import cells, engine, keys, lane, versionfile
+from sftp_gateway.catalog import cells, engine, keys, versionfile
 from sftp_gateway.catalog.checking.typed import DELETED
 from sftp_gateway.catalog.comparing import diff
 from sftp_gateway.catalog.engine import Connection, identifier
 from sftp_gateway.catalog.stage import Positions, Stage
 
-SCHEMA = pa.schema([(name, pa.string()) for name in ("op", "key", "column", "before", "after")])
+COLUMNS = ["op", "key", "column", "before", "after"]
 
+_LONGEST_LINE = 32 * 1024**2
+"""Two values of a record each, which has 4 MiB at the most, with quotes twice."""
 COUNTED_COLUMNS = 6
 """Columns compared in one join: DuckDB sets aside about 6 MB for every column that goes through one."""
 
 
 class Writer:
-    """The two change files of one version; use with `with`."""
+    """The change file of one version; use with `with`."""
 
-    def __init__(self, parquet: Path, csv: Path) -> None:
-        # A key comes only once in most changes, and nobody looks for lines by their texts.
-        self._parquet = pq.ParquetWriter(
-            parquet, SCHEMA, compression="zstd", use_dictionary=["op", "column"], write_statistics=False
-        )
+    def __init__(self, csv: Path) -> None:
         self._csv = csv.open("wb", buffering=0)
         self._behind = disk.Behind(self._csv.fileno())
-        self._behind.write(cells.BOM + cells.csv_header(SCHEMA.names, escape=True))
+        self._behind.write(cells.BOM + cells.csv_header(COLUMNS, escape=True))
         self.lines = 0
         """Written so far."""
 
     def add(self, table: pa.Table) -> None:
-        """Append lines of `SCHEMA`."""
-        if table.num_rows == 0:
-            return
-        self._parquet.write_table(table)
+        """Append lines of `COLUMNS`."""
         self._behind.write(cells.csv([column.combine_chunks() for column in table.columns], escape=True))
         self.lines += table.num_rows
 
@@ -52,18 +47,27 @@ class Writer:
         """Append a line for each of these products, which came or went whole; there may be millions."""
         if len(keys) == 0:
             return
-        with lane.beside(lambda: self._behind.write(cells.csv_around(f"{op},", keys, ",,,"))) as written:
-            blank = pa.repeat("", len(keys))
-            self._parquet.write_table(pa.table([pa.repeat(op, len(keys)), keys, blank, blank, blank], schema=SCHEMA))
-            written()
+        self._behind.write(cells.csv_around(f"{op},", keys, ",,,"))
         self.lines += len(keys)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._parquet.close()
         self._csv.close()
+
+
+def changed_keys(paths: Sequence[Path]) -> pa.Array:
+    """Give the keys of the products that these change files tell of, each once."""
+    wanted = pacsv.ConvertOptions(include_columns=["key"], column_types={"key": pa.string()})
+    lines = pacsv.ParseOptions(newlines_in_values=True)
+    large = pacsv.ReadOptions(block_size=_LONGEST_LINE)
+    told: list[pa.Array] = []
+    for path in paths:
+        with pacsv.open_csv(path, large, lines, wanted) as reader:
+            told += [batch["key"] for batch in reader]
+    sent = pa.chunked_array(told, pa.string())
+    return pc.unique(pc.replace_substring_regex(sent, r"^'('*[=+\-@\t\r])", r"\1"))  # as `cells.safe` escaped them
 
 
 def fetch(connection: Connection, new: pa.Schema, base: pa.Schema, *, keep: str) -> None:
@@ -159,7 +163,7 @@ def _told(batch: pa.RecordBatch, columns: Sequence[diff.Compared]) -> pa.Table:
     """Give the lines of a batch of products, product by product, in the order of the columns."""
     lines = [_lines(batch, column.name, index) for index, column in enumerate(columns)]
     table = pa.concat_tables(lines).sort_by([("pos", "ascending"), ("index", "ascending")])
-    return table.select(SCHEMA.names)
+    return table.select(COLUMNS)
 
 
 def _lines(batch: pa.RecordBatch, name: str, index: int) -> pa.Table:
