@@ -5,11 +5,9 @@ Each examination gives findings; it never changes anything but probe files that 
 
 import dataclasses
 import os
-import queue
 import secrets
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from typing import Any
 
 from sftp_gateway import blobs, config, errors, outcome
 from sftp_gateway.catalog.rules import schema
-from sftp_gateway.errors import GatewayError, NotFound, Unavailable
+from sftp_gateway.errors import GatewayError, NotFound
 from sftp_gateway.settings import Settings
 from sftp_gateway.sftp import algorithms, hostkeys
 from sftp_gateway.store import standing
@@ -138,8 +136,11 @@ def _files(settings: Settings) -> Iterator[str]:
     if bucket:
         # Its own staging directory: storage.root may not be there yet.
         with tempfile.TemporaryDirectory(prefix="sftp-gateway-check-", ignore_cleanup_errors=True) as staging:
-            files = blobs.open_files(dataclasses.replace(settings.storage, root=Path(staging)))
-            _answers(bucket, lambda: _probe(files))
+            there = dataclasses.replace(settings.storage, root=Path(staging))
+            try:
+                _probe(blobs.open_files(there, BUCKET_SECONDS))
+            except NotFound as error:
+                raise GatewayError(f"{bucket}: there is no such bucket") from error
     yield bucket or str(settings.storage.root)
 
 
@@ -152,29 +153,6 @@ def _probe(files: blobs.Files) -> None:
         next(iter(files.names(blobs.Area.RESULTS)), None)
     finally:
         files.delete(blobs.Area.RESULTS, name)
-
-
-def _answers(bucket: str, ask: Callable[[], None]) -> None:
-    """Ask in a thread that is left behind if nothing comes: the library goes on trying for minutes."""
-    said: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
-
-    def asking() -> None:
-        try:
-            ask()
-        except Exception as error:  # noqa: BLE001 - it is raised again where it is waited for
-            said.put(error)
-        else:
-            said.put(None)
-
-    threading.Thread(target=asking, name="check", daemon=True).start()
-    try:
-        error = said.get(timeout=BUCKET_SECONDS)
-    except queue.Empty:
-        raise Unavailable(f"{bucket} gave no answer within {BUCKET_SECONDS:g} s") from None
-    if isinstance(error, NotFound):
-        raise GatewayError(f"{bucket}: there is no such bucket") from error
-    if error is not None:
-        raise error
 
 
 def _drop(settings: Settings) -> Iterator[str]:

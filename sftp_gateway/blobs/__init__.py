@@ -25,8 +25,11 @@ __all__ = [
 ]
 
 
-def open_files(storage: settings.Storage) -> Files:
-    """Open the blobs where the settings say they are; ConfigError, Unavailable."""
+def open_files(storage: settings.Storage, patience_seconds: float | None = None) -> Files:
+    """Open the blobs where the settings say they are; ConfigError, Unavailable.
+
+    `patience_seconds`: how long a bucket is waited for, less than the minutes that it usually is.
+    """
     if not storage.files:
         return LocalFiles(storage.root)
     if not storage.files.startswith("s3://"):
@@ -36,4 +39,4 @@ def open_files(storage: settings.Storage) -> Files:
         from sftp_gateway.blobs.s3 import S3Files  # noqa: PLC0415 - see above
     except ModuleNotFoundError:
         raise ConfigError("storage.files: S3 needs the extra: pip install 'sftp-gateway[s3]'") from None
-    return S3Files(storage.files, storage.root)
+    return S3Files(storage.files, storage.root, patience_seconds)

@@ -39,11 +39,15 @@ class S3Files:
 
     is_local = False
 
-    def __init__(self, url: str, root: Path) -> None:
+    def __init__(self, url: str, root: Path, patience_seconds: float | None = None) -> None:
         self.staging = root / "staging"
         make_directories(self.staging)
         options: Any = {"allow_http": True}  # a bucket of one's own host speaks plain HTTP; AWS never does
-        self._bucket = S3Store.from_url(url, client_options=options)
+        hurried: Any = {}
+        if patience_seconds is not None:
+            limit = timedelta(seconds=patience_seconds)
+            hurried = {"client_options": options | {"timeout": limit}, "retry_config": {"retry_timeout": limit}}
+        self._bucket = S3Store.from_url(url, **{"client_options": options} | hurried)
         patient: Any = options | {"timeout": FETCH, "read_timeout": STALL}
         self._fetches = S3Store.from_url(url, client_options=patient, retry_config={"retry_timeout": RESUMES})
         self._fetched = Fetched()

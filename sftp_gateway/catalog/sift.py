@@ -238,6 +238,18 @@ def _ranges(starts: Indices, ends: Indices) -> Indices:
     return np.asarray(np.arange(int(lengths.sum())) + skipped, dtype=np.int64)
 
 
+def stale_row(name: str, key: tuple[str, ...], compared: str) -> findings.Finding:
+    """Say that a row is not used, as its product changed after the version that it was `compared` with."""
+    return findings.Finding(
+        "CATALOG_STALE_CORRECTION",
+        f"this product changed in a later version than the one {compared}, so the row was not used",
+        "check the product in the current catalog and send the row in a new file",
+        key=name,
+        column=", ".join(key),
+        value=name,
+    )
+
+
 def reject_stale(check: Check, stale: pa.Array, key: tuple[str, ...], block: Block) -> Checked:
     """Check a block of a correction, and reject rows whose product changed in a later version (spec §7)."""
     checked = check(block)
@@ -247,16 +259,11 @@ def reject_stale(check: Check, stale: pa.Array, key: tuple[str, ...], block: Blo
         return checked
     rejected = checked.accepted[mask]
     told = [
-        findings.Finding(
-            "CATALOG_STALE_CORRECTION",
-            "this product changed in a later version than the one your row was compared with, so the row was not used",
-            "check the product in the current catalog and send the row in a new file",
+        dataclasses.replace(
+            stale_row(name, key, "your row was compared with"),
             row=int(block.row[index]),
             line=None if block.line is None else int(block.line[index]),
             byte_offset=None if block.offset is None else int(block.offset[index]),
-            key=name,
-            column=", ".join(key),
-            value=name,
         )
         for index, name in zip(rejected, names.filter(pa.array(mask)).to_pylist(), strict=True)
     ]

@@ -7,7 +7,6 @@ processes, those that ended included.
 import contextlib
 import getpass
 import os
-import shutil
 import signal
 import socket
 import sqlite3
@@ -135,11 +134,6 @@ def both(folder: Path) -> Iterator[tuple[Door, Door]]:
     _make_key(key)
     with sshd(folder / "sshd", key) as theirs, gateway(folder / "gateway", key) as ours:
         yield theirs, ours
-
-
-def is_possible() -> bool:
-    """Whether the peer and its client are installed here."""
-    return SSHD.exists() and shutil.which("sftp") is not None
 
 
 def free_port() -> int:

@@ -132,7 +132,7 @@ def test_check_waits_for_a_silent_bucket_no_longer_than_a_start_may_take(looked,
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as silent:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         bad, says = looked("files", SFTP_GATEWAY_STORAGE__FILES="s3://gateway/here")
-    assert bad and "s3://gateway/here gave no answer within 0.3 s" in says
+    assert bad and says.startswith("S3 does not answer for ")
 
 
 @pytest.mark.full

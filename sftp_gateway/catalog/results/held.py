@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sftp_gateway.catalog import engine, findings, keys, stage, versionfile
+from sftp_gateway.catalog import engine, findings, keys, sift, stage, versionfile
 from sftp_gateway.catalog.engine import Connection
 from sftp_gateway.catalog.job import ACCEPTED, REJECTED, Job, Made
 from sftp_gateway.catalog.plan import Plan
@@ -62,22 +62,9 @@ def _without_stale(sifted: Sifted, table: pa.Table, stale: pa.Array | None, key:
     told = names.filter(late)
     sifted.rejected += len(told)
     sifted.rejected_keys.add(pa.table([told], schema=KEYS))
-    sifted.unplaced.add(_stale_findings(told, ", ".join(key)))
+    late_ones = (sift.stale_row(name, key, "the held file was compared with") for name in told.to_pylist())
+    sifted.unplaced.add(findings.table(late_ones))
     return table.filter(pc.invert(late))
-
-
-def _stale_findings(names: pa.Array, column: str) -> pa.Table:
-    finding = findings.Finding(
-        "CATALOG_STALE_CORRECTION",
-        "this product changed in a later version than the one the held file was compared with, so its row in that file "
-        "was not used",
-        "check the product in the current catalog and send its row in a new file",
-        column=column,
-    )
-    one = findings.table([finding]).take(pa.array(np.zeros(len(names), dtype=np.int64)))
-    for name in ("key", "value"):
-        one = one.set_column(findings.SCHEMA.get_field_index(name), findings.SCHEMA.field(name), names)
-    return one
 
 
 def count_left_out(sifted: Sifted, plan: Plan) -> None:
