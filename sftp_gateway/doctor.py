@@ -103,7 +103,7 @@ def _store(settings: Settings) -> Iterator[str]:
     if found is None:
         yield "will be made at the first start"
         return
-    if found.is_newer:
+    if found.is_strange:
         raise GatewayError(found.says)
     drift = abs(found.now.timestamp() - time.time())
     if drift > CLOCK_SECONDS:

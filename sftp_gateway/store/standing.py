@@ -18,15 +18,15 @@ class Standing:
     now: datetime
 
     @property
-    def is_newer(self) -> bool:
-        """Whether a newer gateway made it, so that this one cannot run with it."""
-        return self.revision > migrations.HEAD
+    def is_strange(self) -> bool:
+        """Whether another gateway made it, so that this one cannot run with it."""
+        return bool(migrations.strange(self.revision))
 
     @property
     def says(self) -> str:
         """Say what it is, and what the next start will make of it."""
-        if self.is_newer:
-            return f"it belongs to a newer gateway (its revision {self.revision}, ours {migrations.HEAD})"
+        if self.is_strange:
+            return f"it {migrations.strange(self.revision)}"
         if not self.revision:
             return f"{self.dialect}; its tables will be made at the first start"
         if self.revision < migrations.HEAD:

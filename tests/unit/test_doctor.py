@@ -69,7 +69,7 @@ def _revision(url, value=None):
 
 @pytest.mark.parametrize(("stored", "wrong", "told"), [
     (migrations.HEAD, False, ""),
-    ("0001", False, f"of revision 0001; the next start brings it to {migrations.HEAD}"),
+    ("0001", True, f"it belongs to a gateway of before the first release (its revision 0001, ours {migrations.HEAD})"),
     ("9999", True, f"it belongs to a newer gateway (its revision 9999, ours {migrations.HEAD})"),
 ])  # fmt: skip
 def test_check_says_what_shape_the_store_has_and_leaves_it_so(looked, store_url, stored, wrong, told):
@@ -80,6 +80,13 @@ def test_check_says_what_shape_the_store_has_and_leaves_it_so(looked, store_url,
     finally:
         _revision(store_url, migrations.HEAD)
     assert bad is wrong and told in says
+
+
+def test_check_says_what_the_next_start_makes_of_a_store_of_the_release_before(looked, store_url, monkeypatch):
+    monkeypatch.setattr(migrations, "HEAD", "9998")
+    told = f"of revision {_revision(store_url)}; the next start brings it to 9998"
+    bad, says = looked("store", SFTP_GATEWAY_STORE__URL=store_url)
+    assert not bad and told in says
 
 
 def test_check_makes_no_store(looked):

@@ -309,6 +309,23 @@ def test_a_store_of_the_release_before_is_migrated_whole_or_not_at_all(tmp_path,
         assert sa.inspect(conn).has_table("pet") is not bool(dies)
 
 
+@pytest.mark.parametrize(("revision", "older"), [("0006", "of before the first release"), ("9999", "newer")])
+def test_a_store_that_cannot_be_migrated_is_refused_as_it_is(store_url, store, revision, older):
+    """What was made before the first release has no way to it; it was an error of ours that named no store."""
+    mark = sa.text("UPDATE alembic_version SET version_num = :found")
+    try:
+        with store._engine.begin() as conn:
+            conn.execute(mark, {"found": revision})
+        told = rf"store belongs to a .*{older}.*its revision {revision}, ours {migrations.HEAD}"
+        with pytest.raises(ConfigError, match=told):
+            database.open_store(store_url)
+        with store.read() as conn:
+            assert migrations.revision(conn) == revision
+    finally:
+        with store._engine.begin() as conn:
+            conn.execute(mark, {"found": migrations.HEAD})
+
+
 def test_a_connection_that_a_thread_still_has_when_the_store_is_closed_is_closed_when_it_comes_back(live_store):
     with live_store.read() as conn:
         driver_connection = conn.connection.driver_connection

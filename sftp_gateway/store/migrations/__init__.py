@@ -13,7 +13,8 @@ from sftp_gateway import errors
 from sftp_gateway.store import tables
 
 PLACE = Path(__file__).parent
-HEAD = max(path.name[:4] for path in (PLACE / "versions").glob("[0-9]*.py"))
+_REVISIONS = sorted(path.name[:4] for path in (PLACE / "versions").glob("[0-9]*.py"))
+FIRST, HEAD = _REVISIONS[0], _REVISIONS[-1]
 LOCK = 7_310_415_927  # any constant: the advisory lock of PostgreSQL under which one process migrates
 _MARK = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True))
 
@@ -30,8 +31,8 @@ def bring_up(engine: sa.Engine, reader: sa.Engine) -> None:
         if conn.dialect.name == "postgresql":
             conn.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
         found = revision(conn)
-        if found > HEAD:
-            raise errors.ConfigError(f"the store belongs to a newer gateway (its revision {found}, ours {HEAD})")
+        if stranger := strange(found):
+            raise errors.ConfigError(f"the store {stranger}")
         if not found:
             _make(conn)
         elif found != HEAD:
@@ -43,6 +44,17 @@ def revision(conn: sa.Connection) -> str:
     if not sa.inspect(conn).has_table(_MARK.name):
         return ""
     return conn.execute(sa.select(_MARK)).scalar() or ""
+
+
+def strange(found: str) -> str:
+    """Say why this gateway cannot run with a store of that revision; '' where it can, or migrates it."""
+    if found > HEAD:
+        whose = "a newer gateway"
+    elif found and found < FIRST:
+        whose = "a gateway of before the first release"  # nothing leads from there
+    else:
+        return ""
+    return f"belongs to {whose} (its revision {found}, ours {HEAD})"
 
 
 def _make(conn: sa.Connection) -> None:
