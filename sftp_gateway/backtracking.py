@@ -6,6 +6,8 @@ A pattern of an operator meets names that brands choose, while the brand's turn,
 
 import math
 import re
+import sys
+from collections.abc import Iterator
 from re import _compiler as compiler  # type: ignore[attr-defined]  # the modules that `re` is made of have no types
 from re import _constants as ops  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
@@ -17,9 +19,9 @@ MOST_WAYS = LONGEST**2
 """A repeat that may end anywhere has 255, an optional part two."""
 _REPEATS = (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT)
 _ONE = (ops.LITERAL, ops.NOT_LITERAL, ops.ANY, ops.IN)
-_ANYTHING = (ops.ANY, None)
+_ANYTHING = (ops.IN, [(ops.RANGE, (0, sys.maxunicode))])
 _ALPHABET = (*map(chr, range(256)), "Ā", "ſ", "٣", "中", "\u2028", "😀")
-"""Every character that patterns name, in practice, and some of the others that classes hold."""
+"""Characters that classes hold; those that a pattern names come to them."""
 
 Item = tuple[Any, Any]
 
@@ -62,7 +64,7 @@ def _repeated(given: tuple[Any, Any, Any], after: Item | None, state: Any) -> fl
     least, most, inner = given
     ways = _ways(inner, state, after if most <= 1 else _ANYTHING)
     if least == most:
-        return ways**least if ways == 1 or least <= LONGEST else math.inf
+        return ways**least if least * math.log(ways) < math.log(MOST_WAYS) + 1 else math.inf
     if most <= 1:
         return ways + 1
     if ways > 1 or not inner.getwidth()[0]:  # or each time nothing
@@ -71,12 +73,24 @@ def _repeated(given: tuple[Any, Any, Any], after: Item | None, state: Any) -> fl
     if (
         len(parts) == 1
         and parts[0][0] in _ONE
-        and (after is None or (after[0] in _ONE and not _signs(parts[0], state) & _signs(after, state)))
+        and (after is None or (after[0] in _ONE and _are_apart(parts[0], after, state)))
     ):
         return 1  # what follows tells where it ends
-    return min(int(most), LONGEST) - int(least) + 1
+    return max(min(int(most), LONGEST) - int(least) + 1, 1)
 
 
-def _signs(item: Item, state: Any) -> set[str]:
-    """Give the characters of the alphabet that an item of one character matches."""
-    return set(filter(compiler.compile(parser.SubPattern(state, [item])).fullmatch, _ALPHABET))
+def _are_apart(one: Item, other: Item, state: Any) -> bool:
+    """Whether no character is matched by both of two items of one character."""
+    found = set(_ALPHABET).union(_named(one), _named(other))
+    for item in (one, other):
+        found = set(filter(compiler.compile(parser.SubPattern(state, [item])).fullmatch, found))
+    return not found
+
+
+def _named(item: Item) -> Iterator[str]:
+    """Give the characters that an item names, the ends of its ranges, and those beside them: where sets meet, one of them is."""
+    op, given = item
+    for part in given if op is ops.IN else [item]:
+        if part[0] in (ops.LITERAL, ops.NOT_LITERAL, ops.RANGE):
+            ends = part[1] if part[0] is ops.RANGE else [part[1]]
+            yield from (chr(end + by) for end in ends for by in (-1, 0, 1) if 0 <= end + by <= sys.maxunicode)

@@ -167,12 +167,12 @@ def _currency(key: str, value: str) -> str:
 
 def _pattern(key: str, value: str) -> str:
     try:
-        groups = re.compile(value).groupindex
-    except re.error as error:
+        groups, is_slow = re.compile(value).groupindex, backtracking.is_slow(value)
+    except (re.error, OverflowError, RecursionError) as error:  # those are Python's limits of a count and of brackets
         raise NotFound(f"{key}: not a regular expression: {error}") from None
     if not {"date", "sequence"} & set(groups):
         raise NotFound(f"{key}: name a group (?P<date>…) or (?P<sequence>…) that says the order")
-    if backtracking.is_slow(value):
+    if is_slow:
         raise NotFound(f"{key}: {backtracking.SLOW}")
     return value
 

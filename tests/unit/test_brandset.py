@@ -74,6 +74,8 @@ def test_a_guard_of_zero_is_a_value():
         ("timezone=Europe", "no time zone"),
         ("currency=EURO", "no ISO 4217 code"),
         ("name_pattern=(", "not a regular expression"),
+        ("name_pattern=" + "(" * 5000, "not a regular expression"),
+        ("name_pattern=a{5000000000}", "not a regular expression: the repetition number is too large"),
         ("name_pattern=x", "name a group"),
         (r"name_pattern=(\w+)*_(?P<date>\d+)\.csv", "name_pattern: some names could take very long to match"),
         ("contact=nobody", "no mail address"),
