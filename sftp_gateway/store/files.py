@@ -110,6 +110,13 @@ def results(store: Store, upload: int) -> list[File]:
     return [found for found in of_upload(store, upload) if found.folder != Folder.INTERNAL]
 
 
+def hold(tx: Transaction, upload: int, blobs: set[str]) -> None:
+    """Keep retention from what an upload listed until the commit; Unavailable if some of these are listed no more."""
+    query = sa.select(_files.c.blob).where(_files.c.upload == upload).with_for_update(read=True)
+    if not blobs <= set(tx.conn.execute(query).scalars()):
+        raise errors.Unavailable(f"what upload {upload} listed was removed after its time at this moment")
+
+
 def replace(tx: Transaction, brand: str, new: NewFile, upload: int | None = None) -> File | None:
     """List a file, in place of the one of that name; gives the earlier one, whose blob is free now.
 

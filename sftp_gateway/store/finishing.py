@@ -36,12 +36,14 @@ class Finish:
 
     `withheld` counts only with `keeps_withheld` False, and then None empties the set.
     `ends_with_newline` None: not known. `rows`: what a row meant, for corrections of it. `result`: of a release or rollback, for who waits for it.
+    `listed_by`: the upload whose files `files` are; None: they were made for this one.
     """
 
     state: State | None
     receipt: dict[str, Any] | None = None
     reasons: tuple[dict[str, Any], ...] = ()
     files: tuple[NewFile, ...] = ()
+    listed_by: int | None = None
     version: versions.NewVersion | None = None
     keeps_withheld: bool = True
     withheld: NewWithheld | None = None
@@ -57,7 +59,7 @@ def finish(store: Store, job: int, token: int, end: Finish) -> None:
     """Make it true, once; the same call again (a commit of unknown outcome) changes nothing more.
 
     Raises LeaseLost when another worker owns the job now or the catalog is not what it was compared
-    with: then nothing is changed and what was made is to be thrown away.
+    with: then nothing is changed and what was made is to be thrown away. Unavailable when files are not there any more.
     """
     with store.write() as tx:
         row = _fence(tx, job, token, end)
@@ -71,6 +73,8 @@ def finish(store: Store, job: int, token: int, end: Finish) -> None:
             _publish(tx, row, end)
         if not end.keeps_withheld:
             _withhold(tx, row, end.withheld)
+        if end.listed_by is not None:
+            files.hold(tx, end.listed_by, {new.blob for new in end.files})
         for new in end.files:
             files.replace(tx, row.brand, new, upload=row.upload)
         if end.state is None:

@@ -75,6 +75,7 @@ class Before:
             state=State.UNCHANGED,
             receipt=told,
             files=found,
+            listed_by=self.now.upload,
             base_version=self.now.number,
             mode=upload.mode,
             rows=upload.mode,

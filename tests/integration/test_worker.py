@@ -271,6 +271,26 @@ def test_the_same_bytes_are_told_again_unread_what_was_found_in_them(gateway, cl
     assert sorted(catalog(gateway)) == ["A", "B"]
 
 
+def test_what_is_removed_while_it_is_told_again_is_found_anew(gateway, monkeypatch, eventually):
+    """Retention may come between: what an upload lists has its bytes, however old they are."""
+    gateway.bench = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
+    brands.change_settings(gateway.store, "acme", lambda _: BrandSettings(guards={"reject_share": 1.0}))
+    gateway.receive(FOUND)
+    gateway.work()
+    real = files.results
+
+    def results(store, upload):
+        found = real(store, upload)
+        monkeypatch.setattr(files, "results", real)
+        expiry.results(store, store.now() + timedelta(days=1))
+        return found
+
+    monkeypatch.setattr(files, "results", results)
+    again = gateway.receive(FOUND)
+    eventually(lambda: not gateway.work() and gateway.state(again) is State.UNCHANGED)
+    assert {one.blob.partition("-")[0] for one in real(gateway.store, again)} == {str(again)}
+
+
 @pytest.mark.parametrize(
     ("rows", "unread"),
     [("A,7,x\n", True), ("A,7,x\nB,bad,x\n", False), ("A,7,x\nC,8,x\n", False), ("A,7,x\nA,8,x\n", False)],
