@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
@@ -65,6 +66,9 @@ class Attachment(FileResponse):
                 raise Problem("bad-request", "Range names no part of a file, as bytes=0-99 does")
             await send(message)
 
+        unit, _, _ = Headers(scope=scope).get("range", "").partition("=")
+        if unit.strip().lower() != "bytes":  # whoever does not know a unit is not to look at it (RFC 9110 §14.2)
+            scope = {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"range"]}
         try:
             await super().__call__(scope, receive, refuse)
         finally:

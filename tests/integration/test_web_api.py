@@ -332,6 +332,8 @@ def test_a_result_file_comes_in_parts_under_its_own_name(scene, api):
     assert problem(behind, "no-such-part").startswith("the file has 10 bytes")
     assert behind.headers["content-range"] == "bytes */10"
     problem(api.get(url, headers={"Range": "bytes=x"}), "bad-request")
+    for unit in ("lines=1-2", "lines", "=1-2"):  # RFC 9110 §14.2: a unit that nobody knows is none
+        assert api.get(url, headers={"Range": unit}).content == b"0123456789"
     scene.files.delete(Area.RESULTS, f"{item.id}-x/Katalog_Gr__e__A_.csv.1.errors.csv")
     problem(api.get(url), "not-found")
 
