@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 import pyarrow as pa
 
-from sftp_gateway.catalog import engine, lane, passes, publish, respelled, sift
+from sftp_gateway.catalog import engine, findings, lane, passes, publish, respelled, sift
 from sftp_gateway.catalog.comparing import changes, decide, diff
 from sftp_gateway.catalog.comparing.decide import Decision, Rows
 from sftp_gateway.catalog.findings import Finding
@@ -131,7 +131,7 @@ class _Run:
         assert self.file.source is not None
         assert self.file.writer is not None
         rows = self.file.sifted.stage.places.at(self.rows.repeats)[:, 0]
-        told = pa.Table.from_batches([batch for late in self.rows.late for batch in late.batches()])
+        told = findings.by_row(pa.Table.from_batches([batch for late in self.rows.late for batch in late.batches()]))
         for block in self.file.source.blocks():
             indices = np.flatnonzero(np.isin(block.row, rows))
             sift.add_rows(self.file.writer, block, indices, told)

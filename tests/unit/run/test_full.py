@@ -261,6 +261,18 @@ def test_what_is_left_in_the_directory_is_what_was_made(shop):
     assert {path.name for path in out.iterdir() if path.is_file()} == {made.path.name for made in outcome.made}
 
 
+def test_a_row_for_correction_has_its_own_reasons_where_keys_come_twice_in_others(tmp_path):
+    rules = small_rules(tmp_path, '[column.code]\ntype = "text"\nunique = true\n')
+    shop = Shop(tmp_path, rules, BrandSettings(duplicates="refuse"))
+    given = [(f"A{number}", "x", f"c{number}") for number in range(12)]
+    given[3] = ("A3", "x", "c1")
+    outcome = shop.put(sheet([*given, ("A9", "y", "d"), ("A0", "y", "e")], ("sku", "name", "code")))
+    assert outcome.state is State.REFUSED
+    assert [(line["sku"], line["_codes"]) for line in table(shop.file(outcome, "corrections"))] == [
+        ("A3", "FIELD_VALUE")
+    ]
+
+
 def test_a_value_that_should_be_unique_and_is_told_as_a_warning_costs_no_row(tmp_path):
     shop = Shop(tmp_path, small_rules(tmp_path, '[column.code]\ntype = "text"\nunique = true\nseverity = "warning"\n'))
     sent = put(shop, [("A", "7"), ("B", "7"), ("C", "8")], ("sku", "code"))
