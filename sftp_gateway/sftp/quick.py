@@ -8,6 +8,7 @@ OPEN, WRITE, READ and CLOSE are answered without being made objects of, or spelt
 import asyncio
 import functools
 import struct
+import time
 from typing import Any, cast
 
 from asyncssh.constants import FX_OK, FXP_CLOSE, FXP_DATA, FXP_HANDLE, FXP_OPEN, FXP_READ, FXP_STATUS, FXP_WRITE
@@ -20,6 +21,8 @@ from sftp_gateway.sftp.fastpath import Silent
 
 WHOLE_BYTES = 1024 * 1024
 """Requests up to that size are taken whole: half of what a channel lets wait before it pauses."""
+TURN_SECONDS = 0.005
+"""One who asks without waiting for answers is served so long before all others have their turn: 80,000 requests may wait."""
 REQUEST = struct.Struct(">IBI")
 """Head of a request: length, kind, number."""
 HANDLE = struct.Struct(">I4s")
@@ -44,6 +47,7 @@ class Quick(Silent, SFTPServerHandler):
     """A conversation that takes and answers requests in the short way where there is one, once its version is settled."""
 
     _is_quick = False
+    _turn_ends_at = 0.0
     _failed: Exception | None = None
     """Why the request in hand failed, in the short way."""
 
@@ -51,11 +55,18 @@ class Quick(Silent, SFTPServerHandler):
         """Answer what can be answered in the short way; give the first request that cannot."""
         assert self._reader is not None
         while (request := await _taken(self._reader)) is not None:
+            if time.monotonic() >= self._turn_ends_at:
+                await self._leave_turn()
             if not (self._is_quick and await self._is_answered(request)):
                 packet = SSHPacket(request)
                 packet.get_uint32()
                 return packet
         return await super().recv_packet()
+
+    async def _leave_turn(self) -> None:
+        if self._reader is not None and self._reader._session._recv_buf_len:  # noqa: SLF001 - this is the hook
+            await asyncio.sleep(0)
+        self._turn_ends_at = time.monotonic() + TURN_SECONDS
 
     async def _is_answered(self, request: bytes) -> bool:
         self._failed = None

@@ -178,6 +178,25 @@ async def test_one_who_closes_files_without_waiting_for_answers_leaves_the_other
     assert most <= 2
 
 
+async def test_one_who_asks_without_waiting_for_answers_leaves_the_others_their_turn_now_and_then(front, monkeypatch):
+    """Two megabytes of the smallest requests, 80,000 of them, kept all other sessions waiting for seconds."""
+    monkeypatch.setattr(quick, "TURN_SECONDS", 0)
+    door, most, count = await front(), 0, 300
+    async with through(door) as client:
+        writer, answer = await raw(client)
+        writer.write(UInt32(5) + bytes([constants.FXP_INIT]) + UInt32(3))
+        await answer()
+        flags = UInt32(constants.FXF_WRITE | constants.FXF_CREAT) + UInt32(0)
+        writer.write(request(constants.FXP_OPEN, 1, String(b"/a.csv"), flags))
+        handle = (await answer())[5:]
+        asked = [request(constants.FXP_WRITE, 2, handle, UInt64(number), String(b"x")) for number in range(count)]
+        writer.write(b"".join(asked))
+        while (seen := (door.folder / "a.csv").stat().st_size) < count:
+            await asyncio.sleep(0)
+            most = max(most, (door.folder / "a.csv").stat().st_size - seen)
+    assert most <= 2
+
+
 def through(door):
     return asyncssh.connect("127.0.0.1", door.port, username="acme", client_keys=[door.key], known_hosts=None, config=None,
                             agent_path=None)  # fmt: skip
