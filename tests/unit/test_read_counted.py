@@ -28,6 +28,11 @@ def test_numbers_counted_beside_an_empty_corner_are_the_header(tmp_path, header,
     assert seen(tmp_path, data) == rows_of(data)
 
 
+def test_a_delimiter_may_end_numbers_that_are_counted(tmp_path):
+    data = b",1,2,3,,\n" + b"".join(b"A%d,0.%d1,1.5,2.25,,\n" % (n, n) for n in range(1, 9))
+    assert seen(tmp_path, data) == rows_of(data)
+
+
 def test_numbers_counted_over_fractions_are_the_header(tmp_path):
     data = b"0,1,2,3\n" + b"".join(b"0.%d,1.%d,-2.5,0.25\n" % (n, n + 3) for n in range(1, 9))
     assert seen(tmp_path, data) == rows_of(data)
@@ -37,3 +42,9 @@ def test_numbers_counted_over_fractions_are_the_header(tmp_path):
 def test_numbers_counted_among_rows_like_them_are_a_row(tmp_path, first):
     data = first + b",4,2,9\n,1,8,3\n5,2,2,1\n,7,7,4\n"
     assert seen(tmp_path, data)[1:] == rows_of(data)
+
+
+@pytest.mark.parametrize("name", [b"word", b"Comment", b"e-mail"])
+def test_one_name_beside_an_empty_corner_is_the_header(tmp_path, name):
+    data = b"," + name + b"\n" + b"".join(b"%d,stone %d\n" % (n, n * 7) for n in range(9))
+    assert seen(tmp_path, data) == rows_of(data)

@@ -34,13 +34,32 @@ def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:
     apart = parted * _PARTED_ROWS < sum(filled)  # else blank lines part rows, not tables
     for place in range(base + 2, len(rows) - 1):
         cells = rows[place]
-        if len(cells) < 2 or cells == header or not (naming.begins_table(cells) or _names_loosely(rows, place)):
+        if len(cells) < 2 or cells == header:
+            continue
+        if apart and len(cells) != len(header) and _parts(rows, place, len(header)):
+            found.append(place)
+        if found[-1:] == [place] or not (naming.begins_table(cells) or _names_loosely(rows, place)):
             continue
         known = ournames.known_names(cells, hints)
         named = known >= 2 and known * 2 >= len(cells) and not bodies.is_among_rows(rows, place)
         if named or (apart and (_stands_apart(rows, place, len(header)) or _changes_width(rows, place, len(header)))):
             found.append(place)
     return found
+
+
+def _parts(rows: Rows, place: int, width: int) -> bool:
+    """Whether a record after a blank line (and a title) has few values and only rows of its own width below, only ones of the header's above.
+
+    So its names need not be words: `Q1`, `B365H`, a blank one, columns that are counted.
+    """
+    above = place - (len(rows[place - 1]) == 1 and bodies.is_filled(rows[place - 1]))
+    cells, body = rows[place], bodies.body(rows, place + 1, len(rows[place])) or bodies.odd_body(rows, place)
+    if bodies.is_filled(rows[above - 1]) or len(body) < _MORE_ROWS or bodies.filled(cells) * 2 <= len(cells):
+        return False
+    before = [row for row in rows[max(0, above - 2 * _MORE_ROWS) : above] if bodies.is_filled(row)]
+    below = [row for row in rows[place + 1 : place + 1 + _MORE_ROWS] if len(row) > 1]
+    alike = all(len(row) == width for row in before) and all(_fits(row, cells) for row in below)
+    return alike and not naming.holds_values(cells) and not naming.looks_like_row(cells, body)
 
 
 def _names_loosely(rows: Rows, place: int) -> bool:
@@ -57,8 +76,11 @@ def _names_loosely(rows: Rows, place: int) -> bool:
 
 
 def _fits(cells: Cells, header: Cells) -> bool:
-    """Whether a record has the columns of a header, which a delimiter may end that ends no row."""
-    return len(cells) == len(header) or (len(cells) == len(header) - 1 > 1 and not header[-1].strip())
+    """Whether a record has the columns of a header, or a delimiter ends one of them only."""
+    more = len(cells) - len(header)
+    return (
+        more == 0 or (more == -1 and len(cells) > 1 and not header[-1].strip()) or (more == 1 and not cells[-1].strip())
+    )
 
 
 def _stands_apart(rows: Rows, place: int, width: int) -> bool:

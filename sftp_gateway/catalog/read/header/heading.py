@@ -81,12 +81,21 @@ def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
         return best, scores[best]
     used = _used_width(rows, width)
     for number in first:
-        if len(rows[number]) > 1 and bodies.filled(rows[number]) * 2 > used:
+        if len(rows[number]) > 1 and (bodies.filled(rows[number]) * 2 > used or _names_second(rows, number, width)):
             number = titles.behind(rows, number, first, width, lenient=hints.lenient)  # noqa: PLW2901 - returned at once
             return number, scores[number]
     usual = [number for number in first if len(rows[number]) == width]
     begin = usual[0] if any(bodies.filled(rows[number]) > 1 for number in usual) else first[0]
     return begin, scores[begin]
+
+
+def _names_second(rows: Rows, number: int, width: int) -> bool:
+    """Whether a record names the second of two columns only, and below it each row has a first cell: it counts the rows."""
+    cells = rows[number]
+    if width != 2 or len(cells) != width or cells[0].strip() or naming.is_value(cells[1]):
+        return False
+    body = bodies.body(rows, number + 1, width)
+    return len(body) > 1 and all(naming.is_value(row[0]) for row in body)
 
 
 def _known(rows: Rows, number: int, hints: Hints) -> int:

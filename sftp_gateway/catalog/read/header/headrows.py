@@ -53,7 +53,8 @@ def _goes_on(rows: Rows, place: int, start: int, width: int, hints: Hints, *, en
     be a product whose price is `TBD`, which would be lost.
     """
     cells = rows[place] if start < len(rows) else ()
-    if len(cells) != width or not bodies.is_filled(cells) or naming.has_digit(cells) or _CLEARED in cells:
+    bare = [cell for cell in cells if not _in_brackets([cell])]  # `(1-5)` says of what kind a column is
+    if len(cells) != width or not bodies.is_filled(cells) or naming.has_digit(bare) or _CLEARED in cells:
         return False
     body = bodies.body(rows, start, width)
     if not cells[0].strip() and bodies.filled(cells) * 2 <= width and len(body) > 1:

@@ -83,8 +83,8 @@ def _counts(cells: Cells) -> bool:
 def _labels(cells: Cells) -> dict[int, str]:
     """Which cells are years, or dates, that name columns: two or more, most of them different, beside a word or an empty corner."""
     corner = len(cells) > 2 and not cells[0].strip() and all(cell.strip() for cell in cells[1:])
-    if _are_counted(cells[corner:], _LEAST_COUNTED - 2 * corner):
-        return dict.fromkeys(range(corner, len(cells)), _COUNTED)
+    if counted := _counted(cells):
+        return counted
     if not corner and not any(cell.strip() and not _DIGIT.search(cell) for cell in cells):
         return {}
     for name, pattern in _LABELS.items():
@@ -94,12 +94,18 @@ def _labels(cells: Cells) -> dict[int, str]:
     return {}
 
 
-def _are_counted(cells: Cells, least: int) -> bool:
-    """Whether all cells are numbers, counted from 0 or 1 on."""
-    first = cells[0].strip() if len(cells) >= least else b""
+def _counted(cells: Cells) -> dict[int, str]:
+    """Which cells are numbers, counted from 0 or 1 on: all but an empty corner and blank ones at the end."""
+    start = int(len(cells) > 2 and not cells[0].strip())
+    first = cells[start].strip() if cells else b""
     if first not in {b"0", b"1"}:
-        return False  # most rows
-    return all(cell.strip() == b"%d" % number for number, cell in enumerate(cells, int(first)))
+        return {}  # most rows
+    stop = len(cells)
+    while not cells[stop - 1].strip():
+        stop -= 1
+    counted = all(cell.strip() == b"%d" % number for number, cell in enumerate(cells[start:stop], int(first)))
+    enough = stop - start >= _LEAST_COUNTED - 2 * start
+    return dict.fromkeys(range(start, stop), _COUNTED) if counted and enough else {}
 
 
 def _numbered(cells: Cells) -> list[int]:

@@ -1,0 +1,39 @@
+"""The larger of two tables where its header has digits, a blank name, counted columns or delimiters at its end."""
+
+import pytest
+
+from tests.unit.reading import read
+
+SMALL = b"Store,City,Land,Chef\nNorth,Bonn,DE,Ann\nSouth,Rome,IT,Bob\n\n"
+TABLES = {
+    "digits": (b"ID,Q1,Q2_1,Q3,Q4,Q5a,Q6a\n", b"%d,2,-99,3,,9,.\n"),
+    "blank name": (b"Code,Name,Beds,Rate,,Notes\n", b"R%d,HILL WARD,12,30%%,,\n"),
+    "plate": (b",1,2,3,4,5\n", b"A%d,0.5,1.5,2,,3\n"),
+    "odds": (b"Div,Home,Away,FTHG,B365H,B365D,B365A\n", b"E%d,Ajax,Bonn,2,1.5,3.4,6\n"),
+    "ended": (b"No,Source,Target,Length,Info,,\n", b"%d,10.0.0.1,8.8.8.8,748,Query A,,\n"),
+}
+
+
+@pytest.mark.parametrize("parted", [b"", b"\n", b"Part two\n"])
+@pytest.mark.parametrize(("header", "row"), TABLES.values(), ids=TABLES)
+def test_the_larger_table_below_is_read_though_its_header_is_no_row_of_plain_words(tmp_path, header, row, parted):
+    table = header + b"".join(row % number for number in range(10, 30))
+    found = read(tmp_path, SMALL + parted + table, lenient=True, complete=True, known_headers=frozenset())
+    told = [tuple(line.split(",")) for line in table.decode().splitlines()]
+    assert [found.source.headers, *found.rows] == told
+
+
+def test_a_row_of_another_width_below_a_blank_line_begins_no_table(tmp_path):
+    rows = [b"%d,Bonn,DE,Ann\n" % number for number in range(10, 30)]
+    data = b"id,City,Land,Chef\n" + b"".join(rows[:10]) + b"\n40,Rome,IT,Bob,x\n" + b"".join(rows[10:])
+    found = read(tmp_path, data, lenient=True, complete=True, known_headers=frozenset())
+    assert found.source.headers == ("id", "City", "Land", "Chef")
+    assert len(found.rows) == 20
+
+
+def test_brackets_with_digits_below_names_belong_to_the_header(tmp_path):
+    data = b"Respondent,How satisfied,What did,Any other\nID,(1-5),you like?,comments?\n"
+    data += b"".join(b"50%d,%d,The staff,none\n" % (n, n % 5) for n in range(10, 30))
+    found = read(tmp_path, data, lenient=True, complete=True, known_headers=frozenset())
+    assert found.source.headers == ("Respondent ID", "How satisfied (1-5)", "What did you like?", "Any other comments?")
+    assert len(found.rows) == 20
