@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from tests.property.pollution import pollute, pollute_framed, pollute_strangely
+from tests.property.unlike import pollute_trades
 from tests.property.varied import damage_varied, pollute_varied, print_varied
 from tests.unit.reading import KNOWN, read
 
@@ -42,6 +43,11 @@ def test_a_polluted_table_with_strange_delimiters_or_in_a_frame_is_read_as_the_c
 
 @ways(pollute_varied, damage_varied, print_varied, some=250, many=8_000)
 def test_a_polluted_table_of_another_kind_is_read_as_the_clean_one(tmp_path, polluting, first, count):
+    hold_to_the_promise(*judged(tmp_path, polluting, first, count))
+
+
+@ways(pollute_trades, some=250, many=8_000)
+def test_a_polluted_table_of_any_trade_is_read_as_the_clean_one(tmp_path, polluting, first, count):
     hold_to_the_promise(*judged(tmp_path, polluting, first, count))
 
 

@@ -22,7 +22,9 @@ def seen(tmp_path, data):
     return found.source.headers, [row[0] for row in found.rows], len(found.rejects)
 
 
-@pytest.mark.parametrize("answers", [ANSWERS, [*ANSWERS, *ANSWERS], ANSWERS[2:]])
+@pytest.mark.parametrize(
+    "answers", [ANSWERS, [*ANSWERS, *ANSWERS], ANSWERS[2:], ANSWERS[:2], ["ok", ANSWERS[1], ANSWERS[1], "none", "Good"]]
+)
 def test_semicolons_in_a_few_lines_divide_no_text_of_one_column(tmp_path, answers):
     assert seen(tmp_path, "\n".join(["Comment", *answers, ""])) == (("Comment",), answers, 0)
 

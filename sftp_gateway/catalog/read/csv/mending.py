@@ -5,8 +5,11 @@ from collections.abc import Sequence
 
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, NAMES, Dialect
 from sftp_gateway.catalog.read.csv.profile import Profile, completes, kind
+from sftp_gateway.catalog.read.header import titles
 
 _STAND_IN = b"\x1f"
+_OF_TEXT = frozenset(",;:")
+"""Delimiters that stand in texts, too."""
 _LEAST_COLUMNS = 3
 """In narrower files a text with one comma too many would pass for a row."""
 
@@ -154,8 +157,10 @@ def _otherwise(record: bytes, dialect: Dialect, width: int) -> tuple[tuple[bytes
             cells = _dialect(delimiter, dialect.quote).cells(record)
             if cells is not None and len(cells) == width:
                 found.append((tuple(cells), delimiter))
-    if len(found) != 1:
-        return None
+    if len(found) != 1 or (
+        dialect.mark in record and (dialect.delimiter not in _OF_TEXT or titles.is_prose(found[0][0]))
+    ):
+        return None  # what the file's own delimiter separates is no row of another
     reading, delimiter = found[0]
     return (
         reading,

@@ -6,6 +6,7 @@ only if (nearly) every record, the header too, has the same columns by it.
 
 import itertools
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _BESIDE = re.compile(rb"[ ,;|:^~#*!=\t]")
 """What may be a part of a delimiter of several signs, at its edge."""
 _TOLD = re.compile(rb"""["']?sep=([^\w\r\n"'\x80-\xff])["',;\t]*(?:\r\n|\n|\r)\s*([^\r\n]*)""", re.IGNORECASE)
 _LETTERS = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
+_OF_FIGURES = frozenset("°№‰±")
 _MOST_SIGNS = 4
 _LINES_BYTES = 65536
 _QUOTED = re.compile(rb'"[^"]*"')
@@ -117,7 +119,8 @@ def candidates(sample: bytes) -> Iterable[Spelling]:
     for sign in sorted(found, key=lambda sign: (-found[sign], -len(sign)))[:_MOST_TRIED]:
         delimiter = sign.decode(errors="replace")
         usual = delimiter[0] in DELIMITERS and not delimiter.strip(delimiter[0])  # twice: `is_doubled` tells
-        if not usual and "\ufffd" not in delimiter:
+        begins = [line.startswith(sign) and line.count(sign) == 1 for line in lines[1:] if sign in line]
+        if not usual and not (begins and all(begins)) and "\ufffd" not in delimiter:
             yield from (spelling(delimiter, quote) for quote in _quotes_or_none(sample, delimiter))
 
 
@@ -129,7 +132,8 @@ def told(sample: bytes) -> tuple[str, int]:
 
 def quotes(sample: bytes, delimiter: str) -> Sequence[str]:
     """Give the quotes that cells begin with, the more frequent first; `"` if there are none."""
-    counts = {quote: sample.count((delimiter + quote).encode()) for quote in QUOTES}
+    before = (delimiter, "\n", "\r")
+    counts = {quote: sum(sample.count((sign + quote).encode()) for sign in before) for quote in QUOTES}
     return sorted(filter(counts.get, QUOTES), key=lambda quote: -counts[quote]) or ['"']
 
 
@@ -170,8 +174,9 @@ def _signs(line: bytes) -> Iterable[bytes]:
 
 
 def _kept(letter: re.Match[bytes]) -> bytes:
-    """Keep a sign beyond ASCII, take a letter for a letter."""
-    return b"x" if letter.group().decode(errors="replace").isalnum() else letter.group()
+    """Keep a sign beyond ASCII, take a letter for a letter, and so what belongs to figures: `£`, `°`."""
+    sign = letter.group().decode(errors="replace")
+    return b"x" if sign.isalnum() or sign in _OF_FIGURES or unicodedata.category(sign[:1]) == "Sc" else letter.group()
 
 
 def longer(sample: bytes, delimiter: str) -> Iterable[str]:
@@ -180,8 +185,9 @@ def longer(sample: bytes, delimiter: str) -> Iterable[str]:
         return  # a delimiter of several signs could not be told from it
     mark = delimiter.encode()
     lines = map(_bare, itertools.islice(_filled_lines(sample), bounds.PREAMBLE_RECORDS + 1))
-    first = next((line for line in lines if mark in line), b"")
-    header = first.split(mark)
+    told = [line.split(mark) for line in lines if mark in line]
+    # A title that is padded to all columns has one cell filled.
+    header = next((cells for cells in told if sum(map(bool, cells[::2])) > 1), told[0] if told else [b""])
     before, after = [cell[-1:] for cell in header[:-1]], [cell[:1] for cell in header[1:]]
     between = set(header[1::2])
     filled = sum(map(bool, header[::2]))
@@ -191,7 +197,9 @@ def longer(sample: bytes, delimiter: str) -> Iterable[str]:
         return
     if len(set(before)) == 1 and _BESIDE.fullmatch(before[0]):
         yield before[0].decode() + delimiter + after[0].decode()
-    yield delimiter + after[0].decode()
+    ends = [line.endswith(mark) for line in itertools.islice(_filled_lines(sample), _LINES)]
+    if after[0] != b" " or sum(ends) * 2 < len(ends):  # else the space is none of it: the last one has none
+        yield delimiter + after[0].decode()
 
 
 def is_always(sample: bytes, delimiter: str, quote: str) -> bool:

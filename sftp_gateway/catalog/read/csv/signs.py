@@ -6,7 +6,7 @@ from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import separators
 from sftp_gateway.catalog.read.csv.dialect import Dialect
 from sftp_gateway.catalog.read.csv.sampling import Record, Sample
-from sftp_gateway.catalog.read.header import bodies, heading
+from sftp_gateway.catalog.read.header import bodies, heading, naming
 from sftp_gateway.catalog.read.source import Hints
 
 _UNUSUAL = 0.25
@@ -53,10 +53,29 @@ def fitting(sample: Sample, dialect: Dialect, fit: separators.Fit) -> separators
     return None if found is None else _longest(sample, found[0])
 
 
+def of_comment(sample: Sample, dialect: Dialect, fit: separators.Fit) -> separators.Spelling | None:
+    """Give a sign that gives all records more columns, the first, too, which is a comment by the dialect: `#CHROM~POS~ID`."""
+    if len(sample.filled(dialect)[0].cells) > 1 or not naming.is_comment(sample.filled(dialect)[0].cells):
+        return None
+    for spelling, text in _tried(sample):
+        own, records = text.fit(spelling.dialect), text.filled(spelling.dialect)
+        if own.perfect and own.width > fit.width and len(records[0].cells) == own.width:
+            return _longest(sample, spelling)
+    return None
+
+
 def whole(sample: Sample) -> separators.Spelling | None:
-    """Give the first sign that gives each line the same columns, none excepted, be they fewer than those of the dialect."""
-    fits = ((spelling, text.fit(spelling.dialect)) for spelling, text in _tried(sample) if spelling.dialect.quote)
-    found = next((spelling for spelling, fit in fits if fit.perfect and not fit.odd and fit.rows >= _LEAST_ROWS), None)
+    """Give the first sign that gives each line the same columns, be one damaged, and be they fewer than those of the dialect."""
+    tried = (one for one in _tried(sample) if one[0].dialect.quote)
+    fits = ((spelling, text.fit(spelling.dialect), len(text.filled(spelling.dialect))) for spelling, text in tried)
+    found = next(
+        (
+            one
+            for one, fit, count in fits
+            if fit.perfect and fit.rows >= _LEAST_ROWS and (not fit.odd or fit.rows == count)
+        ),
+        None,
+    )
     return None if found is None else _longest(sample, found)
 
 

@@ -23,6 +23,8 @@ _QUOTED = 0.05
 """What cells between `'` are worth: more than one row in twenty that has another width then."""
 _ALL_QUOTED = 0.6
 """What they are worth where nearly all cells are so: more than all rows being strict."""
+_ESCAPING = 0.005
+"""What they are worth by one cell in which they are doubled, or have a backslash."""
 _NEARLY_ALL = 0.95
 _MANY_RECORDS = 8
 _NONE = separators.Fit(1, 0, 0.0, first=False)
@@ -155,7 +157,7 @@ def _by_header(sample: Sample, dialect: Dialect, fit: separators.Fit) -> separat
     """Give a sign that separates the header and all rows, where the dialect does not separate the header: it stands in cells."""
     spaces = dialect.delimiter == " "
     if sample.separates_first(dialect) and not (spaces and not fit.first):
-        return None
+        return signs.of_comment(sample, dialect, fit)
     return signs.fitting(sample, dialect, _NONE if spaces else fit) or signs.whole(sample)
 
 
@@ -218,6 +220,7 @@ def _never_closes(line: bytes, dialect: Dialect) -> bool:
 def _is_padded(records: Sequence[Record]) -> bool:
     """Whether a space stands behind every delimiter; of many records one may be damaged."""
     inner = [record.cells[1:] for record in records if record.strict and len(record.cells) > 1]
+    inner = [cells[: len(cells) - (len(cells) > 1 and not cells[-1])] for cells in inner]  # a delimiter may end a row
     odd = sum(not all(cell.startswith(b" ") for cell in cells) for cells in inner)
     return len(records) > 1 and bool(inner) and odd <= (len(inner) > _MANY_RECORDS)
 
@@ -250,10 +253,13 @@ def _apostrophes(sample: Sample, delimiter: str) -> float | None:
     cells, doubled = min(opening, closing), text.count(b"''")
     if not cells:
         return None
+    inner = rb"'[^'\r\n]*(?:(?:''|\\')[^'\r\n]*)+'"
+    escaping = len(re.findall(rb"(?:\A|(?<=%b))%b(?=%b|\Z)" % (edge, inner, edge), text))
+    filled = sample.filled_lines(d)
+    shielded = 0.5 * escaping / max(1, len(filled)) if b"\\'" in text else 0.0  # rows with a backslash are not strict
     single = text.count(b"'") - 2 * doubled - text.count(b"\\'")
     if cells == 1 - bool(doubled) or cells * 2 <= single * 0.6:
         needed = re.search(rb"(?:\A|%b)'[^']*%b[^']*'%b(?=%b|\Z)" % (edge, edge, blanks, edge), text)
-        return 0.0 if needed else None
-    filled = sample.filled_lines(d)
+        return _ESCAPING + shielded if escaping else 0.0 if needed else None
     every = cells > 0.6 * (sum(line.count(d) for line in filled) + len(filled))
-    return _ALL_QUOTED if every else _QUOTED
+    return (_ALL_QUOTED if every else _QUOTED) + shielded

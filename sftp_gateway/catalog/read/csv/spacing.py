@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import rewriting
-from sftp_gateway.catalog.read.csv.dialect import QUOTES, Dialect
+from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.csv.sampling import Record, Sample
 from sftp_gateway.catalog.read.header import naming, ournames
 from sftp_gateway.catalog.read.source import Hints
 
 _QUOTED_TEXT = re.compile(rb""" "[^"\r\n]*" | '[^'\r\n]*' """, re.VERBOSE)
-_FEW_COLUMNS = 2
+_FEW_COLUMNS, _MANY_COLUMNS = 2, 4
+_MOSTLY = 0.8
 _MANY_ROWS = 8
 """Of more one may be damaged."""
 _LEAST_ROWS = 5
@@ -26,20 +27,31 @@ def by_spaces(sample: Sample, dialect: Dialect, hints: Hints) -> Dialect:
     Titles and notes may have others where the dialect does not fit. Unless somebody only looks, the names must be known.
     """
     fits = _fits(sample, dialect)
-    if (fits and sample.separates_first(dialect)) or rewriting.is_wrapped(sample.text):
+    by_all = fits and _all_by_spaces(sample, dialect)
+    if (fits and sample.separates_first(dialect) and not by_all) or rewriting.is_wrapped(sample.text):
         return dialect
     for quote in hints.quote or sorted(QUOTES, key=lambda each: -sample.text.count(each.encode())):
         spaced = replace(dialect, delimiter=" ", quote=quote)
         filled = [record for record in sample.filled(spaced) if not naming.is_comment(record.cells)]
-        rows = _rows(filled, strictly=fits)
+        rows = _rows(filled, strictly=fits and not by_all)
         if (
             rows
-            and not _cuts_cells(rows, dialect.mark)
+            and not _cuts_cells(rows, spaced, dialect.mark)
+            and not any(sample.text.count(f'{mark} "'.encode()) * 2 > len(rows) for mark in DELIMITERS)
             and not _are_two_words(rows)
             and (hints.lenient or ournames.known_names(rows[0].cells, hints) > 1)
         ):
             return spaced
     return dialect
+
+
+def _all_by_spaces(sample: Sample, dialect: Dialect) -> bool:
+    """Whether spaces give all records but titles the same columns, many of them, and the dialect does not: decimal commas."""
+    filled, fit = sample.filled(replace(dialect, delimiter=" ")), sample.fit(dialect)
+    rows = _rows(filled, strictly=False) if fit.share < _MOSTLY else []
+    widths = {len(record.cells) if record.strict else 0 for record in rows}
+    enough = len(rows) >= max(_LEAST_ROWS, _MOSTLY * len(filled))
+    return enough and len(widths) == 1 and min(widths) > max(_MANY_COLUMNS, fit.width)
 
 
 def _fits(sample: Sample, dialect: Dialect) -> bool:
@@ -54,11 +66,17 @@ def _fits(sample: Sample, dialect: Dialect) -> bool:
     return all(outside) or mostly
 
 
-def _cuts_cells(rows: Sequence[Record], sign: bytes) -> bool:
-    """Whether most of the spaces stand behind a sign that is the delimiter, or most rows have some inside quotes."""
+def _cuts_cells(rows: Sequence[Record], dialect: Dialect, sign: bytes) -> bool:
+    """Whether most of the spaces stand behind a sign that is the delimiter, or in most rows beside it or inside quotes."""
     cells = [cell for record in rows for cell in record.cells[:-1]]
-    cut = sum(any(cell.count(b'"') % 2 for cell in record.cells) for record in rows)
-    return sum(cell.endswith(sign) for cell in cells) * 2 > len(cells) or cut * 2 > len(rows)
+    cut = sum(any(cell.count(b'"') % 2 for cell in record.cells) for record in rows if _is_odd(record, dialect))
+    alone = sum(sign in record.cells for record in rows)
+    return sum(cell.endswith(sign) for cell in cells) * 2 > len(cells) or max(cut, alone) * 2 > len(rows)
+
+
+def _is_odd(record: Record, dialect: Dialect) -> bool:
+    """Whether an odd quote in a cell is no quote that was doubled."""
+    return not record.strict or dialect.quote != '"'
 
 
 def _are_two_words(rows: Sequence[Record]) -> bool:
@@ -66,6 +84,8 @@ def _are_two_words(rows: Sequence[Record]) -> bool:
     cells = [cell for record in rows for cell in record.cells]
     if len(cells) != 2 * len(rows) or not all(record.strict for record in rows) or naming.has_digit(cells):
         return False
+    if sum(b" " in cell for cell in cells) * 2 > len(cells):
+        return False  # they were quoted
     names = rows[0].cells
     first, *below = [tuple(cell[:1].islower() for cell in cells) for cells in (names, *_others(rows, names))]
     return len(set(first)) > 1 or first in below

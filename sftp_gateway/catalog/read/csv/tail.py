@@ -19,6 +19,7 @@ from sftp_gateway.catalog.read.header import footer, naming, titles
 from sftp_gateway.catalog.read.source import Tally
 
 _BODY_ROWS = 20
+_FEW_COLUMNS = 2
 _LEAST_FILLED = 3
 """So many columns must be filled in all rows before one with a single text is told from them."""
 _FEW = 2
@@ -198,12 +199,14 @@ def _is_note(stretch: Stretch, index: int, cells: tuple[str, ...]) -> bool:
         return False
     text = cells[0].encode()
     told = stretch.profile.always_filled >= _LEAST_FILLED or (stretch.lenient and stretch.profile.knows_none_alone)
+    kinds = stretch.kinds[max(0, index - bounds.FOOTER_RECORDS) : index]
+    parted = bool((kinds == BLANK).any()) and _alone_since(stretch, index)
+    told = told or (stretch.lenient and parted and len(cells) > _FEW_COLUMNS and not stretch.profile.lone)
     if not told or profile.kind(text) != "text":
         return False
-    kinds = stretch.kinds[max(0, index - bounds.FOOTER_RECORDS) : index]
     if stretch.lenient or not stretch.profile.holds(0, text):
         return True
-    return bool((kinds == BLANK).any() and _alone_since(stretch, index))
+    return parted
 
 
 def _is_sentence(stretch: Stretch, cells: tuple[str, ...]) -> bool:

@@ -7,7 +7,7 @@ from sftp_gateway.catalog.read.csv.printing import STAND_IN
 from sftp_gateway.catalog.read.csv.sampling import Record, Sample
 from sftp_gateway.catalog.read.header import titles
 
-_LEAST_ROWS = 4
+_LEAST_ROWS = 3
 
 
 def column(sample: Sample, dialect: Dialect, *, lenient: bool) -> Dialect:
@@ -31,10 +31,10 @@ def _is_whole(records: Sequence[Record]) -> bool:
 
 
 def _by_chance(records: Sequence[Record]) -> bool:
-    """Whether few records are divided, as sentences are: whole ones stand among them, or no two have the same columns."""
+    """Whether few records are divided, as sentences are: whole ones stand among them, or no two have the same columns, or all are one."""
     divided = [place for place, record in enumerate(records) if len(record.cells) > 1]
-    if not divided or divided[0] == 0 or len(records) <= _LEAST_ROWS or len(divided) * 2 > len(records):
+    if not divided or divided[0] == 0 or len(records) < _LEAST_ROWS or len(divided) * 2 > len(records):
         return False
-    inside, widths = divided[-1] - divided[0] + 1, {len(records[place].cells) for place in divided}
-    scattered = len(divided) * 2 <= inside or len(widths) == len(divided)
-    return scattered and all(titles.is_prose(records[place].cells) for place in divided)
+    inside, lines = divided[-1] - divided[0] + 1, [records[place].cells for place in divided]
+    scattered = len(divided) * 2 <= inside or len({len(cells) for cells in lines}) == len(lines)
+    return (scattered or len(set(lines)) == 1) and all(map(titles.is_prose, lines))

@@ -69,6 +69,8 @@ _NEVER_ALONE = frozenset("œŒšŠžŽŸ")
 """In ISO 8859-15 they stand where `½ ¼ ¨ ¦ ¸ ´ ¾` are elsewhere."""
 _EURO = re.compile(rb"\d[ \xa0]?\xa4(?![\x80-\xff])|(?<![\x80-\xff])\xa4[ \xa0]?\d")
 """A sign beside figures that is the euro in ISO 8859-15; in others it is one that nobody means (`¤`), or half a character."""
+_POUND = re.compile(rb"(?<![\x80-\xffA-Za-z])\xa3[ \xa0]?\d")
+"""A sign before figures that is the pound: where all are so, it is no letter."""
 _UNPRINTED = re.compile(rb"[\x80-\x9f]")
 """No characters in ISO 8859: the file is in another one."""
 _ASCII = bytes(range(0x80))
@@ -116,7 +118,10 @@ def count_beyond_ascii(text: bytes) -> int:
 def _by_language(text: bytes) -> str | None:
     """Give the encoding in which all letters are those of one language; of several, the one whose letters are likeliest."""
     best, likeliest = None, -math.inf
+    pounds = len(_POUND.findall(text))
     for reading in _readings(text):
+        if pounds and pounds == text.count(b"\xa3") and reading.beyond.get("£", 0) < pounds:
+            continue
         beyond = reading.beyond
         for language in reading.languages:
             told = sum([count for character, count in beyond.items() if character in language.known])
