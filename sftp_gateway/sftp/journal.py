@@ -1,10 +1,10 @@
 """Small files that were closed, bytes and row together, in one file that is only written on: one sync each CLOSE.
 
-A CLOSE may be answered when bytes, directory entry and row are on disk. Done one by one that is an fsync of
-the file, one of its directory and a commit, each in a thread: 2.5 ms. Here all three are one record and one
+A CLOSE may be answered when bytes, directory entry and row are on disk. Done one by one that is an fsync of the
+file, one of its directory and a commit, each in a thread: 2.5 ms. Here all three are one record and one
 `fdatasync`; the row follows into the store with others in one commit (ledger.py), the staging file is made just
-before that and synced when the journal's file is full. What a death leaves behind, replay.py
-brings into the store. Nobody but the next process of this host ever reads a journal.
+before that and synced when the journal's file is full. What a death leaves behind, replay.py brings into the store.
+Nobody but the next process of this host ever reads a journal.
 
 Segments take turns: while one fills, the staging files of the oldest are synced. A segment is written from its
 start again under a new generation; records of an older one behind it are not its own.
@@ -126,11 +126,8 @@ class Journal:
         """Have one more segment made while this one fills: else all wait for it whose CLOSE comes just then."""
         # The last one is left to who cannot wait for what is prepared just now.
         may = len(self._segments) < SEGMENTS - 1 and self._preparing is None and not self._closing
-        if (
-            may
-            and self._segments[0].at > segment.SEGMENT_BYTES // 4
-            and not any(one.free for one in self._segments[1:])
-        ):
+        fills = self._segments[0].at > segment.SEGMENT_BYTES // 4
+        if may and fills and not any(one.free for one in self._segments[1:]):
             self._preparing = asyncio.create_task(self._prepare(self._next_path()), name="journal.prepare")
 
     async def _prepare(self, path: Path) -> None:
@@ -295,9 +292,7 @@ def folder_of(staging: Staging) -> Path:
 
 
 def _answer(waiting: list["asyncio.Future[None]"], error: OSError | None) -> None:
-    for future in waiting:
-        if future.done():
-            continue
+    for future in (one for one in waiting if not one.done()):
         if error is None:
             future.set_result(None)
         else:

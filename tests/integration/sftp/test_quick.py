@@ -85,6 +85,13 @@ async def raw(client):
     return writer, answer
 
 
+async def settled(client):
+    writer, answer = await raw(client)
+    writer.write(UInt32(5) + bytes([constants.FXP_INIT]) + UInt32(3))
+    await answer()
+    return writer, answer
+
+
 async def test_nothing_is_answered_before_the_version_is_settled(front, until):
     door = await front()
     async with through(door) as client:
@@ -109,9 +116,7 @@ ATTRIBUTES = {
 async def test_a_file_is_opened_written_read_and_closed_whatever_is_told_of_it(front, told):
     door = await front()
     async with through(door) as client:
-        writer, answer = await raw(client)
-        writer.write(UInt32(5) + bytes([constants.FXP_INIT]) + UInt32(3))
-        await answer()
+        writer, answer = await settled(client)
         flags = constants.FXF_READ | constants.FXF_WRITE | constants.FXF_CREAT
         writer.write(request(constants.FXP_OPEN, 7, String(b"/a.csv"), UInt32(flags), ATTRIBUTES[told]))
         said = await answer()
@@ -136,9 +141,7 @@ async def test_a_file_is_opened_written_read_and_closed_whatever_is_told_of_it(f
 async def test_an_open_that_is_cut_off_is_told_so_and_the_next_request_is_answered(front, wrong):
     door = await front()
     async with through(door) as client:
-        writer, answer = await raw(client)
-        writer.write(UInt32(5) + bytes([constants.FXP_INIT]) + UInt32(3))
-        await answer()
+        writer, answer = await settled(client)
         writer.write(request(constants.FXP_OPEN, 7, wrong))
         assert (await answer())[:9] == bytes([constants.FXP_STATUS]) + UInt32(7) + UInt32(constants.FX_BAD_MESSAGE)
         writer.write(request(constants.FXP_STAT, 8, String(b"/")))
@@ -162,9 +165,7 @@ async def test_a_failure_is_told_of_the_request_that_failed_and_of_no_other(fron
 async def test_one_who_closes_files_without_waiting_for_answers_leaves_the_others_their_turn(front):
     door, most = await front(), 0
     async with through(door) as client:
-        writer, answer = await raw(client)
-        writer.write(UInt32(5) + bytes([constants.FXP_INIT]) + UInt32(3))
-        await answer()
+        writer, _ = await settled(client)
         flags = UInt32(constants.FXF_WRITE | constants.FXF_CREAT) + UInt32(0)
         asked = [
             request(constants.FXP_OPEN, 1, String(b"/%d.csv" % number), flags)
@@ -183,9 +184,7 @@ async def test_one_who_asks_without_waiting_for_answers_leaves_the_others_their_
     monkeypatch.setattr(quick, "TURN_SECONDS", 0)
     door, most, count = await front(), 0, 300
     async with through(door) as client:
-        writer, answer = await raw(client)
-        writer.write(UInt32(5) + bytes([constants.FXP_INIT]) + UInt32(3))
-        await answer()
+        writer, answer = await settled(client)
         flags = UInt32(constants.FXF_WRITE | constants.FXF_CREAT) + UInt32(0)
         writer.write(request(constants.FXP_OPEN, 1, String(b"/a.csv"), flags))
         handle = (await answer())[5:]
