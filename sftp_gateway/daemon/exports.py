@@ -1,57 +1,84 @@
-"""Versions in other forms while they are downloaded: each a file of its own, all of them bounded. Serves loans.
+"""Versions in other forms while they are downloaded: who wants the same one shares a file, and all are bounded.
 
-A reader may take hours over a download, or begin a hundred.
+A reader may take hours over a download, or begin a hundred. Serves loans.
 """
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sftp_gateway.errors import Unavailable
 
 MOST = 8
-"""Out at a time. Who waits for one to be made holds a thread of the endpoint, and whoever looks at a page needs one, too."""
-MOST_OF_ONE = 4
-"""Of one brand: its readers may be slow, or a download manager with a dozen connections, and the others want theirs."""
+"""Different files at a time."""
 SIDE_BY_SIDE = 2
 """Made at a time: uploads have the machine first."""
 WAIT_SECONDS = 30.0
+MOST_WAITING = 8
+"""Who waits for one to be made holds a thread of the endpoint, and whoever looks at a page needs one, too."""
 BUSY = "Too many catalogs are being downloaded at this moment; try again in a minute"
 
 
+@dataclass(slots=True)
+class _Export:
+    path: Path
+    users: int = 0
+    is_made: bool = False
+    making: threading.Lock = field(default_factory=threading.Lock)
+
+
 class Exports:
-    """Lends files. Thread-safe; blocks while one is made."""
+    """Lends files by name. Thread-safe; blocks while one is made."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._out: Counter[str] = Counter()
         self._turns = threading.Semaphore(SIDE_BY_SIDE)
+        self._places = threading.Semaphore(MOST_WAITING)
+        self._lent: dict[str, _Export] = {}
 
     @contextmanager
-    def lend(self, brand: str, path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
-        """Lend the file that is made at `path`, gone afterwards. Unavailable."""
-        with self._place(brand):
-            try:
-                if not self._turns.acquire(timeout=WAIT_SECONDS):
-                    raise Unavailable(BUSY)
-                try:
-                    make(path)
-                finally:
-                    self._turns.release()
-                yield path
-            finally:
-                path.unlink(missing_ok=True)
-
-    @contextmanager
-    def _place(self, brand: str) -> Iterator[None]:
-        with self._lock:
-            if self._out.total() >= MOST or self._out[brand] >= MOST_OF_ONE:
-                raise Unavailable(BUSY)
-            self._out[brand] += 1
+    def lend(self, name: str, path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+        """Lend the file of that name: made at `path`, if nobody has it, and gone with its last user. Unavailable."""
+        export = self._enter(name, path)
         try:
-            yield
+            if not export.is_made:
+                self._await(export, make)
+            yield export.path
         finally:
-            with self._lock:
-                self._out -= Counter((brand,))
+            self._leave(name, export)
+
+    def _enter(self, name: str, path: Path) -> _Export:
+        with self._lock:
+            if name not in self._lent and len(self._lent) >= MOST:
+                raise Unavailable(BUSY)
+            export = self._lent.setdefault(name, _Export(path))
+            export.users += 1
+            return export
+
+    def _await(self, export: _Export, make: Callable[[Path], None]) -> None:
+        if not self._places.acquire(blocking=False):
+            raise Unavailable(BUSY)
+        try:
+            with export.making:
+                if not export.is_made:
+                    self._make(export, make)
+        finally:
+            self._places.release()
+
+    def _make(self, export: _Export, make: Callable[[Path], None]) -> None:
+        if not self._turns.acquire(timeout=WAIT_SECONDS):
+            raise Unavailable(BUSY)
+        try:
+            make(export.path)
+            export.is_made = True
+        finally:
+            self._turns.release()
+
+    def _leave(self, name: str, export: _Export) -> None:
+        with self._lock:
+            export.users -= 1
+            if not export.users:
+                del self._lent[name]
+                export.path.unlink(missing_ok=True)

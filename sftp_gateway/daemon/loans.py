@@ -67,7 +67,7 @@ class Loans:
                 write(parquet, form, out, version.file_bytes < self.live().worker.small_bytes)
 
         path = self.files.staging / f"export-{secrets.token_hex(12)}.{form}"
-        with self.exports.lend(brand, path, make) as out:
+        with self.exports.lend(f"{brand}/{number}.{form}", path, make) as out:
             yield out
 
 

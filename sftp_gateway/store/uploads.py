@@ -1,8 +1,8 @@
 """Uploads: received, approved, refused, retried. States change by `move` alone; `history` reads them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,11 +16,13 @@ from sftp_gateway.upload import Mode, State, Upload
 
 __all__ = [
     "Event", "New", "approve", "decide", "events", "find", "get", "insert", "insert_all", "listing", "move", "newest", "page",
-    "receive", "refuse", "retry", "rows_meant", "these",
+    "receive", "receive_once", "refuse", "retry", "rows_meant", "these",
 ]  # fmt: skip
 
 INCOMPLETE = "FILE_INCOMPLETE"
 """Why an upload that nobody completed is refused."""
+REMEMBERED = timedelta(hours=24)
+"""So long the key of a file that came by HTTP is known."""
 _uploads = tables.upload
 _INSERT = sa.insert(_uploads).returning(_uploads.c.id, sort_by_parameter_order=True)
 _ARRIVED = sa.update(_uploads).where(_uploads.c.id == sa.bindparam("upload_id")).values(arrival=sa.bindparam("job_id"))
@@ -61,6 +63,30 @@ def receive(store: Store, brand: str, new: New, *, by: str = "gateway") -> Uploa
     """Take a file whose bytes already are in the sources area: one commit, then it is ours. NotFound."""
     with store.write() as tx:
         return find(tx.conn, insert(tx, brand, new, by=by))
+
+
+def receive_once(store: Store, key: str, brand: str, new: New, by: str) -> tuple[Upload, bool]:
+    """Receive a file at most once per key that its sender chose; True if it is new. An empty key is always new. NotFound.
+
+    For clients that send again when an answer was lost. The brand's turn is held, so that of two at the same time one wins.
+    """
+    with store.write() as tx:
+        queue.lock(tx, brand)
+        if key:
+            if (seen := _seen(tx, brand, key)) is not None:
+                return find(tx.conn, seen), False
+            new = replace(new, client={**(new.client or {}), "idempotency_key": key})
+        return find(tx.conn, insert(tx, brand, new, by=by)), True
+
+
+def _seen(tx: Transaction, brand: str, key: str) -> int | None:
+    """Find the upload of a key that is still remembered."""
+    first = sa.select(_uploads.c.id).where(
+        _uploads.c.brand == brand,
+        _uploads.c.received_at >= tx.now - REMEMBERED,
+        _uploads.c.client["idempotency_key"].as_string() == key,
+    )
+    return tx.conn.execute(first.limit(1)).scalar()
 
 
 def insert(tx: Transaction, brand: str, new: New, state: State = State.RECEIVED, *, by: str = "gateway") -> int:

@@ -24,14 +24,14 @@ from sftp_gateway.errors import Unavailable
 from sftp_gateway.store import brands, figures, files, uploads, versions
 from sftp_gateway.store.tokens import Token
 from sftp_gateway.upload import Mode, Upload, read_states
-from sftp_gateway.web import desk
+from sftp_gateway.web import conditions, desk
 from sftp_gateway.web.desk import Desk
 from sftp_gateway.web.problem import Problem
 
 T = TypeVar("T")
 PAGE_ROWS, MOST_ROWS = 50, 500
 LARGEST = 2**31 - 1  # ids and numbers are 32-bit integers on PostgreSQL
-STALL_SECONDS, STALL_BYTES = 60, 64 * 1024
+STALL_SECONDS, STALL_BYTES, LONGEST_KEY = 60, 64 * 1024, 255
 HEAD_BYTES = 4096
 OPENING, OPENING_SECONDS = threading.Semaphore(8), 2.0
 """Who waits for storage that is slow holds a thread, and whoever looks at a page needs one, too."""
@@ -56,7 +56,16 @@ class Attachment(FileResponse):
             raise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream the file or the part that is asked for, then give it back, whatever happened. Problem: there is no such part."""
+        """Stream, unless the client has it, then give the file back, whatever happened."""
+        told = Response(status_code=304, headers={"ETag": self.headers["etag"]})
+        try:
+            known = conditions.is_known(Headers(scope=scope), self.headers["etag"])
+            await (told(scope, receive, send) if known else self._stream(scope, receive, send))
+        finally:
+            await asyncio.to_thread(self.lent.__exit__, None, None, None)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream the file or the part that is asked for. Problem, if there is none such."""
 
         async def refuse(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 416:
@@ -69,10 +78,7 @@ class Attachment(FileResponse):
         unit, _, _ = Headers(scope=scope).get("range", "").partition("=")
         if unit.strip().lower() != "bytes":  # whoever does not know a unit is not to look at it (RFC 9110 §14.2)
             scope = {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"range"]}
-        try:
-            await super().__call__(scope, receive, refuse)
-        finally:
-            await asyncio.to_thread(self.lent.__exit__, None, None, None)
+        await super().__call__(scope, receive, refuse)
 
 
 def asked(request: Request, name: str, read: Callable[[str], T]) -> T | None:
@@ -236,12 +242,13 @@ def _blob(at: Desk, area: Area, name: str, size: int) -> Iterator[Path]:
 
 
 async def _receive(request: Request) -> Response:
-    """Take the body as a file: 201 with its receipt. The same one sent again, as no answer came, ends `unchanged`."""
+    """Take the body as a file: 201 with its receipt, or 200 when this Idempotency-Key was seen before."""
     at, token, brand = await asyncio.to_thread(of_brand, request, write=True)
-    mode, path = _announced(request, brand)
+    mode, path, key = _announced(request, brand)
     limit, declared = await asyncio.to_thread(at.room, brand.name), int(request.headers.get("content-length") or 0)
     if declared > limit:
         raise Problem("too-large", f"{declared:,} bytes are announced and {max(limit, 0):,} may come")
+    conditions.check_list(request.headers)
     await asyncio.to_thread(at.health.require_room, declared)
     async with Arrival(at.files, "http-") as arrival:
         try:
@@ -256,16 +263,24 @@ async def _receive(request: Request) -> Response:
         await asyncio.to_thread(arrival.keep)
     client = {"ip": request.client.host if request.client else "", "token": token.name}
     came = uploads.New(mode, path, arrival.sha256, arrival.bytes, "http", True, at.store.now(), client)
-    made = await asyncio.to_thread(uploads.receive, at.store, brand.name, came, by=f"token:{token.name}")
+    made, new = await asyncio.to_thread(uploads.receive_once, at.store, key, brand.name, came, f"token:{token.name}")
+    # The path tells the mode, too; that of the upload may be another by now, once it is seen to be a correction.
+    if (made.path, made.sha256, made.bytes) != (came.path, came.sha256, came.bytes):
+        raise Problem("key-reused", f"Idempotency-Key belongs to upload {made.id}, which is another file")
     at.wake()
-    return _told(made, new=True)
+    return _told(made, new=new)
 
 
-def _announced(request: Request, brand: Brand) -> tuple[Mode, str]:
-    """Give mode and path, if a file may come like that. Raises Problem."""
+def _announced(request: Request, brand: Brand) -> tuple[Mode, str, str]:
+    """Give mode, path and Idempotency-Key, if a file may come like that. Raises Problem."""
+    query, headers = request.query_params, request.headers
     if not brand.enabled:
         raise Problem("not-allowed", f"brand {brand.name} is disabled")
-    if request.headers.get("content-type", "").strip().lower().startswith("multipart/"):
+    if headers.get("content-type", "").strip().lower().startswith("multipart/"):
         raise Problem("media-type")
-    mode = request.query_params.get("mode") or brand.settings.mode or "full"
-    return Mode(mode), upload_name.placed(request.query_params.get("name") or "", mode)
+    mode = query.get("mode") or brand.settings.mode or "full"
+    path = upload_name.placed(query.get("name") or "", mode)
+    key = headers.get("idempotency-key", "")
+    if len(key) > LONGEST_KEY:
+        raise Problem("bad-request", f"Idempotency-Key may have {LONGEST_KEY} characters")
+    return Mode(mode), path, key

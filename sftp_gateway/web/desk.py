@@ -81,8 +81,12 @@ class Gate:
         """End the session that the cookie of a request carries, for every copy of it."""
         self.sessions.end(self._session(request))
 
-    async def form(self, request: Request) -> dict[str, str]:
-        """Give the fields of a form that came from our own page, as the browser says; no other site sends our cookie. Raises Problem."""
+    def form_token(self, request: Request) -> str:
+        """Give the value that forms of this session must bring back."""
+        return self.sessions.sign("form:" + self._session(request))
+
+    async def form(self, request: Request, *, signed: bool = True) -> dict[str, str]:
+        """Give the fields of a form that came from our own page; `signed` forms carry `form_token`. Raises Problem."""
         origin, site = request.headers.get("origin", ""), request.headers.get("sec-fetch-site", "")
         ours = {_host(str(request.url)), _host(self.public_url)} - {""}
         if not (site == "same-origin" if site else _host(origin) in ours):
@@ -92,7 +96,10 @@ class Gate:
                 body = await _body(request)
         except TimeoutError:
             raise Problem("stalled", f"a form comes within {FORM_SECONDS:g} seconds") from None
-        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        if signed and not self.sessions.signed("form:" + self._session(request), fields.get("form_token", "")):
+            raise Problem("stale-form", "it is too old")
+        return fields
 
     def _session(self, request: Request) -> str:
         return request.cookies.get(self._cookie(request)[0], "")

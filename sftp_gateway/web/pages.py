@@ -30,7 +30,7 @@ ENGINE.globals |= {"outcome": outcome, "software": __version__}
 def page(request: Request, name: str, token: Token | None, code: int = 200, **values: Any) -> Response:
     """Render a template for this person."""
     at = desk.of(request)
-    values |= {"person": token, "now": at.store.now()}
+    values |= {"person": token, "now": at.store.now(), "form_token": at.gate.form_token(request)}
     return HTMLResponse(ENGINE.get_template(name).render(values), code)
 
 
@@ -51,7 +51,7 @@ def problem(request: Request, error: Problem) -> Response:
 async def sign_in(request: Request) -> Response:
     """POST /login?onward=: a token becomes a session."""
     gate, onward = desk.of(request).gate, request.query_params.get("onward", "/")
-    fields = await gate.form(request)
+    fields = await gate.form(request, signed=False)
     token = await asyncio.to_thread(gate.verify, fields.get("token", "").strip(), request)
     inside = onward.startswith("/") and onward[1:2] not in ("/", "\\")  # never to another host
     answer = RedirectResponse(onward if inside else "/", 303)

@@ -155,7 +155,7 @@ def test_a_name_that_nobody_could_see_is_none(api, name):
     problem(api.post(f"{UPLOADS}?name={name}", content=b"sku\n1\n"), "bad-request")
 
 
-def test_a_download_can_be_resumed_unless_it_changed(scene, api):
+def test_a_download_can_be_resumed_and_asked_for_only_if_it_changed(scene, api):
     populate(scene)
     for form in ("csv", "jsonl", "parquet"):
         path = f"/api/v1/brands/acme/catalog?format={form}"
@@ -166,6 +166,48 @@ def test_a_download_can_be_resumed_unless_it_changed(scene, api):
         assert (rest.status_code, rest.content) == (206, whole.content[10:]), form
         changed = api.get(path, headers={"Range": "bytes=10-", "If-Range": '"another"'})
         assert (changed.status_code, changed.content) == (200, whole.content), form
+        same = api.get(path, headers={"If-None-Match": etag})
+        assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", etag)
+        assert api.get(path, headers={"If-None-Match": '"another"'}).content == whole.content
+
+
+CONDITIONS = [
+    ("If-None-Match", "*", 304), ("If-None-Match", "W/{}", 304), ("If-None-Match", '"a", {} , "b"', 304),
+    ("If-None-Match", '"{bare}0"', 200), ("If-None-Match", "{bare}", 200), ("If-None-Match", '"*"', 200),
+    ("If-Match", "*", 200), ("If-Match", '"a",{}', 200), ("If-Match", '"a"', 412), ("If-Match", "W/{}", 412),
+    ("If-Match", "nothing", 412),
+]  # fmt: skip
+
+
+def test_conditions_of_a_download_are_those_of_http(scene, api):
+    populate(scene)
+    path = "/api/v1/brands/acme/catalog?format=csv"
+    etag = api.get(path).headers["etag"]
+    for header, value, status in CONDITIONS:
+        asked = {header: value.format(etag, bare=etag.strip('"'))}
+        answer = api.get(path, headers=asked)
+        assert answer.status_code == status, asked
+        if status == 412:
+            assert etag in problem(answer, "precondition")
+        assert api.head(path, headers=asked).status_code == status, asked
+
+
+def test_who_wants_other_bytes_is_told_so_before_who_has_them_already(scene, api):
+    populate(scene)
+    path = "/api/v1/brands/acme/catalog?format=csv"
+    etag = api.get(path).headers["etag"]
+    problem(api.get(path, headers={"If-Match": '"other"', "If-None-Match": etag}), "precondition")
+
+
+@pytest.mark.parametrize(("header", "value", "status"), [
+    ("If-Match", '"a"', 412), ("If-None-Match", "*", 412), ("If-Match", "*", 201), ("If-None-Match", '"a"', 201),
+])  # fmt: skip
+def test_conditions_of_an_upload_are_those_of_http(scene, api, header, value, status):
+    """What is sent to is a list: it is there, and no entity tag is its."""
+    answer = api.post(f"{UPLOADS}?name=a.csv", content=b"x", headers={header: value})
+    assert answer.status_code == status
+    assert len(uploads.listing(scene.store)[0]) == (status == 201)
+    assert not staging(scene)
 
 
 def test_an_upload_that_only_trickles_is_ended_and_leaves_nothing(scene, api, monkeypatch, eventually):
@@ -472,6 +514,37 @@ def test_a_client_that_vanishes_leaves_nothing(scene, api, eventually):
         api.post(f"{UPLOADS}?name=a.csv", content=body())
     eventually(lambda: not staging(scene))
     assert uploads.listing(scene.store) == ([], None)
+
+
+def test_the_same_key_sends_the_same_file_once(scene, api, clock):
+    def send(content=b"x", name="a.csv", key="k-1", brand="acme"):
+        return api.post(
+            f"/api/v1/brands/{brand}/uploads?name={name}", content=content, headers={"Idempotency-Key": key}
+        )
+
+    first = send()
+    again = send()
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json()["upload"] == first.json()["upload"]
+    problem(send(content=b"y"), "key-reused")
+    problem(send(name="b.csv"), "key-reused")
+    assert send(key="k-2").status_code == send(brand="bolt").status_code == 201
+    problem(send(key="k" * 256), "bad-request")
+    clock.jump(25 * 3600)
+    assert send().status_code == 201
+
+
+def test_of_two_at_once_with_one_key_one_is_received(scene, api):
+    answers = []
+
+    def send():
+        answers.append(api.post(f"{UPLOADS}?name=a.csv", content=b"x", headers={"Idempotency-Key": "k"}).status_code)
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert sorted(answers) == [200] * 7 + [201]
+    assert len(uploads.listing(scene.store)[0]) == 1
 
 
 # Deciding

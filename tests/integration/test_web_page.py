@@ -28,8 +28,8 @@ def sign_in(web, secret, onward="/"):
 
 def press(web, page, action):
     """Send the form with this action as the page has it."""
-    assert f'<form method="post" action="{action}">' in page.text
-    return web.post(action)
+    fields = re.search(rf'action="{action}"><input type="hidden" name="form_token" value="(\w+)"', page.text)
+    return web.post(action, data={"form_token": fields[1]})
 
 
 def words(page):
@@ -162,17 +162,20 @@ def test_forms_that_do_not_come_from_the_page_are_refused(scene, web):
     item = scene.finish(scene.receive(), State.HELD, reasons=[{"code": "price_move", "text": "prices moved"}])
     sign_in(web, scene.token())
     page = web.get(f"/uploads/{item.id}")
+    token = re.search(r'name="form_token" value="(\w+)"', page.text)[1]
     url = f"/uploads/{item.id}/approve"
     refused = [
-        web.post(url, headers={"Origin": "https://evil.example"}),
-        web.post(url, headers={"Origin": "null"}),
-        web.post(url, headers={"Sec-Fetch-Site": "cross-site"}),
-        web.post(url, headers={"Sec-Fetch-Site": "same-site"}),
-        httpx.post(web.base_url.join(url), cookies=dict(web.cookies), verify=False),
-        web.post(url, data={"more": "x" * 20_000}),
+        web.post(url, data={}),
+        web.post(url, data={"form_token": "0" * 64}),
+        web.post(url, data={"form_token": token}, headers={"Origin": "https://evil.example"}),
+        web.post(url, data={"form_token": token}, headers={"Origin": "null"}),
+        web.post(url, data={"form_token": token}, headers={"Sec-Fetch-Site": "cross-site"}),
+        web.post(url, data={"form_token": token}, headers={"Sec-Fetch-Site": "same-site"}),
+        httpx.post(web.base_url.join(url), data={"form_token": token}, cookies=dict(web.cookies), verify=False),
+        web.post(url, data={"form_token": token, "more": "x" * 20_000}),
     ]
-    assert [answer.status_code for answer in refused] == [403] * 5 + [413]
-    said = [words(answer) for answer in refused[:5]]
+    assert [answer.status_code for answer in refused] == [403] * 7 + [413]
+    said = [words(answer) for answer in refused[:7]]
     assert all("This form does not count" in text and "load it again" in text for text in said)
     assert not any("token" in text for text in said)  # which was to be another one, it said
     assert uploads.get(scene.store, item.id).state is State.HELD
@@ -231,7 +234,9 @@ def test_the_page_approves_refuses_and_retries(scene, web):
     assert "Removals withheld" in words(page) and "on hold" not in words(page)
     assert "wait for your decision" not in words(page)
     assert "Removals refused: the products stay, by ops" in words(page)
-    conflict = web.post(f"/uploads/{ids['first']}/approve")
+    conflict = web.post(
+        f"/uploads/{ids['first']}/approve", data={"form_token": re.search(r'value="(\w{64})"', page.text)[1]}
+    )
     assert (conflict.status_code, "nothing to approve" in conflict.text) == (409, True)
 
 
@@ -240,7 +245,8 @@ def test_a_read_only_token_sees_no_buttons_and_can_press_none(scene, web):
     sign_in(web, scene.token("viewer", read_only=True))
     page = web.get(f"/uploads/{ids['held']}")
     assert "/approve" not in page.text
-    assert web.post(f"/uploads/{ids['held']}/approve").status_code == 403
+    token = re.search(r'name="form_token" value="(\w+)"', page.text)[1]
+    assert web.post(f"/uploads/{ids['held']}/approve", data={"form_token": token}).status_code == 403
 
 
 # What it shows

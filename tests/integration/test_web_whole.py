@@ -39,6 +39,29 @@ def send(gateway, api, eventually):
     return send
 
 
+def mended(correction: bytes) -> bytes:
+    """Mend a correction file: a price for each product in it."""
+    read = csv.DictReader(io.StringIO(correction.decode("utf-8-sig")))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, read.fieldnames)
+    writer.writeheader()
+    writer.writerows(row | {"msrp": "10.00"} for row in read)
+    return out.getvalue().encode()
+
+
+def test_a_correction_that_is_sent_again_with_its_key_is_the_one_that_was_published(api, send):
+    first = send(whole.catalog(20) + "B-1,Stool,soon\n")
+    assert first["rows"]["rejected"] == 1
+    [name] = [file["name"] for file in first["files"] if "corrections" in file["name"]]
+    fixed, key = mended(api.get(f"{UPLOADS}/{first['upload']}/files/{name}").content), {"Idempotency-Key": "k2"}
+    second = send(fixed, name, headers=key)
+    assert (second["mode"], second["state"]) == ("correction", "published")
+    again = api.post(UPLOADS, params={"name": name}, content=fixed, headers=key)
+    assert (again.status_code, again.json()["upload"]) == (200, second["upload"])
+    dry = api.post(UPLOADS, params={"name": name, "mode": "test"}, content=fixed, headers=key)
+    assert dry.json()["type"].endswith("key-reused")
+
+
 def history(gateway):
     """Read /history.csv of the brand's home, its lines by upload."""
     with gateway.store() as store:

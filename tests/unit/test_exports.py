@@ -1,4 +1,4 @@
-"""Exports while they are downloaded: bounded, and gone afterwards."""
+"""Exports while they are downloaded: shared, bounded, gone with their last user."""
 
 import contextlib
 import threading
@@ -18,37 +18,37 @@ def made(path):
     path.write_text("made")
 
 
-def test_only_so_many_files_are_out_and_each_goes_with_its_reader(lent, tmp_path):
+def test_who_wants_the_same_shares_one_file_that_goes_with_the_last(lent, tmp_path):
+    with lent.lend("a", tmp_path / "1", made) as one:
+        with lent.lend("a", tmp_path / "2", pytest.fail) as two:
+            assert one == two == tmp_path / "1" and one.read_text() == "made"
+        assert one.exists()
+    assert list(tmp_path.iterdir()) == []
+    with lent.lend("a", tmp_path / "3", made) as again:
+        assert again == tmp_path / "3"
+
+
+def test_only_so_many_files_are_out_and_those_may_be_had_by_more(lent, tmp_path):
     with contextlib.ExitStack() as held:
         for number in range(exports.MOST):
-            assert held.enter_context(lent.lend(f"brand-{number}", tmp_path / str(number), made)).read_text() == "made"
-        with pytest.raises(Unavailable, match="Too many"), lent.lend("acme", tmp_path / "x", pytest.fail):
+            held.enter_context(lent.lend(str(number), tmp_path / str(number), made))
+        with pytest.raises(Unavailable, match="Too many"), lent.lend("x", tmp_path / "x", made):
             pass
-    assert list(tmp_path.iterdir()) == []
-    with lent.lend("acme", tmp_path / "x", made) as path:
-        assert path.read_text() == "made"
+        held.enter_context(lent.lend("0", tmp_path / "x", pytest.fail))
+    with lent.lend("x", tmp_path / "x", made):
+        pass
 
 
-def test_slow_readers_of_one_brand_leave_places_to_the_others(lent, tmp_path):
-    with contextlib.ExitStack() as held:
-        for number in range(exports.MOST_OF_ONE):
-            held.enter_context(lent.lend("acme", tmp_path / str(number), made))
-        with pytest.raises(Unavailable, match="Too many"), lent.lend("acme", tmp_path / "x", pytest.fail):
-            pass
-        assert held.enter_context(lent.lend("bolt", tmp_path / "y", made)).read_text() == "made"
-    with lent.lend("acme", tmp_path / "x", made) as path:
-        assert path.read_text() == "made"
-
-
-def test_one_that_fails_leaves_nothing_and_takes_no_place(lent, tmp_path):
+def test_one_that_fails_is_made_by_the_next(lent, tmp_path):
     def fail(path):
         path.write_text("half")
         raise OSError("no room")
 
-    for _ in range(exports.MOST + 1):
-        with pytest.raises(OSError, match="no room"), lent.lend("acme", tmp_path / "1", fail):
-            pass
+    with pytest.raises(OSError, match="no room"), lent.lend("a", tmp_path / "1", fail):
+        pass
     assert list(tmp_path.iterdir()) == []
+    with lent.lend("a", tmp_path / "2", made) as path:
+        assert path.read_text() == "made"
 
 
 def test_they_are_made_few_at_a_time(lent, tmp_path, monkeypatch):
@@ -61,15 +61,37 @@ def test_they_are_made_few_at_a_time(lent, tmp_path, monkeypatch):
         made(path)
 
     def take(number):
-        with lent.lend("acme", tmp_path / str(number), slow):
+        with lent.lend(str(number), tmp_path / str(number), slow):
             pass
 
     threads = [threading.Thread(target=take, args=(number,)) for number in range(exports.SIDE_BY_SIDE)]
     for thread in threads:
         thread.start()
         assert begun.acquire(timeout=10)
-    with pytest.raises(Unavailable), lent.lend("bolt", tmp_path / "x", made):
+    with pytest.raises(Unavailable), lent.lend("x", tmp_path / "x", made):
         pass
     go_on.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_those_who_wait_for_one_to_be_made_take_only_so_many_threads(lent, tmp_path, eventually):
+    ready = threading.Event()
+
+    def slow(path):
+        assert ready.wait(30)
+        made(path)
+
+    def wants():
+        with contextlib.suppress(Unavailable), lent.lend("large", tmp_path / "large", slow):
+            pass
+
+    threads = [threading.Thread(target=wants) for _ in range(5 * exports.MOST_WAITING)]
+    with lent.lend("small", tmp_path / "small", made):
+        for thread in threads:
+            thread.start()
+        eventually(lambda: sum(thread.is_alive() for thread in threads) == exports.MOST_WAITING)
+        with lent.lend("small", tmp_path / "other", pytest.fail):  # it is there already
+            ready.set()
     for thread in threads:
         thread.join()
