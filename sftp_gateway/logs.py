@@ -64,7 +64,7 @@ def _as_json(event: structlog.typing.EventDict, default: Callable[[Any], Any]) -
 
 
 def configure(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
-    """Set the chain for this process; `style` is auto, json or text, in any case. Stdlib loggers join it."""
+    """Set the chain for this process; `style` is auto, json or text, in any case. Stdlib loggers join it, and warnings."""
     out = stream or sys.stderr
     style = style.lower()
     as_json = style == "json" or (style == "auto" and not out.isatty())
@@ -99,3 +99,4 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
     root = logging.getLogger()
     root.handlers[:] = [foreign]
     root.setLevel(max(numeric, logging.WARNING))
+    logging.captureWarnings(True)  # else they stand between the lines as bare text

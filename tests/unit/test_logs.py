@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -63,3 +65,14 @@ def test_json_takes_whatever_a_line_is_given_and_is_ascii(written, kind):
     assert json.loads(line)["command"] == "x"
     if isinstance(ODD[kind], int | str):
         assert json.loads(line)["value"] == ODD[kind]
+
+
+def test_a_warning_of_a_library_is_a_line_like_others():
+    """Watchdog warns so when a folder that it watches is made just then; it stood there as bare text."""
+    code = (
+        "import warnings; from sftp_gateway import logs; logs.configure('info', 'json'); warnings.warn('watched twice')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    (line,) = done.stderr.splitlines()
+    told = json.loads(line)
+    assert told["level"] == "warning" and "watched twice" in told["event"]
