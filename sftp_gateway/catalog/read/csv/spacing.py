@@ -47,8 +47,11 @@ def by_spaces(sample: Sample, dialect: Dialect, hints: Hints) -> Dialect:
 
 def _all_by_spaces(sample: Sample, dialect: Dialect) -> bool:
     """Whether spaces give all records but titles the same columns, many of them, and the dialect does not: decimal commas."""
-    filled, fit = sample.filled(replace(dialect, delimiter=" ")), sample.fit(dialect)
-    rows = _rows(filled, strictly=False) if fit.share < _MOSTLY else []
+    fit = sample.fit(dialect)
+    if fit.share >= _MOSTLY:
+        return False  # most files: nothing is told apart at spaces
+    filled = sample.filled(replace(dialect, delimiter=" "))
+    rows = _rows(filled, strictly=False)
     widths = {len(record.cells) if record.strict else 0 for record in rows}
     enough = len(rows) >= max(_LEAST_ROWS, _MOSTLY * len(filled))
     return enough and len(widths) == 1 and min(widths) > max(_MANY_COLUMNS, fit.width)
