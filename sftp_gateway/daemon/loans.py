@@ -1,5 +1,6 @@
 """What the daemon lends the status endpoint: exports, room, disk, figures. Every one may run in any thread."""
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -60,14 +61,18 @@ class Loans:
         version = versions.get(self.store, brand, number)
         write = exporter(self.crew, self.rules)
 
-        def make(out: Path) -> None:
+        def make() -> int:
             if self.disk_free() < self.live().limits.disk_floor_bytes:
                 raise DiskFull("there is no room for this file now")
-            with self.files.local(Area.CATALOG, version.file) as parquet:
-                write(parquet, form, out, version.file_bytes < self.live().worker.small_bytes)
+            out = self.files.staging / f"export-{secrets.token_hex(12)}.{form}"
+            try:
+                with self.files.local(Area.CATALOG, version.file) as parquet:
+                    write(parquet, form, out, version.file_bytes < self.live().worker.small_bytes)
+                return os.open(out, os.O_RDONLY | os.O_CLOEXEC)
+            finally:
+                out.unlink(missing_ok=True)
 
-        path = self.files.staging / f"export-{secrets.token_hex(12)}.{form}"
-        with self.exports.lend(f"{brand}/{number}.{form}", path, make) as out:
+        with self.exports.lend(f"{brand}/{number}.{form}", make) as out:
             yield out
 
 
