@@ -10,7 +10,6 @@ from sftp_gateway.daemon.parts import Parts
 from sftp_gateway.daemon.reload import Rules
 from sftp_gateway.render.home import Painter
 from sftp_gateway.render.renderer import Renderer
-from sftp_gateway.render.text import Front
 from sftp_gateway.settings import Settings
 from sftp_gateway.store import frontdoor
 from sftp_gateway.store.database import Store
@@ -40,7 +39,7 @@ class Workshop:
             store,
             files,
             schema=rules.schema,
-            front=self._front,
+            front=lambda: frontdoor.address(store, live().sftp),
             export=exporter(crew, rules.schema),
             home_seconds=settings.retention.home_seconds,
             painted=self._painted,
@@ -55,10 +54,6 @@ class Workshop:
         parts.spawn("worker", self.worker.run())
         parts.spawn("renderer", self.renderer.run())
         parts.spawn("retention", self._retention.run())
-
-    def _front(self) -> Front:
-        door = frontdoor.address(self._store, self._live().sftp)
-        return Front(door.host, door.port, door.fingerprints)
 
     def _painted(self, brand: Brand, known: Sequence[Upload]) -> None:
         mail.note(self._store, self._live().mail, brand, known)

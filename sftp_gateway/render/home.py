@@ -16,11 +16,11 @@ from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.errors import NotFound, Unavailable
 from sftp_gateway.render import text
 from sftp_gateway.render.past import Past
-from sftp_gateway.render.text import Front
 from sftp_gateway.store import brands, homes, uploads, versions
 from sftp_gateway.store import files as listed
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.files import Folder, NewFile
+from sftp_gateway.store.frontdoor import Address
 from sftp_gateway.upload import FINAL, SETTLED, State, Upload
 
 HISTORY_ROWS = 10_000
@@ -45,7 +45,7 @@ class Painter:
     store: Store
     files: Files
     schema: Callable[[], Schema]
-    front: Callable[[], Front]
+    front: Callable[[], Address]
     export: Export
     home_seconds: float
     painted: Callable[[Brand, Sequence[Upload]], None] = lambda *_: None

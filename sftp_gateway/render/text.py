@@ -4,13 +4,13 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sftp_gateway import outcome, receipt
 from sftp_gateway.brand import BY_POSITION, Brand
 from sftp_gateway.catalog.rules.column import Column
 from sftp_gateway.catalog.rules.schema import Schema
+from sftp_gateway.store.frontdoor import Address
 from sftp_gateway.upload import State, Upload
 
 HISTORY = (
@@ -19,15 +19,6 @@ HISTORY = (
 )
 DANGEROUS = re.compile(r"'*[=+\-@\t\r]")
 PLAIN_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Front:
-    """How brands reach the gateway; `fingerprints` of its host keys (`SHA256:…`), possibly none known here."""
-
-    host: str
-    port: int
-    fingerprints: tuple[str, ...] = ()
 
 
 def cell(value: object) -> str:
@@ -118,7 +109,7 @@ def _places(brand: Brand) -> dict[str, int]:
     return {name: int(own[1:]) for name, own in brand.settings.columns.items() if BY_POSITION.fullmatch(own)}
 
 
-def readme(brand: Brand, schema: Schema, front: Front) -> bytes:
+def readme(brand: Brand, schema: Schema, front: Address) -> bytes:
     """Print the instructions: how to connect, what to send, this gateway's columns and rules."""
     limits = brand.settings
     inbox = "changes only (nothing is removed)" if limits.mode == "partial" else "full catalogs"

@@ -14,8 +14,8 @@ from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.errors import WrongState
 from sftp_gateway.render.home import Painter
-from sftp_gateway.render.text import Front
 from sftp_gateway.store import brands, files, homes, jobs, outbox, uploads, versions, workers
+from sftp_gateway.store.frontdoor import Address
 from sftp_gateway.upload import Mode, State
 from sftp_gateway.worker import errand
 from sftp_gateway.worker.bench import Bench
@@ -118,7 +118,7 @@ def test_an_older_file_that_comes_late_does_not_replace_the_newer_one(gateway):
 def test_the_home_tells_it_like_any_other_end_and_no_mail_is_sent(gateway):
     gateway.send("cat_20260102.csv")
     late = gateway.send("cat_20260101.csv")
-    painter = Painter(gateway.store, gateway.blobs, schema.load, lambda: Front("h", 22), unexported, 30 * 86400.0)
+    painter = Painter(gateway.store, gateway.blobs, schema.load, lambda: Address("h", 22), unexported, 30 * 86400.0)
     for brand, seq in homes.dirty(gateway.store):
         painter.paint(brand, seq)
     assert json.loads(gateway.read("receipts", f"cat_20260101.csv.{late}.json"))["state"] == "superseded"

@@ -27,13 +27,13 @@ from sftp_gateway.render import text
 from sftp_gateway.render.home import Painter
 from sftp_gateway.render.past import Past
 from sftp_gateway.render.renderer import Renderer
-from sftp_gateway.render.text import Front
 from sftp_gateway.store import brands, database, files, history, homes, jobs, queue, tables, uploads, versions, workers
+from sftp_gateway.store.frontdoor import Address
 from sftp_gateway.upload import Mode, State
 from tests import sent
 
 SCHEMA = schema.load()
-FRONT = Front("gateway.example.com", 2222, ("SHA256:abc",))
+FRONT = Address("gateway.example.com", 2222, ("SHA256:abc",))
 
 
 def seq_of(store):
@@ -423,7 +423,7 @@ def test_the_lines_of_many_brands_are_bounded(clock):
 
 def test_a_changed_address_makes_the_instructions_stale(home):
     home.paint()
-    home.front = Front("new.example.com", 22)
+    home.front = Address("new.example.com", 22)
     assert home.painter.stale() == ["acme"]
 
 
