@@ -8,7 +8,7 @@ from typing import Any
 
 from sftp_gateway import settings, upload_name
 from sftp_gateway.blobs import Files
-from sftp_gateway.intake import answer, history, settle
+from sftp_gateway.intake import answer, history
 from sftp_gateway.store import arrived, claims, drafts, queue, uploads
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.drafts import Entry
@@ -48,7 +48,6 @@ class Desk:
         """Set when the gateway stops, which waits for no hash of a large file."""
         self.in_hand: set[str] = set()
         """Drafts that a thread of this process is claiming; a claimed row of ours that is not here was given up."""
-        self.limits = settle.Rules(rules.settle_seconds, rules.incomplete_after, rules.abandoned_after)
 
     def close(self) -> None:
         """Let go."""

@@ -36,7 +36,7 @@ def drafts_of(
         if row.changed_at > now + drafts.CLOCK_SLACK:
             yield _begin_anew(desk, row, now)
             continue
-        decision = settle.decide(_facts(desk, row, own, beside), desk.limits, now)
+        decision = settle.decide(_facts(desk, row, own, beside), desk.rules, now)
         if decision.verdict is Verdict.RECEIVE:
             ready.append(row)
         else:

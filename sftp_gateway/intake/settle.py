@@ -43,6 +43,7 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sftp_gateway import settings
 from sftp_gateway.store.drafts import Place
 
 
@@ -59,15 +60,6 @@ class Verdict(enum.Enum):
     """It was refused while it was written, or nobody can complete it any more."""
     FORGET = "forget"
     """It never was an upload and never will be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The settings that count, in seconds."""
-
-    settle_seconds: float
-    incomplete_after: float
-    abandoned_after: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +102,7 @@ NO_MARKER = "The marker file that says it is complete did not come"
 _COMPANION_LOOK_SECONDS = 0.25
 
 
-def decide(facts: Facts, rules: Rules, now: datetime) -> Decision:
+def decide(facts: Facts, rules: settings.Intake, now: datetime) -> Decision:
     """Tell what is to be done with a draft at the moment `now`."""
     if facts.place is Place.REFUSED:
         return Decision(Verdict.REFUSE)
@@ -119,7 +111,7 @@ def decide(facts: Facts, rules: Rules, now: datetime) -> Decision:
     return _of_named(facts, rules, now) if facts.named else _of_nameless(facts)
 
 
-def _of_named(facts: Facts, rules: Rules, now: datetime) -> Decision:
+def _of_named(facts: Facts, rules: settings.Intake, now: datetime) -> Decision:
     settled_at = facts.changed_at + timedelta(seconds=rules.settle_seconds)
     if facts.temporary or facts.companion:
         # Who never gets its final name, or whose file never comes, goes with the rest of the day.
@@ -132,7 +124,7 @@ def _of_named(facts: Facts, rules: Rules, now: datetime) -> Decision:
     return _of_settled(facts, rules, now)
 
 
-def _of_settled(facts: Facts, rules: Rules, now: datetime) -> Decision:
+def _of_settled(facts: Facts, rules: settings.Intake, now: datetime) -> Decision:
     if facts.companion_open:
         return Decision(Verdict.WAIT, now + timedelta(seconds=_COMPANION_LOOK_SECONDS))
     if facts.declared_bytes is not None and facts.bytes < facts.declared_bytes:

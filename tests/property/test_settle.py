@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sftp_gateway.intake.settle import Facts, Rules, Verdict, decide
+from sftp_gateway.intake.settle import Facts, Verdict, decide
+from sftp_gateway.settings import Intake
 from sftp_gateway.store.drafts import Place
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
@@ -24,7 +25,9 @@ facts = st.builds(
     companion_open=st.booleans(),
 )
 rules = st.builds(
-    lambda settle, more, last: Rules(settle, settle + more, settle + more + last),
+    lambda settle, more, last: Intake(
+        settle_seconds=settle, incomplete_after=settle + more, abandoned_after=settle + more + last
+    ),
     st.integers(0, 5),
     st.integers(0, 1000),
     st.integers(0, 1000),

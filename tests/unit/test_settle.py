@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sftp_gateway.intake import settle
-from sftp_gateway.intake.settle import Facts, Rules, Verdict, decide
+from sftp_gateway.intake.settle import Facts, Verdict, decide
+from sftp_gateway.settings import Intake
 from sftp_gateway.store.drafts import Place
 
 CLOSED_AT = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
-RULES = Rules(settle_seconds=1, incomplete_after=900, abandoned_after=86400)
+RULES = Intake(settle_seconds=1, incomplete_after=900, abandoned_after=86400)
 FACTS = Facts(place=Place.CLOSED, changed_at=CLOSED_AT, bytes=100)
 
 
