@@ -21,6 +21,7 @@ from sftp_gateway.store import brands, jobs, tokens, uploads, versions
 from sftp_gateway.store.figures import Tally
 from sftp_gateway.store.files import NewFile
 from sftp_gateway.store.frontdoor import Address
+from sftp_gateway.store.withheld import Withheld
 from sftp_gateway.upload import Mode, State
 from sftp_gateway.web.app import build_app
 from sftp_gateway.web.desk import Desk, Gate
@@ -78,7 +79,7 @@ class Scene:
             told[part] = told[part] | values if isinstance(values, dict) else values
         told["changes"]["withheld"] = withheld
         number = brands.get(self.store, upload.brand).current_version + 1
-        kept = withheld and jobs.NewWithheld("keys.parquet", withheld, self.store.now(), upload.sha256)
+        kept = withheld and Withheld(upload.id, "keys.parquet", withheld, self.store.now(), upload.sha256)
         jobs.finish(
             self.store,
             job.id,

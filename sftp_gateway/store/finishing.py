@@ -5,8 +5,7 @@ must follow the current one; then version, pointer, files, withheld set, states 
 job change together. That is the whole argument why a publish happens exactly once.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,19 +14,10 @@ from sftp_gateway import errors, receipt
 from sftp_gateway.store import files, journal, order, queue, tables, takeover, unfinished, versions
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.files import NewFile
+from sftp_gateway.store.withheld import Withheld
 from sftp_gateway.upload import Mode, State
 
 _jobs, _brands, _uploads, _sets = tables.job, tables.brand, tables.upload, tables.withheld
-
-
-@dataclass(frozen=True, slots=True)
-class NewWithheld:
-    """The withheld set from now on; `blob`: Parquet with the keys, in the results area."""
-
-    blob: str
-    products: int
-    since: datetime
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +36,7 @@ class Finish:
     listed_by: int | None = None
     version: versions.NewVersion | None = None
     keeps_withheld: bool = True
-    withheld: NewWithheld | None = None
+    withheld: Withheld | None = None
     base_version: int | None = None
     corrects_held: int | None = None
     ends_with_newline: bool | None = None
@@ -121,11 +111,10 @@ def _publish(tx: Transaction, row: Any, end: Finish) -> None:
         )
 
 
-def _withhold(tx: Transaction, row: Any, new: NewWithheld | None) -> None:
+def _withhold(tx: Transaction, row: Any, new: Withheld | None) -> None:
     tx.conn.execute(sa.delete(_sets).where(_sets.c.brand == row.brand))
     if new is not None:
-        values = {"blob": new.blob, "products": new.products, "since": new.since, "sha256": new.sha256}
-        tx.conn.execute(sa.insert(_sets).values(brand=row.brand, upload=row.upload, **values))
+        tx.conn.execute(sa.insert(_sets).values(brand=row.brand, **asdict(new)))
 
 
 def _note_without_upload(tx: Transaction, row: Any, end: Finish) -> None:

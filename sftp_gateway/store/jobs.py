@@ -16,13 +16,13 @@ import sqlalchemy as sa
 from sftp_gateway import errors
 from sftp_gateway.store import columns, journal, order, queue, tables, takeover, uploads
 from sftp_gateway.store.database import Store, Transaction
-from sftp_gateway.store.finishing import Finish, NewWithheld, finish
+from sftp_gateway.store.finishing import Finish, finish
 from sftp_gateway.store.queue import Kind, Place, enqueue
 from sftp_gateway.store.takeover import LEASE_LIMIT_SECONDS, lost
 from sftp_gateway.upload import State, Upload
 
 __all__ = [
-    "Claimed", "Finish", "Job", "Kind", "NewWithheld", "Pending", "Place",
+    "Claimed", "Finish", "Job", "Kind", "Pending", "Place",
     "beat", "claim", "enqueue", "finish", "get", "hand_back", "last_of", "lost", "pending",
 ]  # fmt: skip
 

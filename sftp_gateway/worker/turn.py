@@ -156,9 +156,8 @@ class Turn:
             new += keep.catalog_files(version)
         held_back = None
         if not found.keeps_withheld and found.withheld_since is not None:
-            held_back = jobs.NewWithheld(
-                kept.keys(upload.id), found.withheld_products, found.withheld_since, upload.sha256
-            )
+            keys, since = kept.keys(upload.id), found.withheld_since
+            held_back = withheld.Withheld(upload.id, keys, found.withheld_products, since, upload.sha256)
         return jobs.Finish(
             state=found.state,
             # A file that stops in the middle gets its receipt later, if nobody goes on with it (spec §2).

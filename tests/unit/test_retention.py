@@ -12,8 +12,9 @@ from sftp_gateway.errors import NotFound, Unavailable
 from sftp_gateway.retention import Swept
 from sftp_gateway.store import brands, erasing, expiry, files, jobs, outbox, tables, uploads, versions
 from sftp_gateway.store.files import Folder, NewFile
-from sftp_gateway.store.jobs import Finish, NewWithheld
+from sftp_gateway.store.jobs import Finish
 from sftp_gateway.store.versions import NewVersion, Origin
+from sftp_gateway.store.withheld import Withheld
 from sftp_gateway.upload import Mode, State
 from tests import sent
 
@@ -160,7 +161,7 @@ def test_a_rollback_keeps_the_file_of_the_version_it_equals(home):
 
 def test_the_withheld_keys_stay_while_they_are_withheld(home, clock):
     home.keep(Area.RESULTS, "acme/1.keys")
-    end = {"keeps_withheld": False, "withheld": NewWithheld("acme/1.keys", 60, clock(), "aa")}
+    end = {"keeps_withheld": False, "withheld": Withheld(1, "acme/1.keys", 60, clock(), "aa")}
     upload = home.upload(State.UNCHANGED, **end)
     clock.jump(10_000)
     home.sweep()

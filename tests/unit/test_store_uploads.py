@@ -11,8 +11,9 @@ from sftp_gateway import receipt
 from sftp_gateway.errors import LeaseLost, NotFound, WrongState
 from sftp_gateway.store import brands, expiry, files, jobs, tables, uploads, versions, withheld
 from sftp_gateway.store.files import Folder, NewFile
-from sftp_gateway.store.jobs import Finish, Kind, NewWithheld
+from sftp_gateway.store.jobs import Finish, Kind
 from sftp_gateway.store.versions import NewVersion, Origin
+from sftp_gateway.store.withheld import Withheld
 from sftp_gateway.upload import TRANSITIONS, Mode, State, may_move
 from tests import sent
 
@@ -63,7 +64,7 @@ class Desk:
         self.end(
             State.PUBLISHED,
             keeps_withheld=False,
-            withheld=NewWithheld(f"acme/{upload}.keys", products, self.clock(), "aa"),
+            withheld=Withheld(upload, f"acme/{upload}.keys", products, self.clock(), "aa"),
         )
         return upload
 
