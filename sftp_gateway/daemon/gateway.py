@@ -47,8 +47,7 @@ from sftp_gateway.daemon.systemd import Systemd
 from sftp_gateway.errors import GatewayError
 from sftp_gateway.settings import Settings
 from sftp_gateway.store import database, workers
-from sftp_gateway.worker.crew import Crew
-from sftp_gateway.worker.watch import Bounds
+from sftp_gateway.worker import crew
 
 if TYPE_CHECKING:
     from sftp_gateway.daemon.frontdoor import FrontDoor
@@ -144,10 +143,7 @@ class Daemon:
         self.store = await asyncio.to_thread(database.open_store, config.store_url(self.settings))
         held.callback(self.store.close)
         self.files = await asyncio.to_thread(blobs.open_files, self.settings.storage)
-        self.crew = Crew(
-            Bounds(self.settings.worker.memory_bytes, self.settings.worker.time_limit_seconds),
-            warm=self.settings.worker.processes,
-        )
+        self.crew = crew.of(self.settings.worker)
         held.callback(self.crew.close)
 
     async def _open_workshop(self, held: contextlib.AsyncExitStack) -> None:

@@ -39,19 +39,12 @@ class Parts:
 
 async def drain(drains: Iterable[Coroutine[Any, Any, None]], hurry: asyncio.Event) -> None:
     """Wait until all of these are done or somebody is in a hurry; what is not done then is cancelled."""
-    hurried = asyncio.create_task(hurry.wait(), name="hurry")
-    draining = [asyncio.create_task(one, name="drain") for one in drains]
-    done = asyncio.create_task(_all(draining), name="all drained")
-    await asyncio.wait([hurried, done], return_when=asyncio.FIRST_COMPLETED)
-    for task in (hurried, done, *draining):
-        task.cancel()
-    await asyncio.gather(hurried, done, *draining, return_exceptions=True)
-
-
-async def _all(tasks: list[asyncio.Task[None]]) -> bool:
-    if tasks:
-        await asyncio.wait(tasks)
-    return True
+    ends: list[asyncio.Future[Any]] = [asyncio.create_task(hurry.wait(), name="hurry")]
+    ends.append(asyncio.gather(*drains, return_exceptions=True))
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for one in ends:
+        one.cancel()
+    await asyncio.gather(*ends, return_exceptions=True)
 
 
 def told(fault: BaseException | None) -> str:
