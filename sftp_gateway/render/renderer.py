@@ -34,7 +34,6 @@ class Renderer:
         self._large: asyncio.Queue[str] = asyncio.Queue()
         self._queued: set[str] = set()
         self._behind: set[str] | None = None
-        self._painted = 0
 
     async def run(self) -> None:
         """Paint what is dirty, for ever; first what a changed setting or a new software says otherwise."""
@@ -51,10 +50,6 @@ class Renderer:
     def wake(self) -> None:
         """Look for dirty homes now; call on the event loop."""
         self._wake.set()
-
-    def snapshot(self) -> dict[str, float]:
-        """Tell how many homes were painted, and how many large catalogs wait for their CSV."""
-        return {"painted": self._painted, "waiting_catalogs": len(self._queued)}
 
     async def _instructions(self) -> None:
         while True:
@@ -104,7 +99,6 @@ class Renderer:
             log.exception("home.render_failed", brand=brand, error=str(error))
             return
         self._not_before.pop(brand, None)
-        self._painted += 1
         if large:
             self._ask(brand)
 

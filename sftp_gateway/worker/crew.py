@@ -53,13 +53,6 @@ class Crew:
             child.kill()  # the thread that works with it lets go of it
         self._nursery.close()
 
-    def snapshot(self) -> dict[str, float]:
-        """Tell how many children there are, and what they hold."""
-        with self._lock:
-            pids = [child.pid for child in (*self._warm, *self._busy)]
-            busy = len(self._busy)
-        return {"children": len(pids), "busy": busy, "resident_bytes": sum(map(resident_bytes, pids))}
-
     def _take(self, *, small: bool) -> Child:
         with self._lock:
             child = self._warm.pop() if small and self._warm else None

@@ -6,7 +6,6 @@ Nothing here runs on the event loop but waiting: each turn has a thread that wat
 import asyncio
 import contextlib
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
@@ -47,7 +46,6 @@ class Worker:
         self._wake = asyncio.Event()
         self._threads = ThreadPoolExecutor(self._settings.processes, thread_name_prefix="slot")
         self._slots: set[asyncio.Task[None]] = set()
-        self._running: dict[int, float] = {}
 
     async def __aenter__(self) -> Self:
         """Start the process that forks children; its imports go on while the rest of the gateway starts."""
@@ -81,15 +79,6 @@ class Worker:
         """Look at the queue now; call on the event loop."""
         self._wake.set()
 
-    def snapshot(self) -> dict[str, float]:
-        """Tell how busy it is: slots, jobs under way, age of the oldest, children and their memory."""
-        now = time.monotonic()
-        return {
-            "slots": self._settings.processes,
-            "running": len(self._running),
-            "oldest_seconds": now - min(self._running.values(), default=now),
-        } | {f"child_{name}": value for name, value in self._bench.crew.snapshot().items()}
-
     async def _slot(self, number: int, max_bytes: int | None) -> None:
         owner = workers.me(f"slot-{number}")
         loop = asyncio.get_running_loop()
@@ -99,15 +88,12 @@ class Worker:
                 await self._rest()
                 continue
             turn = loop.run_in_executor(self._threads, self._bench.work, claimed, self._abandon)
-            self._running[number] = time.monotonic()
             try:
                 await asyncio.shield(turn)
             except asyncio.CancelledError:
                 self._abandon.set()  # its thread hands the job back; nobody lets go of it before
                 await turn
                 raise
-            finally:
-                del self._running[number]
             self._done()
             self._wake.set()  # the brand's next is at the head now: another slot may take it
 
