@@ -40,16 +40,17 @@ class Files(Protocol):
     All raise NotFound for a blob that is not there, DiskFull and Unavailable for the world.
     """
 
-    @property
-    def staging(self) -> Path:
-        """Local directory for bytes under way, on the file system of local blobs."""
-
-    @property
-    def is_local(self) -> bool:
-        """Whether they lie on a disk of this host: opening one takes no room then, and hardly any time."""
+    staging: Path
+    """Local directory for bytes under way, on the file system of local blobs."""
+    is_local: bool
+    """Whether they lie on a disk of this host: opening one takes no room then, and hardly any time."""
 
     def scratch(self, prefix: str = "") -> Path:
-        """Make a new empty directory under staging; the caller removes it."""
+        """Make a new empty directory under staging; the caller removes it, or retention after a crash."""
+        above = self.staging / "scratch"
+        with disk_errors(above):
+            above.mkdir(mode=0o750, parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix=prefix, dir=above))
 
     def keep(self, area: str, name: str, path: Path) -> int:
         """Take a finished local file in, durably, and give its size; the path is gone afterwards.
@@ -77,6 +78,7 @@ class Files(Protocol):
 
     def names(self, area: str) -> Iterator[str]:
         """List the names of an area, in no order."""
+        return (blob.name for blob in self.listing(area))
 
     def listing(self, area: str) -> Iterator[Blob]:
         """List the blobs of an area with size and age, in no order."""
@@ -97,11 +99,3 @@ def checked(name: str) -> str:
     if not NAME.fullmatch(name):
         raise Broken(f"no name for a blob: {name!r}")
     return name
-
-
-def make_scratch(staging: Path, prefix: str) -> Path:
-    """Make a new empty directory below `staging`/scratch, where retention sweeps what a crash left."""
-    above = staging / "scratch"
-    with disk_errors(above):
-        above.mkdir(mode=0o750, parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=prefix, dir=above))

@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from sftp_gateway.blobs import area as areas
-from sftp_gateway.blobs.area import Area, Blob
+from sftp_gateway.blobs.area import Area, Blob, Files, checked
 from sftp_gateway.blobs.place import disk_errors, make_directories, place, place_all
 from sftp_gateway.errors import NotFound
 
 
-class LocalFiles:
+class LocalFiles(Files):
     """Blobs below one root. Sources are spread over 256 directories by the start of their hash."""
 
     is_local = True
@@ -25,10 +24,6 @@ class LocalFiles:
         with disk_errors(self.staging):
             for directory in (self.staging, *(root / area for area in Area)):
                 make_directories(directory)
-
-    def scratch(self, prefix: str = "") -> Path:
-        """Make a new empty directory under staging; the caller removes it."""
-        return areas.make_scratch(self.staging, prefix)
 
     def keep(self, area: str, name: str, path: Path) -> int:
         """Take a finished file in, durably; gives its size, the path is gone afterwards."""
@@ -75,10 +70,6 @@ class LocalFiles:
         if area != Area.SOURCES:  # those have 256 directories for good
             _remove_empty(path.parent, self._root / Area(area))
 
-    def names(self, area: str) -> Iterator[str]:
-        """List the names of an area."""
-        return (blob.name for blob in self.listing(area))
-
     def listing(self, area: str) -> Iterator[Blob]:
         """List the blobs of an area; what was deleted meanwhile is left out."""
         top = self._root / Area(area)
@@ -95,7 +86,7 @@ class LocalFiles:
 
     def _path(self, area: str, name: str) -> Path:
         spread = f"{name[:2]}/{name}" if area == Area.SOURCES and "/" not in name else name
-        return self._root / Area(area) / areas.checked(spread)
+        return self._root / Area(area) / checked(spread)
 
 
 def _below(top: Path) -> Iterator[Path]:

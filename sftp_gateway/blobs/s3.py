@@ -17,8 +17,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from sftp_gateway.blobs import area as areas
-from sftp_gateway.blobs.area import Area, Blob
+from sftp_gateway.blobs.area import Area, Blob, Files, checked
 from sftp_gateway.blobs.fetched import Fetched
 from sftp_gateway.blobs.pace import Pace
 from sftp_gateway.blobs.place import disk_errors, make_directories, side_by_side
@@ -34,7 +33,7 @@ SLOW_SECONDS, SLOW_BYTES = 60.0, 1 << 20
 """So much of a fetch comes in that time, or it is given up: whoever waits for it holds a thread, or a worker's slot."""
 
 
-class S3Files:
+class S3Files(Files):
     """Blobs below `s3://bucket/prefix`; `root` is the local directory for bytes under way."""
 
     is_local = False
@@ -51,10 +50,6 @@ class S3Files:
         patient: Any = options | {"timeout": FETCH, "read_timeout": STALL}
         self._fetches = S3Store.from_url(url, client_options=patient, retry_config={"retry_timeout": RESUMES})
         self._fetched = Fetched()
-
-    def scratch(self, prefix: str = "") -> Path:
-        """Make a new empty directory under staging; the caller removes it."""
-        return areas.make_scratch(self.staging, prefix)
 
     def keep(self, area: str, name: str, path: Path) -> int:
         """Put a finished file; S3 shows all of it or nothing. Gives its size, the path is gone afterwards."""
@@ -115,10 +110,6 @@ class S3Files:
         with contextlib.suppress(NotFound), self._answering(area, name):
             obstore.delete(self._bucket, self._key(area, name))
 
-    def names(self, area: str) -> Iterator[str]:
-        """List the names of an area."""
-        return (blob.name for blob in self.listing(area))
-
     def listing(self, area: str) -> Iterator[Blob]:
         """List the blobs of an area."""
         top = f"{Area(area)}/"
@@ -148,7 +139,7 @@ class S3Files:
             return obstore.head(self._bucket, self._key(area, name))["size"]
 
     def _key(self, area: str, name: str) -> str:
-        return f"{Area(area)}/{areas.checked(name)}"
+        return f"{Area(area)}/{checked(name)}"
 
     @contextlib.contextmanager
     def _answering(self, area: str, name: str) -> Iterator[None]:
