@@ -212,11 +212,13 @@ class Daemon:
             log.info("gateway.handed_over")
         self._stopping.set()
 
-    def _listening(self, role: str) -> dict[str, socket.socket]:
+    def _listening(self, role: str) -> socket.socket | None:
         """Give the socket of a role that a new process may have; none once this one is on its way out."""
-        ours = {"sftp": self._listener and self._listener.listening, "web": self.server and self.server.socket}
-        one = None if self._stopping.is_set() else ours[role]
-        return {role: one} if one else {}
+        if self._stopping.is_set():
+            return None
+        if role == "web":
+            return self.server.socket if self.server else None
+        return self._listener.listening if self._listener else None
 
     def _asked_to_reload(self) -> None:
         self._asked_again = True

@@ -8,11 +8,10 @@ goes on; so does a process whose roles are others.
 
 import asyncio
 import contextlib
-import json
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -24,7 +23,6 @@ ROLES = frozenset({"sftp", "web"})
 """Those that listen."""
 ANSWER_SECONDS = 10.0
 READY = b"R"
-MOST_SOCKETS = 8
 
 
 class Taken:
@@ -34,17 +32,17 @@ class Taken:
         self._sockets: dict[str, socket.socket] = {}
         self._wires: list[socket.socket] = []
 
-    def add(self, sockets: Mapping[str, socket.socket], wire: socket.socket) -> None:
-        """Hold these, and what came with them."""
-        self._sockets |= sockets
+    def add(self, role: str, taken: socket.socket, wire: socket.socket) -> None:
+        """Hold the socket of a role, and what it came over."""
+        self._sockets[role] = taken
         self._wires.append(wire)
 
-    def socket(self, name: str, port: int) -> socket.socket | None:
-        """Give the socket of that name, if it is at the port that is wanted now (0: whatever it is at)."""
-        found = self._sockets.get(name)
+    def socket(self, role: str, port: int) -> socket.socket | None:
+        """Give the socket of that role, if it is at the port that is wanted now (0: whatever it is at)."""
+        found = self._sockets.get(role)
         if found is None or port not in {0, found.getsockname()[1]}:
             return None
-        return self._sockets.pop(name)
+        return self._sockets.pop(role)
 
     def ready(self) -> None:
         """Let the old processes go."""
@@ -67,21 +65,21 @@ def take(folder: Path, roles: Iterable[str]) -> Taken:
         wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         wire.settimeout(ANSWER_SECONDS)
         try:
-            taken.add(_asked(folder, role, wire), wire)
-        except (OSError, ValueError) as error:
+            taken.add(role, _asked(folder, role, wire), wire)
+        except OSError as error:
             wire.close()
             log.info("handover.absent", role=role, reason=str(error))
     return taken
 
 
-def _asked(folder: Path, role: str, wire: socket.socket) -> dict[str, socket.socket]:
+def _asked(folder: Path, role: str, wire: socket.socket) -> socket.socket:
     with _near(folder) as near:
         wire.connect(f"{near}/{_name(role)}")
-    message, descriptors, _, _ = socket.recv_fds(wire, 4096, MOST_SOCKETS)
-    found = [socket.socket(fileno=number) for number in descriptors]
-    for one in found:
-        os.set_inheritable(one.fileno(), False)
-    return dict(zip(json.loads(message), found, strict=True))
+    _, descriptors, _, _ = socket.recv_fds(wire, 4096, 1)
+    if not descriptors:
+        raise OSError("it is on its way out")
+    os.set_inheritable(descriptors[0], False)
+    return socket.socket(fileno=descriptors[0])
 
 
 def _name(role: str) -> str:
@@ -89,12 +87,12 @@ def _name(role: str) -> str:
 
 
 class Handover:
-    """The part that gives the sockets of a role away, once. `handed` is called when the new process is ready."""
+    """The part that gives the socket of a role away, once. `handed` is called when the new process is ready."""
 
     def __init__(
-        self, folder: Path, role: str, sockets: Callable[[], Mapping[str, socket.socket]], handed: Callable[[], None]
+        self, folder: Path, role: str, listening: Callable[[], socket.socket | None], handed: Callable[[], None]
     ) -> None:
-        self._folder, self._path, self._sockets, self._handed = folder, folder / _name(role), sockets, handed
+        self._folder, self._path, self._given, self._handed = folder, folder / _name(role), listening, handed
         self._is_handed = False
 
     async def __aenter__(self) -> Self:
@@ -127,12 +125,12 @@ class Handover:
                 await self._give(wire)
 
     async def _give(self, wire: socket.socket) -> None:
-        if _peer(wire) not in {os.geteuid(), 0}:
+        given = self._given()
+        if given is None or _peer(wire) not in {os.geteuid(), 0}:
             return
-        sockets = self._sockets()
         wire.setblocking(False)
         try:
-            socket.send_fds(wire, [json.dumps(list(sockets)).encode()], [one.fileno() for one in sockets.values()])
+            socket.send_fds(wire, [b"S"], [given.fileno()])
             word = await asyncio.get_running_loop().sock_recv(wire, 1)
         except OSError as error:
             log.warning("handover.failed", reason=str(error))

@@ -117,7 +117,7 @@ async def test_a_worker_has_nothing_to_take_and_ends_nobody(gateway):
 async def test_a_new_process_that_dies_before_it_is_ready_changes_nothing(tmp_path):
     handed = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        async with handover.Handover(tmp_path, "sftp", lambda: {"sftp": listening}, lambda: handed.append(1)) as giving:
+        async with handover.Handover(tmp_path, "sftp", lambda: listening, lambda: handed.append(1)) as giving:
             running = asyncio.create_task(giving.run())
             taken = await asyncio.to_thread(handover.take, tmp_path, {"sftp"})
             port = listening.getsockname()[1]
