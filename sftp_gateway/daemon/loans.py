@@ -20,7 +20,6 @@ from sftp_gateway.store import drafts, versions
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.drafts import Place
 from sftp_gateway.worker.crew import Crew
-from sftp_gateway.worker.export import exporter
 
 if TYPE_CHECKING:
     from sftp_gateway.daemon.server import Server
@@ -59,7 +58,6 @@ class Loans:
     def export(self, brand: str, number: int, form: str) -> Iterator[Path]:
         """Lend a file with a version in one of the forms; NotFound, DiskFull, Unavailable where too many are out."""
         version = versions.get(self.store, brand, number)
-        write = exporter(self.crew, self.rules)
 
         def make() -> int:
             if self.disk_free() < self.live().limits.disk_floor_bytes:
@@ -67,7 +65,8 @@ class Loans:
             out = self.files.staging / f"export-{secrets.token_hex(12)}.{form}"
             try:
                 with self.files.local(Area.CATALOG, version.file) as parquet:
-                    write(parquet, form, out, version.file_bytes < self.live().worker.small_bytes)
+                    small = version.file_bytes < self.live().worker.small_bytes
+                    self.crew.export(parquet, self.rules(), form, out, small=small)
                 return os.open(out, os.O_RDONLY | os.O_CLOEXEC)
             finally:
                 out.unlink(missing_ok=True)

@@ -17,7 +17,6 @@ from sftp_gateway.upload import Upload
 from sftp_gateway.worker import slots
 from sftp_gateway.worker.bench import Bench
 from sftp_gateway.worker.crew import Crew
-from sftp_gateway.worker.export import exporter
 
 
 class Workshop:
@@ -40,7 +39,7 @@ class Workshop:
             files,
             schema=rules.schema,
             front=lambda: frontdoor.address(store, live().sftp),
-            export=exporter(crew, rules.schema),
+            export=lambda parquet, form, out, small: crew.export(parquet, rules.schema(), form, out, small=small),
             home_seconds=settings.retention.home_seconds,
             painted=self._painted,
         )

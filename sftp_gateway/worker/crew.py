@@ -1,6 +1,7 @@
 """The children of one process, and which of them gets a task: a warm one for small work, a fresh one else."""
 
 import threading
+from pathlib import Path
 
 from sftp_gateway.settings import Worker as WorkerSettings
 from sftp_gateway.worker.message import Task
@@ -8,6 +9,7 @@ from sftp_gateway.worker.nursery import Nursery
 from sftp_gateway.worker.watch import Bounds, Child, Ears, resident_bytes
 
 PRELOAD = ("sftp_gateway.catalog.run",)
+EXPORT = "sftp_gateway.catalog.export:write"
 TASKS_PER_CHILD = 200
 WARM_BYTES = 384 << 20
 """A child that kept more than that after its work is not kept warm."""
@@ -41,6 +43,10 @@ class Crew:
             return child.run(task, self.bounds, ears)
         finally:
             self._give_back(child, small=small)
+
+    def export(self, parquet: Path, rules: object, form: str, out: Path, *, small: bool) -> None:
+        """Write a version, given as its Parquet file, as CSV, JSON Lines or Parquet; `rules` is the Schema of now."""
+        self.run(Task(EXPORT, (parquet, rules, form, out), asks=False), small=small)
 
     def close(self) -> None:
         """Kill every child, those at work too."""
