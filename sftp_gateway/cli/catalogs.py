@@ -82,7 +82,8 @@ def rollback(options: argparse.Namespace) -> None:
     """Publish an old version again, as a new one, and wait until it is live."""
     with opening.gateway(options) as opened:
         by = opening.who()
-        made = errand.roll_back(opened.store, opened.files, opened.settings, options.brand, options.number, by=by)
+        verb = errand.Errand(opened.store, opened.files, opened.settings)
+        made = verb.roll_back(options.brand, options.number, by=by)
     told = {"brand": options.brand, "version": made.number, "equals": options.number, "products": made.products}
     what = f"is live and equals version {options.number} ({made.products:,} products)"
     output.answer(options.json, told, f"Version {made.number} of {options.brand} {what}.")

@@ -79,7 +79,7 @@ def approve(options: argparse.Namespace) -> int:
         if job is None:
             return _wait(opened, upload, options, progress)
         try:
-            ended = errand.finish(opened.store, opened.files, opened.settings, upload, progress)
+            ended = errand.Errand(opened.store, opened.files, opened.settings).finish(upload, progress)
         finally:
             progress.done()
         made = jobs.get(opened.store, job).result or {}
@@ -120,7 +120,7 @@ def _wait(
     children: Crew | None = None,
 ) -> int:
     try:
-        ended = errand.finish(opened.store, opened.files, opened.settings, upload, progress, children=children)
+        ended = errand.Errand(opened.store, opened.files, opened.settings, children).finish(upload, progress)
     finally:
         progress.done()
     _print(opened, ended, options)

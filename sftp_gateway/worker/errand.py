@@ -3,7 +3,8 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sftp_gateway.blobs import Files
@@ -22,83 +23,68 @@ WAIT_SECONDS = 0.1
 Found = TypeVar("Found")
 
 
-def finish(  # noqa: PLR0913 - what a verb has opened, and what it waits for
-    store: Store,
-    files: Files,
-    settings: Settings,
-    upload: Upload,
-    progress: Progress,
-    *,
-    children: Crew | None = None,
-) -> Upload:
-    """Wait until nothing is to be done for an upload any more, and give it as it is then.
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What a verb has opened. `children` work for it where no worker lives; None: some of its own."""
 
-    Where no worker lives, its brand's turn is worked off here (by `children`, if some are given),
-    what is before it included. Also waits for the release of its withheld removals. Raises Broken if
-    that job failed, Unavailable.
-    """
+    store: Store
+    files: Files
+    settings: Settings
+    children: Crew | None = None
 
-    def look() -> Upload | None:
-        job = jobs.last_of(store, upload.id)
-        _report(job, progress)
-        if job is not None and job.is_open:
-            return None
-        if job is not None and job.kind is not jobs.Kind.PROCESS:
+    def finish(self, upload: Upload, progress: Progress) -> Upload:
+        """Wait until nothing is to be done for an upload any more, and give it as it is then.
+
+        Where no worker lives, its brand's turn is worked off here, what is before it included. Also waits for the
+        release of its withheld removals. Raises Broken if that job failed, Unavailable.
+        """
+
+        def look() -> Upload | None:
+            job = jobs.last_of(self.store, upload.id)
+            _report(job, progress)
+            if job is not None and job.is_open:
+                return None
+            if job is not None and job.kind is not jobs.Kind.PROCESS:
+                _raise_failed(job)
+            now = uploads.get(self.store, upload.id)
+            return now if now.state in SETTLED else None
+
+        return self._work_off(upload.brand, look, progress)
+
+    def roll_back(self, brand: str, number: int, *, by: str = "cli") -> versions.Version:
+        """Publish an old version again as a new one, in the brand's turn; raises NotFound, WrongState, Broken."""
+        asked = versions.roll_back(self.store, brand, number, by)
+
+        def look() -> versions.Version | None:
+            job = jobs.get(self.store, asked)
+            if job.is_open:
+                return None
             _raise_failed(job)
-        now = uploads.get(store, upload.id)
-        return now if now.state in SETTLED else None
+            return versions.get(self.store, brand, int((job.result or {})["version"]))
 
-    return _work_off(store, files, settings, upload.brand, look, progress, children)
+        return self._work_off(brand, look, lambda *_: None)
 
+    def _work_off(self, brand: str, look: Callable[[], Found | None], progress: Progress) -> Found:
+        """Ask `look` until it finds something, doing the brand's work meanwhile if no worker lives."""
+        owner, never, lease_seconds = workers.me("verb"), threading.Event(), self.settings.worker.lease_seconds
+        with contextlib.ExitStack() as held:
+            bench: Bench | None = None
+            while (found := look()) is None:
+                if workers.alive(self.store, "worker"):
+                    time.sleep(WAIT_SECONDS)
+                    continue
+                claimed = jobs.claim(self.store, owner=owner, lease_seconds=lease_seconds, brand=brand)
+                if claimed is None:  # another verb works on it, or it waits after a fault
+                    time.sleep(WAIT_SECONDS)
+                    continue
+                bench = bench or self._bench(held)
+                bench.work(claimed, never, progress)
+            return found
 
-def roll_back(  # noqa: PLR0913 - what a verb has opened, and which version of whom
-    store: Store, files: Files, settings: Settings, brand: str, number: int, *, by: str = "cli"
-) -> versions.Version:
-    """Publish an old version again as a new one, in the brand's turn; raises NotFound, WrongState, Broken."""
-    asked = versions.roll_back(store, brand, number, by)
-
-    def look() -> versions.Version | None:
-        job = jobs.get(store, asked)
-        if job.is_open:
-            return None
-        _raise_failed(job)
-        return versions.get(store, brand, int((job.result or {})["version"]))
-
-    return _work_off(store, files, settings, brand, look, lambda *_: None)
-
-
-def _work_off(  # noqa: PLR0913, PLR0917 - what a verb has opened, and what it waits for
-    store: Store,
-    files: Files,
-    settings: Settings,
-    brand: str,
-    look: Callable[[], Found | None],
-    progress: Progress,
-    children: Crew | None = None,
-) -> Found:
-    """Ask `look` until it finds something, doing the brand's work meanwhile if no worker lives."""
-    owner, never = workers.me("verb"), threading.Event()
-    with contextlib.ExitStack() as held:
-        bench: Bench | None = None
-        while (found := look()) is None:
-            if workers.alive(store, "worker"):
-                time.sleep(WAIT_SECONDS)
-                continue
-            claimed = jobs.claim(store, owner=owner, lease_seconds=settings.worker.lease_seconds, brand=brand)
-            if claimed is None:  # another verb works on it, or it waits after a fault
-                time.sleep(WAIT_SECONDS)
-                continue
-            if bench is None:
-                bench = held.enter_context(_own_bench(store, files, settings, children))
-            bench.work(claimed, never, progress)
-        return found
-
-
-@contextlib.contextmanager
-def _own_bench(store: Store, files: Files, settings: Settings, children: Crew | None) -> Iterator[Bench]:
-    rules = terms(settings)
-    with contextlib.nullcontext(children) if children else contextlib.closing(crew.of(settings.worker)) as mine:
-        yield Bench(store, files, mine, settings.worker, lambda: rules)
+    def _bench(self, held: contextlib.ExitStack) -> Bench:
+        rules = terms(self.settings)
+        children = self.children or held.enter_context(contextlib.closing(crew.of(self.settings.worker)))
+        return Bench(self.store, self.files, children, self.settings.worker, lambda: rules)
 
 
 def _report(job: jobs.Job | None, progress: Progress) -> None:

@@ -605,11 +605,10 @@ def test_a_verb_works_off_its_brand_where_no_worker_lives(gateway, tmp_path):
     catalog = "sku,name,msrp\nA-1,Chair,10\nA-2,Table,20\n"
     before, upload = gateway.receive(catalog), gateway.receive(catalog.replace("20", "25"))
     told = []
-    found = errand.finish(
-        gateway.store, gateway.blobs, config, uploads.get(gateway.store, upload), lambda *what: told.append(what)
-    )
+    verb = errand.Errand(gateway.store, gateway.blobs, config)
+    found = verb.finish(uploads.get(gateway.store, upload), lambda *what: told.append(what))
     assert (gateway.state(before), found.state, found.version) == (State.PUBLISHED, State.PUBLISHED, 2)
-    made = errand.roll_back(gateway.store, gateway.blobs, config, "acme", 1)
+    made = verb.roll_back("acme", 1)
     assert (made.number, made.of, made.products) == (3, 1, 2)
     assert told
 
@@ -621,4 +620,4 @@ def test_a_rollback_that_cannot_be_made_says_why(gateway, tmp_path):
         storage=settings.Storage(root=tmp_path), worker=settings.Worker(tries=1, backoff_seconds=0.01)
     )
     with pytest.raises(Broken, match="the rollback of acme could not be made"):
-        errand.roll_back(gateway.store, gateway.blobs, config, "acme", 1)
+        errand.Errand(gateway.store, gateway.blobs, config).roll_back("acme", 1)

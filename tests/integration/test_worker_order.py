@@ -291,5 +291,5 @@ def test_a_file_that_went_back_to_the_queue_is_overtaken_by_an_older_one(gateway
 def test_a_verb_that_waits_for_a_file_that_came_late_sees_its_end(gateway):
     gateway.send("cat_20260102.csv")
     late = gateway.get(gateway.receive("cat_20260101.csv"))
-    told = errand.finish(gateway.store, gateway.blobs, settings.Settings(), late, lambda *_: None)
+    told = errand.Errand(gateway.store, gateway.blobs, settings.Settings()).finish(late, lambda *_: None)
     assert told.state is State.SUPERSEDED
