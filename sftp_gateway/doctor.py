@@ -103,12 +103,11 @@ def _store(settings: Settings) -> Iterator[str]:
     if found is None:
         yield "will be made at the first start"
         return
-    if found.is_strange:
-        raise GatewayError(found.says)
-    drift = abs(found.now.timestamp() - time.time())
+    says, now = found
+    drift = abs(now.timestamp() - time.time())
     if drift > CLOCK_SECONDS:
         raise GatewayError(f"its clock and this machine's differ by {drift:,.0f} s; set both by NTP")
-    yield found.says
+    yield says
 
 
 def _disk(settings: Settings) -> Iterator[str]:

@@ -69,13 +69,11 @@ class Turn:
         assert upload is not None
         brand = brands.get(self.store, upload.brand)
         rules = self.terms.schema.digest_with(brand.settings)
-        made = unread.made_by(self.store, upload, rules)
-        before = None if made is None else unread.before(self.store, made)
-        same = None if before is None else before.end(self.store, upload)
-        if same is not None:
+        before = unread.before(self.store, upload, rules)
+        if before is not None and (same := before.end(self.store, upload)) is not None:
             return same
         with contextlib.ExitStack() as held:
-            job = dataclasses.replace(self._job(upload, brand, held), decided=made is not None)
+            job = dataclasses.replace(self._job(upload, brand, held), decided=before is not None)
             found = self._run(Task(self.terms.process, (job,)), small=upload.bytes < self.terms.small_bytes)
             if not isinstance(found, Outcome):
                 raise Broken(f"the catalog step gave a {type(found).__name__}, not an Outcome")

@@ -11,18 +11,6 @@ from sftp_gateway.store.files import Folder, NewFile
 from sftp_gateway.upload import Mode, State, Upload
 
 
-def made_by(store: Store, upload: Upload, rules: str) -> versions.Version | None:
-    """Give the current version if an upload of these bytes, mode and rules made it and none of its removals waits.
-
-    None where a person waived something for this upload: that is to count now.
-    """
-    now = versions.current(store, upload.brand)
-    if now is None or now.upload is None or upload.waived:
-        return None
-    same = (now.sha256, now.mode, now.rules) == (upload.sha256, str(upload.mode), rules)
-    return now if same and withheld.get(store, upload.brand) is None else None
-
-
 @dataclass(frozen=True, slots=True)
 class Before:
     """The upload of these bytes that made the current version `now`, and the receipt it got."""
@@ -36,9 +24,9 @@ class Before:
 
         That they were those of an older version is not in them, nor is what was withheld: that was decided since.
         """
-        codes = {finding["code"] for finding in self.receipt.get("findings") or ()}
+        codes = {finding["code"] for finding in self.receipt["findings"]}
         endings = (".withheld.csv", ".errors.csv") if codes == {"CATALOG_REVERT"} else (".withheld.csv",)
-        files = (one["name"] for one in self.receipt.get("files") or ())
+        files = (one["name"] for one in self.receipt["files"])
         return codes <= {"CATALOG_REVERT"} and all(name.endswith(endings) for name in files)
 
     @property
@@ -67,9 +55,9 @@ class Before:
             "rows": rows,
             "changes": dict.fromkeys(receipt.CHANGES, 0) | {"unchanged": rows["accepted"]},
             "products": {"before": self.now.products, "after": self.now.products},
-            "findings": list(self.receipt.get("findings") or ()) if found else [],
+            "findings": list(self.receipt["findings"]) if found else [],
             "files": [{"name": one.name, "bytes": one.bytes} for one in found if one.folder == Folder.ERRORS],
-            "rules": self.receipt.get("rules"),
+            "rules": self.receipt["rules"],
         }
         return jobs.Finish(
             state=State.UNCHANGED,
@@ -83,8 +71,8 @@ class Before:
 
     def _files(self, store: Store, upload: Upload) -> tuple[NewFile, ...] | None:
         """List what was found under the name of `upload`; None: not all is kept any more, or it may be other now."""
-        codes = {finding["code"] for finding in self.receipt.get("findings") or ()}
-        other = self.receipt.get("software") != __version__  # it may read better
+        codes = {finding["code"] for finding in self.receipt["findings"]}
+        other = self.receipt["software"] != __version__  # it may read better
         if self.now.upload is None or other or not self._is_found_again or "CATALOG_REVERT" in codes:
             return None
         ends = ["errors.csv", "errors.jsonl.gz", *(["corrections"] if self.receipt["rows"]["rejected"] else [])]
@@ -98,7 +86,15 @@ class Before:
         return None if ends else tuple(found)
 
 
-def before(store: Store, now: versions.Version) -> Before | None:
-    """Give the upload that made the current version (as `made_by` says), if its receipt is known."""
-    found = uploads.get(store, now.upload).receipt if now.upload else None
-    return None if found is None else Before(now, found)
+def before(store: Store, upload: Upload, rules: str) -> Before | None:
+    """Give the upload of these bytes, mode and rules that made the current version, if none of its removals waits.
+
+    None where a person waived something for this upload: that is to count now.
+    """
+    now = versions.current(store, upload.brand)
+    if now is None or now.upload is None or upload.waived:
+        return None
+    same = (now.sha256, now.mode, now.rules) == (upload.sha256, str(upload.mode), rules)
+    if not same or withheld.get(store, upload.brand) is not None:
+        return None
+    return Before(now, receipt.seen(uploads.get(store, now.upload)))
