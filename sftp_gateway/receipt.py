@@ -29,6 +29,11 @@ def read_moment(text: str) -> datetime:
         raise ValueError(f"{text!r} is no date; give 2026-01-31 or 2026-01-31T12:00:00Z") from None
 
 
+def reason(code: str, text: str) -> dict[str, Any]:
+    """Give a reason that is no guard's: it has no figure and no limit."""
+    return {"code": code, "figure": None, "limit": None, "text": text}
+
+
 def blank(upload: Upload) -> Receipt:
     """Give the receipt of an upload nothing is known of yet but its bytes."""
     return {

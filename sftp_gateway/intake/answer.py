@@ -34,7 +34,7 @@ class Answer:
 
 def make(files: Files, upload: Upload, reason: dict[str, Any]) -> Answer:
     """Answer with one reason (`code`, `text`, `suggestion`); keeps the error file's bytes (blocks)."""
-    shown = {"code": reason["code"], "figure": None, "limit": None, "text": reason["text"]}
+    shown = receipt.reason(reason["code"], reason["text"])
     made = receipt.blank(upload) | {"reasons": [shown]}
     del made["findings"]
     if reason["code"] not in FINDINGS:

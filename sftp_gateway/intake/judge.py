@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from sftp_gateway import errors, upload_name
+from sftp_gateway import errors, receipt, upload_name
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.intake import batch, companions, history, settle, stranded
 from sftp_gateway.intake.desk import REMOVED, Desk, Told
@@ -148,7 +148,7 @@ def _leave_unfinished(tx: Transaction, row: Entry, reason: str, own: BrandSettin
     if row_now is None:
         return
     why = {settle.INCOMPLETE: reason} | ({row.reason["code"]: row.reason["text"]} if row.reason else {})
-    shown = [{"code": code, "figure": None, "limit": None, "text": text} for code, text in why.items()]
+    shown = [receipt.reason(code, text) for code, text in why.items()]
     if row.upload is not None and uploads.find(tx.conn, row.upload).state is State.RECEIVING:
         upload = row.upload
         uploads.move(tx, upload, State.UNFINISHED, bytes=row.bytes, reasons=shown, detail={"draft": row.id})

@@ -8,7 +8,7 @@ they are taken in from there (closed ones) or refused in time.
 from datetime import datetime, timedelta
 from typing import Any
 
-from sftp_gateway import upload_name
+from sftp_gateway import receipt, upload_name
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.intake.desk import Desk, Told
 from sftp_gateway.store import arrived, brands, drafts, queue, unfinished, uploads
@@ -20,10 +20,9 @@ SIGNS = 4
 """Signs of life within `abandoned_after`."""
 PATIENCE = 2
 """Times that what a living host would have ended is left to it."""
-AWAY: dict[str, Any] = {
-    "code": "FILE_INCOMPLETE", "figure": None, "limit": None,
-    "text": "The host of the gateway that was receiving this file is away, and its bytes with it",
-}  # fmt: skip
+AWAY = receipt.reason(
+    "FILE_INCOMPLETE", "The host of the gateway that was receiving this file is away, and its bytes with it"
+)
 
 
 def say_alive(desk: Desk, now: datetime) -> None:

@@ -225,4 +225,4 @@ def _reason(upload: int, name: str, newer: _Ended) -> dict[str, Any]:
         f"{did.get(newer.state, 'the catalog already is as in')}. Nothing was taken from {name} and nothing changed. "
         f"If it is to replace the newer file, send it under a newer name, or ask for a retry of upload {upload}."
     )
-    return {"code": NAME_OLDER, "figure": None, "limit": None, "text": text}
+    return receipt.reason(NAME_OLDER, text)

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sftp_gateway import errors
+from sftp_gateway import errors, receipt
 from sftp_gateway.store import journal, order, queue, tables, workers
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.queue import Kind, Place
@@ -14,7 +14,6 @@ from sftp_gateway.upload import State
 
 LEASE_LIMIT_SECONDS = 3600.0
 TAKEOVERS_LIMIT = 20
-FAULT = {"code": "gateway_fault", "figure": None, "limit": None}
 
 _jobs = tables.job
 _RUNNING = sa.select(_jobs.c.id, _jobs.c.brand, _jobs.c.token, _jobs.c.owner, _jobs.c.lease_until).where(
@@ -92,7 +91,7 @@ def fail(tx: Transaction, row: Any, error: str, failures: int) -> None:
     if row.kind == Kind.PROCESS:
         text = f"We could not process this file; the fault is ours and we look into it ({error})."
         detail = {"error": error, "attempt": row.attempt}
-        reasons = [FAULT | {"text": text}]
+        reasons = [receipt.reason("gateway_fault", text)]
         journal.move(tx, row.upload, State.FAILED, detail=detail, finished_at=tx.now, reasons=reasons)
     else:
         journal.note(tx, row.brand, "job.failed", upload=row.upload, detail={"kind": row.kind, "error": error})

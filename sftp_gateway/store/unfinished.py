@@ -10,18 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sftp_gateway import receipt as receipts
 from sftp_gateway.store import arrived, drafts, journal, queue, tables, uploads
 from sftp_gateway.store.database import Store, Transaction, utc_now
 from sftp_gateway.store.drafts import COLUMNS, Entry, Place, entry_of
 from sftp_gateway.upload import State, Upload
 
 _uploads, _entries, _events, _jobs = tables.upload, tables.entry, tables.event, tables.job
-WAITED: dict[str, Any] = {
-    "code": "FILE_INCOMPLETE",
-    "figure": None,
-    "limit": None,
-    "text": "The file was not complete yet",
-}
+WAITED = receipts.reason("FILE_INCOMPLETE", "The file was not complete yet")
 MOST_OF_OTHERS = 256
 
 
