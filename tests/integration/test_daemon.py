@@ -163,15 +163,6 @@ def test_systemd_is_told_each_stage(gateway, tmp_path):
     assert b"EXTEND_TIMEOUT_USEC=" in said
 
 
-def test_a_gateway_starts_where_its_folder_is_not_made_yet(gateway):
-    """As every other verb; it said "unable to open database file"."""
-    root = gateway.folder / "new" / "root"
-    gateway.start(SFTP_GATEWAY_STORAGE__ROOT=str(root))
-    assert root.stat().st_mode & 0o777 == 0o700
-    assert json.loads(get(gateway, "/readyz"))["ready"]
-    assert gateway.stop() == 0
-
-
 def test_a_reload_takes_over_what_it_may_names_the_rest_and_survives_a_mistake(gateway):
     config = gateway.folder / "gateway.toml"
     config.write_text("[limits]\nmax_file_bytes = '1 MiB'\n")

@@ -174,11 +174,6 @@ def test_changed_settings_are_named(tmp_path):
     assert config.changed(Settings(), after) == ["sftp.port", "log.level"]
 
 
-def test_the_backoffice_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=re.escape("web.backoffice: this version has no backoffice")):
-        load(tmp_path, "[web]\nbackoffice = true\n")
-
-
 @pytest.mark.parametrize(
     ("section", "line", "hint"),
     [

@@ -35,10 +35,6 @@ def states(store):
     return [upload.state for upload in reversed(uploads.listing(store)[0])]
 
 
-def test_nothing_to_do_is_none(store):
-    assert claim(store) is None
-
-
 def test_uploads_of_a_brand_run_one_at_a_time_in_order_of_arrival(store, receive):
     ids = [receive() for _ in range(3)]
     seen = []

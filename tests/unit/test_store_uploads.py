@@ -147,11 +147,10 @@ def test_versions_are_listed_newest_first_and_found(store, desk):
     assert versions.current(store, "acme") is None
     for _ in range(3):
         desk.receive()
-        desk.end(State.PUBLISHED, version=desk.version(sha256=f"s{brands.get(store, 'acme').current_version + 1}"))
+        desk.end(State.PUBLISHED)
     assert [v.number for v in versions.listing(store, "acme", limit=2)] == [3, 2]
     assert [v.number for v in versions.listing(store, "acme", before=2)] == [1]
     assert [v.number for v in versions.later_than(store, "acme", 1)] == [2, 3]
-    assert versions.older_sources(store, "acme") == ((1, "s1"), (2, "s2"))
     with pytest.raises(NotFound, match="no version 4"):
         versions.get(store, "acme", 4)
 

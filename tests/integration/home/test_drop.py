@@ -109,15 +109,6 @@ async def test_two_processes_that_look_at_once_make_one_upload_of_a_file(house, 
         assert not any(part._promised or part.taker._copies for part in (old, new))
 
 
-@pytest.mark.parametrize("right", [True, False])
-async def test_a_checksum_beside_a_dropped_file_is_compared(house, drop, right):
-    inbox = drop.folder / "acme" / "inbox"
-    (inbox / "a.csv.sha256").write_text(hashlib.sha256(BODY if right else b"").hexdigest())
-    (inbox / "a.csv").write_bytes(BODY)
-    await house.state(State.RECEIVED if right else State.REFUSED)
-    await house.until(lambda: not list(inbox.iterdir()))
-
-
 async def test_a_checksum_in_capitals_beside_a_dropped_file_is_compared_and_goes_with_it(house, drop):
     inbox = drop.folder / "acme" / "inbox"
     (inbox / "a.csv.SHA256").write_text("1" * 64)

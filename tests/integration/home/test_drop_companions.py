@@ -108,8 +108,8 @@ async def test_a_marker_that_comes_after_its_file_was_taken_goes(house, drop):
 
 
 @pytest.mark.parametrize("right", [True, False])
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
-async def test_a_checksum_that_powershell_wrote_is_read(house, drop, encoding, right):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "utf-8-sig"])
+async def test_a_checksum_beside_a_file_is_compared_if_powershell_wrote_it_too(house, drop, encoding, right):
     inbox = drop.folder / "acme" / "inbox"
     mark = "\ufeff" if encoding == "utf-16-be" else ""
     (inbox / "a.csv.sha256").write_bytes((mark + told("sha256", BODY if right else NEXT)).encode(encoding))
