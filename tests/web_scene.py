@@ -7,7 +7,6 @@ import asyncio
 import atexit
 import contextlib
 import functools
-import hashlib
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from sftp_gateway.store.withheld import Withheld
 from sftp_gateway.upload import Mode, State
 from sftp_gateway.web.app import build_app
 from sftp_gateway.web.desk import Desk, Gate
+from tests import sent
 
 CHANGES = (
     "\ufeffop,key,column,before,after\r\n"
@@ -59,13 +59,8 @@ class Scene:
         return self.files.keep(area, name, path)
 
     def receive(self, data=b"sku,name,msrp\nA-1,Mug,15\n", brand="acme", path="inbox/catalog.csv", **kwargs):
-        sha256 = hashlib.sha256(data).hexdigest()
-        self.keep(Area.SOURCES, sha256, data)
-        given = {"mode": Mode.FULL, "via": "sftp", "complete": False, "client": {"ip": "192.0.2.7"}} | kwargs
-        at = given.pop("received_at", self.store.now())
-        return uploads.receive(
-            self.store, brand, uploads.New(path=path, sha256=sha256, bytes=len(data), received_at=at, **given)
-        )
+        given = {"via": "sftp", "complete": False, "client": {"ip": "192.0.2.7"}} | kwargs
+        return uploads.get(self.store, sent.text(self.store, self.files, data, brand, path, **given))
 
     def finish(self, upload, state=State.PUBLISHED, *, files=None, withheld=0, reasons=(), findings=(), **parts):
         """Work on it as the worker does: claim, files in place, one fenced finish."""
@@ -202,7 +197,7 @@ def populate(scene):
     """Give the brands a past that shows every state a page can show; gives upload ids by state."""
     now, ids = scene.store.now(), {}
 
-    def sent(name, hours, **kwargs):
+    def came(name, hours, **kwargs):
         return scene.receive(
             f"sku,name,msrp\n{name}\n".encode() * 4000,
             path=f"inbox/{name}",
@@ -210,12 +205,12 @@ def populate(scene):
             **kwargs,
         )
 
-    first = sent("spring-2026.csv", 75)
+    first = came("spring-2026.csv", 75)
     scene.finish(first, rows={"read": 3980, "accepted": 3980}, changes={"created": 3980}, products={"after": 3980})
     ids["first"] = first.id
-    item = sent("stock-friday.csv", 52)
+    item = came("stock-friday.csv", 52)
     ids["unchanged"] = scene.finish(item, State.UNCHANGED, rows={"read": 3980, "accepted": 3980}).id
-    item = sent("template_final(2).xlsx", 50)
+    item = came("template_final(2).xlsx", 50)
     text = "The header has 25 names and every row 26 values: a comma is missing after “size”."
     ids["refused"] = scene.finish(
         item,
@@ -231,9 +226,9 @@ def populate(scene):
             )
         ],
     ).id
-    item = sent("dry-run.csv", 30, mode=Mode.TEST)
+    item = came("dry-run.csv", 30, mode=Mode.TEST)
     ids["tested"] = scene.finish(item, State.TESTED, rows={"read": 4012, "accepted": 4012}, would_be="published").id
-    item = sent("new-skus.csv", 26, brand="bolt")
+    item = came("new-skus.csv", 26, brand="bolt")
     reasons = [
         {"code": "key_change", "figure": 0.02, "limit": 0.5, "text": "Only 2 % of the current keys are in this file, and 97 % of its keys are new: did the SKUs change?"},
         {"code": "removals_withheld", "figure": 0.98, "limit": 0.2, "text": "3,900 of 3,980 products would be removed."},
@@ -246,11 +241,11 @@ def populate(scene):
         changes={"created": 3911, "removed": 3900, "updated": 12},
         products={"before": 3980, "after": 3991},
     ).id
-    item = sent("broken-upload.csv", 20, brand="bolt")
+    item = came("broken-upload.csv", 20, brand="bolt")
     ids["failed"] = item.id
     while (job := jobs.claim(scene.store, owner="test", lease_seconds=60)) is not None:
         jobs.hand_back(scene.store, job.id, job.token, error="the child died of signal 11", tries=1)
-    item = sent("prices-nov.csv", 2, mode=Mode.PARTIAL)
+    item = came("prices-nov.csv", 2, mode=Mode.PARTIAL)
     ids["published"] = scene.finish(
         item,
         files={
@@ -273,7 +268,7 @@ def populate(scene):
             finding("FILE_HEADER_UNKNOWN", "warning", "prise", 1, (None, "", "prise", "The column “prise” is unknown and was left out.", "Did you mean price?")),
         ],
     ).id  # fmt: skip
-    item = sent("autumn-2026.csv", 1)
+    item = came("autumn-2026.csv", 1)
     ids["withheld"] = scene.finish(
         item,
         withheld=1220,
@@ -282,9 +277,9 @@ def populate(scene):
         products={"before": 3981, "after": 4010},
         reasons=[{"code": "removals_withheld", "figure": 0.31, "limit": 0.2, "text": "1,220 of 3,981 products (31 %) are not in this file; more than 20 % are not removed without a confirmation."}],
     ).id  # fmt: skip
-    item = sent("autumn-2026-fixed.csv", 0.02)
+    item = came("autumn-2026-fixed.csv", 0.02)
     ids["processing"] = item.id
     job = jobs.claim(scene.store, owner="test", lease_seconds=3000)
     jobs.beat(scene.store, job.id, job.token, 3000, progress=("check", 0.62))
-    ids["received"] = sent("autumn-again.csv", 0.001).id
+    ids["received"] = came("autumn-again.csv", 0.001).id
     return ids
