@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -134,9 +133,10 @@ def test_a_root_that_is_open_to_other_users_ends_the_start_of_every_role_with_wh
 
 
 def test_a_root_that_is_not_there_yet_is_made_closed_to_others(gateway):
-    shutil.rmtree(gateway.root)
-    gateway.start()
-    assert gateway.root.stat().st_mode & 0o077 == 0
+    root = gateway.folder / "new" / "root"
+    gateway.start(SFTP_GATEWAY_STORAGE__ROOT=str(root))
+    assert root.stat().st_mode & 0o777 == 0o700
+    assert json.loads(get(gateway, "/readyz"))["ready"]
     assert gateway.stop() == 0
 
 
