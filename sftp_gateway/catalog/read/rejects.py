@@ -1,7 +1,7 @@
 """Records that cannot be read as rows, as columns: a file may have millions of them, and an object each is dear."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -14,14 +14,16 @@ from sftp_gateway.catalog import codes, findings
 from sftp_gateway.catalog.findings import Finding
 
 Positions = npt.NDArray[np.int64]
+UNASKED = -1
+"""How many cells are sure is asked where it matters: the first of them is, and the key is that in most files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
     """A record that cannot be read as a row: its bytes as sent (without the line end) and why.
 
-    `cells` are what could still be told apart, best effort; the first `sure` of them (None: all) stand under their own
-    headers, and the key may be among these.
+    `cells` are what could still be told apart, best effort; the first `sure` of them (None: all; UNASKED) stand under
+    their own headers, and the key may be among these.
     """
 
     finding: Finding
@@ -48,6 +50,8 @@ class Rejects(Sequence[Reject]):
     start: Positions
     end: Positions
     sure: Positions
+    ask: Callable[[Sequence[bytes]], int] | None = None
+    """Says of cells how many of them are sure, where that is UNASKED."""
 
     @classmethod
     def of(cls, items: Sequence[Reject]) -> "Rejects":
@@ -81,7 +85,7 @@ class Rejects(Sequence[Reject]):
         return next(iter(self.take(np.arange(len(self))[index : index + 1 or None])))
 
     def __iter__(self) -> Iterator[Reject]:
-        columns = (self.row, self.line, self.byte_offset, self.start, self.end, self.sure)
+        columns = (self.row, self.line, self.byte_offset, self.start, self.end, self._asked())
         texts = (self.code, self.message, self.suggestion, self.cells)
         for row, line, offset, start, end, sure, code, message, suggestion, cells in zip(
             *(column.tolist() for column in columns), *(column.to_pylist() for column in texts), strict=True
@@ -104,6 +108,7 @@ class Rejects(Sequence[Reject]):
             self.start[places],
             self.end[places],
             self.sure[places],
+            self.ask,
         )
 
     def joined(self, others: "Rejects") -> "Rejects":
@@ -122,6 +127,7 @@ class Rejects(Sequence[Reject]):
             np.concatenate([self.start, others.start]),
             np.concatenate([self.end, others.end]),
             np.concatenate([self.sure, others.sure]),
+            self.ask or others.ask,
         )
         return both.take(np.argsort(both.row, kind="stable"))
 
@@ -129,8 +135,15 @@ class Rejects(Sequence[Reject]):
         """Give the cell at `place` of each, '' where it has none for sure."""
         offsets = np.asarray(self.cells.offsets)
         at = offsets[:-1] + place
-        here = (at < offsets[1:]) & (place < self.sure)
+        here = (at < offsets[1:]) & (place < (self._asked() if place else np.abs(self.sure)))
         return pc.fill_null(self.cells.values.take(pa.array(at, mask=~here)), "")
+
+    def _asked(self) -> Positions:
+        sure, places = self.sure.copy(), np.flatnonzero(self.sure == UNASKED)
+        for place, cells in zip(places.tolist(), self.cells.take(pa.array(places)).to_pylist(), strict=True):
+            assert self.ask is not None
+            sure[place] = self.ask([cell.encode() for cell in cells])
+        return sure
 
     def findings(self, keys: pa.Array) -> pa.Table:
         """Give what is said of them as a table of `findings.SCHEMA`."""

@@ -14,22 +14,21 @@ _LEAST_COLUMNS = 3
 """In narrower files a text with one comma too many would pass for a row."""
 
 
-def mend(
-    record: bytes, dialect: Dialect, width: int, spare: int, profile: Profile
+def mend(  # noqa: PLR0913, PLR0917 - the row, and what it must look like
+    record: bytes, cells: list[bytes] | None, dialect: Dialect, width: int, spare: int, profile: Profile
 ) -> tuple[tuple[bytes, ...], str] | None:
     """Give the cells of a row and what was done to it, None if it cannot be told.
 
-    `spare`: how many of the header's last columns have no name, so that a row may lack them. `profile`: what the
+    `cells`: those of the record as it stands, None if it is damaged. `spare`: how many of the header's last columns have no name, so that a row may lack them. `profile`: what the
     row must look like.
     """
-    found = _reading(record, dialect, width, spare, profile)
+    found = _reading(record, cells, dialect, width, spare, profile)
     return found if found and profile.fits(found[0]) else None
 
 
-def _reading(
-    record: bytes, dialect: Dialect, width: int, spare: int, profile: Profile
+def _reading(  # noqa: PLR0913, PLR0917 - as `mend`
+    record: bytes, cells: list[bytes] | None, dialect: Dialect, width: int, spare: int, profile: Profile
 ) -> tuple[tuple[bytes, ...], str] | None:
-    cells = dialect.cells(record)
     if cells is None:
         return _otherwise(record, dialect, width)
     if (inner := unwrapped(cells, dialect, width)) is not None:
@@ -92,7 +91,7 @@ def _other(dialect: Dialect) -> str:
 
 def may_be_otherwise(record: bytes, dialect: Dialect, width: int) -> bool:
     """Whether another delimiter gives a record whose quotes are damaged all columns, too."""
-    return dialect.cells(record) is None and _otherwise(record, dialect, width) is not None
+    return _otherwise(record, dialect, width) is not None and dialect.cells(record) is None
 
 
 def lost_opening(cells: Sequence[bytes], dialect: Dialect, profile: Profile) -> bool:

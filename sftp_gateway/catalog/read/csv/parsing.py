@@ -31,9 +31,8 @@ def parse(stretch: Stretch) -> bool:
     if table is None or table.num_rows + len(refused.numbers) != len(clean):
         return _parse_slowly(stretch, clean)
     lost = clean[np.array(refused.numbers, np.int64) - 1]
-    for index in lost.tolist():
-        if careful.LINE_END.search(stretch.bytes_of(index)) and _tell_apart_anew(stretch, index):
-            return False
+    if _tell_apart_anew(stretch, lost):
+        return False
     for index in lost.tolist():
         stretch.judge_width(index)
     stretch.parsed = np.delete(clean, np.searchsorted(clean, lost))
@@ -129,16 +128,20 @@ def _parse_slowly(stretch: Stretch, clean: npt.NDArray[np.int64]) -> bool:
     return True
 
 
-def _tell_apart_anew(stretch: Stretch, index: int) -> bool:
-    """Split a record over several lines whose width is wrong: a quote that is not closed may have made it.
+def _tell_apart_anew(stretch: Stretch, lost: npt.NDArray[np.int64]) -> bool:
+    """Split the records over several lines whose width is wrong: a quote that is not closed may have made them.
 
-    False if it really is one.
+    False if they all really are one.
     """
-    records = stretch.records
-    data = stretch.text.data[int(records.start[index]) : int(records.stop[index])]
-    anew = one_by_one(Text(data, stretch.text.dialect, stretch.text.width, final=True))
-    if len(anew.start) == 1 and all(found.code == "ROW_COLUMNS" for found in anew.odd.values()):
-        return False
-    stretch.records = records.replaced(index, anew)
-    stretch.forget()
-    return True
+    records, found = stretch.records, False
+    for index in lost[::-1].tolist():  # from the end, so that the others stay where they are
+        record = stretch.text.data[int(records.start[index]) : int(records.stop[index])]
+        if careful.LINE_END.search(stretch.bytes_of(index)) is None:
+            continue
+        anew = one_by_one(Text(record, stretch.text.dialect, stretch.text.width, final=True))
+        if len(anew.start) > 1 or any(each.code != "ROW_COLUMNS" for each in anew.odd.values()):
+            records, found = records.replaced(index, anew), True
+    if found:
+        stretch.records = records
+        stretch.forget()
+    return found

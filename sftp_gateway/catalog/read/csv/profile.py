@@ -7,7 +7,7 @@ where prices are, a word where nothing ever was. Looked at only where a row is d
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from sftp_gateway.catalog.read.csv.sampling import Record
 from sftp_gateway.catalog.read.header import shapes, titles
@@ -16,6 +16,7 @@ _KINDS = re.compile(
     rb"\s*+(?:(?P<number>%b(?:%%|\xe2\x82\xac|[$])?)|(?P<date>%b)|(?P<time>%b)|(?P<link>%b)|(?P<code>(?=\S*\d)\S++))\s*+"
     % (shapes.NUMBER, shapes.DATE, shapes.TIME, shapes.LINK)
 )
+_NAMES = ("", "text", *_KINDS.groupindex)
 _MOST_ROWS = 200
 _ENOUGH = 3
 """From so many rows on a column that was never blank, or always, is to stay so."""
@@ -53,12 +54,15 @@ class Profile:
     def _kinds(self) -> list[set[str]]:
         return [set(map(kind, column)) for column in zip(*self._rows, strict=True)]
 
-    def others(self, column: int, cell: bytes) -> list[bytes]:
+    def others(self, column: int, cell: bytes) -> tuple[bytes, ...]:
         """Give the filled cells of a column, without this one."""
-        found = [cells[column] for cells in self._rows if cells[column].strip()]
-        if cell in found:
-            found.remove(cell)
-        return found
+        found = self._filled[column] if self._rows else ()
+        place = found.index(cell) if cell in found else len(found)
+        return (*found[:place], *found[place + 1 :])
+
+    @cached_property
+    def _filled(self) -> list[tuple[bytes, ...]]:
+        return [tuple(cell for cell in column if cell.strip()) for column in zip(*self._rows, strict=True)]
 
     def kinds(self, column: int) -> set[str]:
         """Say what kinds of cells a column has."""
@@ -123,13 +127,18 @@ class Profile:
 
     def holds_kind(self, column: int, here: str) -> bool:
         """Whether a column has cells of a kind."""
-        return not self._rows or (column < len(self._kinds) and self._agrees(here, self._kinds[column]))
+        return not self._rows or (column < len(self._held) and here in self._held[column])
+
+    @cached_property
+    def _held(self) -> list[set[str]]:
+        """The kinds of cells that each column may have."""
+        return [{name for name in _NAMES if self._agrees(name, seen)} for seen in self._kinds]
 
     def fits(self, cells: Sequence[bytes]) -> bool:
         """Whether each cell looks like one of its column."""
         if not self._rows or len(cells) != len(self._kinds):
             return not self._rows
-        return all(self._agrees(kind(cell), seen) for cell, seen in zip(cells, self._kinds, strict=True))
+        return all(kind(cell) in held for cell, held in zip(cells, self._held, strict=True))
 
     def _agrees(self, here: str, seen: set[str]) -> bool:
         if here in seen or (not here and len(self._rows) < _ENOUGH):
@@ -138,19 +147,24 @@ class Profile:
         return bool(here) and seen - {""} != set() and "text" in seen and (len(seen - {""}) > 1 or here == "code")
 
 
-def completes(half: bytes, whole: bytes, others: Sequence[bytes]) -> bool:
+def completes(half: bytes, whole: bytes, others: tuple[bytes, ...]) -> bool:
     """Whether `whole` has what all other cells have in common, and `half` has not."""
     if len(others) < _LEAST:
         return False
-    shapes, known = set(map(_shape, others)), set(others)
+    shapes, known, sizes, capital = _common(others)
     if len(shapes) <= _FEW_SHAPES and _shape(half) not in shapes:
         return _shape(whole) in shapes
     if len(known) * _ONE_IN <= len(others) and half not in known:
         return whole in known
-    sizes = set(map(len, others))
     if len(sizes) == 1 and len(half) not in sizes:
         return len(whole) in sizes
-    return all(map(_is_capital, others)) and not _is_capital(half) and _is_capital(whole)
+    return capital and not _is_capital(half) and _is_capital(whole)
+
+
+@lru_cache(maxsize=256)
+def _common(cells: tuple[bytes, ...]) -> tuple[set[bytes], set[bytes], set[int], bool]:
+    """Give the shapes, values and lengths of cells, and whether all begin with a capital; asked for each damaged row."""
+    return set(map(_shape, cells)), set(cells), set(map(len, cells)), all(map(_is_capital, cells))
 
 
 def _shape(cell: bytes) -> bytes:

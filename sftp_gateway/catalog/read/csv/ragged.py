@@ -6,7 +6,6 @@ Just what `Stretch.judge_width` would say of each; whatever it might repair or t
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,13 +14,15 @@ from sftp_gateway.catalog.read.csv import returned
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS
 from sftp_gateway.catalog.read.csv.records import Positions
 from sftp_gateway.catalog.read.csv.stretch import REJECT, Stretch
-from sftp_gateway.catalog.read.rejects import NONE, Rejects
+from sftp_gateway.catalog.read.rejects import NONE, UNASKED, Rejects
+from sftp_gateway.catalog.types.cells import table
 
 _MOST_BYTES = 65536
 """Of a longer record not all cells are shown wherever it is looked at."""
 _MOST_DOUBTED = 2000
 """Of more records in a block all cells are taken to be under their headers: it is looked at one by one."""
 _SPACES = b" \t\n\r\x0b\x0c"
+_BLANK = table(_SPACES)
 
 
 def judge(stretch: Stretch, clean: Positions) -> None:
@@ -29,25 +30,23 @@ def judge(stretch: Stretch, clean: Positions) -> None:
     if stretch.layout is not None or stretch.fills:
         return  # whether ours stand in the row of a correction, or blanks may be put behind it, is looked at one by one
     text = stretch.text
-    codes = np.frombuffer(text.data, np.uint8)
+    width, codes = text.width, np.frombuffer(text.data, np.uint8)
+    columns = 1 + _count(text.data, text.dialect.mark, stretch.records.start[clean], stretch.records.end[clean])
+    ragged = (columns < width - stretch.spare) | ((columns > width) & (columns <= bounds.MAX_COLUMNS))
+    clean, columns = clean[ragged], columns[ragged]
     start, end = stretch.records.start[clean], stretch.records.end[clean]
-    columns = _count(codes, text.dialect.delimiter_byte, start, end) + 1
-    chosen = (columns != text.width) & (columns <= bounds.MAX_COLUMNS) & (end > start) & (end - start <= _MOST_BYTES)
-    for byte in (text.dialect.quote_byte, *b"\r\n"):
-        chosen &= _count(codes, byte, start, end) == 0
-    blank = np.zeros(256, np.bool_)
-    blank[list(_SPACES)] = True
-    chosen &= ~blank[codes[np.minimum(start, len(codes) - 1)]]
-    chosen &= (columns < text.width - stretch.spare) | (columns > text.width)
-    blank[text.dialect.delimiter_byte] = True
-    chosen &= (columns < text.width) | ~blank[codes[end - 1]]  # the cells too many may all be blank
-    places = np.flatnonzero(chosen & blank[codes[np.minimum(start, len(codes) - 1)]])
-    chosen[places] = _filled(stretch, start[places], end[places])
-    if b"\\" in text.data:
-        chosen &= _count(codes, ord("\\"), start, end) == 0  # a delimiter may be text by it
+    first, last = codes[np.minimum(start, len(codes) - 1)], codes[end - 1]
+    chosen = (end > start) & (end - start <= _MOST_BYTES) & ~_BLANK[first]
+    # The cells too many may all be blank.
+    chosen &= (columns < width) | ~(_BLANK[last] | (last == text.dialect.delimiter_byte))
+    chosen &= stretch.records.lines_before(start) == stretch.records.lines_before(end)
+    for sign in filter(None, (text.dialect.sign, b"\\")):  # by a backslash a delimiter may be text
+        chosen &= _count(text.data, sign, start, end) == 0
     for delimiter in DELIMITERS:
         if delimiter != text.dialect.delimiter:
-            chosen &= _count(codes, ord(delimiter), start, end) != text.width - 1
+            chosen &= _count(text.data, delimiter.encode(), start, end) != width - 1
+    places = np.flatnonzero(chosen & (first == text.dialect.delimiter_byte))
+    chosen[places] = _filled(stretch, start[places], end[places])
     stretch.kinds[clean[chosen]] = REJECT
 
 
@@ -57,9 +56,11 @@ def _filled(stretch: Stretch, start: Positions, end: Positions) -> list[bool]:
     return [bool(data[one:other].strip(nothing)) for one, other in zip(start.tolist(), end.tolist(), strict=True)]
 
 
-def _count(codes: npt.NDArray[np.uint8], byte: int, start: Positions, end: Positions) -> Positions:
+def _count(data: bytes, sign: bytes, start: Positions, end: Positions) -> Positions:
     """How often a byte stands in each record."""
-    places = np.flatnonzero(codes == byte) if byte >= 0 else np.zeros(0, np.int64)
+    if sign not in data:
+        return np.zeros(len(start), np.int64)
+    places = np.flatnonzero(np.frombuffer(data, np.uint8) == ord(sign))
     counts: Positions = np.searchsorted(places, end) - np.searchsorted(places, start)
     return counts
 
@@ -73,7 +74,8 @@ def rejects(stretch: Stretch, line: Positions, offset: Positions, end: Positions
         begins = offset[index] - stretch.place.offset
         ends = np.minimum(end[index] - stretch.place.offset, begins + bounds.RECORD_BYTES)
         row, data = index + stretch.place.row + 1, stretch.recoded.raw
-        return replace(said, row=row, line=line[index], byte_offset=offset[index], data=data, start=begins, end=ends)
+        told = replace(said, row=row, line=line[index], byte_offset=offset[index], data=data, start=begins, end=ends)
+        return replace(told, ask=stretch.sure_of)
 
     found = placed(Rejects.of([stretch.told[i] for i in index[told].tolist()]), index[told])
     if told.all():
@@ -89,17 +91,10 @@ def _said_at_once(stretch: Stretch, index: Positions) -> Rejects:
     said = [returned.say_width(int(columns), stretch.text.width) for columns in widths]
     take = pa.array(which)
     message, suggestion = (pa.array(texts, pa.string()).take(take) for texts in zip(*said, strict=True))
-    code, sure = pa.repeat("ROW_COLUMNS", len(index)), _sure(stretch, index, cells)
+    sure = np.diff(np.asarray(cells.offsets)).astype(np.int64)
+    sure[:_MOST_DOUBTED] = UNASKED
+    code = pa.repeat("ROW_COLUMNS", len(index))
     return replace(NONE, code=code, message=message, suggestion=suggestion, cells=cells, sure=sure)
-
-
-def _sure(stretch: Stretch, index: Positions, cells: pa.ListArray) -> Positions:
-    """How many cells of each record stand under their own headers."""
-    sure: Positions = np.diff(np.asarray(cells.offsets)).astype(np.int64)
-    mark = stretch.text.dialect.mark
-    for place, record in enumerate(index[:_MOST_DOUBTED].tolist()):
-        sure[place] = stretch.sure_of(stretch.bytes_of(record).split(mark))
-    return sure
 
 
 def _texts(data: bytes, starts: Positions, ends: Positions) -> pa.Array:

@@ -15,8 +15,9 @@ def readings(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] |
     """
     escaped = b"\\" + dialect.sign in record
     found: set[tuple[bytes, ...]] = set()
+    doubled = dialect.sign * 2 in record
     for backslash in (True, False) if escaped else (False,):
-        for even_closes in (False, True):
+        for even_closes in (False, True)[: 1 + doubled]:
             cells = _read(record, dialect, backslash, even_closes)
             if cells is not None and len(cells) == width:
                 found.add(tuple(cells))

@@ -173,6 +173,8 @@ def _regular(text: Text, marks: _Marks, growing: _Growing, span: tuple[int, int]
     """Add the regular records of a span that end in it: (where the next begins, whether it is distrusted)."""
     position, limit = span
     first, last = np.searchsorted(marks.line_ends, [position, limit])
+    if first == last and limit < len(text.data):
+        return position, False  # the next record is a damaged one, too
     chosen = np.flatnonzero(marks.parity[first:last] == parity) + first
     spans = np.empty((3, len(chosen)), np.int64)
     starts, ends, stops = spans

@@ -86,7 +86,7 @@ def _judge_damaged(stretch: Stretch) -> None:
             stretch.judge_repaired(index, found.cells or ())
         elif found.code == "ROW_COLUMNS":
             stretch.judge_width(index)
-        elif stretch.kinds[index] == CLEAN and not stretch.mend(index):
+        elif stretch.kinds[index] == CLEAN and not stretch.mend(index, stretch.cells_of(index)):
             stretch.give_up(index, found.code, found.message, "Double every quote inside a quoted cell.")
 
 

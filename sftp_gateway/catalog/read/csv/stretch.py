@@ -1,6 +1,7 @@
 """A stretch of text on its way to a block: its records, what became of each, and what is said of it."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from sftp_gateway.catalog.read.csv import doubt, mending, returned
 from sftp_gateway.catalog.read.csv.careful import Text
 from sftp_gateway.catalog.read.csv.profile import Profile
 from sftp_gateway.catalog.read.csv.records import Records
-from sftp_gateway.catalog.read.rejects import Reject
+from sftp_gateway.catalog.read.rejects import UNASKED, Reject
 from sftp_gateway.catalog.read.source import Marks, Sieve
 from sftp_gateway.catalog.read.text.encoding import Recoded
 
@@ -74,6 +75,10 @@ class Stretch:
         """Record `index` in UTF-8, without its line end."""
         return self.text.data[int(self.records.start[index]) : int(self.records.end[index])]
 
+    def cells_of(self, index: int) -> list[bytes] | None:
+        """Give the cells of record `index`, None if it does not obey the rules."""
+        return self.text.dialect.cells(self.bytes_of(index))
+
     def ends_with_marks(self) -> bool:
         """Whether the last record of the file is nothing but marks that the file ends here."""
         return self.text.final and len(self.kinds) > 0 and bounds.is_end_mark(self.bytes_of(-1))
@@ -81,7 +86,7 @@ class Stretch:
     def give_up(self, index: int, code: str, message: str, suggestion: str = "") -> None:
         """Reject a record; of its cells those before the damage are kept."""
         self.reject_beginning(index, Finding(code, message, suggestion))
-        cells = self.text.dialect.cells(self.bytes_of(index))
+        cells = self.cells_of(index)
         if cells is not None and len(cells) != self.text.width:
             self.told[index] = replace(self.told[index], sure=self.sure_of(cells))
 
@@ -95,9 +100,12 @@ class Stretch:
         self.told[index] = reject
         self.reshaped.discard(index)
 
-    def sure_of(self, cells: Sequence[bytes]) -> int:
-        """Say how many cells of a row of the wrong width stand under their own headers."""
-        return doubt.before_shift(cells, self.text.width, self.text.dialect.mark, self.profile)
+    @property
+    def sure_of(self) -> Callable[[Sequence[bytes]], int]:
+        """What says how many cells of a row of the wrong width stand under their own headers; it holds no text."""
+        return functools.partial(
+            doubt.before_shift, width=self.text.width, delimiter=self.text.dialect.mark, profile=self.profile
+        )
 
     def repair(self, index: int, cells: Sequence[bytes], message: str, reshaped: str = "") -> None:
         """Keep a record in its only reading. `reshaped`: what to do instead, of one whose bytes do not have the header's columns."""
@@ -112,9 +120,9 @@ class Stretch:
         if reshaped:
             self.reshaped.add(index)
 
-    def mend(self, index: int) -> bool:
-        """Keep a record if one reading only gives the header's columns; False if there is none."""
-        found = mending.mend(self.bytes_of(index), self.text.dialect, self.text.width, self.spare, self.profile)
+    def mend(self, index: int, told: list[bytes] | None) -> bool:
+        """Keep a record if one reading only gives the header's columns; False if there is none. `told`: its cells."""
+        found = mending.mend(self.bytes_of(index), told, self.text.dialect, self.text.width, self.spare, self.profile)
         if found is not None:
             self.repair(index, *found, reshaped="Separate every row as the header is.")
         return found is not None
@@ -148,21 +156,19 @@ class Stretch:
 
     def judge_width(self, index: int) -> None:
         """Tell what a record of the wrong width is: blank, to be mended, or rejected."""
-        raw = self.bytes_of(index)
-        told = self.text.dialect.cells(raw)
-        if not raw.strip() or (told is not None and not any(cell.strip() for cell in told)):
+        told = self.cells_of(index)
+        if not self.bytes_of(index).strip() or (told is not None and not any(cell.strip() for cell in told)):
             self.kinds[index] = BLANK
-        elif not (self.mend(index) or (self.fills and self._fill(index, raw))):
-            self._reject_width(index, raw)
+        elif not (self.mend(index, told) or (self.fills and self._fill(index, told or ()))):
+            self._reject_width(index, told or ())
 
     @property
     def fills(self) -> bool:
         """Whether rows that are too short are filled up with blank cells: of `inspect`, where many are so."""
         return self.lenient and self.layout is None and self.profile.often_short
 
-    def _fill(self, index: int, raw: bytes) -> bool:
+    def _fill(self, index: int, cells: Sequence[bytes]) -> bool:
         """Put blank cells behind a record that is too short; False if it is not, or does not look like the others."""
-        cells = self.text.dialect.cells(raw) or []
         missing = self.text.width - len(cells)
         if len(cells) < 2 or missing < 1 or not self.profile.begins_like(cells):
             return False
@@ -172,13 +178,13 @@ class Stretch:
         self.repair(index, (*cells, *[b""] * missing), said, reshaped=hint)
         return True
 
-    def _reject_width(self, index: int, raw: bytes) -> None:
-        told = self.text.dialect.cells(raw) or []
+    def _reject_width(self, index: int, told: Sequence[bytes]) -> None:
         cells = tuple(cell.decode(errors="replace") for cell in told[: bounds.MAX_COLUMNS])
         sent = self._sent(cells)
         left = len(sent) if len(sent) < len(cells) else len(told)
         said = self.layout.say(left, len(told)) if self.layout else returned.say_width(len(told), self.text.width)
-        self._reject(index, Reject(Finding("ROW_COLUMNS", *said), b"", sent, self.sure_of(told)))
+        whole = self.layout is None and len(cells) == len(told)
+        self._reject(index, Reject(Finding("ROW_COLUMNS", *said), b"", sent, UNASKED if whole else self.sure_of(told)))
 
     def _sent(self, cells: tuple[str, ...]) -> tuple[str, ...]:
         """Give the cells of a rejected record without those that we put behind them in a correction file."""
