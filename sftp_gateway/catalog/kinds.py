@@ -38,6 +38,6 @@ class Kinds:
         """Give how many rows are of each kind."""
         return np.bincount(np.asarray(self._which), minlength=len(self.firsts))
 
-    def each(self, values: Any) -> Any:
-        """Give the value of its kind for each row."""
-        return values.take(self._which)
+    def each(self, values: Any, rows: Places | None = None) -> Any:
+        """Give the value of its kind for each row, or for each of these."""
+        return values.take(self._which if rows is None else self._which.take(pa.array(rows)))

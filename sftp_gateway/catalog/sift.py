@@ -202,15 +202,14 @@ def _reasons(found: pa.Table, rows: Indices) -> list[pa.Array]:
     """Give codes, errors and suggestions of these rows, each joined to one text a row."""
     severe = found.select(["row", "column", *_TOLD]).filter(pc.is_in(found["severity"], _SEVERE))
     owner = severe["row"].to_numpy()
-    texts = [severe[name].combine_chunks() for name in ("column", *_TOLD)]
-    if np.array_equal(owner, rows):  # one finding a row, as most have: a text for each kind of it
-        kinds = Kinds(texts)
-        codes, errors, suggestions = _named(*kinds.columns)
-        return [kinds.each(column) for column in (codes, errors, _filled_only(suggestions))]
     starts, ends = np.searchsorted(owner, rows, "left"), np.searchsorted(owner, rows, "right")
+    kinds = Kinds([severe[name].combine_chunks() for name in ("column", *_TOLD)])  # a text for each kind of finding
+    codes, errors, suggestions = _named(*kinds.columns)
+    if (ends - starts == 1).all():  # one finding a row, as most have
+        return [kinds.each(column, starts) for column in (codes, errors, _filled_only(suggestions))]
     offsets = pa.array(np.concatenate(([0], np.cumsum(ends - starts))).astype(np.int32))
-    take = pa.array(_ranges(starts, ends))
-    lists = [pa.ListArray.from_arrays(offsets, text.take(take)) for text in _named(*texts)]
+    each = _ranges(starts, ends)
+    lists = [pa.ListArray.from_arrays(offsets, kinds.each(text, each)) for text in (codes, errors, suggestions)]
     marks = (" ", "; ", "; ")
     codes, errors, suggestions = (pc.binary_join(*each) for each in zip(lists, marks, strict=True))
     return [codes, errors, _filled_only(suggestions)]

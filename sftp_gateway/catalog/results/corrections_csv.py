@@ -92,12 +92,15 @@ class Delimited:
             indices, ours = indices[places], tuple(column.take(pa.array(places)) for column in ours)
         if not indices.size:
             return pa.array([], pa.binary())
+        return pc.binary_join_element_wise(_sent(rejected.block, indices), self._encoded(self._after(ours)), b"")
+
+    def _after(self, ours: Sequence[Any]) -> Any:
+        """Give what is put behind records: a delimiter, ours, and the line end."""
         number, *texts = ours
         kinds = Kinds(texts)
-        after = pc.binary_join_element_wise(
+        return pc.binary_join_element_wise(
             "", self._quoted(number), kinds.each(self._ended(kinds.columns)), self._delimiter
         )
-        return pc.binary_join_element_wise(_sent(rejected.block, indices), self._encoded(after), b"")
 
     def _made(self, rejected: Rejected, places: Rows) -> Any:
         take = pa.array(rejected.indices[places])
@@ -124,7 +127,7 @@ class Delimited:
         if missing.any():
             blank = pa.array([self._delimiter * count for count in range(returned.PADDED + 1)], pa.string())
             sent = pc.binary_join_element_wise(sent, blank.take(pa.array(missing)), "")
-        return self._encoded(pc.binary_join_element_wise(sent, self._ended(told), self._delimiter))
+        return self._encoded(pc.binary_join_element_wise(sent, self._after(told), ""))
 
     def _damaged(self, reject: Reject, ours: Ours) -> bytes:
         """Give a damaged record; our texts lose what could be taken for its quotes."""
