@@ -9,14 +9,16 @@ import pyarrow.compute as pc
 
 from sftp_gateway.catalog import cells
 from sftp_gateway.catalog.checking.terms import Terms
-from sftp_gateway.catalog.comparing import diff
 from sftp_gateway.catalog.read.rejects import Rejects
 from sftp_gateway.catalog.rules.column import Column
 from sftp_gateway.catalog.types import reading
 from sftp_gateway.catalog.types.cells import Cells
 from sftp_gateway.catalog.types.typing import Undecided
 
-_LIKE_SEPARATOR = re.compile(diff.LIKE_SEPARATOR)
+SEPARATOR = " | "
+"""Stands between the parts of a key; the bars of a part that matches `LIKE_SEPARATOR` are doubled, so that no two keys have one text."""
+LIKE_SEPARATOR = r"(?:^| )\|+(?: |$)"
+_LIKE_SEPARATOR = re.compile(LIKE_SEPARATOR)
 
 
 def texts(table: pa.Table, key: Sequence[str]) -> pa.Array:
@@ -26,14 +28,14 @@ def texts(table: pa.Table, key: Sequence[str]) -> pa.Array:
 
 def joined(parts: Sequence[Any]) -> pa.Array:
     """Join the parts of keys, a column each, as `diff.key_text` does it in the database."""
-    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*map(_apart, parts), diff.KEY_SEPARATOR)
+    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*map(_apart, parts), SEPARATOR)
 
 
 def _apart(part: Any) -> Any:
     """Double the bars of a part that look like the separator: `x | y` and `z` are not `x` and `y | z`."""
     if not Cells(part).has(b"|"):
         return part
-    alike = pc.match_substring_regex(part, diff.LIKE_SEPARATOR)
+    alike = pc.match_substring_regex(part, LIKE_SEPARATOR)
     return pc.if_else(alike, pc.replace_substring(part, "|", "||"), part)
 
 
@@ -42,7 +44,7 @@ def text(parts: Sequence[str]) -> str:
     if len(parts) == 1:
         return parts[0]
     apart = (part.replace("|", "||") if _LIKE_SEPARATOR.search(part) else part for part in parts)
-    return diff.KEY_SEPARATOR.join(apart)
+    return SEPARATOR.join(apart)
 
 
 def of_broken(terms: Terms, rejects: Rejects) -> list[str]:

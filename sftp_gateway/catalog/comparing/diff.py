@@ -14,16 +14,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from sftp_gateway.catalog import engine, retyped
+from sftp_gateway.catalog import engine, keys, retyped
 from sftp_gateway.catalog.engine import Connection, identifier
 
 HIDDEN = "_"
 """Columns that start so are ours: `_pos`, `_deleted`, `_base.<measure>`."""
 BASE_UNIT = "_base."
-KEY_SEPARATOR = " | "
-"""Stands between the parts of a key; the bars of a part that matches `LIKE_SEPARATOR` are doubled, so that no two keys have one text."""
 MONEY_SCALE = 4
-LIKE_SEPARATOR = r"(?:^| )\|+(?: |$)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +74,12 @@ def key_text(key: Sequence[str], side: str = "") -> str:
     if len(key) == 1:
         return f"CAST({prefix}{identifier(key[0])} AS VARCHAR)"
     parts = ", ".join(_part(f"CAST({prefix}{identifier(name)} AS VARCHAR)") for name in key)
-    return f"concat_ws({engine.literal(KEY_SEPARATOR)}, {parts})"
+    return f"concat_ws({engine.literal(keys.SEPARATOR)}, {parts})"
 
 
 def _part(text: str) -> str:
     """Give SQL for a part of a key, its bars doubled where they look like the separator."""
-    alike = f"contains({text}, '|') AND regexp_matches({text}, {engine.literal(LIKE_SEPARATOR)})"
+    alike = f"contains({text}, '|') AND regexp_matches({text}, {engine.literal(keys.LIKE_SEPARATOR)})"
     return f"CASE WHEN {alike} THEN replace({text}, '|', '||') ELSE {text} END"
 
 
