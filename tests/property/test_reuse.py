@@ -112,6 +112,7 @@ def life(folder: Path, seed: int, monkeypatch) -> tuple[int, int]:
     monkeypatch.setattr(engine, "SMALL_BYTES", dice.choice((-1, 16 * 1024**2)))
     monkeypatch.setattr(versionfile, "GROUP_ROWS", dice.choice((40, 100_000)))
     monkeypatch.setattr(met, "REACH", dice.choice((20, 500)))
+    monkeypatch.setattr(met, "WORTH", (met.WORTH, 1 << 60)[seed % 2])
     monkeypatch.setattr(reuse, "FEW", dice.choice((10, 50_000)))
     odd = dice.choice((0.1, 0.002, 0.0))
     lines = [row(dice, number, odd) for number in range(700)]
@@ -172,6 +173,20 @@ def test_what_comes_twice_is_told_of_known_rows(before, after, codes, tmp_path, 
 def test_most_rows_of_a_usual_day_are_known(tmp_path, monkeypatch):
     rows, known = life(tmp_path, 0, monkeypatch)
     assert known > rows / 4
+
+
+def test_the_few_rows_that_are_met_in_a_file_in_another_order_are_checked_with_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(reuse, "LEAST_BYTES", 0)
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", 3_000)
+    monkeypatch.setattr(met, "REACH", 20)
+    known, real = [], reuse.Carry.close
+    monkeypatch.setattr(reuse.Carry, "close", lambda carry: (known.append(carry.known), real(carry)))
+    shop = Shop(tmp_path)
+    lines = [good(number) for number in range(1000)]
+    for _ in range(2):
+        shop.put("\n".join([HEADER, *lines]) + "\n")
+        random.Random(1).shuffle(lines)
+    assert known == [0, 0]
 
 
 @pytest.mark.full

@@ -15,6 +15,8 @@ RAW = "_raw"
 """The hidden column with the hash of the bytes a row was made from, null where it must be checked again."""
 REACH = 8_192
 """Rows before and behind the expected place in which a row is looked for."""
+WORTH = 4
+"""Where fewer than one row in so many is met, as in a file in another order, none is: to fetch them costs more than to check them."""
 
 
 class Current:
@@ -41,7 +43,7 @@ class Current:
         """Whether what is left of the version is kept for the comparison."""
 
     def find(self, marks: Marks) -> Rows:
-        """Give the place of each mark near where the last ones were found, -1 where it is not there."""
+        """Give the place of each mark near where the last ones were found, -1 where it is not there, or hardly any is."""
         first = max(self._next - REACH, 0)
         near = self._marks.slice(first, REACH + len(marks) + REACH)
         found = pc.fill_null(pc.index_in(pa.array(marks), value_set=near), -1).to_numpy(zero_copy_only=False)
@@ -50,7 +52,7 @@ class Current:
         if len(met):
             # Never back: `rows` lets go of what lies more than twice REACH before.
             self._next = max(self._next, int(np.median(met)) + len(marks) // 2)
-        return places
+        return places if len(met) * WORTH >= len(marks) else np.full(len(marks), -1, np.int64)
 
     def rows(self, places: Rows) -> pa.Table:
         """Give the rows at places that `find` gave, as a table whose first row is at `places.min()`."""
