@@ -40,7 +40,11 @@ def read(folder: Path, data: bytes, *, name: str = "file", **hints) -> Read:
         result.raws += [block.raw(index) for index in range(len(block))]
         if block.line is not None:
             result.lines += block.line.tolist()
-        result.rejects += block.rejects
+        rejects = list(block.rejects)
+        result.rejects += rejects
+        for place in range(min(len(columns), 3)):
+            told = [[*item.cells[: item.sure], *[""] * (place + 1)][place] for item in rejects]
+            assert block.rejects.column(place).to_pylist() == told
         result.notes += block.notes
     tally = result.source.tally
     assert tally.readable == len(result.rows)
