@@ -29,9 +29,9 @@ class Places:
 
     def add(self, row: Positions, line: Positions | None, offset: Positions | None) -> None:
         """Append the places of rows in order."""
-        unknown = np.full(len(row), -1, dtype=np.int64)
-        columns = [row, unknown if line is None else line, unknown if offset is None else offset]
-        self._file.write(np.column_stack(columns).astype(np.int64, copy=False).tobytes())
+        places = np.empty((len(row), 3), dtype=np.int64)
+        places[:, 0], places[:, 1], places[:, 2] = row, -1 if line is None else line, -1 if offset is None else offset
+        self._file.write(places.data)
 
     def at(self, positions: Positions) -> Positions:
         """Give an (n, 3) array: row, line, offset of the rows at these positions of the stage."""

@@ -72,7 +72,7 @@ def _proofs(cells: Cells, kind: str) -> tuple[bool, bool]:
         return dates.evidence(cells)
     part = {"money": money.number_part, "measure": measure.number_part}.get(kind)
     values = part(cells) if part else cells.trimmed.nulled
-    return bool(numbers.clear(values, ".").any()), bool(numbers.clear(values, ",").any())
+    return numbers.proves(values, "."), numbers.proves(values, ",")
 
 
 def _told(marks: dict[str, str], asking: frozenset[str] = frozenset()) -> dict[str, str]:

@@ -15,7 +15,7 @@ from sftp_gateway.catalog.rules.column import Column
 from sftp_gateway.catalog.rules.expression import Expression
 from sftp_gateway.catalog.rules.schema import Rule
 from sftp_gateway.catalog.types import isocodes, money
-from sftp_gateway.catalog.types.cells import Mask, flags, mask, once_each, taken, with_nulls
+from sftp_gateway.catalog.types.cells import Mask, flags, kept, mask, once_each, one, with_nulls
 from sftp_gateway.catalog.types.typing import Fault
 
 CURRENCY = "currency"
@@ -28,7 +28,7 @@ class Judgement:
     def __init__(self, terms: Terms, rows: Typed) -> None:
         self.terms, self.rows = terms, rows
         table = rows.table
-        self.columns: dict[str, Any] = {name: _one(table[name]) for name in table.column_names}
+        self.columns: dict[str, Any] = {name: one(table[name]) for name in table.column_names}
         self.bad = rows.bad.copy()
         self.problems = list(rows.problems)
         self.live = None if not rows.deleted.any() else ~rows.deleted
@@ -186,16 +186,16 @@ class Judgement:
 
     def checked(self, *, deletes: bool) -> Checked:
         """Part the rows and make the findings."""
-        rows, size = self.rows, len(self.rows)
+        rows = self.rows
         rejected = np.flatnonzero(self.bad)
-        accepted = np.arange(size) if not rejected.size else np.flatnonzero(~self.bad)
+        accepted = np.flatnonzero(~self.bad)
         columns = dict(self.columns)
         if deletes:
             columns[DELETED] = pa.array(rows.deleted)
         columns[ROW] = pa.array(rows.row)
         good = pa.table(list(columns.values()), names=list(columns))
         if rejected.size:
-            good = taken(good, accepted)
+            good = kept(good, ~self.bad)
         unkeyed = rows.unkeyed[rejected]
         keys = rows.keys.take(pa.array(rejected[~unkeyed]))
         found = problems.table(self.problems, rows.row, rows.line, rows.offset, rows.keys)
@@ -213,8 +213,3 @@ def _in_one(signs: Sequence[str]) -> bool:
     """Whether all of some signs may stand for one currency."""
     meant = [money.may_be(sign) for sign in signs if sign]
     return not meant or bool(frozenset.intersection(*meant))
-
-
-def _one(column: Any) -> Any:
-    """Give a table's column as one array."""
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

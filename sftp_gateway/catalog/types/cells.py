@@ -164,11 +164,27 @@ def replaced(array: Any, rows: Rows, values: Any) -> Any:
     return pc.replace_with_mask(array, pa.array(flags(rows, len(array))), values)
 
 
+def one(column: Any) -> Any:
+    """Give a table's column as one array; to combine a single chunk would copy it."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def taken(table: pa.Table, rows: Rows) -> pa.Table:
-    """Give rows of a table; to take nothing but blanks costs as much as to take texts, so blank columns are made anew."""
+    """Give rows of a table, in any order."""
     index = pa.array(rows)
+    return _picked(table, len(rows), lambda column: column.take(index))
+
+
+def kept(table: pa.Table, keep: Mask) -> pa.Table:
+    """Give the rows of a table that a mask keeps: of many that follow one another, texts are copied in one go."""
+    index = pa.array(keep)
+    return _picked(table, int(np.count_nonzero(keep)), lambda column: column.filter(index))
+
+
+def _picked(table: pa.Table, count: int, pick: Callable[[Any], Any]) -> pa.Table:
+    """Pick rows of each column; that of nothing but blanks costs as much as that of texts, so blank columns are made anew."""
     columns = [
-        pa.nulls(len(rows), column.type) if column.null_count == len(column) else column.combine_chunks().take(index)
+        pa.nulls(count, column.type) if column.null_count == len(column) else pick(one(column))
         for column in table.columns
     ]
     return pa.table(columns, schema=table.schema)

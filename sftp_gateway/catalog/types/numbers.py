@@ -48,14 +48,17 @@ def _grouped(mark: str) -> str:
     return threes + rf"|^[+-]?[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}}{rest}"
 
 
-def clear(array: Any, mark: str) -> Mask:
-    """Tell the values that only make sense with this decimal mark."""
+def proves(array: Any, mark: str) -> bool:
+    """Whether any value only makes sense with this decimal mark.
+
+    The pattern of most comes first: to compile one takes longer than to look at a few values.
+    """
     other = "," if mark == "." else r"\."
     decimals = rf"^[+-]?(?:[0-9]*\{mark}(?:[0-9]{{1,2}}|[0-9]{{4,}})|(?:0[0-9]*|[0-9]{{4,}}|)\{mark}[0-9]{{3}})$"
     least = 2 if mark == "." else 3  # Indian groups are written with commas
     both = rf"^[+-]?[1-9][0-9]{{0,2}}(?:[{other}{GAPS}][0-9]{{{least},3}})*[{other}{GAPS}][0-9]{{3}}\{mark}[0-9]*$"
     several = rf"^[+-]?[1-9][0-9]{{0,2}}(?:{other}[0-9]{{{least},3}})+{other}[0-9]{{3}}$"
-    return matches(array, decimals) | matches(array, both) | matches(array, several)
+    return any(matches(array, pattern).any() for pattern in (decimals, both, several))
 
 
 def open_thousands(values: Any) -> bool:
@@ -63,9 +66,9 @@ def open_thousands(values: Any) -> bool:
 
     Asked of amounts and whole numbers alone: of measures and shares, three places are common.
     """
-    if clear(values.slice(0, _HEAD), ".").any():
+    if proves(values.slice(0, _HEAD), "."):
         return False
-    return bool(matches(values, _AMBIGUOUS_DOT).any()) and not clear(values, ".").any()
+    return bool(matches(values, _AMBIGUOUS_DOT).any()) and not proves(values, ".")
 
 
 def read(cells: Cells, dialect: Dialect, scale: int, precision: int = 38) -> Reading:
@@ -132,7 +135,7 @@ def _careful(values: Any, mark: str, scale: int, target: Any) -> Reading:
     if not Cells(values).holds(_DIGITS) or not matches(values, _NUMBER).any():
         return Reading(pa.nulls(len(values), target), _not_numbers(values, np.ones(len(values), np.bool_)))
     ambiguous = _ambiguous(values, mark)
-    if mark == "" and (ambiguous.any() or clear(values, ",").any()):
+    if mark == "" and (ambiguous.any() or proves(values, ",")):
         raise Undecided
     # the other mark is read too where the cell can mean nothing else: `12,50` in a column of dots
     marks = (",", ".") if mark == "," else (".", ",")
