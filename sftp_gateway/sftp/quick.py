@@ -53,20 +53,24 @@ class Quick(Silent, SFTPServerHandler):
 
     async def recv_packet(self) -> SSHPacket:
         """Answer what can be answered in the short way; give the first request that cannot."""
-        assert self._reader is not None
-        while (request := await _taken(self._reader)) is not None:
-            if time.monotonic() >= self._turn_ends_at:
-                await self._leave_turn()
+        while (request := await self._next()) is not None:
             if not (self._is_quick and await self._is_answered(request)):
                 packet = SSHPacket(request)
                 packet.get_uint32()
                 return packet
         return await super().recv_packet()
 
-    async def _leave_turn(self) -> None:
-        if self._reader is not None and self._reader._session._recv_buf_len:  # noqa: SLF001 - this is the hook
+    async def _next(self) -> bytes | None:
+        """Take the next request. A turn begins where one was waited for, and ends where others still wait after its time."""
+        assert self._reader is not None
+        begins = not self._reader._session._recv_buf_len  # noqa: SLF001 - this is the hook
+        if not begins and time.monotonic() >= self._turn_ends_at:
             await asyncio.sleep(0)
-        self._turn_ends_at = time.monotonic() + TURN_SECONDS
+            begins = True
+        request = await _taken(self._reader)
+        if begins:
+            self._turn_ends_at = time.monotonic() + TURN_SECONDS
+        return request
 
     async def _is_answered(self, request: bytes) -> bool:
         self._failed = None
