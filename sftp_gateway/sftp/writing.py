@@ -21,7 +21,7 @@ from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.opening import Opening, Writing
 from sftp_gateway.sftp.session import Session
 from sftp_gateway.sftp.view import View
-from sftp_gateway.store import drafts, uploads
+from sftp_gateway.store import drafts, unfinished
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import UNDER_WAY, Entry, Place
 from sftp_gateway.upload import State
@@ -46,11 +46,15 @@ async def start(homes: Homes, view: View, by: Opening) -> Writing:
         # them in turn gets it a turn of the loop later (a convoy, which does not end while files come).
         if view.is_stale():
             await homes.refresh(view)
+        before = _upload_at(view, by.place.path)
+        goes_on = before is not None and await asyncio.to_thread(unfinished.has, homes.store, before)
         async with view.lock:
             if view.is_stale():
                 await homes.refresh(view)
+            if _upload_at(view, by.place.path) != before:
+                continue
             view.allowance.check(0, by.declared or 0)  # also where it goes on with what is there
-            draft = await _draft(homes, view, by)
+            draft = await _draft(homes, view, by, goes_on=goes_on)
             if draft is not None:
                 handle = Writing(draft, by)
                 draft.handles.add(handle)
@@ -70,7 +74,13 @@ def declare(view: View, draft: Draft, declared: int | None) -> None:
         view.put(replace(draft.entry, declared_bytes=declared))
 
 
-async def _draft(homes: Homes, view: View, by: Opening) -> Draft | None:
+def _upload_at(view: View, path: str) -> int | None:
+    """Tell whose accepted bytes have a name."""
+    entry = view.at(path)
+    return entry.upload if entry is not None and entry.place not in UNDER_WAY else None
+
+
+async def _draft(homes: Homes, view: View, by: Opening, *, goes_on: bool) -> Draft | None:
     """Find or make the draft; None if the intake has it in hand."""
     entry = view.at(by.place.path)
     if entry is None:
@@ -84,7 +94,7 @@ async def _draft(homes: Homes, view: View, by: Opening) -> Draft | None:
         if by.exclusive:
             raise asyncssh.SFTPFailure("The name exists already and is still being received")
         return await _again(homes, view, entry, by)
-    return await _anew(homes, view, entry, by)
+    return await _anew(homes, view, entry, by, goes_on=goes_on)
 
 
 def begin(homes: Homes, view: View, by: Opening, instead: Entry | None = None) -> Draft:
@@ -200,8 +210,8 @@ async def _reopen(homes: Homes, view: View, entry: Entry, session: Session) -> D
     return draft
 
 
-async def _anew(homes: Homes, view: View, entry: Entry, by: Opening) -> Draft:
-    """Open an accepted name: a new draft, empty or with a copy of its bytes."""
+async def _anew(homes: Homes, view: View, entry: Entry, by: Opening, *, goes_on: bool) -> Draft:
+    """Open an accepted name: a new draft, empty or with a copy of its bytes, which `goes_on` with an unfinished upload."""
     source = None
     if not (by.flags & FXF_TRUNC or by.exclusive):
         source = await reading.open_bytes(homes, entry)
@@ -221,22 +231,20 @@ async def _anew(homes: Homes, view: View, entry: Entry, by: Opening) -> Draft:
     finally:
         if source is not None:
             source.close()
-    if entry.upload is not None:
+    if goes_on and entry.upload is not None:
         await _adopt(homes, view, draft, entry.upload)
     return draft
 
 
 async def _adopt(homes: Homes, view: View, draft: Draft, upload: int) -> None:
-    """Let a draft go on with the id of the upload whose name it has, if that one is unfinished."""
-    if (await asyncio.to_thread(uploads.get, homes.store, upload)).state is not State.UNFINISHED:
-        return
+    """Let a draft go on with the id of the upload whose name it has, if that one is unfinished still."""
     with_id = replace(draft.entry, upload=upload)
 
     def do(tx: Transaction) -> bool:
-        unfinished = opening.go_on(tx, upload) is State.UNFINISHED
-        if unfinished:
+        waits = opening.go_on(tx, upload) is State.UNFINISHED
+        if waits:
             drafts.save(tx, with_id)
-        return unfinished
+        return waits
 
     if await homes.commit(view, do):
         draft.origin = None  # the id is on the draft now, written to or not

@@ -31,6 +31,12 @@ def listed(store: Store, limit: int = 1000) -> list[tuple[Upload, datetime, Entr
         return [(uploads.find(conn, id_), at or utc_now(), drafts.of_upload(conn, id_)) for id_, at in found]
 
 
+def has(store: Store, upload: int) -> bool:
+    """Whether an upload is unfinished; nothing else of it is read, a receipt may be long."""
+    with store.read() as conn:
+        return conn.execute(sa.select(_uploads.c.state).where(_uploads.c.id == upload)).scalar() == State.UNFINISHED
+
+
 def remind(tx: Transaction, upload: int, brand: str, receipt: dict[str, Any], findings: list[Any]) -> None:
     """Give an unfinished upload its receipt; it stays unfinished."""
     where = (_uploads.c.id == upload, _uploads.c.state == str(State.UNFINISHED))

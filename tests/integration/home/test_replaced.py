@@ -1,9 +1,12 @@
 """Files that turn out to stop in the middle after a later one took their name: replaced, with nothing left to do."""
 
+import asyncio
+import threading
+
 import pytest
 
 from sftp_gateway.brand import BrandSettings
-from sftp_gateway.store import jobs, uploads, workers
+from sftp_gateway.store import jobs, unfinished, uploads, workers
 from sftp_gateway.upload import FINAL, State
 
 CUT, WHOLE = b'sku,name\n1,"on', b"sku,name\n1,one\n"
@@ -131,3 +134,25 @@ async def test_a_resumed_file_that_is_replaced_before_its_marker_came_ends_quiet
     assert (ended.id, ended.state, ended.receipt) == (dropped.id, State.SUPERSEDED, None)
     assert [house.bytes_of(one) for one in house.history() if one.state is State.RECEIVED] == [WHOLE]
     assert jobs.pending(house.store).total == 1
+
+
+async def test_who_opens_a_name_of_his_own_does_not_wait_for_one_who_replaces_a_file(house, monkeypatch):
+    real, may_answer = unfinished.has, threading.Event()
+
+    def asked(*about):
+        assert may_answer.wait(30)
+        return real(*about)
+
+    async with house.sftp() as client, house.sftp() as other:
+        await put(client, "/a.csv", WHOLE)
+        await house.received(1)
+        monkeypatch.setattr(unfinished, "has", asked)
+        replacing = asyncio.create_task(put(client, "/a.csv", WHOLE + b"2,two\n"))
+        try:
+            async with asyncio.timeout(20):
+                await put(other, "/b.csv", WHOLE)
+            assert not replacing.done()
+        finally:
+            may_answer.set()
+            await replacing
+        assert [upload.name for upload in (await house.received(3))] == ["a.csv", "b.csv", "a.csv"]
