@@ -1,6 +1,6 @@
 """Blobs that were fetched to the local disk, while somebody has them open: who opens the same one shares its file.
 
-The file has no name and is gone with its last reader, whatever ends this process. Serves s3.py, and exports of versions.
+The file has no name and is gone with its last reader, whatever ends this process. Serves s3.py.
 """
 
 import io
@@ -9,8 +9,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
-
-from sftp_gateway.errors import Unavailable
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -24,30 +22,15 @@ class _Fetch:
 
 
 class Fetched:
-    """Opens fetched blobs by name, at most so many at a time. Thread-safe; blocks while one is fetched."""
+    """Opens fetched blobs by name. Thread-safe; blocks while one is fetched."""
 
-    def __init__(self, most: float = float("inf"), too_many: str = "") -> None:
-        self._most, self._too_many = most, too_many
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: dict[str, _Fetch] = {}
 
-    def join(self, name: str) -> BinaryIO | None:
-        """Open a blob that somebody has open, without waiting; None if nobody has."""
-        with self._lock:
-            one = self._open.get(name)
-            if one is None or one.descriptor < 0:
-                return None
-            one.users += 1
-        return self._reader(name, one)
-
     def open(self, name: str, fetch: Callable[[], int]) -> BinaryIO:
-        """Open a blob; `fetch` gives a descriptor of its bytes, and is called if nobody has it open.
-
-        Unavailable where too many others are open.
-        """
+        """Open a blob; `fetch` gives a descriptor of its bytes, and is called if nobody has it open."""
         with self._lock:
-            if name not in self._open and len(self._open) >= self._most:
-                raise Unavailable(self._too_many)
             one = self._open.setdefault(name, _Fetch())
             one.users += 1
         try:
@@ -57,15 +40,12 @@ class Fetched:
         except BaseException:
             self._leave(name, one)
             raise
-        return self._reader(name, one)
+        return io.BufferedReader(_Reader(one.descriptor, lambda: self._leave(name, one)))
 
     def forget(self, name: str) -> None:
         """Have the next one who opens it fetch it anew; who has it open keeps it."""
         with self._lock:
             self._open.pop(name, None)
-
-    def _reader(self, name: str, one: _Fetch) -> BinaryIO:
-        return io.BufferedReader(_Reader(one.descriptor, lambda: self._leave(name, one)))
 
     def _leave(self, name: str, one: _Fetch) -> None:
         with self._lock:

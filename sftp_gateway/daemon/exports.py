@@ -6,10 +6,9 @@ A reader may take hours over a download, or begin a hundred. Serves loans.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
-from sftp_gateway.blobs.fetched import Fetched
 from sftp_gateway.errors import Unavailable
 
 MOST = 8
@@ -22,32 +21,64 @@ MOST_WAITING = 8
 BUSY = "Too many catalogs are being downloaded at this moment; try again in a minute"
 
 
+@dataclass(slots=True)
+class _Export:
+    path: Path
+    users: int = 0
+    is_made: bool = False
+    making: threading.Lock = field(default_factory=threading.Lock)
+
+
 class Exports:
     """Lends files by name. Thread-safe; blocks while one is made."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._turns = threading.Semaphore(SIDE_BY_SIDE)
         self._places = threading.Semaphore(MOST_WAITING)
-        self._made = Fetched(MOST, BUSY)
+        self._lent: dict[str, _Export] = {}
 
     @contextmanager
-    def lend(self, name: str, make: Callable[[], int]) -> Iterator[Path]:
-        """Lend the file of that name: `make` gives a descriptor of it, if nobody has it. Unavailable."""
-        with self._made.join(name) or self._await(name, make) as stream:
-            yield Path(f"/proc/self/fd/{stream.fileno()}")
+    def lend(self, name: str, path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+        """Lend the file of that name: made at `path`, if nobody has it, and gone with its last user. Unavailable."""
+        export = self._enter(name, path)
+        try:
+            if not export.is_made:
+                self._await(export, make)
+            yield export.path
+        finally:
+            self._leave(name, export)
 
-    def _await(self, name: str, make: Callable[[], int]) -> BinaryIO:
+    def _enter(self, name: str, path: Path) -> _Export:
+        with self._lock:
+            if name not in self._lent and len(self._lent) >= MOST:
+                raise Unavailable(BUSY)
+            export = self._lent.setdefault(name, _Export(path))
+            export.users += 1
+            return export
+
+    def _await(self, export: _Export, make: Callable[[Path], None]) -> None:
         if not self._places.acquire(blocking=False):
             raise Unavailable(BUSY)
         try:
-            return self._made.open(name, lambda: self._make(make))
+            with export.making:
+                if not export.is_made:
+                    self._make(export, make)
         finally:
             self._places.release()
 
-    def _make(self, make: Callable[[], int]) -> int:
+    def _make(self, export: _Export, make: Callable[[Path], None]) -> None:
         if not self._turns.acquire(timeout=WAIT_SECONDS):
             raise Unavailable(BUSY)
         try:
-            return make()
+            make(export.path)
+            export.is_made = True
         finally:
             self._turns.release()
+
+    def _leave(self, name: str, export: _Export) -> None:
+        with self._lock:
+            export.users -= 1
+            if not export.users:
+                del self._lent[name]
+                export.path.unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 """What the daemon lends the status endpoint: exports, room, disk, figures. Every one may run in any thread."""
 
-import os
 import secrets
 import shutil
 import tempfile
@@ -59,19 +58,15 @@ class Loans:
         """Lend a file with a version in one of the forms; NotFound, DiskFull, Unavailable where too many are out."""
         version = versions.get(self.store, brand, number)
 
-        def make() -> int:
+        def make(out: Path) -> None:
             if self.disk_free() < self.live().limits.disk_floor_bytes:
                 raise DiskFull("there is no room for this file now")
-            out = self.files.staging / f"export-{secrets.token_hex(12)}.{form}"
-            try:
-                with self.files.local(Area.CATALOG, version.file) as parquet:
-                    small = version.file_bytes < self.live().worker.small_bytes
-                    self.crew.export(parquet, self.rules(), form, out, small=small)
-                return os.open(out, os.O_RDONLY | os.O_CLOEXEC)
-            finally:
-                out.unlink(missing_ok=True)
+            with self.files.local(Area.CATALOG, version.file) as parquet:
+                small = version.file_bytes < self.live().worker.small_bytes
+                self.crew.export(parquet, self.rules(), form, out, small=small)
 
-        with self.exports.lend(f"{brand}/{number}.{form}", make) as out:
+        path = self.files.staging / f"export-{secrets.token_hex(12)}.{form}"
+        with self.exports.lend(f"{brand}/{number}.{form}", path, make) as out:
             yield out
 
 
