@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sftp_gateway.errors import Unavailable
 
-MOST = 8
+MOST, MOST_OF_A_BRAND = 8, 4
 """Different files at a time."""
 SIDE_BY_SIDE = 2
 """Made at a time: uploads have the machine first."""
@@ -40,7 +40,7 @@ class Exports:
 
     @contextmanager
     def lend(self, name: str, path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
-        """Lend the file of that name: made at `path`, if nobody has it, and gone with its last user. Unavailable."""
+        """Lend the file `BRAND/…`: made at `path`, if nobody has it, and gone with its last user. Unavailable."""
         export = self._enter(name, path)
         try:
             if not export.is_made:
@@ -51,7 +51,9 @@ class Exports:
 
     def _enter(self, name: str, path: Path) -> _Export:
         with self._lock:
-            if name not in self._lent and len(self._lent) >= MOST:
+            brand, _, _ = name.partition("/")
+            own = sum(one.startswith(f"{brand}/") for one in self._lent)
+            if name not in self._lent and (len(self._lent) >= MOST or own >= MOST_OF_A_BRAND):
                 raise Unavailable(BUSY)
             export = self._lent.setdefault(name, _Export(path))
             export.users += 1

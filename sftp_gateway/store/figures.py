@@ -53,7 +53,7 @@ def status(store: Store, only: str | None = None) -> dict[str, Any]:
         "processes": [
             {"host": it.host, "pid": it.pid, "roles": it.roles, "at": receipt.moment(it.beat_at)} for it in live
         ],
-        "brands": [{"name": it.name, "enabled": it.enabled, "version": it.current_version} for it in seen],
+        "brands": [{"name": it.name, "enabled": it.enabled, "version": it.current_version or None} for it in seen],
     }
 
 

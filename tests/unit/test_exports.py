@@ -39,6 +39,17 @@ def test_only_so_many_files_are_out_and_those_may_be_had_by_more(lent, tmp_path)
         pass
 
 
+def test_one_brand_leaves_places_to_the_others(lent, tmp_path):
+    with contextlib.ExitStack() as held:
+        for number in range(exports.MOST_OF_A_BRAND):
+            held.enter_context(lent.lend(f"acme/{number}.csv", tmp_path / str(number), made))
+        with pytest.raises(Unavailable, match="Too many"), lent.lend("acme/99.csv", tmp_path / "x", made):
+            pass
+        held.enter_context(lent.lend("acme/0.csv", tmp_path / "x", pytest.fail))
+        held.enter_context(lent.lend("acme-2/1.csv", tmp_path / "other", made))
+    assert exports.MOST_OF_A_BRAND < exports.MOST
+
+
 def test_one_that_fails_is_made_by_the_next(lent, tmp_path):
     def fail(path):
         path.write_text("half")
