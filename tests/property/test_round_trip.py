@@ -157,6 +157,38 @@ def test_a_correction_is_read_in_the_encoding_that_its_original_was_guessed_to_h
     assert shop.products()["B1"]["name"] == text[:7]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_correction_of_a_unicode_file_may_be_saved_in_another_encoding(tmp_path, encoding):
+    rows = [(f"G{at}", "Café crème brûlée", "1", "", "") for at in range(50)]
+    shop = again_and_again(Dialect("csv", encoding=encoding), [*rows, ("B1", "Café für Müller", "x", "", "")], tmp_path)
+    mended = "sku;name;msrp;_correction_of\nB1;Café für Müller;7;1\n".encode("cp1252")
+    assert shop.put(mended).state is State.PUBLISHED
+    assert shop.products()["B1"]["name"] == "Café für Müller"
+
+
+def test_a_damaged_row_of_a_utf8_file_comes_back_damaged(tmp_path):
+    rows = [(f"G{at}", "Café crème brûlée", "1", "", "") for at in range(50)]
+    shop = Shop(tmp_path, guards=OPEN)
+    first = shop.put(Dialect("csv").write(rows) + b"B1,Caf\xe9,1,,\n")
+    assert [item[3] for item in said(shop, first) if item[0]] == ["ROW_ENCODING"]
+    outcome = shop.put(correction(first))
+    assert [item[3] for item in said(shop, outcome) if item[0]] == ["ROW_ENCODING"]
+
+
+@pytest.mark.parametrize("sent", ["csv", "parquet", "xlsx"])
+def test_a_correction_saved_as_a_workbook_has_the_cells_that_were_sent(tmp_path, sent):
+    shop, kept = Shop(tmp_path, guards=OPEN), ("+49 1", "=q", "'=q")
+    bad = [(f"-A{at}", text, "x", "", text) for at, text in enumerate(kept)]
+    first = shop.put(Dialect(sent).write([("G1", "Chair", "1", "", ""), *bad]))
+    for _ in range(2):  # the second time a workbook comes back as one
+        rows = Dialect("csv" if correction(first)[:2] != b"PK" else "xlsx").read(correction(first))
+        first = shop.put(Dialect("xlsx").written(rows))
+        assert [item[0] for item in said(shop, first)] == ["-A0", "-A1", "-A2"]
+    rows = [row | {"msrp": "7"} for row in Dialect("xlsx").read(correction(first))]
+    assert shop.put(Dialect("xlsx").written(rows)).state is State.PUBLISHED
+    assert [shop.products()[f"-A{at}"]["name"] for at in range(3)] == list(kept)
+
+
 def test_a_correction_writes_numbers_as_its_original_does(tmp_path):
     rows = [(f"G{at}", "n", "12,50", "", "") for at in range(50)]
     bad = [("B1", "", "1,234", "", ""), ("B2", "x", "1,234", "4006381333930", "")]

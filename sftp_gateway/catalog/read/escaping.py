@@ -69,13 +69,13 @@ def escape_raw(record: bytes, delimiter: str, quote: str) -> bytes:
 
 def unescaped(block: Block) -> Block:
     """Give a block of a correction file with the sender's own cells."""
-    cells = tuple(_column(column) for column in block.cells)
+    cells = tuple(unescaped_cells(column) for column in block.cells)
     told = block.rejects.cells
-    told = pa.ListArray.from_arrays(told.offsets, _column(told.values))
+    told = pa.ListArray.from_arrays(told.offsets, unescaped_cells(told.values))
     return replace(block, cells=cells, rejects=replace(block.rejects, cells=told))
 
 
-def _column(column: pa.Array) -> pa.Array:
+def unescaped_cells(column: pa.Array) -> pa.Array:
     """Take one `'` from each cell that has one before a sign; undoes `escape`."""
     escaped = pc.match_substring_regex(column, _ESCAPED)
     if not pc.any(escaped).as_py():

@@ -1,4 +1,4 @@
-"""The file that a correction goes back to: its encoding, and how its columns write numbers and dates.
+"""The file that a correction goes back to: its encoding and format, and how its columns write numbers and dates.
 
 A correction holds a few rows, too few to tell by. And which columns it has: those that a correction lacks are left
 alone. Serves run.
@@ -10,7 +10,9 @@ from sftp_gateway.catalog.checking import check, headers
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.job import Corrected, Job, Lookup
 from sftp_gateway.catalog.plan import Plan, named
-from sftp_gateway.catalog.read import opening
+from sftp_gateway.catalog.read import escaping, opening
+from sftp_gateway.catalog.read.csv.delimited import DelimitedSource
+from sftp_gateway.catalog.read.sheets.sheet import SheetSource
 from sftp_gateway.catalog.read.source import Hints, Source
 from sftp_gateway.errors import Incomplete, Refused
 from sftp_gateway.upload import Mode
@@ -19,13 +21,29 @@ LONGEST_CHAIN = 20
 
 
 def reopened(source: Source, job: Job, plan: Plan, lookup: Lookup, hints: Hints) -> Source:
-    """Give a correction read in the encoding of its original where its own is a guess, and any other file as it is."""
+    """Give a correction as it was meant, and any other file as it is.
+
+    A workbook that was saved of a CSV that we made has our signs before its cells; one that we made has none.
+    """
+    if not isinstance(source, SheetSource):
+        return _in_its_encoding(source, job, plan, lookup, hints)
+    sent = _sent(plan.corrected, replace(hints, presume=True))
+    if sent is None or sent.format.format not in ("csv", "parquet"):
+        return source
+    return replace(source, columns=[escaping.unescaped_cells(column) for column in source.columns])
+
+
+def _in_its_encoding(source: Source, job: Job, plan: Plan, lookup: Lookup, hints: Hints) -> Source:
+    """Give a correction read in the encoding of its original where its own is a guess, and any other file as it is.
+
+    Not where that was sound Unicode: its correction would be, too, and was saved in another encoding since.
+    """
     if not any(finding.code == "FILE_ENCODING_GUESSED" for finding in source.findings):
         return source
     first = _find(plan.corrected, lookup, hints)
-    if first is None or first.format.encoding in (None, source.format.encoding):
+    if not isinstance(first, DelimitedSource) or first.encoding.is_sound:
         return source
-    return opening.open_source(job.source, replace(hints, encoding=first.format.encoding or ""))
+    return opening.open_source(job.source, replace(hints, encoding=first.encoding.name))
 
 
 def completed(found: check.Evidence, job: Job, plan: Plan, lookup: Lookup, hints: Hints) -> check.Evidence:
@@ -62,13 +80,21 @@ def _find(corrected: Corrected | None, lookup: Lookup, hints: Hints) -> Source |
     """Open the file at the start of a chain of corrections; None where its bytes are kept no more."""
     known = corrected
     for _ in range(LONGEST_CHAIN):
-        if known is None or known.sent is None:
-            return None
+        source = _sent(known, hints)
+        if source is None or not source.correction_of:
+            return source
         try:
-            source = opening.open_source(known.sent, replace(hints, complete=True))
-            if not source.correction_of:
-                return source
             known = lookup(named(source))
         except (Refused, Incomplete):
             return None
     return None
+
+
+def _sent(corrected: Corrected | None, hints: Hints) -> Source | None:
+    """Open the file that a correction corrects; None where its bytes are kept no more."""
+    if corrected is None or corrected.sent is None:
+        return None
+    try:
+        return opening.open_source(corrected.sent, replace(hints, complete=True))
+    except (Refused, Incomplete):
+        return None

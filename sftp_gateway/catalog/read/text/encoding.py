@@ -69,6 +69,11 @@ class Encoding:
         return self.name == "utf-8"
 
     @property
+    def is_sound(self) -> bool:
+        """Whether the file is Unicode, and nothing in it seems to be anything else."""
+        return self.clean or self.name.startswith(("utf-16", "utf-32"))
+
+    @property
     def mark(self) -> bytes:
         """The byte order mark that the file begins with."""
         return next((mark for mark, name in _BOMS if name == self.name), b"") if self.bom else b""
