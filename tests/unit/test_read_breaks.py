@@ -2,6 +2,7 @@
 
 import pytest
 
+from sftp_gateway.catalog.read import bounds
 from tests.unit.reading import read
 
 BEGIN = b"sku,name,msrp,note\n"
@@ -67,3 +68,11 @@ def test_years_between_the_rows_are_titles_not_halves(tmp_path):
     ]
     found = read(tmp_path, b"Day,Place,Count\n" + b"".join(parts), lenient=True, complete=True)
     assert len(found.rows) == 20
+
+
+def test_half_a_key_is_told_wherever_a_block_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(bounds, "BLOCK_BYTES", 24_000)
+    rows = [b"A-%04d,Lamp,%d.50,Bright and warm\n" % (n, n) for n in range(1000, 2400)]
+    for place in (*range(560, 660, 20), *range(662, 670)):  # the first block ends among them
+        found = read(tmp_path, BEGIN + b"".join([*rows[:place], b"A-1\n234,Lamp,9.50,Bright\n", *rows[place:]]))
+        assert (len(found.rows), found.codes) == (1400, ["ROW_COLUMNS"] * 2), place

@@ -27,6 +27,9 @@ RECORD_BYTES = 4 * 1024**2
 
 MAX_COLUMNS = 4096
 
+NEAR_RECORDS = 500
+"""A block may end so many records early, where no record is judged by the ones around it."""
+
 RAGGED_RECORDS = 200
 """So many of a block are told one by one; where more are ragged, those that are plain are told at once."""
 

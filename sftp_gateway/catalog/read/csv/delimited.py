@@ -196,6 +196,8 @@ class _Reading:
             return
         text = Text(recoded.text, source.dialect, len(source.headers), final=final)
         found = records.split(text)
+        if not final:
+            found = found.parted(text)
         self.carry = raw
         if len(found.start):
             yield self._told(text, recoded, found)

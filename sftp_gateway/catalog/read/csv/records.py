@@ -17,6 +17,8 @@ from sftp_gateway.catalog.read.csv.careful import Found, Text
 Positions = npt.NDArray[np.int64]
 _LF, _CR = 10, 13
 _WIDE = 8
+_BESIDE = 20
+"""By so many records on either side one is judged at most."""
 
 
 @dataclass(slots=True)
@@ -39,6 +41,26 @@ class Records:
         """How many physical lines end before each position."""
         before: Positions = np.searchsorted(self.line_ends, positions)
         return before
+
+    def parted(self, text: Text) -> "Records":
+        """Give the same up to a place near the end beside which all records are plain: no row is judged by one beyond."""
+        data, mark, last = text.data, text.dialect.mark, len(self.start) - 1
+        plain = 0
+        for index in range(last, max(last - bounds.NEAR_RECORDS, 0), -1):
+            start = int(self.start[index])
+            if len(data) - start > bounds.BLOCK_BYTES // 8:
+                break
+            whole = index not in self.odd and data.find(mark, start, int(self.end[index])) >= 0
+            plain = plain + 1 if whole else 0
+            if plain == 2 * _BESIDE:
+                return self._until(index + _BESIDE)
+        return self
+
+    def _until(self, count: int) -> "Records":
+        odd = {index: item for index, item in self.odd.items() if index < count}
+        return Records(
+            self.start[:count], self.end[:count], self.stop[:count], odd, self.line_ends, int(self.start[count])
+        )
 
     def replaced(self, index: int, by: "Records") -> "Records":
         """Give the same with record `index` told apart anew, by records of its bytes alone."""
