@@ -44,6 +44,11 @@ def test_a_title_between_rows_costs_no_row(tmp_path, line):
     assert len(read(tmp_path, with_row(line)).rows) == 20
 
 
+def test_a_key_alone_is_a_row_that_stops_early_not_the_half_of_another_key(tmp_path):
+    found = read(tmp_path, with_row(b"A-1234\n"))
+    assert (len(found.rows), found.codes) == (20, ["ROW_COLUMNS"])
+
+
 def test_half_a_key_is_told_behind_any_number_of_other_damaged_rows(tmp_path):
     others = b"A-0001,Lamp,9.50,Bright,and,warm\n" * 1500
     found = read(tmp_path, BEGIN + b"".join(ROWS) + others + b"A-1\n234,Lamp,9.50,Bright\n" + ROWS[0])

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS
-from sftp_gateway.catalog.read.csv.profile import completes, kind
+from sftp_gateway.catalog.read.csv.profile import completes, kind, may_be_one
 from sftp_gateway.catalog.read.csv.stretch import CLEAN, KNOWN, REJECT, REPAIRED, Stretch
 from sftp_gateway.catalog.read.header import naming
 
@@ -63,7 +63,7 @@ def _in_doubt(stretch: Stretch, first: int, last: int, *, few: bool) -> list[tup
         others = stretch.profile.others(column, cell)
         if completes(cell, cell + half, others) or completes(cell, cell + b" " + half, others):
             sure.append((first - 1, False))
-        elif (few and _is_value_of(stretch, column, half)) or (
+        elif (few and _is_value_of(stretch, column, half) and may_be_one(cell, half, others)) or (
             below is not None and _goes_on(cell, half, others, column)
         ):
             found.append((first - 1, False))
@@ -72,7 +72,11 @@ def _in_doubt(stretch: Stretch, first: int, last: int, *, few: bool) -> list[tup
         others = stretch.profile.others(0, cell)
         if completes(cell, end + cell, others):
             sure.append((last + 1, True))
-        elif _is_parted(cell, end, others) or (few and _is_value_of(stretch, 0, end)) or _are_halves(end, cell, others):
+        elif (
+            _is_parted(cell, end, others)
+            or (few and _is_value_of(stretch, 0, end) and may_be_one(end, cell, others))
+            or _are_halves(end, cell, others)
+        ):
             found.append((last + 1, True))
     return sure or found
 

@@ -161,6 +161,14 @@ def completes(half: bytes, whole: bytes, others: tuple[bytes, ...]) -> bool:
     return capital and not _is_capital(half) and _is_capital(whole)
 
 
+def may_be_one(first: bytes, rest: bytes, others: tuple[bytes, ...]) -> bool:
+    """Whether two parts make a text as the other cells are, as far as these are alike."""
+    if len(others) < _LEAST:
+        return True
+    shapes = _common(others)[0]
+    return len(shapes) > _FEW_SHAPES or _shape(first + rest) in shapes
+
+
 @lru_cache(maxsize=256)
 def _common(cells: tuple[bytes, ...]) -> tuple[set[bytes], set[bytes], set[int], bool]:
     """Give the shapes, values and lengths of cells, and whether all begin with a capital; asked for each damaged row."""
