@@ -1,13 +1,14 @@
 """Cells and lines made to keep a pattern busy: whatever looks at a stranger's text ends at once, however long that is."""
 
+import functools
+
 import pytest
 
 from sftp_gateway.catalog.read import escaping
 from sftp_gateway.catalog.read.csv import profile, separators
 from sftp_gateway.catalog.read.header import footer, naming
 from sftp_gateway.catalog.read.json import jsonrecords
-from sftp_gateway.catalog.read.sheets import formulas, zerofill
-from sftp_gateway.catalog.read.sheets.seen import Seen
+from sftp_gateway.catalog.read.sheets import mending, odscells, zerofill
 from sftp_gateway.catalog.types import maps, units
 
 LENGTH = 100_000
@@ -38,6 +39,8 @@ UNITS = [
     "é",
     '\\"',
     "<c ",
+    "<table:table-cell>",
+    "<text:p>",
     "<f>",
     "='",
     's="5"',
@@ -53,10 +56,28 @@ HOSTILE = [
 
 CELLS = (b"<c ", b"<c r='A1'>", b"<c r='A1'><f>", b"<c r='A1'><f>1</f>", b"<c r='A1'><f>1</f><v>", b"<c r='A1'><v>#")
 
+MENDED = functools.partial(mending._mended, texts=1, widths={b"5": 5})
+
+
+def tag(text):
+    return b"<c r='A1'" + text.encode().replace(b"<", b"") + b" s='5' t='e'><v>#N/A</v></c>"
+
+
+TABLE_CELL = b'<table:table-cell office:value-type="time" '
+ODS_CELLS = (
+    TABLE_CELL,
+    TABLE_CELL + b"/>",
+    TABLE_CELL + b"><text:p>",
+    b"<text:tab ",
+    TABLE_CELL + b"><office:annotation>",
+)
+
 LOOKS = {
-    "formulas": lambda text: [formulas.look(cell + text.encode(), Seen()) for cell in CELLS],
-    "attributes": lambda text: formulas.look(b"<c " + text.encode().replace(b"<", b"") + b"><v>#N/A<", Seen()),
-    "styles": lambda text: [list(zerofill.STYLED.finditer(cell + text.encode())) for cell in CELLS],
+    "cells": lambda text: [mending._CELL.sub(MENDED, cell + text.encode()) for cell in CELLS],
+    "attributes": lambda text: mending._CELL.sub(MENDED, tag(text)),
+    "styles": lambda text: mending._cell(mending._STYLED % b"5|7").sub(MENDED, tag(text)),
+    "signs": lambda text: [mending.may_need(b'<c t="s"' + cell + text.encode()) for cell in CELLS],
+    "ods": lambda text: [odscells.mended(cell + text.encode()) for cell in ODS_CELLS],
     "number format": zerofill.width,
     "scalars": lambda text: [
         jsonrecords._with_scalars(b'"' + text.encode() + end, [], 10**6) for end in (b"", b"\\\n")

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read.sheets import dangling
+from sftp_gateway.catalog.read.sheets import mending
 from tests.catalog_shop import Shop, codes, small_rules
 from tests.unit import workbooks
 from tests.unit.reading import read
@@ -75,11 +75,20 @@ def test_a_part_in_utf_16_is_told_as_that(tmp_path, part, encoding):
     assert refused.value.code == "FILE_FORMAT"
 
 
-def test_a_text_is_counted_once_wherever_a_piece_of_the_part_ends(tmp_path, monkeypatch):
-    made = workbooks.xlsx(ROWS.replace("VALUE", "<v>2</v>"))
+@pytest.mark.parametrize("result", ["", "<v/>", "<v></v>", "<v />"])
+@pytest.mark.parametrize(
+    "formula", ["<f>X()</f>", '<f t="shared" si="0"/>', '<f t="shared" ref="A1:B2" si="0">X()</f>']
+)
+def test_a_formula_that_was_never_reckoned_is_no_blank_cell(tmp_path, formula, result):
+    made = workbooks.xlsx(ROWS.replace("VALUE", "<v>0</v>").replace("<v>4</v>", formula + result))
+    assert read(tmp_path, made).rows == [("sku", "2"), ("sku", "3"), ("ok", "#FORMULA!")]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 7, 1 << 20])
+@pytest.mark.parametrize(("text", "shown"), [(1, "a < b"), (2, ""), (3, "#TEXT!")])
+def test_a_text_is_counted_once_wherever_a_piece_of_the_part_ends(tmp_path, monkeypatch, chunk, text, shown):
+    made = workbooks.xlsx(ROWS.replace("VALUE", f"<v>{text}</v>").replace("<v>4</v>", "<f>X()</f><v></v>"))
     texts = b"<si><t>a &lt; b</t></si><si/>"
     made = changed(made, "xl/sharedStrings.xml", lambda text: text.replace(b"</sst>", texts + b"</sst>"))
-    for chunk in (1, 2, 3, 7, 1 << 20):
-        monkeypatch.setattr(dangling, "_CHUNK", chunk)
-        with zipfile.ZipFile(io.BytesIO(made)) as archive:
-            assert dangling.count(archive) == 3
+    monkeypatch.setattr(mending, "_CHUNK", chunk)
+    assert read(tmp_path, made).rows == [("sku", "2"), (shown, "3"), ("ok", "#FORMULA!")]

@@ -13,8 +13,8 @@ import pytest
 import xlwt
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read.sheets import merged, odscells, unknown, zerofill
-from sftp_gateway.catalog.read.sheets.seen import Seen
+from sftp_gateway.catalog.read.sheets import mending, merged, workbook, zerofill
+from sftp_gateway.catalog.read.source import Hints
 from tests.catalog_shop import Shop
 from tests.unit import workbooks
 from tests.unit.reading import read
@@ -269,15 +269,15 @@ def test_a_note_beside_a_cell_is_not_its_text(tmp_path):
     assert shown(read(tmp_path, spreadsheet(lines([noted, cell("a"), cell(1), cell(2)])))) == [("0099", "a", "1", "2")]
 
 
-@pytest.mark.parametrize("entity", ["", "<!DOCTYPE x [<!ENTITY y '0037'>]>"])
-def test_a_broken_ods_sheet_is_left_to_the_library_to_complain_of(tmp_path, entity):
-    path = tmp_path / "book.ods"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("content.xml", f"<?xml version='1.0'?>{entity}<a><b>")
-    seen = Seen()
-    with zipfile.ZipFile(path) as archive:
-        odscells.find(archive, "S", seen)
-    assert not seen._rows
+@pytest.mark.parametrize(("entity", "code"), [("", "FILE_EMPTY"), ("<!DOCTYPE x [<!ENTITY y '0037'>]>", "FILE_BOMB")])
+def test_a_broken_ods_sheet_is_refused(tmp_path, entity, code):
+    made = rewritten(
+        spreadsheet(lines([cell(37, "00037")])), "content.xml",
+        lambda xml: f"<?xml version='1.0'?>{entity}<a><b>{cell(37, '00037')}",
+    )  # fmt: skip
+    with pytest.raises(errors.Refused) as refused:
+        read(tmp_path, made)
+    assert refused.value.code == code
 
 
 def saved(rows, *merges):
@@ -403,7 +403,7 @@ def test_what_other_programs_call_an_error_is_one(tmp_path):
     assert shown(read(tmp_path, spreadsheet(body))) == [("A", "a", "#VALUE!", "2")]
 
 
-def test_a_cell_that_comes_again_and_again_is_refused(tmp_path, monkeypatch):
+def test_a_cell_that_comes_again_and_again_is_one(tmp_path):
     many = '<c r="C2" t="e"><v>#N/A</v></c>' * 5000
     made = rewritten(
         saved([["A", "a", 1, 2]]),
@@ -411,13 +411,22 @@ def test_a_cell_that_comes_again_and_again_is_refused(tmp_path, monkeypatch):
         lambda text: text.replace("</row></s", f"{many}</row></s"),
     )
     assert shown(read(tmp_path, made)) == [("A", "a", "#N/A", "2")]
-    monkeypatch.setattr(Seen, "__init__", limited)
-    with pytest.raises(errors.Refused, match="again and again"):
-        read(tmp_path, made)
 
 
-def limited(self, real=Seen.__init__):
-    real(self, left=1000)
+def test_a_workbook_that_shows_nothing_else_is_read_as_it_is(tmp_path):
+    book = openpyxl.Workbook()
+    for row in [HEADER, ["A", "=1+1", 0.5, True], ['He said "e"', "#1", None, 4]]:
+        book.active.append(row)
+    for column in "ABCD":
+        book.active.column_dimensions[column].width = 30
+        book.active[f"{column}1"].alignment = openpyxl.styles.Alignment(wrap_text=True)
+    path = tmp_path / "book.xlsx"
+    book.save(path)
+    made = rewritten(
+        path.read_bytes(), "xl/worksheets/sheet1.xml", lambda xml: re.sub("<v */>|<v></v>", "<v>2</v>", xml)
+    )
+    path.write_bytes(made)
+    assert workbook.check(path, "xlsx", Hints()) == (False, {})
 
 
 def test_many_styles_cost_no_cell_anything(tmp_path):
@@ -431,7 +440,7 @@ def test_many_styles_cost_no_cell_anything(tmp_path):
     began = time.perf_counter()
     assert shown(read(tmp_path, made)) == SHOWN
     sheet = b'<c r="A1" s="99999"><v>1</v></c>' * 20_000
-    assert sum(1 for _ in zerofill.STYLED.finditer(sheet)) == 20_000
+    assert sum(found["style"] == b"99999" for found in mending._CELL.finditer(sheet)) == 20_000
     assert time.perf_counter() - began < 10
 
 
@@ -558,7 +567,7 @@ def test_spans_that_overlap_are_no_work_for_hours():
 
 @pytest.mark.parametrize("chunk", [1, 7, 64, 1024**2])
 def test_an_error_that_the_library_does_not_know_costs_its_cell_not_the_file(tmp_path, monkeypatch, chunk):
-    monkeypatch.setattr(unknown, "_CHUNK", chunk)
+    monkeypatch.setattr(mending, "_CHUNK", chunk)
     rows = (
         '<row r="2"><c r="A2" t="str"><v>A1</v></c><c r="B2" t="e"><f>X(</f><v>#ERROR!</v></c></row>'
         '<row r="3"><c r="A3" t="str"><v>A2</v></c><c r="B3" t="str"><v>#GETTING_DATA</v></c></row>'

@@ -7,7 +7,7 @@ import pytest
 import zstandard
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read.sheets import unknown
+from sftp_gateway.catalog.read.sheets import mending
 from tests.unit import workbooks
 from tests.unit.reading import read
 
@@ -25,7 +25,7 @@ from tests.unit.reading import read
     ],
 )
 def test_a_cell_that_is_not_of_its_type_costs_no_other(tmp_path, monkeypatch, cell, text, chunk):
-    monkeypatch.setattr(unknown, "_CHUNK", chunk)
+    monkeypatch.setattr(mending, "_CHUNK", chunk)
     rows = f'<row r="2"><c r="A2" t="str"><v>A1</v></c><c r="B2" {cell}</c></row>'
     rows += '<row r="3"><c r="A3" t="n"><v>12.50</v></c><c r="B3" t="b"><v>1</v></c></row>'
     rows += '<row r="4"><c r="A4" t="s"><v>0</v></c><c r="B4" t="inlineStr"><is><t>x t="n" y</t></is></c></row>'

@@ -14,7 +14,7 @@ import zipfile
 import pytest
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read.sheets import extent, sheetpart
+from sftp_gateway.catalog.read.sheets import extent, mending
 from tests.catalog_shop import Shop
 from tests.unit.reading import read
 from tests.unit.workbooks import ods, xls, xlsx
@@ -116,7 +116,7 @@ STYLES = (
 @pytest.mark.parametrize("rows", WITHOUT_PLACES)
 @pytest.mark.parametrize("chunk", [50, 4 * 1024**2])
 def test_cells_without_places_show_what_a_person_sees(tmp_path, rows, chunk, monkeypatch):
-    monkeypatch.setattr(sheetpart, "_CHUNK", chunk)
+    monkeypatch.setattr(mending, "_CHUNK", chunk)
     book = io.BytesIO(xlsx(rows + FAR, header='<c t="str"><v>msrp</v></c><c t="str"><v>cost</v></c><c><v>5</v></c>'))
     with zipfile.ZipFile(book, "a") as archive:
         archive.writestr("xl/styles.xml", STYLES)

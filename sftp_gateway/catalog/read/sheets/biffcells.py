@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from sftp_gateway.catalog.read.sheets import zerofill
 from sftp_gateway.catalog.read.sheets.seen import Seen
 
-PART = "Workbook"
 _FORMULA, _BOOLERR, _NUMBER, _RK, _MULRK = 0x0006, 0x0205, 0x0203, 0x027E, 0x00BD
 _FORMAT, _XF, _SHEET, _BEGIN, _END = 0x041E, 0x00E0, 0x0085, 0x0809, 0x000A
 DOUBTFUL = frozenset((_FORMULA, _BOOLERR, _FORMAT))
@@ -23,11 +22,12 @@ def may_have(kind: int, body: bytes) -> bool:
     return _error(kind, body) is not None
 
 
-def find(stream: bytes, sheet: str, seen: Seen) -> None:
-    """Note such cells of a sheet; what makes no sense is left to the library to complain of."""
+def find(stream: bytes, sheet: str) -> Seen:
+    """Find such cells of a sheet; what makes no sense is left to the library to complain of."""
+    seen = Seen()
     begin, widths = _globals(stream, sheet)
     if begin is None:
-        return
+        return seen
     for kind, body in _records(stream, begin):
         if len(body) < 6:
             continue
@@ -40,6 +40,7 @@ def find(stream: bytes, sheet: str, seen: Seen) -> None:
             _note(seen, row, column, widths.get(style))
         elif kind in {_FORMULA, _BOOLERR}:
             _note(seen, row, column, _error(kind, body) or widths.get(style))
+    return seen
 
 
 def _note(seen: Seen, row: int, column: int, what: str | int | None) -> None:

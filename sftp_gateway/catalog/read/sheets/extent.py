@@ -1,17 +1,20 @@
 """How far the cells of a workbook's part reach, told from its tags alone: what a sheet will cost when it is opened."""
 
+import html
 import re
+from collections import defaultdict
 
-from sftp_gateway.catalog.read.sheets import cellplaces, plain
+from sftp_gateway.catalog.read.sheets import plain, tags
+from sftp_gateway.catalog.read.sheets.merged import Range
+from sftp_gateway.catalog.read.sheets.tags import TAG
 
 _REFERENCE = re.compile(rb"""\sr\s*+=\s*+["']([A-Za-z]*+)(\d*+)""")
 """Where a row or cell says it stands, in any spelling: the library that opens workbooks takes them all."""
-_TAG = rb"<(?:[\w.-]+:)?"
 _CELL_BEGINS, _ROW_BEGINS, _EMPTY_CELLS = (b"<c", b":c"), (b"<row", b":row"), (b"<c/>", b"<c>")
 _BARE = rb"(?![\w.:-])(?!\s(?:[^<>]*?\s)?r\s*=)"
 """Does not say where it stands: one further than the one before."""
-_BARE_ROW, _BARE_CELL = re.compile(_TAG + rb"row" + _BARE), re.compile(_TAG + rb"c" + _BARE)
-_ROW = re.compile(_TAG + rb"row(?![\w.:-])")
+_BARE_ROW, _BARE_CELL = re.compile(TAG + rb"row" + _BARE), re.compile(TAG + rb"c" + _BARE)
+_ROW = re.compile(TAG + rb"row(?![\w.:-])")
 _TEXTS = re.compile(rb"""uniqueCount\s*=\s*["'](\d{1,19})""")
 _ODS_TAG = re.compile(
     rb"""<(/?)table:(table-row|table-cell|covered-table-cell|table)\b((?:"[^"]*"|'[^']*'|[^>"'])*?)(/?)>"""
@@ -20,6 +23,7 @@ _ODS_VALUE = re.compile(rb"\soffice:(?:\w+-)?value\s*=")
 _REPEATED = {
     "row": re.compile(rb"""number-rows-repeated\s*=\s*["'](\d{1,19})"""),
     "cell": re.compile(rb"""number-columns-repeated\s*=\s*["'](\d{1,19})"""),
+    "span": re.compile(rb"""number-rows-spanned\s*=\s*["'](\d{1,9})["']"""),
 }
 
 
@@ -68,9 +72,7 @@ class Xlsx:
         found = _REFERENCE.findall(text) if b"=" in text else ()
         if found:
             self._row = max(self._row, *(int(row[:19] or 0) for row in {row for _, row in found}))
-            self._column = max(
-                self._column, *(cellplaces.column(letters[:9]) for letters in {letters for letters, _ in found})
-            )
+            self._column = max(self._column, *(_column(letters[:9]) for letters in {letters for letters, _ in found}))
         rows = sum(map(text.count, _ROW_BEGINS))
         if rows + sum(map(text.count, _CELL_BEGINS)) != len(found):
             self._count_bare(text, has_rows=rows > 0)
@@ -93,6 +95,14 @@ def _bare_cells(text: bytes) -> int:
     return empty if empty == sum(map(text.count, _CELL_BEGINS)) else len(_BARE_CELL.findall(text))
 
 
+def _column(letters: bytes) -> int:
+    """Count a column: `A` and `a` are 1, `XFD` 16,384; without letters 0."""
+    place = 0
+    for letter in letters.upper():
+        place = place * 26 + letter - 64
+    return place
+
+
 class Ods:
     """The rectangle of filled cells of an ODS sheet, where rows and cells are repeated by a number."""
 
@@ -100,6 +110,9 @@ class Ods:
         self.rows = self.columns = self.text_bytes = self.texts = 0
         self._row = self._column = self._before = self._opened = 0
         self._row_repeat = self._repeat = 1
+        self._name = ""
+        self.spans: defaultdict[str, list[Range]] = defaultdict(list)
+        """Merged cells by sheet: the library knows of none."""
 
     def see(self, text: bytes) -> bytes:
         """Look at more of the part; gives what must come again with what follows."""
@@ -108,6 +121,7 @@ class Ods:
             end, kind, attributes, alone = tag.groups()
             if kind == b"table":
                 self._row = 0
+                self._name = html.unescape(tags.attributes(attributes).get(b"table:name", b"").decode(errors="replace"))
             elif kind == b"table-row":
                 self._begin_row(attributes) if not end else self._end_row()
                 if alone:
@@ -133,6 +147,10 @@ class Ods:
         if filled:
             self.columns = max(self.columns, self._column)
             self.rows = max(self.rows, self._row + self._row_repeat)
+            spanned = _repeated("span", attributes) if b"spanned" in attributes else 1
+            if spanned > 1 == self._row_repeat:
+                first = self._column - self._repeat
+                self.spans[self._name].append(((self._row, first), (self._row + spanned - 1, first)))
 
 
 def _repeated(kind: str, attributes: bytes) -> int:

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import escaping, table, texts
 from sftp_gateway.catalog.read.csv import returned
 from sftp_gateway.catalog.read.packing import unpack
-from sftp_gateway.catalog.read.sheets import grid, merged, partnames, rounded, unknown, workbook
+from sftp_gateway.catalog.read.sheets import biff, biffcells, grid, mending, merged, partnames, rounded, workbook
 from sftp_gateway.catalog.read.sheets.grid import Filled, Grid
 from sftp_gateway.catalog.read.sheets.seen import Seen
 from sftp_gateway.catalog.read.source import Block, Format, Hints, Numbers, Tally, chosen
@@ -80,17 +79,16 @@ class SheetSource:
 
 def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     """Open a workbook (`kind` xlsx, xls or ods): its first visible sheet that is not empty, or the one the brand names."""
-    doubtful = workbook.check(path, kind, hints)
     with _damage_told(kind):
+        doubtful, spans = workbook.check(path, kind, hints)
         copy = partnames.usual(path, hints) if kind == "xlsx" else None
         if copy:
-            doubtful = workbook.check(copy.path, kind, hints)
-        book = copy.path if copy else path
-        found, whole, others, mended = _read(book, hints)
+            doubtful, spans = workbook.check(copy.path, kind, hints)
+        found, whole, others = _read(copy.path if copy else path, kind, hints, doubtful)
         begins = (found.start or (0, 0))[1]
-        seen = workbook.seen(book, kind, found.name, hints, doubtful | mended)
-        whole = seen.put_into(whole, begins)
-        spans = found.merged_cell_ranges or seen.spans
+        if kind == "xls" and doubtful:
+            whole = biffcells.find(biff.workbook(path, hints), found.name).put_into(whole, begins)
+        merges = found.merged_cell_ranges or spans.get(found.name, [])
     every = grid.bands(whole, hints)
     band = max(every, key=grid.Band.rank)
     head = band.head
@@ -105,7 +103,7 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     columns, numbers = merged.filled_down(
         band.grid.columns[left:right],
         band.grid.numbers[left:right],
-        spans,
+        merges,
         (head.last + 1, begins + band.left + left),
         ours,
     )
@@ -151,15 +149,13 @@ def _damage_told(kind: str) -> Iterator[None]:
         raise unpack.damaged(kind.upper(), ValueError(str(error))) from error
 
 
-def _read(path: Path, hints: Hints) -> tuple[python_calamine.CalamineSheet, Grid, list[str], frozenset[str]]:
-    """Read the sheet with the products; gives the names of the others, too, and parts that were mended for the library."""
-    try:
-        return *_read_known(path, hints), frozenset()
-    except python_calamine.CalamineError as error:
-        if not unknown.is_meant(error):
-            raise
-    with zipfile.ZipFile(path) as archive:
-        return *_read_known(unknown.without(archive), hints), frozenset(archive.namelist())
+def _read(path: Path, kind: str, hints: Hints, doubtful: bool) -> tuple[python_calamine.CalamineSheet, Grid, list[str]]:
+    """Read the sheet with the products, mended where it is doubtful or the library gives up; gives the names of the others, too."""
+    if kind == "xls":
+        return _read_known(path, hints)
+    with contextlib.suppress(python_calamine.CalamineError):
+        return _read_known(mending.copy(path, kind, unread=False) if doubtful else path, hints)
+    return _read_known(mending.copy(path, kind, unread=True), hints)
 
 
 def _read_known(file: Path | BinaryIO, hints: Hints) -> tuple[python_calamine.CalamineSheet, Grid, list[str]]:

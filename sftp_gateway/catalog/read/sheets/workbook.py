@@ -7,7 +7,8 @@ import codecs
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,20 +17,12 @@ from isal import isal_zlib
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.packing import unpack
-from sftp_gateway.catalog.read.sheets import (
-    biff,
-    biffcells,
-    dangling,
-    extent,
-    formulas,
-    odscells,
-    sharedtexts,
-    sheetpart,
-    zerofill,
-)
-from sftp_gateway.catalog.read.sheets.seen import Seen
+from sftp_gateway.catalog.read.sheets import biff, extent, mending, odscells, sharedtexts, zerofill
+from sftp_gateway.catalog.read.sheets.merged import Range
 from sftp_gateway.catalog.read.source import Hints
 
+Spans = Mapping[str, list[Range]]
+"""Merged cells by the name of their sheet."""
 _CHUNK = 1024**2
 _ODS_PARTS = "META-INF/manifest.xml"
 _HARMLESS = re.compile(rb"<!--|<!\[CDATA\[")
@@ -47,29 +40,25 @@ _LONGEST_SIGN = 64
 """What tells of a doubtful cell is shorter."""
 
 
-def check(path: Path, kind: str, hints: Hints) -> frozenset[str]:
+def check(path: Path, kind: str, hints: Hints) -> tuple[bool, Spans]:
     """Refused FILE_BOMB or FILE_TOO_LARGE where opening the workbook would cost too much; Incomplete if it is cut off.
 
-    Gives the parts in which a cell may show what the library does not give.
+    Gives whether a cell may show what the library does not give, and the merged cells that it does not know of.
     """
     if kind == "xls":
         rows, columns, is_doubtful = biff.extent(path, hints)
         _check_area(rows, columns)
-        return frozenset([biffcells.PART] * is_doubtful)
-    doubtful: set[str] = set()
+        return is_doubtful, {}
     with unpack.zip_names(path, hints) as archive, path.open("rb") as file:
         entries = archive.infolist()
         _check_declared(entries, path.stat().st_size, hints)
-        total, texts = 0, sharedtexts.Shared()
+        parts = _Parts(file, hints, path.stat().st_size)
         for entry in entries:
-            size, is_doubtful = _check_part(file, entry, hints, path.stat().st_size, total, texts)
-            total += size
-            if is_doubtful:
-                doubtful.add(entry.filename)
-        if texts.may_exceed():
+            parts.check(entry)
+        if parts.texts.may_exceed():
             for entry in entries:
-                texts.read(entry.filename, _inflate(file, entry))
-    return frozenset(doubtful)
+                parts.texts.read(entry.filename, _inflate(file, entry))
+        return parts.doubtful or bool(zerofill.widths(archive)), parts.spans
 
 
 def _check_declared(entries: list[zipfile.ZipInfo], packed: int, hints: Hints) -> None:
@@ -84,47 +73,56 @@ def _check_declared(entries: list[zipfile.ZipInfo], packed: int, hints: Hints) -
         raise errors.Refused("FILE_FORMAT", "XLSB workbooks are not read.", "Save it as XLSX or CSV.")
 
 
-def _check_part(  # noqa: PLR0913, PLR0917 - what was seen of the parts before
-    file: BinaryIO, entry: zipfile.ZipInfo, hints: Hints, packed: int, before: int, texts: sharedtexts.Shared
-) -> tuple[int, bool]:
-    """Inflate one part and look at its cells; gives its real size, and whether a cell of it may show more than the library gives."""
-    limit = max(bounds.RATIO_AFTER_BYTES, packed * bounds.RATIO)
-    seen = extent.of(entry.filename)
-    may_have = odscells.may_have if entry.filename == odscells.PART else _may_have
-    size, carry, doubtful, last = 0, b"", False, b""
-    for chunk in _inflate(file, entry):
-        if not size and chunk.startswith(_UTF_16) and entry.filename.endswith((".xml", ".rels")):
-            _refuse_utf_16(entry.filename)
-        if not size and entry.filename.endswith((".xml", ".rels")) and b"<!" in _HARMLESS.sub(b"", chunk[:4096]):
-            raise unpack.bomb("a part of the workbook declares entities")
-        size += len(chunk)
-        if entry.filename == _ODS_PARTS and b":encryption-data" in last + chunk:
-            raise unpack.protected()
-        doubtful = doubtful or may_have(last + chunk)
-        last = chunk[-_LONGEST_SIGN:]
-        if before + size > limit:
+@dataclass(slots=True)
+class _Parts:
+    """What was seen of the parts of a workbook so far."""
+
+    file: BinaryIO
+    hints: Hints
+    packed: int
+    """Bytes of the file."""
+    bytes: int = 0
+    texts: sharedtexts.Shared = field(default_factory=sharedtexts.Shared)
+    doubtful: bool = False
+    spans: Spans = field(default_factory=dict)
+
+    def check(self, entry: zipfile.ZipInfo) -> None:
+        """Inflate one more part and look at its cells."""
+        name, seen, carry, last = entry.filename, extent.of(entry.filename), b"", b""
+        may_need = odscells.may_need if name == odscells.PART else mending.may_need
+        for chunk in _inflate(self.file, entry):
+            if not last and name.endswith((".xml", ".rels")):
+                _check_begin(name, chunk)
+            if name == _ODS_PARTS and b":encryption-data" in last + chunk:
+                raise unpack.protected()
+            self.doubtful = self.doubtful or may_need(last + chunk)
+            last = chunk[-_LONGEST_SIGN:]
+            self.bytes += len(chunk)
+            self._check_size()
+            self.texts.see(name, chunk)
+            carry = seen.see(carry + chunk)
+            _check_area(seen.rows, seen.columns)
+            if seen.texts > bounds.SHEET_CELLS:
+                raise unpack.damaged("workbook", ValueError(f"it says that it has {seen.texts:,} different texts"))
+            if seen.text_bytes > bounds.SHEET_TEXT_BYTES:
+                raise unpack.bomb("a text that is repeated too often")
+        if isinstance(seen, extent.Ods):
+            self.spans = seen.spans
+
+    def _check_size(self) -> None:
+        if self.bytes > max(bounds.RATIO_AFTER_BYTES, self.packed * bounds.RATIO):
             raise unpack.bomb(f"more than {bounds.RATIO} times as large unpacked as packed")
-        if before + size > min(hints.max_file_bytes, bounds.SHEET_BYTES):
+        if self.bytes > min(self.hints.max_file_bytes, bounds.SHEET_BYTES):
             raise _too_large("its real size unpacked is above the limit")
-        texts.see(entry.filename, chunk)
-        carry = seen.see(carry + chunk)
-        _check_area(seen.rows, seen.columns)
-        if seen.texts > bounds.SHEET_CELLS:
-            raise unpack.damaged("workbook", ValueError(f"it says that it has {seen.texts:,} different texts"))
-        if seen.text_bytes > bounds.SHEET_TEXT_BYTES:
-            raise unpack.bomb("a text that is repeated too often")
-    return size, doubtful
 
 
-def _may_have(chunk: bytes) -> bool:
-    return formulas.may_have(chunk) or dangling.may_have(chunk)
-
-
-def _refuse_utf_16(part: str) -> None:
-    """Refuse a part that the library takes for empty, or for damaged; no program that is known writes one."""
-    if part.startswith(_OF_A_SHEET):
+def _check_begin(part: str, chunk: bytes) -> None:
+    """Refuse a part that declares entities, or one that the library takes for empty or damaged; no known program writes one."""
+    if chunk.startswith(_UTF_16) and part.startswith(_OF_A_SHEET):
         text = f"The part {part} of the workbook is in UTF-16; only UTF-8 is read."
         raise errors.Refused("FILE_FORMAT", text, "Open the workbook in a spreadsheet, save it and send it again.")
+    if b"<!" in _HARMLESS.sub(b"", chunk[:4096]):
+        raise unpack.bomb("a part of the workbook declares entities")
 
 
 def _inflate(file: BinaryIO, entry: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -161,33 +159,3 @@ def _check_area(rows: int, columns: int) -> None:
 
 def _too_large(what: str) -> errors.Refused:
     return errors.Refused("FILE_TOO_LARGE", f"The workbook is too large: {what}.", "Send it as CSV or Parquet.")
-
-
-def seen(path: Path, kind: str, sheet: str, hints: Hints, doubtful: frozenset[str]) -> Seen:
-    """Give the cells of a sheet in which a person sees something else than the library gives; `doubtful` as `check` says."""
-    found = Seen()
-    if kind == "xls":
-        if biffcells.PART in doubtful:
-            biffcells.find(biff.workbook(path, hints), sheet, found)
-        return found
-    with zipfile.ZipFile(path) as archive:
-        if kind == "ods":
-            if odscells.PART in doubtful:
-                odscells.find(archive, sheet, found)
-            return found
-        _look(archive, sheetpart.name(archive, sheet), found, doubtful)
-    return found
-
-
-def _look(archive: zipfile.ZipFile, part: str, found: Seen, doubtful: frozenset[str]) -> None:
-    """Note the cells of an XLSX part; what is noted last counts."""
-    widths, is_doubtful = zerofill.widths(archive), part in doubtful
-    if not part or not (widths or is_doubtful):
-        return
-    texts = dangling.count(archive) if is_doubtful else None
-    for text in sheetpart.pieces(archive, part):
-        if widths:
-            zerofill.look(text, widths, found)
-        if is_doubtful:
-            formulas.look(text, found)
-            dangling.look(text, texts, found)

@@ -6,15 +6,11 @@ The library that opens workbooks gives the number, so that 00037 would come as 3
 import re
 import zipfile
 
-from sftp_gateway.catalog.read.sheets import cellplaces
-from sftp_gateway.catalog.read.sheets.cellplaces import TAG, attributes
-from sftp_gateway.catalog.read.sheets.seen import Seen
+from sftp_gateway.catalog.read.sheets.tags import TAG, attributes
 
 _STYLES = "xl/styles.xml"
 _MOST_STYLES_BYTES = 16 * 1024**2
 _FORMAT, _XF = re.compile(TAG + rb"numFmt(\s[^<>]*)>"), re.compile(TAG + rb"xf(\s[^<>]*|/?)>")
-STYLED = re.compile(TAG + rb"""c(\s(?>[^<>]*?\bs\s*+=\s*+["'](\d{1,9})["'])[^<>]*+)>""")
-"""A cell's tag and its style; only the first style of a tag is looked at: a stranger may send a million of them in one."""
 _CODE = re.compile(r"(?:\[[^\[\]]*\])*(0{2,64})")
 
 
@@ -22,17 +18,6 @@ def width(code: str) -> int:
     """Give how many digits a number has at least in this format; 0 if it does more than fill up with zeros (ECMA-376 §18.8.31)."""
     found = _CODE.fullmatch(code.partition(";")[0])
     return len(found[1]) if found else 0
-
-
-def look(text: bytes, widths: dict[bytes, int], seen: Seen) -> None:
-    """Note the numbers of a text of tags whose style fills them up."""
-    for found in STYLED.finditer(text):
-        digits = widths.get(found[2])
-        if not digits:
-            continue
-        said, place = cellplaces.placed(found[1])
-        if said.get(b"t", b"n") == b"n" and place is not None:
-            seen.add(*place, digits)
 
 
 def widths(archive: zipfile.ZipFile) -> dict[bytes, int]:
