@@ -17,7 +17,7 @@ _BARE_ROW, _BARE_CELL = re.compile(TAG + rb"row" + _BARE), re.compile(TAG + rb"c
 _ROW = re.compile(TAG + rb"row(?![\w.:-])")
 _TEXTS = re.compile(rb"""uniqueCount\s*=\s*["'](\d{1,19})""")
 _ODS_TAG = re.compile(
-    rb"""<(/?)table:(table-row|table-cell|covered-table-cell|table)\b((?:"[^"]*"|'[^']*'|[^>"'])*?)(/?)>"""
+    rb"""<(/?)table:(table-row|table-cell|covered-table-cell|table)\b((?:[^>"'/]++|"[^"]*+"|'[^']*+'|/(?!>))*+)(/?)>"""
 )
 _ODS_VALUE = re.compile(rb"\soffice:(?:\w+-)?value\s*=")
 _REPEATED = {
@@ -147,12 +147,12 @@ class Ods:
         if filled:
             self.columns = max(self.columns, self._column)
             self.rows = max(self.rows, self._row + self._row_repeat)
-            spanned = _repeated("span", attributes) if b"spanned" in attributes else 1
+            spanned = _repeated("span", attributes)
             if spanned > 1 == self._row_repeat:
                 first = self._column - self._repeat
                 self.spans[self._name].append(((self._row, first), (self._row + spanned - 1, first)))
 
 
 def _repeated(kind: str, attributes: bytes) -> int:
-    match = _REPEATED[kind].search(attributes)
+    match = _REPEATED[kind].search(attributes) if b"number-" in attributes else None  # most say nothing
     return int(match.group(1)) if match else 1
