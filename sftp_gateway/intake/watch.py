@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import FileClosedEvent, FileCreatedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
@@ -40,6 +40,8 @@ T = TypeVar("T")
 AWAY = (errors.Unavailable, errors.NotFound, OSError)
 """What the world does not let us do now; a brand may be erased at this moment."""
 BACKOFF_SECONDS = 5.0
+EVENTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileMovedEvent, FileClosedEvent]
+"""A file came, or was written. Not that a directory was looked into: of 2,000 brands our own look floods the kernel's queue."""
 SIDE_BY_SIDE = 4
 """Brands whose files are taken at a time: a copy of many GiB keeps its own brand waiting, and no other."""
 
@@ -85,7 +87,7 @@ class Drop:
         await asyncio.to_thread(config.check_drop, self.folder)
         await asyncio.to_thread(lambda: self._make_folders(brands.all_brands(self.store)))
         observer = Observer()
-        observer.schedule(_Waker(loop, self._woken), str(self.folder), recursive=True)
+        observer.schedule(_Waker(loop, self._woken), str(self.folder), recursive=True, event_filter=EVENTS)
         try:
             await asyncio.to_thread(observer.start)
         except OSError as error:
@@ -267,9 +269,7 @@ class _Waker(FileSystemEventHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop, woken: asyncio.Event) -> None:
         self._loop, self._woken = loop, woken
 
-    def on_any_event(self, event: FileSystemEvent) -> None:
+    def on_any_event(self, event: FileSystemEvent) -> None:  # noqa: ARG002 - the signature of watchdog
         """Wake; what happened is found out by looking."""
-        if event.event_type in {"opened", "closed_no_write"}:
-            return  # our own looking
         with contextlib.suppress(RuntimeError):  # the loop is gone already
             self._loop.call_soon_threadsafe(self._woken.set)

@@ -1,8 +1,11 @@
 """Drop folders of different brands do not wait for each other."""
 
+import asyncio
+import contextlib
 import os
 import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -134,3 +137,19 @@ async def test_a_brand_whose_files_cannot_be_taken_now_keeps_no_other_waiting(ho
     put(drop, "acme/inbox/a.csv")
     put(drop, "bolt/inbox/b.csv", second=1)
     await house.received(1, brand="bolt")
+
+
+async def test_looks_into_the_folders_are_not_reported_to_the_gateway_itself(drop):
+    """Of thousands of brands one look makes more such events than the kernel keeps, and to be told of that made another look."""
+    reading = 0x1 | 0x10 | 0x20  # IN_ACCESS, IN_CLOSE_NOWRITE, IN_OPEN (inotify(7))
+    masks = await asyncio.to_thread(lambda: list(watched()))
+    assert masks and not any(mask & reading for mask in masks)
+
+
+def watched():
+    """Give what the kernel is asked to tell of each directory that this process watches (proc_pid_fdinfo(5))."""
+    for file in Path("/proc/self/fdinfo").iterdir():
+        with contextlib.suppress(OSError):  # the one of this very list
+            for line in file.read_text().splitlines():
+                if line.startswith("inotify "):
+                    yield int(line.split("mask:")[1].split()[0], 16)
