@@ -9,6 +9,8 @@ from sftp_gateway import errors
 from sftp_gateway.store import columns, queue, tables
 from sftp_gateway.store.database import Store
 
+HORIZON = timedelta(hours=2)
+
 _mails = tables.mail
 
 
@@ -53,19 +55,21 @@ def add(  # noqa: PLR0913 - the parts of a mail
 
 def take(store: Store, lease_seconds: float) -> Mail | None:
     """Take the mail that is due first, for that long: if its sender dies it is due again then."""
-    first = sa.select(_mails.c.id).where(_mails.c.due_at <= sa.bindparam("moment", type_=columns.Moment))
-    first = first.order_by(_mails.c.due_at, _mails.c.id).limit(1).with_for_update(skip_locked=True)
+    moment, horizon = (sa.bindparam(name, type_=columns.Moment) for name in ("moment", "horizon"))
+    # No mail is put off for so long: the clock was set back since, and it is due now.
+    due = (_mails.c.due_at.is_not(None), (_mails.c.due_at <= moment) | (_mails.c.due_at > horizon))
+    first = sa.select(_mails.c.id).where(*due).order_by(_mails.c.due_at, _mails.c.id).limit(1)
     with store.read() as conn:
         if conn.execute(sa.select(_mails.c.id).where(_mails.c.due_at.is_not(None)).limit(1)).first() is None:
             return None
     with store.write() as tx:
         taken = (
             sa.update(_mails)
-            .where(_mails.c.id == first.scalar_subquery())
+            .where(_mails.c.id == first.with_for_update(skip_locked=True).scalar_subquery())
             .values(due_at=tx.now + timedelta(seconds=lease_seconds), tries=_mails.c.tries + 1)
             .returning(_mails)
         )
-        row = tx.conn.execute(taken, {"moment": tx.now}).first()
+        row = tx.conn.execute(taken, {"moment": tx.now, "horizon": tx.now + HORIZON}).first()
     if row is None:
         return None
     return Mail(row.id, row.brand, row.occasion, row.recipient, row.subject, row.text, row.created_at, row.tries)

@@ -251,6 +251,13 @@ def test_a_mail_whose_sender_died_is_due_again(store, postman, clock):
     assert postman.deliver() == 1
 
 
+def test_a_mail_waits_for_no_clock_that_was_set_back_meanwhile(postman, sink, clock):
+    sink.answers = ["451 later"]
+    assert postman.deliver() == 0
+    clock.jump(-30 * 24 * 3600)
+    assert postman.deliver() == 1
+
+
 def test_silence_is_told_once_for_each_gap(store, limits, brand, sink, clock):
     postman = mail.Postman(store, lambda: limits)
     postman.watch()
