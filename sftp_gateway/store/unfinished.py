@@ -4,7 +4,7 @@ What a later file replaced ends as `superseded`, by way of `received`: the sende
 told nothing. Serves finishing.py and the intake.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -18,17 +18,21 @@ from sftp_gateway.upload import State, Upload
 
 _uploads, _entries, _events, _jobs = tables.upload, tables.entry, tables.event, tables.job
 WAITED = receipts.reason("FILE_INCOMPLETE", "The file was not complete yet")
-MOST_OF_OTHERS = 256
+BATCH, MOST_OF_OTHERS = 500, 256
 
 
-def listed(store: Store, limit: int = 1000) -> list[tuple[Upload, datetime, Entry | None]]:
-    """Give the unfinished uploads, since when they are, and the row by which they can be completed."""
+def listed(store: Store) -> Iterator[tuple[Upload, datetime, Entry | None]]:
+    """Give the unfinished uploads, since when they are, and the row by which they can be completed; some at a time."""
     became = (_events.c.upload == _uploads.c.id, _events.c.event == f"upload.{State.UNFINISHED}")
     since = sa.select(sa.func.max(_events.c.at)).where(*became).scalar_subquery()
-    query = sa.select(_uploads.c.id, since).where(_uploads.c.state == str(State.UNFINISHED)).limit(limit)
-    with store.read() as conn:
-        found = conn.execute(query.order_by(_uploads.c.id)).all()
-        return [(uploads.find(conn, id_), at or utc_now(), drafts.of_upload(conn, id_)) for id_, at in found]
+    query = sa.select(_uploads.c.id, since).where(_uploads.c.state == str(State.UNFINISHED)).order_by(_uploads.c.id)
+    last, more = 0, True
+    while more:
+        with store.read() as conn:
+            ids = conn.execute(query.where(_uploads.c.id > last).limit(BATCH)).all()
+            found = [(uploads.find(conn, id_), at or utc_now(), drafts.of_upload(conn, id_)) for id_, at in ids]
+        yield from found
+        last, more = max((id_ for id_, _ in ids), default=0), len(ids) == BATCH
 
 
 def has(store: Store, upload: int) -> bool:

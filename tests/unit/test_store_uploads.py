@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from sftp_gateway import receipt
 from sftp_gateway.errors import LeaseLost, NotFound, WrongState
-from sftp_gateway.store import brands, expiry, files, jobs, tables, uploads, versions, withheld
+from sftp_gateway.store import brands, expiry, files, jobs, tables, unfinished, uploads, versions, withheld
 from sftp_gateway.store.files import Folder, NewFile
 from sftp_gateway.store.jobs import Finish, Kind
 from sftp_gateway.store.versions import NewVersion, Origin
@@ -360,6 +360,17 @@ def test_an_unfinished_upload_is_in_the_history_at_once_and_joins_the_queue_when
     assert (claimed.upload.id, claimed.upload.sha256, claimed.upload.bytes) == (upload, "ee", 2_000)
     desk.end(State.UNFINISHED, claimed=claimed)
     assert desk.state(upload) is State.UNFINISHED
+
+
+def test_all_unfinished_uploads_are_looked_at_however_many(store, desk):
+    """Of those beyond a first thousand nobody would be told before the others are given up, a day later."""
+    with store.write() as tx:
+        ids = uploads.insert_all(tx, "acme", [sent.new(store) for _ in range(1003)], State.UNFINISHED)
+    seen = []
+    for upload, since, row in unfinished.listed(store):
+        assert (since, row) == (desk.clock(), None)
+        seen.append(upload.id)
+    assert seen == ids
 
 
 def test_no_step_outside_the_table_is_taken(store, desk):
