@@ -10,7 +10,7 @@ from sftp_gateway import errors
 from sftp_gateway.store import erasing, queue, tables, workers
 from sftp_gateway.store.database import Store
 from sftp_gateway.store.files import Folder
-from sftp_gateway.upload import FINAL
+from sftp_gateway.upload import FINAL, State
 
 _uploads, _files, _versions, _jobs, _mails = tables.upload, tables.file, tables.version, tables.job, tables.mail
 RESULT_FOLDERS = [Folder.ERRORS, Folder.RECEIPTS, Folder.API, Folder.INTERNAL]
@@ -21,7 +21,10 @@ def sources(store: Store, before: datetime) -> int:
     """Give up the source bytes of uploads received before then; those still to be decided on keep theirs."""
     old = (
         sa.select(_uploads.c.id)
-        .where(_uploads.c.received_at < before, _uploads.c.source_kept, _uploads.c.state.in_(sorted(FINAL)))
+        # By those that are not over: SQLite would take the others' index, and walk through the whole history.
+        .where(
+            _uploads.c.received_at < before, _uploads.c.source_kept, _uploads.c.state.not_in(sorted(set(State) - FINAL))
+        )
         .limit(BATCH)
     )
     return _in_batches(store, sa.update(_uploads).where(_uploads.c.id.in_(old)).values(source_kept=False))

@@ -85,7 +85,7 @@ def blobs(store: Store, brand: str, folder: str, names: Sequence[str]) -> dict[s
 def everywhere(store: Store, folder: str, name: str) -> dict[str, str]:
     """Give the blob that a name stands for, by brand."""
     # By way of the brands: the index of names begins with them.
-    of_brand = (_files.c.brand == tables.brand.c.name, _files.c.folder == folder, _files.c.name == name)
+    of_brand = (_files.c.brand.in_(sa.select(tables.brand.c.name)), _files.c.folder == folder, _files.c.name == name)
     with store.read() as conn:
         return {row.brand: row.blob for row in conn.execute(sa.select(_files.c.brand, _files.c.blob).where(*of_brand))}
 

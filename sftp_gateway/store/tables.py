@@ -89,6 +89,7 @@ sa.Index("upload_of_brand_in_state", upload.c.brand, upload.c.state, upload.c.id
 sa.Index("upload_in_state", upload.c.state, upload.c.id)
 sa.Index("upload_received_at", upload.c.received_at, upload.c.id)
 sa.Index("upload_source", upload.c.sha256)
+columns.partial("upload_source_kept", upload.c.received_at, where=upload.c.source_kept == sa.true())
 columns.partial("upload_retried", upload.c.source_upload, where=upload.c.source_upload.is_not(None))
 
 event = sa.Table(

@@ -81,9 +81,12 @@ def receive_once(store: Store, key: str, brand: str, new: New, by: str) -> tuple
 
 def _seen(tx: Transaction, brand: str, key: str) -> int | None:
     """Find the upload of a key that is still remembered."""
+    lately = _uploads.c.received_at >= tx.now - REMEMBERED
     first = sa.select(_uploads.c.id).where(
         _uploads.c.brand == brand,
-        _uploads.c.received_at >= tx.now - REMEMBERED,
+        # Without it all that the brand ever sent is looked at.
+        _uploads.c.id >= sa.select(sa.func.min(_uploads.c.id + 0)).where(lately).scalar_subquery(),
+        lately,
         _uploads.c.client["idempotency_key"].as_string() == key,
     )
     return tx.conn.execute(first.limit(1)).scalar()

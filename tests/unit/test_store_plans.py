@@ -1,0 +1,51 @@
+"""What grows with the years is not walked through by what runs all day: how SQLite's planner answers it.
+
+PostgreSQL counts its rows and finds these ways by itself; SQLite goes by the shape of a statement alone.
+"""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from sftp_gateway.store import brands, expiry, files, uploads
+from tests import sent
+
+
+@pytest.fixture
+def plan(sqlite_store):
+    """Tell how all is answered that a function asks."""
+    asked = []
+
+    def hear(_conn, _cursor, statement, values, *_):
+        asked.append((statement, values))
+
+    def told(do):
+        asked.clear()
+        do()
+        looked = [one for one in asked if one[0].startswith(("SELECT", "UPDATE", "DELETE"))]
+        with sqlite_store._reader.connect() as conn:
+            return [
+                row[3] for one, values in looked for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", values)
+            ]
+
+    for engine in (sqlite_store._engine, sqlite_store._reader):
+        sa.event.listen(engine, "before_cursor_execute", hear)
+    brands.create(sqlite_store, "acme")
+    return told
+
+
+def test_a_key_of_a_sender_is_looked_for_among_what_came_lately(sqlite_store, plan):
+    found = plan(lambda: uploads.receive_once(sqlite_store, "key", "acme", sent.new(sqlite_store), "token:a"))
+    assert "SEARCH upload USING INDEX upload_of_brand (brand=? AND id>?)" in found
+
+
+def test_sources_past_their_time_are_looked_for_among_those_that_are_kept(sqlite_store, plan):
+    found = plan(lambda: expiry.sources(sqlite_store, sqlite_store.now() - timedelta(days=90)))
+    assert "SEARCH upload USING INDEX upload_source_kept (received_at<?)" in found
+
+
+def test_a_file_that_every_home_has_is_looked_for_home_by_home(sqlite_store, plan):
+    found = plan(lambda: files.everywhere(sqlite_store, "catalog", "current.csv"))
+    assert any("(brand=? AND folder=? AND name=?)" in step for step in found)
+    assert "SCAN file" not in found
