@@ -92,8 +92,8 @@ def listing(  # noqa: PLR0913 - the filters of a list
 
 
 def newest(store: Store, brand: str, limit: int) -> list[int]:
-    """Give the ids of a brand's newest uploads, newest first."""
-    query = sa.select(_uploads.c.id).where(_uploads.c.brand == brand, _uploads.c.state != State.RECEIVING)
+    """Give the ids of a brand's newest uploads, newest first; `these` tells which of them are listed."""
+    query = sa.select(_uploads.c.id).where(_uploads.c.brand == brand)
     with store.read() as conn:
         return list(conn.execute(query.order_by(_uploads.c.id.desc()).limit(limit)).scalars())
 

@@ -179,6 +179,7 @@ version = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
 )
 sa.Index("version_created_at", version.c.created_at)
+sa.Index("version_source", version.c.brand, version.c.sha256, version.c.number)
 columns.partial("version_with_files", version.c.brand, version.c.number, where=version.c.file.is_not(None))
 # Retention asks for every blob whether a row still refers to it.
 columns.partial("version_file", version.c.file, where=version.c.file.is_not(None))

@@ -137,13 +137,13 @@ def later_than(store: Store, brand: str, number: int) -> list[Version]:
         return [_of(row) for row in conn.execute(query.order_by(_versions.c.number))]
 
 
-def older_sources(store: Store, brand: str) -> tuple[tuple[int, str], ...]:
-    """Give (number, sha256 of the source) of every older version that a whole catalog made (CATALOG_REVERT)."""
+def older_sources(store: Store, brand: str, sha256: str) -> tuple[tuple[int, str], ...]:
+    """Give (number, sha256 of the source) of the older versions that these bytes made as a whole catalog (CATALOG_REVERT)."""
     pointed = sa.select(_brands.c.current_version).where(_brands.c.name == brand).scalar_subquery()
     query = sa.select(_versions.c.number, _versions.c.sha256).where(
         _versions.c.brand == brand,
         _versions.c.number < pointed,
-        _versions.c.sha256 != "",
+        _versions.c.sha256 == sha256,
         _versions.c.mode.not_in([str(Mode.PARTIAL), str(Mode.CORRECTION)]),
     )
     with store.read() as conn:

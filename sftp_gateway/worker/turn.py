@@ -121,10 +121,10 @@ class Turn:
         return Base(version.number, path, version.products, versions.told_codes(self.store, version))
 
     def _older(self, now: versions.Version | None, upload: Upload) -> tuple[tuple[int, str], ...]:
-        """Give the files of older versions; none to one that made the current version, too: it brings nothing back."""
+        """Give the older versions of the same bytes; none to one that made the current version, too: it brings nothing back."""
         if now is None or (now.sha256, now.mode) == (upload.sha256, str(upload.mode)):
             return ()
-        return versions.older_sources(self.store, upload.brand)
+        return versions.older_sources(self.store, upload.brand, upload.sha256)
 
     def _withheld(self, brand: str, held: contextlib.ExitStack) -> Withheld | None:
         found = withheld.get(self.store, brand)

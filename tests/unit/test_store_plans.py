@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from sftp_gateway.store import brands, expiry, files, uploads
+from sftp_gateway.store import brands, expiry, files, uploads, versions
 from tests import sent
 
 
@@ -49,3 +49,13 @@ def test_a_file_that_every_home_has_is_looked_for_home_by_home(sqlite_store, pla
     found = plan(lambda: files.everywhere(sqlite_store, "catalog", "current.csv"))
     assert any("(brand=? AND folder=? AND name=?)" in step for step in found)
     assert "SCAN file" not in found
+
+
+def test_the_ids_of_a_history_are_read_from_an_index_and_no_upload_is_looked_at(sqlite_store, plan):
+    found = plan(lambda: uploads.newest(sqlite_store, "acme", 10_000))
+    assert found == ["SEARCH upload USING COVERING INDEX upload_of_brand (brand=?)"]
+
+
+def test_an_older_version_is_looked_for_by_its_bytes(sqlite_store, plan):
+    found = plan(lambda: versions.older_sources(sqlite_store, "acme", "0" * 64))
+    assert "SEARCH version USING INDEX version_source (brand=? AND sha256=? AND number<?)" in found
