@@ -37,3 +37,11 @@ def test_brackets_with_digits_below_names_belong_to_the_header(tmp_path):
     found = read(tmp_path, data, lenient=True, complete=True, known_headers=frozenset())
     assert found.source.headers == ("Respondent ID", "How satisfied (1-5)", "What did you like?", "Any other comments?")
     assert len(found.rows) == 20
+
+
+def test_rows_of_a_narrower_table_below_are_not_filled_up_to_be_ours(tmp_path):
+    rows = [b"%d,Bonn,DE,Ann,x\n" % number for number in range(10, 30)]
+    other = b"".join(b"%d,7,8\n" % number for number in range(15))
+    data = b"id,City,Land,Chef,More\n" + b"".join(rows) + b"\nLand 1,two,three\n" + other
+    found = read(tmp_path, data, lenient=True, complete=True, known_headers=frozenset())
+    assert [row[0] for row in found.rows] == [str(number) for number in range(10, 30)]

@@ -123,3 +123,8 @@ def test_a_note_in_the_first_cell_is_left_out_but_not_where_others_stand_so(tmp_
     assert table(tmp_path, [*lines(",", [("id", "what", "more"), *rows]), "all of them are old,,"])[1] == rows
     rows = [("North", "1", "2"), ("South", "", ""), ("East", "3", "4"), ("West", "", "")]
     assert table(tmp_path, lines(",", [("place", "May", "June"), *rows]))[1] == rows
+
+
+def test_a_comment_of_as_many_words_as_columns_is_no_row(tmp_path):
+    text = lines(" ", [("start", "end", "room"), *TIMES])
+    assert table(tmp_path, [*text[:5], "# der Nachmittag", *text[5:]])[1] == TIMES

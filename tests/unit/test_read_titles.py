@@ -115,3 +115,12 @@ def test_a_larger_table_below_one_of_another_width_may_have_a_name_with_a_digit(
     found = seen(tmp_path, above + between + b"PartNo,Thread,Length mm,Material,Per 100,Drawing\n" + rows)
     assert found.source.headers == ("PartNo", "Thread", "Length mm", "Material", "Per 100", "Drawing")
     assert len(found.rows) == 9
+
+
+@pytest.mark.parametrize("cell", [b"S5", b'"S5, old"'])
+def test_the_mark_of_a_file_that_was_put_behind_another_is_no_part_of_a_row(tmp_path, cell):
+    rows = [b"S%d,Bonn,1\n" % number for number in range(9)]
+    rows[5] = b"\xef\xbb\xbf" + cell + b",Bonn,1\n"
+    found = read(tmp_path, b"sku,name,msrp\n" + b"".join(rows), complete=True)
+    assert found.rows[5] == (cell.decode().strip('"'), "Bonn", "1")
+    assert (len(found.rows), len(found.notes)) == (9, 1)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cached_property, lru_cache
 
 from sftp_gateway.catalog.read.csv.sampling import Record
-from sftp_gateway.catalog.read.header import shapes, titles
+from sftp_gateway.catalog.read.header import naming, shapes, titles
 
 _KINDS = re.compile(
     rb"\s*+(?:(?P<number>%b(?:%%|\xe2\x82\xac|[$])?)|(?P<date>%b)|(?P<time>%b)|(?P<link>%b)|(?P<code>(?=\S*\d)\S++))\s*+"
@@ -47,7 +47,7 @@ class Profile:
         """The rows, but for those that may be comments, or notes under them."""
         least = min(2, max(1, self._width - 1))
         rows = [record.cells for record in self._records if record.strict and len(record.cells) == self._width]
-        rows = [cells for cells in rows if not cells[0].startswith(b"# ")]
+        rows = [cells for cells in rows if not naming.is_comment(cells)]
         return [cells for cells in rows if sum(bool(cell.strip()) for cell in cells) >= least][:_MOST_ROWS]
 
     @cached_property
@@ -80,8 +80,10 @@ class Profile:
     @cached_property
     def often_short(self) -> bool:
         """Whether many of the first rows leave their last cells off: the sender means blank ones."""
-        short = sum(len(cells) < self._width for cells in self._of_any_width)
-        return short >= _MANY_SHORT and short * 3 >= len(self._of_any_width)
+        short = [len(cells) < self._width for cells in self._of_any_width]
+        while short[-2:] == [True, True]:
+            short.pop()  # what stands together at the end may be another table
+        return sum(short) >= _MANY_SHORT and sum(short) * 3 >= len(short)
 
     @cached_property
     def _of_any_width(self) -> list[tuple[bytes, ...]]:

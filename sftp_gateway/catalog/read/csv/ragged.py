@@ -46,14 +46,9 @@ def judge(stretch: Stretch, clean: Positions) -> None:
         if delimiter != text.dialect.delimiter:
             chosen &= _count(text.data, delimiter.encode(), start, end) != width - 1
     places = np.flatnonzero(chosen & (first == text.dialect.delimiter_byte))
-    chosen[places] = _filled(stretch, start[places], end[places])
+    edges = zip(start[places].tolist(), end[places].tolist(), strict=True)
+    chosen[places] = [bool(text.data[begin:stop].strip(_SPACES + text.dialect.mark)) for begin, stop in edges]
     stretch.kinds[clean[chosen]] = REJECT
-
-
-def _filled(stretch: Stretch, start: Positions, end: Positions) -> list[bool]:
-    """Tell of records whether a cell holds anything."""
-    data, nothing = stretch.text.data, _SPACES + stretch.text.dialect.mark
-    return [bool(data[one:other].strip(nothing)) for one, other in zip(start.tolist(), end.tolist(), strict=True)]
 
 
 def _count(data: bytes, sign: bytes, start: Positions, end: Positions) -> Positions:

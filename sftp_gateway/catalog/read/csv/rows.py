@@ -16,6 +16,7 @@ from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import breaks, parsing, ragged, returned, tail
 from sftp_gateway.catalog.read.csv.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch
+from sftp_gateway.catalog.read.header import naming, titles
 from sftp_gateway.catalog.read.rejects import Reject, Rejects
 from sftp_gateway.catalog.read.source import Block, Known, Sieve, Tally
 
@@ -99,6 +100,8 @@ def _judge_beginnings(stretch: Stretch) -> None:
     codes = np.frombuffer(stretch.text.data, np.uint8)
     first = codes[start] if len(start) and start[-1] < len(codes) else np.zeros(len(start), np.uint8)
     other = _OTHER_QUOTE.get(dialect.quote_byte, 0)
+    for index in np.flatnonzero(first == codecs.BOM_UTF8[0]).tolist():
+        _judge_mark(stretch, index)
     for byte, judge in ((ord("#"), _judge_comment), (other, Stretch.judge_quotes)):
         found = np.flatnonzero(first == byte) if byte else first[:0]
         if len(found) and len(found) * _MANY <= max(len(start), 2 * _MANY):
@@ -106,11 +109,21 @@ def _judge_beginnings(stretch: Stretch) -> None:
                 judge(stretch, index)
 
 
+def _judge_mark(stretch: Stretch, index: int) -> None:
+    """Read a row behind the mark that a file began with before another was put before it."""
+    record = stretch.bytes_of(index)
+    bare = record.removeprefix(codecs.BOM_UTF8)
+    cells = stretch.text.dialect.cells(bare) if bare != record and stretch.kinds[index] != SKIPPED else None
+    if cells is not None and len(cells) == stretch.text.width:
+        stretch.repair(index, cells, "A byte order mark stands before the row; it was left out.")
+
+
 def _judge_comment(stretch: Stretch, index: int) -> None:
-    """Skip a record that begins with `# ` and does not look like the others."""
+    """Skip a record that begins as a comment does and does not look like the others."""
     cells = stretch.text.dialect.cells(stretch.bytes_of(index)) or []
-    comment = len(cells) == stretch.text.width and cells[0].startswith(b"# ")
-    if comment and not stretch.profile.fits(cells):
+    comment = len(cells) == stretch.text.width and naming.is_comment(cells)
+    sentence = stretch.lenient and titles.is_prose(cells) and not stretch.profile.knows_prose(cells)
+    if comment and (sentence or not stretch.profile.fits(cells)):
         stretch.kinds[index] = SKIPPED
 
 

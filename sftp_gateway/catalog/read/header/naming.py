@@ -27,7 +27,7 @@ _COUNTED = "counted"
 _LEAST_COUNTED = 4
 _DIGITS, _LETTERS = re.compile(rb"\d+"), re.compile(rb"[A-Za-z]+")
 _PHRASE = re.compile(rb"\s*[A-Za-z]{3,}[^\d]*\s\W?\d")
-_COMMENT = re.compile(rb"\s*(?:#|//|--)\s*[^\W\d]")
+_COMMENT = re.compile(rb"\s*(?:#|//|--)\s*(?:[^\W\d]|[\x80-\xff])")
 _ONE_ODD = 5
 """Of more rows than these one may be damaged."""
 
