@@ -1,5 +1,7 @@
 """A backslash before a quote, where cells over several lines follow: each row ends where it ends."""
 
+import pytest
+
 from tests.unit.reading import read
 
 BEGIN = b"sku,name,msrp,note\n"
@@ -20,3 +22,26 @@ def test_an_escaped_quote_in_a_row_whose_quote_does_not_close_costs_that_row_onl
     found = read(tmp_path, BEGIN + ROWS + b'A-1,"Mug 27\\" ash,9.50,"care\n' + ROWS)
     assert len(found.rows) == 16
     assert found.codes == ["ROW_QUOTE"]
+
+
+@pytest.mark.parametrize("first", [b"", b"sep=,\r\n"])
+@pytest.mark.parametrize("space", [b"", b" "])
+def test_two_damaged_rows_do_not_hide_the_backslashes_in_all_others(tmp_path, first, space):
+    rows = [(str(number), f'{{"k": {number}, "t": ["a", null]}}', "x") for number in range(40)]
+    text = [(b"," + space).join(b'"' + cell.replace('"', '\\"').encode() + b'"' for cell in row) for row in rows]
+    text[9] = text[9][:-1]
+    text[20] = (b"," + space).join([b"'20'", b'\'{"k": 20, "t": ["a", null]}\'', b"'x'"])
+    data = first + b"\r\n".join([b"id,data,note".replace(b",", b"," + space), *text, b""])
+    found = read(tmp_path, data, lenient=True, complete=True, known_headers=frozenset())
+    assert found.source.headers == ("id", "data", "note")
+    assert [row for row in found.rows if row[0] != "20"] == [row for row in rows if row[0] not in {"9", "20"}]
+
+
+def test_one_row_between_apostrophes_makes_no_quote_of_them_where_others_have_backslashes_in_theirs(tmp_path):
+    rows = [(str(number), "plain", "text") for number in range(30)]
+    text = ["\t".join(row) for row in rows]
+    for place in range(0, 30, 5):
+        text[place] = f'{place}\t"a \\"b, c\\""\ttext'
+    text[7] = "'7'\t'plain'\t'text'"
+    found = read(tmp_path, "\n".join(["id\twhat\tnote", *text, ""]).encode(), lenient=True, complete=True)
+    assert found.rows == [(no, 'a "b, c"' if int(no) % 5 == 0 else what, note) for no, what, note in rows]

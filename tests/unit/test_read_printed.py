@@ -120,3 +120,56 @@ def test_columns_take_time_by_the_length_of_the_text():
             if found is not None:
                 found.cut(text.decode())
     assert time.process_time() - began < 4
+
+
+STAFF = [(f"S{number:02d}", ("Bonn", "Rome")[number % 2], f"{number}.50") for number in range(60)]
+
+
+def padded(rows, *, names=("sku", "town", "msrp")):
+    return [f"{sku:6}{town:40}{msrp:8}" for sku, town, msrp in ([names, *rows] if names else rows)]
+
+
+def seen(tmp_path, lines):
+    data = "\n".join([*lines, ""]).encode()
+    found = read(tmp_path, data, lenient=True, complete=True, known_headers=frozenset())
+    return found.source.headers, found.rows
+
+
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        ([], []),
+        (["All chairs, and where they are", "of this house"], ["Source: the house"]),
+        (["# Öl, Stühle und mehr"], []),
+        (["# 椅子, 東京"], []),
+    ],
+)
+@pytest.mark.parametrize("long", ["Bonn", "a town by the river, and far away"])
+def test_titles_notes_and_few_long_cells_hide_no_columns(tmp_path, above, below, long):
+    rows = [*STAFF[:30], ("S99", long, "7.50"), *STAFF[30:]]
+    text = padded(rows)
+    found = seen(tmp_path, [*above, *text[:9], *above[:1], *text[9:], *below])
+    assert found == (("sku", "town", "msrp"), rows)
+
+
+def test_columns_are_told_without_names_and_where_the_first_row_lacks_a_value(tmp_path):
+    rows = [("S99", "", "7"), *STAFF]
+    assert seen(tmp_path, padded(rows, names=None)) == (("#1", "#2", "#3"), rows)
+
+
+def test_cells_between_gaps_need_not_stand_below_each_other_for_somebody_who_looks(tmp_path):
+    rows = [(f"S{10**place}", "Rome, Italy" * (place + 1), f"{place}.50") for place in range(9)]
+    lines = ["   ".join(row) for row in [("sku", "town", "msrp"), *rows]]
+    assert seen(tmp_path, ["Chairs", *lines]) == (("sku", "town", "msrp"), rows)
+    with pytest.raises(errors.Refused, match="No delimiter"):
+        read(tmp_path, "\n".join(lines).replace(",", "").encode(), complete=True)
+
+
+def test_commas_within_amounts_separate_no_padded_columns(tmp_path):
+    rows = [(str(1990 + place), f"{place + 1},867,213", "2,040" if place % 2 else "7") for place in range(9)]
+    assert seen(tmp_path, padded(rows, names=None)) == (("#1", "#2", "#3"), rows)
+
+
+def test_the_mark_of_a_file_that_was_put_behind_another_takes_no_place(tmp_path):
+    text = padded(STAFF)
+    assert seen(tmp_path, [*text[:9], f"\ufeff{text[9]}", *text[10:]]) == (("sku", "town", "msrp"), STAFF)

@@ -125,6 +125,23 @@ def test_a_note_in_the_first_cell_is_left_out_but_not_where_others_stand_so(tmp_
     assert table(tmp_path, lines(",", [("place", "May", "June"), *rows]))[1] == rows
 
 
+@pytest.mark.parametrize("every", [True, False])
+def test_commas_and_spaces_within_quotes_separate_nothing(tmp_path, every):
+    rows = [(f'{{"k": {number}, "t": ["a", null]}}', f"{word} stone") for number, word in enumerate(WORDS)]
+    names = ("data", "note")
+    text = [" ".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows]
+    assert table(tmp_path, [" ".join(names) if not every else '"data" "note"', *text]) == (names, rows)
+
+
+def test_a_damaged_row_in_ten_does_not_hide_the_spaces_between_many_columns(tmp_path):
+    rows = [(f"S{number}", f"{word} of stone, old", f"9,20{number}.93") for number, word in enumerate(WORDS * 3)]
+    text = [f'{sku} "{name}" {amount}' for sku, name, amount in rows]
+    text[4], text[11], text[20] = f"7 {text[4]}", f"{text[11]} more", "# those below, they are new"
+    names = ("sku", "name", "amount")
+    kept = [row for place, row in enumerate(rows) if place not in {4, 11, 20}]
+    assert table(tmp_path, [" ".join(names), *text]) == (names, kept)
+
+
 def test_a_comment_of_as_many_words_as_columns_is_no_row(tmp_path):
     text = lines(" ", [("start", "end", "room"), *TIMES])
     assert table(tmp_path, [*text[:5], "# der Nachmittag", *text[5:]])[1] == TIMES

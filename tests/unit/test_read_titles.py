@@ -117,6 +117,18 @@ def test_a_larger_table_below_one_of_another_width_may_have_a_name_with_a_digit(
     assert len(found.rows) == 9
 
 
+def test_decimal_commas_are_no_delimiter_where_another_separates_each_row_as_well(tmp_path):
+    rows = [(str(2300 + number), f"19.17{number},4") for number in range(9)]
+    assert seen(tmp_path, "\n".join("\t".join(row) for row in rows).encode()).rows == rows
+
+
+@pytest.mark.parametrize("above", [b"The list of all", b"# \xc3\x96l, Holz; und mehr"])
+def test_lines_in_quotes_as_a_whole_are_told_below_a_title_and_a_comment(tmp_path, above):
+    table = b"".join(b'"%d,Bonn,""a, b"""\n' % number for number in range(9))
+    found = seen(tmp_path, above + b'\n"id,town,note"\n' + table)
+    assert (found.source.headers, found.rows[0]) == (("id", "town", "note"), ("0", "Bonn", "a, b"))
+
+
 @pytest.mark.parametrize("cell", [b"S5", b'"S5, old"'])
 def test_the_mark_of_a_file_that_was_put_behind_another_is_no_part_of_a_row(tmp_path, cell):
     rows = [b"S%d,Bonn,1\n" % number for number in range(9)]

@@ -137,3 +137,10 @@ def test_tabs_between_names_that_a_person_aligned_are_one_delimiter_to_somebody_
     found = read(tmp_path, (text + "B1\t+42\tEurope/Y\tolder\n").encode(), lenient=True)
     assert found.source.headers == ("#code", "place", "zone", "comments")
     assert len(found.rows) == 10
+
+
+def test_a_delimiter_behind_each_row_makes_no_delimiter_of_the_colons_in_their_times(tmp_path):
+    rows = [(str(number), f"0:59:{number + 10}", f"2:{number + 10}:45", "Rome") for number in range(24)]
+    data = "\n".join(["NUMBER,FROM,TO,PLACE", *(",".join(row) + "," for row in rows), ""]).encode()
+    found = read(tmp_path, data, lenient=True, complete=True, known_headers=frozenset())
+    assert [row[:4] for row in found.rows] == rows

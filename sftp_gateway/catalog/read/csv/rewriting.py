@@ -78,7 +78,7 @@ class Rewriting:
             text = "Each line stands between two bars; they, rules, and the spaces around the cells were left out."
             told.append(Finding("FILE_PREAMBLE", text))
         if self.printed:
-            text = f"The rows are padded to {len(self.printed.places)} columns; rules, and the spaces around the cells were left out."
+            text = f"The rows are padded to {self.printed.count} columns; rules, and the spaces around the cells were left out."
             told.append(Finding("FILE_PREAMBLE", text))
         if self.escaped:
             text = "Quotes inside quoted cells have a backslash before them; it was taken away."

@@ -49,19 +49,20 @@ class Sample:
 
     def fit(self, dialect: Dialect) -> separators.Fit:
         """Judge a dialect by the records, but for lines of comments."""
-        return separators.Fit.of(self._told_by(dialect))
+        return separators.Fit.of(self.told(dialect))
 
     def inner_fit(self, dialect: Dialect) -> separators.Fit:
         """Judge a dialect by the records between titles and footers."""
-        return separators.Fit.of(separators.inner(self._told_by(dialect)))
+        return separators.Fit.of(separators.inner(self.told(dialect)))
 
-    def _told_by(self, dialect: Dialect) -> list[tuple[tuple[bytes, ...], bool]]:
-        filled = self.filled(dialect)
-        return [
-            (record.cells, record.strict)
-            for record in filled
-            if len(record.cells) > 1 or not naming.is_comment(record.cells)
-        ]
+    def told(self, dialect: Dialect) -> list[tuple[tuple[bytes, ...], bool]]:
+        """Give the cells of those that are no comments, and whether they are strict; a comment as wide as the others may be the header."""
+        filled = [(record.cells, record.strict) for record in self.filled(dialect)]
+        rows = [row for row in filled if not naming.is_comment(row[0])]
+        if len(rows) == len(filled):
+            return rows
+        width = bodies.usual_width([cells for cells, _ in rows])
+        return [row for row in filled if len(row[0]) == width > 1 or not naming.is_comment(row[0])]
 
     def separates_first(self, dialect: Dialect) -> bool:
         """Whether the first record that is no comment has more than one column; below titles the one that names the columns."""
@@ -77,9 +78,9 @@ class Sample:
         return place > 0 and titles.names(rows, place, least=2, words=False)
 
     def separates_all(self, dialect: Dialect) -> bool:
-        """Whether all records have the same columns, and more than one."""
+        """Whether (nearly) all records have the same columns, and more than one."""
         fit = self.fit(dialect)
-        return fit.width > 1 and fit.rows == len(self.filled(dialect)) > 2
+        return fit.perfect or (fit.width > 1 and fit.rows == len(self.filled(dialect)) > 2)
 
     def filled_lines(self, delimiter: bytes) -> list[bytes]:
         """Give the lines that hold more than delimiters and spaces."""

@@ -16,7 +16,7 @@ from sftp_gateway.catalog.read.csv import rewriting
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.csv.printing import STAND_IN
 from sftp_gateway.catalog.read.csv.rewriting import Rewriting
-from sftp_gateway.catalog.read.header import bodies
+from sftp_gateway.catalog.read.header import bodies, naming
 
 _SIGNS = re.compile(rb"""(?:[,;|:^~#*!=\t\x01-\x08\x1c-\x1f\x80-\xff]|\\t)+""")
 """What may separate cells: signs that stand in few values, and `\\t` where it was written out."""
@@ -28,7 +28,7 @@ _OF_FIGURES = frozenset("°№‰±")
 _MOST_SIGNS = 4
 _LINES_BYTES = 65536
 _QUOTED = re.compile(rb'"[^"]*"')
-_WRAPPED = 0.9
+WRAPPED = 0.8
 """Share of the records that must stand in quotes as a whole."""
 _NEARLY = 0.03
 """Share of the records that may be damaged."""
@@ -257,6 +257,14 @@ def _other_backslash(mark: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"\\(?!%b|\")" % re.escape(mark))
 
 
+def is_of_figures(sample: bytes, delimiter: str) -> bool:
+    """Whether a delimiter stands between figures wherever it stands, but in quotes and comments: it may be a part of numbers."""
+    mark = delimiter.encode()
+    lines = [_bare(line) for line in _filled_lines(sample) if mark in line and not naming.is_comment([line])]
+    between = re.compile(rb"(?<=\d)%b(?=\d)" % re.escape(mark))
+    return any(map(between.search, lines)) and not any(mark in between.sub(b"", line) for line in lines)
+
+
 def _stands_in_twos(sample: bytes, sign: bytes) -> bool:
     """Whether nearly all lines have a sign twice or more in pairs, and half as often alone at most (in an address)."""
     runs = re.compile(re.escape(sign) + rb"+")
@@ -277,8 +285,8 @@ def rewritings(sample: bytes, rows: Sequence[Sequence[bytes]], fit: Fit) -> Iter
     have a backslash before them: in front of a delimiter it makes one cell of two, in all rows alike.
     """
     single = sum(len(cells) == 1 for cells in rows)
-    mostly = len(rows) > 1 and single >= min(_WRAPPED * len(rows), len(rows) - 1)
-    if mostly and rewriting.count_wrapped(sample) >= _WRAPPED * max(1, single):
+    mostly = len(rows) > 1 and single >= min(WRAPPED * len(rows), len(rows) - 1)
+    if mostly and rewriting.count_wrapped(sample) >= WRAPPED * max(1, single):
         yield Rewriting(wrapped=True)
     if b'\\"' in sample and (not fit.first or fit.share <= _HALF):
         yield Rewriting(escaped=True)

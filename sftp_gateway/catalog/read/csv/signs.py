@@ -64,9 +64,9 @@ def of_comment(sample: Sample, dialect: Dialect, fit: separators.Fit) -> separat
     return None
 
 
-def whole(sample: Sample) -> separators.Spelling | None:
+def whole(sample: Sample, *, quoted: bool = True) -> separators.Spelling | None:
     """Give the first sign that gives each line the same columns, be one damaged, and be they fewer than those of the dialect."""
-    tried = (one for one in _tried(sample) if one[0].dialect.quote)
+    tried = (one for one in _tried(sample) if one[0].dialect.quote or not quoted)
     fits = ((spelling, text.fit(spelling.dialect), len(text.filled(spelling.dialect))) for spelling, text in tried)
     found = next(
         (
@@ -94,7 +94,8 @@ def _inner_fit(sample: Sample, text: Sample, spelling: separators.Spelling, usua
     width = own.width if own.width > 1 and not own.alone else 0  # what separates nothing finds no columns in a title
     titles = [record.cells for record in text.filled(spelling.dialect)[: bounds.PREAMBLE_RECORDS]]
     count = next((number for number, cells in enumerate(titles) if len(cells) > 1), 0)
-    headed = any(len(record.cells) == width for record in sample.filled(usual)[:count])
+    more = (width - 1, width)  # a delimiter may end all rows and not their header
+    headed = any(1 < len(record.cells) in more for record in sample.filled(usual)[:count])
     common = (spelling.rewriting.delimiter or spelling.dialect.delimiter) in _COMMON
     return inner if not headed and (not common or inner.width >= _MANY_COLUMNS) else fit
 
@@ -121,7 +122,8 @@ def longer(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
             least = max(_MOST, shorter.share - _ODD)
             # Titles may have it, and no row that the part of it separates.
             enough = inner.width > _FEW_COLUMNS and inner.share >= least and inner.rows >= _MOST * shorter.rows
-            if enough or (inner.width > 1 and separators.is_always(sample.text, delimiter, quote)):
+            mostly = inner.width > 1 and inner.share * 2 > 1  # else a space stands behind commas of sentences
+            if enough or (mostly and separators.is_always(sample.text, delimiter, quote)):
                 return found
     return None
 

@@ -52,7 +52,8 @@ def layout(text: bytes, hints: Hints, *, whole: bool = False) -> Layout:
         usual = found.dialect
         found = _told(sample, hints) or _unusual(sample, usual, hints)
         if found == separators.Spelling(usual):
-            found = separators.Spelling(undivided.column(sample, usual, lenient=hints.lenient))
+            column = undivided.column(sample, usual, lenient=hints.lenient)
+            found = (column != usual and signs.whole(sample, quoted=False)) or separators.Spelling(column)
     dialect, way = found.dialect, found.rewriting
     sample = signs.spelled(sample, found)
     records = sample.records(dialect, bounds.WHOLE_RECORDS if whole else bounds.SAMPLE_RECORDS)
@@ -82,6 +83,8 @@ def _told(sample: Sample, hints: Hints) -> separators.Spelling | None:
     quoted = [replace(dialect, quote=quote) for quote in hints.quote or QUOTES]
     dialect = max([dialect, *quoted], key=lambda each: below.fit(each).first)  # the first of several that fit
     fit = below.fit(dialect)
+    if found := _rewritten(below, dialect, fit, replace(hints, delimiter=delimiter)):
+        return found
     if fit.width < 2 or fit.rows * 2 < len(below.filled(dialect)):
         return None
     return signs.longer(below, dialect) or separators.Spelling(dialect)
@@ -100,9 +103,10 @@ def _usual(sample: Sample, hints: Hints) -> Dialect:
             dialect = Dialect(delimiter, quote)
             scores[dialect] = signs.judge(sample.records(dialect), hints) + more
     best = _headed(sample, max(scores, key=scores.__getitem__), scores)  # a comma is always tried
-    if not sample.separates_first(best):
+    if not sample.separates_first(best) or separators.is_of_figures(sample.text, best.delimiter):
         # More columns in the rows are worth less than the same ones in all lines, the first too: a decimal comma.
-        best = max(filter(sample.separates_all, scores), key=scores.__getitem__, default=best)
+        others = (each for each in scores if each.delimiter != best.delimiter and sample.separates_all(each))
+        best = max(others, key=scores.__getitem__, default=best)
     return best if hints.delimiter else spacing.by_spaces(sample, best, hints)
 
 
@@ -128,7 +132,8 @@ def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spell
     fit = sample.fit(dialect)
     if (
         found := _framed(sample, dialect, hints)
-        or _printed(sample, dialect)
+        or _printed(sample, dialect, fit, lenient=hints.lenient)
+        or (not fit.perfect and _rewritten(sample, dialect, fit, hints))
         or _by_header(sample, dialect, fit)
         or signs.longer(sample, dialect)
     ):
@@ -139,18 +144,25 @@ def _unusual(sample: Sample, dialect: Dialect, hints: Hints) -> separators.Spell
         # Each line of words may have as many spaces as the others by chance: a sign that gives more columns was meant.
         by_sign = signs.fitting(sample, dialect, fit) if dialect.delimiter == " " else None
         return by_sign or separators.Spelling(dialect)
-    cells = [record.cells for record in sample.filled(dialect)]
+    cells = [cells for cells, _ in sample.told(dialect)]
+    if ournames.known_names(cells[0] if cells else (), hints) > 1 or sample.names_below(dialect):
+        return separators.Spelling(dialect)
+    return signs.by_signs(sample, dialect, fit, hints)
+
+
+def _rewritten(sample: Sample, dialect: Dialect, fit: separators.Fit, hints: Hints) -> separators.Spelling | None:
+    """Give the spelling by which most records have the same columns once the text is rewritten, where they do not fit as they are."""
+    cells = [cells for cells, _ in sample.told(dialect)]
     for way in separators.rewritings(sample.text, cells, fit):
         inner = Sample(way.text(sample.text))
         usual = _usual(inner, hints)
         own = inner.fit(usual)
         found = _by_header(inner, usual, own) or signs.longer(inner, usual) or signs.fitting(inner, usual, own)
         spelling = found or separators.Spelling(usual)
-        if signs.spelled(inner, spelling).fit(spelling.dialect).perfect:
+        fits = signs.spelled(inner, spelling).inner_fit(spelling.dialect)
+        if fits.width > 1 and fits.first and fits.share >= separators.WRAPPED:
             return replace(spelling, rewriting=replace(way, delimiter=spelling.rewriting.delimiter))
-    if ournames.known_names(cells[0] if cells else (), hints) > 1 or sample.names_below(dialect):
-        return separators.Spelling(dialect)
-    return signs.by_signs(sample, dialect, fit, hints)
+    return None
 
 
 def _by_header(sample: Sample, dialect: Dialect, fit: separators.Fit) -> separators.Spelling | None:
@@ -179,9 +191,12 @@ def _unwrapped(records: tuple[Record, ...], dialect: Dialect) -> tuple[Record, .
     return (*told, *records[len(first) :])
 
 
-def _printed(sample: Sample, dialect: Dialect) -> separators.Spelling | None:
-    """Give the spelling of a table padded to columns: under a rule, or where no delimiter separates the names."""
-    columns = printing.columns(sample.text, ruled=dialect.delimiter != " " and sample.separates_first(dialect))
+def _printed(sample: Sample, dialect: Dialect, fit: separators.Fit, *, lenient: bool) -> separators.Spelling | None:
+    """Give the spelling of a table padded to columns: under a rule, or where no delimiter separates the names, or into fewer."""
+    apart = dialect.delimiter != " " and sample.separates_first(dialect)
+    apart = apart and not separators.is_of_figures(sample.text, dialect.delimiter)
+    least = fit.width + 1 if apart else 2
+    columns = printing.columns(sample.text, ruled=apart and fit.perfect, least=least, gaps=lenient)
     return separators.Spelling(Dialect(printing.STAND_IN, ""), Rewriting(printed=columns)) if columns else None
 
 
@@ -202,12 +217,9 @@ def _is_literal(sample: Sample, dialect: Dialect, records: Sequence[Record]) -> 
     quoting = [line for line in lines if quote in line]
     if any(cell.strip(quote).find(quote * 2) >= 0 for line in quoting for cell in line.split(delimiter)):
         return False
-    breaking = [line for line in quoting if line.count(delimiter) == width and _breaks(line, dialect, width + 1)]
+    odd = (line for line in quoting if line.count(delimiter) == width and dialect.cells(line) is None)
+    breaking = [line for line in odd if readings.readings(line, dialect, width + 1) is None]
     return len(breaking) > 1 and not all(_never_closes(line, dialect) for line in breaking)
-
-
-def _breaks(line: bytes, dialect: Dialect, width: int) -> bool:
-    return dialect.cells(line) is None and readings.readings(line, dialect, width) is None
 
 
 def _never_closes(line: bytes, dialect: Dialect) -> bool:
@@ -232,7 +244,7 @@ def _unpadded(cells: tuple[bytes, ...]) -> tuple[bytes, ...]:
 def _closed(text: bytes, mark: bytes) -> int:
     """How many cells stand in `"`: not those that begin with a word in quotes."""
     d = re.escape(mark)
-    cells = re.compile(rb'(?:\A|(?<=[%b\r\n]))"[^"]*+(?:""[^"]*+)*+"(?=[%b\r\n]|\Z)' % (d, d))
+    cells = re.compile(rb'(?:\A|(?<=[%b\r\n]))"[^"]*+(?:(?:(?<=\\)"|"")[^"]*+)*+"(?=[%b\r\n]|\Z)' % (d, d))
     return len(cells.findall(text))
 
 

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sftp_gateway.catalog.read import bounds
-from sftp_gateway.catalog.read.csv import rewriting
+from sftp_gateway.catalog.read.csv import rewriting, separators
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, QUOTES, Dialect
 from sftp_gateway.catalog.read.csv.sampling import Record, Sample
 from sftp_gateway.catalog.read.header import naming, ournames
 from sftp_gateway.catalog.read.source import Hints
 
 _QUOTED_TEXT = re.compile(rb""" "[^"\r\n]*" | '[^'\r\n]*' """, re.VERBOSE)
-_FEW_COLUMNS, _MANY_COLUMNS = 2, 4
-_MOSTLY = 0.8
-_MANY_ROWS = 8
-"""Of more one may be damaged."""
+_FEW_COLUMNS = 2
+_MANY_ROWS, _DAMAGED = 8, 0.1
+"""Of more one may be damaged, and of three columns or more, which no lines have by chance, this share."""
 _LEAST_ROWS = 5
 """Fewer lines have as many words by chance, if others beside them have not."""
 
@@ -27,34 +26,22 @@ def by_spaces(sample: Sample, dialect: Dialect, hints: Hints) -> Dialect:
     Titles and notes may have others where the dialect does not fit. Unless somebody only looks, the names must be known.
     """
     fits = _fits(sample, dialect)
-    by_all = fits and _all_by_spaces(sample, dialect)
-    if (fits and sample.separates_first(dialect) and not by_all) or rewriting.is_wrapped(sample.text):
+    decimal = fits and separators.is_of_figures(sample.text, dialect.delimiter)
+    if (fits and sample.separates_first(dialect) and not decimal) or rewriting.is_wrapped(sample.text):
         return dialect
     for quote in hints.quote or sorted(QUOTES, key=lambda each: -sample.text.count(each.encode())):
         spaced = replace(dialect, delimiter=" ", quote=quote)
         filled = [record for record in sample.filled(spaced) if not naming.is_comment(record.cells)]
-        rows = _rows(filled, strictly=fits and not by_all)
+        rows = _rows(filled, strictly=fits and not decimal)
         if (
             rows
-            and not _cuts_cells(rows, spaced, dialect.mark)
-            and not any(sample.text.count(f'{mark} "'.encode()) * 2 > len(rows) for mark in DELIMITERS)
+            and (not decimal or len(rows[0].cells) >= max(_FEW_COLUMNS + 1, sample.fit(dialect).width))
+            and not any(_cuts_cells(rows, spaced, mark.encode()) for mark in DELIMITERS)
             and not _are_two_words(rows)
             and (hints.lenient or ournames.known_names(rows[0].cells, hints) > 1)
         ):
             return spaced
     return dialect
-
-
-def _all_by_spaces(sample: Sample, dialect: Dialect) -> bool:
-    """Whether spaces give all records but titles the same columns, many of them, and the dialect does not: decimal commas."""
-    fit = sample.fit(dialect)
-    if fit.share >= _MOSTLY:
-        return False  # most files: nothing is told apart at spaces
-    filled = sample.filled(replace(dialect, delimiter=" "))
-    rows = _rows(filled, strictly=False)
-    widths = {len(record.cells) if record.strict else 0 for record in rows}
-    enough = len(rows) >= max(_LEAST_ROWS, _MOSTLY * len(filled))
-    return enough and len(widths) == 1 and min(widths) > max(_MANY_COLUMNS, fit.width)
 
 
 def _fits(sample: Sample, dialect: Dialect) -> bool:
@@ -72,14 +59,10 @@ def _fits(sample: Sample, dialect: Dialect) -> bool:
 def _cuts_cells(rows: Sequence[Record], dialect: Dialect, sign: bytes) -> bool:
     """Whether most of the spaces stand behind a sign that is the delimiter, or in most rows beside it or inside quotes."""
     cells = [cell for record in rows for cell in record.cells[:-1]]
-    cut = sum(any(cell.count(b'"') % 2 for cell in record.cells) for record in rows if _is_odd(record, dialect))
+    odd = (record.cells for record in rows if not record.strict or dialect.quote != '"')  # else one may be doubled
+    cut = sum(any(cell.count(b'"') % 2 for cell in cells) for cells in odd)
     alone = sum(sign in record.cells for record in rows)
     return sum(cell.endswith(sign) for cell in cells) * 2 > len(cells) or max(cut, alone) * 2 > len(rows)
-
-
-def _is_odd(record: Record, dialect: Dialect) -> bool:
-    """Whether an odd quote in a cell is no quote that was doubled."""
-    return not record.strict or dialect.quote != '"'
 
 
 def _are_two_words(rows: Sequence[Record]) -> bool:
@@ -90,13 +73,9 @@ def _are_two_words(rows: Sequence[Record]) -> bool:
     if sum(b" " in cell for cell in cells) * 2 > len(cells):
         return False  # they were quoted
     names = rows[0].cells
-    first, *below = [tuple(cell[:1].islower() for cell in cells) for cells in (names, *_others(rows, names))]
+    others = (record.cells for record in rows if record.cells != names)  # a header may be repeated
+    first, *below = [tuple(cell[:1].islower() for cell in cells) for cells in (names, *others)]
     return len(set(first)) > 1 or first in below
-
-
-def _others(rows: Sequence[Record], names: Sequence[bytes]) -> list[Sequence[bytes]]:
-    """Give the cells of all records that are not those: a header may be repeated."""
-    return [record.cells for record in rows if record.cells != names]
 
 
 def _rows(records: list[Record], *, strictly: bool) -> list[Record]:
@@ -108,7 +87,8 @@ def _rows(records: list[Record], *, strictly: bool) -> list[Record]:
     good = [record.strict and len(record.cells) == width for record in records]
     if strictly and any(len(record.cells) == 1 for record in records[: bounds.PREAMBLE_RECORDS]):
         return []  # it may be the header of the dialect
-    if len(good) > 1 and all(good[:2]) and good.count(False) <= (len(good) > _MANY_ROWS):
+    most = max(_DAMAGED * len(good) * (width > _FEW_COLUMNS), len(good) > _MANY_ROWS)
+    if len(good) > 1 and all(good[:2]) and good.count(False) <= most:
         return records
     begin = _last_bad(good[: bounds.PREAMBLE_RECORDS])
     end = len(good) - _last_bad(good[begin:][::-1][: bounds.FOOTER_RECORDS])

@@ -34,7 +34,7 @@ def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:
     apart = parted * _PARTED_ROWS < sum(filled)  # else blank lines part rows, not tables
     for place in range(base + 2, len(rows) - 1):
         cells = rows[place]
-        if len(cells) < 2 or cells == header:
+        if len(cells) < 2 or cells == header or naming.is_comment(cells):
             continue
         if apart and len(cells) != len(header) and _parts(rows, place, len(header)):
             found.append(place)

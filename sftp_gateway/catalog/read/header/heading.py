@@ -49,7 +49,8 @@ class Heading:
 
 def find(rows: Rows, hints: Hints, *, whole: bool) -> Heading:
     """Find the header of the table to read; `whole`: the rows are the whole file, else the last table goes on."""
-    base, _ = find_header(rows[:200], bodies.usual_width(rows), hints)
+    told = [cells for cells in rows if not naming.is_comment(cells)]
+    base, _ = find_header(rows[:200], bodies.usual_width(told or rows), hints)
     if not rows:
         return Heading(0, 0, (), 0)
     first = further.largest(rows, base, hints, whole=whole)
@@ -81,6 +82,8 @@ def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
         return best, scores[best]
     used = _used_width(rows, width)
     for number in first:
+        if width == 1 and naming.is_comment(rows[number]):
+            continue
         if len(rows[number]) > 1 and (bodies.filled(rows[number]) * 2 > used or _names_second(rows, number, width)):
             number = titles.behind(rows, number, first, width, lenient=hints.lenient)  # noqa: PLW2901 - returned at once
             return number, scores[number]
@@ -106,13 +109,9 @@ def _known(rows: Rows, number: int, hints: Hints) -> int:
 
 def _used_width(rows: Rows, width: int) -> int:
     """How many columns are left without the last ones that are blank in (nearly) all rows of this width."""
-    reach = sorted(_reach(cells) for cells in rows if len(cells) == width)
+    usual = (cells for cells in rows if len(cells) == width)
+    reach = sorted(max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0) for cells in usual)
     return max(2, reach[-1 - len(reach) // 20]) if reach else width
-
-
-def _reach(cells: Cells) -> int:
-    """Up to which cell a record is filled."""
-    return next((place for place in range(len(cells), 0, -1) if cells[place - 1].strip()), 0)
 
 
 def _behind_comments(rows: Rows, first: list[int]) -> list[int]:
@@ -139,17 +138,14 @@ def _texts(cells: Cells) -> tuple[str, ...]:
 
 def _first_row(rows: Rows, first: int) -> int:
     """Give the first row of a table without a header: those above the one found may have fewer cells filled."""
-    while first > 0 and len(rows[first - 1]) == len(rows[first]) > 1 and _may_be_row(rows[first - 1]):
+    while first > 0 and len(rows[first - 1]) == len(rows[first]) > 1:
+        if bodies.filled(rows[first - 1]) < 2 and not any(map(naming.is_value, rows[first - 1])):
+            break  # a text alone is a title
         body = bodies.body(rows, first, len(rows[first]))
         if titles.is_prose(rows[first - 1]) or not naming.looks_like_row(rows[first - 1], body):
             break
         first -= 1
     return first
-
-
-def _may_be_row(cells: Cells) -> bool:
-    """Whether a record holds more than one text, as a title is, or a value."""
-    return bodies.filled(cells) > 1 or any(map(naming.is_value, cells))
 
 
 def _is_absent(rows: Rows, first: int, hints: Hints) -> bool:
