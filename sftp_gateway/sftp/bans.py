@@ -46,19 +46,15 @@ class Bans:
         """Tell the store what changed here, and learn what changed there."""
         changed = self.penalties.changes()
         try:
-            moment, rows = await asyncio.to_thread(self._ask, changed)
+            told = await asyncio.to_thread(self._ask, changed)
         except errors.Unavailable:
             self.penalties.again(changed)
             return
-        seen, self._seen = self._seen, {each.source: (each.level, each.until) for each in rows}
-        now = self._clock()
-        known = {
-            each.source: limits.Record(each.level, now + (each.until - moment).total_seconds(), each.tried)
-            for each in rows
-        }
-        self.penalties.agree(known, unchanged={one for one, row in self._seen.items() if seen.get(one) == row})
+        if told is not None:
+            self.penalties.agree(*told)
 
-    def _ask(self, changed: Mapping[str, limits.Record | None]) -> tuple[datetime, list[stored.Penalty]]:
+    def _ask(self, changed: Mapping[str, limits.Record | None]) -> tuple[dict[str, limits.Record], set[str]] | None:
+        """Give what everybody knows and what of it is as it was; None if all is. In a thread: 10,000 sources are work."""
         now, moment = self._clock(), self._store.now()
         if changed:
             mine = [
@@ -67,4 +63,13 @@ class Bans:
                 if record is not None
             ]
             stored.save(self._store, mine, [source for source, record in changed.items() if record is None])
-        return moment, stored.listing(self._store)
+        rows = stored.listing(self._store)
+        seen, self._seen = self._seen, {each.source: (each.level, each.until) for each in rows}
+        if not changed and seen == self._seen:
+            return None
+        now = self._clock()
+        known = {
+            each.source: limits.Record(each.level, now + (each.until - moment).total_seconds(), each.tried)
+            for each in rows
+        }
+        return known, {one for one, row in self._seen.items() if seen.get(one) == row}
