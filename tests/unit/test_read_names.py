@@ -104,6 +104,12 @@ def test_a_first_cell_may_begin_with_a_number_sign(tmp_path):
     assert len(found.rows) == 9
 
 
+def test_a_key_that_begins_with_a_number_sign_makes_no_comment_of_an_upload(tmp_path):
+    rows = b"".join(b"A-%d,Lamp,%d.50,9\n" % (n, n) for n in range(20))
+    data = b"sku,name,msrp,cost\n" + rows + b"#TBD,Lamp,9.50,9\n#New,Lamp,free,9\n" + rows
+    assert len(read(tmp_path, data).rows) == 42
+
+
 def test_a_total_over_numbers_alone_is_no_row(tmp_path):
     found = look(tmp_path, b"Country,Area,People,Share\n" + ROWS + b"Total,28.0,28.0,28.0\n")
     assert len(found.rows) == 8

@@ -115,13 +115,16 @@ def _judge_mark(stretch: Stretch, index: int) -> None:
     bare = record.removeprefix(codecs.BOM_UTF8)
     cells = stretch.text.dialect.cells(bare) if bare != record and stretch.kinds[index] != SKIPPED else None
     if cells is not None and len(cells) == stretch.text.width:
-        stretch.repair(index, cells, "A byte order mark stands before the row; it was left out.")
+        said = "A byte order mark stands before the row; it was left out."
+        stretch.repair(index, cells, said, reshaped="Join files without the mark that each begins with.")
 
 
 def _judge_comment(stretch: Stretch, index: int) -> None:
-    """Skip a record that begins as a comment does and does not look like the others."""
+    """Skip a record that begins as a comment does and does not look like the others; of an upload with `# `, for a key may be `#A`."""
     cells = stretch.text.dialect.cells(stretch.bytes_of(index)) or []
-    comment = len(cells) == stretch.text.width and naming.is_comment(cells)
+    comment = len(cells) == stretch.text.width and (
+        naming.is_comment(cells) if stretch.lenient else cells[0].startswith(b"# ")
+    )
     sentence = stretch.lenient and titles.is_prose(cells) and not stretch.profile.knows_prose(cells)
     if comment and (sentence or not stretch.profile.fits(cells)):
         stretch.kinds[index] = SKIPPED
