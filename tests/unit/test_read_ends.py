@@ -53,3 +53,11 @@ def test_byte_order_marks_more_than_one_are_taken_off(tmp_path, marks, text):
 def test_marks_of_utf_16_are_taken_off(tmp_path):
     found = read(tmp_path, "\ufeff\ufeffsku,name\nA,a\n".encode("utf-16-le"))
     assert found.source.headers == ("sku", "name")
+
+
+def test_a_row_behind_the_mark_of_a_joined_file_is_that_row_and_it_is_said(tmp_path):
+    found = read(tmp_path, b"sku,name\nA,a\n" + BOM + b"B,b\nC,c\n")
+    assert [row[0] for row in found.rows] == ["A", "B", "C"]
+    assert [(note.code, note.row, note.suggestion) for note in found.notes] == [
+        ("ROW_QUOTE_REPAIRED", 3, "Join files without the mark that each begins with.")
+    ]
