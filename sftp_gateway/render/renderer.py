@@ -19,6 +19,8 @@ log = logs.get(__name__)
 
 POLL_SECONDS = 0.25
 RETRY_SECONDS = 5.0
+HOMES_A_TURN = 20
+"""So many are painted before it is asked again whose turn it is: of thousands each takes some hundredths of a second."""
 LOOK_SECONDS = 60.0
 """Between looks for a `current.csv` that nobody makes."""
 
@@ -78,7 +80,8 @@ class Renderer:
         dirty = await asyncio.to_thread(homes.dirty, self._painter.store)
         due = [(brand, seq) for brand, seq in dirty if self._not_before.get(brand, 0) <= time.monotonic()]
         # Who could not be painted comes last: it may take as long as a lock is waited for.
-        for brand, seq in sorted(due, key=lambda each: each[0] in self._not_before):
+        due.sort(key=lambda each: each[0] in self._not_before)
+        for brand, seq in due[:HOMES_A_TURN]:
             await self._paint(brand, seq)
         return bool(due)
 

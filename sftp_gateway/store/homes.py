@@ -11,9 +11,14 @@ _DIRTY = _homes.c.seq != _homes.c.rendered_seq
 
 
 def dirty(store: Store, limit: int = 1000) -> list[tuple[str, int]]:
-    """Give (brand, seq) of homes to render; hand that seq to `is_behind` and `cleaned` when they are."""
+    """Give (brand, seq) of homes to render; hand that seq to `is_behind` and `cleaned` when they are.
+
+    Whoever sent something last comes first: thousands may be told only what changed in a setting.
+    """
+    newest = sa.select(sa.func.max(tables.upload.c.id)).where(tables.upload.c.brand == _homes.c.brand)
+    order = (sa.func.coalesce(newest.scalar_subquery(), 0).desc(), _homes.c.brand)
     with store.read() as conn:
-        query = sa.select(_homes.c.brand, _homes.c.seq).where(_DIRTY).order_by(_homes.c.brand).limit(limit)
+        query = sa.select(_homes.c.brand, _homes.c.seq).where(_DIRTY).order_by(*order).limit(limit)
         return [(row.brand, row.seq) for row in conn.execute(query)]
 
 

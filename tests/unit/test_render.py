@@ -371,6 +371,37 @@ async def test_a_brand_with_many_receipts_to_make_keeps_no_other_home_back(home,
     assert home.told() == ids[::-1]
 
 
+async def test_a_receipt_does_not_wait_for_thousands_of_homes_that_only_a_setting_made_untrue(
+    home, eventually_async, monkeypatch
+):
+    monkeypatch.setattr(renderer_room, "HOMES_A_TURN", 5)
+    painted, listed = [], files.replace
+    for number in range(30):
+        brands.create(home.store, f"a{number}")
+    upload = home.receive()
+    home.paint()
+    for number in range(30):
+        home.painter.mark(f"a{number}")
+
+    def replace(tx, brand, file, upload=None):
+        listed(tx, brand, file, upload=upload)
+        painted.append(brand)
+
+    def front():
+        if painted and ends:
+            home.end(ends.pop(), State.UNCHANGED)
+        return dataclasses.replace(FRONT, host="new.example.com")
+
+    ends = [upload]
+    monkeypatch.setattr(files, "replace", replace)
+    painter = dataclasses.replace(home.painter, front=front)
+    await running(Renderer(painter), lambda: eventually_async(lambda: not ends and homes.dirty(home.store) == []))
+    order = list(dict.fromkeys(painted))
+    assert len(order) == 31
+    assert 1 <= order.index("acme") <= 10
+    assert home.names("receipts") == [f"catalog.csv.{upload}.json"]
+
+
 def test_the_history_ends_where_the_instructions_say(home, monkeypatch):
     monkeypatch.setattr(home_room, "HISTORY_ROWS", 5)
     ids = many(home, 7)
