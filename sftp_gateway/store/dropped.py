@@ -29,7 +29,9 @@ class Known:
 def known(store: Store, brand: str, path: str, sha256: str) -> Known | None:
     """Give the upload of these bytes that came to a path last; None if there is none, or others came there since."""
     at = (_uploads.c.brand == brand, _uploads.c.path == path, *_OWN)
-    newest = sa.select(_uploads).where(*at, _uploads.c.sha256 == sha256).order_by(_uploads.c.id.desc()).limit(1)
+    # Not by the index of brands: SQLite would take it for the order, and walk through all that the brand ever sent.
+    same = (_uploads.c.sha256 == sha256, _uploads.c.brand.concat("") == brand, _uploads.c.path == path, *_OWN)
+    newest = sa.select(_uploads).where(*same).order_by(_uploads.c.id.desc()).limit(1)
     with store.read() as conn:
         row = conn.execute(newest).first()
         if row is None or conn.execute(sa.select(_uploads.c.id).where(*at, _uploads.c.id > row.id).limit(1)).first():

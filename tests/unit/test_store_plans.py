@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from sftp_gateway.store import brands, expiry, files, uploads, versions
+from sftp_gateway.store import brands, dropped, expiry, files, homes, uploads, versions
 from tests import sent
 
 
@@ -59,3 +59,14 @@ def test_the_ids_of_a_history_are_read_from_an_index_and_no_upload_is_looked_at(
 def test_an_older_version_is_looked_for_by_its_bytes(sqlite_store, plan):
     found = plan(lambda: versions.older_sources(sqlite_store, "acme", "0" * 64))
     assert "SEARCH version USING INDEX version_source (brand=? AND sha256=? AND number<?)" in found
+
+
+def test_a_dropped_file_is_looked_for_by_its_bytes(sqlite_store, plan):
+    found = plan(lambda: dropped.known(sqlite_store, "acme", "inbox/catalog.csv", "0" * 64))
+    assert any("upload_source (sha256=?)" in step for step in found)
+    assert not any("upload_of_brand" in step for step in found)
+
+
+def test_who_sent_something_last_is_told_by_an_index(sqlite_store, plan):
+    found = plan(lambda: homes.dirty(sqlite_store))
+    assert "SEARCH upload USING COVERING INDEX upload_of_brand (brand=?)" in found
