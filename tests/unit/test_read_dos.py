@@ -29,6 +29,8 @@ def test_central_european_text_is_read_right(tmp_path, language, encoding):
         ("cp1252", "Chair\xa0oak"),
         ("iso8859-15", "Größe œuvre, 12 €"),
         ("iso8859-15", "Café, €\xa09"),
+        ("mac-roman", "Lamp 12 €"),
+        ("cp858", "Größe 12,50 €"),
         ("cp1256", "مرحبا بالعالم، حذاء جلد رجالي"),
     ],
 )

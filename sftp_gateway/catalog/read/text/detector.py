@@ -67,8 +67,9 @@ _ALONE = re.compile(rf"(?<![^\W\d_])[^\W\d_a-zA-Z{_THAI}](?![^\W\d_])")
 """A letter beyond ASCII that is a word by itself: in another script most words have several."""
 _NEVER_ALONE = frozenset("œŒšŠžŽŸ")
 """In ISO 8859-15 they stand where `½ ¼ ¨ ¦ ¸ ´ ¾` are elsewhere."""
-_EURO = re.compile(rb"\d[ \xa0]?\xa4(?![\x80-\xff])|(?<![\x80-\xff])\xa4[ \xa0]?\d")
-"""A sign beside figures that is the euro in ISO 8859-15; in others it is one that nobody means (`¤`), or half a character."""
+_EUROS = {"iso8859-15": b"\xa4", "mac-roman": b"\xdb", "cp858": b"\xd5"}
+"""What is the euro, and beside figures alone in others a sign that nobody means (`¤`), a letter, or half a character."""
+_BESIDE_FIGURES = rb"\d[ \xa0\xca]?%b(?![\x80-\xffA-Za-z])|(?<![\x80-\xffA-Za-z])%b[ \xa0\xca]?\d"
 _POUND = re.compile(rb"(?<![\x80-\xffA-Za-z])\xa3[ \xa0]?\d")
 """A sign before figures that is the pound: where all are so, it is no letter."""
 _UNPRINTED = re.compile(rb"[\x80-\x9f]")
@@ -94,8 +95,10 @@ _STRANGE = re.compile(
 def guess(text: bytes) -> str:
     """Give the Python name of the encoding that `text` is most likely in."""
     beyond = count_beyond_ascii(text)
-    if _EURO.search(text) and not _UNPRINTED.search(text) and _is_western(text, "iso8859-15", beyond):
-        return "iso8859-15"
+    for known, sign in _EUROS.items():
+        amounts = len(re.findall(_BESIDE_FIGURES % (sign, sign), text)) if sign in text else 0
+        if amounts * 2 > text.count(sign) and _may_be(text, known) and _is_western(text, known, beyond):
+            return codecs.lookup(known).name
     name = _by_language(text[:_MOST_BYTES])
     if name is not None:
         return codecs.lookup(name).name
@@ -108,6 +111,10 @@ def guess(text: bytes) -> str:
 
     best = charset_normalizer.from_bytes(text, cp_isolation=COMMON, steps=10, chunk_size=1024).best()
     return "cp1252" if best is None else codecs.lookup(best.encoding).name
+
+
+def _may_be(text: bytes, name: str) -> bool:
+    return not (name.startswith("iso") and _UNPRINTED.search(text))
 
 
 def count_beyond_ascii(text: bytes) -> int:
