@@ -36,12 +36,12 @@ _KINDS = (
         "mend the formula, or leave the cell blank",
     ),
     (
-        r"^\s*#FORMULA!\s*$",  # as `read.formulas` puts it there
+        r"^\s*#FORMULA!\s*$",  # as `sheets.mending` puts it there
         "stands for a formula whose result is not in the workbook",
         "open the workbook in a spreadsheet, save it and send it again, or write the value",
     ),
     (
-        r"^\s*#TEXT!\s*$",  # as `read.dangling` puts it there
+        r"^\s*#TEXT!\s*$",  # as `sheets.mending` puts it there
         "stands for a text to which the workbook refers and which is not in it",
         "write the text, or save the workbook with a spreadsheet, look at this cell and send it again",
     ),
