@@ -31,6 +31,8 @@ BURST_SECONDS = 5.0
 """So long rows gather at most while small files come at full speed: writing them, and making their staging
 files, would take more of the machine than receiving them does. The journal has them meanwhile."""
 BACKOFF_SECONDS = 0.5
+TELL_SECONDS = 60.0
+"""Between lines of the log that say the same: a disk is full for hours."""
 PATIENCE = 4
 """Times that rows may fail of something else than a store that is away (another process was quicker) before it is told."""
 
@@ -103,6 +105,7 @@ class Ledger:
         self._waiting: list[_Waiting[Any]] = []
         self._writer: asyncio.Task[None] | None = None
         self._urgent = asyncio.Event()
+        self._told, self._tell_again_at = "", 0.0
         self.commits = 0
         self.operations = 0
 
@@ -201,7 +204,10 @@ class Ledger:
 
     async def _try_again(self, items: list[_Waiting[Any]], error: Exception) -> None:
         self._waiting[:0] = items
-        log.warning("ledger.postponed", reason=_first_line(error))
+        reason, now = _first_line(error), time.monotonic()
+        if reason != self._told or now >= self._tell_again_at:
+            log.warning("ledger.postponed", reason=reason)
+            self._told, self._tell_again_at = reason, now + TELL_SECONDS
         await asyncio.sleep(BACKOFF_SECONDS)
 
     def _commit(self, operations: list[Operation[Any]]) -> list[Any]:

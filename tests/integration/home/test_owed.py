@@ -192,6 +192,26 @@ async def test_rows_that_the_store_does_not_take_are_told_and_tried_for_ever(
     await ledger.post(lambda _tx: None)
 
 
+async def test_a_store_that_takes_nothing_for_long_is_told_of_once_a_minute(many, staging, log_lines, monkeypatch):
+    tries = []
+
+    def before():
+        tries.append(1)
+        if len(tries) <= 30:
+            raise errors.DiskFull("no room for the database")
+
+    ledger = Ledger(Shaky(many, before=before))
+    for place, told in ((1, 1), (2, 30)):
+        tries.clear()
+        log_lines.clear()
+        ledger.owe("j", place, closed(staging, many, f"{place}.csv"))
+        await ledger.flush()
+        assert len([line for line in log_lines if line["event"] == "ledger.postponed"]) == told
+        monkeypatch.setattr(ledgers, "TELL_SECONDS", 0.0)
+        ledger = Ledger(Shaky(many, before=before))
+    assert names(many) == {("acme", "1.csv", Place.CLOSED), ("acme", "2.csv", Place.CLOSED)}
+
+
 async def test_the_file_of_a_row_that_comes_late_looks_young(many, staging, eventually_async):
     """The intake removes old staging files without a row; a store may take nothing for longer than that."""
     unwritten, away = Unwritten(staging), [True]
