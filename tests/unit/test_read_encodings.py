@@ -5,8 +5,8 @@ import unicodedata
 import pytest
 
 from sftp_gateway.catalog.read.source import Hints
+from sftp_gateway.catalog.read.text import asian, survey
 from sftp_gateway.catalog.read.text import encoding as encodings
-from sftp_gateway.catalog.read.text import survey
 from tests.unit.reading import read
 
 THAI = ["โคมไฟตั้งพื้นสำหรับห้องนั่งเล่น", "เก้าอี้ครัวไม้", "ผ้าห่มนุ่ม สีเทาอ่อน", "ผ้าเช็ดตัวสีเหลือง"]
@@ -182,3 +182,55 @@ def test_names_of_many_western_countries_are_western(tmp_path, first, count):
 def test_names_of_another_country_are_not(tmp_path, encoding, names, count):
     names = names * count
     assert [row[1] for row in read(tmp_path, table(names).encode(encoding)).rows] == names
+
+
+def test_a_sample_that_ends_inside_a_character_tells_its_encoding_all_the_same():
+    assert asian.guess(("大阪 ボルト、学校 報告" * 6).encode("euc_jp")[:-1]) == "euc_jp"
+
+
+HEADERS = {
+    "shift_jis": ["商品番号", "価格", "数量 カメラ"],
+    "gb18030": ["商品 编号", "北京 地址", "价格"],
+    "big5": ["商品名稱", "價格", "數量"],
+    "euc_jp": ["商品番号", "価格", "数量 カメラ"],
+    "euc_kr": ["상품 번호", "가격", "재고 수량"],
+}
+
+
+GOODS = {
+    "gb18030": ["蓝色棉质衬衫 夏季 透气", "不锈钢保温杯 500毫升", "实木餐桌椅组合"],
+    "big5": ["藍色棉質襯衫 夏季 透氣", "不鏽鋼保溫杯 500毫升", "實木餐桌椅組合"],
+    "shift_jis": ["綿100% 半袖シャツ ブルー", "ステンレス製水筒 500ml", "本革財布 二つ折り"],
+    "euc_jp": ["綿100% 半袖シャツ ブルー", "ステンレス製水筒 500ml", "本革財布 二つ折り"],
+    "euc_kr": ["면 반팔 셔츠 블루", "스테인리스 보온병 500ml", "소가죽 지갑 반지갑"],
+}
+
+
+@pytest.mark.parametrize("encoding", GOODS)
+@pytest.mark.parametrize("which", range(3))
+def test_the_name_of_one_product_tells_the_encoding_of_a_language_of_asia(tmp_path, encoding, which):
+    data = f"sku,name,msrp\r\nA,{GOODS[encoding][which]},1\r\n"
+    assert read(tmp_path, data.encode(encoding)).rows == [("A", GOODS[encoding][which], "1")]
+
+
+@pytest.mark.parametrize("encoding", HEADERS)
+def test_a_few_words_of_chinese_japanese_or_korean_tell_their_encoding(tmp_path, encoding):
+    """They were read as letters of Windows-1252, Mac Roman or Thai."""
+    data = "sku,name,msrp\r\n" + "".join(f"A{n},{name},1\r\n" for n, name in enumerate(HEADERS[encoding]))
+    assert [row[1] for row in read(tmp_path, data.encode(encoding)).rows] == HEADERS[encoding]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("iso8859_2", ["książka", "źródło żółty", "gęś", "jaźń"]),
+        ("cp852", ["KSIĄŻKA 20°C", "ŻÓŁTY", "Miejscowość"]),
+        ("cp1251", ["КОЛИЧЕСТВО", "ИВАНОВ", "ДАТА ВОДА"]),
+        ("mac_roman", ["théâtre", "élève", "région été"]),
+        ("koi8_r", ["синяя рубашка", "детские кроссовки"]),
+        ("cp874", ["ผ้าห่มนุ่ม", "เก้าอี้ครัวไม้"]),
+        ("cp1253", ["Μπλε πουκάμισο", "Παιδικά παπούτσια"]),
+    ],
+)
+def test_accents_and_capitals_beside_each_other_are_no_asian_characters(encoding, words):
+    assert not asian.guess("\n".join(words).encode(encoding))

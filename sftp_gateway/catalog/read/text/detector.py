@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sftp_gateway.catalog.read.text import asian
+
 COMMON = [
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "iso8859_15",
     "mac_roman", "cp437", "cp850", "cp852", "koi8_r", "shift_jis", "cp932", "euc_jp", "gb18030", "gbk", "big5", "euc_kr", "cp949",
@@ -99,7 +101,7 @@ def guess(text: bytes) -> str:
         amounts = len(re.findall(_BESIDE_FIGURES % (sign, sign), text)) if sign in text else 0
         if amounts * 2 > text.count(sign) and _may_be(text, known) and _is_western(text, known, beyond):
             return codecs.lookup(known).name
-    name = _by_language(text[:_MOST_BYTES])
+    name = asian.guess(text) or _by_language(text[:_MOST_BYTES])
     if name is not None:
         return codecs.lookup(name).name
     if beyond < _EVIDENCE_BYTES:
