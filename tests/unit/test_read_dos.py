@@ -40,6 +40,11 @@ def test_spaces_that_do_not_break_and_the_euro_of_iso_8859_15_mislead_nobody(tmp
     assert [finding.code for finding in found.source.findings] == ["FILE_ENCODING_GUESSED"]
 
 
+def test_the_euro_of_iso_8859_15_may_stand_in_more_names_than_amounts(tmp_path):
+    found = read(tmp_path, "sku,msrp €,cost €,old €\nS1,12 €,3,4\n".encode("iso8859-15"))
+    assert (found.source.headers[1], found.rows) == ("msrp €", [("S1", "12 €", "3", "4")])
+
+
 def test_half_a_character_beside_a_figure_is_no_euro(tmp_path):
     text = "繁體中文商品，5月藍色襯衫很舒服"
     found = read(tmp_path, "".join(["sku,name\n", *(f'S{n},"{text}"\n' for n in range(9))]).encode("big5"))

@@ -98,8 +98,7 @@ def guess(text: bytes) -> str:
     """Give the Python name of the encoding that `text` is most likely in."""
     beyond = count_beyond_ascii(text)
     for known, sign in _EUROS.items():
-        amounts = len(re.findall(_BESIDE_FIGURES % (sign, sign), text)) if sign in text else 0
-        if amounts * 2 > text.count(sign) and _may_be(text, known) and _is_western(text, known, beyond):
+        if _has_euro(text, known, sign) and _is_western(text, known, beyond):
             return codecs.lookup(known).name
     name = asian.guess(text) or _by_language(text[:_MOST_BYTES])
     if name is not None:
@@ -115,8 +114,12 @@ def guess(text: bytes) -> str:
     return "cp1252" if best is None else codecs.lookup(best.encoding).name
 
 
-def _may_be(text: bytes, name: str) -> bool:
-    return not (name.startswith("iso") and _UNPRINTED.search(text))
+def _has_euro(text: bytes, name: str, sign: bytes) -> bool:
+    """Whether a sign is the euro: one amount tells where no text has it otherwise (`¤`), else most of them must be such."""
+    amounts = len(re.findall(_BESIDE_FIGURES % (sign, sign), text)) if sign in text else 0
+    if name == "iso8859-15":
+        return amounts > 0 and not _UNPRINTED.search(text)
+    return amounts * 2 > text.count(sign)
 
 
 def count_beyond_ascii(text: bytes) -> int:
