@@ -1,16 +1,16 @@
 """What a brand is: a company that logs in by SFTP and owns one catalog. No I/O."""
 
 import re
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 BY_POSITION = re.compile(r"#[1-9]\d{0,3}")
 """A column by its number (`#1`), where a brand's files have no header."""
 
 
-@dataclass(frozen=True, slots=True)
-class Guards:
+class Guards(Struct, frozen=True):
     """Thresholds of the guards (spec §7); shares are 0..1. Defaults are the gateway's."""
 
     removal_share: float = 0.20
@@ -28,8 +28,7 @@ class Guards:
     price_move: float = 0.50
 
 
-@dataclass(frozen=True, slots=True)
-class BrandSettings:
+class BrandSettings(Struct, frozen=True):
     """What `brand set NAME KEY=VALUE` may change; an empty string means: find out, or default."""
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -60,14 +59,13 @@ class BrandSettings:
 
     def guard_limits(self, default: Guards) -> Guards:
         """Give the gateway's guard thresholds with this brand's own put over them."""
-        values = {name: getattr(default, name) for name in Guards.__slots__}
+        values = {name: getattr(default, name) for name in Guards.__struct_fields__}
         for name, value in self.guards.items():
             values[name] = type(values[name])(value)
         return Guards(**values)
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A public key of a brand; `line` is its OpenSSH text without a comment."""
 
     fingerprint: str
@@ -77,8 +75,7 @@ class Key:
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Struct, frozen=True):
     """All that decides who may log in as a brand: `keys` expired ones too, `allow_from` as in the settings."""
 
     keys: tuple[Key, ...]
@@ -91,8 +88,7 @@ class Login:
         return [key for key in self.keys if self.enabled and (key.expires_at is None or key.expires_at > at)]
 
 
-@dataclass(frozen=True, slots=True)
-class Brand:
+class Brand(Struct, frozen=True):
     """A brand as the store knows it; `current_version` 0 means that nothing was published yet."""
 
     name: str

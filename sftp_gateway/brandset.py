@@ -1,7 +1,6 @@
 """What `brand set NAME KEY=VALUE` understands: text pairs → new `BrandSettings`. Pure."""
 
 import codecs
-import dataclasses
 import difflib
 import ipaddress
 import math
@@ -9,6 +8,8 @@ import re
 import zoneinfo
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
+
+from msgspec import structs
 
 from sftp_gateway import backtracking, quantity
 from sftp_gateway.brand import BrandSettings, Guards
@@ -57,16 +58,16 @@ def _one(settings: BrandSettings, key: str, value: str, columns: frozenset[str])
     group, dot, name = key.partition(".")
     if dot and group == "columns":
         _known(name, columns, "column")
-        return dataclasses.replace(settings, columns=_with(settings.columns, name, value.strip()))
+        return structs.replace(settings, columns=_with(settings.columns, name, value.strip()))
     if dot and group == "guards":
-        _known(name, frozenset(Guards.__slots__), "guard")
+        _known(name, frozenset(Guards.__struct_fields__), "guard")
         number = _guard(key, name, value) if value else None
         guards = {**settings.guards, name: number} if number is not None else _with(settings.guards, name, 0.0)
-        return dataclasses.replace(settings, guards=guards)
+        return structs.replace(settings, guards=guards)
     _known(key, frozenset(_CHECKS) | {"columns.<column>", "guards.<guard>"}, "setting")
     default = getattr(BrandSettings(), key)
     changed: Any = {key: _CHECKS[key](key, value) if value else default}
-    return dataclasses.replace(settings, **changed)
+    return structs.replace(settings, **changed)
 
 
 def _with(mapping: dict[str, V], name: str, value: V) -> dict[str, V]:

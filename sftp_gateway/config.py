@@ -6,7 +6,6 @@ Found by `--config`, else SFTP_GATEWAY_CONFIG, else /etc/sftp-gateway/gateway.to
 """
 
 import contextlib
-import dataclasses
 import difflib
 import errno
 import re
@@ -90,9 +89,7 @@ def changed(before: Settings, after: Settings) -> list[str]:
     names = []
     for section in _sections():
         old, new = getattr(before, section), getattr(after, section)
-        names += [
-            f"{section}.{f.name}" for f in dataclasses.fields(old) if getattr(old, f.name) != getattr(new, f.name)
-        ]
+        names += [f"{section}.{name}" for name in old.__struct_fields__ if getattr(old, name) != getattr(new, name)]
     return names
 
 

@@ -3,16 +3,16 @@
 Each examination gives findings; it never changes anything but probe files that it removes again.
 """
 
-import dataclasses
 import os
 import secrets
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, structs
 
 from sftp_gateway import blobs, config, errors, outcome
 from sftp_gateway.catalog.rules import schema
@@ -29,8 +29,7 @@ OLDEST_CLOCK = 1_700_000_000
 """Before this (November 2023) the clock of the machine is certainly wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(Struct, frozen=True):
     """One thing that was looked at; `bad` ones keep the gateway from running well, until it is back if `away`."""
 
     what: str
@@ -135,7 +134,7 @@ def _files(settings: Settings) -> Iterator[str]:
     if bucket:
         # Its own staging directory: storage.root may not be there yet.
         with tempfile.TemporaryDirectory(prefix="sftp-gateway-check-", ignore_cleanup_errors=True) as staging:
-            there = dataclasses.replace(settings.storage, root=Path(staging))
+            there = structs.replace(settings.storage, root=Path(staging))
             try:
                 _probe(blobs.open_files(there, BUCKET_SECONDS))
             except NotFound as error:

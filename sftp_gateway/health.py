@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from sftp_gateway.errors import DiskFull, GatewayError, Unavailable
 from sftp_gateway.store.database import Store
@@ -11,8 +12,7 @@ from sftp_gateway.store.database import Store
 ANSWER_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """What is asked, on the store and by calls that may run in any thread."""
 
     store: Store

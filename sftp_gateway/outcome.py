@@ -3,15 +3,16 @@
 Every text is made from a receipt (spec §8) alone, so it says the same everywhere.
 """
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway.upload import NAME_OLDER, State
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Struct, frozen=True):
     """A state for people: `tone` is good, wait, bad or quiet; `icon` names a drawing of the page."""
 
     text: str

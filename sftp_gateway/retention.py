@@ -9,10 +9,12 @@ import contextlib
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from sftp_gateway import logs, settings
 from sftp_gateway.blobs import Area, Files
@@ -29,8 +31,7 @@ SCRATCH_AGE = timedelta(days=1)
 BATCH = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(Struct, frozen=True):
     """What a sweep removed: source bytes of uploads, results, versions' files, orphans, scratch."""
 
     sources: int = 0
@@ -41,8 +42,7 @@ class Swept:
     scratch: int = 0
 
 
-@dataclass
-class Retention:
+class Retention(Struct):
     """Sweeps every hour while it runs."""
 
     store: Store

@@ -3,8 +3,9 @@
 Sizes are bytes, times seconds. Parts get the few values they need, never the whole of `Settings`.
 """
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from sftp_gateway.brand import Guards
 
@@ -12,8 +13,7 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(Struct, frozen=True):
     """Where everything lives."""
 
     root: Path = Path("/var/lib/sftp-gateway")
@@ -21,16 +21,14 @@ class Storage:
     """`s3://bucket/prefix`, or empty: blobs, catalog and results on local disk under `root`."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreSettings:
+class StoreSettings(Struct, frozen=True):
     """Which database."""
 
     url: str = ""
     """SQLAlchemy URL; empty: SQLite at `storage.root`/gateway.db."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sftp:
+class Sftp(Struct, frozen=True):
     """The front door: address, algorithms, who is kept out, how many may be in."""
 
     host: str = "0.0.0.0"  # noqa: S104 - the front door faces the brands
@@ -57,8 +55,7 @@ class Sftp:
     proxy_protocol_from: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Web:
+class Web(Struct, frozen=True):
     """The status endpoint."""
 
     host: str = "127.0.0.1"
@@ -68,8 +65,7 @@ class Web:
     backoffice: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Intake:
+class Intake(Struct, frozen=True):
     """When a file is finished, and how long it stays visible."""
 
     settle_seconds: float = 1.0
@@ -94,8 +90,7 @@ class Intake:
     temporary_patterns: tuple[str, ...] = ("*.ocTransferId*.part",)
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(Struct, frozen=True):
     """How uploads are worked on."""
 
     processes: int = 2
@@ -108,8 +103,7 @@ class Worker:
     time_limit_seconds: float = 2 * HOUR
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much a brand may have lying here."""
 
     max_file_bytes: int = 10 * GIB
@@ -118,8 +112,7 @@ class Limits:
     disk_floor_bytes: int = 512 * MIB
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(Struct, frozen=True):
     """How contacts are told."""
 
     host: str = ""
@@ -127,12 +120,15 @@ class Mail:
     port: int = 25
     starttls: bool = False
     user: str = ""
-    password: str = field(default="", repr=False)
+    password: str = ""
     sender: str = "sftp-gateway@localhost"
 
+    def __repr__(self) -> str:
+        """Leave the password out."""
+        return f"Mail({self.host}:{self.port}, {self.user!r})"
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+
+class Retention(Struct, frozen=True):
     """How long bytes, results and versions are kept."""
 
     sources_seconds: float = 90 * DAY
@@ -141,16 +137,14 @@ class Retention:
     versions: int = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Catalog:
+class Catalog(Struct, frozen=True):
     """Which columns and rules."""
 
     rules: Path | None = None
     """None: the catalog.toml that comes with the gateway."""
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(Struct, frozen=True):
     """What is logged, and how."""
 
     level: str = "info"
@@ -158,8 +152,7 @@ class Log:
     """`auto` (JSON when not on a terminal), `json` or `text`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """Every section; `config.load` makes it."""
 
     storage: Storage = Storage()
@@ -169,7 +162,7 @@ class Settings:
     intake: Intake = Intake()
     worker: Worker = Worker()
     limits: Limits = Limits()
-    guards: Guards = Guards()  # noqa: RUF009 - frozen, as the others
+    guards: Guards = Guards()
     mail: Mail = Mail()
     retention: Retention = Retention()
     catalog: Catalog = Catalog()

@@ -19,9 +19,10 @@ Three ideas explain the table:
 """
 
 import enum
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 
 class State(enum.StrEnum):
@@ -103,8 +104,7 @@ def may_move(current: State, target: State) -> bool:
     return target in TRANSITIONS[current]
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(Struct, frozen=True):
     """One row of the upload history.
 
     `path` is the path as sent without the leading `/`; `name` its base name. `bytes` and `sha256`

@@ -6,7 +6,8 @@ Paths are those of a brand's home without the leading `/`, and begin with one of
 import fnmatch
 import re
 import unicodedata
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sftp_gateway.errors import Refused
 from sftp_gateway.upload import Mode
@@ -86,8 +87,7 @@ def key(name: str, pattern: str) -> Key | None:
     return (digits, int(sequence or 0)) if digits or sequence else None
 
 
-@dataclass(frozen=True, slots=True)
-class Temporary:
+class Temporary(Struct, frozen=True):
     """Names that are no uploads until renamed (spec §2). Case does not count.
 
     A prefix makes whatever lies in a directory of that name temporary too.

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from msgspec import structs
 
 from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.catalog import cells, remake, run
@@ -152,9 +153,7 @@ class Shop:
         out = self.folder / f"out-{number}-again"
         out.mkdir()
         waived = frozenset(reason["code"] for reason in past.outcome.reasons)
-        job = dataclasses.replace(
-            past.job, base=self.base, withheld=self.withheld, waived=waived, decided=False, out=out
-        )
+        job = structs.replace(past.job, base=self.base, withheld=self.withheld, waived=waived, decided=False, out=out)
         return self._run(job)
 
     def release(self):
@@ -214,7 +213,7 @@ class Shop:
         if outcome.version is not None:
             self._point(outcome.version, outcome.made, outcome.products)
             told = frozenset(finding["code"] for finding in outcome.receipt["findings"])
-            self.base = dataclasses.replace(self.base, codes=told)
+            self.base = structs.replace(self.base, codes=told)
             self.sources[outcome.version] = (job.sha256, outcome.mode)
             self.made_by = (job.sha256, outcome.mode, outcome.receipt["rules"])
             if outcome.ends_with_newline is not None:

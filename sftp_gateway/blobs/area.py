@@ -6,10 +6,11 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+from msgspec import Struct
 
 from sftp_gateway.blobs.place import disk_errors
 from sftp_gateway.errors import Broken
@@ -25,8 +26,7 @@ class Area(enum.StrEnum):
     RESULTS = "results"
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(Struct, frozen=True):
     """A blob as listed; `modified_at` is when it was last kept."""
 
     name: str

@@ -7,15 +7,15 @@ import io
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
-@dataclass(eq=False, slots=True)
-class _Fetch:
+class _Fetch(Struct, eq=False):
     descriptor: int = -1
     users: int = 0
     fetching: threading.Lock = field(default_factory=threading.Lock)

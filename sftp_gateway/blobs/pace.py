@@ -3,11 +3,10 @@
 Silence alone tells too little: a byte now and then would hold a thread, or a place of the worker, for ever.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(slots=True)
-class Pace:
+class Pace(Struct):
     """At least `least_bytes` are to come in every `seconds` of waiting for them; the time that we take ourselves is not counted."""
 
     seconds: float

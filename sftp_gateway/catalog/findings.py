@@ -6,10 +6,10 @@ small form for whole-file findings and single rows. The codes and their default 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 
 from sftp_gateway.catalog import codes
 
@@ -30,8 +30,7 @@ SCHEMA = pa.schema(
 """Row, line and offset are null for whole-file findings; texts are never null."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One problem. `severity` empty means the code's default; `column` may name a cross-column rule."""
 
     code: str

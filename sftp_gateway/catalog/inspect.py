@@ -7,7 +7,6 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +14,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct, field, to_builtins
+from msgspec.structs import replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
@@ -39,8 +40,7 @@ _NUL = Finding(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """What one column holds. `distinct`, `looks_like` and `samples` are judged on the first 50,000 rows."""
 
     header: str
@@ -51,8 +51,7 @@ class Column:
     samples: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What the reader understood. `refused` says why the pipeline would not take the file, if the reader knows."""
 
     name: str
@@ -74,7 +73,8 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values for JSON."""
-        return asdict(self)
+        told: dict[str, Any] = to_builtins(self)
+        return told
 
 
 def look(path: Path, hints: Hints) -> Report:

@@ -4,10 +4,11 @@ Both cross a process border (pickled), so they hold values and paths only.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.catalog.rules.schema import Schema
@@ -20,8 +21,7 @@ Names end so; several uploads of a brand may be held.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """A published version to compare with: its Parquet file on local disk.
 
     `codes`: of all findings of the upload that made it; None where that is not known, or no upload did.
@@ -33,8 +33,7 @@ class Base:
     codes: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Withheld:
+class Withheld(Struct, frozen=True):
     """The removals a brand's guard holds back now (spec §7).
 
     `path`: Parquet with the key columns. `since`: when the first full upload of the unbroken run
@@ -47,8 +46,7 @@ class Withheld:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Corrected:
+class Corrected(Struct, frozen=True):
     """The upload a correction names: `base_version` is what that upload was compared with.
 
     `changes` are the change files of versions later than it, oldest first. `accepted`
@@ -75,8 +73,7 @@ Progress = Callable[[str, float], None]
 """Told the stage and the share (0..1) of it that is done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """Everything that processing one upload may know. Paths are local files."""
 
     upload: int
@@ -110,8 +107,7 @@ class Job:
     guards say of them was decided by then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """A file made in `Job.out`.
 
     `kind` is errors, errors_json, corrections, withheld (result files with `name` as listed in the
@@ -125,8 +121,7 @@ class Made:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of an upload.
 
     `receipt`: spec §8 without what only the store knows (`state`, `version`, times.finished are
@@ -156,8 +151,7 @@ class Outcome:
     """Columns of the version made, in order, without hidden ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remade:
+class Remade(Struct, frozen=True):
     """A version made from versions, without an upload: a release or a rollback.
 
     `made` holds the kinds catalog and changes_csv; `changes` the counts of receipt.CHANGES.

@@ -1,11 +1,11 @@
 """What the values of a column look like: how many are good ones of a catalog column, and how much they speak for it. Serves `propose`."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from sftp_gateway.catalog.checking import problems
 from sftp_gateway.catalog.rules import limits
@@ -74,8 +74,7 @@ _RECORDS = r'^\s*(\[\s*)?\{\s*"'
 _WORDS = r"\p{L}{2,}[\s\-].*\p{L}{2,}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Looks:
+class _Looks(Struct, frozen=True):
     """Filled cells of a column, and how they look."""
 
     array: Any

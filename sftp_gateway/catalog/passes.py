@@ -3,10 +3,10 @@
 import functools
 import time
 from concurrent.futures import Executor
-from dataclasses import replace
 from typing import Any, TypeGuard
 
 import pyarrow.parquet as pq
+from msgspec.structs import replace
 
 from sftp_gateway import upload_name
 from sftp_gateway.catalog import plan, sift

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from sftp_gateway.catalog.comparing import changes
 from sftp_gateway.catalog.findings import Finding
@@ -30,8 +30,7 @@ _SURELY = 3
 _CORRECTIONS = re.compile(r"\.\d+\.corrections\.[A-Za-z]{2,5}(?:\.[A-Za-z]{2,4})?$")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """How the rows of this upload are applied.
 
     `rows`: FULL (a row is the whole product) or PARTIAL (it is merged with the current one).

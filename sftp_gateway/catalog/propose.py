@@ -3,15 +3,14 @@
 Serves `brand map`; saves nothing. Judged on the first rows only, so a proposal is for a person to look at.
 """
 
-import dataclasses
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct, structs
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog import looks
@@ -39,8 +38,7 @@ Found = tuple[int, str]
 """Position of a header, and why it was taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """One catalog column and the header it would come from.
 
     `source`: `header` (understood without being set), `set` (set for the brand) or `new` (to be saved).
@@ -53,8 +51,7 @@ class Proposal:
     samples: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Proposed:
+class Proposed(Struct, frozen=True):
     """What a file's columns were taken for."""
 
     columns: tuple[Proposal, ...]
@@ -70,8 +67,8 @@ class Proposed:
 
 def asking(schema: Schema, settings: BrandSettings) -> tuple[Schema, BrandSettings]:
     """Give rules and settings under which headers are matched as far as they go: nothing missing or unknown refuses them."""
-    optional = tuple(dataclasses.replace(column, required=False) for column in schema.columns)
-    return dataclasses.replace(schema, columns=optional), dataclasses.replace(settings, unknown_columns="ignore")
+    optional = tuple(structs.replace(column, required=False) for column in schema.columns)
+    return structs.replace(schema, columns=optional), structs.replace(settings, unknown_columns="ignore")
 
 
 def look(source: Source, schema: Schema, settings: BrandSettings) -> Proposed:

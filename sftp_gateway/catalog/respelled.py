@@ -4,12 +4,12 @@ It does not tell upper from lower case. A kept `Season` becomes the rules' `seas
 is copied with its columns renamed, and what is made of it has the new names. Serves run and remake.
 """
 
-import dataclasses
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import structs
 
 from sftp_gateway.catalog import versionfile
 from sftp_gateway.catalog.job import Base
@@ -26,7 +26,7 @@ def base(found: Base, schema: Schema, out: Path) -> Base:
     kind = pa.schema([field.with_name(name) for field, name in zip(kind, names, strict=True)], kind.metadata)
     path = out / f"v{found.number:06d}.respelled.parquet"
     versionfile.write(path, kind, (table.rename_columns(names) for table in versionfile.tables(found.path)))
-    return dataclasses.replace(found, path=path)
+    return structs.replace(found, path=path)
 
 
 def spelled(names: Sequence[str], rules: Collection[str]) -> list[str]:

@@ -7,7 +7,6 @@ receipt and error file. Writes into `job.out` only; the parent makes true what i
 """
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -15,6 +14,7 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 import pyarrow as pa
+from msgspec import structs
 
 from sftp_gateway.catalog import engine, findings, lane, passes, publish, respelled, sift
 from sftp_gateway.catalog.comparing import changes, decide, diff
@@ -42,7 +42,7 @@ class _Run:
 
     def __init__(self, job: Job, lookup: Lookup, progress: Progress, pool: Executor) -> None:
         if job.base is not None:
-            job = dataclasses.replace(job, base=respelled.base(job.base, job.schema, job.out))
+            job = structs.replace(job, base=respelled.base(job.base, job.schema, job.out))
         self.job, self.progress = job, progress
         self.clock = result.Clock()
         self.file = passes.File(job, lookup, progress, pool, self.clock)
@@ -75,7 +75,7 @@ class _Run:
             full = self.file.plan.absent_goes
             sides = decide.Sides(connection, job, self.file.sifted, staged.schema, base_schema, full)
             self._unique(sides)
-            sides = dataclasses.replace(sides, rows=self.rows)
+            sides = structs.replace(sides, rows=self.rows)
             self._refuse_nothing(staged.rows - len(self.rows.gone))
             revert = self._revert()
             paths = publish.Paths((job.base.number if job.base else 0) + 1, job.out)

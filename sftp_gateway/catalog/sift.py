@@ -4,11 +4,9 @@ Reading, checking and writing run in three threads over a bounded number of bloc
 """
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct, field, structs
 
 from sftp_gateway.catalog import findings, keys, lane, spool, stage
 from sftp_gateway.catalog.checking.terms import Terms
@@ -38,8 +37,7 @@ Check = Callable[[Block], Checked]
 Indices = npt.NDArray[np.int64]
 
 
-@dataclass(slots=True)
-class Sifted:
+class Sifted(Struct):
     """What a pass over a file found, and where it lies."""
 
     stage: stage.Stage
@@ -103,8 +101,7 @@ def file(  # noqa: PLR0913, PLR0917 - where blocks come from, go through, and go
             yield done.block
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
+class _Done(Struct, frozen=True):
     """A block checked."""
 
     block: Block
@@ -258,7 +255,7 @@ def reject_stale(check: Check, stale: pa.Array, key: tuple[str, ...], block: Blo
         return checked
     rejected = checked.accepted[mask]
     told = [
-        dataclasses.replace(
+        structs.replace(
             stale_row(name, key, "your row was compared with"),
             row=int(block.row[index]),
             line=None if block.line is None else int(block.line[index]),
@@ -266,7 +263,7 @@ def reject_stale(check: Check, stale: pa.Array, key: tuple[str, ...], block: Blo
         )
         for index, name in zip(rejected, names.filter(pa.array(mask)).to_pylist(), strict=True)
     ]
-    return dataclasses.replace(
+    return structs.replace(
         checked,
         good=checked.good.filter(pa.array(~mask)),
         accepted=checked.accepted[~mask],

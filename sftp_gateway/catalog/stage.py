@@ -6,13 +6,13 @@ the version, so that in the usual case no row is written twice. Serves run, uniq
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from sftp_gateway.catalog import engine, keys, versionfile
 
@@ -46,8 +46,7 @@ class Places:
         self.path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
+class Staged(Struct, frozen=True):
     """Accepted rows of a block, in order, and where they stand in the file."""
 
     table: pa.Table

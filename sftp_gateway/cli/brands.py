@@ -1,10 +1,11 @@
 """`brand …` and `erase`: who may come in, and how their files are read."""
 
 import argparse
-import dataclasses
 import secrets
 import sys
 from pathlib import Path
+
+from msgspec import structs
 
 from sftp_gateway import brandset, config, receipt
 from sftp_gateway.brand import NAME, BrandSettings, Key
@@ -59,7 +60,7 @@ def show(options: argparse.Namespace) -> None:
         login = brands.login(opened.store, options.name)
     keys = login.keys if login else ()
     password = login is not None and brand.enabled and login.password_hash is not None
-    chosen = {k: v for k, v in dataclasses.asdict(brand.settings).items() if v != getattr(BrandSettings(), k)}
+    chosen = {k: v for k, v in structs.asdict(brand.settings).items() if v != getattr(BrandSettings(), k)}
     if options.json:
         listed = [
             {
@@ -142,8 +143,8 @@ def change(options: argparse.Namespace) -> None:
 def key_add(options: argparse.Namespace) -> None:
     """Let a brand log in with one more public key."""
     expires = opening.end(options.expires)
-    key = dataclasses.replace(_read_key(options.file), expires_at=expires)
-    key = dataclasses.replace(key, label=options.label) if options.label else key
+    key = structs.replace(_read_key(options.file), expires_at=expires)
+    key = structs.replace(key, label=options.label) if options.label else key
     with opening.gateway(options) as opened:
         brands.add_key(opened.store, options.name, key, opening.who())
     made = {"brand": options.name, "fingerprint": key.fingerprint, "expires_at": receipt.moment(expires)}

@@ -1,10 +1,11 @@
 """`brand map`: proposes which header of a file fills which catalog column, and saves it on yes."""
 
 import argparse
-import dataclasses
 import functools
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from sftp_gateway import brandset
 from sftp_gateway.brand import BrandSettings
@@ -46,7 +47,7 @@ def propose_columns(options: argparse.Namespace) -> None:
 
 
 def _look(file: Path, rules: schema.Schema, settings: BrandSettings) -> propose.Proposed:
-    hints = dataclasses.replace(listheaders.hints(rules, settings), complete=True, lenient=True)
+    hints = structs.replace(listheaders.hints(rules, settings), complete=True, lenient=True)
     try:
         return propose.look(reading.open_source(file, hints), rules, settings)
     except Refused as error:
@@ -82,7 +83,7 @@ def _as_dict(name: str, file: Path, found: propose.Proposed, *, saved: bool) -> 
     return {
         "brand": name,
         "file": str(file),
-        "columns": [dataclasses.asdict(item) for item in found.columns],
+        "columns": [structs.asdict(item) for item in found.columns],
         "unused": [{"header": item.header, "samples": item.samples} for item in found.unused],
         "missing": list(found.missing),
         "set": found.pairs(),

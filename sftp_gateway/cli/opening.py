@@ -4,8 +4,9 @@ import argparse
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from sftp_gateway import blobs, config, receipt
 from sftp_gateway.cli import owner
@@ -14,8 +15,7 @@ from sftp_gateway.settings import Settings
 from sftp_gateway.store import database, deeds
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """Settings, store and files of this gateway, for the time of one verb."""
 
     settings: Settings

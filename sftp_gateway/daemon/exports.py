@@ -6,8 +6,9 @@ A reader may take hours over a download, or begin a hundred. Serves loans.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from sftp_gateway.errors import Unavailable
 
@@ -21,8 +22,7 @@ MOST_WAITING = 8
 BUSY = "Too many catalogs are being downloaded at this moment; try again in a minute"
 
 
-@dataclass(slots=True)
-class _Export:
+class _Export(Struct):
     path: Path
     users: int = 0
     is_made: bool = False

@@ -8,8 +8,9 @@ import contextlib
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from sftp_gateway import config
 from sftp_gateway.blobs import Files

@@ -5,9 +5,10 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from sftp_gateway import disk, mail
 from sftp_gateway.blobs import Area, Files
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from sftp_gateway.sftp.listener import Listener
 
 
-@dataclass(frozen=True, slots=True)
-class Loans:
+class Loans(Struct, frozen=True):
     """What reaches into store, files and children on behalf of the endpoint. `live`, `rules`: settings and catalog rules as they are."""
 
     store: Store

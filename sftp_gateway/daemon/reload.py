@@ -5,7 +5,8 @@ rules as they were. What is not taken over needs a restart.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.settings import Settings

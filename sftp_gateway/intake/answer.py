@@ -7,8 +7,9 @@ double the memory of the process that holds the front door.
 import csv
 import io
 import secrets
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from sftp_gateway import receipt, upload_name
 from sftp_gateway.blobs import Area, Files
@@ -22,8 +23,7 @@ FINDINGS = frozenset({"FILE_INCOMPLETE", "FILE_CHECKSUM", "FILE_TOO_LARGE"})
 """The codes of spec §6 that are found here; other reasons (quota, disk, name) are no findings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What an upload's columns `receipt`, `findings` and `reasons` become, and the error file if there is one."""
 
     receipt: dict[str, Any]

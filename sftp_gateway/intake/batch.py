@@ -7,9 +7,12 @@ move among the sources; then one transaction makes the upload, its job and the n
 import contextlib
 import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway import errors, logs
 from sftp_gateway.blobs import Area
@@ -29,8 +32,7 @@ LOST = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """A claimed draft whose bytes are among the sources, or `is_staged` still; `reason` if it is refused nevertheless."""
 
     row: Entry

@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sftp_gateway import settings, upload_name
 from sftp_gateway.blobs import Files
@@ -22,8 +24,7 @@ REMOVED = {
 }
 
 
-@dataclass(slots=True)
-class Told:
+class Told(Struct):
     """What one commit did to a brand's entries, for the views and, by what was received, the worker."""
 
     brand: str

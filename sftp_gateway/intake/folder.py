@@ -7,17 +7,18 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway.intake.sources import BLOCK_BYTES, LONGEST_COMPANION_BYTES, companion_text
 
 NO_FOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What tells one state of a file from another.
 
     Nobody can set `changed_ns` (ctime): it tells a file from one that comes later and has the rest of it, too (a hard
@@ -47,8 +48,7 @@ class Look:
         return {"inode": self.inode, "modified_ns": self.modified_ns}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A file that lies in a drop folder."""
 
     brand: str

@@ -40,8 +40,9 @@ Everything below is a plain function of its arguments: no I/O, no clock.
 """
 
 import enum
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from sftp_gateway import settings
 from sftp_gateway.store.drafts import Place
@@ -62,8 +63,7 @@ class Verdict(enum.Enum):
     """It never was an upload and never will be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is known of a draft.
 
     `changed_at`: the last close, drop or rename. `named`: it still has a name in the view.
@@ -85,8 +85,7 @@ class Facts:
     companion_open: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """A verdict, when to look again, and for `UNFINISHED` what is missing."""
 
     verdict: Verdict

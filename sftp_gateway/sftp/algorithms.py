@@ -6,19 +6,19 @@ hmac-sha2-256/512 stand last: curl on Debian 12 (libssh2 < 1.11) and old SSH.NET
 `strict` has nothing that ssh-audit warns about. `legacy` adds what old EDI boxes need.
 """
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 from asyncssh.encryption import get_encryption_algs
 from asyncssh.kex import get_kex_algs
 from asyncssh.mac import get_mac_algs
 from asyncssh.public_key import get_public_key_algs
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway import errors
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """Names in order of preference. `host_keys` and `client_keys` are signature algorithms."""
 
     kex: tuple[str, ...]

@@ -9,12 +9,12 @@ import asyncio
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
 import argon2
 import asyncssh
+from msgspec import Struct
 
 from sftp_gateway import brand as brands
 from sftp_gateway import errors
@@ -35,8 +35,7 @@ Lookup = Callable[[str], brands.Login | None]
 """How the listener asks the store, in a thread: all about a brand's logins, None for an unknown brand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """Who may log in as a brand at the moment `at`, as the store had it then; `login` None: nobody."""
 
     login: brands.Login | None
@@ -76,8 +75,7 @@ class Rules:
         return self.password_hash == proof.password_hash
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """By what a client proved who it is: enough to notice when that stops being valid."""
 
     method: str

@@ -7,11 +7,11 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncssh
+from msgspec.structs import replace
 
 from sftp_gateway import errors, logs
 from sftp_gateway.sftp import status

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import asyncssh
+from msgspec import Struct, field
 
 from sftp_gateway import settings
 from sftp_gateway.sftp import auth, limits, session
@@ -15,8 +15,7 @@ Home = Callable[[Any, session.Session], asyncssh.SFTPServer]
 """Makes the home of a brand for a channel: `home(channel, session)`."""
 
 
-@dataclass(slots=True)
-class Door(Generic[Guest]):
+class Door(Struct, Generic[Guest]):
     """The door of a listener; its guests are `visitor.Visitor`s."""
 
     rules: settings.Sftp

@@ -13,8 +13,9 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from sftp_gateway import errors, logs
 from sftp_gateway.store import database, drafts
@@ -37,8 +38,7 @@ PATIENCE = 4
 """Times that rows may fail of something else than a store that is away (another process was quicker) before it is told."""
 
 
-@dataclass(slots=True)
-class _Waiting(Generic[T]):
+class _Waiting(Struct, Generic[T]):
     do: Operation[T]
     answer: asyncio.Future[T]
 

@@ -8,8 +8,10 @@ import ipaddress
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway import errors
 
@@ -56,8 +58,7 @@ def is_in(address: str, nets: Sequence[Network]) -> bool:
     return ip is not None and any(ip in net for net in nets)
 
 
-@dataclass(slots=True)
-class Record:
+class Record(Struct):
     """What a source has to its name: offences so far, until when it stays out, the brand it tried last."""
 
     level: int

@@ -4,10 +4,10 @@ Nothing here ever touches the catalog: an accepted file is an upload of its own,
 name. The one rename that means more is `/test` → `/inbox` or `/partial`: it submits the same bytes.
 """
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import asyncssh
+from msgspec.structs import replace
 
 from sftp_gateway.sftp import names, status, writing
 from sftp_gateway.sftp.draft import Draft

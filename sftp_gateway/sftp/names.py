@@ -4,7 +4,8 @@ A name is data: it is stored and shown, never a path on disk. `/` and `/inbox/` 
 """
 
 import unicodedata
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sftp_gateway import errors, upload_name
 
@@ -23,8 +24,7 @@ VIRTUAL = frozenset({*TOP_DIRECTORIES, *TOP_FILES})
 _MISLEADING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\ufeff")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a client's path leads.
 
     `shown` is the path as the client sees it (absolute, clean); `path` the same without the leading

@@ -3,7 +3,7 @@
 Serves writing.py and reading.py.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sftp_gateway.sftp import opening
 from sftp_gateway.sftp.draft import Draft

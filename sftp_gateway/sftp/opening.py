@@ -1,9 +1,9 @@
 """An OPEN for writing, the handle it gives, and the upload that goes on with it. Serves writing.py, closing.py and rival.py."""
 
 import time
-from dataclasses import dataclass, field
 
 from asyncssh.constants import FXF_CREAT, FXF_EXCL
+from msgspec import Struct, field
 
 from sftp_gateway import errors
 from sftp_gateway.sftp.draft import Draft
@@ -14,8 +14,7 @@ from sftp_gateway.store.database import Transaction
 from sftp_gateway.upload import State
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(Struct, frozen=True):
     """Who opens what for writing: the flags of FXP_OPEN, and the size it declares."""
 
     place: Place
@@ -29,8 +28,7 @@ class Opening:
         return bool(self.flags & FXF_EXCL and self.flags & FXF_CREAT)
 
 
-@dataclass(eq=False, slots=True)
-class Writing:
+class Writing(Struct, eq=False):
     """An open write handle; `refusal`: why nothing that comes over it goes into its draft, or any."""
 
     draft: Draft

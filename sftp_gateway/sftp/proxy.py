@@ -6,7 +6,8 @@ skipped. No I/O.
 
 import ipaddress
 import struct
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 FIXED_BYTES = 16
@@ -15,8 +16,7 @@ ADDRESS_BYTES = {0x11: 4, 0x21: 16}
 """TCP over IPv4 and over IPv6: length of one address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """`length` bytes to take off the stream; `address` is None for a probe of the balancer itself."""
 
     length: int

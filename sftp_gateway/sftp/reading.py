@@ -7,12 +7,12 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
 import asyncssh
+from msgspec import Struct
 
 from sftp_gateway import errors, upload_name
 from sftp_gateway.blobs import Area, Files
@@ -27,8 +27,7 @@ CHANGES = ".changes.csv"
 GONE = "The bytes of this file are kept no longer"
 
 
-@dataclass(eq=False, slots=True)
-class Reading:
+class Reading(Struct, eq=False):
     """An open read handle, of a local file wherever its blob lies; `size` and `modified` are what FSTAT says, `writable` what its mode says."""
 
     file: BinaryIO

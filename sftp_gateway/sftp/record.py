@@ -4,22 +4,19 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 
-import orjson
+from msgspec import Struct, json
 
-from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.store.drafts import Entry
 
 HEADER = struct.Struct(">4s8sQIII")
 """Mark, generation, number of the record, lengths of row and bytes, CRC-32 of this and the row, whose SHA-256 is that
 of the bytes."""
 MARK = b"SGJ2"
-MOMENTS = ("modified_at", "opened_at", "changed_at", "due_at", "expires_at")
+_ROW = json.Decoder(Entry)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A closed draft: `number` rises through all segments of a process's journal."""
 
     number: int
@@ -39,7 +36,7 @@ def read(segment: bytes) -> Iterator[Record]:
         row, data = segment[start:middle], segment[middle:end]
         if zlib.crc32(row, zlib.crc32(segment[at : start - 4])) != crc:
             return
-        entry = _entry(row)
+        entry = _ROW.decode(row)
         if hashlib.sha256(data).hexdigest() != entry.sha256:
             return
         yield Record(number, entry, data)
@@ -48,14 +45,6 @@ def read(segment: bytes) -> Iterator[Record]:
 
 def head(generation: bytes, number: int, entry: Entry, size: int) -> bytes:
     """Make what goes before the bytes of a record: header and row."""
-    row = orjson.dumps(entry)
+    row = json.encode(entry)
     begin = HEADER.pack(MARK, generation, number, len(row), size, 0)[:-4]
     return b"".join((begin, zlib.crc32(row, zlib.crc32(begin)).to_bytes(4, "big"), row))
-
-
-def _entry(row: bytes) -> Entry:
-    values = orjson.loads(row)
-    for name in MOMENTS:
-        if values[name] is not None:
-            values[name] = datetime.fromisoformat(values[name])
-    return Entry(**values | {"place": Place(values["place"])})

@@ -5,10 +5,11 @@ import fcntl
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Self
+
+from msgspec import Struct, field
 
 from sftp_gateway import disk, errors
 from sftp_gateway.blobs import sync_directory
@@ -21,8 +22,7 @@ AHEAD = bytes(2 * 1024 * 1024)
 not commit the file system's own journal, for which every other file that is made just then would wait."""
 
 
-@dataclass(eq=False, slots=True)
-class Segment:
+class Segment(Struct, eq=False):
     """A file and what is in it; used on the event loop, but for `wipe`."""
 
     fd: int

@@ -5,12 +5,12 @@ home of the brand and into every log event of the session.
 """
 
 import secrets
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Session:
+
+class Session(Struct, frozen=True):
     """One open SFTP channel.
 
     `method` is `publickey` or `password`; `key_fingerprint` (`SHA256:…`) is None for a password.

@@ -8,8 +8,9 @@ the brand's count of changes within `STALE_SECONDS`; what the intake of this pro
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from sftp_gateway import upload_name
 from sftp_gateway.sftp.allowance import Allowance

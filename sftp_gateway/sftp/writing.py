@@ -8,10 +8,10 @@ import asyncio
 import contextlib
 import functools
 import time
-from dataclasses import replace
 
 import asyncssh
 from asyncssh.constants import FXF_CREAT, FXF_TRUNC
+from msgspec.structs import replace
 
 from sftp_gateway import upload_name
 from sftp_gateway.blobs import sync_file

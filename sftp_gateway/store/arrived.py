@@ -1,10 +1,10 @@
 """What an upload is born with that comes from a draft; and the birth of one that is refused at the door."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from sftp_gateway import upload_name
 from sftp_gateway.store import brands, drafts, queue, tables, uploads

@@ -1,12 +1,12 @@
 """The brands: who they are, how they log in, what they set, and erasing them."""
 
-import dataclasses
 import difflib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import structs
 
 from sftp_gateway import errors
 from sftp_gateway.brand import NAME, Brand, BrandSettings, Key, Login
@@ -78,11 +78,7 @@ def change_settings(
         old = _of(_locked(tx, name)).settings
         settings = change(old)
         _update(tx, name, settings=_stored(settings))
-        changed = [
-            field.name
-            for field in dataclasses.fields(BrandSettings)
-            if getattr(old, field.name) != getattr(settings, field.name)
-        ]
+        changed = [name for name in old.__struct_fields__ if getattr(old, name) != getattr(settings, name)]
         journal.note(tx, name, "brand.changed", by=by, detail={"settings": changed})
         order.arrange(tx, name)
     return settings
@@ -113,7 +109,7 @@ def add_key(store: Store, brand: str, key: Key, by: str = "gateway") -> None:
     """Let a public key in, or change label and expiry of a known one; NotFound."""
     with store.write() as tx:
         _locked(tx, brand)
-        row = {"brand": brand, **dataclasses.asdict(key)}
+        row = {"brand": brand, **structs.asdict(key)}
         tx.conn.execute(upsert.replacing(_keys, tx.conn.dialect.name), row)
         journal.note(tx, brand, "brand.key_added", by=by, detail={"fingerprint": key.fingerprint, "label": key.label})
 
@@ -173,12 +169,12 @@ def _update(tx: Transaction, name: str, **values: Any) -> None:
 
 def _stored(settings: BrandSettings) -> dict[str, Any]:
     """Keep only what differs from the defaults, so that a better default reaches every brand."""
-    default = dataclasses.asdict(BrandSettings())
-    return {name: value for name, value in dataclasses.asdict(settings).items() if value != default[name]}
+    default = structs.asdict(BrandSettings())
+    return {name: value for name, value in structs.asdict(settings).items() if value != default[name]}
 
 
 def _of(row: Any) -> Brand:
-    known = {field.name for field in dataclasses.fields(BrandSettings)}
     # A setting that a newer gateway wrote is none of ours; an older process still reads the brand.
+    known = BrandSettings.__struct_fields__
     settings = BrandSettings(**{name: value for name, value in row.settings.items() if name in known})
     return Brand(row.name, row.enabled, row.created_at, settings, row.current_version)

@@ -4,10 +4,10 @@ To build a statement costs more here than to run it. The rows and their places a
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import COLUMNS, Entry, Place, entry_of

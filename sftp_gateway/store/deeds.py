@@ -5,11 +5,11 @@ also of what belongs to no brand (any more): tokens, an erased brand. Whichever 
 """
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from sftp_gateway.store import tables
 from sftp_gateway.store.database import Store, Transaction
@@ -27,8 +27,7 @@ _OF_NOBODY = frozenset({"brand.erased"})
 """Events after which the brand is no more; a later brand of that name has nothing to do with them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
+class Deed(Struct, frozen=True):
     """One event of a verb; `fields` are those of its log line, `by` the person at the shell."""
 
     at: datetime

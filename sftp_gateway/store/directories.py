@@ -4,11 +4,11 @@ A few statements, whatever lies there: every brand waits for the transaction tha
 hold ten thousand names.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from sftp_gateway.store import drafts
 from sftp_gateway.store.database import Transaction

@@ -7,12 +7,13 @@ changes rows calls `tx.touch` once for each brand and operation. Serves sftp (th
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway import upload_name
 from sftp_gateway.store import brands, tables, upsert
@@ -46,8 +47,7 @@ CLOCK_SLACK = timedelta(minutes=1)
 UNDER_WAY = frozenset({Place.OPEN, Place.CLOSED, Place.DROPPED, Place.CLAIMED})
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One row; moments are aware UTC. `id` is the name of the staging file, as long as there is one.
 
     `path` None: it lost its name to a later file. `sha256` empty: not known yet. `client` holds the
@@ -73,7 +73,7 @@ class Entry:
     expires_at: datetime | None = None
 
 
-_NAMES = [field.name for field in fields(Entry)]
+_NAMES = Entry.__struct_fields__
 _of = attrgetter(*_NAMES)
 COLUMNS = [table.c[name] for name in _NAMES]
 _PLACE = _NAMES.index("place")

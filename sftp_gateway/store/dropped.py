@@ -1,9 +1,9 @@
 """What came from drop folders: which file an upload was, as long as that may lie there still after a crash."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from sftp_gateway.store import tables
 from sftp_gateway.store.database import Store
@@ -17,8 +17,7 @@ _OWN = (_uploads.c.via == VIA, _uploads.c.source_upload.is_(None))
 """Not what `retry` made: that lay in no folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """An upload, and the marks of its file; None once it is known to be gone."""
 
     upload: int

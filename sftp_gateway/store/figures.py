@@ -1,6 +1,5 @@
 """What monitors read: the queue, the last publish, and what uploads came to. Reads only."""
 
-import dataclasses
 import threading
 from bisect import bisect_left
 from collections import Counter
@@ -8,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import structs
 
 from sftp_gateway import receipt
 from sftp_gateway.metrics import Labels, Series
@@ -49,7 +49,7 @@ def status(store: Store, only: str | None = None) -> dict[str, Any]:
     live = [] if only else workers.alive(store, within_seconds=ALIVE_SECONDS)
     seen = [brands.get(store, only)] if only else brands.all_brands(store)
     return {
-        "queue": dataclasses.asdict(queue) | {"oldest_at": receipt.moment(queue.oldest_at)},
+        "queue": structs.asdict(queue) | {"oldest_at": receipt.moment(queue.oldest_at)},
         "processes": [
             {"host": it.host, "pid": it.pid, "roles": it.roles, "at": receipt.moment(it.beat_at)} for it in live
         ],

@@ -2,10 +2,10 @@
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from sftp_gateway import errors
 from sftp_gateway.store import tables
@@ -27,8 +27,7 @@ class Folder(enum.StrEnum):
     INTERNAL = "internal"
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """A listed file; its bytes are `blob` in `area`. `upload` is None for files of the brand itself."""
 
     brand: str
@@ -41,8 +40,7 @@ class File:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class NewFile:
+class NewFile(Struct, frozen=True):
     """A file to be listed, whose bytes already are in place."""
 
     folder: str

@@ -5,10 +5,11 @@ must follow the current one; then version, pointer, files, withheld set, states 
 job change together. That is the whole argument why a publish happens exactly once.
 """
 
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from sftp_gateway import errors, receipt
 from sftp_gateway.store import files, journal, order, queue, tables, takeover, unfinished, versions
@@ -20,8 +21,7 @@ from sftp_gateway.upload import Mode, State
 _jobs, _brands, _uploads, _sets = tables.job, tables.brand, tables.upload, tables.withheld
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Struct, frozen=True):
     """What a job ends with. `state` None: a release or rollback, no upload changes its state.
 
     `withheld` counts only with `keeps_withheld` False, and then None empties the set.

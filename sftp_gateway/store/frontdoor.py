@@ -1,9 +1,9 @@
 """How brands reach the front door: told by the process that listens, read by all that tell brands, on whatever host."""
 
 import socket
-from dataclasses import dataclass
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from sftp_gateway import settings
 from sftp_gateway.store import tables, upsert
@@ -13,8 +13,7 @@ _doors = tables.door
 _NAME = "sftp"
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where brands connect to; `fingerprints` of its host keys (`SHA256:…`), none as long as no front door ran."""
 
     host: str

@@ -1,11 +1,11 @@
 """The upload history as it is read: one upload, its timeline, pages of uploads."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from sftp_gateway import errors, receipt
 from sftp_gateway.store import tables
@@ -20,8 +20,7 @@ _LISTED = [column for column in _WHOLE if column.name != "findings"]
 _GET = sa.select(*_WHOLE).where(_uploads.c.id == sa.bindparam("upload_id"))
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One line of the timeline of an upload: what happened, by whom, with which figures."""
 
     id: int

@@ -7,11 +7,11 @@ besides the owner's process is looked at: after a crash its job is free at once.
 
 import functools
 import random
-from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from sftp_gateway import errors
 from sftp_gateway.store import columns, journal, order, queue, tables, takeover, uploads
@@ -35,8 +35,7 @@ _horizon = sa.bindparam("horizon", type_=columns.Moment)
 _DUE = sa.or_(_jobs.c.run_at <= _now, _jobs.c.run_at > _horizon)
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(Struct, frozen=True):
     """A job that is ours while the lease lasts; `upload` is None for a rollback."""
 
     id: int
@@ -48,8 +47,7 @@ class Claimed:
     args: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A job as it stands; `error` is of the last try, `result` what a release or rollback made."""
 
     id: int
@@ -73,8 +71,7 @@ class Job:
         return self.place is not Place.DONE
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Struct, frozen=True):
     """How much work there is; `oldest_at`: when the longest waiting job was queued."""
 
     queued: int
@@ -177,7 +174,7 @@ def last_of(store: Store, upload: int) -> Job | None:
 
 
 def _of(row: Any) -> Job:
-    values = {field.name: getattr(row, field.name) for field in fields(Job)}
+    values = {name: getattr(row, name) for name in Job.__struct_fields__}
     return Job(**values | {"kind": Kind(row.kind), "place": Place(row.place)})
 
 

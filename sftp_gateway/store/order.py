@@ -11,10 +11,10 @@ what waits changes, by whoever holds the brand then, so that a claim needs to kn
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from sftp_gateway import receipt, upload_name
 from sftp_gateway.store import history, journal, queue, tables
@@ -54,8 +54,7 @@ _PUBLISHED = sa.select(_versions.c.products).where(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
+class _Standing(Struct, frozen=True):
     """A job that waits. `mode` is None and `key` too for what is no full or partial file."""
 
     job: int
@@ -67,8 +66,7 @@ class _Standing:
     is_retry: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
+class _Ended(Struct, frozen=True):
     """An upload that ended well; `stands` is the version that was current when it had ended."""
 
     id: int

@@ -1,9 +1,9 @@
 """Mails that wait to be sent. Each occasion of a brand makes one, whoever notices it and how often."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from sftp_gateway import errors
 from sftp_gateway.store import columns, queue, tables
@@ -14,8 +14,7 @@ HORIZON = timedelta(hours=2)
 _mails = tables.mail
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(Struct, frozen=True):
     """A mail that is ours to send until `lease` is over; `tries` counts this one."""
 
     id: int

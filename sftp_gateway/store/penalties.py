@@ -1,11 +1,12 @@
 """Sources that stay out after failed logins: kept over restarts, shared by every front door, lifted by `bans clear`."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from sftp_gateway.store import database, tables, upsert
 from sftp_gateway.store.database import Store, Transaction
@@ -17,8 +18,7 @@ REMEMBERED = timedelta(hours=2)
 _penalties = tables.penalty
 
 
-@dataclass(frozen=True, slots=True)
-class Penalty:
+class Penalty(Struct, frozen=True):
     """One source: `level` is how often it offended, `until` when it may come again, `tried` the brand it wanted."""
 
     source: str

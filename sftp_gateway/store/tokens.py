@@ -3,11 +3,12 @@
 import hashlib
 import hmac
 import secrets
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from sftp_gateway import errors
 from sftp_gateway.store import tables
@@ -18,8 +19,7 @@ PREFIX = "sg_"
 _tokens = tables.token
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """Who may ask: `brand` None is an operator, who sees all brands."""
 
     name: str

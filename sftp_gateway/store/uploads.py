@@ -1,11 +1,12 @@
 """Uploads: received, approved, refused, retried. States change by `move` alone; `history` reads them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway import errors
 from sftp_gateway.store import journal, order, queue, tables
@@ -28,8 +29,7 @@ _INSERT = sa.insert(_uploads).returning(_uploads.c.id, sort_by_parameter_order=T
 _ARRIVED = sa.update(_uploads).where(_uploads.c.id == sa.bindparam("upload_id")).values(arrival=sa.bindparam("job_id"))
 
 
-@dataclass(frozen=True, slots=True)
-class New:
+class New(Struct, frozen=True):
     """What is known of a file that arrived.
 
     `path` is as sent, without the leading `/`; `complete`: whole by definition (shell, drop folder, HTTP).

@@ -1,11 +1,12 @@
 """The versions of each brand's catalog: numbered without gaps, immutable, history for ever."""
 
 import enum
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from sftp_gateway import errors, receipt
 from sftp_gateway.store import journal, queue, tables
@@ -23,8 +24,7 @@ class Origin(enum.StrEnum):
     ROLLBACK = "rollback"
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """A published version: its row. `file`, `changes_csv`: names in the catalog area.
 
     They are empty and None once retention removed the bytes. `upload` made it (None: no upload did);
@@ -49,8 +49,7 @@ class Version:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class NewVersion:
+class NewVersion(Struct, frozen=True):
     """A version whose files are in place; `jobs.finish` publishes it."""
 
     number: int

@@ -1,9 +1,9 @@
 """The removals a brand's guard holds back (spec §7): one set per brand, recomputed by each full file."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from sftp_gateway.store import tables
 from sftp_gateway.store.database import Store
@@ -11,8 +11,7 @@ from sftp_gateway.store.database import Store
 _sets = tables.withheld
 
 
-@dataclass(frozen=True, slots=True)
-class Withheld:
+class Withheld(Struct, frozen=True):
     """A withheld set; `upload` computed it. `blob`: Parquet with the keys, in the results area.
 
     `since`: when the first full upload of the unbroken run of agreeing ones was received; `sha256`: of

@@ -3,11 +3,11 @@
 import os
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from sftp_gateway.store import tables, upsert
 from sftp_gateway.store.database import Store
@@ -15,8 +15,7 @@ from sftp_gateway.store.database import Store
 _processes = tables.process
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """A process that runs some roles (sftp, worker, web); `beat_at` is its last sign of life."""
 
     id: str

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -118,8 +118,7 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """`export(brand, version, form)` lends a fresh file, `room(brand)` is bytes left, in any thread.
 
     `figures` gives live numbers of this process by metric.
@@ -134,7 +133,7 @@ class Desk:
     wake: Callable[[], None]
     room: Callable[[str], int]
     sftp_address: Callable[[], Address]
-    figures: Callable[[], Mapping[str, float | Mapping[str, float]]] = field(default=dict)
+    figures: Callable[[], Mapping[str, float | Mapping[str, float]]] = dict
 
 
 def _host(address: str) -> str:

@@ -3,8 +3,9 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Self
+
+from msgspec import Struct
 
 from sftp_gateway import logs
 from sftp_gateway.blobs import Files
@@ -82,8 +83,7 @@ class Lease:
                     return
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
+class Bench(Struct, frozen=True):
     """Where jobs are worked on, and by which rules. `terms` is asked anew for each job."""
 
     store: Store

@@ -4,8 +4,9 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from sftp_gateway.blobs import Files
 from sftp_gateway.errors import Broken
@@ -23,8 +24,7 @@ WAIT_SECONDS = 0.1
 Found = TypeVar("Found")
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
+class Errand(Struct, frozen=True):
     """What a verb has opened. `children` work for it where no worker lives; None: some of its own."""
 
     store: Store

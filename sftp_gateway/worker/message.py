@@ -3,8 +3,9 @@
 import io
 import pickle
 import struct
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from sftp_gateway import errors
 from sftp_gateway.errors import Broken, GatewayError
@@ -21,8 +22,7 @@ ALLOWED = frozenset(
 """What a message of a child may be made of, besides plain values and our own errors."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """A step to run: `step` is `module:function`, called with `args`, then lookup and progress if `asks`."""
 
     step: str

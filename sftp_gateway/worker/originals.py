@@ -2,8 +2,9 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from sftp_gateway.blobs import Area, Files
 from sftp_gateway.catalog.job import ACCEPTED, REJECTED, Corrected
@@ -17,8 +18,7 @@ from sftp_gateway.upload import Mode, State, Upload
 LENT_BYTES = 1024**3
 
 
-@dataclass(frozen=True, slots=True)
-class Originals:
+class Originals(Struct, frozen=True):
     """Finds uploads of a brand for its upload `asks`; the files that it lends are held open in `held`."""
 
     store: Store

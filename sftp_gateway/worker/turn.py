@@ -5,12 +5,12 @@ them true. A turn that dies in between leaves files without a row, which retenti
 """
 
 import contextlib
-import dataclasses
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, structs
 
 from sftp_gateway.blobs import Area, Files
 from sftp_gateway.brand import Brand, Guards
@@ -32,8 +32,7 @@ RELEASE = "sftp_gateway.catalog.remake:release"
 ROLLBACK = "sftp_gateway.catalog.remake:rollback"
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """By which rules uploads are judged now; a reload gives new ones to the next turn."""
 
     schema: Schema
@@ -46,8 +45,7 @@ class Terms:
     """The step that processes an upload; tests put one of theirs here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """A claimed job, and where it is worked on. `beat` raises when it is not ours any more."""
 
     store: Store
@@ -73,7 +71,7 @@ class Turn:
         if before is not None and (same := before.end(self.store, upload)) is not None:
             return same
         with contextlib.ExitStack() as held:
-            job = dataclasses.replace(self._job(upload, brand, held), decided=before is not None)
+            job = structs.replace(self._job(upload, brand, held), decided=before is not None)
             found = self._run(Task(self.terms.process, (job,)), small=upload.bytes < self.terms.small_bytes)
             if not isinstance(found, Outcome):
                 raise Broken(f"the catalog step gave a {type(found).__name__}, not an Outcome")
@@ -145,7 +143,7 @@ class Turn:
         version = None
         if found.version is not None:
             counts = dict(found.receipt["changes"])
-            version = dataclasses.replace(
+            version = structs.replace(
                 kept.version(found.version, found.products, found.columns, counts),
                 rules=rules,
                 sha256=upload.sha256,
@@ -197,7 +195,7 @@ class Turn:
             if not isinstance(found, Remade):
                 raise Broken(f"the catalog step gave a {type(found).__name__}, not a Remade")
             kept = Keeping(self.files, brand, keep.checked(found.made, out))
-            version = dataclasses.replace(
+            version = structs.replace(
                 kept.version(found.number, found.products, found.columns, found.changes),
                 # A release goes on from what the current version stands for; a rollback from the old one.
                 rules="" if release else source.rules,

@@ -1,7 +1,8 @@
 """Uploads that end without being read: the same bytes under the same rules as what is published (spec §3). Serves turn."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from sftp_gateway import __version__, receipt, upload_name
 from sftp_gateway.store import files as listed
@@ -11,8 +12,7 @@ from sftp_gateway.store.files import Folder, NewFile
 from sftp_gateway.upload import Mode, State, Upload
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(Struct, frozen=True):
     """The upload of these bytes that made the current version `now`, and the receipt it got."""
 
     now: versions.Version

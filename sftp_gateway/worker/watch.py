@@ -11,9 +11,10 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from sftp_gateway.errors import Broken, GatewayError
 from sftp_gateway.worker.message import Task, framed, next_of
@@ -25,8 +26,7 @@ END_SECONDS = 5.0
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-@dataclass(frozen=True, slots=True)
-class Newborn:
+class Newborn(Struct, frozen=True):
     """A child process just started by a nursery.
 
     `wire` is the socket to talk to it; `fate` the read end of a pipe that tells `pid N`, then what
@@ -39,16 +39,14 @@ class Newborn:
     fate: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """What a child may use up."""
 
     memory_bytes: int
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ears:
+class Ears(Struct, frozen=True):
     """How the parent answers.
 
     `lookup` a corrected upload; `progress` is told; `beat` is called at every look and raises to

@@ -2,13 +2,14 @@
 
 import contextlib
 import ctypes
-import dataclasses
 import os
 import pickle
 import re
 import sys
 import time
 from pathlib import Path
+
+from msgspec import structs
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.job import Made, Outcome
@@ -133,7 +134,7 @@ def publish(job, lookup, rest, **changes):
 def withhold(job, lookup, rest):
     keys = write(job, "keys", "keys.parquet", "k")
     plain = publish(job, lookup, rest)
-    return dataclasses.replace(plain, made=(*plain.made, keys), withheld_since=job.received_at, withheld_products=3)
+    return structs.replace(plain, made=(*plain.made, keys), withheld_since=job.received_at, withheld_products=3)
 
 
 def hold(job, lookup, rest):
@@ -166,7 +167,7 @@ def once_broken(job, lookup, rest):
 def outside(job, lookup, rest):
     plain = publish(job, lookup, rest)
     stray = Made("errors", "x.csv", job.source, 1)
-    return dataclasses.replace(plain, made=(*plain.made, stray))
+    return structs.replace(plain, made=(*plain.made, stray))
 
 
 def corrects(job, lookup, rest):

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import datetime as dt
 import ipaddress
 import ssl
@@ -14,6 +13,7 @@ from aiosmtpd.smtp import AuthResult
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec import structs
 
 from sftp_gateway import mail, receipt, settings
 from sftp_gateway.brand import BrandSettings
@@ -87,7 +87,7 @@ def sealed(sink, limits, certificate, monkeypatch):
     with contextlib.suppress(OSError):
         controller.start()
     port = controller.server.sockets[0].getsockname()[1]
-    private = dataclasses.replace(limits, port=port, starttls=True, user="gateway", password="secret")
+    private = structs.replace(limits, port=port, starttls=True, user="gateway", password="secret")
     yield private, lambda: monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     controller.stop()
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import sys
 import threading
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 import sqlalchemy as sa
+from msgspec import structs
 
 from sftp_gateway import receipt, settings
 from sftp_gateway.blobs import Area
@@ -336,7 +336,7 @@ def test_a_hold_waits_for_a_person_and_then_runs_again_with_its_reasons_waived(g
 )
 def test_a_poisoned_file_fails_after_its_tries_and_the_next_one_goes_on(gateway, word, says, eventually, monkeypatch):
     if word == "loop":  # all others may take their time: a machine may be busy
-        monkeypatch.setattr(gateway.bench.crew, "bounds", dataclasses.replace(BOUNDS, seconds=2.0))
+        monkeypatch.setattr(gateway.bench.crew, "bounds", structs.replace(BOUNDS, seconds=2.0))
     poison = gateway.receive(f"{word}\n")
     healthy = gateway.receive("publish\na\n")
     eventually(lambda: gateway.work() or gateway.state(poison) is State.FAILED)

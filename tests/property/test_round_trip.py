@@ -4,7 +4,6 @@ Every dialect, encoding and format, with cells that spreadsheets and CSV readers
 """
 
 import csv
-import dataclasses
 import io
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.upload import State
@@ -202,7 +202,7 @@ def test_where_the_original_is_gone_a_correction_speaks_for_itself(tmp_path):
     rows = [(f"G{at}", "n", "12,50", "", "") for at in range(5)]
     shop.put(Dialect("csv", ";").write([*rows, ("B1", "", "1,234", "", "")]))
     shop.past[1].job.source.unlink()
-    shop.past[1].job = dataclasses.replace(shop.past[1].job, source=None)
+    shop.past[1].job = structs.replace(shop.past[1].job, source=None)
     told = said(shop, shop.put("sku;name;msrp;_correction_of\nB1;x;1,234;1\n"))
     assert [(item[1], item[3]) for item in told] == [("msrp", "FIELD_AMBIGUOUS")]
 

@@ -1,8 +1,7 @@
 """The three lists of algorithms: what is in them, and that something always is."""
 
-import dataclasses
-
 import pytest
+from msgspec import structs
 
 from sftp_gateway import errors
 from sftp_gateway.sftp import algorithms
@@ -31,7 +30,7 @@ def test_plain_macs_for_old_curl_stand_last():
 
 def test_legacy_adds_to_default_and_takes_nothing_away():
     default, legacy = algorithms.profile("default"), algorithms.profile("legacy")
-    for field in dataclasses.fields(default):
+    for field in structs.fields(default):
         if field.name != "least_rsa_bits":
             mine, theirs = getattr(default, field.name), getattr(legacy, field.name)
             assert theirs[: len(mine)] == mine

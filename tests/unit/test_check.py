@@ -1,7 +1,6 @@
 """Blocks of rows through types, limits and rules: what is good, what is found, in every mode."""
 
 import csv
-import dataclasses
 import io
 from collections.abc import Iterator
 from decimal import Decimal
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from msgspec import structs
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog import findings
@@ -345,7 +345,7 @@ def test_a_partial_row_tells_given_cleared_and_left_alone_cells():
 
 def test_defaults_are_for_created_products_only():
     checker, rows = typed("sku,name,msrp\nA,n,1\nB,n,1\n")
-    checked = checker.judge(dataclasses.replace(rows, created=np.array([True, False])))
+    checked = checker.judge(structs.replace(rows, created=np.array([True, False])))
     assert checked.good["is_visible"].to_pylist() == [True, None]
     assert checked.good["brand"].to_pylist() == ["acme", None]
 
@@ -362,7 +362,7 @@ def test_a_new_product_in_a_partial_file_needs_what_every_product_needs():
 def test_a_known_product_is_told_that_it_cannot_lose_what_every_product_needs():
     checker, rows = typed("sku,name,msrp\nA,\\N,1\nB,,1\nC,\\N,1\nD,,1\n")
     created = np.array([False, False, True, True])
-    checked = checker.judge(dataclasses.replace(rows, created=created))
+    checked = checker.judge(structs.replace(rows, created=created))
     assert [(item["row"], item["message"]) for item in checked.findings.to_pylist()] == [
         (2, "\\N would clear name, but every product needs it"),
         (3, "name is blank; every product needs it"),  # the rules want it since the product was published
@@ -407,7 +407,7 @@ def test_a_currency_contradiction_with_the_current_product_is_found_after_the_me
     checker, rows = typed("sku,msrp\nA,15 USD\n")
     merged = rows.table.set_column(rows.table.column_names.index("currency"), "currency", pa.array(["EUR"]))
     merged = merged.set_column(merged.column_names.index("name"), "name", pa.array(["n"]))
-    checked = checker.judge(dataclasses.replace(rows, table=merged, created=np.array([False])))
+    checked = checker.judge(structs.replace(rows, table=merged, created=np.array([False])))
     assert [(item["column"], item["code"]) for item in checked.findings.to_pylist()] == [("msrp", "FIELD_VALUE")]
 
 

@@ -1,10 +1,10 @@
 """Settings: found, read, complained about."""
 
-import dataclasses
 import re
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from sftp_gateway import config
 from sftp_gateway.brand import Guards
@@ -12,7 +12,7 @@ from sftp_gateway.errors import ConfigError
 from sftp_gateway.settings import MIB, Settings
 from sftp_gateway.sftp import algorithms, limits
 
-SHARES = [name for name, value in dataclasses.asdict(Guards()).items() if value < 1 and name != "price_move"]
+SHARES = [name for name, value in structs.asdict(Guards()).items() if value < 1 and name != "price_move"]
 
 
 def load(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> Settings:
@@ -27,9 +27,9 @@ def test_the_shipped_file_holds_every_default():
 
 def test_the_shipped_file_names_every_setting():
     text = config.shipped("gateway.toml").read_text()
-    for section in dataclasses.fields(Settings):
+    for section in structs.fields(Settings):
         body = text.split(f"\n[{section.name}]", 1)[1].split("\n[", 1)[0]
-        for setting in dataclasses.fields(getattr(Settings(), section.name)):
+        for setting in structs.fields(getattr(Settings(), section.name)):
             assert re.search(rf"^(# )?{setting.name} = ", body, re.MULTILINE), f"{section.name}.{setting.name}"
 
 

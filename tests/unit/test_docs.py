@@ -1,11 +1,12 @@
 """The docs cannot lie: settings, log events, metrics, verbs and the state picture, both ways."""
 
 import ast
-import dataclasses
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from msgspec import structs
 
 from sftp_gateway import upload
 from sftp_gateway.cli import arguments
@@ -47,9 +48,7 @@ def is_event(node: ast.expr) -> bool:
 
 def test_every_setting_is_documented_and_no_other():
     known = {
-        f"{s.name}.{f.name}"
-        for s in dataclasses.fields(Settings)
-        for f in dataclasses.fields(getattr(Settings(), s.name))
+        f"{s.name}.{f.name}" for s in structs.fields(Settings) for f in structs.fields(getattr(Settings(), s.name))
     }
     assert documented("Settings") == known
 

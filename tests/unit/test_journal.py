@@ -6,11 +6,11 @@ import fcntl
 import hashlib
 import os
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from sftp_gateway import disk
 from sftp_gateway.sftp import journal, replay, segment

@@ -15,6 +15,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 import structlog
+from msgspec import structs
 
 from sftp_gateway import receipt
 from sftp_gateway.blobs import Area
@@ -390,7 +391,7 @@ async def test_a_receipt_does_not_wait_for_thousands_of_homes_that_only_a_settin
     def front():
         if painted and ends:
             home.end(ends.pop(), State.UNCHANGED)
-        return dataclasses.replace(FRONT, host="new.example.com")
+        return structs.replace(FRONT, host="new.example.com")
 
     ends = [upload]
     monkeypatch.setattr(files, "replace", replace)
@@ -578,14 +579,14 @@ async def test_instructions_that_could_not_be_looked_at_when_the_worker_started_
     with contextlib.closing(database.open_store(store_url)) as store:
         home = Home(store, files)
         home.paint()
-        home.front = dataclasses.replace(FRONT, host="new.example.com")
+        home.front = structs.replace(FRONT, host="new.example.com")
         renderer = Renderer(home.painter)
         with structlog.testing.capture_logs() as lines, store.write() as tx:
             tx.conn.execute(sa.select(tables.home).with_for_update())
             task = asyncio.create_task(renderer.run())
             await eventually_async(lambda: [line["event"] for line in lines] == ["home.render_deferred"])
         await eventually_async(lambda: "new.example.com" in home.read("", "README.txt"))
-        home.front = dataclasses.replace(FRONT, host="newer.example.com")
+        home.front = structs.replace(FRONT, host="newer.example.com")
         with structlog.testing.capture_logs() as lines, store.write() as tx:
             tx.conn.execute(sa.select(tables.home).with_for_update())
             renderer.refresh()  # a reload that meets the same goes on
@@ -608,7 +609,7 @@ async def test_homes_are_looked_over_after_a_reload_though_the_store_was_away(ho
 
     async def reloads():
         await eventually_async(lambda: "README.txt" in home.names(""))
-        home.front, away[:] = dataclasses.replace(FRONT, host="new.example.com"), ["it is away", "and again"]
+        home.front, away[:] = structs.replace(FRONT, host="new.example.com"), ["it is away", "and again"]
         renderer.refresh()
         await eventually_async(lambda: "new.example.com" in home.read("", "README.txt"))
         assert away == []

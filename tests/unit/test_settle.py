@@ -1,9 +1,9 @@
 """One test for each way in which a file can lie about being finished (the list is in settle.py)."""
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from sftp_gateway.intake import settle
 from sftp_gateway.intake.settle import Facts, Verdict, decide
@@ -16,7 +16,7 @@ FACTS = Facts(place=Place.CLOSED, changed_at=CLOSED_AT, bytes=100)
 
 
 def after(seconds: float, **changes: object) -> settle.Decision:
-    return decide(dataclasses.replace(FACTS, **changes), RULES, CLOSED_AT + timedelta(seconds=seconds))
+    return decide(structs.replace(FACTS, **changes), RULES, CLOSED_AT + timedelta(seconds=seconds))
 
 
 def test_a_closed_file_rests_and_is_then_received():

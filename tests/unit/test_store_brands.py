@@ -1,10 +1,10 @@
 """Brands: made, set, let in and kept out, erased."""
 
-import dataclasses
 from concurrent import futures
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 from structlog.testing import capture_logs
 
 from sftp_gateway.blobs import Area
@@ -169,10 +169,8 @@ def test_a_change_of_settings_waits_for_one_that_is_under_way(store):
     with futures.ThreadPoolExecutor(1) as beside:
 
         def first(now):
-            beside.submit(
-                brands.change_settings, store, "acme", lambda now: dataclasses.replace(now, sheet="B"), "cli:bob"
-            )
-            return dataclasses.replace(now, currency="EUR")
+            beside.submit(brands.change_settings, store, "acme", lambda now: structs.replace(now, sheet="B"), "cli:bob")
+            return structs.replace(now, currency="EUR")
 
         assert brands.change_settings(store, "acme", first, "cli:ann") == BrandSettings(currency="EUR")
     assert brands.get(store, "acme").settings == BrandSettings(currency="EUR", sheet="B")

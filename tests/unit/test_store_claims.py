@@ -1,10 +1,10 @@
 """Rows of drafts that are claimed and accepted many at a time, on both engines."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from sftp_gateway.errors import NotFound
 from sftp_gateway.store import brands, claims, drafts, tables, uploads

@@ -1,6 +1,6 @@
 """How brands reach the front door: what it said itself counts, on every host."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sftp_gateway import settings
 from sftp_gateway.store import brands, frontdoor, homes

@@ -1,9 +1,9 @@
 """Two rows that want one name: the later one has it, and nothing that somebody may still need is lost."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from sftp_gateway.store import brands, drafts
 from sftp_gateway.store.drafts import Entry, Place

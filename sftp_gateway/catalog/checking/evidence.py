@@ -3,7 +3,7 @@
 A survey is made only when a block holds a value that reads two ways and neither brand nor block decides.
 """
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.checking.headers import Mapping
@@ -18,8 +18,7 @@ UNDECIDED = "?"
 _DATES = frozenset({"date", "datetime"})
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """Column → its decimal mark (`.` or `,`), or its date order (dmy or mdy); `?` where the file does not tell."""
 
     decimal: dict[str, str] = field(default_factory=dict)

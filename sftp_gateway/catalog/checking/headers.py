@@ -1,10 +1,10 @@
 """Which of a sender's columns is which of ours: exact names, the brand's own mapping, aliases (spec §4)."""
 
-import dataclasses
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field, structs
 
 from sftp_gateway.brand import BY_POSITION, BrandSettings
 from sftp_gateway.catalog.findings import Finding
@@ -27,8 +27,7 @@ _MOST_MEANT = 200
 """So many headers are compared with all names for a did-you-mean: it takes a millisecond each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(Struct, frozen=True):
     """How a file's columns fill the catalog's. Positions count the sender's columns from 0."""
 
     headers: tuple[str, ...]
@@ -60,7 +59,7 @@ class Mapping:
         """Let a kept column go by the name it has among these, the current version's: `season` fills `Season`."""
         folded = {fold(name): name for name in names}
         kept = {name if name in names else folded.get(fold(name), name): at for name, at in self.kept.items()}
-        return dataclasses.replace(self, kept=kept)
+        return structs.replace(self, kept=kept)
 
 
 def known(schema: Schema, settings: BrandSettings) -> frozenset[str]:

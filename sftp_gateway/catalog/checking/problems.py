@@ -1,12 +1,12 @@
 """Faults of a block on their way to findings: kept as row indices until the table is made, once."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 
 from sftp_gateway.catalog import cells, codes, findings
 from sftp_gateway.catalog.types.cells import Rows

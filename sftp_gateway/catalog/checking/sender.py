@@ -1,11 +1,11 @@
 """The sender's cells for each catalog column: of several columns, the first that is filled in that row."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct, field
 
 from sftp_gateway.catalog.checking.headers import Mapping
 from sftp_gateway.catalog.read.source import Block
@@ -24,8 +24,7 @@ def unmistakable(cells: Any, numbers: Mask) -> Any:
     return pc.if_else(pa.array(rows), pc.binary_join_element_wise(cells, "0", ""), cells)
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
+class Gathered(Struct, frozen=True):
     r"""The cells of one catalog column. `cleared`: rows that say `\N`, whose cell is blank here."""
 
     cells: Cells
@@ -49,8 +48,7 @@ class Gathered:
         return self.cells if self.numbers is None else self.cells.without(self.numbers)
 
 
-@dataclass(slots=True)
-class Sender:
+class Sender(Struct):
     """A block seen through a mapping; views are made once for each of its columns."""
 
     block: Block

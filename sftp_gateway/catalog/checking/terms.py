@@ -1,7 +1,8 @@
 """By what the blocks of one file are checked: columns, mapping, the brand's settings, and what a survey found."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.checking.evidence import Evidence
@@ -11,8 +12,7 @@ from sftp_gateway.catalog.rules.schema import Schema
 from sftp_gateway.catalog.types.typing import Dialect
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What checking a file depends on; `partial`: only the key must be present, the rest is merged."""
 
     schema: Schema

@@ -1,9 +1,9 @@
 """What checking a block gives on its way: `Typed` after the types, `Checked` after limits and rules."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+from msgspec import Struct, field
 
 from sftp_gateway.catalog.types.cells import Mask, Rows
 from sftp_gateway.catalog.types.typing import Fault
@@ -15,8 +15,7 @@ DELETED = "_deleted"
 ROW = "_row"
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
+class Typed(Struct, frozen=True):
     r"""A block with its cells typed, row for row; nothing is left out yet.
 
     `table`: one typed column per catalog column in the schema's order, then kept unknown columns, then
@@ -51,8 +50,7 @@ class Typed:
         return len(self.row)
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """A block checked. Row indices count the block's rows from 0.
 
     `good`: the accepted rows: catalog columns, kept ones, `_base.NAME`, `_deleted` (partial files with an

@@ -3,9 +3,7 @@
 Puts unique, diff, changes and guard together in one DuckDB connection, which `publish` reads from.
 """
 
-import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import Struct, field, structs
 
 from sftp_gateway.catalog import engine, findings, spool, versionfile
 from sftp_gateway.catalog.comparing import changes, diff, guard, removals, unique
@@ -24,8 +23,7 @@ from sftp_gateway.catalog.stage import Positions
 EMPTY = pa.schema([])
 
 
-@dataclass(slots=True)
-class Rows:
+class Rows(Struct):
     """Which staged rows count: without `dropped` (earlier rows of a key) and `repeats` (unique columns)."""
 
     dropped: unique.Dropped = unique.NOTHING
@@ -41,8 +39,7 @@ class Rows:
         return np.union1d(self.dropped.positions, self.repeats)
 
 
-@dataclass(frozen=True, slots=True)
-class Sides:
+class Sides(Struct, frozen=True):
     """What is compared: the view `live` of columns `new`, `base_rows` of columns `base` (none: no version yet).
 
     `full`: products that `live` lacks are gone.
@@ -58,8 +55,7 @@ class Sides:
     """Which of the staged ones count, once it is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What the comparison came to. `withheld`: removals held back, in a run since `since`."""
 
     difference: diff.Difference
@@ -194,8 +190,8 @@ def _next(sides: Sides, base: Base, writer: changes.Writer, judge_rejects: bool)
         acts = removals.judge(connection, job, _figures(sides, found))
     reason, withheld, since = acts
     moves = _tell(sides, writer, withhold=bool(withheld) or job.decided)
-    difference = dataclasses.replace(found, removed=0 if withheld or job.decided else found.removed)
-    figures = dataclasses.replace(
+    difference = structs.replace(found, removed=0 if withheld or job.decided else found.removed)
+    figures = structs.replace(
         _figures(sides, difference),
         removed=found.removed,
         prices=_prices(connection, moves, job),
@@ -215,7 +211,7 @@ def _slim(sides: Sides, base: Base) -> Sides:
         if not filled.get(name) and not sides.sifted.stage.filled.get(name)
     }
     new, old = (pa.schema([f for f in side if f.name not in empty]) for side in (sides.new, sides.base))
-    return dataclasses.replace(sides, new=new, base=old)
+    return structs.replace(sides, new=new, base=old)
 
 
 def _acting(reasons: Sequence[guard.Reason], job: Job) -> tuple[guard.Reason, ...]:

@@ -10,9 +10,9 @@ Leaves in the connection: `pairs(pos, bpos, k)` of products that differ (one sid
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
+from msgspec import Struct
 
 from sftp_gateway.catalog import engine, keys, retyped
 from sftp_gateway.catalog.engine import Connection, identifier
@@ -23,8 +23,7 @@ BASE_UNIT = "_base."
 MONEY_SCALE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """Counts of products."""
 
     created: int
@@ -47,8 +46,7 @@ class Difference:
         return not (self.created or self.updated or self.removed or self.deleted)
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """A visible column of either side: how it reads there (SQL over `n` or `b`), None if it is absent."""
 
     name: str

@@ -5,9 +5,10 @@ being equal ("≥ 10 rows").
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from sftp_gateway.brand import Guards
 
@@ -20,8 +21,7 @@ PRICES = "price_move"
 Reason = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """Counts of one comparison. `products`: the current version's; None if there is none yet."""
 
     products: int | None
@@ -154,8 +154,7 @@ def content(figures: Figures, limits: Guards, *, full: bool, judge_rejects: bool
     return [reason for reason in found if reason is not None]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """The unbroken run of full files that withhold the same removals: since when, and whether it confirms."""
 
     since: datetime

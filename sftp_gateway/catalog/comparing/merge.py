@@ -5,15 +5,14 @@ current products then stream along with the blocks, in file order.
 """
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct, structs
 
 from sftp_gateway.catalog import cells, engine, retyped, spool, versionfile
 from sftp_gateway.catalog.checking import check, problems
@@ -32,8 +31,7 @@ _UNFIT = "is what this product has, and no value that this column may have now"
 _KEYS = pa.schema([(ROW, pa.int64()), ("key", pa.string())])
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(Struct, frozen=True):
     """How the blocks of this upload are checked, and the columns of what comes out."""
 
     check: Callable[[Block], Checked]
@@ -65,7 +63,7 @@ def opened(  # noqa: PLR0913, PLR0917 - the upload, and what it is judged by
             typed, products = checker.type(block), current.of(block)
             merged = merge(typed, products, current.schema, maps, only)
             lost = unfit(typed, products, current.schema, checker.terms.severity, only)
-            return checker.judge(dataclasses.replace(merged, problems=merged.problems + lost, bad=_bad(merged, lost)))
+            return checker.judge(structs.replace(merged, problems=merged.problems + lost, bad=_bad(merged, lost)))
 
         yield Judge(judge, in_order=True)
 
@@ -157,7 +155,7 @@ def merge(
         if name not in columns and not name.startswith(diff.HIDDEN) and (only is None or name in only):
             columns[name] = current[name].combine_chunks().take(at)
     table = pa.table(list(columns.values()), names=list(columns))
-    return dataclasses.replace(typed, table=table, created=~known if only is None else typed.created, before=before)
+    return structs.replace(typed, table=table, created=~known if only is None else typed.created, before=before)
 
 
 def unfit(

@@ -10,13 +10,13 @@ A changed row is taken for a known one with chance 2**-64 for each row of the ve
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec.structs import asdict
 
 from sftp_gateway import __version__
 from sftp_gateway.catalog import engine, spool

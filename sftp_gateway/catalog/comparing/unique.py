@@ -5,10 +5,10 @@ meet the products of `base_rows` that stay: those a partial file leaves alone, t
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 
 from sftp_gateway.catalog import codes, engine
 from sftp_gateway.catalog.comparing import diff
@@ -17,8 +17,7 @@ from sftp_gateway.catalog.findings import SCHEMA
 from sftp_gateway.catalog.stage import Places, Positions
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(Struct, frozen=True):
     """Positions (sorted) of rows that do not count, and how many differed from the row that wins."""
 
     positions: Positions

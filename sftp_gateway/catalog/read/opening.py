@@ -1,7 +1,8 @@
 """Open a file that a brand sent: what it is packed in, which format it is by its content, and the reader for it."""
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import strangers

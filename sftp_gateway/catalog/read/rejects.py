@@ -2,13 +2,13 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from sftp_gateway.catalog import codes, findings
 from sftp_gateway.catalog.findings import Finding
@@ -18,8 +18,7 @@ UNASKED = -1
 """How many cells are sure is asked where it matters: the first of them is, and the key is that in most files."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(Struct, frozen=True):
     """A record that cannot be read as a row: its bytes as sent (without the line end) and why.
 
     `cells` are what could still be told apart, best effort; the first `sure` of them (None: all; UNASKED) stand under
@@ -32,8 +31,7 @@ class Reject:
     sure: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rejects(Sequence[Reject]):
+class Rejects(Struct, frozen=True, eq=False):
     """Rejects in the order of the file: where they stand, what is said of them, their cells; as many of each.
 
     `cells` is an array of lists of text, the first `sure` of each are under their headers. Record i has the bytes [start[i], end[i]) of `data`. Line 0: it has no place (sheets).

@@ -1,12 +1,13 @@
 """What reading gives: a `Source` with its headers, and `Block`s of consecutive records."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import rejects as broken
@@ -17,8 +18,7 @@ Numbers = tuple[npt.NDArray[np.bool_] | None, ...]
 """Of each column, which of its cells the format says are numbers with a fraction; None: none, () where none is in any."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hints:
+class Hints(Struct, frozen=True):
     """What a brand pinned, and what is known of headers; empty strings: find out."""
 
     encoding: str = ""
@@ -44,8 +44,7 @@ class Hints:
     """A large file may be taken for UTF-8 by its beginning: the caller begins anew on `presumed.Misread`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Struct, frozen=True):
     """What the reader understood of the file; None where it does not apply (receipt `file`)."""
 
     format: str
@@ -76,8 +75,7 @@ class Sieve(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """Records of a block that were not read: where they stand, and `place`: where their rows are known."""
 
     row: Rows
@@ -95,8 +93,7 @@ class Known:
         return Known(self.row[part], self.line[part], self.offset[part], self.place[part]) if start < stop else None
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """Consecutive records of a file, in order.
 
     `cells` holds one string array per sender's column (never null; an absent or null cell is ''),
@@ -204,8 +201,7 @@ def _within(finding: Finding, least: int, below: int | None) -> bool:
     return row >= least and (below is None or row < below)
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """Counts of what was seen, complete once `blocks()` is exhausted. Bytes add up to the file's."""
 
     readable: int = 0

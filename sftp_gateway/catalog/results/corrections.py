@@ -9,13 +9,13 @@ import json
 import re
 import threading
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 
 from sftp_gateway import disk
 from sftp_gateway.catalog.checking import sender

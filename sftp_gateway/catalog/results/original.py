@@ -4,7 +4,7 @@ A correction holds a few rows, too few to tell by. And which columns it has: tho
 alone. Serves run.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.checking import check, headers
 from sftp_gateway.catalog.folding import fold

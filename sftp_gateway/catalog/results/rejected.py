@@ -1,11 +1,11 @@
 """The rejected records of a block on their way to the correction file."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 
 from sftp_gateway.catalog.read.rejects import Reject, Rejects
 from sftp_gateway.catalog.read.source import Block, Rows
@@ -14,8 +14,7 @@ Ours = tuple[str, ...]
 """What stands in our five columns beside one record: row, codes, errors, suggestions, upload."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """Rows of a block by `indices` (ascending), and its records that are no rows.
 
     `ours` holds our five columns as string arrays, for the rows; `told` the same for `broken`.

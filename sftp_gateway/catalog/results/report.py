@@ -6,7 +6,6 @@ Findings come from spools sorted by row; everything is one pass in constant memo
 import contextlib
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from isal import igzip
+from msgspec import Struct, field
 
 from sftp_gateway import disk
 from sftp_gateway.catalog import cells, findings, lane
@@ -56,8 +56,7 @@ def _merge_two(first: Iterator[pa.Table], second: Iterator[pa.Table]) -> Iterato
         waiting = next(second, None)
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(Struct):
     """How often each (code, severity, column, rule) was found, the first samples, and rows warned of."""
 
     groups: dict[tuple[str, str, str, str], dict[str, Any]] = field(default_factory=dict)

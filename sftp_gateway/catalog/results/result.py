@@ -1,8 +1,9 @@
 """Everything found about an upload → its Outcome and receipt, with figures that add up (spec §8)."""
 
 import time
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from sftp_gateway import __version__, receipt
 from sftp_gateway.catalog.comparing.decide import Decision
@@ -18,8 +19,7 @@ IN_HOME = ("errors", "corrections", "withheld")
 """Kinds of files that the receipt lists: those a brand finds in /errors."""
 
 
-@dataclass(slots=True)
-class Clock:
+class Clock(Struct):
     """Seconds per stage; reading and checking overlap, so the parts may exceed the whole."""
 
     begun: float = field(default_factory=time.perf_counter)
@@ -31,8 +31,7 @@ class Clock:
         return {name: round(value, 4) for name, value in (self.seconds | {"total": total}).items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What both ends of an upload, judged or refused, are made from."""
 
     job: Job

@@ -3,9 +3,10 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from msgspec import Struct
 
 from sftp_gateway.errors import ConfigError
 
@@ -24,8 +25,7 @@ SCALES = {"money": 4, "decimal": 10}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column of the catalog. Limits are None where there is none."""
 
     name: str

@@ -16,15 +16,15 @@ import difflib
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from sftp_gateway.catalog.rules import operators
 from sftp_gateway.catalog.rules.operators import Malformed, Node
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """A rule that was understood; `columns` are the catalog columns it names."""
 
     columns: tuple[str, ...]

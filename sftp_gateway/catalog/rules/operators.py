@@ -1,16 +1,16 @@
 """What the operators of a rule make of their operands: nodes of a tree, their kinds checked (expression.py)."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
+
+from msgspec import Struct
 
 
 class Malformed(ValueError):
     """The expression cannot be understood; the text says where and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A piece of an expression: its kind (number text truth date moment list map) and how to work it out.
 
     `does`: `column` or `amount` (of a measure) with the name in `value`, `constant` with its value, else

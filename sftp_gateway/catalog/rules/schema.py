@@ -3,15 +3,15 @@
 Complaints are ConfigErrors that name the file and the key and, where a name is wrong, the right one.
 """
 
-import dataclasses
 import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, structs
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.folding import fold
@@ -26,8 +26,7 @@ _IRRELEVANT = ("contact", "expect_every", "marker", "name_pattern")
 """Settings of a brand by which no byte of a file means anything else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A cross-column rule: rows for which `expression` is false get FIELD_RULE."""
 
     name: str
@@ -36,8 +35,7 @@ class Rule:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(Struct, frozen=True):
     """The whole of catalog.toml. `digest` is a sha256 over its canonical text."""
 
     key: tuple[str, ...]
@@ -54,7 +52,7 @@ class Schema:
 
     def digest_with(self, settings: BrandSettings) -> str:
         """Give a digest of all that decides what bytes mean: these rules and a brand's own settings."""
-        own = {name: value for name, value in dataclasses.asdict(settings).items() if name not in _IRRELEVANT}
+        own = {name: value for name, value in structs.asdict(settings).items() if name not in _IRRELEVANT}
         return hashlib.sha256((self.digest + json.dumps(own, sort_keys=True)).encode()).hexdigest()
 
 
@@ -90,7 +88,7 @@ def parse(text: str, name: str = "catalog.toml") -> Schema:
         raise ConfigError(f"{name}: there is no [column.NAME]; a catalog needs at least its key")
     columns = [column.read(item, values, f"{name}: column.{item}") for item, values in tables.items()]
     key_names = _key(raw.get("key"), columns, name)
-    columns = [dataclasses.replace(item, required=True) if item.name in key_names else item for item in columns]
+    columns = [structs.replace(item, required=True) if item.name in key_names else item for item in columns]
     columns = [_with_default(item, f"{name}: column.{item.name}.default") for item in columns]
     _refuse_clashes(columns, name)
     kinds = {item.name: item.type for item in columns}
@@ -108,7 +106,7 @@ def _with_default(item: Column, where: str) -> Column:
     # Here and not above: rules are read by every verb, few of which need Arrow, which takes 0.15 s.
     from sftp_gateway.catalog.rules import defaults  # noqa: PLC0415 - see above
 
-    return dataclasses.replace(item, default=defaults.typed(item, where))
+    return structs.replace(item, default=defaults.typed(item, where))
 
 
 def _tables(value: Any, name: str, key: str) -> dict[str, dict[str, Any]]:
@@ -165,7 +163,7 @@ def _refuse_clashes(columns: list[Column], name: str) -> None:
 def _digest(key: tuple[str, ...], columns: list[Column], rules: tuple[Rule, ...]) -> str:
     content = {
         "key": key,
-        "columns": [dataclasses.asdict(item) for item in columns],
-        "rules": [dataclasses.asdict(rule) for rule in rules],
+        "columns": [structs.asdict(item) for item in columns],
+        "rules": [structs.asdict(rule) for rule in rules],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

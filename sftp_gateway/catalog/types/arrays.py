@@ -1,12 +1,12 @@
 """Cells of a list column that are JSON arrays of texts: the array says where each item ends."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from sftp_gateway.catalog.types import text
 from sftp_gateway.catalog.types.cells import Cells, Rows, matches
@@ -16,8 +16,7 @@ _ARRAY = r"(?s)^\[.*\]$"
 _SCALARS = (str, bool, type(None))
 
 
-@dataclass(frozen=True, slots=True)
-class Arrays:
+class Arrays(Struct, frozen=True):
     """The rows whose cells are arrays, and all items that are not blank, each with the place of its row in `rows`."""
 
     rows: Rows

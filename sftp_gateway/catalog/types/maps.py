@@ -7,12 +7,12 @@ file only the entries sent are there, null for those to clear; `merge` joins the
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from sftp_gateway.catalog.types import text
 from sftp_gateway.catalog.types.cells import Cells, Rows, mask, replaced
@@ -103,8 +103,7 @@ def _quoted(values: Any, clear: str | None) -> Any:
     return pc.binary_join_element_wise('"', values, '"', "")
 
 
-@dataclass(slots=True)
-class _Loose:
+class _Loose(Struct):
     """Rows whose entries come from bare cells or pairs of columns: put together one by one."""
 
     rows: Rows

@@ -5,12 +5,12 @@ column's other values prove, decides; without either it is FIELD_AMBIGUOUS. All 
 """
 
 import contextlib
-import dataclasses
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import structs
 
 from sftp_gateway.catalog.types import suggestions
 from sftp_gateway.catalog.types.cells import Cells, Mask, Rows, mask, matches, replaced, table, with_nulls
@@ -91,7 +91,7 @@ def read(cells: Cells, dialect: Dialect, scale: int, precision: int = 38) -> Rea
 
 def _among(values: Any, rows: Rows, found: Reading) -> Reading:
     """Put what was found in some rows among the values of the others."""
-    faults = [dataclasses.replace(fault, rows=rows[fault.rows]) for fault in found.faults]
+    faults = [structs.replace(fault, rows=rows[fault.rows]) for fault in found.faults]
     return Reading(replaced(values, rows, found.values), faults)
 
 
@@ -275,8 +275,8 @@ def read_integer(cells: Cells, dialect: Dialect) -> Reading:
 def _of_whole(fault: Fault) -> Fault:
     if fault.code == "FIELD_AMBIGUOUS":  # the other reading is no whole number
         only = pc.replace_substring_regex(fault.suggestion, r" or -?[0-9.]+, or", " if that is meant, or")
-        return dataclasses.replace(fault, suggestion=only)
+        return structs.replace(fault, suggestion=only)
     if fault.message != NO_NUMBER:
         return fault
     like = pc.replace_substring(fault.suggestion, EXAMPLE, "like 12")
-    return dataclasses.replace(fault, message="is not a whole number", suggestion=like)
+    return structs.replace(fault, message="is not a whole number", suggestion=like)

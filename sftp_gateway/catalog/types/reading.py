@@ -1,10 +1,10 @@
 """Which module types which column."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.rules.column import SCALES, Column
 from sftp_gateway.catalog.types import dates, formula, gtin, links, measure, money, numbers, suggestions, text, words

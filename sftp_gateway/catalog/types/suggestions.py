@@ -1,11 +1,11 @@
 """What a sender may write instead of a number that cannot be read; taken at its word, it must mean what the cell meant."""
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.types.cells import Cells, decimal_text, table
 from sftp_gateway.catalog.types.typing import Fault

@@ -1,10 +1,10 @@
 """What typing a column gives: its values, and what was wrong with which cells."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+from msgspec import Struct, field
 
 from sftp_gateway.catalog.types.cells import Mask, Rows
 
@@ -12,8 +12,7 @@ Texts = str | Sequence[str] | Any
 """One text for all rows of a fault, or one for each (list or string array)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """The same thing wrong in several rows; `rows` are indices into the block.
 
     `severity` empty: the code's default, which the column's own replaces where that is `error`.
@@ -45,8 +44,7 @@ def _kept(texts: Any, keep: Mask) -> Any:
     return pa.array(texts, pa.string()).filter(pa.array(keep))
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A column typed: `values` has null where the cell is blank or its fault is an error."""
 
     values: Any
@@ -57,8 +55,7 @@ class Reading:
     """For money: the currency written in each cell (a code or a sign), null where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """How a column of this file writes numbers and dates.
 
     `decimal`: `.` or `,`; '' = not known yet (an ambiguous value asks for a survey); `?` = surveyed, and

@@ -1,12 +1,12 @@
 """Units of measure: their names, what they are in metres, kilograms or litres, and headers that name one."""
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+
+class Unit(Struct, frozen=True):
     """A unit by its canonical name; `factor` is exact (international yard and pound, 1959; US liquid volumes)."""
 
     name: str

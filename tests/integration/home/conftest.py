@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 import asyncssh
 import pytest
 import structlog
+from msgspec import structs
 
 from sftp_gateway import blobs, settings
 from sftp_gateway.blobs import Files
@@ -203,7 +203,7 @@ async def open_house(tmp_path, sqlite_template, brand_key, host_keys) -> AsyncIt
                 key_file.chmod(0o600)
             known = auth.parse_public_key(brand_key.export_public_key().decode())
             stored = files or blobs.open_files(settings.Storage(root=root))
-            wishes = dataclasses.replace(settings.Intake(settle_seconds=0.1), **rules)
+            wishes = structs.replace(settings.Intake(settle_seconds=0.1), **rules)
             mine = contextlib.AsyncExitStack()
             await stack.enter_async_context(mine)
             mine.callback(store.close)
@@ -255,7 +255,7 @@ def drop_folder(house) -> Callable[[Path], Any]:
         rescan_seconds: float = 0.5,
         wake_worker: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[watch.Drop]:
-        rules = dataclasses.replace(settings.Intake(), quiet_seconds=quiet_seconds, rescan_seconds=rescan_seconds)
+        rules = structs.replace(settings.Intake(), quiet_seconds=quiet_seconds, rescan_seconds=rescan_seconds)
         part = watch.Drop(house.store, house.files, place, rules, 1000, wake_worker)
         async with part:
             running = asyncio.create_task(part.run())

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import os
 import threading
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from sftp_gateway import errors
 from sftp_gateway.sftp import ledger as ledgers

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import datetime as dt
 import statistics
 import subprocess
@@ -11,6 +10,7 @@ import time
 import asyncssh
 import paramiko
 import pytest
+from msgspec import structs
 
 from sftp_gateway import brand, errors
 from sftp_gateway.sftp import auth
@@ -99,7 +99,7 @@ async def test_two_keys_overlap_until_one_expires(front):
     moment = [NOW]
     door = await front(parts={"now": lambda: moment[0]})
     known = [auth.parse_public_key(key.export_public_key().decode()) for key in (late, early)]
-    known[1] = dataclasses.replace(known[1], expires_at=NOW + dt.timedelta(days=1))
+    known[1] = structs.replace(known[1], expires_at=NOW + dt.timedelta(days=1))
     door.brands.keys["acme"] = known
     for key in (late, early):
         await enter(door.connect(client_keys=[key]))

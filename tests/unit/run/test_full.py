@@ -5,6 +5,7 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+from msgspec import structs
 
 from sftp_gateway import receipt
 from sftp_gateway.brand import Brand, BrandSettings, Guards
@@ -247,9 +248,8 @@ def test_progress_is_told_by_stage(shop):
     job = shop.past[1].job
     again = shop.folder / "again"
     again.mkdir()
-    import dataclasses
 
-    run.process(dataclasses.replace(job, out=again), shop.lookup, lambda stage, share: told.append((stage, share)))
+    run.process(structs.replace(job, out=again), shop.lookup, lambda stage, share: told.append((stage, share)))
     assert [stage for stage, _ in told] == ["read", "check", "diff", "publish"]
     assert all(0 <= share <= 1 for _, share in told)
 

@@ -1,8 +1,7 @@
 """Corrections of what was published and of what is held."""
 
-import dataclasses
-
 import pytest
+from msgspec import structs
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.results.corrections import OURS
@@ -151,7 +150,7 @@ def test_a_held_upload_that_kept_no_rejected_keys_can_be_corrected(shop):
     held = put(shop, [*rows(80), *((f"A-{n}", "n", "bad", "1") for n in range(80, 100))])
     past = shop.past[2]
     made = tuple(one for one in past.outcome.made if one.kind != "rejected")
-    past.outcome = dataclasses.replace(past.outcome, made=made)
+    past.outcome = structs.replace(past.outcome, made=made)
     outcome = some_mended(shop, held, *range(80, 100))
     assert (outcome.state, outcome.receipt["rows"]["accepted"]) == (State.PUBLISHED, 100)
     assert len(shop.products()) == 100

@@ -1,7 +1,6 @@
 """Parquet as a `Source`: row group by row group, every value as text; what would unfold beyond memory is refused."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
@@ -37,8 +37,7 @@ _CAST = (
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
-@dataclass(slots=True)
-class ParquetSource:
+class ParquetSource(Struct):
     """A Parquet file; the first product is row 1."""
 
     path: Path

@@ -1,12 +1,12 @@
 """Bytes of Parquet columns that are no text in UTF-8: each costs its row, no letter is made up for it."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import texts

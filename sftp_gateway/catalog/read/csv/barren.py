@@ -1,11 +1,11 @@
 """Lines at which no record begins: where each line of a file opens a quote, all would look through the same lines behind it."""
 
 import bisect
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(slots=True)
-class Lines:
+class Lines(Struct):
     """Lines that follow one another, known to begin no record."""
 
     starts: list[int] = field(default_factory=list)

@@ -6,9 +6,9 @@ other cell of its column, and does with the line beside it; or that line is a va
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS
 from sftp_gateway.catalog.read.csv.profile import completes, kind, may_be_one

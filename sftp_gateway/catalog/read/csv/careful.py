@@ -5,7 +5,10 @@ whole record by itself begins, or where an unclosed quote has gone too far (boun
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import barren
@@ -19,8 +22,7 @@ _MOST_LINES = 100
 """What a line that has all columns opens is not looked for any further: a file may have a million such lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A record at [start, end), the next one beginning at `stop`; with code '' and no cells it is clean.
 
     `code`: ROW_QUOTE_REPAIRED (then `cells` are its reading), ROW_QUOTE, ROW_COLUMNS. `open`: the

@@ -1,9 +1,10 @@
 """CSV and its kin as a `Source`: blocks of about 6 MiB, cut where a record ends, each told apart exactly."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
@@ -23,8 +24,7 @@ from sftp_gateway.catalog.read.text import encoding, presumed
 from sftp_gateway.catalog.read.text.encoding import Encoding, Recoded
 
 
-@dataclass(slots=True)
-class DelimitedSource:
+class DelimitedSource(Struct):
     """A delimited text file whose dialect and header are known."""
 
     packed: Packed

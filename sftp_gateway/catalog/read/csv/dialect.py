@@ -1,16 +1,16 @@
 """What separates and quotes the cells of a delimited file, and how one record of it is told apart strictly."""
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 DELIMITERS = tuple(NAMES)
 QUOTES = ('"', "'")
 
 
-@dataclass(frozen=True)
-class Dialect:
+class Dialect(Struct, frozen=True, dict=True):
     """Delimiter and quote, one ASCII character each; an empty quote: cells are never quoted.
 
     `padded`: one space after each delimiter belongs to it. `literal`: the sender quotes nothing, so that a

@@ -7,7 +7,8 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.header import naming
@@ -40,8 +41,7 @@ _MAYBE_WIDE = re.compile("[^\0-\u0377]")
 """Characters of which some take two places: what stands before them in Unicode takes one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Struct, frozen=True):
     """The columns that cells are padded to, or without `places` how many cells stand between gaps.
 
     `wide`: by the places that characters take on a screen, two for many of Asia.

@@ -3,11 +3,10 @@
 Just what `Stretch.judge_width` would say of each; whatever it might repair or take for blank is left to it.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import returned

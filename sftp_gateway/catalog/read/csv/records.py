@@ -5,10 +5,9 @@ opening quote follows a delimiter or line end and every closing one precedes suc
 that does not is handed to `careful`, after which the same positions serve with the parity reset.
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct, field
 
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import careful
@@ -21,8 +20,7 @@ _BESIDE = 20
 """By so many records on either side one is judged at most."""
 
 
-@dataclass(slots=True)
-class Records:
+class Records(Struct):
     """Records in order: record i is [start, end) without its line end, the next begins at `stop`.
 
     `odd[i]` tells of a record that is repaired or given up. Beyond `cut` more must be read first;
@@ -74,8 +72,7 @@ class Records:
         return Records(start, end, stop, odd, self.line_ends, self.cut)
 
 
-@dataclass(slots=True)
-class _Growing:
+class _Growing(Struct):
     spans: list[Positions] = field(default_factory=list)
     """Of records in order: three rows, where they begin, end and stop."""
     odd: dict[int, Found] = field(default_factory=dict)

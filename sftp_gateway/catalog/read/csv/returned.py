@@ -6,12 +6,13 @@ no row still. And where a spreadsheet moved ours into the sender's columns, noth
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway.catalog import codes
 from sftp_gateway.catalog.read import escaping
@@ -56,8 +57,7 @@ def _is_number(cell: str) -> bool:
     return cell.isascii() and cell.isdigit()
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Struct, frozen=True, dict=True):
     """Which columns of a correction are ours."""
 
     headers: tuple[str, ...]

@@ -5,10 +5,11 @@ No line end comes or goes, so that places in the file are still told by counting
 
 import itertools
 import re
-from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read.csv import printing
@@ -26,8 +27,7 @@ _DAMAGED, _FEW_DAMAGED = 0.03, 2
 _LEAST_BARS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Rewriting:
+class Rewriting(Struct, frozen=True):
     """`delimiter`: of several bytes, '' if it has one. `wrapped`: each line is one quoted cell that holds the record.
 
     `shielded`: the delimiter that has a backslash before it where it is part of a cell, '' if none has.

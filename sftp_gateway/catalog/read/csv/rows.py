@@ -5,12 +5,12 @@ apart record by record.
 """
 
 import codecs
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds

@@ -2,7 +2,8 @@
 
 import itertools
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import careful, readings, separators
@@ -10,8 +11,7 @@ from sftp_gateway.catalog.read.csv.dialect import Dialect
 from sftp_gateway.catalog.read.header import bodies, naming, titles
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A record of the sample; `strict` if it obeys the rules of its dialect."""
 
     start: int

@@ -9,7 +9,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import rewriting
@@ -44,16 +45,14 @@ _MOST_TRIED = 8
 _LINES = 25
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
+class Spelling(Struct, frozen=True):
     """A dialect, and how the text is rewritten for it."""
 
     dialect: Dialect
     rewriting: Rewriting = rewriting.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(Struct, frozen=True):
     """What a dialect makes of the records: `width` that `rows` have, more than any other, `share` strictly, `first` too."""
 
     width: int

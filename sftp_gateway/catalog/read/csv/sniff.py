@@ -7,7 +7,9 @@ we know; a title line above the header, or one odd row, does not change the verd
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
@@ -30,8 +32,7 @@ _MANY_RECORDS = 8
 _NONE = separators.Fit(1, 0, 0.0, first=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """How a delimited text begins: its dialect, its records up to the sample's end, its header."""
 
     dialect: Dialect

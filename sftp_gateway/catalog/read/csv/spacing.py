@@ -3,7 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import rewriting, separators

@@ -2,11 +2,12 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds
@@ -23,8 +24,7 @@ CLEAN, REPAIRED, REJECT, BLANK, SKIPPED, KNOWN = range(6)
 Kinds = npt.NDArray[np.int8]
 
 
-@dataclass(slots=True)
-class Place:
+class Place(Struct):
     """Where in the file a stretch begins: records, physical lines and source bytes before it."""
 
     row: int = 0
@@ -32,8 +32,7 @@ class Place:
     offset: int = 0
 
 
-@dataclass(slots=True)
-class Stretch:
+class Stretch(Struct):
     """One stretch of text on its way to a block."""
 
     text: Text

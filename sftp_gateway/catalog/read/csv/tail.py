@@ -6,10 +6,9 @@ must have words in two columns where they have values. Our own names in another 
 what is below them would go live under the wrong names.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds
@@ -30,8 +29,7 @@ _FITS = (CLEAN, KNOWN)
 """Kinds of records that have the header's columns as they are."""
 
 
-@dataclass(slots=True)
-class Other:
+class Other(Struct):
     """Where a pass over the file is: among products (`width` 0), or among the rows of another table.
 
     `same`: that table has as many columns as the products have, so only their header ends it.

@@ -4,7 +4,8 @@ Judged on the cells of the first records.
 """
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sftp_gateway.brand import BY_POSITION
 from sftp_gateway.catalog.findings import Finding
@@ -20,8 +21,7 @@ _MARKS = (b"#", b"//", b"--")
 """A comment that says nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Struct, frozen=True):
     """Records `first` to `last` are the header; rows begin behind `last`. Without a header `last` is `first - 1`."""
 
     first: int

@@ -1,16 +1,14 @@
 """Where each element of a JSON array begins and ends: numpy over quotes and brackets, nothing is parsed here."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 Positions = npt.NDArray[np.int64]
 _QUOTE, _BACKSLASH = ord('"'), ord("\\")
 
 
-@dataclass(frozen=True, slots=True)
-class Elements:
+class Elements(Struct, frozen=True):
     """Elements [start, end) at the top of the array; `closed`: position behind its `]`, -1 if it goes on."""
 
     start: Positions

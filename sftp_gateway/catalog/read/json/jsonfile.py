@@ -3,11 +3,12 @@
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
@@ -26,8 +27,7 @@ _SEVERAL = re.compile(rb"\}\s*+,\s*+\{")
 _CHECK = "Check this product with a JSON validator."
 
 
-@dataclass(slots=True)
-class JsonSource:
+class JsonSource(Struct):
     """A JSON file: `headers` is the union of the keys of all of its products."""
 
     packed: Packed
@@ -192,8 +192,7 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
     )
 
 
-@dataclass(slots=True)
-class _Survey:
+class _Survey(Struct):
     """What a file holds if its products are told apart in one way."""
 
     shape: Shape

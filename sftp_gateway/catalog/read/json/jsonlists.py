@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.read.json import elements, jsonnodes, product
@@ -20,8 +20,7 @@ _REACH = 65536
 """The first object of a list is looked for so far."""
 
 
-@dataclass(frozen=True, slots=True)
-class List:
+class List(Struct, frozen=True):
     """A list of that `name`, the elements of which begin at `place`; `level`: so many objects are around it, and no array."""
 
     name: bytes

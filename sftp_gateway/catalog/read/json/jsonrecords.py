@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import orjson
+from msgspec import Struct
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
@@ -21,8 +21,7 @@ _SCALAR = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|(\\?\Z))|-?\d[\d.eE+-]*+|true|fals
 _PRODUCT_BYTES = 4 * bounds.RECORD_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """`lines`, or an array whose first element comes `skip` bytes of text (`skip_raw` of the source) on.
 
     `loose`: no array holds the products, they stand one behind the other. `deep`: the name of the array, where it is in an
@@ -49,8 +48,7 @@ class ElementsTorn(Exception):
         self.why = why
 
 
-@dataclass(slots=True)
-class Stretch:
+class Stretch(Struct):
     """Records [start, end) of a stretch of text; the next begins at `stop`."""
 
     recoded: Recoded

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.folding import fold

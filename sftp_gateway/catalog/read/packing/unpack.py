@@ -11,13 +11,13 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol, cast
 
 import zstandard
 from isal import igzip
 from isal.igzip_lib import IsalError
+from msgspec import Struct
 
 from sftp_gateway import disk, errors
 from sftp_gateway.catalog.read import bounds
@@ -36,8 +36,7 @@ class Readable(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(Struct, frozen=True):
     """A file and how it is packed: `compression` gzip, zstd, zip or None; `member` of the zip."""
 
     path: Path

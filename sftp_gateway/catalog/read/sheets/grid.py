@@ -7,13 +7,13 @@ such a header wherever they stand: what is below them would go live under the wr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.read import bounds
@@ -27,8 +27,7 @@ Filled = npt.NDArray[np.bool_]
 _BODY_ROWS = 20
 
 
-@dataclass(frozen=True)
-class Grid:
+class Grid(Struct, frozen=True, dict=True):
     """Whole columns of a sheet, each of as many texts."""
 
     columns: Sequence[pa.Array]
@@ -95,8 +94,7 @@ def _runs(marks: Filled) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-@dataclass(frozen=True)
-class Band:
+class Band(Struct, frozen=True, dict=True):
     """Columns of a sheet in which one table stands, or several below one another."""
 
     left: int

@@ -1,17 +1,16 @@
 """Cells of a sheet in which a person sees something else than the library that opens workbooks gives."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct, field
 
 from sftp_gateway.catalog.read.sheets.grid import Grid
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(Struct):
     """By column: rows, both from 0, and what is seen there: a text, or a number with at least so many digits."""
 
     _cells: defaultdict[int, dict[int, str | int]] = field(default_factory=lambda: defaultdict(dict))

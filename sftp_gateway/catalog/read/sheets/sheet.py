@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import python_calamine
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
@@ -36,8 +37,7 @@ _UNREADABLE: tuple[type[Exception], ...] = (
 )
 
 
-@dataclass(slots=True)
-class SheetSource:
+class SheetSource(Struct):
     """One sheet of a workbook, held in memory; `first` is the row number of the first row after the header."""
 
     format: Format

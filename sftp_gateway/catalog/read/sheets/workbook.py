@@ -8,11 +8,11 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from isal import isal_zlib
+from msgspec import Struct, field
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
@@ -73,8 +73,7 @@ def _check_declared(entries: list[zipfile.ZipInfo], packed: int, hints: Hints) -
         raise errors.Refused("FILE_FORMAT", "XLSB workbooks are not read.", "Save it as XLSX or CSV.")
 
 
-@dataclass(slots=True)
-class _Parts:
+class _Parts(Struct):
     """What was seen of the parts of a workbook so far."""
 
     file: BinaryIO

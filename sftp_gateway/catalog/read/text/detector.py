@@ -11,7 +11,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sftp_gateway.catalog.read.text import asian
 
@@ -179,8 +180,7 @@ def _languages() -> list[tuple[tuple[str, ...], list[_Language]]]:
     return [(names, [_Language(letters) for letters in languages]) for names, languages in _LANGUAGES]
 
 
-@dataclass(frozen=True)
-class _Reading:
+class _Reading(Struct, frozen=True, dict=True):
     """A text as an encoding has it, and the languages that are written in that."""
 
     name: str

@@ -7,11 +7,12 @@ the k-th one in our UTF-8 is the k-th in the source: that is the whole map betwe
 
 import codecs
 import re
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.findings import Finding
@@ -49,8 +50,7 @@ def _mark(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("sftp_gateway.mark", _mark)
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
+class Encoding(Struct, frozen=True):
     """`name` as Python calls it; `bom` bytes to skip; how the file ends and how long it is."""
 
     name: str
@@ -170,8 +170,7 @@ def _guessed(name: str, few: str = "") -> Finding:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Recoded:
+class Recoded(Struct, frozen=True):
     """A stretch of a file: `raw` as sent, `text` the same in UTF-8 (the same object where raw is UTF-8)."""
 
     raw: bytes

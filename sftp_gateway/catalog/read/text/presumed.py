@@ -5,9 +5,9 @@ is something else, the whole file is looked at after all, and read anew if it is
 """
 
 import itertools
-from dataclasses import replace
 
 import pyarrow as pa
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.packing.unpack import Packed

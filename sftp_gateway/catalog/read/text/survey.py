@@ -1,16 +1,15 @@
 """What the bytes of a text tell of its encoding, in one pass over them. Serves encoding."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 
 from sftp_gateway.catalog.read import bounds
 
 
-@dataclass(slots=True)
-class Survey:
+class Survey(Struct):
     """What was seen of a text."""
 
     total: int = 0
