@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from types import FrameType
 
 from sftp_gateway.errors import Broken
@@ -132,12 +133,7 @@ def _read_pid(fate: int) -> int:
 
 def serve(control: socket.socket, preload: list[str]) -> None:
     """Fork a child for each message until the daemon is gone; tell each child's end on its pipe."""
-    gc.disable()  # nothing of what is imported now ever goes
-    refuse_pandas()
-    for name in preload:
-        importlib.import_module(name)
-    gc.freeze()  # collections in children leave the shared pages alone
-    gc.enable()
+    import_all(preload)
     ends, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, _noticed)
     signal.set_wakeup_fd(wake)
@@ -175,7 +171,17 @@ class _NoPandas:
             raise ModuleNotFoundError(fullname)
 
 
-def refuse_pandas() -> None:
+def import_all(names: Iterable[str]) -> None:
+    """Import what children need, before the first of them is born."""
+    gc.disable()  # nothing of what is imported now ever goes
+    _refuse_pandas()
+    for name in names:
+        importlib.import_module(name)
+    gc.freeze()  # collections in children leave the shared pages alone
+    gc.enable()
+
+
+def _refuse_pandas() -> None:
     """Have Arrow ask for pandas, and say no: for as long as this process lives."""
     refusing = _NoPandas()
     sys.meta_path.insert(0, refusing)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sftp_gateway.worker import nursery
 
-nursery.refuse_pandas()
+nursery.import_all(f"sftp_gateway.catalog.{name}" for name in ("checking.check", "read.opening", "rules.schema"))
 
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.checking import check, headers

@@ -226,6 +226,11 @@ def test_errors_of_an_ods_sheet_are_no_blank_cells(tmp_path):
     assert shown(read(tmp_path, spreadsheet(body))) == [("A", "a", "#N/A", "2"), ("B", "#REF!", "3", "#DIV/0!")]
 
 
+def test_what_an_error_of_an_ods_sheet_says_stays_as_it_is(tmp_path):
+    body = lines([cell("A"), error("#&quot;'&amp;&lt;b&gt;<text:line-break/><text:tab/>c"), cell("y"), cell(2)])
+    assert shown(read(tmp_path, spreadsheet(body))) == [("A", "#\"'&<b>\n\tc", "y", "2")]
+
+
 WITH_BREAKS = {
     "a<text:line-break/>b": "a\nb",
     "a<text:tab/>b": "a\tb",

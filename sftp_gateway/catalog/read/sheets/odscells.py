@@ -7,7 +7,6 @@ Each cell says its value and the text that is shown (OpenDocument 1.3 part 3, §
 
 import html
 import re
-from xml.sax import saxutils
 
 from sftp_gateway.catalog.read.sheets.tags import attributes
 
@@ -47,8 +46,8 @@ def _mended(cell: re.Match[bytes]) -> bytes:
     shown = _shown(attributes(said), content)
     if shown is None:
         return cell[0]
-    text = saxutils.quoteattr(shown).encode()
-    return b'<%b%b office:value-type="string" office:string-value=%b/>' % (name, _SAYS_VALUE.sub(b"", said), text)
+    text = html.escape(shown).encode()
+    return b'<%b%b office:value-type="string" office:string-value="%b"/>' % (name, _SAYS_VALUE.sub(b"", said), text)
 
 
 def _shown(said: dict[bytes, bytes], content: bytes) -> str | None:
