@@ -102,6 +102,17 @@ def test_a_torn_file_is_not_looked_through_for_the_end_of_what_is_too_long_for_a
     with pytest.raises(errors.Refused):
         read(tmp_path, array([whole(1), TORN, endless]), complete=True)
     assert max(looks) <= 12_000
+    assert sum(looks) <= 60_000
+
+
+def test_what_is_in_a_torn_product_is_not_looked_through_for_each_bracket_in_it(tmp_path, monkeypatch):
+    looked = []
+    whole_end = torn._whole
+    monkeypatch.setattr(torn, "_whole", lambda text, at: looked.append(len(text) - at) or whole_end(text, at))
+    inside = '{"b":1},{"a":[' * 100 + "1," * 10_000 + "1" + "]}" * 100
+    item = f'{{"sku":"C","name":"5" x","m":[{inside}]}}'
+    read(tmp_path, array([whole(1), whole(2), item]))
+    assert sum(looked) <= 40 * len(item)
 
 
 def test_a_file_that_stops_in_the_middle_is_no_torn_one(tmp_path):

@@ -114,7 +114,9 @@ class _Reading:
         size = min(bounds.BLOCK_BYTES, bounds.JSON_BYTES, *[torn.STRETCH_BYTES] * self.shape.torn)
         ahead = unpack.fill(self.file, size)
         while True:
-            raw, ahead = self.carry + ahead, unpack.fill(self.file, size)
+            # Each look at a torn product begins anew.
+            more = min(2 * len(self.carry), bounds.RECORD_BYTES - len(self.carry) - len(ahead)) if self.shape.torn else 0
+            raw, ahead = self.carry + ahead, unpack.fill(self.file, max(size, more))
             recoded, rest = encoding.recode(raw, self.encoded, final=not ahead)
             self.carry = b""
             yield recoded, not ahead
@@ -184,7 +186,7 @@ class _Reading:
                 self.carry = b""
                 continue
             unfinished = len(text) - (spans[-1][1] if spans else 0)
-            most = bounds.RECORD_BYTES if self.shape.torn else _PRODUCT_BYTES  # each look at a torn one begins anew
+            most = bounds.RECORD_BYTES if self.shape.torn else _PRODUCT_BYTES
             if unfinished > most:
                 why = unpack.bomb(f"product {self.row + len(spans) + 1} does not end within {most:,} bytes")
                 raise ElementsTorn(why)

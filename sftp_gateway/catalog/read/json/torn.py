@@ -8,17 +8,17 @@ import json
 import re
 
 import numpy as np
+import numpy.typing as npt
 
 from sftp_gateway.catalog.read.json.elements import Elements
 
 _WHOLE = json.JSONDecoder()
-_BRACKET = re.compile(r"[{}\[\]]")
 _BEHIND = re.compile(r"\s*+(?:,\s*+(?=\{)|,?\s*+(?P<closed>\]))")
 _BETWEEN = re.compile(r"\}\s*+,\s*+(?=\{)")
 _REACH = 65536
 """An element that does not end so far is torn, unless more of it is to come."""
-_MOST_INSIDE = 100
-"""Of what is in a torn element so many objects, the last ones, are looked at."""
+_MOST_TIMES = 8
+"""Objects in a torn element are looked at, the last one first, until that took so many times its length."""
 STRETCH_BYTES = 256 * 1024
 """Looked at once: what is said of a torn element counts lines from the beginning."""
 _VALUE_ENDS = frozenset('"}]el0123456789')
@@ -28,12 +28,13 @@ _VALUE_ENDS = frozenset('"}]el0123456789')
 def find(text: bytes, *, final: bool) -> Elements:
     """Find the objects of a stretch as `elements.find` does; up to the first that cannot be told from what follows."""
     letters = text.decode("latin-1")  # a place of it is one of the bytes
+    codes = np.frombuffer(text, np.uint8)
     spans: list[tuple[int, int]] = []
     place, closed = letters.find("{"), -1
     while place >= 0:
         end = _whole(letters, place)
         if end is None and (final or len(letters) - place > _REACH):
-            end = _torn(letters, place)
+            end = _torn(letters, codes, place)
         if end is None:
             break
         spans.append((place, end))
@@ -54,20 +55,26 @@ def _whole(letters: str, place: int) -> int | None:
         return None
 
 
-def _torn(letters: str, place: int) -> int | None:
+def _torn(letters: str, codes: npt.NDArray[np.uint8], place: int) -> int | None:
     """Give where brackets say that the object ends, if another one follows, or the end of the array behind a value."""
-    depth = 0
-    for bracket in _BRACKET.finditer(letters, place):
-        depth += 1 if bracket[0] in "{[" else -1
-        if depth == 0:
-            behind = _BEHIND.match(letters, bracket.end())
-            # A text that was cut off may end so by chance.
-            may_end = (
-                bracket[0] == "}"
-                and behind is not None
-                and (not behind["closed"] or _ends_value(letters, bracket.start()))
-            )
-            return bracket.end() if may_end and not _ends_another(letters, place, bracket.end()) else None
+    end = _closing(codes, place)
+    if end is None or letters[end - 1] != "}":
+        return None
+    behind = _BEHIND.match(letters, end)
+    # A text that was cut off may end so by chance.
+    may_end = behind is not None and (not behind["closed"] or _ends_value(letters, end - 1))
+    return end if may_end and not _ends_another(letters, place, end) else None
+
+
+def _closing(codes: npt.NDArray[np.uint8], place: int) -> int | None:
+    """Give the place behind the bracket that closes the one at a place, whatever the quotes say."""
+    depth, size = 0, 1024
+    while place < len(codes):
+        folded = codes[place : place + size] | 0x20  # as `elements.find` has it
+        open_behind = depth + np.cumsum((folded == 0x7B).astype(np.int32) - (folded == 0x7D))
+        if len(closed := np.flatnonzero(open_behind == 0)):
+            return place + int(closed[0]) + 1
+        depth, place, size = int(open_behind[-1]), place + size, min(2 * size, 1024**2)
     return None
 
 
@@ -77,5 +84,13 @@ def _ends_value(letters: str, place: int) -> bool:
 
 def _ends_another(letters: str, place: int, end: int) -> bool:
     """Whether a whole object behind a comma ends there, too: a bracket in a text took it in, and maybe others."""
-    inside = [between.end() for between in _BETWEEN.finditer(letters, place, end)]
-    return any(_whole(letters, each) == end for each in inside[-_MOST_INSIDE:])
+    left = _MOST_TIMES * (end - place)
+    for each in [between.end() for between in _BETWEEN.finditer(letters, place, end)][::-1]:
+        size = end - each
+        found = _whole(letters[each:end], 0)
+        if found == size:
+            return True
+        left -= found or size
+        if left < 0:
+            break
+    return False
