@@ -183,8 +183,10 @@ def test_a_map_of_more_keys_than_a_file_may_have_columns_is_read_as_text(tmp_pat
 )
 def test_columns_that_hold_others_may_come_in_several_groups_of_rows(tmp_path, kind, value):
     products = {"sku": [f"S{n}" for n in range(100)], "size": pa.array([value] * 100, kind)}
-    found = read(tmp_path, made(products, row_group_size=30))
-    assert found.rows == [(f"S{n}", "v") for n in range(100)]
+    for size in (30, 1):
+        found = read(tmp_path, made(products, row_group_size=size))
+        assert found.rows == [(f"S{n}", "v") for n in range(100)]
+        assert len(list(found.source.blocks())) == 1  # what comes behind has a price for each
 
 
 @pytest.mark.parametrize("kind", [pa.struct([("W", pa.string())]), MAP])

@@ -29,9 +29,13 @@ def batches(file: Any, columns: list[str] | None = None) -> Iterator[pa.RecordBa
     nested = any(pa.types.is_nested(field.type) for field in file.schema_arrow)
     size = _FEW_ROWS if deltas(file.metadata) else _BATCH_ROWS
     # One batch with rows of two groups cannot have a column that holds others: Arrow has not implemented it.
-    for group in [[number] for number in range(file.num_row_groups)] if nested else [None]:
-        found = file.iter_batches(batch_size=size, row_groups=group, columns=columns, use_threads=False)
-        yield from found if size == _BATCH_ROWS else _joined(found)
+    groups = [[number] for number in range(file.num_row_groups)] if nested else [None]
+    found = (
+        batch
+        for group in groups
+        for batch in file.iter_batches(batch_size=size, row_groups=group, columns=columns, use_threads=False)
+    )
+    yield from _joined(found) if size == _FEW_ROWS or len(groups) > 1 else found
 
 
 def look_at(file: Any) -> None:
@@ -53,13 +57,13 @@ def deltas(metadata: Any) -> set[int]:
 def _joined(small: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Join small batches, up to a size: what comes behind has a price for each."""
     held: list[pa.RecordBatch] = []
-    size = 0
+    rows = size = 0
     for batch in small:
         held.append(batch)
-        size += batch.nbytes
-        if len(held) * _FEW_ROWS >= _BATCH_ROWS or size > _BATCH_BYTES:
+        rows, size = rows + len(batch), size + batch.nbytes
+        if rows >= _BATCH_ROWS or size > _BATCH_BYTES:
             yield pa.concat_batches(held)
-            held, size = [], 0
+            held, rows, size = [], 0, 0
     if held:
         yield pa.concat_batches(held)
 
