@@ -159,17 +159,18 @@ class Postman:
         self._overdue = found
 
     def _tell(self, brand: Brand, since: str) -> None:
-        log.warning("brand.overdue", brand=brand.name, since=since, expect_every=brand.settings.expect_every)
-        if self._limits().host and brand.settings.contact:
-            outbox.add(
-                self._store,
-                brand.name,
-                f"overdue:{since}",
-                recipient=brand.settings.contact,
-                subject=f"No catalog came from {brand.name} for {brand.settings.expect_every}",
-                text=f"The last file of {brand.name} came at {since}. One is expected every"
-                f" {brand.settings.expect_every}. Please see whether your transfer still runs.\n",
-            )
+        """Note it as a mail, to nobody where none is sent: who starts again, or watches beside us, does not tell it again."""
+        wanted = brand.settings
+        if outbox.add(
+            self._store,
+            brand.name,
+            f"overdue:{since}",
+            recipient=wanted.contact if self._limits().host else "",
+            subject=f"No catalog came from {brand.name} for {wanted.expect_every}",
+            text=f"The last file of {brand.name} came at {since}. One is expected every {wanted.expect_every}."
+            " Please see whether your transfer still runs.\n",
+        ):
+            log.warning("brand.overdue", brand=brand.name, since=since, expect_every=wanted.expect_every)
 
     def _failed(self, mail: outbox.Mail, error: str, *, final: bool) -> None:
         over = final or self._store.now() - mail.created_at > GIVE_UP_AFTER

@@ -37,7 +37,7 @@ def known(store: Store, brand: str, occasions: list[str]) -> set[str]:
 def add(  # noqa: PLR0913 - the parts of a mail
     store: Store, brand: str, occasion: str, *, recipient: str, subject: str, text: str
 ) -> bool:
-    """Have a mail sent; False if this occasion has had its mail, or the brand was erased."""
+    """Have a mail sent, or, to no recipient, only noted; False if this occasion has had its mail, or the brand was erased."""
     same = sa.select(_mails.c.id).where(_mails.c.brand == brand, _mails.c.occasion == occasion)
     with store.write() as tx:
         # Two that notice at once: the brand's row makes one of them wait and then see the other's mail.
@@ -48,7 +48,7 @@ def add(  # noqa: PLR0913 - the parts of a mail
         if tx.conn.execute(same).first() is not None:
             return False
         values = {"brand": brand, "occasion": occasion, "recipient": recipient, "subject": subject, "text": text}
-        tx.conn.execute(sa.insert(_mails).values(created_at=tx.now, due_at=tx.now, tries=0, **values))
+        tx.conn.execute(sa.insert(_mails).values(created_at=tx.now, due_at=tx.now if recipient else None, tries=0, **values))
         return True
 
 

@@ -8,6 +8,7 @@ import ssl
 from email import message_from_bytes, policy
 
 import pytest
+import structlog
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from cryptography import x509
@@ -272,6 +273,21 @@ def test_silence_is_told_once_for_each_gap(store, limits, brand, sink, clock):
     end(store, State.UNCHANGED)
     postman.watch()
     assert postman.snapshot()["overdue"] == 0
+
+
+@pytest.mark.parametrize("contact", ["", "ann@acme.example"])
+def test_silence_is_logged_once_for_each_gap_whoever_watches_and_starts_again(store, clock, contact):
+    brands.create(store, "acme", BrandSettings(contact=contact, expect_every="24 h"))
+    with structlog.testing.capture_logs() as said:
+        for _ in range(2):  # two gaps
+            clock.jump(25 * 3600)
+            for _ in range(2):  # as after a restart; no mail is sent from here
+                postman = mail.Postman(store, settings.Mail)
+                postman.watch()
+                postman.watch()
+                assert postman.snapshot()["overdue"] == 1
+            end(store, State.UNCHANGED)
+    assert [entry["event"] for entry in said if entry["event"].startswith("brand.")] == ["brand.overdue"] * 2
 
 
 def test_a_brand_that_is_erased_while_its_mail_is_written_ends_nothing(store, limits, brand, files):
