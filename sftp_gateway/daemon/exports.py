@@ -4,6 +4,7 @@ A reader may take hours over a download, or begin a hundred. Serves loans.
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +14,14 @@ from msgspec import Struct, field
 from sftp_gateway.errors import Unavailable
 
 MOST, MOST_OF_A_BRAND = 8, 4
-"""Different files at a time."""
+"""Different files at a time; and so many of a brand's readers wait for one to be made."""
 SIDE_BY_SIDE = 2
 """Made at a time: uploads have the machine first."""
 WAIT_SECONDS = 30.0
 MOST_WAITING = 8
 """Who waits for one to be made holds a thread of the endpoint, and whoever looks at a page needs one, too."""
 BUSY = "Too many catalogs are being downloaded at this moment; try again in a minute"
+BUSY_BRAND = "So many catalogs of this brand are being downloaded at this moment; wait until one of them is there"
 
 
 class _Export(Struct):
@@ -35,7 +37,7 @@ class Exports:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._turns = threading.Semaphore(SIDE_BY_SIDE)
-        self._places = threading.Semaphore(MOST_WAITING)
+        self._waiting: Counter[str] = Counter()  # by brand
         self._lent: dict[str, _Export] = {}
 
     @contextmanager
@@ -44,7 +46,7 @@ class Exports:
         export = self._enter(name, path)
         try:
             if not export.is_made:
-                self._await(export, make)
+                self._await(name.partition("/")[0], export, make)
             yield export.path
         finally:
             self._leave(name, export)
@@ -53,21 +55,23 @@ class Exports:
         with self._lock:
             brand, _, _ = name.partition("/")
             own = sum(one.startswith(f"{brand}/") for one in self._lent)
-            if name not in self._lent and (len(self._lent) >= MOST or own >= MOST_OF_A_BRAND):
-                raise Unavailable(BUSY)
+            if name not in self._lent:
+                _check(len(self._lent) < MOST, own < MOST_OF_A_BRAND)
             export = self._lent.setdefault(name, _Export(path))
             export.users += 1
             return export
 
-    def _await(self, export: _Export, make: Callable[[Path], None]) -> None:
-        if not self._places.acquire(blocking=False):
-            raise Unavailable(BUSY)
+    def _await(self, brand: str, export: _Export, make: Callable[[Path], None]) -> None:
+        with self._lock:
+            _check(self._waiting.total() < MOST_WAITING, self._waiting[brand] < MOST_OF_A_BRAND)
+            self._waiting[brand] += 1
         try:
             with export.making:
                 if not export.is_made:
                     self._make(export, make)
         finally:
-            self._places.release()
+            with self._lock:
+                self._waiting[brand] -= 1
 
     def _make(self, export: _Export, make: Callable[[Path], None]) -> None:
         if not self._turns.acquire(timeout=WAIT_SECONDS):
@@ -84,3 +88,11 @@ class Exports:
             if not export.users:
                 del self._lent[name]
                 export.path.unlink(missing_ok=True)
+
+
+def _check(any_place: bool, own_place: bool) -> None:
+    """Raise Unavailable where there is no place, or none that this brand leaves to others."""
+    if not own_place:
+        raise Unavailable(BUSY_BRAND)
+    if not any_place:
+        raise Unavailable(BUSY)

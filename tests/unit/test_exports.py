@@ -43,7 +43,7 @@ def test_one_brand_leaves_places_to_the_others(lent, tmp_path):
     with contextlib.ExitStack() as held:
         for number in range(exports.MOST_OF_A_BRAND):
             held.enter_context(lent.lend(f"acme/{number}.csv", tmp_path / str(number), made))
-        with pytest.raises(Unavailable, match="Too many"), lent.lend("acme/99.csv", tmp_path / "x", made):
+        with pytest.raises(Unavailable, match="of this brand"), lent.lend("acme/99.csv", tmp_path / "x", made):
             pass
         held.enter_context(lent.lend("acme/0.csv", tmp_path / "x", pytest.fail))
         held.enter_context(lent.lend("acme-2/1.csv", tmp_path / "other", made))
@@ -101,8 +101,10 @@ def test_those_who_wait_for_one_to_be_made_take_only_so_many_threads(lent, tmp_p
     with lent.lend("small", tmp_path / "small", made):
         for thread in threads:
             thread.start()
-        eventually(lambda: sum(thread.is_alive() for thread in threads) == exports.MOST_WAITING)
+        eventually(lambda: sum(thread.is_alive() for thread in threads) == exports.MOST_OF_A_BRAND)
         with lent.lend("small", tmp_path / "other", pytest.fail):  # it is there already
+            pass
+        with lent.lend("of another brand", tmp_path / "another", made):
             ready.set()
     for thread in threads:
         thread.join()

@@ -115,7 +115,9 @@ class _Reading:
         ahead = unpack.fill(self.file, size)
         while True:
             # Each look at a torn product begins anew.
-            more = min(2 * len(self.carry), bounds.RECORD_BYTES - len(self.carry) - len(ahead)) if self.shape.torn else 0
+            more = (
+                min(2 * len(self.carry), bounds.RECORD_BYTES - len(self.carry) - len(ahead)) if self.shape.torn else 0
+            )
             raw, ahead = self.carry + ahead, unpack.fill(self.file, max(size, more))
             recoded, rest = encoding.recode(raw, self.encoded, final=not ahead)
             self.carry = b""
