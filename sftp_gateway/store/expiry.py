@@ -67,8 +67,8 @@ def versions(store: Store, keep: int) -> int:
 def traces(store: Store, before: datetime) -> None:
     """Forget finished jobs, processes and mails of long ago; what they did stands in the events."""
     old = sa.select(_jobs.c.id).where(_jobs.c.place == queue.Place.DONE, _jobs.c.queued_at < before).limit(BATCH)
-    _in_batches(store, sa.delete(_jobs).where(_jobs.c.id.in_(old)))
-    _in_batches(store, sa.delete(_mails).where(_mails.c.id.in_(_past_mails(before).limit(BATCH))))
+    _forget(store, _jobs, old)
+    _forget(store, _mails, _past_mails(before).limit(BATCH))
     workers.prune(store, before)
 
 
@@ -83,6 +83,18 @@ def referenced(store: Store, area: str, names: Iterable[str]) -> set[str]:
     """Give those names of an area that a row refers to."""
     with store.read() as conn:
         return {name for _, name in erasing.referenced(conn, ((area, name) for name in names))}
+
+
+def _forget(store: Store, table: sa.Table, old: sa.Select[tuple[int]]) -> None:
+    """Delete rows a batch at a time; looked for before, as SQLite walks through all of them, while others want to write."""
+    while True:
+        with store.read() as conn:
+            found = conn.execute(old).scalars().all()
+        if found:
+            with store.write() as tx:
+                tx.conn.execute(sa.delete(table).where(table.c.id.in_(found)))
+        if len(found) < BATCH:
+            return
 
 
 def _in_batches(store: Store, change: sa.Update | sa.Delete) -> int:

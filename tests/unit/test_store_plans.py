@@ -45,6 +45,20 @@ def test_sources_past_their_time_are_looked_for_among_those_that_are_kept(sqlite
     assert "SEARCH upload USING INDEX upload_source_kept (received_at<?)" in found
 
 
+def test_nobody_waits_while_old_jobs_and_mails_are_looked_for(sqlite_store, plan):
+    asked = []
+    sa.event.listen(sqlite_store._engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    expiry.traces(sqlite_store, sqlite_store.now())
+    assert not any("job" in statement or "mail" in statement for statement in asked)
+
+
+def test_a_list_since_before_all_uploads_reads_no_index_of_all_of_them(sqlite_store, plan):
+    sent.receive(sqlite_store)
+    long_ago = sqlite_store.now() - timedelta(days=9999)
+    found = plan(lambda: uploads.listing(sqlite_store, brand="acme", since=long_ago))
+    assert not any("received_at>" in step for step in found)
+
+
 def test_a_file_that_every_home_has_is_looked_for_home_by_home(sqlite_store, plan):
     found = plan(lambda: files.everywhere(sqlite_store, "catalog", "current.csv"))
     assert any("(brand=? AND folder=? AND name=?)" in step for step in found)
