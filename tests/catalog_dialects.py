@@ -89,8 +89,8 @@ class Dialect:
         return list(csv.DictReader(text, delimiter=own.delimiter, quotechar=own.quote))
 
     def shown(self, cell: str) -> str:
-        """Give a cell of a correction file as the sender wrote it: CSV has a `'` before what would be executed."""
-        return unescaped(cell) if self.kind in ("csv", "parquet") else cell
+        """Give a cell of a correction file as the sender wrote it: CSV and workbooks have a `'` of ours before some."""
+        return unescaped(cell) if self.kind in ("csv", "parquet", "xlsx") else cell
 
     def written(self, rows: list[dict[str, str]]) -> bytes:
         """Write a mended correction file back, in the form in which it came."""

@@ -189,6 +189,17 @@ def test_a_correction_saved_as_a_workbook_has_the_cells_that_were_sent(tmp_path,
     assert [shop.products()[f"-A{at}"]["name"] for at in range(3)] == list(kept)
 
 
+def test_a_workbook_saved_as_csv_has_the_cells_that_were_sent(tmp_path):
+    shop, kept = Shop(tmp_path, guards=OPEN), ("'-5", "''=q", "=q", "-5", "'n", "'")
+    bad = [(f"'-A{at}", text, "x", "", text) for at, text in enumerate(kept)]
+    first = shop.put(Dialect("xlsx").write([("G1", "Chair", "1", "", ""), *bad]))
+    again = shop.put(Dialect("csv").written(Dialect("xlsx").read(correction(first))))
+    assert said(shop, again) == said(shop, first)
+    rows = [row | {"msrp": "7"} for row in Dialect("xlsx").read(correction(first))]
+    assert shop.put(Dialect("csv").written(rows)).state is State.PUBLISHED
+    assert [shop.products()[f"'-A{at}"]["name"] for at in range(len(kept))] == list(kept)
+
+
 def test_a_correction_writes_numbers_as_its_original_does(tmp_path):
     rows = [(f"G{at}", "n", "12,50", "", "") for at in range(50)]
     bad = [("B1", "", "1,234", "", ""), ("B2", "x", "1,234", "4006381333930", "")]

@@ -68,6 +68,12 @@ def test_a_header_that_a_spreadsheet_would_execute_is_escaped_and_comes_back_as_
         header = data.decode().partition("\n")[0].split(",")
         assert header == ["sku", "name", "msrp", "'@id", "'=HYPERLINK(1)", "'-", "''=x", *escaping.OURS]
         assert read(tmp_path, data, complete=True).source.headers == (*named, *escaping.OURS)
+    book = openpyxl.Workbook()  # as a person saves it in a spreadsheet
+    for line in csv.reader(data.decode().splitlines()):
+        book.active.append(line)
+    book.save(tmp_path / "saved.xlsx")
+    saved = read(tmp_path, (tmp_path / "saved.xlsx").read_bytes(), complete=True)
+    assert saved.source.headers == (*named, *escaping.OURS)
 
 
 def test_the_first_and_the_last_row_of_a_block_come_back_without_those_between(tmp_path):

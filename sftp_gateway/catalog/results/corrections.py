@@ -168,13 +168,16 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 class _Sheet:
-    """XLSX, every cell a text."""
+    """XLSX, every cell a text, so that nothing in it is executed; but a person may save it as CSV.
+
+    A sign that a sender put before a cell gets one of ours: `read` takes one, whatever the file is saved as.
+    """
 
     def __init__(self, path: Path, source: Source) -> None:
         self._layout = returned.Layout(source.headers)
         self._own = self._layout.own
         self._book = xlsx.Writer(path)
-        self._book.row([*(source.headers[place] for place in self._own), *OURS])
+        self.add([[*(source.headers[place] for place in self._own), *OURS]])
 
     def make(self, rejected: Rejected) -> list[list[str]]:
         """Give rows; of one that is none because of its form, the cells that it has."""
@@ -191,7 +194,7 @@ class _Sheet:
     def add(self, made: list[list[str]]) -> None:
         """Append rows."""
         for row in made:
-            self._book.row(row)
+            self._book.row([escaping.escape(cell) if cell[:1] == "'" else cell for cell in row])
 
     def close(self) -> None:
         """Finish the workbook."""

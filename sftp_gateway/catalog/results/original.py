@@ -10,9 +10,8 @@ from sftp_gateway.catalog.checking import check, headers
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.job import Corrected, Job, Lookup
 from sftp_gateway.catalog.plan import Plan, named
-from sftp_gateway.catalog.read import escaping, opening
+from sftp_gateway.catalog.read import opening
 from sftp_gateway.catalog.read.csv.delimited import DelimitedSource
-from sftp_gateway.catalog.read.sheets.sheet import SheetSource
 from sftp_gateway.catalog.read.source import Hints, Source
 from sftp_gateway.errors import Incomplete, Refused
 from sftp_gateway.upload import Mode
@@ -21,19 +20,6 @@ LONGEST_CHAIN = 20
 
 
 def reopened(source: Source, job: Job, plan: Plan, lookup: Lookup, hints: Hints) -> Source:
-    """Give a correction as it was meant, and any other file as it is.
-
-    A workbook that was saved of a CSV that we made has our signs before its cells; one that we made has none.
-    """
-    if not isinstance(source, SheetSource):
-        return _in_its_encoding(source, job, plan, lookup, hints)
-    sent = _sent(plan.corrected, replace(hints, presume=True))
-    if sent is None or sent.format.format not in ("csv", "parquet"):
-        return source
-    return replace(source, columns=[escaping.unescaped_cells(column) for column in source.columns])
-
-
-def _in_its_encoding(source: Source, job: Job, plan: Plan, lookup: Lookup, hints: Hints) -> Source:
     """Give a correction read in the encoding of its original where its own is a guess, and any other file as it is.
 
     Not where that was sound Unicode: its correction would be, too, and was saved in another encoding since.

@@ -71,7 +71,7 @@ class SheetSource(Struct):
             final = rows.stop == end
             other, numbers = self.other[rows], chosen(self.numbers, rows)
             block = table.block(columns, start + 1, self.tally, self.header, final=final, other=other, numbers=numbers)
-            yield returned.block(block, layout, self.tally) if self.correction_of else block
+            yield returned.block(escaping.unescaped(block), layout, self.tally) if self.correction_of else block
         if self.tally.readable + self.tally.rejected == 0:
             text = f"The sheet {self.format.sheet!r} has a header but no rows."
             raise errors.Refused("FILE_EMPTY", text, "Send a file with products, or name their sheet.")
@@ -94,7 +94,7 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     head = band.head
     other, below = grid.others_below(band.grid, head)
     left, right, names = band.columns(other)
-    headers = escaping.our_names(names)
+    headers = escaping.own_headers(escaping.our_names(names))
     filled = np.any(band.grid.filled, axis=1)
     titles = int(filled[: max(head.first, 0)].sum())
     end = _end(other, filled)
