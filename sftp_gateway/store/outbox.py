@@ -48,7 +48,9 @@ def add(  # noqa: PLR0913 - the parts of a mail
         if tx.conn.execute(same).first() is not None:
             return False
         values = {"brand": brand, "occasion": occasion, "recipient": recipient, "subject": subject, "text": text}
-        tx.conn.execute(sa.insert(_mails).values(created_at=tx.now, due_at=tx.now if recipient else None, tries=0, **values))
+        tx.conn.execute(
+            sa.insert(_mails).values(created_at=tx.now, due_at=tx.now if recipient else None, tries=0, **values)
+        )
         return True
 
 

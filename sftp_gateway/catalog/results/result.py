@@ -54,6 +54,7 @@ def judged(facts: Facts, decision: Decision, state: State, duplicates: int, colu
         "accepted": sifted.read - sifted.rejected - duplicates,
         "rejected": sifted.rejected,
         "duplicates": duplicates,
+        "warned": facts.counts.warned,
         "retained": decision.difference.retained,
     }
     changed = decision.difference.changes | {"withheld": decision.withheld}
@@ -101,9 +102,7 @@ def _receipt(
     job = facts.job
     before, changes = job.base.products if job.base else 0, dict.fromkeys(receipt.CHANGES, 0) | changed
     tally = facts.source.tally if facts.source is not None else None
-    seen = {"warned": facts.counts.warned} | (
-        {"blank": tally.blank, "skipped": tally.skipped} if tally is not None else {}
-    )
+    seen = {"blank": tally.blank, "skipped": tally.skipped} if tally is not None else {}
     own: dict[str, Any] = {
         "upload": job.upload,
         "brand": job.brand,

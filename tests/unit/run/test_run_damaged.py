@@ -7,7 +7,7 @@ import pytest
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.upload import Mode, State
-from tests.catalog_shop import Shop
+from tests.catalog_shop import Shop, codes
 
 QUOTED = [b'"sku","name","msrp"\n', *(b'"S%d","name, %d","%d.50"\n' % (n, n, n) for n in range(60))]
 SECOND = [b"name,sku,msrp\n", *(b'"name, %d",S%d,%d.50\n' % (n, n, n) for n in range(60))]
@@ -91,6 +91,13 @@ def test_json_of_which_every_product_is_broken_tells_of_each(tmp_path, form):
     errors = [error for error in shop.errors(outcome) if error["code"] == "ROW_JSON"]
     assert [(error["row"], error["key"]) for error in errors] == [("1", "S0"), ("2", "S1"), ("3", "S2")]
     assert list(shop.products()) == ["S0"]
+
+
+def test_what_is_refused_half_way_through_kept_no_row_with_a_warning(tmp_path):
+    shop = Shop(tmp_path, settings=BrandSettings(duplicates="refuse"))
+    outcome = shop.put("sku,name,msrp,gtin\nA,n,1.50,2000000000008\nB,n,2.50,\nB,n,3.50,\n")
+    assert (outcome.state, codes(outcome)["FIELD_GTIN_RESTRICTED"]) == (State.REFUSED, 1)
+    assert (outcome.receipt["rows"]["warned"], outcome.receipt["rows"]["accepted"]) == (0, 0)
 
 
 def test_json_of_which_no_product_has_anything_lacks_columns(tmp_path):
