@@ -146,7 +146,7 @@ async def _sync(draft: Draft) -> None:
 
 def _as_it_is(homes: Homes, draft: Draft, **more: Any) -> Entry:
     """Give the row of a draft as it is now, and with what is told."""
-    return drafts.changed(
+    return replace(
         draft.entry,
         bytes=draft.size,
         sha256=draft.sha256 if draft.wrote else draft.sha256 or draft.entry.sha256,
