@@ -45,3 +45,16 @@ def test_one_row_between_apostrophes_makes_no_quote_of_them_where_others_have_ba
     text[7] = "'7'\t'plain'\t'text'"
     found = read(tmp_path, "\n".join(["id\twhat\tnote", *text, ""]).encode(), lenient=True, complete=True)
     assert found.rows == [(no, 'a "b, c"' if int(no) % 5 == 0 else what, note) for no, what, note in rows]
+
+
+def test_two_quotes_with_a_backslash_each_are_two(tmp_path):
+    found = read(tmp_path, BEGIN + ROWS + b'A-1,"Mug, \\"\\" ash",9.50,"care ""so"" much"\n' + ROWS)
+    assert found.rows[8] == ("A-1", 'Mug, "" ash', "9.50", 'care "so" much')
+
+
+def test_a_backslash_stands_before_a_quote_in_the_second_line_of_a_row_too(tmp_path):
+    rows = [("A-1", "Mug", "9.50", 'large\n<p>12" high</p>'), ("A-2", "Rug", "8.50", 'old\n<p>20" wide</p>')]
+    text = "".join(",".join('"' + cell.replace('"', '\\"') + '"' for cell in row) + "\n" for row in rows)
+    found = read(tmp_path, BEGIN + ROWS + text.encode() + ROWS)
+    assert found.rows[8:10] == rows
+    assert len(found.rows) == 18

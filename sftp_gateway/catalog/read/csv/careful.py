@@ -117,24 +117,28 @@ def _damaged(text: Text, start: int, line: tuple[int, int], whole: int | None) -
 
 
 def _around(text: Text, start: int) -> int | None:
-    """Where a record over several lines stops that has blanks around cells in quotes, or a backslash before a quote in the first line.
+    """Where a record over several lines stops that has blanks around cells in quotes, or a backslash before a quote.
 
-    None if it is none. A line that is a row by itself shows that a quote with blanks around it was not closed.
+    None if it is none. A line that is a row by itself shows that a quote was not closed, where the first line has no such backslash.
     """
     line = _line(text, start)
     if line is None or not text.dialect.quote:
         return None
     stop = _strict(text, start, bounds.QUOTE_BYTES, text.dialect.spaced) or 0
-    if stop > line[1]:
-        last = LINE_END.split(text.data[start : end_of(text.data, stop, start)])[-1]
-        if not last.count(text.dialect.mark) >= text.width - 1 > 0:
-            opened = _extent(text, start, *line, stop)
-            if opened is not None and opened[1] == stop:
-                return stop
-    if text.data.find(b"\\" + text.dialect.sign, start, line[0]) < 0:
-        return None
-    stop = _strict(text, start, bounds.QUOTE_BYTES, text.dialect.escaped) or 0
-    return stop if stop > line[1] else None
+    if stop > line[1] and _is_one(text, start, line, stop):
+        return stop
+    escaped = text.data.find(b"\\" + text.dialect.sign, start, start + bounds.QUOTE_BYTES)
+    stop = 0 if escaped < 0 else _strict(text, start, bounds.QUOTE_BYTES, text.dialect.escaped) or 0
+    return stop if stop > line[1] and (escaped < line[0] or _is_one(text, start, line, stop)) else None
+
+
+def _is_one(text: Text, start: int, line: tuple[int, int], stop: int) -> bool:
+    """Whether no line within a record, whose first is `line`, is a row by itself."""
+    last = LINE_END.split(text.data[start : end_of(text.data, stop, start)])[-1]
+    if readings(last, text.dialect, text.width) is not None:
+        return False
+    opened = _extent(text, start, *line, stop)
+    return opened is not None and opened[1] == stop
 
 
 def _extent(text: Text, start: int, end: int, stop: int, whole: int | None) -> tuple[int, int, bool] | None:

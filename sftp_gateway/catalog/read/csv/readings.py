@@ -134,6 +134,5 @@ def _unescape_plain(cell: bytes, quote: bytes) -> bytes:
 
 
 def _unescape(content: bytes, quote: bytes, backslash: bool) -> bytes:
-    if backslash:
-        content = content.replace(b"\\" + quote, quote)
-    return content.replace(quote * 2, quote)
+    parts = content.split(b"\\" + quote) if backslash else [content]
+    return quote.join(part.replace(quote * 2, quote) for part in parts)
