@@ -43,3 +43,11 @@ def test_rows_between_one_that_lost_its_closing_and_one_that_lost_its_opening_qu
     found = read(tmp_path, end.join([BEGIN.rstrip(), *rows, b""]))
     assert [row[0] for row in found.rows if row[0] != "B-2"] == [row[:4].decode() for row in plain]
     assert set(found.codes) == {"ROW_QUOTE"}
+
+
+@pytest.mark.parametrize("price", [b'9".50', b'"9"50"', b'9,"50'])
+def test_a_quote_in_the_middle_of_a_number_is_no_part_of_it(tmp_path, price):
+    rows = (BEGIN + ROWS).replace(b",", b";")
+    found = read(tmp_path, rows + b"A-99;Lamp;" + price + b";red\n" + ROWS.replace(b",", b";"))
+    assert len(found.rows) == 16
+    assert found.codes == ["ROW_QUOTE"]

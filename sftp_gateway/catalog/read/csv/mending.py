@@ -109,6 +109,15 @@ def lost_opening(cells: Sequence[bytes], dialect: Dialect, profile: Profile) -> 
     return False
 
 
+def quote_in_value(cells: Sequence[bytes], dialect: Dialect, profile: Profile) -> bool:
+    """Whether a cell looks like those of its column only without the quote in it: `9"50`."""
+    quoted = ((place, cell) for place, cell in enumerate(cells) if dialect.quote and dialect.sign in cell)
+    return any(
+        not profile.holds(place, cell) and profile.holds(place, cell.replace(dialect.sign, b""))
+        for place, cell in quoted
+    )
+
+
 def _escaped(record: bytes, dialect: Dialect, width: int) -> tuple[bytes, ...] | None:
     """Give the cells of a row without quotes in which a backslash before a delimiter makes it text, None if it is none."""
     mark = dialect.mark

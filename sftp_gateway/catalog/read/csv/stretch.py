@@ -132,6 +132,8 @@ class Stretch(Struct):
             return
         if mending.lost_opening(cells, self.text.dialect, self.profile):
             self.give_up(index, *LOST_OPENING)
+        elif mending.quote_in_value(cells, self.text.dialect, self.profile):
+            self.give_up(index, "ROW_QUOTE", "A quote stands in a value of a column that has none.", "Take it away.")
         elif mending.may_be_otherwise(self.bytes_of(index), self.text.dialect, self.text.width):
             self.give_up(index, "ROW_QUOTE", "The row may be separated by another delimiter.")
         else:
