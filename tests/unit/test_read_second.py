@@ -45,3 +45,19 @@ def test_rows_of_a_narrower_table_below_are_not_filled_up_to_be_ours(tmp_path):
     data = b"id,City,Land,Chef,More\n" + b"".join(rows) + b"\nLand 1,two,three\n" + other
     found = read(tmp_path, data, lenient=True, complete=True, known_headers=frozenset())
     assert [row[0] for row in found.rows] == [str(number) for number in range(10, 30)]
+
+
+@pytest.mark.parametrize("title", [b"", b"Description\n"])
+def test_the_larger_table_is_the_one_to_look_at_though_the_smaller_one_has_names_of_ours(tmp_path, title):
+    rows = b"".join(b"%d,Lamp no. %d,%d\n" % (n, n, n * 7) for n in range(30))
+    below = title + b"sku,name\n" + b"".join(b"A-%d,Lamp\n" % n for n in range(5))
+    found = read(tmp_path, b"place,title,votes\n" + rows + b"\n" + below, lenient=True)
+    assert found.source.headers == ("place", "title", "votes")
+    assert len(found.rows) == 30
+    assert read(tmp_path, b"place,title,votes\n" + rows + b"\n" + below).source.headers == ("sku", "name")
+
+
+def test_a_title_of_a_table_below_is_no_header_of_one_column(tmp_path):
+    rows = b"".join(b"%d,Lamp no. %d,%d\n" % (n, n, n * 7) for n in range(30))
+    found = read(tmp_path, b"place,title,votes\n" + rows + b"\nDescription\nx,y\n1,2\n", lenient=True)
+    assert found.source.headers == ("place", "title", "votes")

@@ -13,7 +13,7 @@ _MORE_ROWS = 4
 
 
 def largest(rows: Rows, base: int, hints: Hints, *, whole: bool) -> int:
-    """Which record is the first of the largest table whose header we know; of the largest if we know none."""
+    """Which record is the first of the largest table whose header we know; of the largest if we know none, or somebody only looks."""
     starts = [base, *_starts(rows, base, hints)]
     if len(starts) == 1:
         return base
@@ -21,8 +21,8 @@ def largest(rows: Rows, base: int, hints: Hints, *, whole: bool) -> int:
     for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
         same = sum(_fits(cells, rows[start]) for cells in rows[start + 1 : end])
         sizes[start] = float("inf") if end == len(rows) and not whole and same else same
-    matching = [start for start in starts if ournames.known_names(rows[start], hints) >= 2] or starts
-    return max(matching, key=lambda start: (sizes[start], -start))
+    known = [] if hints.lenient else [start for start in starts if ournames.known_names(rows[start], hints) >= 2]
+    return max(known or starts, key=lambda start: (sizes[start], -start))
 
 
 def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:

@@ -77,8 +77,8 @@ def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
     if not first:
         return 0, 0
     scores = {number: _known(rows, number, hints) for number in first}
-    best = max(first, key=lambda number: scores[number])
-    if scores[best] >= 2 or (scores[best] == 1 and len(rows[best]) == 1):
+    best = max(first[: bounds.PREAMBLE_RECORDS + 1], key=lambda number: scores[number])
+    if scores[best] >= 2 or (scores[best] == len(rows[best]) == width == 1):
         return best, scores[best]
     used = _used_width(rows, width)
     for number in first:
