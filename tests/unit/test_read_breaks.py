@@ -49,6 +49,13 @@ def test_a_key_alone_is_a_row_that_stops_early_not_the_half_of_another_key(tmp_p
     assert (len(found.rows), found.codes) == (20, ["ROW_COLUMNS"])
 
 
+def test_a_number_as_long_as_all_keys_is_not_the_half_of_another(tmp_path):
+    rows = [b"%d,Lamp,%d.50,Bright and warm\n" % (n, n) for n in range(10010, 10030)]
+    found = read(tmp_path, BEGIN + b"".join([*rows[:9], b"10099\n", *rows[9:]]))
+    assert len(found.rows) == 20
+    assert found.codes == ["ROW_COLUMNS"]
+
+
 def test_half_a_key_is_told_behind_any_number_of_other_damaged_rows(tmp_path):
     others = b"A-0001,Lamp,9.50,Bright,and,warm\n" * 1500
     found = read(tmp_path, BEGIN + b"".join(ROWS) + others + b"A-1\n234,Lamp,9.50,Bright\n" + ROWS[0])

@@ -167,8 +167,9 @@ def may_be_one(first: bytes, rest: bytes, others: tuple[bytes, ...]) -> bool:
     """Whether two parts make a text as the other cells are, as far as these are alike."""
     if len(others) < _LEAST:
         return True
-    shapes = _common(others)[0]
-    return len(shapes) > _FEW_SHAPES or _shape(first + rest) in shapes
+    shapes, _, sizes, _ = _common(others)
+    both = first + rest
+    return (len(shapes) > _FEW_SHAPES or _shape(both) in shapes) and (len(sizes) > 1 or len(both) in sizes)
 
 
 @lru_cache(maxsize=256)
