@@ -145,3 +145,10 @@ def test_a_damaged_row_in_ten_does_not_hide_the_spaces_between_many_columns(tmp_
 def test_a_comment_of_as_many_words_as_columns_is_no_row(tmp_path):
     text = lines(" ", [("start", "end", "room"), *TIMES])
     assert table(tmp_path, [*text[:5], "# der Nachmittag", *text[5:]])[1] == TIMES
+
+
+def test_a_thousand_amounts_with_a_comma_and_spaces_around_them_are_cells_in_quotes(tmp_path):
+    rows = b"".join(b'A-%04d , Lamp , "%d,50" , red\n' % (n, n) for n in range(1200))
+    found = read(tmp_path, b"sku,name,msrp,color\n" + rows)
+    assert len(found.rows) == 1200
+    assert [cell.strip() for cell in found.rows[7]] == ["A-0007", "Lamp", "7,50", "red"]

@@ -213,7 +213,7 @@ def _is_literal(sample: Sample, dialect: Dialect, records: Sequence[Record]) -> 
     lines = sample.filled_lines(delimiter)
     widths = Counter(line.count(delimiter) for line in lines)
     width, whole = widths.most_common(1)[0]
-    if not width or len(lines) - whole > len(lines) // 1000:
+    if not width or lines[0].count(delimiter) != width or len(lines) - whole > len(lines) // 1000:
         return False
     quoting = [line for line in lines if quote in line]
     if any(cell.strip(quote).find(quote * 2) >= 0 for line in quoting for cell in line.split(delimiter)):
