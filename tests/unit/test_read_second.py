@@ -48,13 +48,17 @@ def test_rows_of_a_narrower_table_below_are_not_filled_up_to_be_ours(tmp_path):
 
 
 @pytest.mark.parametrize("title", [b"", b"Description\n"])
-def test_the_larger_table_is_the_one_to_look_at_though_the_smaller_one_has_names_of_ours(tmp_path, title):
+@pytest.mark.parametrize("below", [b"name,color", b"sku,name"])
+def test_the_larger_table_is_the_one_to_look_at_though_the_smaller_one_has_names_of_ours_but_the_key(
+    tmp_path, title, below
+):
     rows = b"".join(b"%d,Lamp no. %d,%d\n" % (n, n, n * 7) for n in range(30))
-    below = title + b"sku,name\n" + b"".join(b"A-%d,Lamp\n" % n for n in range(5))
-    found = read(tmp_path, b"place,title,votes\n" + rows + b"\n" + below, lenient=True)
-    assert found.source.headers == ("place", "title", "votes")
-    assert len(found.rows) == 30
-    assert read(tmp_path, b"place,title,votes\n" + rows + b"\n" + below).source.headers == ("sku", "name")
+    data = (
+        b"place,title,votes\n" + rows + b"\n" + title + below + b"\n" + b"".join(b"A-%d,Lamp\n" % n for n in range(5))
+    )
+    looked = read(tmp_path, data, lenient=True, keys=(frozenset({"sku"}),)).source.headers
+    assert looked == (("sku", "name") if b"sku" in below else ("place", "title", "votes"))
+    assert read(tmp_path, data).source.headers == tuple(below.decode().split(","))
 
 
 def test_a_title_of_a_table_below_is_no_header_of_one_column(tmp_path):

@@ -13,7 +13,10 @@ _MORE_ROWS = 4
 
 
 def largest(rows: Rows, base: int, hints: Hints, *, whole: bool) -> int:
-    """Which record is the first of the largest table whose header we know; of the largest if we know none, or somebody only looks."""
+    """Which record is the first of the largest table whose header we know; of the largest if we know none.
+
+    Who only looks at a file may look at any: a header is known there if it names the key, too.
+    """
     starts = [base, *_starts(rows, base, hints)]
     if len(starts) == 1:
         return base
@@ -21,7 +24,9 @@ def largest(rows: Rows, base: int, hints: Hints, *, whole: bool) -> int:
     for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
         same = sum(_fits(cells, rows[start]) for cells in rows[start + 1 : end])
         sizes[start] = float("inf") if end == len(rows) and not whole and same else same
-    known = [] if hints.lenient else [start for start in starts if ournames.known_names(rows[start], hints) >= 2]
+    known = [start for start in starts if ournames.known_names(rows[start], hints) >= 2]
+    if hints.lenient:
+        known = [start for start in known if ournames.has_key(rows[start], hints)]
     return max(known or starts, key=lambda start: (sizes[start], -start))
 
 

@@ -15,3 +15,9 @@ def is_known(header: str, hints: Hints) -> bool:
     """Whether a header is one that a catalog column goes by; `variation:Width` is, if `variation` is."""
     name = fold(header)
     return name in hints.known_headers or (":" in name and name.partition(":")[0] in hints.known_headers)
+
+
+def has_key(cells: Cells, hints: Hints) -> bool:
+    """Whether the cells name all columns of the key."""
+    names = {fold(cell.decode(errors="replace")) for cell in cells if len(cell) < 256}
+    return all(names & key for key in hints.keys)
