@@ -1,7 +1,12 @@
 """A backslash before a quote, where cells over several lines follow: each row ends where it ends."""
 
+import itertools
+import time
+
 import pytest
 
+from sftp_gateway.catalog.read.csv import careful
+from sftp_gateway.catalog.read.csv.dialect import Dialect
 from tests.unit.reading import read
 
 BEGIN = b"sku,name,msrp,note\n"
@@ -58,3 +63,14 @@ def test_a_backslash_stands_before_a_quote_in_the_second_line_of_a_row_too(tmp_p
     found = read(tmp_path, BEGIN + ROWS + text.encode() + ROWS)
     assert found.rows[8:10] == rows
     assert len(found.rows) == 18
+
+
+def test_where_nobody_escapes_a_damaged_row_does_not_look_through_all_rows_behind_it():
+    rows = [b'S-%05d,"broken text,1.50\n' % n if n % 2 else b'S-%05d,"plain, red",1.50\n' % n for n in range(40_000)]
+    text = careful.Text(b"".join(rows) + b'A,"x\\"y",1\nB,"z",2\n', Dialect(","), 3, final=True)
+    starts = list(itertools.accumulate((len(row) for row in rows), initial=0))
+    begun = time.process_time()
+    assert {text.escape_behind(start) for start in starts} == {starts[-1] + 4}
+    assert text.escape_behind(starts[-1] + 5) == len(text.data)
+    assert text.escape_behind(0) == starts[-1] + 4
+    assert time.process_time() - begun < 1  # a minute otherwise

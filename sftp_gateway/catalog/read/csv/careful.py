@@ -47,6 +47,16 @@ class Text:
     final: bool
     fruitless: barren.Lines = field(default_factory=barren.Lines, compare=False)
     """At which lines no record begins, as far as that was looked for."""
+    escape: list[int] = field(default_factory=lambda: [0, -1], compare=False)
+    """From where a backslash before a quote was looked for last, and where it is."""
+
+    def escape_behind(self, start: int) -> int:
+        """Where the first backslash before a quote is from `start` on; the end of the data if there is none."""
+        since, found = self.escape
+        if not since <= start <= found:
+            found = self.data.find(b"\\" + self.dialect.sign, start)
+            self.escape[:] = start, found if found >= 0 else len(self.data)
+        return self.escape[1]
 
 
 def resolve(text: Text, start: int, *, distrust: bool = False) -> Found | None:
@@ -127,9 +137,13 @@ def _around(text: Text, start: int) -> int | None:
     stop = _strict(text, start, bounds.QUOTE_BYTES, text.dialect.spaced) or 0
     if stop > line[1] and _is_one(text, start, line, stop):
         return stop
-    escaped = text.data.find(b"\\" + text.dialect.sign, start, start + bounds.QUOTE_BYTES)
-    stop = 0 if escaped < 0 else _strict(text, start, bounds.QUOTE_BYTES, text.dialect.escaped) or 0
-    return stop if stop > line[1] and (escaped < line[0] or _is_one(text, start, line, stop)) else None
+    escape = text.escape_behind(start)
+    if escape >= min(start + bounds.QUOTE_BYTES, len(text.data)):
+        return None
+    stop = _strict(text, start, bounds.QUOTE_BYTES, text.dialect.escaped) or 0
+    if stop <= max(escape, line[1]):
+        return None
+    return stop if escape < line[0] or _is_one(text, start, line, stop) else None
 
 
 def _is_one(text: Text, start: int, line: tuple[int, int], stop: int) -> bool:
