@@ -89,7 +89,7 @@ def fail(tx: Transaction, row: Any, error: str, failures: int) -> None:
     over = ours(row.id, row.token).values(place=Place.DONE, failures=failures, error=error, token=_jobs.c.token + 1)
     tx.conn.execute(over.values(queue.FREE))
     if row.kind == Kind.PROCESS:
-        text = "We could not process this file. The fault is ours and we look into it; you need not send it again."
+        text = f"We could not process this file; the fault is ours and we look into it ({error})."
         detail = {"error": error, "attempt": row.attempt}
         reasons = [receipt.reason("gateway_fault", text)]
         journal.move(tx, row.upload, State.FAILED, detail=detail, finished_at=tx.now, reasons=reasons)
