@@ -1,6 +1,6 @@
 """What reading gives: a `Source` with its headers, and `Block`s of consecutive records."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,6 +42,10 @@ class Hints(Struct, frozen=True):
     """`inspect`: read what can be read where the pipeline would refuse the header, width or delimiter."""
     presume: bool = False
     """A large file may be taken for UTF-8 by its beginning: the caller begins anew on `presumed.Misread`."""
+
+    def name_key(self, names: Collection[str]) -> bool:
+        """Whether folded names hold one for each column of the key; True if none is known."""
+        return not any(key.isdisjoint(names) for key in self.keys)
 
 
 class Format(Struct, frozen=True):

@@ -19,5 +19,4 @@ def is_known(header: str, hints: Hints) -> bool:
 
 def has_key(cells: Cells, hints: Hints) -> bool:
     """Whether the cells name all columns of the key."""
-    names = {fold(cell.decode(errors="replace")) for cell in cells if len(cell) < 256}
-    return all(names & key for key in hints.keys)
+    return hints.name_key({fold(cell.decode(errors="replace")) for cell in cells if len(cell) < 256})

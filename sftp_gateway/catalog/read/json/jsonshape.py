@@ -99,7 +99,7 @@ def _wrapped(text: bytes, begin: int, top: Collection[str], hints: Hints) -> jso
     """Find the array in `{"products": [ … ]}`; `products` beats other names. None for a list of a product's own."""
     found = None
     beside = jsonlists.columns(top, hints)
-    own = len(beside) > 1 and bool(hints.keys) and all(beside & key for key in hints.keys)
+    own = len(beside) > 1 and bool(hints.keys) and hints.name_key(beside)
     lists = jsonlists.find(text, begin, min(len(text), begin + _REACH))
     for one in lists:
         if not one.is_named:
