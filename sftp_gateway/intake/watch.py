@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
+from msgspec import Struct
 from watchdog.events import FileClosedEvent, FileCreatedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
@@ -44,6 +45,15 @@ EVENTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileMovedEvent, FileClo
 """A file came, or was written. Not that a directory was looked into: of 2,000 brands our own look floods the kernel's queue."""
 SIDE_BY_SIDE = 4
 """Brands whose files are taken at a time: a copy of many GiB keeps its own brand waiting, and no other."""
+LARGE_BYTES = 64 * 1024**2
+"""Brands that have more to be taken leave one of the places to the others."""
+
+
+class Rested(Struct, frozen=True):
+    """Files of a brand that may be taken: how many bytes, and what takes them; that blocks."""
+
+    bytes: int
+    take: Callable[[], None]
 
 
 @dataclass
@@ -67,6 +77,7 @@ class Drop:
     """Room for the copies under way, in bytes."""
     _promising: threading.Lock = field(init=False, default_factory=threading.Lock)
     _places: asyncio.Semaphore = field(init=False, default_factory=partial(asyncio.Semaphore, SIDE_BY_SIDE))
+    _large_places: asyncio.Semaphore = field(init=False, default_factory=partial(asyncio.Semaphore, SIDE_BY_SIDE - 1))
     _observer: BaseObserver | None = field(init=False, default=None)
     _woken: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _temporary: upload_name.Temporary = field(init=False)
@@ -115,19 +126,20 @@ class Drop:
                 except AWAY as error:
                     log.warning("drop.postponed", reason=str(error))
                     wait, rested = BACKOFF_SECONDS, {}
-                for brand, take in rested.items():
+                for brand, files in rested.items():
                     self._busy[brand] = False
-                    group.create_task(self._take_in_turn(brand, take), name=f"drop of {brand}")
+                    group.create_task(self._take_in_turn(brand, files), name=f"drop of {brand}")
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._woken.wait()
                 # Many events come together; a file rests for seconds, so nothing is lost by this.
                 await asyncio.sleep(min(0.05, self.rules.quiet_seconds / 4))
 
-    async def _take_in_turn(self, brand: str, take: Callable[[], None]) -> None:
+    async def _take_in_turn(self, brand: str, files: Rested) -> None:
+        large = self._large_places if files.bytes > LARGE_BYTES else contextlib.nullcontext()
         try:
-            async with self._places:
-                await self._in_thread(take)
+            async with large, self._places:
+                await self._in_thread(files.take)
         except AWAY as error:
             log.warning("drop.postponed", brand=brand, reason=str(error))
             await asyncio.sleep(BACKOFF_SECONDS)
@@ -139,10 +151,10 @@ class Drop:
     async def _in_thread(self, do: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, do)
 
-    def look(self, busy: Collection[str] = ()) -> tuple[float, dict[str, Callable[[], None]]]:
+    def look(self, busy: Collection[str] = ()) -> tuple[float, dict[str, Rested]]:
         """Go through the folders of all but the busy brands once (blocks).
 
-        Gives the seconds until the next look, and what takes the files that rested, by brand; that blocks, too.
+        Gives the seconds until the next look, and the files that rested, by brand.
         """
         known = [brand for brand in brands.all_brands(self.store) if brand.name not in busy]
         self._make_folders(known)
@@ -156,7 +168,10 @@ class Drop:
         for found in rested:
             files.setdefault(found.brand, []).append(found)
         return wait, {
-            brand: partial(self._take_alone, brand, partial(self._take, some, there, markers[brand]))
+            brand: Rested(
+                sum(there[found].bytes for found in some),
+                partial(self._take_alone, brand, partial(self._take, some, there, markers[brand])),
+            )
             for brand, some in files.items()
         }
 

@@ -3,6 +3,7 @@
 import argparse
 import compileall
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -43,6 +44,7 @@ def main() -> None:
         f"Machine: {measure.machine()}. Commit {commit.stdout.strip()}, {datetime.now(UTC):%Y-%m-%d}.",
     ]
     for title, part in wanted.values():
+        print(f"{datetime.now(UTC):%H:%M:%S}", title, file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="sftp-gateway-bench-") as folder:
             lines += ["", f"## {title}", "", *part(Path(folder))]
     text = "\n".join(lines) + "\n"

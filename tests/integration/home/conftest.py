@@ -95,8 +95,8 @@ class House:
     @staticmethod
     def go_through(drop: watch.Drop) -> None:
         """Take what rested in the drop folders, as a round of the gateway does, brand after brand."""
-        for take in drop.look()[1].values():
-            take()
+        for rested in drop.look()[1].values():
+            rested.take()
 
     async def received(self, count: int, seconds: float = 20.0, brand: str = "acme") -> list[Upload]:
         """Wait until so many uploads are in the history."""

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sftp_gateway.intake import dropped, folder
+from sftp_gateway import upload_name
+from sftp_gateway.intake import dropped, folder, watch
+from sftp_gateway.store import brands
 
 BODY = b"sku,name,msrp\n1,one,1\n"
 
@@ -19,13 +21,14 @@ class Held:
 
     def __init__(self, monkeypatch, name):
         self.begun, self.goes_on = threading.Event(), threading.Event()
-        self.written = 0
+        self.written = self.held = 0
         self._real, self._name = folder.copied, name
         monkeypatch.setattr(dropped.folder, "copied", self._copied)
 
     def _copied(self, directory, name, look, copy, given_up):
         if name == self._name:
             copy.write_bytes(bytes(self.written))
+            self.held += 1
             self.begun.set()
             while not self.goes_on.wait(0.01):
                 if given_up():
@@ -55,6 +58,25 @@ async def test_a_file_of_another_brand_is_taken_while_a_large_one_is_copied(hous
     await house.received(1, brand="bolt")
     await house.until(lambda: not file.exists())
     assert not house.history()
+
+
+async def test_brands_with_large_files_leave_a_place_for_those_with_small_ones(house, drop, held, monkeypatch):
+    monkeypatch.setattr(watch, "LARGE_BYTES", 100)
+    large = [f"large{number}" for number in range(watch.SIDE_BY_SIDE)]
+    for brand in large:
+        brands.create(house.store, brand)
+        for top in upload_name.TOPS:
+            (drop.folder / brand / top).mkdir(parents=True, exist_ok=True)
+        with put(drop, f"{brand}/inbox/large.csv").open("ab") as file:
+            file.write(b"2,two,2\n" * 20)
+    await house.until(lambda: held.held >= watch.SIDE_BY_SIDE - 1)
+    file = put(drop, "bolt/inbox/b.csv")
+    await house.received(1, brand="bolt")
+    await house.until(lambda: not file.exists())
+    assert not any(house.history(brand) for brand in large)
+    held.goes_on.set()
+    for brand in large:
+        await house.received(1, brand=brand)
 
 
 async def test_later_files_of_the_brand_wait_for_a_large_one(house, drop, held):
