@@ -1,5 +1,6 @@
 """Parquet files as other programs write them: columns of bytes, columns that hold columns."""
 
+import datetime as dt
 import io
 import json
 import subprocess
@@ -123,6 +124,43 @@ def test_a_text_that_is_none_costs_its_row_in_lists_too(tmp_path, kind, shown):
 def test_short_floats_in_lists_have_the_digits_that_were_written(tmp_path, kind, value, shown):
     found = read(tmp_path, made({"sku": ["A", "B"], "size": pa.array([value, None], kind)}))
     assert found.rows == [("A", shown), ("B", "")]
+
+
+FAR, SOON, BERLIN = 2**60, 1_769_853_600_000_000, pa.timestamp("us", "Europe/Berlin")
+LAST, LAST_SHOWN = 253_402_300_799_000_000, "9999-12-31T23:59:59+00:00"
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "shown"),
+    [
+        (pa.timestamp("us"), [SOON, FAR, -FAR], ["2026-01-31T10:00:00", str(FAR), str(-FAR)]),
+        (BERLIN, [SOON, LAST, FAR], ["2026-01-31T11:00:00+01:00", LAST_SHOWN, str(FAR)]),
+        (pa.duration("s"), [90_000, FAR, 1], ["25:00:00", str(FAR), "0:00:01"]),
+        (pa.list_(BERLIN), [[SOON], [LAST], [FAR]], ["2026-01-31T11:00:00+01:00", LAST_SHOWN, str(FAR)]),
+    ],
+)
+def test_a_moment_in_no_year_of_a_calendar_costs_no_other_row_and_not_the_file(tmp_path, kind, given, shown):
+    whole = pa.list_(pa.int64()) if pa.types.is_list(kind) else pa.int64()
+    column = pa.array(given, whole).cast(kind)
+    found = read(tmp_path, made({"sku": ["A", "B", "C"], "size": column}))
+    assert found.rows == list(zip("ABC", shown, strict=True))
+
+
+def test_a_moment_in_no_year_is_told_where_a_date_is_wanted(tmp_path):
+    updated = pa.array([SOON, FAR, LAST]).cast(BERLIN)
+    shop, columns = Shop(tmp_path), {"sku": ["A", "B", "C"], "name": ["n"] * 3, "msrp": [1, 2, 3]}
+    outcome = shop.put(made({**columns, "updated_at": updated}))
+    told = [(line["row"], line["code"]) for line in shop.errors(outcome) if line["row"]]
+    assert told == [("2", "FIELD_TYPE")]
+    moments = {sku: product["updated_at"] for sku, product in shop.products().items()}
+    assert moments == {"A": "2026-01-31T10:00:00Z", "C": "9999-12-31T23:59:59Z"}
+
+
+def test_old_and_endless_days_are_those_that_spark_wrote_in_its_twelve_bytes(tmp_path):
+    days = ["9999-12-31", "0001-01-01", "1600-01-01", "2026-01-31"]
+    column = pa.array([dt.datetime.fromisoformat(day) for day in days], pa.timestamp("us"))
+    found = read(tmp_path, made({"sku": list("ABCD"), "size": column}, use_deprecated_int96_timestamps=True))
+    assert [size for _, size in found.rows] == days
 
 
 def test_a_row_whose_only_cell_is_no_text_is_not_blank(tmp_path):

@@ -14,11 +14,28 @@ def values(column: pa.Array) -> list[Any]:
     spelled = _changed(column.type, _spelled)
     if spelled != column.type:  # as a double a float would have digits that nobody wrote: 0.10000000149011612
         column = pc.cast(pc.cast(column, spelled), _changed(column.type, _doubled))
+    return _read(column)
+
+
+def _read(column: pa.Array) -> list[Any]:
     try:
         found: list[Any] = column.to_pylist()
     except UnicodeDecodeError:
-        found = pc.cast(column, _changed(column.type, _raw)).to_pylist()
+        found = _read(pc.cast(column, _changed(column.type, _raw)))
+    except OverflowError:  # outside the years 1 to 9999, perhaps in its own zone alone: each such value by itself
+        if (half := len(column) // 2) > 0:
+            return _read(column.slice(0, half)) + _read(column.slice(half))
+        there = _changed(column.type, _in_greenwich)
+        found = _read(pc.cast(column, _changed(column.type, _counted) if there == column.type else there))
     return found
+
+
+def _in_greenwich(kind: pa.DataType) -> pa.DataType:
+    return pa.timestamp(kind.unit, "UTC") if pa.types.is_timestamp(kind) and kind.tz else kind
+
+
+def _counted(kind: pa.DataType) -> pa.DataType:
+    return pa.int64() if pa.types.is_timestamp(kind) or pa.types.is_duration(kind) else kind
 
 
 def _spelled(kind: pa.DataType) -> pa.DataType:
