@@ -217,22 +217,22 @@ async def _anew(homes: Homes, view: View, entry: Entry, by: Opening, *, goes_on:
         source = await reading.open_bytes(homes, entry)
     try:
         draft = begin(homes, view, by, entry)
-        if source is not None:
-            draft.origin = entry
-            # Its room is taken before the copy: others write meanwhile.
-            draft.truncate(entry.bytes)
-            draft.wrote = False
-            try:
+        try:
+            if source is not None:
+                draft.origin = entry
+                # Its room is taken before the copy: others write meanwhile.
+                draft.truncate(entry.bytes)
+                draft.wrote = False
                 draft.put_down()
                 await asyncio.to_thread(draft.fill_from, source, entry.bytes)
-            except BaseException:
-                closing.forget(homes, view, draft, entry)
-                raise
+            if goes_on and entry.upload is not None:
+                await _adopt(homes, view, draft, entry.upload)
+        except BaseException:
+            closing.forget(homes, view, draft, entry)
+            raise
     finally:
         if source is not None:
             source.close()
-    if goes_on and entry.upload is not None:
-        await _adopt(homes, view, draft, entry.upload)
     return draft
 
 

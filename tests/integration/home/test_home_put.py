@@ -166,6 +166,22 @@ async def test_an_accepted_name_goes_on_with_a_copy_of_its_bytes(house, append):
     assert (house.bytes_of(first), house.bytes_of(second)) == (BODY, BODY + b"tail")
 
 
+async def test_an_accepted_name_that_may_not_go_on_keeps_its_bytes(open_house):
+    house = await open_house()
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+        await house.received(1)
+        house.homes.limit(settings.Limits(disk_floor_bytes=0, max_file_bytes=len(BODY) - 1))
+        with pytest.raises(asyncssh.SFTPFailure, match="larger than"):
+            await client.open("/a.csv", "ab")
+        assert house.open_drafts() == []
+        house.homes.limit(settings.Limits(disk_floor_bytes=0))
+        async with client.open("/a.csv", "ab") as file:
+            await file.write(b"tail")
+        *_, last = await house.received(3)
+    assert house.bytes_of(last) == BODY + b"tail"
+
+
 async def test_a_closed_draft_reopened_with_truncation_becomes_an_upload_before_the_later_one(open_house):
     house = await open_house(settle_seconds=20)
     async with house.sftp() as client:
