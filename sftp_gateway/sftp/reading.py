@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -86,19 +87,31 @@ async def names_in(homes: Homes, view: View, place: names.Place, opened_at: floa
         for name in (*upload_name.TOPS, *names.FOLDERS):
             yield asyncssh.SFTPName(name.encode(), attrs=yours if name in upload_name.TOPS else ours)
     if not place.writable:
-        for file in await _listed(homes, view.brand, place.path):
+        async for file in _listed(homes, view.brand, place.path):
             yield asyncssh.SFTPName(file.name.encode(), attrs=attributes.shelved(file))
     if own:
-        for name, entry in view.listing(place.path or "inbox"):
+        for entry in view.listing(place.path or "inbox"):
+            name = upload_name.base(str(entry.path))
             if place.path or name not in names.VIRTUAL:
                 yield asyncssh.SFTPName(name.encode(), attrs=attributes.entry(view, entry))
 
 
-async def _listed(homes: Homes, brand: str, folder: str) -> list[shelf.File]:
+async def _listed(homes: Homes, brand: str, folder: str) -> AsyncIterator[shelf.File]:
     """List a read-only directory; results and change files leave the home earlier than the store (`[retention]`)."""
-    since = homes.now() - timedelta(seconds=homes.retention.home_seconds) if folder in {"errors", "receipts"} else None
-    found = await asyncio.to_thread(shelf.listing, homes.store, brand, folder, since)
-    return _without_old_changes(found, homes.retention.versions) if folder == Folder.CATALOG else found
+    listing = partial(shelf.listing, homes.store, brand, folder)
+    if folder == Folder.CATALOG:
+        for file in _without_old_changes(await asyncio.to_thread(listing), homes.retention.versions):
+            yield file
+        return
+    since = homes.now() - timedelta(seconds=homes.retention.home_seconds) if folder else None
+    # By pages: a month of receipts takes 30 MB, and a client may leave hundreds of directories open halfway.
+    after = ""
+    while found := await asyncio.to_thread(listing, since, after):
+        for file in found:
+            yield file
+        if len(found) < shelf.PAGE:
+            return
+        after = found[-1].name
 
 
 def _without_old_changes(found: list[shelf.File], keep: int) -> list[shelf.File]:

@@ -105,11 +105,11 @@ class View:
             if (entry := self.at(name)) is not None:
                 yield entry
 
-    def listing(self, path: str) -> list[tuple[str, Entry]]:
-        """Give the names in a directory with their entries, sorted."""
+    def listing(self, path: str) -> list[Entry]:
+        """Give what lies in a directory itself, sorted by name."""
         start = len(path) + 1
-        inside = [(str(entry.path)[start:], entry) for entry in self.below(path)]
-        return sorted((item for item in inside if "/" not in item[0]), key=lambda item: item[0])
+        inside = (entry for entry in self.below(path) if "/" not in str(entry.path)[start:])
+        return sorted(inside, key=lambda entry: str(entry.path))
 
     def size(self, entry: Entry) -> int:
         """Give the size an entry has now."""

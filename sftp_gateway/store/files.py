@@ -12,6 +12,8 @@ from sftp_gateway.store import tables
 from sftp_gateway.store.database import Store, Transaction
 
 BATCH = 500
+PAGE = 128
+"""As many names as a READDIR is answered with."""
 
 _files = tables.file
 
@@ -60,11 +62,15 @@ def get(store: Store, brand: str, folder: str, name: str) -> File:
     return _of(row)
 
 
-def listing(store: Store, brand: str, folder: str, since: datetime | None = None) -> list[File]:
-    """List a folder by name; `since`: only files made at that moment or later."""
+def listing(
+    store: Store, brand: str, folder: str, since: datetime | None = None, after: str | None = None
+) -> list[File]:
+    """List a folder by name; `since`: only files made at that moment or later; `after`: a `PAGE` of those behind that name."""
     query = sa.select(_files).where(_files.c.brand == brand, _files.c.folder == folder).order_by(_files.c.name)
     if since is not None:
         query = query.where(_files.c.created_at >= since)
+    if after is not None:
+        query = query.where(_files.c.name > after).limit(PAGE)
     with store.read() as conn:
         return [_of(row) for row in conn.execute(query)]
 

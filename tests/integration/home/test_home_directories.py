@@ -1,12 +1,16 @@
-"""Directories that get another name, with all that lies in them."""
+"""Directories with much in them: listed, and given another name with all that lies there."""
 
 import asyncio
+import gc
 import time
+import tracemalloc
+from functools import partial
 
 import pytest
+import sqlalchemy as sa
 
 from sftp_gateway.sftp import view
-from sftp_gateway.store import drafts
+from sftp_gateway.store import drafts, tables
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import Mode
 
@@ -155,3 +159,33 @@ async def test_ten_thousand_drafts_get_other_names_in_no_time(store_url, open_ho
         assert time.process_time() - began < 2  # 0.4 s; a statement for each takes more than 3
     moments = [row.changed_at for row in sorted(house.rows(), key=lambda row: str(row.path)) if row.bytes]
     assert len(set(moments)) == MANY
+
+
+def hand_back(house, count):
+    """Do what a month would: have so many receipts lie in the home."""
+    of_all = {"brand": "acme", "folder": "receipts", "area": "results", "bytes": 3, "created_at": house.store.now()}
+    names = [f"{number:05}.json" for number in range(count)]
+    with house.store.write() as tx:
+        tx.conn.execute(sa.insert(tables.file), [{**of_all, "name": name, "blob": name} for name in names])
+
+
+@pytest.mark.parametrize(
+    ("directory", "many"), [("/inbox", partial(fill, directory="inbox")), ("/receipts", hand_back)]
+)
+async def test_a_directory_that_is_left_open_halfway_takes_little_memory_and_all_of_it_can_be_listed(
+    house, directory, many
+):
+    many(house, count=1000)
+    async with house.sftp() as client:
+        assert len(set(await client.listdir(directory))) == 1002
+        requests = client._handler
+        gc.collect()
+        tracemalloc.start()
+        try:
+            for _ in range(10):
+                await requests.readdir(await requests.opendir(directory.encode()))
+            gc.collect()
+            taken, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert taken < 10 * 100_000
