@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from sftp_gateway import upload_name
 from sftp_gateway.sftp.allowance import Allowance
 from sftp_gateway.sftp.draft import Draft
-from sftp_gateway.store.drafts import Entry, Place
+from sftp_gateway.store.drafts import UNDER_WAY, Entry, Place
 
 STALE_SECONDS = 1.0
 DOUBT_SECONDS = 5.0
@@ -135,10 +135,17 @@ class View:
             self._entries[id_] = replace(entry, bytes=draft.size)
 
     def learn(self, changed: Iterable[Entry], gone: Iterable[str]) -> None:
-        """Hear what the intake did; what is live here, or known no more, stays as it is."""
+        """Hear what the intake did; what is live here, or known no more, stays as it is, and so does a name that was changed here."""
         for entry in changed:
-            if entry.id in self._entries and entry.id not in self.live:
-                self.put(entry)
+            own = self._entries.get(entry.id)
+            if own is None or entry.id in self.live:
+                continue
+            # It told after its commit, and a session may have renamed the file, or put another in its place, between.
+            path = entry.path and own.path
+            if path or entry.place in UNDER_WAY:
+                self.put(replace(entry, path=path))
+            else:
+                self.drop(entry.id)
         for id_ in gone:
             if id_ not in self.live:
                 self.drop(id_)

@@ -2,7 +2,11 @@
 
 import asyncio
 import contextlib
+import threading
 from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
 
 from sftp_gateway import errors
 from sftp_gateway.settings import Limits
@@ -57,6 +61,46 @@ async def test_what_the_intake_does_is_told_and_has_nothing_read_anew(house, mon
         await house.quiet()
         assert len(await client.listdir("/inbox")) == 82
     assert len(loads) == 1
+
+
+@pytest.fixture
+def slow_disk(monkeypatch):
+    """Have the intake's thread wait for the disk, to remove the draft of what it took in; gives events: it waits, it may go on."""
+    waits, goes_on, unlink = threading.Event(), threading.Event(), Path.unlink
+
+    def slowly(path, **how):
+        if path.parent.name == "drafts" and not path.suffix and not waits.is_set():
+            waits.set()
+            goes_on.wait(60)
+        unlink(path, **how)
+
+    monkeypatch.setattr(Path, "unlink", slowly)
+    yield waits, goes_on
+    goes_on.set()
+
+
+@pytest.mark.parametrize("renamed", [True, False])
+async def test_a_name_that_is_changed_before_the_intake_tells_of_its_file_stays_as_it_is(
+    open_house, slow_disk, monkeypatch, renamed
+):
+    house, (waits, goes_on) = await open_house(settle_seconds=1), slow_disk
+    monkeypatch.setattr(view_module, "STALE_SECONDS", 1e9)
+    async with house.sftp() as client:
+        async with client.open("/a.csv", "wb") as file:
+            await file.write(b"sku\n1\n")
+        await house.until(waits.is_set)
+        if renamed:
+            await client.rename("/a.csv", "/b.csv")
+        else:
+            async with client.open("/a.csv", "wb") as file:
+                await file.write(b"sku\n1\n2\n")
+        goes_on.set()
+        await house.quiet()
+        await house.heard()
+        told = {name.filename: name.attrs.size for name in await client.readdir("/inbox") if name.attrs.size}
+        (view,) = house.homes._views.values()
+        assert view.allowance.used_bytes == sum(told.values())
+    assert told == ({"b.csv": 6} if renamed else {"a.csv": 8})
 
 
 async def test_a_look_has_no_rows_written_that_gather_while_files_come(house, monkeypatch):
