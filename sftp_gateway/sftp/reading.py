@@ -68,9 +68,13 @@ async def open_bytes(homes: Homes, entry: Entry) -> BinaryIO:
 
 
 def copy_blob(files: Files, sha256: str, target: Path) -> None:
-    """Put the bytes of an accepted file into a staging file (blocks)."""
-    with files.open(Area.SOURCES, sha256) as source, target.open("xb") as copy:
-        shutil.copyfileobj(source, copy, 1 << 20)
+    """Put the bytes of an accepted file into a staging file, or have none there (blocks)."""
+    try:
+        with files.open(Area.SOURCES, sha256) as source, target.open("xb") as copy:
+            shutil.copyfileobj(source, copy, 1 << 20)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
 
 
 async def names_in(homes: Homes, view: View, place: names.Place, opened_at: float) -> AsyncIterator[asyncssh.SFTPName]:
@@ -104,7 +108,7 @@ async def _listed(homes: Homes, brand: str, folder: str) -> AsyncIterator[shelf.
             yield file
         return
     since = homes.now() - timedelta(seconds=homes.retention.home_seconds) if folder else None
-    # By pages: a month of receipts takes 30 MB, and a client may leave hundreds of directories open halfway.
+    # By pages: a month of receipts takes 20 MB, and a client may leave hundreds of directories open halfway.
     after = ""
     while found := await asyncio.to_thread(listing, since, after):
         for file in found:

@@ -202,9 +202,13 @@ async def _reopen(homes: Homes, view: View, entry: Entry, session: Session) -> D
         await homes.refresh(view, force=True)
         return None
     draft = Draft(row, homes.staging.folder, view.allowance, homes.unwritten)
-    if not draft.file.exists():  # sent once more from /test: its bytes are a blob
-        await asyncio.to_thread(reading.copy_blob, homes.files, row.sha256, draft.file)
-    draft.reopen()
+    try:
+        if not draft.file.exists():  # sent once more from /test: its bytes are a blob
+            await asyncio.to_thread(reading.copy_blob, homes.files, row.sha256, draft.file)
+        draft.reopen()
+    except BaseException:
+        homes.owe(None, replace(entry, due_at=homes.due(now)))  # nobody has it open: it rests as it was
+        raise
     view.live[row.id] = draft
     view.put(replace(row, bytes=draft.size))
     return draft

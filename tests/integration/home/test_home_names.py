@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import shutil
 
 import asyncssh
 import pytest
@@ -139,6 +141,28 @@ async def test_what_was_submitted_from_test_can_be_written_on_before_it_settles(
         house.rest()
         first, second = await house.received(2)
     assert (house.bytes_of(first), house.bytes_of(second)) == (BODY, BODY + b"more")
+
+
+async def test_what_was_submitted_from_test_is_taken_in_although_it_could_not_be_written_on(open_house, monkeypatch):
+    house = await open_house(settle_seconds=20)
+
+    def full(source, target, _length):
+        target.write(source.read(3))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with house.sftp() as client:
+        await put(client, "/test/a.csv")
+        house.rest()
+        await house.received(1)
+        await house.quiet()
+        await client.rename("/test/a.csv", "/a.csv")
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "copyfileobj", full)
+            with pytest.raises(asyncssh.SFTPError):
+                await client.open("/a.csv", "ab")
+        house.rest()
+        first, second = await house.received(2)
+    assert (second.state, second.mode, house.bytes_of(second)) == (State.RECEIVED, Mode.FULL, house.bytes_of(first))
 
 
 async def test_removing_an_accepted_file_takes_back_nothing(house):
