@@ -17,8 +17,10 @@ _DASHES = r"\x{2012}-\x{2015}\x{2212}"
 _BELOW_ZERO = rf"^\s*{_ONE}\s*-\s*$|^\s*\(\s*{_ONE}\s*\)\s*$|^\s*[{_DASHES}]\s*{_ONE}\s*$"
 _ABOUT = r"(?i:about|approx\.?|ca\.?|circa)\s+"
 _PIECES = r"\(?(?i:pcs?\.?|pieces?|ea\.?|each|units?|stk\.?|stück)\)?"
-_NUMBER = rf"^(?:{_ABOUT})?[-+\s]*?(?P<n>-?[0-9]+(?:\.[0-9]+)?)(?:\s*(?:{_PIECES})?\s*|[.,][-{_DASHES}]{{1,2}}\s*|\s*[+-]\s*)$"
+_NUMBER = rf"^(?:{_ABOUT})?[-+\s]*?(?P<n>-?[0-9]+(?:\.[0-9]+)?)(?:\s*(?:{_PIECES})?\s*|\s*[+-]\s*)$"
 """A number, and beside it nothing that could change its value: `12k`, `50%`, `.5` and `12 dollars` are others."""
+_NO_CENTS = rf"^([^.,]*[0-9])[.,][-{_DASHES}]{{1,2}}\s*$"
+"""`12,-`; of `1.299,-` the dot groups thousands."""
 _NUMBERS = (
     r"^(?P<what>write |round it, like )(?P<one>-?[0-9]+(?:[.,][0-9]+)?)(?P<other> or -?[0-9]+[.,][0-9]+)?(?P<rest>.*)$"
 )
@@ -31,6 +33,7 @@ def number(values: Any) -> Any:
     if not Cells(values).holds(_DIGITS):
         return pa.repeat(f"write digits, {EXAMPLE}", len(values))  # as most: to compile the patterns takes far longer
     values = pc.replace_substring_regex(values, _BELOW_ZERO, r"-\1\2\3")
+    values = pc.replace_substring_regex(values, _NO_CENTS, r"\1")
     found = pc.struct_field(pc.extract_regex(values, _NUMBER), "n")
     return pc.fill_null(pc.binary_join_element_wise("write ", found, ""), f"write digits, {EXAMPLE}")
 
