@@ -124,6 +124,24 @@ def test_plain_numbers_are_what_decimal_says(texts):
 
 
 @FAST
+@given(
+    st.lists(st.decimals(-(10**11), 10**11, places=2).map(str), min_size=1, max_size=20),
+    st.sampled_from(
+        ["", "free", "1.2.50", "1-2.50", ".50", "-.05", "007.10", "+1.00", "99999999999999.99", "9" * 17 + ".00"]
+    ),
+    st.sampled_from(".,"),
+)
+def test_amounts_with_two_places_are_what_decimal_says_beside_whatever_stands_there(amounts, other, mark):
+    texts = [*amounts, other, *amounts]
+    column = pa.array(["", *(text.replace(".", mark) for text in texts)], pa.string()).slice(1)
+    for scale, precision, digits in ((4, 18, 14), (2, 18, 14), (10, 38, 28)):
+        values = numbers.read(Cells(column), Dialect(mark), scale, precision).values.to_pylist()
+        for text, value in zip(texts, values, strict=True):
+            is_number = text not in ("", "free", "1.2.50", "1-2.50")
+            assert value == (Decimal(text) if is_number and abs(Decimal(text)) < 10**digits else None), text
+
+
+@FAST
 @given(st.lists(st.text(alphabet="0123456789Xx- ", max_size=18), min_size=1, max_size=20))
 def test_a_gtin_is_read_alike_alone_and_among_others(texts):
     together = gtin.read(Cells(pa.array(texts, pa.string()))).values.to_pylist()
