@@ -58,9 +58,13 @@ def likeness(column: Column, cells: Cells, filled: int, near: float, *, is_key: 
         (kind == "pictures" and looks.share(_PICTURE) >= FITS, 0.9, "addresses of pictures"),
         (kind == "url" and looks.share(_PICTURE) < 0.2 and looks.share(_PAGE) >= FITS, 0.9, "addresses of pages"),
         (kind in ("date", "datetime"), 0.7, "dates or times"),
-        (kind == "money" and looks.share(_PRICE) >= FITS, 0.5, AMOUNTS),
+        (kind == "money" and many and looks.share(_PRICE) >= FITS, 0.5, AMOUNTS),
         (kind == "boolean" and different == 2 and near >= NEAR, 0.4, "yes or no"),
-        (column.name == "categories" and looks.share(_PATH) >= FITS, 0.5, "paths such as A > B"),
+        (
+            column.name == "categories" and looks.share("://") < 0.2 and looks.share(_PATH) >= FITS,
+            0.5,
+            "paths such as A > B",
+        ),
     )
     return next(((sure, what) for holds, sure, what in claims if holds), looks.text(column))
 

@@ -134,6 +134,11 @@ def test_digits_that_fail_their_check_are_no_gtins(tmp_path):
     assert "gtin" not in {item.column for item in looked(tmp_path, {"Xq": lambda at: wrong[at]}).columns}
 
 
+def test_further_addresses_are_no_categories_and_one_rate_of_tax_for_all_is_no_price(tmp_path):
+    columns = {"sku": MADE["sku"], "Aq": lambda _: "20,00", "Bq": MADE["images"], "Cq": MADE["images"]}
+    assert looked(tmp_path, columns).pairs() == ["columns.images=Bq"]
+
+
 def test_an_empty_column_is_never_proposed(tmp_path):
     found = looked(tmp_path, {"sku": MADE["sku"], "descriptions": lambda _: ""})
     assert found.pairs() == []

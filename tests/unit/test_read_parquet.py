@@ -137,11 +137,12 @@ LAST, LAST_SHOWN = 253_402_300_799_000_000, "9999-12-31T23:59:59+00:00"
         (BERLIN, [SOON, LAST, FAR], ["2026-01-31T11:00:00+01:00", LAST_SHOWN, str(FAR)]),
         (pa.duration("s"), [90_000, FAR, 1], ["25:00:00", str(FAR), "0:00:01"]),
         (pa.list_(BERLIN), [[SOON], [LAST], [FAR]], ["2026-01-31T11:00:00+01:00", LAST_SHOWN, str(FAR)]),
+        (pa.list_(pa.date32()), [[20_484], [2**30], [0]], ["2026-01-31", str(2**30), "1970-01-01"]),
     ],
 )
 def test_a_moment_in_no_year_of_a_calendar_costs_no_other_row_and_not_the_file(tmp_path, kind, given, shown):
-    whole = pa.list_(pa.int64()) if pa.types.is_list(kind) else pa.int64()
-    column = pa.array(given, whole).cast(kind)
+    number = pa.int32() if kind == pa.list_(pa.date32()) else pa.int64()
+    column = pa.array(given, pa.list_(number) if pa.types.is_list(kind) else number).cast(kind)
     found = read(tmp_path, made({"sku": ["A", "B", "C"], "size": column}))
     assert found.rows == list(zip("ABC", shown, strict=True))
 

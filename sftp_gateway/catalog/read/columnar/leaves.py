@@ -35,7 +35,9 @@ def _in_greenwich(kind: pa.DataType) -> pa.DataType:
 
 
 def _counted(kind: pa.DataType) -> pa.DataType:
-    return pa.int64() if pa.types.is_timestamp(kind) or pa.types.is_duration(kind) else kind
+    if pa.types.is_date32(kind):
+        return pa.int32()
+    return pa.int64() if pa.types.is_temporal(kind) else kind
 
 
 def _spelled(kind: pa.DataType) -> pa.DataType:
