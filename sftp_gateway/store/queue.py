@@ -55,6 +55,9 @@ _OPEN = sa.select(
     sa.exists().where(_OF, IS_HEAD).label("head"),
     sa.exists().where(_OF, IS_WAITING).label("waiting"),
 )
+_LARGEST = sa.select(sa.func.max(tables.version.c.file_bytes)).where(
+    tables.version.c.brand == sa.bindparam("of_brand"), tables.version.c.file.is_not(None)
+)
 _PROMOTE = (
     sa.update(_jobs)
     .where(_jobs.c.id == sa.select(sa.func.min(_jobs.c.id)).where(_OF, IS_WAITING).scalar_subquery())
@@ -86,9 +89,14 @@ def enqueue(  # noqa: PLR0913 - the columns of a job
     *,
     upload: int | None = None,
     args: dict[str, Any] | None = None,
-    size: int = 0,
+    size: int | None = None,
 ) -> int:
-    """Put a job at the end of the brand's queue; `size` in bytes decides which slots may take it."""
+    """Put a job at the end of the brand's queue; `size` in bytes decides which slots may take it.
+
+    None, where versions are what it reads: the size of the largest that is kept.
+    """
+    if size is None:
+        size = tx.conn.execute(_LARGEST, {"of_brand": brand}).scalar() or 0
     return enqueue_all(tx, brand, kind, [(upload, size)], args=args)[0]
 
 
