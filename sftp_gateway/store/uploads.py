@@ -151,7 +151,8 @@ def approve(store: Store, upload: int, by: str) -> int | None:
             codes = [str(reason["code"]) for reason in found.reasons]
             waived = sorted({*found.waived, *codes})
             _require_source(tx, upload)
-            move(tx, upload, State.RECEIVED, by=by, detail={"waived": codes}, waived=waived)
+            # It was found whole when it was held: how the brand's files end since then says nothing of it.
+            move(tx, upload, State.RECEIVED, by=by, detail={"waived": codes}, waived=waived, complete=True)
             order.arrange(tx, found.brand)
             return None
         if not _withholds(tx, found):
@@ -182,7 +183,8 @@ def refuse(store: Store, upload: int, by: str) -> None:
 def retry(store: Store, upload: int, by: str) -> Upload:
     """Try again: a failed upload itself, or a new upload of the bytes of one that is refused, held or came too late by its name.
 
-    Whoever retries what was never completed says that it is: as with files from the shell, nothing more is waited for.
+    Whoever retries what was never completed says that it is: as with files from the shell, nothing more is waited for;
+    what was held was found whole.
     Raises WrongState for another state, or where the bytes are not there, or no longer; NotFound.
     """
     with store.write() as tx:
@@ -196,7 +198,7 @@ def retry(store: Store, upload: int, by: str) -> Upload:
             return find(tx.conn, upload)
         again = New(
             mode=_asked_mode(found), path=found.path, sha256=found.sha256, bytes=found.bytes, via=found.via,
-            complete=found.complete or any(reason["code"] == INCOMPLETE for reason in found.reasons),
+            complete=found.complete or found.state is State.HELD or any(why["code"] == INCOMPLETE for why in found.reasons),
             received_at=tx.now, client=found.client, source_upload=upload,
         )  # fmt: skip
         return find(tx.conn, insert(tx, found.brand, again, by=by))

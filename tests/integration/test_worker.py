@@ -411,6 +411,20 @@ def test_of_two_held_uploads_each_can_be_corrected(gateway):
     assert of_partial["changes"] | {"created": 20, "unchanged": 1} == of_partial["changes"]
 
 
+def test_a_held_file_without_a_last_newline_is_whole_still_once_the_brand_sends_one(gateway):
+    """It was found whole when it was held; approved, it ended as unfinished, and a day later as refused."""
+    gateway.bench = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
+    gateway.receive("sku,name,msrp\n" + "".join(f"A{n},n,5\n" for n in range(60)) + "B,n,5")
+    rows = "".join(f"A{n},n,{'bad' if n < 20 else 6}\n" for n in range(60)) + "B,n,6"
+    held = sent.text(gateway.store, gateway.blobs, f"sku,name,msrp\n{rows}", complete=False)
+    gateway.receive("sku,msrp\nB,7\n", mode=Mode.PARTIAL)
+    gateway.work()
+    assert gateway.state(held) is State.HELD
+    uploads.approve(gateway.store, held, "test")
+    gateway.work()
+    assert gateway.state(held) is State.PUBLISHED
+
+
 def held_and_mended_in_part(gateway):
     """Half of a next day's file is bad, and one row of it mended in a correction that is held for the rest."""
     gateway.bench = Bench(gateway.store, gateway.blobs, gateway.bench.crew, SETTINGS, real_terms)
