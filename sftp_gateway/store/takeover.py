@@ -92,7 +92,9 @@ def fail(tx: Transaction, row: Any, error: str, failures: int) -> None:
         text = f"We could not process this file; the fault is ours and we look into it ({error})."
         detail = {"error": error, "attempt": row.attempt}
         reasons = [receipt.reason("gateway_fault", text)]
-        journal.move(tx, row.upload, State.FAILED, detail=detail, finished_at=tx.now, reasons=reasons)
+        # What was found before it was approved is not what became of it.
+        told: dict[str, Any] = {"reasons": reasons, "receipt": None, "findings": None}
+        journal.move(tx, row.upload, State.FAILED, detail=detail, finished_at=tx.now, **told)
     else:
         journal.note(tx, row.brand, "job.failed", upload=row.upload, detail={"kind": row.kind, "error": error})
     order.advance(tx, row.brand)
