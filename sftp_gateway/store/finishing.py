@@ -49,7 +49,8 @@ def finish(store: Store, job: int, token: int, end: Finish) -> None:
     """Make it true, once; the same call again (a commit of unknown outcome) changes nothing more.
 
     Raises LeaseLost when another worker owns the job now or the catalog is not what it was compared
-    with: then nothing is changed and what was made is to be thrown away. Unavailable when files are not there any more.
+    with: then nothing is changed and what was made is to be thrown away. Unavailable when files are not there any more,
+    or the held upload that it corrects was decided on meanwhile: then it is to be done again.
     """
     with store.write() as tx:
         row = _fence(tx, job, token, end)
@@ -59,6 +60,8 @@ def finish(store: Store, job: int, token: int, end: Finish) -> None:
             unfinished.end_replaced(tx, row.upload, end.reasons)  # and what was made to tell its sender is not listed
             order.advance(tx, row.brand)
             return
+        if end.corrects_held is not None:
+            _still_waits(tx, end.corrects_held)
         if end.version is not None:
             _publish(tx, row, end)
         if not end.keeps_withheld:
@@ -92,6 +95,13 @@ def _fence(tx: Transaction, job: int, token: int, end: Finish) -> Any:
     if standing is not None and standing.token == token and standing.place == queue.Place.DONE:
         return None
     raise errors.LeaseLost(f"job {job} was taken over: what was made for it is thrown away")
+
+
+def _still_waits(tx: Transaction, held: int) -> None:
+    """Raise Unavailable if a person decided on a held upload while its rows joined a correction: they are not to go live by it."""
+    state = tx.conn.execute(sa.select(_uploads.c.state).where(_uploads.c.id == held)).scalar()
+    if state not in {State.HELD, State.SUPERSEDED}:
+        raise errors.Unavailable(f"upload {held} is {state} since it was corrected")
 
 
 def _publish(tx: Transaction, row: Any, end: Finish) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from sftp_gateway import receipt
-from sftp_gateway.errors import LeaseLost, NotFound, WrongState
+from sftp_gateway.errors import LeaseLost, NotFound, Unavailable, WrongState
 from sftp_gateway.store import brands, expiry, files, jobs, tables, unfinished, uploads, versions, withheld
 from sftp_gateway.store.files import Folder, NewFile
 from sftp_gateway.store.jobs import Finish, Kind
@@ -197,11 +197,26 @@ def test_a_correction_of_a_held_upload_supersedes_it(store, desk):
     assert desk.state(held) is State.SUPERSEDED
 
 
+@pytest.mark.parametrize("verb", [uploads.refuse, uploads.approve])
+def test_the_rows_of_a_held_upload_do_not_go_live_by_a_correction_if_it_was_decided_on_meanwhile(store, desk, verb):
+    """They did: whoever refused it while the correction was worked on saw all of it published."""
+    held, fix = desk.held(), desk.receive()
+    claimed = desk.claim()
+    assert claimed.upload.id == fix
+    verb(store, held, "ops")
+    with pytest.raises(Unavailable, match=f"upload {held} is "):
+        desk.end(State.PUBLISHED, claimed=claimed, mode=Mode.CORRECTION, corrects_held=held)
+    assert (desk.state(fix), versions.current(store, "acme")) == (State.PROCESSING, None)
+    desk.end(State.PUBLISHED, claimed=claimed, mode=Mode.CORRECTION)
+    assert desk.state(held) is (State.REFUSED if verb is uploads.refuse else State.RECEIVED)
+
+
 def test_approving_a_hold_waives_its_reasons_and_runs_it_in_turn(store, desk):
     held, waiting = desk.held(), desk.receive()
     assert uploads.approve(store, held, "ops") is None
     found = uploads.get(store, held)
     assert (found.state, found.waived) == (State.RECEIVED, ("reject_share",))
+    assert found.complete, "it was found whole when it was held"
     assert desk.end(State.UNCHANGED) == waiting
     claimed = desk.claim()
     assert claimed.upload.waived == ("reject_share",)
@@ -249,6 +264,21 @@ def test_withheld_removals_are_released_by_a_job_that_makes_a_version_without_an
     assert jobs.get(store, job).result == {"version": 2}
 
 
+def test_a_version_made_of_large_ones_leaves_the_slot_for_small_files_to_them(store, desk):
+    """A release and a rollback had no size, so that they took it, and another brand's 200 rows waited for them."""
+    upload = desk.receive()
+    kept = Withheld(upload, f"acme/{upload}.keys", 60, desk.clock(), "aa")
+    desk.end(State.PUBLISHED, keeps_withheld=False, withheld=kept, version=desk.version(file_bytes=1 << 32))
+    asked = uploads.approve(store, upload, "ops"), versions.roll_back(store, "acme", 1, "ops")
+    for job in asked:
+        assert jobs.claim(store, owner="small", lease_seconds=20, max_bytes=16 << 20) is None
+        claimed = desk.claim()
+        assert claimed.id == job
+        jobs.finish(
+            store, claimed.id, claimed.token, Finish(None, version=desk.version(origin=Origin.RELEASE), result={})
+        )
+
+
 def test_refusing_withheld_removals_keeps_the_products(store, desk):
     upload = desk.withholds()
     uploads.refuse(store, upload, "ops")
@@ -284,6 +314,18 @@ def test_a_failed_upload_is_retried_itself(store, desk):
     assert desk.end(State.PUBLISHED) == upload
 
 
+def test_an_approved_upload_that_fails_names_that_fault_and_no_longer_why_it_was_held(store, desk):
+    held = desk.receive()
+    desk.end(State.HELD, reasons=REASONS)
+    uploads.approve(store, held, "ops")
+    claimed = desk.claim()
+    jobs.hand_back(store, claimed.id, claimed.token, error="child died", tries=1)
+    told = receipt.of(uploads.get(store, held))
+    assert told["state"] == "failed"
+    [reason] = told["reasons"]
+    assert "child died" in reason["text"]
+
+
 @pytest.mark.parametrize("state", [State.REFUSED, State.HELD])
 def test_a_refused_or_held_upload_is_retried_as_a_new_one_of_the_same_bytes(store, desk, state):
     old = desk.receive(sha256="cd" * 32)
@@ -296,6 +338,7 @@ def test_a_refused_or_held_upload_is_retried_as_a_new_one_of_the_same_bytes(stor
         "inbox/a.csv",
     )
     assert again.id != old
+    assert again.complete is (state is State.HELD), "it was found whole"
     assert desk.state(old) is state
     desk.end(State.PUBLISHED)
     assert desk.state(old) is (State.SUPERSEDED if state is State.HELD else State.REFUSED)
