@@ -27,10 +27,12 @@ def release(base: Base, withheld_keys: Path, schema: Schema, out: Path) -> Remad
         decide.show_base(connection, base.path, small=False)
         engine.add_file(connection, "withheld_keys", withheld_keys)
         text = diff.key_text(schema.key)
+        was = diff.key_text(pq.read_schema(withheld_keys).names)  # the rules may have another key since
         connection.execute(
             # The name `k` from within: beside the columns of products it could be a header's.
             "CREATE TEMP TABLE kept AS SELECT bpos, k, false AS retained "  # noqa: S608 - names are quoted
-            f"FROM (SELECT _pos AS bpos, {text} AS k FROM base_rows) WHERE k IN (SELECT {text} FROM withheld_keys)"
+            f"FROM (SELECT _pos AS bpos, {text} AS k, {was} AS was FROM base_rows) "
+            f"WHERE was IN (SELECT {was} FROM withheld_keys)"
         )
         gone = connection.execute("SELECT bpos FROM kept ORDER BY bpos").fetchnumpy()["bpos"]
         with changes.Writer(paths.changes_csv) as writer:

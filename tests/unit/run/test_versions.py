@@ -1,5 +1,7 @@
 """Versions: reverts, rollback, other rules."""
 
+from msgspec import structs
+
 from sftp_gateway.upload import Mode, State
 from tests.catalog_shop import COLUMNS, codes, products, put, rows, small_rules
 
@@ -73,3 +75,16 @@ def test_a_column_of_another_type_is_taken_over_where_it_fits(shop, tmp_path):
     assert (outcome.state, outcome.receipt["rows"]["retained"]) == (State.UNCHANGED, 1)
     put(shop, [("a", "A2", "1", "5"), ("b", "B", "x", "6")])
     assert shop.products()["b"]["stock"] == "6"
+
+
+def test_removals_that_are_withheld_wait_for_their_decision_whatever_becomes_the_key(shop):
+    """Every full file that lacked as much failed as by our fault, and so did the approval."""
+    put(shop, rows(100))
+    put(shop, rows(40))
+    shop.rules = structs.replace(shop.rules, key=("name",))
+    shop.wait(1000)
+    again = put(shop, rows(40))
+    assert (again.state, again.withheld_products) == (State.PUBLISHED, 60)
+    shop.rules = structs.replace(shop.rules, key=("sku",))
+    assert shop.release().changes["removed"] == 60
+    assert set(shop.products()) == {row[0] for row in rows(40)}
