@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.catalog.comparing import guard
@@ -91,6 +92,14 @@ def test_retained_products_count_as_keys_of_the_file():
 def test_a_column_that_most_products_fill_may_not_become_mostly_blank(before, after, acts):
     found = figures(filled_before={"cost": before}, filled_after={"cost": after}, products_after=1000)
     assert (guard.emptied(found, LIMITS) is not None) == acts
+
+
+def test_a_share_of_blanks_that_is_just_the_limit_of_a_brand_does_not_exceed_it():
+    """`1 - 0.7` is a bit more than 0.3."""
+    limits = Guards(column_emptied=0.3)
+    found = figures(filled_before={"cost": 1000}, filled_after={"cost": 700}, products_after=1000)
+    assert guard.emptied(found, limits) is None
+    assert guard.emptied(structs.replace(found, filled_after={"cost": 699}), limits) is not None
 
 
 def test_a_column_that_is_gone_counts_as_blank_and_every_one_is_named():

@@ -116,7 +116,7 @@ def emptied(figures: Figures, limits: Guards) -> Reason | None:
     if not figures.products or not figures.products_after:
         return None
     blank = {
-        name: 1 - figures.filled_after.get(name, 0) / figures.products_after
+        name: (figures.products_after - figures.filled_after.get(name, 0)) / figures.products_after
         for name, count in figures.filled_before.items()
         if count / figures.products > limits.column_emptied
     }
