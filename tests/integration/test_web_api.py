@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
+from sftp_gateway import receipt
 from sftp_gateway.blobs import Area
 from sftp_gateway.daemon import server
 from sftp_gateway.store import brands, tables, tokens, uploads
@@ -20,6 +21,7 @@ from sftp_gateway.upload import State
 from sftp_gateway.web import api as web_api
 from sftp_gateway.web import app as web_app
 from sftp_gateway.web.problem import KINDS
+from tests import sent
 from tests.web_scene import populate
 
 UPLOADS = "/api/v1/brands/acme/uploads"
@@ -432,6 +434,43 @@ def test_the_openapi_document_has_every_route_and_no_other(api):
             for ref in json.dumps(operation).split('"$ref": "#/')[1:]:
                 section, kind, name = ref.split('"')[0].split("/")
                 assert name in document[section][kind]
+
+
+JSON = {"object": dict, "array": list, "string": str, "integer": int, "number": int | float, "null": type(None)}
+
+
+def faults_of(value, schema, document, place=""):
+    """Tell where a JSON value is not what a schema of our document says, in the words that it uses."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    for part in schema.get("allOf", ()):
+        yield from faults_of(value, part, document, place)
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if (kinds and not any(isinstance(value, JSON[kind]) for kind in kinds)) or value not in schema.get("enum", [value]):
+        yield f"{place}: {value!r}"
+    elif isinstance(value, dict):
+        yield from (f"{place}/{name} is missing" for name in schema.get("required", ()) if name not in value)
+        for name, inner in schema.get("properties", {}).items():
+            yield from faults_of(value[name], inner, document, f"{place}/{name}") if name in value else ()
+    elif isinstance(value, list):
+        for item in value:
+            yield from faults_of(item, schema.get("items", {}), document, place)
+
+
+def test_receipts_are_as_the_openapi_document_says(scene, api):
+    """A reason that is no guard's has no figure, and what its sender goes on with is `receiving`."""
+    document = api.get("/api/openapi.json").json()
+    why = [receipt.reason("FILE_EMPTY", "the file has no rows")]
+    scene.finish(scene.receive(), State.REFUSED, reasons=why)
+    scene.finish(scene.receive(), State.HELD, reasons=[why[0] | {"figure": 0.5, "limit": 0.1}])
+    with scene.store.write() as tx:
+        unfinished = uploads.insert(tx, "acme", sent.new(scene.store), State.UNFINISHED)
+        uploads.move(tx, unfinished, State.RECEIVING)
+    shown = [api.get(f"{UPLOADS}/{number}").json() for number in range(1, unfinished + 1)]
+    assert [told["state"] for told in shown] == ["refused", "held", "receiving"]
+    schema = document["components"]["schemas"]["Receipt"]
+    assert [fault for told in shown for fault in faults_of(told, schema, document)] == []
 
 
 # Sending a file
