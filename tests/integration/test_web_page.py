@@ -188,6 +188,7 @@ def test_forms_that_do_not_come_from_the_page_are_refused(scene, web):
     [
         (Mode.FULL, "“Approve” makes this file the catalog"),
         (Mode.PARTIAL, "“Approve” puts these rows into the catalog, where all other products stay"),
+        (Mode.CORRECTION, "“Approve” makes live what is shown above, if"),
     ],
 )
 def test_a_held_file_says_what_approving_it_would_do(scene, web, mode, would):
