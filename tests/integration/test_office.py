@@ -61,10 +61,12 @@ def sheet(data: bytes) -> list[tuple[str, ...]]:
 def test_a_workbook_opens_keeps_every_digit_and_comes_back(tmp_path, office):
     shop, first = sent(tmp_path, Dialect("xlsx"))
     saved = office(correction(first), "fix.xlsx", "xlsx:Calc MS Excel 2007 XML")
-    assert sheet(saved) == [COLUMNS, *KEPT]
+    # Whatever a correction is saved as, one ' is taken from such a cell where it is read: what was sent with one has two.
+    shown_as = [tuple("'" + cell if cell[:2] == "'=" else cell for cell in row) for row in KEPT]
+    assert sheet(saved) == [COLUMNS, *shown_as]
     as_csv = office(correction(first), "fix.xlsx", "csv:Text - txt - csv (StarCalc):44,34,76,1")
     shown = list(csv.reader(io.StringIO(as_csv.decode("utf-8-sig"))))
-    assert [tuple(row[: len(COLUMNS)]) for row in shown] == [COLUMNS, *KEPT]
+    assert [tuple(row[: len(COLUMNS)]) for row in shown] == [COLUMNS, *shown_as]
     again = shop.put(saved, name="fix.xlsx")
     assert said(shop, again) == [item for item in said(shop, first) if item[0] != "G1"]
 
