@@ -56,14 +56,13 @@ class Cells:
 
     def holds(self, signs: Mask) -> bool:
         """Whether any byte of any cell is among those (a table of 256)."""
-        return b"\1" in self.blob.translate(signs.tobytes())
+        return bool(signs[self.octets].any())
 
     def holding_other(self, allowed: Mask) -> Mask:
         """Tell the cells with a byte that is not among those allowed (a table of 256)."""
         found: Mask = np.zeros(len(self), dtype=np.bool_)
-        other = self.blob.translate((~allowed).tobytes())
-        if b"\1" in other:
-            at = np.flatnonzero(np.frombuffer(other, np.bool_))
+        at = np.flatnonzero(~allowed[self.octets])
+        if at.size:
             found[np.searchsorted(self.offsets, at + self.offsets[0], side="right") - 1] = True
         return found
 
@@ -102,7 +101,7 @@ class Cells:
         last = len(self.data) - 1
         first_bytes = self.data[np.minimum(self.offsets[:-1], last)]
         last_bytes = self.data[np.maximum(self.offsets[1:] - 1, 0)]
-        edged |= among(first_bytes, _SPACE_LIKE) | among(last_bytes, _SPACE_LIKE_LAST)
+        edged |= _SPACE_LIKE[first_bytes] | _SPACE_LIKE_LAST[last_bytes]
         return edged & some
 
     @functools.cached_property
@@ -153,11 +152,6 @@ def flags(places: Any, size: int) -> Mask:
 def table(signs: bytes) -> Mask:
     """Give the table of these bytes, for `holding_other`."""
     return flags(list(signs), 256)
-
-
-def among(octets: npt.NDArray[np.uint8], signs: Mask) -> Mask:
-    """Tell the bytes that are in a table of 256; numpy would look each up by an index of eight bytes."""
-    return np.frombuffer(octets.tobytes().translate(signs.tobytes()), np.bool_)
 
 
 # ASCII white space, and the first or last byte of NBSP, EN SPACE …, IDEOGRAPHIC SPACE, BOM

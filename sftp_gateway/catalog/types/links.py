@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import arrays, text
-from sftp_gateway.catalog.types.cells import Cells, Rows, among, flags, mask, matches, replaced, table, with_nulls
+from sftp_gateway.catalog.types.cells import Cells, Rows, flags, mask, matches, replaced, table, with_nulls
 from sftp_gateway.catalog.types.typing import Fault, Reading
 
 _URL = r"^(?i:https?)://[^\s/?#|]+[^\s|]*$"
@@ -88,7 +88,7 @@ def _plainly_clean(cells: Cells, *, lists: bool = True) -> bool:
     path, secure = (heads & 0xFF) == ord("/"), heads == _HTTPS
     plain = (heads & 0xFFFFFFFFFFFFFF) == _HTTP
     hosts = np.concatenate([octets[starts[secure] + 8], octets[starts[plain] + 7]])
-    return bool(((path & lists) | secure | plain).all()) and not among(hosts, _HOSTLESS).any()
+    return bool(((path & lists) | secure | plain).all()) and not _HOSTLESS[hosts].any()
 
 
 def read_words(cells: Cells) -> Reading:

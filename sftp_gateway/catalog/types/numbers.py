@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import structs
 
-from sftp_gateway.catalog.types import cents, suggestions
+from sftp_gateway.catalog.types import suggestions
 from sftp_gateway.catalog.types.cells import Cells, Mask, Rows, mask, matches, replaced, table, with_nulls
 from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
 
@@ -100,9 +100,7 @@ def _sure(cells: Cells, values: Any, mark: str, scale: int, target: Any) -> tupl
     if mark != "?" and _short(cells):
         certain = cells.filled & ~cells.holding_other(_COMMA_BYTES if mark == "," else _DOT_BYTES)
         with contextlib.suppress(pa.ArrowInvalid):
-            results = cents.read(cells, certain, mark, target)
-            if results is None:
-                results = _typed(values, certain, mark, target)
+            results = _typed(values, certain, mark, target)
             if scale >= target.scale or _fits(results, scale):
                 return certain, results
     certain = cells.filled & matches(values, _certain(mark, scale, target))
