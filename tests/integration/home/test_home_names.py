@@ -128,14 +128,19 @@ async def test_from_test_into_the_inbox_submits_the_same_bytes(house, target, mo
     assert (first.mode, second.mode, second.sha256, second.path) == (Mode.TEST, mode, first.sha256, target[1:])
 
 
+async def submit_from_test(house, client):
+    """Have a file tested, and then sent by a new name."""
+    await put(client, "/test/a.csv")
+    house.rest()
+    await house.received(1)
+    await house.quiet()
+    await client.rename("/test/a.csv", "/a.csv")
+
+
 async def test_what_was_submitted_from_test_can_be_written_on_before_it_settles(open_house):
     house = await open_house(settle_seconds=20)
     async with house.sftp() as client:
-        await put(client, "/test/a.csv")
-        house.rest()
-        await house.received(1)
-        await house.quiet()
-        await client.rename("/test/a.csv", "/a.csv")
+        await submit_from_test(house, client)
         async with client.open("/a.csv", asyncssh.FXF_WRITE | asyncssh.FXF_APPEND, encoding=None) as file:
             await file.write(b"more")
         house.rest()
@@ -151,11 +156,7 @@ async def test_what_was_submitted_from_test_is_taken_in_although_it_could_not_be
         raise OSError(errno.ENOSPC, "No space left on device")
 
     async with house.sftp() as client:
-        await put(client, "/test/a.csv")
-        house.rest()
-        await house.received(1)
-        await house.quiet()
-        await client.rename("/test/a.csv", "/a.csv")
+        await submit_from_test(house, client)
         with monkeypatch.context() as patch:
             patch.setattr(shutil, "copyfileobj", full)
             with pytest.raises(asyncssh.SFTPError):
