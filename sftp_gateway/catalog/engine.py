@@ -86,17 +86,20 @@ def give_back_memory() -> None:
         trim(0)
 
 
-def add_file(connection: Connection, name: str, path: Path) -> None:
-    """Make the rows of a Parquet file readable as `name`, with their `_pos`."""
+def add_file(connection: Connection, name: str, path: Path, blank: Sequence[str] = ()) -> None:
+    """Make the rows of a Parquet file readable as `name`, with their `_pos` and the columns `blank`, empty texts."""
+    more = "".join(f", '' AS {identifier(column)}" for column in blank)
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * EXCLUDE (file_row_number), file_row_number AS _pos "  # noqa: S608 - the name is ours, the path a literal
+        f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * EXCLUDE (file_row_number), file_row_number AS _pos{more} "  # noqa: S608 - the name is ours, the path a literal
         f"FROM read_parquet({literal(str(path))}, file_row_number = true)"
     )
 
 
-def add_table(connection: Connection, name: str, table: pa.Table) -> None:
-    """Make the rows of a table readable as `name`, with their `_pos`."""
+def add_table(connection: Connection, name: str, table: pa.Table, blank: Sequence[str] = ()) -> None:
+    """Make the rows of a table readable as `name`, with their `_pos` and the columns `blank`, empty texts."""
     positions = pa.array(np.arange(table.num_rows, dtype=np.int64))
+    for column in blank:
+        table = table.append_column(column, pa.repeat("", table.num_rows))
     connection.register(name, table.append_column("_pos", positions))
 
 

@@ -69,6 +69,7 @@ class File:
         begun = time.perf_counter()
         self.source = source = opening.open_source(self.job.source, hints)
         self.plan = plan.of(self.job, source, self.lookup)
+        self._refuse_other_key()
         self.source = source = original.reopened(source, self.job, self.plan, self.lookup, self.hints)
         self.whole += source.findings
         mapping = headers.match(source.headers, self.job.schema, self.job.settings, self.plan.sends)
@@ -86,6 +87,20 @@ class File:
                 "FILE_EMPTY",
                 "the file has no rows; the catalog stays as it is",
                 "send the whole catalog; to take products away, send the file without them",
+            )
+
+    def _refuse_other_key(self) -> None:
+        """Refuse single rows for products that were made by another key: which of them a row is for cannot be told."""
+        key, base = self.job.schema.key, None if self.plan.absent_goes else self.job.base
+        met = [path for path in (self.plan.joins, base and base.path) if path is not None]
+        lacking = sorted({name for path in met for name in diff.lacking(key, pq.read_schema(path))})
+        if lacking:
+            named = " and ".join(f"'{name}'" for name in lacking)
+            raise Refused(
+                "FILE_CORRECTION" if self.plan.is_correction else "FILE_HEADER_MISSING",
+                f"products are told apart by {named} since the last whole catalog, which has no such column: "
+                "it cannot be told which of its products these rows are for",
+                "send the whole catalog",
             )
 
     @property

@@ -24,7 +24,7 @@ def release(base: Base, withheld_keys: Path, schema: Schema, out: Path) -> Remad
     base = respelled.base(base, schema, out)
     paths = publish.Paths(base.number + 1, out)
     with _opened(out, [base.path, withheld_keys]) as connection:
-        decide.show_base(connection, base.path, small=False)
+        decide.show_version(connection, "base_rows", base.path, schema.key)
         engine.add_file(connection, "withheld_keys", withheld_keys)
         text = diff.key_text(schema.key)
         was = diff.key_text(pq.read_schema(withheld_keys).names)  # the rules may have another key since
@@ -49,8 +49,8 @@ def rollback(base: Base, target: Base, schema: Schema, out: Path) -> Remade:
     base, target = respelled.base(base, schema, out), respelled.base(target, schema, out)
     paths = publish.Paths(base.number + 1, out)
     with _opened(out, [base.path, target.path]) as connection:
-        engine.add_file(connection, "live", target.path)
-        new, old = pq.read_schema(target.path), decide.show_base(connection, base.path, small=False)
+        new = decide.show_version(connection, "live", target.path, schema.key)
+        old = decide.show_version(connection, "base_rows", base.path, schema.key)
         found = diff.compare(connection, new, old, schema.key, full=True, rejected=False)
         changes.fetch(connection, new, old, keep="false")
         with changes.Writer(paths.changes_csv) as writer:

@@ -71,7 +71,7 @@ class _Run:
         begun = time.perf_counter()
         job = self.job
         with self._engine() as connection:
-            base_schema = decide.show(connection, self.file.sifted, job.base, small=self._is_small())
+            base_schema = decide.show(connection, self.file.sifted, job, small=self._is_small())
             full = self.file.plan.absent_goes
             sides = decide.Sides(connection, job, self.file.sifted, staged.schema, base_schema, full)
             self._unique(sides)

@@ -81,20 +81,26 @@ class Decision(Struct, frozen=True):
         return self.difference.is_empty and not self.withheld
 
 
-def show(connection: Connection, sifted: Sifted, base: Base | None, *, small: bool) -> pa.Schema:
+def show(connection: Connection, sifted: Sifted, job: Job, *, small: bool) -> pa.Schema:
     """Make staged rows, current products and rejected keys readable; gives the current version's schema."""
     sifted.stage.show(connection, "new_rows")
     engine.copy(connection, "rejected", sifted.rejected_keys.reader(), "SELECT DISTINCT key FROM given_rows")
-    return EMPTY if base is None else show_base(connection, base.path, small=small)
+    if job.base is None:
+        return EMPTY
+    return show_version(connection, "base_rows", job.base.path, job.schema.key, small=small)
 
 
-def show_base(connection: Connection, path: Path, *, small: bool) -> pa.Schema:
-    """Make the current version readable as `base_rows`."""
+def show_version(
+    connection: Connection, name: str, path: Path, key: Sequence[str], *, small: bool = False
+) -> pa.Schema:
+    """Make the products of a version readable as `name`; what it lacks of `key` is blank there. Gives the columns."""
+    schema = pq.read_schema(path)
+    blank = diff.lacking(key, schema)
     if small:
-        engine.add_table(connection, "base_rows", pq.read_table(path))
+        engine.add_table(connection, name, pq.read_table(path), blank)
     else:
-        engine.add_file(connection, "base_rows", path)
-    return pq.read_schema(path)
+        engine.add_file(connection, name, path, blank)
+    return pa.schema([*schema, *(pa.field(column, pa.string()) for column in blank)], schema.metadata)
 
 
 def rows(sides: Sides, scratch: Path) -> Rows:

@@ -66,13 +66,29 @@ def visible(schema: pa.Schema) -> list[str]:
     return [name for name in schema.names if not name.startswith(HIDDEN)]
 
 
+def lacking(key: Sequence[str], version: pa.Schema) -> list[str]:
+    """Name what a version has not of the key, as it was made when the rules had another."""
+    return [name for name in key if name not in version.names]
+
+
 def key_text(key: Sequence[str], side: str = "") -> str:
-    """Give SQL for the readable key of a row."""
+    """Give SQL for the readable key of a row, '' for what a product of another key has no value in."""
+    parts = _parts(key, side)
+    if len(parts) == 1:
+        return parts[0]
+    return f"concat_ws({engine.literal(keys.SEPARATOR)}, {', '.join(map(_part, parts))})"
+
+
+def _parts(key: Sequence[str], side: str) -> list[str]:
     prefix = f"{side}." if side else ""
-    if len(key) == 1:
-        return f"CAST({prefix}{identifier(key[0])} AS VARCHAR)"
-    parts = ", ".join(_part(f"CAST({prefix}{identifier(name)} AS VARCHAR)") for name in key)
-    return f"concat_ws({engine.literal(keys.SEPARATOR)}, {parts})"
+    return [f"coalesce(CAST({prefix}{identifier(name)} AS VARCHAR), '')" for name in key]
+
+
+def _pairing(key: Sequence[str], side: str, *, exact: bool) -> str:
+    """Give SQL for what rows pair by: their key or its hash, null where a part is blank."""
+    text = key_text(key, side)
+    filled = " AND ".join(f"{part} <> ''" for part in _parts(key, side))
+    return f"CASE WHEN {filled} THEN {text if exact else f'hash({text})'} END"
 
 
 def _part(text: str) -> str:
@@ -180,10 +196,10 @@ def _pair(  # noqa: PLR0913 - two sides and how to pair them
         f"""
         CREATE OR REPLACE TEMP TABLE differing AS
         SELECT n.pos, b.pos AS bpos, coalesce(n.removes, false) AS removes
-        FROM (SELECT {new_key if exact else f"hash({new_key})"} AS hk, n._pos AS pos, {deleted} AS removes,
+        FROM (SELECT {_pairing(key, "n", exact=exact)} AS hk, n._pos AS pos, {deleted} AS removes,
                      {fingerprint([c.new for c in columns])} AS h FROM open_live n) n
         {"FULL" if full else "LEFT"} JOIN
-             (SELECT {base_key if exact else f"hash({base_key})"} AS hk, b._pos AS pos,
+             (SELECT {_pairing(key, "b", exact=exact)} AS hk, b._pos AS pos,
                      {fingerprint([c.base for c in columns])} AS h FROM open_base b) b
         ON n.hk = b.hk
         WHERE n.h IS DISTINCT FROM b.h OR (n.removes AND b.pos IS NOT NULL)

@@ -108,7 +108,7 @@ def _current(job: Job, base: Base, source: Source, checker: check.Checker, scrat
         else engine.open_large([base.path], scratch, memory_bytes=memory, threads=job.threads)
     )
     with connecting as connection:
-        schema = decide.show_base(connection, base.path, small=small)
+        schema = decide.show_version(connection, "base_rows", base.path, job.schema.key, small=small)
         engine.copy(connection, "file_keys", keys.reader(), "SELECT * FROM given_rows WHERE key <> ''")
         query = (
             f"SELECT b.* EXCLUDE (_pos), f.{ROW} FROM file_keys f JOIN base_rows b "  # noqa: S608 - names are quoted
