@@ -98,8 +98,8 @@ class File:
             named = " and ".join(f"'{name}'" for name in lacking)
             raise Refused(
                 "FILE_CORRECTION" if self.plan.is_correction else "FILE_HEADER_MISSING",
-                f"products are told apart by {named} since the last whole catalog, which has no such column: "
-                "it cannot be told which of its products these rows are for",
+                f"products are told apart by {named} now, and the current catalog has no such column: "
+                "which of its products these rows are for cannot be told",
                 "send the whole catalog",
             )
 
