@@ -91,17 +91,17 @@ class File:
 
     def _refuse_other_key(self) -> None:
         """Refuse single rows for products that were made by another key: which of them a row is for cannot be told."""
-        key, base = self.job.schema.key, None if self.plan.absent_goes else self.job.base
-        met = [path for path in (self.plan.joins, base and base.path) if path is not None]
-        lacking = sorted({name for path in met for name in diff.lacking(key, pq.read_schema(path))})
-        if lacking:
-            named = " and ".join(f"'{name}'" for name in lacking)
-            raise Refused(
-                "FILE_CORRECTION" if self.plan.is_correction else "FILE_HEADER_MISSING",
-                f"products are told apart by {named} now, and the current catalog has no such column: "
-                "which of its products these rows are for cannot be told",
-                "send the whole catalog",
-            )
+        base = None if self.plan.absent_goes else self.job.base
+        met = {"the upload that this corrects": self.plan.joins, "the current catalog": base and base.path}
+        for what, path in met.items():
+            if path is not None and (missing := diff.lacking(self.job.schema.key, pq.read_schema(path))):
+                named = " and ".join(f"'{name}'" for name in missing)
+                raise Refused(
+                    "FILE_CORRECTION" if self.plan.is_correction else "FILE_HEADER_MISSING",
+                    f"products are told apart by {named} now, and {what} has no such column: "
+                    "which of its products these rows are for cannot be told",
+                    "send the whole catalog",
+                )
 
     @property
     def hints(self) -> Hints:
