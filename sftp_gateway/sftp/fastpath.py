@@ -21,7 +21,7 @@ from typing import Any, cast
 import asyncssh
 from asyncssh.channel import SSHServerChannel
 from asyncssh.connection import SSHServerConnection, SSHServerConnectionOptions
-from asyncssh.constants import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA, MSG_IGNORE
+from asyncssh.constants import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA, MSG_CHANNEL_WINDOW_ADJUST, MSG_IGNORE
 from asyncssh.logging import SSHLogger
 
 from sftp_gateway.sftp.kept import KeptGcm, Opened, keep_key
@@ -30,7 +30,7 @@ TOGETHER_BYTES = 4096
 """Answers up to that size wait for one another while requests lie in the buffer: to wake a client costs more than to
 answer a WRITE, a third of the loop's time with 200 senders."""
 DATA = struct.Struct(">BII")
-"""Head of CHANNEL_DATA (RFC 4254 §5.2): kind, channel, length."""
+"""Head of CHANNEL_DATA (RFC 4254 §5.2): kind, channel, length. All of CHANNEL_WINDOW_ADJUST."""
 PACKET = struct.Struct(">BBII")
 """Head of a packet that carries it (RFC 4253 §6), without its length: that of the padding, and the above."""
 MOST_TOGETHER = 64
@@ -81,12 +81,18 @@ class Fast(Silent, SSHServerConnection):
 
     def send_data(self, channel: int, parts: Sequence[Part], size: int) -> None:
         """Send CHANNEL_DATA of `size` bytes that lie in parts: joined once, sealed once, no copy after that."""
-        head = DATA.pack(MSG_CHANNEL_DATA, channel, size)
+        self._send_parts(DATA.pack(MSG_CHANNEL_DATA, channel, size), parts, size)
+
+    def grant(self, channel: int, more: int) -> None:
+        """Let the client send so many bytes more (RFC 4254 §5.2); it is told with the next answers."""
+        self._send_parts(DATA.pack(MSG_CHANNEL_WINDOW_ADJUST, channel, more), (), 0)
+
+    def _send_parts(self, head: bytes, parts: Sequence[Part], size: int) -> None:
         encryption, transport = self._send_encryption, self._transport
         # What is due while keys are exchanged, or starts that, is the business of asyncssh.
         full = self._rekey_bytes_sent >= self._rekey_bytes or time.monotonic() >= self._rekey_time
         if full or not self._kex_complete or self._compressor or transport is None or encryption is None:
-            self.send_packet(MSG_CHANNEL_DATA, head[1:], *cast(Sequence[bytes], parts))
+            self.send_packet(head[0], head[1:], *cast(Sequence[bytes], parts))
             return
         padding = 4 + -(self._send_enchdrlen + DATA.size + size + 4) % self._send_blocksize
         packet = b"".join((padding.to_bytes(1, "big"), head, *parts, os.urandom(padding)))

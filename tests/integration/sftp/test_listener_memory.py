@@ -98,3 +98,15 @@ async def test_a_normal_download_is_whole(front):
     (door.folder / "big").write_bytes(content)
     async with door.connect() as connection, connection.start_sftp_client() as sftp, sftp.open("big", "rb") as file:
         assert await file.read() == content
+
+
+async def test_a_client_hears_that_it_may_go_on_long_before_half_of_its_window_is_used_up(front):
+    """Else one that is far away stands still until that comes."""
+    door = await front()
+    connection = await door.connect()
+    writer, reader, handle = await opened(connection, b"/big", 0x1A)
+    block = bytes(128 * 1024)
+    for number in range(7):
+        writer.write(request(6, number, string(handle), (number * len(block)).to_bytes(8, "big"), string(block)))
+        await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
+        assert writer.channel._send_window > 2 * MIB - 3 * len(block)
