@@ -19,7 +19,7 @@ from pathlib import Path
 
 import asyncssh
 
-from tests.bench import doors, latency
+from tests.bench import doors, far, latency
 from tests.bench.doors import Door
 
 GCM = "aes128-gcm@openssh.com"
@@ -33,6 +33,7 @@ class Sizes:
     """How much of everything: the defaults are those of the promise."""
 
     large_bytes: int = 512 * 1024**2
+    far_bytes: int = 64 * 1024**2
     small_files: int = 2000
     small_bytes: int = 10 * 1024
     logins: int = 320
@@ -75,6 +76,11 @@ def table(folder: Path, sizes: Sizes, rounds: int) -> list[str]:
                 run(door, -1)  # uncounted: the first finds neither pages nor blocks that are in use again
             took = _in_turn(pair, max(rounds, LARGE_ROUNDS), run, _nothing(cipher))
             lines.append(_line(name, took, sizes.large_bytes / 2**20, "MiB/s", sizes.large_bytes / 2**30, "s/GiB"))
+        _write(large, sizes.far_bytes)
+        with far.away(pair[0]) as theirs, far.away(ours) as mine:
+            for name, get in (("upload, 50 ms there and back", False), ("download, 50 ms there and back", True)):
+                took = _in_turn((theirs, mine), rounds, _large(large, "", get=get), _nothing(""))
+                lines.append(_line(name, took, sizes.far_bytes / 2**20, "MiB/s", sizes.far_bytes / 2**30, "s/GiB"))
         took = _in_turn(pair, rounds, _small(small), _nothing(""))
         facts += [_sync_floor(folder, sizes, statistics.median(one.seconds for one in took[0])), ""]
         lines.append(
