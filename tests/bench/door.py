@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncssh
@@ -77,9 +77,10 @@ def table(folder: Path, sizes: Sizes, rounds: int) -> list[str]:
             took = _in_turn(pair, max(rounds, LARGE_ROUNDS), run, _nothing(cipher))
             lines.append(_line(name, took, sizes.large_bytes / 2**20, "MiB/s", sizes.large_bytes / 2**30, "s/GiB"))
         _write(large, sizes.far_bytes)
-        with far.away(pair[0]) as theirs, far.away(ours) as mine:
+        with far.line(pair[0].port) as their_port, far.line(ours.port) as our_port:
+            away = replace(pair[0], port=their_port), replace(ours, port=our_port)
             for name, get in (("upload, 50 ms there and back", False), ("download, 50 ms there and back", True)):
-                took = _in_turn((theirs, mine), rounds, _large(large, "", get=get), _nothing(""))
+                took = _in_turn(away, rounds, _large(large, "", get=get), _nothing(""))
                 lines.append(_line(name, took, sizes.far_bytes / 2**20, "MiB/s", sizes.far_bytes / 2**30, "s/GiB"))
         took = _in_turn(pair, rounds, _small(small), _nothing(""))
         facts += [_sync_floor(folder, sizes, statistics.median(one.seconds for one in took[0])), ""]

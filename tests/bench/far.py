@@ -5,11 +5,8 @@ In a thread of its own, as the clients are processes; what is on its way is boun
 
 import asyncio
 import contextlib
-import dataclasses
 import threading
 from collections.abc import Iterator
-
-from tests.bench.doors import Door
 
 DELAY_SECONDS = 0.025
 """One way."""
@@ -17,26 +14,41 @@ PIECE_BYTES = 1 << 18
 
 
 @contextlib.contextmanager
-def away(door: Door) -> Iterator[Door]:
-    """Give a server under a port from which it is far away."""
+def line(port: int) -> Iterator[int]:
+    """Give a port from which a server of this host is far away."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    line = asyncio.run_coroutine_threadsafe(_line(door.port), loop).result()
+    listening = asyncio.run_coroutine_threadsafe(_listen(port), loop).result()
     try:
-        yield dataclasses.replace(door, port=line.sockets[0].getsockname()[1])
+        yield int(listening.sockets[0].getsockname()[1])
     finally:
-        loop.call_soon_threadsafe(line.close)
+        asyncio.run_coroutine_threadsafe(_end(listening), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        loop.close()
 
 
-async def _line(port: int) -> asyncio.Server:
+async def _listen(port: int) -> asyncio.Server:
     async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port, limit=PIECE_BYTES)
-        await asyncio.gather(_carry(reader, there_writer), _carry(there_reader, writer))
+        try:
+            await asyncio.gather(_carry(reader, there_writer), _carry(there_reader, writer))
+        finally:
+            for each in (writer, there_writer):
+                each.close()
+                with contextlib.suppress(OSError):
+                    await each.wait_closed()
 
     return await asyncio.start_server(join, "127.0.0.1", 0, limit=PIECE_BYTES)
+
+
+async def _end(listening: asyncio.Server) -> None:
+    listening.close()
+    lines = asyncio.all_tasks() - {asyncio.current_task()}
+    for line in lines:
+        line.cancel()
+    await asyncio.gather(*lines, return_exceptions=True)
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

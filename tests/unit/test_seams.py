@@ -32,7 +32,7 @@ OVERRIDDEN = [
 def test_what_is_overridden_is_still_there_with_the_same_arguments(ours, theirs):
     own = {"_is_answered", "_next", "raise_failed", "_is_read", "_opening", "_done", "_opened", "_written", "_answered", "_closed",
            "send_sealed", "_room_for_a_handle", "_file", "serve", "open_files", "started", "channel", "handler",
-           "buffered_bytes", "send_data", "_send_parts", "grant", "write_parts", "_cut", "_take", "_open", "_is_delivered", "take", "takes", "__init__"}  # fmt: skip
+           "buffered_bytes", "send_data", "_send_parts", "grant", "next_window", "write_parts", "_cut", "_take", "_open", "_is_delivered", "take", "takes", "__init__"}  # fmt: skip
     functions = [name for name, value in vars(ours).items() if inspect.isfunction(value) and name not in own]
     assert functions
     for name in functions:
@@ -64,6 +64,8 @@ def test_what_is_overridden_is_still_there_with_the_same_arguments(ours, theirs)
         (connection.SSHConnection.connection_made, "self._owner = self._protocol_factory()"),
         (connection.SSHServerConnection.validate_public_key, "_validate_client_public_key"),
         (connection.SSHConnection.send_userauth_failure, "MSG_USERAUTH_FAILURE"),
+        (connection.SSHConnection.send_userauth_success, "self.send_packet(MSG_USERAUTH_SUCCESS)"),
+        (connection.SSHConnection._process_channel_open, "chan.process_open(send_chan, send_window,"),
     ],
 )
 def test_the_code_around_each_hook_is_what_it_was_written_against(cls, words):

@@ -90,7 +90,7 @@ class Front:
 
     def connect(self, **options: Any) -> Any:
         known = {"username": "acme", "client_keys": [self.key], "known_hosts": None, "config": None, "agent_path": None}
-        return asyncssh.connect(LOOPBACK, self.port, **(known | options))
+        return asyncssh.connect(LOOPBACK, **(known | {"port": self.port} | options))
 
 
 PASSWORD = "correct horse"

@@ -2,6 +2,11 @@
 
 import asyncio
 
+import asyncssh
+import pytest
+
+from tests.bench import far
+
 MIB = 1024**2
 
 
@@ -32,11 +37,14 @@ async def sent_until_it_stops(door) -> int:
     return sent
 
 
-async def test_a_slow_store_holds_a_flooding_client_back(front, memory_bytes):
+@pytest.mark.parametrize("away_seconds", [0.0, 9.0])
+async def test_a_slow_store_holds_a_flooding_client_back(front, memory_bytes, away_seconds):
     """256 MiB offered without waiting for answers, 40 slow writes taken: memory stays where it was."""
     taken = asyncio.Semaphore(0)
     door = await front(pace=taken.acquire)
     connection = await door.connect()
+    (guest,) = door.listener._door.inside
+    guest._connection._away_seconds = away_seconds
     writer, _, handle = await opened(connection, b"/big", 0x1A)
     block = bytes(255 * 1024)
     before = memory_bytes()
@@ -110,3 +118,21 @@ async def test_a_client_hears_that_it_may_go_on_long_before_half_of_its_window_i
         writer.write(request(6, number, string(handle), (number * len(block)).to_bytes(8, "big"), string(block)))
         await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
         assert writer.channel._send_window > 2 * MIB - 3 * len(block)
+
+
+async def test_who_is_far_away_may_have_more_on_its_way_over_its_first_channel(front):
+    door = await front()
+
+    async def window(connection) -> int:
+        channel, _ = await connection.create_session(asyncssh.SSHClientSession, subsystem="sftp", encoding=None)
+        return channel._send_window
+
+    with far.line(door.port) as port:
+        connection = await door.connect(port=port)
+        first = await window(connection)
+        assert 3.9 * MIB < first <= 8 * MIB
+        assert await window(connection) == 2 * MIB
+        (guest,) = door.listener._door.inside
+        guest._connection._away_seconds = 0.02
+        assert await window(connection) == 2 * MIB
+        connection.abort()
