@@ -21,6 +21,7 @@ from sftp_gateway.blobs import Area, Files
 from sftp_gateway.errors import NotFound, Unavailable
 from sftp_gateway.store import expiry
 from sftp_gateway.store.database import Store
+from sftp_gateway.store.staging import AREA
 
 log = logs.get(__name__)
 
@@ -92,7 +93,7 @@ def _orphans(store: Store, files: Files, before: datetime) -> tuple[int, int]:
 def _scratch(staging: Path, before: float) -> int:
     """Remove what a crash left in the staging directory; drafts lie deeper and are the intake's."""
     return sum(_remove(path) for path in _older(staging / "scratch", before)) + sum(
-        _remove(path) for path in _older(staging, before) if path.is_file()
+        _remove(path) for path in _older(staging, before) if path.is_file() and path.name != AREA
     )
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from sftp_gateway import disk
 
+AREA = "area"
+"""The file with the id of the directory: without it all drafts would be those of a host that is gone."""
 AREA_DIGITS = 8
 
 
@@ -24,7 +26,7 @@ class Staging:
         self._owners = staging / "owners"
         for directory in (self.folder, self._owners):
             directory.mkdir(mode=0o750, parents=True, exist_ok=True)
-        self.area = self._area(staging / "area")
+        self.area = self._area(staging / AREA)
 
     @staticmethod
     def _area(file: Path) -> str:

@@ -13,6 +13,7 @@ from sftp_gateway.retention import Swept
 from sftp_gateway.store import brands, erasing, expiry, files, jobs, outbox, tables, uploads, versions
 from sftp_gateway.store.files import Folder, NewFile
 from sftp_gateway.store.jobs import Finish
+from sftp_gateway.store.staging import Staging
 from sftp_gateway.store.versions import NewVersion, Origin
 from sftp_gateway.store.withheld import Withheld
 from sftp_gateway.upload import Mode, State
@@ -184,13 +185,14 @@ def test_scratch_of_a_crash_goes_after_a_day_and_drafts_are_left_alone(home):
     (old / "made").write_bytes(b"x")
     stray = home.blobs.staging / "ingest-1"
     stray.write_bytes(b"x")
-    draft = home.blobs.staging / "drafts" / "d1"
-    draft.parent.mkdir()
+    staging = Staging(home.blobs.staging)
+    draft = staging.file("d1")
     draft.write_bytes(b"x")
-    for path in (old, stray, draft, draft.parent):
+    for path in (old, draft, *home.blobs.staging.iterdir()):
         os.utime(path, (0, time.time() - 25 * 3600))
     assert home.sweep().scratch == 2
     assert [old.exists(), new.exists(), stray.exists(), draft.exists()] == [False, True, False, True]
+    assert Staging(home.blobs.staging).area == staging.area  # or all drafts would be those of a host that is gone
 
 
 @pytest.mark.parametrize(
