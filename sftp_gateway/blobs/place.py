@@ -57,6 +57,7 @@ def place_all(moves: Sequence[tuple[Path, Path]]) -> None:
                 left.add(made)
                 near[made] = final
                 made.chmod(0o440)
+                os.utime(made)  # retention counts from here, whenever it was written
         side_by_side(sync_file, list(near))
         for made, final in near.items():
             with disk_errors(final):

@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,15 @@ def test_keeping_the_same_bytes_again_changes_nothing(any_files):
     for _ in range(2):
         assert any_files.keep(Area.SOURCES, name, staged(any_files, b"x")) == 1
     assert list(any_files.names(Area.SOURCES)) == [name]
+
+
+def test_what_was_written_hours_ago_is_young_once_it_is_kept(any_files):
+    """Retention removes old blobs without a row, and that of this one comes after it: the gateway was off, a job took long."""
+    begun = datetime.now(UTC) - timedelta(minutes=1)
+    path = staged(any_files, b"x")
+    os.utime(path, (0, 0))
+    any_files.keep(Area.SOURCES, "ab12", path)
+    assert not any_files.is_older(Area.SOURCES, "ab12", begun)
 
 
 def test_an_open_handle_keeps_its_bytes_when_the_name_is_deleted(any_files):
