@@ -25,6 +25,8 @@ ORPHAN_SECONDS = 600.0
 def sweep(desk: Desk, now: datetime) -> list[Told]:
     """Do what time alone brings."""
     news: list[Told] = []
+    with _apart(desk):
+        unfinished.take_back(desk.store)
     for upload, since, row in unfinished.listed(desk.store):
         with _apart(desk, brand=upload.brand, path=upload.path, upload=upload.id):
             news += _look_at(desk, upload, now - since, row)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, BinaryIO, TypeVar
 from weakref import WeakValueDictionary
 
@@ -224,8 +225,18 @@ class Homes:
             await asyncio.sleep(FORGET_SECONDS)
             self._tell_of_stuck()
             with contextlib.suppress(errors.Unavailable):
+                self._disown(await asyncio.to_thread(drafts.in_hand, self.store, self.staging.area))
                 known = await asyncio.to_thread(brands.all_brands, self.store)
                 self.journal.forget({brand.name: brand.created_at for brand in known})
+
+    def _disown(self, rows: Iterable[Entry]) -> None:
+        """Let go of what only the store has for open here, as the answer to a commit was lost: the intake frees it."""
+        for row in rows:
+            view = self._views.get(row.brand)
+            in_use = view is not None and (row.id in view.live or view.lock.locked())
+            if row.owner == self.owner and row.place is Place.OPEN and not in_use:
+                move = partial(drafts.move, id_=row.id, expected=[Place.OPEN], seen=row.changed_at, owner="")
+                self.ledger.post(move)
 
     def _tell_of_stuck(self) -> None:
         """Say of each draft once, until it moves again, that nothing was written to it for so long.

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from msgspec import Struct
 
 from sftp_gateway import errors, logs
-from sftp_gateway.store import database, drafts
+from sftp_gateway.store import claims, database, drafts
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.drafts import Entry
 
@@ -79,6 +79,9 @@ class Owed:
             for number, entry in zip(self._numbers, self.entries, strict=True)
             if number is None or number > seen
         ]
+        unsure = [entry.id for number, entry in missing if number is None]
+        gone_on = claims.gone_on(tx, unsure) if unsure else ()
+        missing = [(number, entry) for number, entry in missing if entry.id not in gone_on]
         drafts.save_all(tx, [entry for _, entry in missing])
         if last := max((number for number, _ in missing if number is not None), default=0):
             drafts.set_journaled(tx, self._journal, last)

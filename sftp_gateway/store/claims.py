@@ -50,6 +50,13 @@ def claimed(tx: Transaction, ids: Iterable[str]) -> dict[str, Entry]:
     return {entry.id: entry for entry in map(entry_of, tx.conn.execute(_CLAIMED, {"ids": list(ids)}))}
 
 
+def gone_on(tx: Transaction, ids: Iterable[str]) -> set[str]:
+    """Tell which of some ended drafts the intake has gone on with; it does with none of the others before the commit."""
+    rests = {Place.OPEN, Place.CLOSED, Place.DROPPED}
+    these = sa.select(table.c.id, table.c.place).where(table.c.id.in_(list(ids))).with_for_update()
+    return {row.id for row in tx.conn.execute(these) if row.place not in rests}
+
+
 def accept(tx: Transaction, rows: Sequence[Entry], until: datetime) -> list[Entry]:
     """Let the names of claimed rows, which tell their uploads and hashes now, stay for a while; gives them so."""
     accepted = [

@@ -35,6 +35,17 @@ def listed(store: Store) -> Iterator[tuple[Upload, datetime, Entry | None]]:
         last, more = max((id_ for id_, _ in ids), default=0), len(ids) == BATCH
 
 
+def take_back(store: Store) -> None:
+    """Have uploads stand as unfinished again that no draft goes on with: the answer to the commit that said so was lost."""
+    drafted = sa.select(_entries.c.id).where(_entries.c.upload == _uploads.c.id, _entries.c.place.in_(drafts.UNDER_WAY))
+    left = sa.select(_uploads.c.id).where(_uploads.c.state == str(State.RECEIVING), ~drafted.exists())
+    with store.read() as conn:
+        ids = conn.execute(left).scalars().all()
+    for id_ in ids:
+        with store.write() as tx:
+            journal.move(tx, id_, State.UNFINISHED, detail={"why": "not gone on with"})
+
+
 def has(store: Store, upload: int) -> bool:
     """Whether an upload is unfinished; nothing else of it is read, a receipt may be long."""
     with store.read() as conn:
