@@ -7,7 +7,7 @@ store's rows say what a blob is for, and retention removes what no row refers to
 from sftp_gateway import settings
 from sftp_gateway.blobs.area import Area, Blob, Files, lent
 from sftp_gateway.blobs.local import LocalFiles
-from sftp_gateway.blobs.place import place, place_secret, side_by_side, sync_directory, sync_file
+from sftp_gateway.blobs.place import place, place_secret, side_by_side, sync_directory, sync_file, unshare
 from sftp_gateway.errors import ConfigError
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "side_by_side",
     "sync_directory",
     "sync_file",
+    "unshare",
 ]
 
 

@@ -87,6 +87,20 @@ def side_by_side(do: Callable[[T], object], items: Sequence[T]) -> None:
         one.result()
 
 
+def unshare(file: Path) -> None:
+    """Give a staging file bytes of its own again, writable, if they are those of a blob: its claim failed, or died at its end."""
+    if not file.exists():
+        return
+    if file.stat().st_nlink > 1:
+        copy = file.with_name(f"{file.name}.copy")
+        copy.unlink(missing_ok=True)
+        shutil.copyfile(file, copy)
+        sync_file(copy)
+        copy.replace(file)
+        sync_directory(file.parent)
+    file.chmod(0o600)
+
+
 def place_secret(path: Path, data: bytes) -> None:
     """Put a secret at `path`, whole, durable and 0600, unless there is one: the first of several processes wins."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from sftp_gateway import errors, logs
+from sftp_gateway.blobs import unshare
 from sftp_gateway.intake.desk import Desk
-from sftp_gateway.intake.sources import unshare
 from sftp_gateway.store import drafts
 from sftp_gateway.store.drafts import Entry, Place
 

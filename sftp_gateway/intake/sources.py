@@ -3,13 +3,12 @@
 import codecs
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from sftp_gateway import errors
-from sftp_gateway.blobs import Area, Files, sync_directory, sync_file
+from sftp_gateway.blobs import Area, Files
 
 LONGEST_COMPANION_BYTES = 4096
 BLOCK_BYTES = 1 << 20
@@ -30,20 +29,6 @@ def digest(file: Path, kind: str, given_up: Callable[[], bool] = lambda: False) 
                 raise errors.Unavailable("the gateway stops; the next one hashes this file")
             hashed.update(block)
     return hashed.hexdigest()
-
-
-def unshare(file: Path) -> None:
-    """Give a staging file bytes of its own again, writable, if a claim that failed made a blob of them."""
-    if not file.exists():
-        return
-    if file.stat().st_nlink > 1:
-        copy = file.with_name(f"{file.name}.copy")
-        copy.unlink(missing_ok=True)
-        shutil.copyfile(file, copy)
-        sync_file(copy)
-        copy.replace(file)
-        sync_directory(file.parent)
-    file.chmod(0o600)
 
 
 def keep(files: Files, drafts: Iterable[tuple[str, Path]]) -> None:

@@ -13,8 +13,8 @@ import asyncssh
 from asyncssh.constants import FXF_CREAT, FXF_TRUNC
 from msgspec.structs import replace
 
-from sftp_gateway import upload_name
-from sftp_gateway.blobs import sync_file
+from sftp_gateway import errors, upload_name
+from sftp_gateway.blobs import sync_directory, sync_file, unshare
 from sftp_gateway.sftp import closing, neighbour, opening, reading, status
 from sftp_gateway.sftp.draft import Draft
 from sftp_gateway.sftp.homes import Homes
@@ -131,7 +131,13 @@ def _note(homes: Homes, view: View, draft: Draft, *, may_wait: bool = True) -> N
         return
     with contextlib.suppress(OSError):  # the next WRITE meets it, too
         draft.put_down()
-    homes.save(view, draft.entry)
+    homes.save(view, draft.entry).add_done_callback(functools.partial(_noted, homes, view, draft))
+
+
+def _noted(homes: Homes, view: View, draft: Draft, done: asyncio.Future[None]) -> None:
+    """Note it once more, later, where the store did not answer: its bytes may come for hours."""
+    if not done.cancelled() and isinstance(done.exception(), errors.Unavailable):
+        asyncio.get_running_loop().call_later(NOTE_SMALL_AFTER_SECONDS, _note, homes, view, draft)
 
 
 async def _again(homes: Homes, view: View, entry: Entry, by: Opening) -> Draft | None:
@@ -197,12 +203,14 @@ async def _reopen(homes: Homes, view: View, entry: Entry, session: Session) -> D
     homes.unwritten.put_down(entry.id)
     with contextlib.suppress(FileNotFoundError):
         await asyncio.to_thread(sync_file, homes.staging.file(entry.id))
+        await asyncio.to_thread(sync_directory, homes.staging.folder)
     row = await homes.commit(view, do)
     if row is None:
         await homes.refresh(view, force=True)
         return None
     draft = Draft(row, homes.staging.folder, view.allowance, homes.unwritten)
     try:
+        await asyncio.to_thread(unshare, draft.file)
         if not draft.file.exists():  # sent once more from /test: its bytes are a blob
             await asyncio.to_thread(reading.copy_blob, homes.files, row.sha256, draft.file)
         draft.reopen()

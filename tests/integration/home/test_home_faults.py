@@ -202,6 +202,24 @@ async def test_fsync_that_fails_refuses_the_upload_and_is_not_tried_again(house,
     assert disk.failures() == before + 1
 
 
+async def test_a_small_file_is_on_disk_under_its_name_before_the_journal_speaks_for_it_no_more(open_house, monkeypatch):
+    house = await open_house(settle_seconds=20)
+    folder, synced, real = house.homes.staging.folder, [], os.fsync
+
+    def fsync(descriptor):
+        real(descriptor)
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if path.is_relative_to(folder):
+            synced.append((path, [row.place for row in house.rows()]))
+
+    async with house.sftp() as client:
+        await put(client, "/a.csv")
+        (row,) = await house.until(house.rows)
+        monkeypatch.setattr("os.fsync", fsync)
+        async with client.open("/a.csv", asyncssh.FXF_WRITE | asyncssh.FXF_APPEND, encoding=None):
+            assert synced == [(folder / row.id, [Place.CLOSED]), (folder, [Place.CLOSED])]
+
+
 async def test_a_disk_that_fills_up_fails_every_write_and_the_partial_file_is_resumed(house, monkeypatch):
     real = os.pwrite
 
@@ -290,6 +308,26 @@ async def test_a_store_that_is_away_fails_the_close_and_loses_nothing_that_was_a
         await put(client, "/a.csv", b"again")
         found = await house.received(3)
     assert {upload.path for upload in found} == {"kept.csv", "small.csv", "a.csv"}
+
+
+async def test_a_draft_that_the_store_did_not_hear_of_has_its_row_once_it_answers(house, monkeypatch):
+    """Its bytes may come for hours; without a row they would be nobody's at the next start."""
+    monkeypatch.setattr("sftp_gateway.sftp.writing.NOTE_AFTER_SECONDS", 0)
+    monkeypatch.setattr("sftp_gateway.sftp.writing.NOTE_SMALL_AFTER_SECONDS", 0)
+    tried = []
+
+    def away(*_):
+        tried.append(1)
+        raise errors.StoreUnreachable("gone")
+
+    async with house.sftp() as client:
+        await client.listdir("/inbox")
+        with monkeypatch.context() as patched:
+            patched.setattr(house.homes.ledger, "_commit", away)
+            file = await client.open("/a.csv", "wb")
+            await house.until(lambda: tried)
+        await house.until(lambda: [row.place for row in house.rows()] == [Place.OPEN])
+        await file.close()
 
 
 @pytest.mark.parametrize("how", ["closed", "dropped"])

@@ -6,6 +6,7 @@ import asyncssh
 import pytest
 
 from sftp_gateway import errors
+from sftp_gateway.blobs import Area
 from sftp_gateway.upload import Mode, State
 
 BODY = b"sku,name\n1,one\n" * 10
@@ -141,6 +142,21 @@ async def test_what_was_submitted_from_test_can_be_written_on_before_it_settles(
     house = await open_house(settle_seconds=20)
     async with house.sftp() as client:
         await submit_from_test(house, client)
+        async with client.open("/a.csv", asyncssh.FXF_WRITE | asyncssh.FXF_APPEND, encoding=None) as file:
+            await file.write(b"more")
+        house.rest()
+        first, second = await house.received(2)
+    assert (house.bytes_of(first), house.bytes_of(second)) == (BODY, BODY + b"more")
+
+
+async def test_what_was_taken_in_by_a_process_that_died_before_its_draft_was_gone_keeps_its_bytes(open_house):
+    """Its staging file and its blob are one file: what is written on there would be written into what was tested."""
+    house = await open_house(settle_seconds=20)
+    async with house.sftp() as client:
+        await submit_from_test(house, client)
+        (row,) = house.rows()
+        with house.files.local(Area.SOURCES, row.sha256) as blob:
+            house.homes.staging.file(row.id).hardlink_to(blob)
         async with client.open("/a.csv", asyncssh.FXF_WRITE | asyncssh.FXF_APPEND, encoding=None) as file:
             await file.write(b"more")
         house.rest()

@@ -3,7 +3,7 @@ import contextlib
 
 import pytest
 
-from sftp_gateway.intake.sources import unshare
+from sftp_gateway.blobs import unshare
 from sftp_gateway.sftp import ledger as ledgers
 from sftp_gateway.sftp.ledger import OWED_SECONDS, Ledger
 from sftp_gateway.store import drafts
