@@ -113,15 +113,16 @@ class Intake:
         """Start what is due; give the seconds until something else is."""
         if self._gives_way():
             return PAUSE_SECONDS
-        now = self.store.now()
+        now, moment = self.store.now(), time.monotonic()
+        resting = [brand for brand, until in self._not_before.items() if until > moment]
         try:
-            due = partial(drafts.due, self.store, self._desk.area, now, besides=tuple(self._busy))
+            due = partial(drafts.due, self.store, self._desk.area, now, besides=[*self._busy, *resting])
             found, later = await self._in_thread(due)
         except errors.Unavailable as error:
             log.warning("intake.postponed", reason=str(error))
             return BACKOFF_SECONDS
         for brand, rows in _by_brand(found).items():
-            if brand not in self._busy and self._not_before.get(brand, 0.0) <= time.monotonic():
+            if brand not in self._busy:
                 self._busy[brand] = group.create_task(self._brand(brand, rows), name=f"claim {brand}")
         every = min(SWEEP_SECONDS, max(0.05, self.rules.incomplete_after / 20))
         if time.monotonic() - self._swept_at > every and "" not in self._busy:

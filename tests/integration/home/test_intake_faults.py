@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import asyncssh
 import pytest
+from msgspec.structs import replace
 
 from sftp_gateway import errors
 from sftp_gateway.intake import batch, claim, judge, recover, sources
@@ -87,6 +88,27 @@ async def test_a_disk_without_room_for_a_moment_ends_nothing(house, monkeypatch,
         (upload,) = await house.received(1)
     assert not left and house.bytes_of(upload) == BODY and not house.settling.done()
     assert "No space left" in next(line for line in log_lines if line["event"] == "intake.postponed")["reason"]
+
+
+async def test_a_brand_whose_files_cannot_be_taken_in_now_keeps_no_other_from_being_seen(house, monkeypatch):
+    monkeypatch.setattr(claim, "BACKOFF_SECONDS", 60)
+    in_the_way = house.root / "blobs" / hashlib.sha256(BODY).hexdigest()[:2]
+    in_the_way.touch()  # the directory that its blobs belong in cannot be made
+    at, sha256 = house.store.now(), hashlib.sha256(BODY).hexdigest()
+    with house.store.write() as tx:
+        for number in range(300):  # more than are looked at together
+            id_, name = house.homes.staging.new_id(), f"{number}.csv"
+            house.homes.staging.file(id_).write_bytes(BODY)
+            closed = Entry(id_, "acme", f"inbox/{name}", name, Place.CLOSED, len(BODY), at, at, at, sha256=sha256)
+            drafts.save(tx, replace(closed, due_at=at))
+    await house.until(lambda: house.intake._not_before and not house.intake._busy)
+    async with house.sftp("bolt") as client:
+        await put(client, "/b.csv", b"sku,name\n2,two\n")
+        await house.received(1, brand="bolt")
+    assert house.history() == []
+    in_the_way.unlink()
+    house.intake._not_before.clear()
+    await house.received(300)
 
 
 async def test_a_file_that_the_disk_cannot_read_is_refused_and_the_next_one_received(house, monkeypatch):
