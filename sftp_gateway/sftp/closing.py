@@ -41,8 +41,10 @@ async def finish(homes: Homes, view: View, handle: Writing, *, clean: bool) -> N
     """
     draft = handle.draft
     if handle not in draft.handles:
-        if clean and handle.refusal is not None:
-            status.fail(handle.refusal)
+        if handle.refusal is not None:
+            upload = await refused(homes, view, handle.by.place.sent, handle.by.session, handle.refusal)
+            if clean:
+                status.fail(handle.refusal, upload)
         return
     draft.dropped |= not clean
     draft.closed |= clean and handle.bytes > 0

@@ -493,11 +493,12 @@ async def test_a_second_sender_that_finds_no_room_fails_to_its_end_and_harms_the
                 await second.write(b"another", offset)
         with pytest.raises(asyncssh.SFTPFailure, match="files"):
             await second.setstat(asyncssh.SFTPAttrs(size=0))
-        with pytest.raises(asyncssh.SFTPFailure, match="files"):
+        with pytest.raises(asyncssh.SFTPFailure, match=r"files.* \(upload 1\)"):
             await second.close()
         await first.close()
-        (upload,) = await house.received(1)
+        refused, upload = await house.received(2)
     assert house.bytes_of(upload) == BODY
+    assert (refused.path, refused.reasons[0]["code"]) == ("a.csv", "quota_exceeded")
 
 
 async def test_a_file_that_its_client_forgot_to_close_is_told_of_once_until_it_moves(
