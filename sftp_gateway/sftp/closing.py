@@ -42,9 +42,7 @@ async def finish(homes: Homes, view: View, handle: Writing, *, clean: bool) -> N
     draft = handle.draft
     if handle not in draft.handles:
         if handle.refusal is not None:
-            upload = await refused(homes, view, handle.by.place.sent, handle.by.session, handle.refusal)
-            if clean:
-                status.fail(handle.refusal, upload)
+            await _finish_refused(homes, view, handle, handle.refusal, clean=clean)
         return
     draft.dropped |= not clean
     draft.closed |= clean and handle.bytes > 0
@@ -74,6 +72,12 @@ async def finish(homes: Homes, view: View, handle: Writing, *, clean: bool) -> N
     homes.wake()
     if clean and draft.refusal is not None:
         raise asyncssh.SFTPFailure(status.text(draft.refusal, upload))
+
+
+async def _finish_refused(homes: Homes, view: View, handle: Writing, refusal: errors.Refused, *, clean: bool) -> None:
+    upload = await refused(homes, view, handle.by.place.sent, handle.by.session, refusal)
+    if clean:
+        status.fail(refusal, upload)
 
 
 def _is_usual(draft: Draft) -> bool:

@@ -131,22 +131,23 @@ def hand_back(  # noqa: PLR0913 - the ways a try may end
     token: int,
     *,
     error: str = "",
-    tries: int = 3,
+    tries: int | None = 3,
     backoff_seconds: float = 5.0,
     shutdown: bool = False,
 ) -> State:
-    """Give a job back without a result: our fault, or a `shutdown`, which counts no try.
+    """Give a job back without a result: our fault; or a world that is away (`tries` None) or a `shutdown`, which count no try.
 
     It keeps its place at the head and is due after a doubling back-off (jitter, at most 15 min); after
     `tries` faults the upload is `failed` and the brand's next runs. Gives RECEIVED or FAILED. LeaseLost.
     """
     with store.write() as tx:
         row = takeover.held(tx, job, token)
-        failures = row.failures + (not shutdown)
-        if not shutdown and failures >= tries:
+        is_fault = not shutdown and tries is not None
+        failures = row.failures + is_fault
+        if tries is not None and is_fault and failures >= tries:
             takeover.fail(tx, row, error, failures)
             return State.FAILED
-        wait = 0.0 if shutdown else _backoff(failures, backoff_seconds)
+        wait = 0.0 if shutdown else _backoff(failures if is_fault else row.attempt, backoff_seconds)
         again = takeover.ours(job, token).values(place=Place.QUEUED, failures=failures, error=error or None)
         tx.conn.execute(again.values(queue.FREE).values(run_at=tx.now + timedelta(seconds=wait)))
         if row.kind == Kind.PROCESS:
@@ -230,6 +231,6 @@ def _lease_end(tx: Transaction, lease_seconds: float) -> datetime:
     return tx.now + timedelta(seconds=lease_seconds)
 
 
-def _backoff(failures: int, first_seconds: float) -> float:
+def _backoff(tries: int, first_seconds: float) -> float:
     jitter = random.uniform(0.9, 1.1)  # noqa: S311 - spreads retries, guards no secret
-    return min(first_seconds * 2.0 ** (failures - 1), BACKOFF_LIMIT_SECONDS) * jitter
+    return min(first_seconds * 2.0 ** min(tries - 1, 60), BACKOFF_LIMIT_SECONDS) * jitter

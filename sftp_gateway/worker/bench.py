@@ -18,9 +18,6 @@ from sftp_gateway.worker.turn import Terms, Turn
 
 log = logs.get(__name__)
 
-ENDLESS = 1_000_000
-"""Tries for what is nobody's fault: a full disk or a store that does not answer is waited for."""
-
 Progress = Callable[[str, float], None]
 
 
@@ -105,7 +102,7 @@ class Bench(Struct, frozen=True):
             self._hand_back(claimed, about, shutdown=True)
         except Unavailable as error:
             log.warning("job.deferred", **about, error=str(error))
-            self._hand_back(claimed, about, error=str(error), tries=ENDLESS)
+            self._hand_back(claimed, about, error=str(error), tries=None)
         except Exception as fault:
             trace = not isinstance(fault, GatewayError)  # those bring the child's own traceback as text
             log.exception("job.broke", **about, attempt=claimed.attempt, error=str(fault), exc_info=trace)

@@ -17,7 +17,7 @@ from sftp_gateway import receipt, settings
 from sftp_gateway.blobs import Area
 from sftp_gateway.brand import BrandSettings, Guards
 from sftp_gateway.catalog.rules import schema
-from sftp_gateway.errors import Broken
+from sftp_gateway.errors import Broken, DiskFull
 from sftp_gateway.store import brands, expiry, files, jobs, tables, uploads, versions, withheld, workers
 from sftp_gateway.store.figures import Tally
 from sftp_gateway.upload import Mode, State
@@ -359,6 +359,19 @@ def test_a_full_disk_defers_an_upload_for_as_long_as_it_takes(gateway, eventuall
         eventually(gateway.work)
     assert gateway.state(upload) is State.RECEIVED
     assert "no room" in jobs.last_of(gateway.store, upload).error
+
+
+def test_a_disk_that_was_full_uses_up_no_try(gateway, tmp_path, eventually, monkeypatch):
+    upload = gateway.receive(f"once_broken\n{tmp_path / 'mark'}\n")
+
+    def full(_prefix):
+        raise DiskFull("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway.blobs, "scratch", full)
+        for _ in range(SETTINGS.tries):
+            eventually(gateway.work)
+    eventually(lambda: gateway.work() and gateway.state(upload) is State.PUBLISHED)  # after one fault
 
 
 def test_what_was_made_for_a_lost_lease_is_thrown_away(gateway):

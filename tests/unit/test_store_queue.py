@@ -162,6 +162,16 @@ def test_the_back_off_ends_at_a_quarter_of_an_hour(store, receive, clock):
     assert 810 <= wait <= 990
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_a_world_that_is_away_for_weeks_is_waited_for(store, receive, clock):
+    receive()
+    for _ in range(1100):  # each of a quarter of an hour
+        claimed = claim(store)
+        jobs.hand_back(store, claimed.id, claimed.token, error="no room", tries=None)
+        clock.jump(2000)
+    assert claim(store) is not None
+
+
 def test_a_shutdown_counts_no_try_and_waits_for_nothing(store, receive):
     receive()
     for _ in range(10):
