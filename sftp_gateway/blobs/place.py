@@ -88,7 +88,7 @@ def side_by_side(do: Callable[[T], object], items: Sequence[T]) -> None:
 
 
 def unshare(file: Path) -> None:
-    """Give a staging file bytes of its own again, writable, if they are those of a blob: its claim failed, or died at its end."""
+    """Give a staging file bytes of its own again, writable, if they are those of a blob: a claim failed or died."""
     if not file.exists():
         return
     if file.stat().st_nlink > 1:

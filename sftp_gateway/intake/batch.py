@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sftp_gateway import errors, logs
-from sftp_gateway.blobs import Area, unshare
+from sftp_gateway.blobs import Area
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.intake import companions, history, sources
 from sftp_gateway.intake.desk import Desk, Told
@@ -112,7 +112,6 @@ class Batch:
         desk = self.desk
         with contextlib.suppress(errors.Unavailable, errors.NotFound, OSError), desk.store.write() as tx:
             for row in claimed:
-                unshare(desk.staging.file(row.id))
                 drafts.move(tx, row.id, [Place.CLAIMED], place=Place.CLOSED, due_at=desk.store.now(), owner="")
                 tx.touch(row.brand)
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from sftp_gateway import errors, logs
-from sftp_gateway.blobs import unshare
 from sftp_gateway.intake.desk import Desk
 from sftp_gateway.store import drafts
 from sftp_gateway.store.drafts import Entry, Place
@@ -62,7 +61,6 @@ def _free(desk: Desk, row: Entry) -> Entry | None:
             moved = drafts.move(tx, row.id, [Place.CLAIMED], place=Place.CLOSED, owner="", due_at=desk.store.now())
             if row.id in desk.in_hand:  # claimed anew: whoever claims says so before its row does
                 raise _InHand
-            unshare(file)
         else:
             moved = drafts.move(
                 tx, row.id, [Place.OPEN], seen=row.changed_at, place=Place.DROPPED, owner="", bytes=size,

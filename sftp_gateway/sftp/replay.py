@@ -15,6 +15,7 @@ from sftp_gateway import disk, logs
 from sftp_gateway.blobs import sync_directory
 from sftp_gateway.sftp import journal
 from sftp_gateway.sftp.record import Record, read
+from sftp_gateway.sftp.unwritten import create
 from sftp_gateway.store import drafts
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.drafts import Entry, Place
@@ -90,13 +91,8 @@ def _still_means(row: Entry | None, entry: Entry) -> bool:
 
 
 def _restore(file: Path, data: bytes) -> None:
-    """Have exactly these bytes in a staging file, on the disk."""
-    whole = file.exists() and file.read_bytes() == data
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        if not whole:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, data, 0)
-        disk.sync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Have exactly these bytes in a staging file, on the disk. It may be a blob, too, which nobody writes into."""
+    if not (file.exists() and file.read_bytes() == data):
+        file.unlink(missing_ok=True)
+        os.close(create(file, data))
+    disk.sync_path(file)

@@ -127,6 +127,34 @@ async def test_bytes_come_back_only_while_the_row_means_them(staging, sqlite_sto
     assert staging.file(entry.id).read_bytes() == (b"other" if changed else b"sku")
 
 
+@pytest.mark.parametrize("on_disk", [b"sku", b"s"], ids=["whole", "cut"])
+async def test_a_file_that_a_dead_process_was_claiming_stops_no_start_though_nobody_may_write_it(
+    staging, sqlite_store, tmp_path, monkeypatch, on_disk
+):
+    brands.create(sqlite_store, "acme")
+    writer = Journal(staging, "j", yes)
+    entry = closed(staging, body=b"sku")
+    await write(writer, (entry, b"sku"))
+    with sqlite_store.write() as tx:
+        drafts.save_all(tx, [replace(entry, place=Place.CLAIMED, owner="it", due_at=None)])
+        drafts.set_journaled(tx, "j", 1)
+    die(writer)
+    staging.file(entry.id).write_bytes(on_disk)
+    (tmp_path / "blob").hardlink_to(staging.file(entry.id))
+    (tmp_path / "blob").chmod(0o440)
+    real = os.open
+
+    def as_another_than_root(path, flags, *more, **named):
+        if flags & os.O_RDWR and Path(path).exists() and not Path(path).stat().st_mode & 0o200:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return real(path, flags, *more, **named)
+
+    monkeypatch.setattr("os.open", as_another_than_root)
+    replay.replay(sqlite_store, staging)
+    assert staging.file(entry.id).read_bytes() == b"sku"
+    assert not [*journal.folder_of(staging).iterdir()]
+
+
 async def test_a_draft_that_was_renamed_since_keeps_its_bytes_over_a_power_cut(staging, sqlite_store):
     brands.create(sqlite_store, "acme")
     writer = Journal(staging, "j", yes)

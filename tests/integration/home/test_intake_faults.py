@@ -135,7 +135,7 @@ async def test_what_a_dead_process_left_does_not_keep_the_next_one_from_starting
     )
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with monkeypatch.context() as patched:
-        patched.setattr(recover, "unshare", lambda _file: raises(full)())
+        patched.setattr(recover.drafts, "move", lambda *_, **__: raises(full)())
         with house.store.write() as tx:
             drafts.save(tx, claimed)
             tx.touch("acme")
