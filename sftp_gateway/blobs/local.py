@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from sftp_gateway.blobs.area import Area, Blob, Files, checked
+from sftp_gateway.blobs.area import NAME, Area, Blob, Files, checked
 from sftp_gateway.blobs.place import disk_errors, make_directories, place, place_all
 from sftp_gateway.errors import NotFound
 
@@ -71,7 +71,7 @@ class LocalFiles(Files):
             _remove_empty(path.parent, self._root / Area(area))
 
     def listing(self, area: str) -> Iterator[Blob]:
-        """List the blobs of an area; what was deleted meanwhile is left out."""
+        """List the blobs of an area; what was deleted meanwhile is left out, and what others put there."""
         top = self._root / Area(area)
         for path in _below(top):
             try:
@@ -82,7 +82,8 @@ class LocalFiles(Files):
                 # A copy that a crash left between two file systems is listed under its whole path.
                 spread = area == Area.SOURCES and path.name.startswith(path.parent.name)
                 name = path.name if spread else str(path.relative_to(top))
-                yield Blob(name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+                if NAME.fullmatch(name):
+                    yield Blob(name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
     def _path(self, area: str, name: str) -> Path:
         spread = f"{name[:2]}/{name}" if area == Area.SOURCES and "/" not in name else name

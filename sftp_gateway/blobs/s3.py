@@ -17,7 +17,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from sftp_gateway.blobs.area import Area, Blob, Files, checked
+from sftp_gateway.blobs.area import NAME, Area, Blob, Files, checked
 from sftp_gateway.blobs.fetched import Fetched
 from sftp_gateway.blobs.pace import Pace
 from sftp_gateway.blobs.place import disk_errors, make_directories, side_by_side
@@ -116,7 +116,8 @@ class S3Files(Files):
         with self._answering(area, ""):
             for batch in obstore.list(self._bucket, prefix=top):
                 for found in batch:
-                    yield Blob(found["path"].removeprefix(top), found["size"], found["last_modified"])
+                    if NAME.fullmatch(name := found["path"].removeprefix(top)):
+                        yield Blob(name, found["size"], found["last_modified"])
 
     def _fetch_nameless(self, area: str, name: str) -> int:
         with self.local(area, name) as path:

@@ -180,6 +180,17 @@ def test_a_blob_without_a_row_goes_after_an_hour_and_not_before(home):
     assert list(home.blobs.names(Area.SOURCES)) == ["b" * 64]
 
 
+def test_files_that_are_not_ours_end_no_sweep_and_stay(home):
+    """What a network file system keeps of a deleted file, or a copying tool of one under way."""
+    home.keep(Area.CATALOG, "acme/lost.parquet")
+    strays = [home.root / area / name for area in Area for name in (".nfs0000a1", "a b")]
+    for stray in strays:
+        stray.write_bytes(b"x")
+        os.utime(stray, (0, 0))
+    assert home.sweep().orphans == 1
+    assert all(stray.exists() for stray in strays)
+
+
 def test_scratch_of_a_crash_goes_after_a_day_and_drafts_are_left_alone(home):
     old, new = home.blobs.scratch("job-"), home.blobs.scratch("job-")
     (old / "made").write_bytes(b"x")
