@@ -156,7 +156,7 @@ def serve(control: socket.socket, preload: list[str]) -> None:
             _live(wire, fate)
         os.close(wire)
         fates[pid] = fate
-        os.write(fate, f"pid {pid}\n".encode())
+        _tell(fate, f"pid {pid}\n")
 
 
 class _NoPandas:
@@ -200,9 +200,13 @@ def _bury(fates: dict[int, int]) -> None:
         while (found := os.waitpid(-1, os.WNOHANG))[0]:
             pid, status = found
             fate = fates.pop(pid)
-            with contextlib.suppress(OSError):  # nobody reads it any more
-                os.write(fate, f"\nended {os.waitstatus_to_exitcode(status)}\n".encode())
+            _tell(fate, f"\nended {os.waitstatus_to_exitcode(status)}\n")
             os.close(fate)
+
+
+def _tell(fate: int, text: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads it any more
+        os.write(fate, text.encode())
 
 
 def _live(wire: int, fate: int) -> None:

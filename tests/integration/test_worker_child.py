@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -152,6 +153,21 @@ def test_a_dead_nursery_is_started_again_and_its_children_died_with_it(nursery):
     with contextlib.closing(Child(nursery.birth())) as second:
         assert second.run(Task("standin:plain", (1,), asks=False), ROOMY, ears()) == 1
     first.close()
+
+
+def test_a_nursery_whose_parent_left_before_it_was_answered_ends_without_a_word():
+    """As after Ctrl-C in a verb: it would print a stack on the person's terminal."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    wire, kept = socket.socketpair()
+    fate, told = os.pipe()
+    os.close(fate)
+    socket.send_fds(ours, [b"birth"], [wire.fileno(), told])
+    program = [sys.executable, "-P", "-m", "sftp_gateway.worker.nursery", str(theirs.fileno())]
+    nursery = subprocess.Popen(program, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE)
+    os.close(told)
+    for one in (theirs, wire, kept, ours):
+        one.close()
+    assert (nursery.communicate(timeout=60)[1], nursery.returncode) == (b"", 0)
 
 
 def test_children_die_with_a_killed_parent(tmp_path):
