@@ -1,6 +1,7 @@
 """What a setting may be beyond its type: numbers in their range, words of a list, networks, addresses. For config."""
 
 import ipaddress
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,6 +43,11 @@ def _networks(value: tuple[str, ...]) -> str:
     return ""
 
 
+def _bucket(value: str) -> str:
+    good = not value or re.fullmatch(r"s3://[\w.-]+(/[^/\s]+)*/?", value)
+    return "" if good else "give s3://bucket/prefix, or nothing for local disk"
+
+
 def _url(value: str) -> str:
     try:
         parts = urlsplit(value)
@@ -58,6 +64,7 @@ def _mail(value: str) -> str:
 
 _PORT, _SOME = _from(0, MOST_PORT), _from(1)
 _ALLOWED: dict[str, Check] = {
+    "storage.files": _bucket,
     "sftp.port": _PORT,
     "sftp.public_port": _PORT,
     "sftp.algorithms": _exactly("default", "strict", "legacy"),

@@ -33,8 +33,6 @@ def open_files(storage: settings.Storage, patience_seconds: float | None = None)
     """
     if not storage.files:
         return LocalFiles(storage.root)
-    if not storage.files.startswith("s3://"):
-        raise ConfigError(f"storage.files: s3://bucket/prefix, or empty for local disk; not {storage.files!r}")
     try:
         # Here and not above: obstore is an extra that few need.
         from sftp_gateway.blobs.s3 import S3Files  # noqa: PLC0415 - see above

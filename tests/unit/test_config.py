@@ -178,6 +178,10 @@ def test_changed_settings_are_named(tmp_path):
     ("section", "line", "hint"),
     [
         ("worker", "processes = 0", "from 1"),
+        *[
+            ("storage", f'files = "{url}"', "s3://bucket/prefix")
+            for url in ("gs://b/p", "s3://", "s3:///p", "s3://b//p")
+        ],
         ("web", "port = 70000", "from 0 to 65535"),
         ("log", 'level = "loud"', "one of debug"),
         ("log", 'format = "xml"', "one of auto"),
