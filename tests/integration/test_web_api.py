@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import socket
 import threading
 from datetime import timedelta
@@ -17,7 +18,7 @@ from sftp_gateway import receipt
 from sftp_gateway.blobs import Area
 from sftp_gateway.daemon import server
 from sftp_gateway.store import brands, tables, tokens, uploads
-from sftp_gateway.upload import State
+from sftp_gateway.upload import Mode, State
 from sftp_gateway.web import api as web_api
 from sftp_gateway.web import app as web_app
 from sftp_gateway.web.problem import KINDS
@@ -27,11 +28,38 @@ from tests.web_scene import populate
 UPLOADS = "/api/v1/brands/acme/uploads"
 
 
+DOCUMENT = json.loads((web_app.HERE / "openapi.json").read_text())
+SERVED = [(re.compile(re.sub("{[^/]+}", "[^/]+", path)), verbs) for path, verbs in DOCUMENT["paths"].items()]
+
+
 @pytest.fixture
 def api(scene):
+    """A client whose every answer must be as the OpenAPI document says."""
+    hooks = {"response": [described]}
     # Nothing here is HTTPS, and loading certificates takes 50 ms for each client.
-    with scene.serve() as url, httpx.Client(base_url=url, headers=bearer(scene.token()), verify=False) as client:
+    with (
+        scene.serve() as url,
+        httpx.Client(base_url=url, headers=bearer(scene.token()), verify=False, event_hooks=hooks) as client,
+    ):
         yield client
+
+
+def described(answer):
+    """See that the OpenAPI document has this answer, with its type and every key; a verb that it has not is none of its own."""
+    path, method = answer.request.url.path, answer.request.method.lower()
+    verbs = next((verbs for pattern, verbs in SERVED if pattern.fullmatch(path)), {})
+    if method not in verbs:
+        return
+    responses, code = verbs[method]["responses"], str(answer.status_code)
+    told = responses.get(code) or responses.get(f"{code[0]}XX")
+    assert told is not None, f"{method} {path}: {code} is not described"
+    content = resolved(told).get("content", {})
+    kind = answer.headers.get("content-type", "").partition(";")[0]
+    if answer.status_code not in (206, 304):
+        assert kind in content, f"{method} {path}: {kind} is not described"
+    if kind.endswith("json") and "content-disposition" not in answer.headers:
+        answer.read()
+        assert list(faults_of(answer.json(), content[kind]["schema"], path)) == []
 
 
 @pytest.fixture
@@ -436,41 +464,57 @@ def test_the_openapi_document_has_every_route_and_no_other(api):
                 assert name in document[section][kind]
 
 
-JSON = {"object": dict, "array": list, "string": str, "integer": int, "number": int | float, "null": type(None)}
+JSON = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "number": int | float,
+    "boolean": bool,
+    "null": type(None),
+}
 
 
-def faults_of(value, schema, document, place=""):
-    """Tell where a JSON value is not what a schema of our document says, in the words that it uses."""
-    if "$ref" in schema:
-        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    for part in schema.get("allOf", ()):
-        yield from faults_of(value, part, document, place)
+def resolved(part):
+    """Give a part of our document that is there or elsewhere in it; with all keys of what it is made of."""
+    if "$ref" in part:
+        kind, name = part["$ref"].split("/")[-2:]
+        part = DOCUMENT["components"][kind][name]
+    if "allOf" not in part:
+        return part
+    made = [resolved(one) for one in part["allOf"]]
+    properties = {name: inner for one in made for name, inner in one["properties"].items()}
+    return made[0] | {"properties": properties, "required": [name for one in made for name in one["required"]]}
+
+
+def faults_of(value, schema, place=""):
+    """Tell where a JSON value is not what a schema of our document says, in the words that it uses, or is more than that."""
+    schema = resolved(schema)
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
     if (kinds and not any(isinstance(value, JSON[kind]) for kind in kinds)) or value not in schema.get("enum", [value]):
         yield f"{place}: {value!r}"
-    elif isinstance(value, dict):
+    elif isinstance(value, dict) and "properties" in schema:
         yield from (f"{place}/{name} is missing" for name in schema.get("required", ()) if name not in value)
-        for name, inner in schema.get("properties", {}).items():
-            yield from faults_of(value[name], inner, document, f"{place}/{name}") if name in value else ()
+        yield from (f"{place}/{name} is not described" for name in value if name not in schema["properties"])
+        for name, inner in schema["properties"].items():
+            yield from faults_of(value[name], inner, f"{place}/{name}") if name in value else ()
     elif isinstance(value, list):
         for item in value:
-            yield from faults_of(item, schema.get("items", {}), document, place)
+            yield from faults_of(item, schema.get("items", {}), place)
 
 
 def test_receipts_are_as_the_openapi_document_says(scene, api):
     """A reason that is no guard's has no figure, and what its sender goes on with is `receiving`."""
-    document = api.get("/api/openapi.json").json()
     why = [receipt.reason("FILE_EMPTY", "the file has no rows")]
     scene.finish(scene.receive(), State.REFUSED, reasons=why)
     scene.finish(scene.receive(), State.HELD, reasons=[why[0] | {"figure": 0.5, "limit": 0.1}])
+    scene.finish(scene.receive(mode=Mode.TEST), State.TESTED, would_be="published")
     with scene.store.write() as tx:
         unfinished = uploads.insert(tx, "acme", sent.new(scene.store), State.UNFINISHED)
         uploads.move(tx, unfinished, State.RECEIVING)
     shown = [api.get(f"{UPLOADS}/{number}").json() for number in range(1, unfinished + 1)]
-    assert [told["state"] for told in shown] == ["refused", "held", "receiving"]
-    schema = document["components"]["schemas"]["Receipt"]
-    assert [fault for told in shown for fault in faults_of(told, schema, document)] == []
+    assert [told["state"] for told in shown] == ["refused", "held", "tested", "receiving"]
 
 
 # Sending a file
