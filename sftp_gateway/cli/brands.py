@@ -12,7 +12,7 @@ from sftp_gateway.brand import NAME, BrandSettings, Key
 from sftp_gateway.catalog.rules import schema
 from sftp_gateway.catalog.types import isocodes
 from sftp_gateway.cli import given, opening, output
-from sftp_gateway.errors import NotAllowed, NotFound
+from sftp_gateway.errors import NotAllowed, NotFound, Refused
 from sftp_gateway.intake import folder
 from sftp_gateway.store import brands, frontdoor
 
@@ -208,6 +208,8 @@ def _read_key(file: str) -> Key:
     given.readable(path := Path(file))
     try:
         return auth.parse_public_key(path.read_text("utf-8"))
+    except Refused as error:
+        raise NotFound(f"{file}: {error.message}. {error.suggestion}".rstrip(". ")) from None
     except UnicodeDecodeError:
         raise NotFound(f"{file}: this is no public key: send the *.pub file") from None
     except OSError as error:

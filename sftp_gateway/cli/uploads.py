@@ -36,7 +36,7 @@ def listing(options: argparse.Namespace) -> None:
     except ValueError as error:
         raise NotFound(str(error)) from None
     with opening.gateway(options) as opened:
-        if options.brand:
+        if options.brand is not None:
             brands.get(opened.store, options.brand)
         found, cursor = uploads.listing(
             opened.store,
@@ -86,7 +86,7 @@ def approve(options: argparse.Namespace) -> int:
         if made["version"] is None:
             raise WrongState(_overtaken(made["decided_by"]))
         if options.json:
-            _print(opened, ended, options)
+            output.as_json(receipt.of(ended) | {"released": {name: made[name] for name in ("version", "removed")}})
     if not options.json:
         print(f"{_products(made['removed'])} removed; version {made['version']} of {upload.brand} is live.")
     return 0
