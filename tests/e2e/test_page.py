@@ -117,6 +117,25 @@ def test_every_page_fits_320_pixels_and_has_contrast_in_light_and_dark(scene, si
         assert tab.evaluate("document.documentElement.scrollWidth") <= 1280, path
 
 
+def test_a_history_of_long_names_and_long_words_fits(scene, site, tab):
+    def came(name, state, **told):
+        item = scene.receive(path=f"inbox/{name}")
+        endings = (".withheld.csv", ".corrections.csv")
+        scene.finish(item, state, files={f"{name}.{item.id}{ending}": b"x" for ending in endings}, **told)
+
+    came("catalog.csv", State.UNCHANGED, rows={"read": 9_400_000, "accepted": 9_399_988, "rejected": 12})
+    changes = dict.fromkeys(("created", "updated", "removed"), 9_400_000)
+    came(f"{'W' * 200}.csv", State.HELD, reasons=[{"code": "price_move", "text": "prices"}], changes=changes)
+    sign_in(tab, f"{site}/", scene.token())
+    for width in (320, 390, 768, 960, 1100, 1152, 1153, 1200, 1280):
+        tab.look(width=width, height=700)
+        tab.open(f"{site}/")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, width
+        assert tab.evaluate(
+            "document.querySelector('.history').offsetWidth <= document.querySelector('.sheet').offsetWidth"
+        ), width
+
+
 def test_every_table_field_and_picture_says_what_it_is(scene, site, tab):
     ids = populate(scene)
     tab.open(site)
