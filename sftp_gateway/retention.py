@@ -29,6 +29,8 @@ EVERY_SECONDS = 3600.0
 ORPHAN_AGE = timedelta(hours=1)
 """Far longer than the time between placing a blob and committing the row that refers to it."""
 SCRATCH_AGE = timedelta(days=1)
+TRACE_AGE = timedelta(days=2)
+"""Longer than an end is news to mail (a day), and than a verb waits for its job."""
 BATCH = 500
 
 
@@ -66,7 +68,7 @@ def sweep(store: Store, files: Files, limits: settings.Retention, now: datetime)
     sources = expiry.sources(store, now - timedelta(seconds=limits.sources_seconds))
     results = expiry.results(store, now - timedelta(seconds=limits.results_seconds))
     versions = expiry.versions(store, limits.versions)
-    expiry.traces(store, now - timedelta(seconds=limits.sources_seconds))
+    expiry.traces(store, now - max(TRACE_AGE, timedelta(seconds=limits.sources_seconds)))
     orphans, orphan_bytes = _orphans(store, files, now - ORPHAN_AGE)
     scratch = _scratch(files.staging, time.time() - SCRATCH_AGE.total_seconds())
     swept = Swept(sources, results, versions, orphans, orphan_bytes, scratch)

@@ -31,24 +31,36 @@ def sources(store: Store, before: datetime) -> int:
 
 
 def results(store: Store, before: datetime) -> int:
-    """Take error files, receipts and other results made before then off the lists."""
+    """Take error files, receipts and other results made before then off the lists; who has to decide still looks at them."""
+    waiting = sa.select(tables.withheld.c.upload)
+    over = _uploads.c.state.in_(sorted(FINAL)) & _uploads.c.id.not_in(waiting)
     old = (
         sa.select(_files.c.id)
         .outerjoin(_uploads, _uploads.c.id == _files.c.upload)
         .where(_files.c.created_at < before, _files.c.folder.in_([str(folder) for folder in RESULT_FOLDERS]))
-        .where(sa.or_(_files.c.upload.is_(None), _uploads.c.state.in_(sorted(FINAL))))
+        .where(sa.or_(_files.c.upload.is_(None), over))
         .limit(BATCH)
     )
     return _in_batches(store, sa.delete(_files).where(_files.c.id.in_(old)))
 
 
 def versions(store: Store, keep: int) -> int:
-    """Give up the files of all but the last `keep` versions of each brand; the current one always stays."""
+    """Give up the files of all but the last `keep` versions of each brand; the current one always stays.
+
+    So does one that a rollback which waits for its turn is to bring back.
+    """
     brands = tables.brand
+    is_wanted = sa.exists().where(
+        _jobs.c.brand == _versions.c.brand,
+        _jobs.c.kind == queue.Kind.ROLLBACK,
+        _jobs.c.place != queue.Place.DONE,
+        _jobs.c.args["number"].as_integer() == _versions.c.number,
+    )
     old = sa.select(_versions.c.brand, _versions.c.number, _versions.c.changes_csv).where(
         _versions.c.file.is_not(None),
         _versions.c.brand == brands.c.name,
         _versions.c.number <= brands.c.current_version - max(keep, 1),
+        ~is_wanted,
     )
     with store.read() as conn:
         found = conn.execute(old).all()
@@ -56,8 +68,9 @@ def versions(store: Store, keep: int) -> int:
         with contextlib.suppress(errors.NotFound), store.write() as tx:  # erased since it was read
             queue.lock(tx, row.brand)
             this = (_versions.c.brand == row.brand, _versions.c.number == row.number)
-            emptied = {"file": None, "changes_csv": None}
-            tx.conn.execute(sa.update(_versions).where(*this).values(**emptied))
+            emptied = sa.update(_versions).where(*this, ~is_wanted).values(file=None, changes_csv=None)
+            if not tx.conn.execute(emptied).rowcount:
+                continue
             listed = (_files.c.brand == row.brand, _files.c.folder == Folder.CATALOG, _files.c.blob == row.changes_csv)
             tx.conn.execute(sa.delete(_files).where(*listed))
             tx.mark_dirty(row.brand)

@@ -159,10 +159,10 @@ def told_codes(store: Store, version: Version) -> frozenset[str] | None:
 
 def roll_back(store: Store, brand: str, number: int, by: str) -> int:
     """Ask for a new version equal to an old one, in the brand's turn; gives the job. NotFound, WrongState."""
-    old = get(store, brand, number)
-    if not old.file:
-        raise errors.WrongState(f"the bytes of version {number} of {brand} were removed after their retention")
     with store.write() as tx:
+        queue.lock(tx, brand)  # so that retention does not give up the version meanwhile
+        if not get(store, brand, number).file:
+            raise errors.WrongState(f"the bytes of version {number} of {brand} were removed after their retention")
         job = queue.enqueue(tx, brand, queue.Kind.ROLLBACK, args={"number": number})
         journal.note(tx, brand, "rollback.requested", by=by, detail={"number": number, "job": job})
         return job

@@ -105,7 +105,10 @@ def test_mails_of_long_ago_are_forgotten_but_for_those_that_would_be_sent_again(
         outbox.add(home.store, brand, occasion, recipient="ann@acme.example", subject="s", text="t")
     for _ in told:
         outbox.sent(home.store, outbox.take(home.store, 60))
-    clock.jump(101)
+    clock.jump(47 * 3600)
+    home.sweep()  # however short sources stay: what ended in the last day is still told, to whoever was not told yet
+    assert outbox.known(home.store, "acme", ["upload:1", "overdue:may"]) == {"upload:1", "overdue:may"}
+    clock.jump(2 * 3600)
     outbox.add(home.store, "acme", "upload:3", recipient="ann@acme.example", subject="s", text="t")
     home.sweep()
     asked = [occasion for _, occasion in told] + ["upload:2", "upload:3"]
@@ -160,13 +163,28 @@ def test_a_rollback_keeps_the_file_of_the_version_it_equals(home):
     assert "acme/1.parquet" in set(home.blobs.names(Area.CATALOG))
 
 
+def test_a_version_stays_while_a_rollback_to_it_waits_for_its_turn(home):
+    home.upload(State.RECEIVED)
+    home.publish()
+    for number in range(2, 4):
+        home.upload(State.RECEIVED, f"{number}" * 64)
+    versions.roll_back(home.store, "acme", 1, "ops")
+    for _ in range(2):
+        home.publish()
+    home.sweep()
+    assert versions.get(home.store, "acme", 1).file
+    home.publish(file="acme/1.parquet", origin=Origin.ROLLBACK, of=1)
+    home.sweep()
+    assert not versions.get(home.store, "acme", 1).file
+
+
 def test_the_withheld_keys_stay_while_they_are_withheld(home, clock):
     home.keep(Area.RESULTS, "acme/1.keys")
     end = {"keeps_withheld": False, "withheld": Withheld(1, "acme/1.keys", 60, clock(), "aa")}
     upload = home.upload(State.UNCHANGED, **end)
     clock.jump(10_000)
     home.sweep()
-    assert list(home.blobs.names(Area.RESULTS)) == ["acme/1.keys"]
+    assert sorted(home.blobs.names(Area.RESULTS)) == [f"{upload}-x/e.csv", "acme/1.keys"]  # who decides looks at them
     uploads.refuse(home.store, upload, "ops")
     home.sweep()
     assert list(home.blobs.names(Area.RESULTS)) == []
