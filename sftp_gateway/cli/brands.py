@@ -59,7 +59,7 @@ def show(options: argparse.Namespace) -> None:
         brand = brands.get(opened.store, options.name)
         login = brands.login(opened.store, options.name)
     keys = login.keys if login else ()
-    password = login is not None and brand.enabled and login.password_hash is not None
+    password = login is not None and login.password_hash is not None
     chosen = {k: v for k, v in structs.asdict(brand.settings).items() if v != getattr(BrandSettings(), k)}
     if options.json:
         listed = [
@@ -85,7 +85,8 @@ def show(options: argparse.Namespace) -> None:
     print(
         f"Brand {brand.name}: {'enabled' if brand.enabled else 'disabled'}, catalog version {brand.current_version or 'none yet'}"
     )
-    print(f"  logs in with a {'password or a key' if password else 'key'}")
+    ways = ["a password"] * password + ["a key"] * bool(keys)
+    print(f"  logs in with {' or '.join(ways) or 'nothing yet: give it a key (brand key add) or a password'}")
     for key in keys:
         until = f", until {receipt.moment(key.expires_at)}" if key.expires_at else ""
         print(f"  key {key.fingerprint} {key.label} (added {receipt.moment(key.added_at)}{until})")

@@ -34,7 +34,7 @@ def inspect(options: argparse.Namespace) -> None:
         for file in files:
             _clean(file, hints, contextlib.nullcontext(sys.stdout.buffer))
         sys.stdout.flush()
-    elif options.csv_dir:
+    elif options.csv_dir is not None:
         _clean_into(files, hints, Path(options.csv_dir))
     else:
         _explain(files, hints, rules, settings, as_json=options.json)

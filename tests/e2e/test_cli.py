@@ -331,6 +331,11 @@ def test_brands_are_added_shown_changed_and_erased(shell, tmp_path):
     assert "over already" in shell(*over, ends=2)  # "may log in from now on", it said
     assert not shell.json("brand", "show", "cord")["keys"]
     shell("brand", "disable", "cord")
+    assert "logs in with nothing" in shell("brand", "show", "cord")
+    shell("brand", "disable", "bolt")
+    assert "disabled" in (shown := shell("brand", "show", "bolt")) and "logs in with a password\n" in shown
+    assert shell.json("brand", "show", "bolt")["password"]  # it counts again as soon as the brand is enabled
+    shell("brand", "enable", "bolt")
     listed = {b["brand"]: b["enabled"] for b in shell.json("brand", "list")["brands"]}
     assert listed == {"acme": True, "bolt": True, "cord": False}
     shell("erase", "--brand", "bolt", ends=77, typed="no\n")

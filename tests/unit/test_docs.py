@@ -57,6 +57,24 @@ def test_every_log_event_is_documented_and_no_other():
     assert documented("Log events") == emitted_events()
 
 
+def emitted_keys() -> set[str]:
+    """The keys of those lines: those of the call, and for the journal those of its `detail`."""
+    found = set()
+    for node in (node for text in SOURCES.values() for node in ast.walk(ast.parse(text))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {*TELLING, "move"}:
+            names = {keyword.arg for keyword in node.keywords}
+            dicts = [part for part in ast.walk(node) if isinstance(part, ast.Dict) and "detail" in names]
+            found |= {key.value for part in dicts for key in part.keys if isinstance(key, ast.Constant)}
+            is_told = any(is_event(part) for argument in node.args for part in parts(argument))
+            found |= names - {"detail"} if is_told else set()
+    return found - {None, "exc_info"}
+
+
+def test_every_key_of_a_log_event_is_documented():
+    documented_keys = set(re.findall(r"`([a-z_0-9]+)(?:=[a-z_]+)?`", section("Log events")))
+    assert emitted_keys() - documented_keys == set()
+
+
 def test_every_metric_is_documented_and_no_other():
     texts = [*SOURCES.values(), (ROOT / "sftp_gateway/metrics.toml").read_text()]
     known = {name for text in texts for name in re.findall(r"\bsftp_gateway_[a-z_]+\b", text)}
