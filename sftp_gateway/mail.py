@@ -95,7 +95,7 @@ def _text(upload: Upload) -> str:
 
 def _one_line(text: str) -> str:
     """Names come from outside: no line of theirs may become a line of a mail."""
-    return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]", "?", text)
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", "?", text)
 
 
 class Postman:

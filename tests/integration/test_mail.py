@@ -168,7 +168,7 @@ def test_a_contact_that_is_set_has_no_mails_about_what_went_wrong_before(store, 
 
 
 def test_a_name_from_outside_is_no_header_and_no_line_of_a_mail(store, limits, brand, sink):
-    end(store, State.REFUSED, name="inbox/a\r\nBcc: all@example.com\r\n\r\nhello")
+    end(store, State.REFUSED, name="inbox/a\r\nBcc: all@example.com\r\n\r\nhello\x85there")
     noted(store, limits, brand)
     mail.Postman(store, lambda: limits).deliver()
     [got] = sink.mails
