@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from sftp_gateway.errors import ConfigError
 
 MOST_PORT = 65535
+LEAST_MEMORY_BYTES = 64 << 20
+"""A child that only waits for work has some 50 MiB."""
 Check = Callable[[Any], str]
 """Says what is wrong with a value; '' if nothing is."""
 
@@ -16,6 +18,10 @@ Check = Callable[[Any], str]
 def _from(least: float, most: float = float("inf")) -> Check:
     upto = "" if most == float("inf") else f" to {most:g}"
     return lambda value: "" if least <= value <= most else f"give a number from {least:g}{upto}"
+
+
+def _memory(value: float) -> str:
+    return "" if value >= LEAST_MEMORY_BYTES else f"give a size from {LEAST_MEMORY_BYTES >> 20} MiB"
 
 
 def _share(value: float) -> str:
@@ -68,20 +74,29 @@ _ALLOWED: dict[str, Check] = {
     "sftp.port": _PORT,
     "sftp.public_port": _PORT,
     "sftp.algorithms": _exactly("default", "strict", "legacy"),
+    "sftp.login_grace_seconds": _SOME,
     "sftp.login_tries": _SOME,
+    "sftp.unauthenticated": _SOME,
+    "sftp.unauthenticated_per_source": _SOME,
     "sftp.penalty_exempt": _networks,
     "sftp.proxy_protocol_from": _networks,
     "sftp.sessions": _SOME,
     "sftp.sessions_per_brand": _SOME,
     "sftp.channels_per_connection": _SOME,
     "sftp.handles_per_session": _SOME,
+    "sftp.idle_seconds": _SOME,
+    "sftp.stall_seconds": _SOME,
     "web.port": _PORT,
     "web.public_url": _url,
     "web.trusted_proxies": _proxies,
+    "intake.rescan_seconds": _SOME,
     "worker.processes": _SOME,
+    "worker.memory_bytes": _memory,
     "worker.threads": _SOME,
     "worker.tries": _SOME,
     "worker.lease_seconds": _SOME,
+    "worker.time_limit_seconds": _SOME,
+    "limits.max_file_bytes": _SOME,
     # Above 1 a share is never reached, so 20 for 20 % would switch the guard off for every brand; a price may move by more.
     "guards.removal_share": _share,
     "guards.removal_small_share": _share,

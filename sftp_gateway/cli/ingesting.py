@@ -7,13 +7,14 @@ forks children, and importing the store. They go on side by side.
 import argparse
 import contextlib
 import gc
+import shutil
 import sys
 from pathlib import Path
 
 from sftp_gateway import blobs
 from sftp_gateway.cli import arguments, given, output, owner
 from sftp_gateway.cli.copying import Copy
-from sftp_gateway.errors import NotFound
+from sftp_gateway.errors import DiskFull, NotFound
 from sftp_gateway.worker import crew
 
 SWITCH_SECONDS = 0.0005
@@ -29,6 +30,8 @@ def ingest(options: argparse.Namespace) -> int:
     settings = owner.settings(options)
     given.readable(path)  # to whom this process became, as the copy is made by it
     owner.root(settings)
+    if shutil.disk_usage(settings.storage.root).free - path.stat().st_size < settings.limits.disk_floor_bytes:
+        raise DiskFull(f"{path}: there is no room for it above limits.disk_floor_bytes")
     files = blobs.open_files(settings.storage)
     progress = output.Progress(path.name)
     with (

@@ -542,6 +542,13 @@ def test_check_tells_what_comes_back_by_itself_from_a_mistake(shell, setting, va
     assert wrong == ["catalog rules", what]
 
 
+def test_the_shell_takes_no_file_below_the_floor_of_the_disk_either(shell):
+    file = shell.file("one.csv", [product(1)])
+    shell.monkeypatch.setenv("SFTP_GATEWAY_LIMITS__DISK_FLOOR_BYTES", "900 TiB")
+    assert "limits.disk_floor_bytes" in shell("ingest", "--brand", "acme", file, ends=69)
+    assert shell.json("uploads")["uploads"] == []
+
+
 def test_inspect_explains_a_file_and_makes_it_clean(shell, tmp_path):
     (tmp_path / "messy.csv").write_bytes(
         'Products of today;;\r\nsku;name;msrp\r\nA-1;"5"" pipe; long";1,50\r\nA-2;Café;2,00\r\n'.encode("cp1252")

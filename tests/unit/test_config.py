@@ -178,6 +178,15 @@ def test_changed_settings_are_named(tmp_path):
     ("section", "line", "hint"),
     [
         ("worker", "processes = 0", "from 1"),
+        ("worker", 'memory_bytes = "63 MiB"', "from 64 MiB"),
+        *[
+            ("sftp", f'{name} = "500 ms"', "from 1")
+            for name in ("login_grace_seconds", "idle_seconds", "stall_seconds")
+        ],
+        *[("sftp", f"{name} = 0", "from 1") for name in ("unauthenticated", "unauthenticated_per_source")],
+        ("intake", "rescan_seconds = 0", "from 1"),
+        ("worker", "time_limit_seconds = 0", "from 1"),
+        ("limits", "max_file_bytes = 0", "from 1"),
         *[
             ("storage", f'files = "{url}"', "s3://bucket/prefix")
             for url in ("gs://b/p", "s3://", "s3:///p", "s3://b//p")
