@@ -13,7 +13,7 @@ import pytest
 import xlwt
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.read.sheets import mending, merged, workbook, zerofill
+from sftp_gateway.catalog.read.sheets import extent, mending, merged, workbook, zerofill
 from sftp_gateway.catalog.read.source import Hints
 from tests.catalog_shop import Shop
 from tests.unit import workbooks
@@ -325,6 +325,31 @@ def test_a_cell_that_is_merged_with_those_below_counts_in_all_its_rows(tmp_path)
     for row in rows[1:3]:
         row[1] = "<table:covered-table-cell/>"
     assert shown(read(tmp_path, spreadsheet(lines(*rows)))) == FILLED
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "<table:table-column table:number-columns-repeated='4'/>{}{}",
+        "<table:table-header-rows>{}</table:table-header-rows><table:table-rows>{}</table:table-rows>",
+        "<table:table-row-group><table:table-row-group>{}</table:table-row-group></table:table-row-group>{}",
+    ],
+)
+def test_a_merged_cell_of_an_ods_sheet_counts_whatever_is_said_of_its_columns_and_rows(tmp_path, around):
+    rows = [[cell(value or "") for value in row] for row in GROUPS]
+    rows[0][1] = cell("Chair", more="table:number-rows-spanned='3'")
+    made = around.format(lines([cell(name) for name in HEADER]), lines(*rows))
+    assert shown(read(tmp_path, ods(made, header=""))) == FILLED
+    seen = extent.of("content.xml")
+    seen.see(made.encode())
+    assert seen.rows == 1 + len(rows)
+
+
+@pytest.mark.parametrize("style", ["", " table:style-name='ce1'", " table:style-name='ce1' table:formula='of:=1'"])
+def test_an_ods_cell_that_says_no_type_is_a_text(tmp_path, style):
+    bare = f"<table:table-cell{style}><text:p>{{}}</text:p></table:table-cell>"
+    body = lines([bare.format("007"), bare.format("a &amp; <text:span>b</text:span>"), cell(1), "<table:table-cell/>"])
+    assert shown(read(tmp_path, spreadsheet(body))) == [("007", "a & b", "1", "")]
 
 
 def test_a_merged_cell_of_a_table_that_begins_elsewhere_counts_in_its_own_column(tmp_path):

@@ -1,6 +1,6 @@
-"""Cells of an ODS sheet that show an error, a number with leading zeros, a length of time, or lines.
+"""Cells of an ODS sheet that show an error, a number with leading zeros, a length of time, or lines, or say no type of what they show.
 
-The library that opens workbooks gives a blank, the number, the time in its own words, or the lines as one word.
+The library that opens workbooks gives a blank, the number, the time in its own words, the lines as one word, or a blank.
 
 Each cell says its value and the text that is shown (OpenDocument 1.3 part 3, §19.385), so nothing need be known of styles.
 """
@@ -11,6 +11,7 @@ import re
 from sftp_gateway.catalog.read.sheets.tags import attributes
 
 PART = "content.xml"
+_UNTYPED = re.compile(rb"""(<table:table-cell)((?:\s++table:[\w-]++=(?:"[^"<]*+"|'[^'<]*+'))*+\s*+>\s*+<text:p\b)""")
 _SIGNS = re.compile(rb"""value-type=["'](?:error|time)|<text:(?:p|span)\b[^<>]*+>0\d|<text:(?:line-break|tab)\b""")
 _CELL = re.compile(
     rb"""<(table:(?:covered-)?table-cell)\b(?=[^<>]*(?:float|time|error))((?:[^<>"']*+(?:"[^"]*+"|'[^']*+'))*+)\s*+"""
@@ -30,12 +31,12 @@ _MOST_LETTERS = 64
 
 def may_need(chunk: bytes) -> bool:
     """Whether a piece of the part may hold such a cell."""
-    return _SIGNS.search(chunk) is not None
+    return _SIGNS.search(chunk) is not None or _UNTYPED.search(chunk) is not None
 
 
 def mended(piece: bytes) -> bytes:
     """Give a piece of the part, which begins behind a tag, in which such cells say what is shown."""
-    piece = _ROOM.sub(b">", b">" + piece)[1:]
+    piece = _UNTYPED.sub(rb'\1 office:value-type="string"\2', _ROOM.sub(b">", b">" + piece)[1:])
     return _CELL.sub(_mended, _BREAK.sub(lambda found: b"\t" if found[1] == b"tab" else b"\n", piece))
 
 

@@ -36,7 +36,7 @@ _OF_A_SHEET = (
     "xl/workbook",
     "xl/worksheets/",
 )
-_LONGEST_SIGN = 64
+_LONGEST_SIGN = 512
 """What tells of a doubtful cell is shorter."""
 
 
