@@ -135,6 +135,8 @@ LAST, LAST_SHOWN = 253_402_300_799_000_000, "9999-12-31T23:59:59+00:00"
     [
         (pa.timestamp("us"), [SOON, FAR, -FAR], ["2026-01-31T10:00:00", str(FAR), str(-FAR)]),
         (BERLIN, [SOON, LAST, FAR], ["2026-01-31T11:00:00+01:00", LAST_SHOWN, str(FAR)]),
+        (pa.timestamp("us", "GMT+1"), [SOON, LAST, FAR], ["2026-01-31T10:00:00+00:00", LAST_SHOWN, str(FAR)]),
+        (pa.list_(pa.timestamp("us", "Z")), [[SOON], None, [FAR]], ["2026-01-31T10:00:00+00:00", "", str(FAR)]),
         (pa.duration("s"), [90_000, FAR, 1], ["25:00:00", str(FAR), "0:00:01"]),
         (pa.list_(BERLIN), [[SOON], [LAST], [FAR]], ["2026-01-31T11:00:00+01:00", LAST_SHOWN, str(FAR)]),
         (pa.list_(pa.date32()), [[20_484], [2**30], [0]], ["2026-01-31", str(2**30), "1970-01-01"]),

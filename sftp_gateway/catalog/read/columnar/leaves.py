@@ -22,6 +22,11 @@ def _read(column: pa.Array) -> list[Any]:
         found: list[Any] = column.to_pylist()
     except UnicodeDecodeError:
         found = _read(pc.cast(column, _changed(column.type, _raw)))
+    except pa.ArrowInvalid:  # a zone by a name that we do not know (`GMT+1`): the moment is known without it
+        there = _changed(column.type, _in_greenwich)
+        if there == column.type:
+            raise
+        found = _read(pc.cast(column, there))
     except OverflowError:  # outside the years 1 to 9999, perhaps in its own zone alone: each such value by itself
         if (half := len(column) // 2) > 0:
             return _read(column.slice(0, half)) + _read(column.slice(half))
