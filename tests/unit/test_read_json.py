@@ -176,6 +176,14 @@ def test_a_text_that_looks_like_a_field_is_left_alone(tmp_path):
     assert read(tmp_path, b'{"sku":"A","msrp":1.5,"msrp":2.5}\n{"sku":"B"}\n').codes == ["ROW_JSON"]
 
 
+@pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("behind", ["", ',"images":["a"],"cost":1.5'])
+def test_a_number_that_is_none_is_named(tmp_path, name, behind):
+    """A JSON validator of the program that wrote it may find it good."""
+    found = read(tmp_path, f'[{{"sku":"A"}},{{"sku":"B","name":"NaN","msrp": {name}{behind}}}]'.encode())
+    assert found.rejects[0].finding.message == f"The product cannot be read. {name} is no JSON value."
+
+
 @pytest.mark.parametrize(
     ("nested", "kept"),
     [
@@ -260,6 +268,8 @@ def test_a_file_in_another_encoding_that_only_looks_like_json_is_read_as_what_it
         '{\n "sku": "A",\n "name": "a"\n}\n',
         '{\n "articles": [\n  {"sku": "A"}\n ]\n}\n',
         '{\n "sku": "A", "variants": [{"sku": "B"}]}',
+        '{"sku":{"0":"A","1":"B"},"name":{"0":"a","1":"b"}}\n',
+        '{"sku": {' + ", ".join(f'"{n}": "A-{n}"' for n in range(100_000)) + "}}",
     ],
 )
 def test_json_of_another_layout_is_told_so(tmp_path, text):

@@ -15,6 +15,8 @@ from sftp_gateway.catalog.read.text.encoding import Recoded
 
 _OBJECT = re.compile(rb'\{\s*+"(?:[^"\\]|\\.)*+"\s*+:')
 _NAMED = re.compile(rb'\{\s*+"((?:[^"\\]|\\.)*+)"\s*+:\s*+(?=\{)')
+_BY_COLUMN = re.compile(rb'\{\s*+"(?:[^"\\]|\\.)*+"\s*+:\s*+\{\s*+"0"\s*+:[^\r\n]*+\s*+\Z')
+"""One column after the other, each value by the number of its row, on one line: what pandas writes if not told otherwise."""
 _DEEPEST = 3
 _REACH = 65536
 """The array begins before; and lines are looked at up to there."""
@@ -42,15 +44,15 @@ def _of_objects(sample: Recoded, begin: int, hints: Hints) -> Shape | None:
             'The products stand under names of their own ({"A1": {…}, "A2": {…}}), not in a list.',
             'Send a list, and the name as a value where it is the key: [{"sku": "A1", …}, {"sku": "A2", …}].',
         )
-    in_lines = Shape(lines=True, returns=b"\n" not in text)
-    if isinstance(complete, dict) and (wrapped is None or b"\n" in text[begin:].strip(SPACE)):
+    in_lines, by_column = Shape(lines=True, returns=b"\n" not in text), _BY_COLUMN.match(text, begin)
+    if isinstance(complete, dict) and not by_column and (wrapped is None or b"\n" in text[begin:].strip(SPACE)):
         return in_lines
     if wrapped is not None and not _goes_on_in_lines(text[begin : begin + _REACH]):
         shape = _array(sample, wrapped.place, text[: wrapped.place])
         return replace(shape, deep=b"" if wrapped.is_named else wrapped.name, nodes=wrapped.name == jsonnodes.EDGES)
     if _is_loose(text[begin:]):
         return replace(_array(sample, begin, b""), loose=True)
-    if b":" not in line and _OBJECT.match(text, begin):
+    if by_column or (b":" not in line and _OBJECT.match(text, begin)):
         raise errors.Refused(
             "FILE_FORMAT",
             "The file is JSON, but neither a list of products nor one product in each line.",

@@ -15,6 +15,8 @@ from sftp_gateway.catalog.read.json import elements
 _NUMBER = rb"\s*-?(?:\d+\.\d|\d{16,}|\d+[eE])"
 _INEXACT = re.compile(rb"\":" + _NUMBER)  # begins with fixed bytes: searched five times as fast
 _INEXACT_IN_LISTS = re.compile(rb"[:\[,]" + _NUMBER)
+_NO_NUMBER = re.compile(rb"\":\s*(NaN|-?Infinity)\b")
+"""Many programs write them, and take them for JSON."""
 _SPACED_KEY = re.compile(rb'"[ \t\r\n]+:')
 _SHORT_EXPONENT = re.compile(r"[eE]-?\d{1,2}|[eE]\+\d")
 """Of a longer one, a few bytes would become a text without end. A spreadsheet writes two digits behind a plus."""
@@ -43,6 +45,8 @@ def parse(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         if isinstance(error, NotAProductError):
             raise
+        if no_number := _NO_NUMBER.search(text):
+            _no(no_number[1].decode())
         raise NotAProductError(f"It is no JSON: {str(error).split(': line')[0]}.") from error
     return _checked(parsed)
 
