@@ -12,9 +12,11 @@ import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
+import pytest
 import xlwt
 import zstandard
 
+from sftp_gateway import errors
 from tests.unit.reading import read
 
 PAGE = Path(__file__).parents[2] / "docs/formats.md"
@@ -156,3 +158,34 @@ def test_a_double_of_a_parquet_file_is_what_was_meant_not_what_reckoning_left(tm
     pa.parquet.write_table(pa.table({"sku": [*"abcde"], "msrp": [*numbers]}), tmp_path / "made")
     found = read(tmp_path, (tmp_path / "made").read_bytes())
     assert [row[1] for row in found.rows] == [*numbers.values()]
+
+
+def as_csv(names):
+    return f"{','.join(names)}\n{',' * (len(names) - 1)}1\n".encode()
+
+
+def as_xlsx(names):
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    for row in (names, ["A", *[None] * (len(names) - 2), 1]):
+        book.active.append(row)
+    book.save(out)
+    return out.getvalue()
+
+
+def as_parquet(names):
+    out = io.BytesIO()
+    pa.parquet.write_table(pa.table({name: [1] for name in names}), out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("write", [as_csv, as_xlsx, as_parquet])
+def test_no_column_too_many_is_left_out_without_a_word(tmp_path, write):
+    names = ["sku", "name", *(f"more {number}" for number in range(4094)), "cost"]
+    with pytest.raises(errors.Refused, match="more than 4,096 columns"):
+        read(tmp_path, write(names))
+    assert read(tmp_path, write(names[1:])).rows[0][-1] == "1"
+
+
+def test_a_number_far_beside_a_sheet_is_no_column_too_many(tmp_path):
+    found = read(tmp_path, as_xlsx(["sku", "name", *[None] * 9_000]))
+    assert [row[0] for row in found.rows] == ["A"]

@@ -96,7 +96,7 @@ def open_parquet(path: Path, hints: Hints) -> ParquetSource:
         raise unpack.damaged("Parquet", error) from error
     headers = escaping.our_names(unfolding.headers(unfolded))
     if len(headers) > bounds.MAX_COLUMNS:
-        raise _too_wide()
+        raise unpack.too_wide()
     return ParquetSource(
         path=path,
         format=Format("parquet"),
@@ -116,11 +116,7 @@ def _check_size(file: Any, hints: Hints) -> None:
     if sum(sizes) > hints.max_file_bytes:
         raise unpack.too_large(hints)
     if len(file.schema_arrow) > bounds.MAX_COLUMNS:
-        raise _too_wide()
-
-
-def _too_wide() -> errors.Refused:
-    return errors.Refused("FILE_FORMAT", f"The file has more than {bounds.MAX_COLUMNS:,} columns.", "Send fewer.")
+        raise unpack.too_wide()
 
 
 def _texts(path: Path) -> list[str]:

@@ -84,7 +84,7 @@ def open_delimited(packed: Packed, encoded: Encoding, hints: Hints) -> Delimited
     sample = found.rewriting.recoded(sample)
     headers = width.settle(found, hints, whole=whole)
     if len(headers) > bounds.MAX_COLUMNS and not hints.lenient:
-        raise errors.Refused("FILE_FORMAT", f"The file has more than {bounds.MAX_COLUMNS:,} columns.", "Send fewer.")
+        raise unpack.too_wide()
     return _source(packed, encoded, sample, found, headers)
 
 

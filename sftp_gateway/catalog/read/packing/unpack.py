@@ -169,6 +169,11 @@ def too_large(hints: Hints) -> errors.Refused:
     )
 
 
+def too_wide() -> errors.Refused:
+    """Make the error for a file of too many columns."""
+    return errors.Refused("FILE_FORMAT", f"The file has more than {bounds.MAX_COLUMNS:,} columns.", "Send fewer.")
+
+
 def bomb(what: str) -> errors.Refused:
     """Make the error for a file made to exhaust us."""
     return errors.Refused("FILE_BOMB", f"The file is refused as a decompression bomb: {what}.", "Send it unpacked.")

@@ -21,6 +21,7 @@ from sftp_gateway.catalog.read.csv import profile
 from sftp_gateway.catalog.read.header import footer, heading, naming
 from sftp_gateway.catalog.read.header.heading import Heading
 from sftp_gateway.catalog.read.header.naming import Cells, Rows
+from sftp_gateway.catalog.read.packing import unpack
 from sftp_gateway.catalog.read.source import Hints, Numbers
 
 Filled = npt.NDArray[np.bool_]
@@ -118,16 +119,21 @@ class Band(Struct, frozen=True, dict=True):
         return self.grid.filled[self.head.last + 1 : self.last + 1]
 
     def columns(self, other: Filled) -> tuple[int, int, tuple[str, ...]]:
-        """Give the columns of the table, (first, behind the last), and their names; `other`: rows of other tables."""
+        """Give the columns of the table, (first, behind the last), and their names; `other`: rows of other tables.
+
+        Those without a name are left out beyond what a file may have; FILE_FORMAT where one has a name.
+        """
         row = max(self.head.first, 0)
         used = np.flatnonzero((self.grid.filled[row:] & ~other[row:, None]).any(axis=0))
         left, right = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
-        right = min(right, left + bounds.MAX_COLUMNS)
+        limit = min(right, left + bounds.MAX_COLUMNS)
         if self.head.absent:
-            return left, right, tuple(f"#{number + 1}" for number in range(right - left))
+            return left, limit, tuple(f"#{number + 1}" for number in range(limit - left))
         begins, _ = self.grid.block_of(row)
         names = (*[""] * begins, *self.head.names, *[""] * right)
-        return left, right, names[left:right]
+        if any(map(str.strip, names[limit:right])) and not self.hints.lenient:
+            raise unpack.too_wide()
+        return left, limit, names[left:limit]
 
     def rank(self) -> tuple[bool, int]:
         """Tables whose header is known come first, then larger ones."""
