@@ -1,7 +1,9 @@
 """What programs write into workbooks and the library that opens them does not know: it costs its own cell at most."""
 
 import gzip
+import io
 import struct
+import zipfile
 
 import pytest
 import zstandard
@@ -61,10 +63,19 @@ def test_markup_that_a_spreadsheet_opens_is_refused_with_what_to_do(tmp_path, te
     assert (refused.value.code, "save it as XLSX" in refused.value.suggestion) == ("FILE_FORMAT", True)
 
 
+def zipped(parts):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return out.getvalue()
+
+
 SYLK = b'ID;PWXL;N;E\r\nP;PGeneral\r\nF;P0;DG0G8;M255\r\nB;Y2;X2;D0 0 1 1\r\nC;Y1;X1;K"sku"\r\nC;X2;K"name"\r\nE\r\n'
 DIF = b'TABLE\r\n0,1\r\n"EXCEL"\r\nVECTORS\r\n0,2\r\n""\r\nTUPLES\r\n0,2\r\n""\r\nDATA\r\n0,0\r\n""\r\n-1,0\r\nBOT\r\n'
 FIELD = b"SKU".ljust(11, b"\0") + b"C" + b"\0" * 4 + b"\x0a" + b"\0" * 15
 DBF = b"\x03\x7e\x0b\x1e" + struct.pack("<IHH", 1, 65, 11) + b"\0" * 20 + FIELD + b"\r A1        \x1a"
+NUMBERS = zipped({"Index/Document.iwa": "x", "Index/Tables/DataList.iwa": "y", "preview.jpg": "z"})
 BARE = {2: "0900040007001000", 3: "0902060000001000", 4: "0904060000001000", 5: "0908080000001000"}
 
 
@@ -75,6 +86,7 @@ BARE = {2: "0900040007001000", 3: "0902060000001000", 4: "0904060000001000", 5: 
         (SYLK.replace(b"\r\n", b"\n").replace(b";N;E", b""), "SYLK"),
         (DIF, "DIF"),
         (DBF, "dBase"),
+        (NUMBERS, "Apple's Numbers"),
         (b"\x30" + DBF[1:], "dBase"),
         *((bytes.fromhex(begin) + b"\x04\0\x08\0".ljust(600, b"\0"), "Excel") for begin in BARE.values()),
     ],

@@ -72,6 +72,7 @@ def _workbook(path: Path, head: bytes, hints: Hints) -> str:
         return ""
     with unpack.zip_names(path, hints) as archive:
         names = archive.namelist()
+        strangers.refuse_parts(names)
         if any(name.startswith(("xl/", "xl\\")) for name in names):
             return "xlsx"
         return "ods" if "content.xml" in names and "mimetype" in names else ""

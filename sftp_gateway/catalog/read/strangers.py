@@ -58,6 +58,12 @@ def refuse_kind(head: bytes) -> None:
         raise _saved_as("a dBase table (DBF)")
 
 
+def refuse_parts(names: list[str]) -> None:
+    """Refuse what the names in a zip tell; FILE_FORMAT."""
+    if "Index/Document.iwa" in names:
+        raise _saved_as("a document of Apple's Numbers, Pages or Keynote")
+
+
 def refuse_text(sample: bytes, start: bytes) -> None:
     """Refuse what the first text of a file tells, `start` in small letters; FILE_FORMAT."""
     if _SYLK.match(sample):
