@@ -230,3 +230,18 @@ def test_rows_under_the_header_in_another_order_are_skipped_up_to_the_header_its
     found = products(tmp_path, *rows, **how)
     assert found.numbers == [*range(2, 9), again + 1]
     assert any(code == "FILE_FOOTER" and ", ".join(turned[0]) in text for code, text in told(found))
+
+
+@pytest.mark.parametrize("blank", [0, 1])
+@pytest.mark.parametrize("strange", [False, True])
+def test_rows_under_a_header_with_another_name_in_it_are_skipped_too(tmp_path, strange, blank):
+    """What stands under `size` would go live as a colour."""
+    how = names(strange)
+    other = [[*how["header"][:3], "Width"], ["X-1", "Shelf", 12.5, "80"], ["X-2", "Shelf", 13.5, "90"]]
+    found = products(tmp_path, (1, 1, [how["header"], *BODY]), (10 + blank, 1, other), **how)
+    assert any(code == "FILE_FOOTER" and ", ".join(other[0]) in text for code, text in told(found))
+
+
+def test_a_header_that_is_only_written_in_another_way_ends_no_table(tmp_path):
+    found = read(tmp_path, sheet((1, 1, [HEADER, *BODY[:4], [name.upper() for name in HEADER], *BODY[4:]])))
+    assert [row[0] for row in found.rows if row[0].lower() != HEADER[0]] == [row[0] for row in BODY]

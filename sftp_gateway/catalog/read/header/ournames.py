@@ -1,5 +1,7 @@
 """Names of columns that we know: those of the catalog, and what else they go by."""
 
+from collections.abc import Sequence
+
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.read.header.naming import Cells
 from sftp_gateway.catalog.read.source import Hints
@@ -20,3 +22,10 @@ def is_known(header: str, hints: Hints) -> bool:
 def has_key(cells: Cells, hints: Hints) -> bool:
     """Whether the cells name all columns of the key."""
     return hints.name_key({fold(cell.decode(errors="replace")) for cell in cells if len(cell) < 256})
+
+
+def renames(cells: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether cells are names of columns, half of them those of the header, two at least, and others."""
+    own, filled = set(map(fold, names)), [cell for cell in cells if cell.strip()]
+    again = sum(fold(cell) in own for cell in filled)
+    return max(4, len(filled)) <= again * 2 < len(filled) * 2

@@ -2,8 +2,8 @@
 
 A column that is taken from a table, or a row, is lost to its sender. So what stands beside a blank column is
 another table only if its names are there already, its header is in another row, or one of the two plainly goes
-on where the other has ended; and what stands below a blank row only if it begins with a header of its own. Our own names in another order are
-such a header wherever they stand: what is below them would go live under the wrong names.
+on where the other has ended; and what stands below a blank row only if it begins with a header of its own. Our own names in another order,
+or with others among them, are such a header wherever they stand: what is below them would go live under the wrong names.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from msgspec import Struct
 from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import profile
-from sftp_gateway.catalog.read.header import footer, heading, naming
+from sftp_gateway.catalog.read.header import footer, heading, naming, ournames
 from sftp_gateway.catalog.read.header.heading import Heading
 from sftp_gateway.catalog.read.header.naming import Cells, Rows
 from sftp_gateway.catalog.read.packing import unpack
@@ -223,7 +223,7 @@ def others_below(grid: Grid, head: Heading) -> tuple[Filled, list[tuple[int, str
 
 
 def _shuffled(grid: Grid, head: Heading) -> tuple[Filled, list[tuple[int, str]]]:
-    """Say which rows stand under the header in another order, up to the header itself or the end, and where those begin."""
+    """Say which rows stand under names in another order, or with others among them, up to the header itself or the end, and where those begin."""
     found = np.zeros(grid.rows, np.bool_)
     told: list[tuple[int, str]] = []
     names = list(head.names)
@@ -232,10 +232,14 @@ def _shuffled(grid: Grid, head: Heading) -> tuple[Filled, list[tuple[int, str]]]
     left, right = grid.block_of(max(head.first, 0))
     starts = np.asarray(pc.is_in(grid.columns[left], pa.array(names)))
     starts[: head.last + 1] = False
-    inside, since = False, 0
+    inside, since, one_row = False, 0, head.first == head.last
     for row in np.flatnonzero(starts).tolist():
         cells = grid.cells(row, left, right)
-        if not inside and cells != names and sorted(cells) == sorted(names):
+        if (
+            not inside
+            and cells != names
+            and (sorted(cells) == sorted(names) or (one_row and ournames.renames(cells, names)))
+        ):
             inside, since = True, row
             told.append((row, ", ".join(cells)))
         elif inside and cells == names:
