@@ -43,6 +43,8 @@ def codes(reading: Reading) -> dict[int, str]:
         ("1/2/26", "mdy", "2026-01-02T00:00:00"),
         ("26/01/02", "ymd", "2026-01-02T00:00:00"),
         ("1 Feb 2026", "", "2026-02-01T00:00:00"),
+        ("31-Jan-26", "", "2026-01-31T00:00:00"),
+        ("5 Feb 99 10:30", "mdy", "1999-02-05T10:30:00"),
         ("Feb 1st, 2026 3:04 PM", "", "2026-02-01T15:04:00"),
         ("12 Sept 2026 12:30 am", "", "2026-09-12T00:30:00"),
         ("Mon, 02 Jan 2006 15:04:05 GMT", "", "2006-01-02T15:04:05"),
@@ -89,6 +91,12 @@ def test_a_short_year_between_hyphens_may_stand_first_or_last(text, days):
     assert codes(reading) == {0: "FIELD_AMBIGUOUS", 1: "FIELD_AMBIGUOUS"}
     assert reading.faults[0].suggestion[0].as_py() == f"write {days}, or ask for your date order to be set"
     assert dates.evidence(cells(text, "26-01-05")) == (False, False)
+
+
+def test_a_short_year_beside_the_name_of_a_month_stands_last_unless_the_brands_stand_first():
+    reading = dates.read_date(cells("31-Jan-26", "26-Foo-05"), Dialect(order="ymd"))
+    assert codes(reading) == {0: "FIELD_TYPE", 1: "FIELD_TYPE"}
+    assert codes(dates.read_date(cells("31-Feb-26", "26-Foo-05"), Dialect())) == {0: "FIELD_TYPE", 1: "FIELD_TYPE"}
 
 
 def test_a_short_year_that_can_only_stand_last_tells_the_order():

@@ -26,7 +26,8 @@ _DAY_NAMED = rf"{_WEEKDAY}(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th|\.)?[ -](?P<month>
 _MONTH_NAMED = (
     rf"{_WEEKDAY}(?P<month>[A-Za-z]{{3,9}})\.? (?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?,? (?P<year>[0-9]{{4}}){_TIME}"
 )
-_NAMED = (_DAY_NAMED, _MONTH_NAMED)
+_SHORT_NAMED = _DAY_NAMED.replace("{4}", "{2}")  # 31-Jan-26, as spreadsheets and databases write days by themselves
+_NAMED = (_DAY_NAMED, _MONTH_NAMED, _SHORT_NAMED)
 _MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
 _MOMENT = pa.timestamp("us", "UTC")
 _DAY = "[12][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
@@ -125,7 +126,7 @@ class _Found:
         self.impossible: Mask = np.zeros(size, dtype=np.bool_)
         self.order = dialect.order
         self._take_certain(certain, kind)
-        for pattern in (_YEAR_FIRST, _COMPACT, _NUMERIC, _DAY_NAMED, _MONTH_NAMED):
+        for pattern in (_YEAR_FIRST, _COMPACT, _NUMERIC, *_NAMED[: 2 + (self.order != "ymd")]):
             if (rows := self._unread()).size:
                 self._read(rows, pattern)
 
@@ -144,12 +145,10 @@ class _Found:
     def _read(self, rows: Rows, pattern: str) -> None:
         parts = pc.extract_regex(self.cells.array.take(pa.array(rows)), pattern)
         fits = mask(pc.is_valid(parts))
+        if pattern in _NAMED and fits.any():
+            fits[fits] = _month(parts.filter(pa.array(fits))) > 0  # of another language: no date that we know
         if not fits.any():
             return
-        if pattern in _NAMED:
-            fits[fits] = _month(parts.filter(pa.array(fits))) > 0  # of another language: no date that we know
-            if not fits.any():
-                return
         rows, parts = rows[fits], parts.filter(pa.array(fits))
         if pattern == _NUMERIC:
             year, month, day, clear = self._ordered(rows, parts)
@@ -157,6 +156,7 @@ class _Found:
             year, month, day = year[clear], month[clear], day[clear]
         else:
             year, day = _int(parts, "year"), _int(parts, "day")
+            year = _century(year) if pattern == _SHORT_NAMED else year
             month = _month(parts) if pattern in _NAMED else _int(parts, "month")
         micros, possible = _moment(year, month, day, parts)
         self.micros[rows] = micros
@@ -183,7 +183,7 @@ class _Found:
         if open_.any() and self.order == "":
             raise Undecided
         self.ambiguous[rows[open_]] = True
-        year = np.where(short, year + np.where(year < 70, 2000, 1900), year)
+        year = np.where(short, _century(year), year)
         for row, y, a, b in zip(*(column[open_].tolist() for column in (rows, year, first, middle)), strict=True):
             self.meant[row] = _readings(y, a, b, self.cells.array[row].as_py())
         return year, month, day, ~open_
@@ -217,6 +217,11 @@ class _Found:
             hints = _serials(self.cells.array.take(pa.array(unread)))
             faults.append(Fault("FIELD_TYPE", unread, f"is not {what}", hints))
         return faults
+
+
+def _century(year: Ints) -> Ints:
+    """Give the years that two digits mean: 1970 to 2069."""
+    return year + np.where(year < 70, 2000, 1900)
 
 
 def _two_ways(first: Ints, middle: Ints) -> Mask:
