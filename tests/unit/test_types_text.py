@@ -229,6 +229,18 @@ def test_an_array_of_pictures_is_not_split_inside_an_address():
     ]
 
 
+def test_what_a_picture_lacks_is_told_as_it_is():
+    """A path with a space starts with /."""
+    reading = links.read_links(cells(json.dumps(["/a b.jpg", f"{A}|x", "b c.jpg", "ftp://e.com/a"])))
+    told = {value: fault.message for fault in reading.faults for value in fault.values.to_pylist()}
+    assert [("holds a space" in told[bad], "neither" in told[bad]) for bad in ("/a b.jpg", f"{A}|x")] == [
+        (True, False)
+    ] * 2
+    assert [("holds a space" in told[bad], "neither" in told[bad]) for bad in ("b c.jpg", "ftp://e.com/a")] == [
+        (False, True)
+    ] * 2
+
+
 def test_urls_must_be_whole():
     reading = links.read_url(cells("https://e.com/x", "www.e.com/y", "x y", "", "HTTP://E.COM"))
     assert reading.values.to_pylist() == ["https://e.com/x", None, None, None, "HTTP://E.COM"]

@@ -14,6 +14,15 @@ _URL = r"^(?i:https?)://[^\s/?#|]+[^\s|]*$"
 _ITEM = r"(?:(?i:https?)://[^\s/?#|,;]+[^\s|,;]*|/[^\s|,;]*)"
 _CLEAN = rf"^{_ITEM}(?:\|{_ITEM})*$"
 _GOOD = r"^(?:(?i:https?)://[^\s/?#|]+[^\s|]*|/[^\s|]*)$"
+_BEGUN = r"^(?i:https?://[^\s/?#|]|/)"
+_BROKEN = (
+    "holds a space or a |, which no address can; this item was left out",
+    "write a space inside an address as %20, and a | as %7C",
+)
+_NO_LINK = (
+    "is neither a web address nor a path that starts with /; this item was left out",
+    "write each picture as https://… , separated by |",
+)
 _BETWEEN = r"[\s,;]*\|[\s,;|]*|[\s,;]+((?i:https?)://|/)"
 """No good item holds a `|`, so that what stands behind one is an item of its own, good or bad."""
 _SITE = r"^(?:[\w-]+\.)+[A-Za-z]{2,}(?:/\S*)?$"
@@ -123,10 +132,12 @@ def _checked(values: Any, rows: Rows, items: Any, parents: Rows, faults: list[Fa
     fine = matches(items, _GOOD)
     filled = np.asarray(pc.binary_length(items).fill_null(0)) > 0
     bad = np.flatnonzero(filled & ~fine)
-    if bad.size:
-        message = "is neither a web address nor a path that starts with /; this item was left out"
-        hint = "write each picture as https://… , separated by |; a space inside an address is %20"
-        faults.append(Fault("FIELD_ITEM", rows[parents[bad]], message, hint, values=items.take(pa.array(bad))))
+    begun = matches(items.take(pa.array(bad)), _BEGUN)
+    for places, (message, hint) in ((bad[begun], _BROKEN), (bad[~begun], _NO_LINK)):
+        if places.size:
+            faults.append(
+                Fault("FIELD_ITEM", rows[parents[places]], message, hint, values=items.take(pa.array(places)))
+            )
     kept = np.flatnonzero(fine)
     return Reading(_joined(values, rows, items.take(pa.array(kept)), parents[kept]), faults)
 
