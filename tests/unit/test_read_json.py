@@ -102,12 +102,22 @@ def test_json_that_stops_in_the_middle_is_incomplete(tmp_path, data):
         ('[{"sku":"a"} null,{"sku":"b"}]', "FILE_FORMAT"),
         ('[{"sku":"a"},null]]', "FILE_FORMAT"),
         ('[{"sku":"a"}] x', "FILE_FORMAT"),
+        ('{"products":[{"sku":"a"}]} x', "FILE_FORMAT"),
+        ('{"products":[{"sku":"a"}]}{"products":[{"sku":"b"}]}', "FILE_FORMAT"),
+        ('{"products":[{"sku":"a"}],"total":1,}', "FILE_FORMAT"),
+        ('{"total":NaN,"products":[{"sku":"a"}]}', "FILE_FORMAT"),
     ],
 )
 def test_broken_json_is_refused_with_its_reason(tmp_path, data, code):
     with pytest.raises(errors.Refused) as refused:
         read(tmp_path, data.encode())
     assert refused.value.code == code
+    assert not isinstance(refused.value, errors.Incomplete), "nobody waits for the rest of a whole file"
+
+
+@pytest.mark.parametrize("mark", ["\x1a", "\0\0\n", "\x0c\r\n"])
+def test_a_mark_that_the_file_ends_may_follow_an_object_around_the_products(tmp_path, mark):
+    assert read(tmp_path, b'{"products":[{"sku":"a"}]}\n' + mark.encode()).rows == [("a",)]
 
 
 @pytest.mark.parametrize("text", ['[{"sku":"a"},\n{"sku":"b"},\n]', '{"products":[{"sku":"a"},{"sku":"b"} , ]}'])

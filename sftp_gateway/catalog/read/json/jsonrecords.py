@@ -244,8 +244,17 @@ class _Reading:
             )
         if self.shape.deep:
             jsonnodes.check_whole(self.shape.prelude + tail)
-        if self.shape.prelude and loads(self.shape.prelude + b"]" + tail) is None:
-            raise self._cut_off("the JSON object around the products is not closed", tail)
+        around = (self.shape.prelude + b"]" + tail).rstrip(SPACE + bounds.END_MARKS)
+        if self.shape.prelude and loads(around) is None:
+            ends = elements.find(around).end.tolist()
+            if not ends:
+                raise self._cut_off("the JSON object around the products is not closed", tail)
+            raise ElementsTorn(_follows() if ends[0] < len(around) else _broken_around())
+
+
+def _broken_around() -> errors.Refused:
+    what = "The JSON object around the products is broken."
+    return errors.Refused("FILE_FORMAT", what, "Check the file with a JSON validator.")
 
 
 def _follows() -> errors.Refused:

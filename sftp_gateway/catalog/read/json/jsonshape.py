@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from sftp_gateway import errors
 from sftp_gateway.catalog.folding import fold
+from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.json import elements, jsonlists, jsonnodes, remnant
 from sftp_gateway.catalog.read.json.jsonrecords import SPACE, Shape, loads
 from sftp_gateway.catalog.read.source import Hints
@@ -45,7 +46,11 @@ def _of_objects(sample: Recoded, begin: int, hints: Hints) -> Shape | None:
             'Send a list, and the name as a value where it is the key: [{"sku": "A1", …}, {"sku": "A2", …}].',
         )
     in_lines, by_column = Shape(lines=True, returns=b"\n" not in text), _BY_COLUMN.match(text, begin)
-    if isinstance(complete, dict) and not by_column and (wrapped is None or b"\n" in text[begin:].strip(SPACE)):
+    if (
+        isinstance(complete, dict)
+        and not by_column
+        and (wrapped is None or b"\n" in text.strip(SPACE + bounds.END_MARKS))
+    ):
         return in_lines
     if wrapped is not None and not _goes_on_in_lines(text[begin : begin + _REACH]):
         shape = _array(sample, wrapped.place, text[: wrapped.place])
