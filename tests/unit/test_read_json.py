@@ -120,6 +120,14 @@ def test_a_mark_that_the_file_ends_may_follow_an_object_around_the_products(tmp_
     assert read(tmp_path, b'{"products":[{"sku":"a"}]}\n' + mark.encode()).rows == [("a",)]
 
 
+@pytest.mark.parametrize("columns", [b"", b',"attribute":{"Width":"1"}'])
+def test_a_list_in_an_object_is_a_cell_of_its_own(tmp_path, columns):
+    text = b'[{"sku":"A","variation":{"Color":"red","Size":["S",4.50]}%b}]' % columns
+    found = read(tmp_path, text)
+    assert found.source.headers[:3] == ("sku", "variation:Color", "variation:Size")
+    assert found.rows[0][:3] == ("A", "red", "S|4.50")
+
+
 @pytest.mark.parametrize("text", ['[{"sku":"a"},\n{"sku":"b"},\n]', '{"products":[{"sku":"a"},{"sku":"b"} , ]}'])
 @pytest.mark.parametrize("block", [13, 2**20])
 def test_a_comma_behind_the_last_product_is_none_more(tmp_path, monkeypatch, text, block):

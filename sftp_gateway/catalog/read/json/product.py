@@ -98,7 +98,11 @@ def cells(product: dict[str, Any], exact: Collection[str] = ()) -> dict[str, str
 
 
 def _is_unfolded(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(item, _SCALARS) for item in value.values())
+    return isinstance(value, dict) and all(isinstance(item, _SCALARS) or _is_flat(item) for item in value.values())
+
+
+def _is_flat(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, _SCALARS) for item in value)
 
 
 def _columns(key: str, value: Any) -> list[str]:
@@ -166,7 +170,7 @@ def _text(value: Any, *, exact: bool = False) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list) and all(isinstance(item, _SCALARS) for item in value):
+    if _is_flat(value):
         return lists.text([_text(item) for item in value], exact=exact)
     if isinstance(value, (dict, list)):
         return _json(value)
