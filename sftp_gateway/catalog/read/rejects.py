@@ -9,11 +9,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sftp_gateway.catalog import codes, findings
 from sftp_gateway.catalog.findings import Finding
 
 Positions = npt.NDArray[np.int64]
+_NUMBERS = ("row", "line", "byte_offset", "start", "end", "sure")
+_TEXTS = ("code", "message", "suggestion", "cells")
 UNASKED = -1
 """How many cells are sure is asked where it matters: the first of them is, and the key is that in most files."""
 
@@ -94,39 +97,18 @@ class Rejects(Struct, frozen=True, eq=False):
     def take(self, places: Positions) -> "Rejects":
         """Give those at `places`."""
         at = pa.array(places, pa.int64())
-        return Rejects(
-            self.row[places],
-            self.line[places],
-            self.byte_offset[places],
-            self.code.take(at),
-            self.message.take(at),
-            self.suggestion.take(at),
-            self.cells.take(at),
-            self.data,
-            self.start[places],
-            self.end[places],
-            self.sure[places],
-            self.ask,
-        )
+        numbers = {name: getattr(self, name)[places] for name in _NUMBERS}
+        return replace(self, **numbers, **{name: getattr(self, name).take(at) for name in _TEXTS})
 
     def joined(self, others: "Rejects") -> "Rejects":
         """Give these and others of the same bytes, in the order of the file."""
         if not others:
             return self
-        both = Rejects(
-            np.concatenate([self.row, others.row]),
-            np.concatenate([self.line, others.line]),
-            np.concatenate([self.byte_offset, others.byte_offset]),
-            pa.concat_arrays([self.code, others.code]),
-            pa.concat_arrays([self.message, others.message]),
-            pa.concat_arrays([self.suggestion, others.suggestion]),
-            pa.concat_arrays([self.cells, others.cells]),
-            others.data,
-            np.concatenate([self.start, others.start]),
-            np.concatenate([self.end, others.end]),
-            np.concatenate([self.sure, others.sure]),
-            self.ask or others.ask,
+        numbers, texts = (
+            {name: join([getattr(each, name) for each in (self, others)]) for name in names}
+            for join, names in ((np.concatenate, _NUMBERS), (pa.concat_arrays, _TEXTS))
         )
+        both = replace(others, ask=self.ask or others.ask, **numbers, **texts)
         return both.take(np.argsort(both.row, kind="stable"))
 
     def column(self, place: int) -> pa.Array:

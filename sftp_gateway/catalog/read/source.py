@@ -142,18 +142,19 @@ class Block(Struct, frozen=True):
             yield replace(
                 self,
                 cells=tuple(column[part] for column in self.cells),
-                row=self.row[part],
-                line=None if self.line is None else self.line[part],
-                offset=None if self.offset is None else self.offset[part],
-                end=None if self.end is None else self.end[part],
                 rejects=self._rejects(least, below),
                 notes=tuple(note for note in self.notes if _within(note, least, below)),
                 reshaped=_shifted(self.reshaped, part),
                 repaired=_shifted(self.repaired, part),
-                marks=None if self.marks is None else self.marks[part],
                 known=None if self.known is None else self.known.between(least, below),
-                numbers=chosen(self.numbers, part),
+                **self._chosen(part),
             )
+
+    def _chosen(self, rows: Any) -> dict[str, Any]:
+        """Give what is told of some rows: a slice or a mask."""
+        columns = {name: getattr(self, name) for name in ("row", "line", "offset", "end", "marks")}
+        told = {name: column[rows] for name, column in columns.items() if column is not None}
+        return {"numbers": chosen(self.numbers, rows), **told}
 
     def _rejects(self, least: int, below: int | None) -> Rejects:
         first = np.searchsorted(self.rejects.row, least)
@@ -173,15 +174,10 @@ class Block(Struct, frozen=True):
         return replace(
             self,
             cells=tuple(column.filter(pa.array(keep)) for column in self.cells),
-            numbers=chosen(self.numbers, keep),
-            row=self.row[keep],
-            line=None if self.line is None else self.line[keep],
-            offset=None if self.offset is None else self.offset[keep],
-            end=None if self.end is None else self.end[keep],
             notes=tuple(note for note in self.notes if note.row not in gone),
             reshaped=reshaped,
             repaired=repaired,
-            marks=None if self.marks is None else self.marks[keep],
+            **self._chosen(keep),
         )
 
     def raw(self, index: int) -> bytes:
@@ -222,7 +218,7 @@ class Tally(Struct):
     """Whole-file findings known only at the end (FILE_FOOTER …)."""
 
 
-class Source(Protocol):
+class Source(Struct, kw_only=True):
     """An opened file: `read.opening.open_source(path, hints)` gives one.
 
     Raises errors.Refused with a fatal FILE_* code, or errors.Incomplete, at opening or while
@@ -233,21 +229,21 @@ class Source(Protocol):
     headers: tuple[str, ...]
     """As sent, in order; for JSON the union of keys in order of appearance in the first block
     (later new keys end up in `late` as FILE_HEADER_UNKNOWN if unknown, else the file is surveyed)."""
-    header_raw: bytes
+    header_raw: bytes = b""
     """The header record as sent, without its line end; b'' for sheets, JSON, Parquet."""
-    findings: tuple[Finding, ...]
+    findings: tuple[Finding, ...] = ()
     """Whole-file findings known at opening."""
-    correction_of: bool
-    """Whether a `_correction_of` column is among the headers."""
     tally: Tally
-    line_end: str
+    line_end: str = "\n"
     """How the header ends its line (`\n`, `\r\n`, `\r`)."""
+    bom: bytes = b""
+    """The byte order mark at the file's start."""
 
     @property
-    def bom(self) -> bytes:
-        """The byte order mark at the file's start; b'' if there is none."""
-        ...
+    def correction_of(self) -> bool:
+        """Whether a `_correction_of` column is among the headers."""
+        return "_correction_of" in self.headers
 
     def blocks(self) -> Iterator[Block]:
         """Read the records, about 6 MiB at a time."""
-        ...
+        raise NotImplementedError

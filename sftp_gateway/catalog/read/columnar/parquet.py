@@ -8,14 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import Struct
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds, escaping, lists, table
 from sftp_gateway.catalog.read.columnar import leaves, undecodable, unfolding
 from sftp_gateway.catalog.read.packing import truncation, unpack
-from sftp_gateway.catalog.read.source import Block, Format, Hints, Numbers, Tally
+from sftp_gateway.catalog.read.source import Block, Format, Hints, Numbers, Source, Tally
 
 MAGIC = b"PAR1"
 _BATCH_BYTES = 64 * 1024**2
@@ -37,23 +35,15 @@ _CAST = (
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
-class ParquetSource(Struct):
+class ParquetSource(Source, kw_only=True):
     """A Parquet file; the first product is row 1."""
 
     path: Path
-    format: Format
-    headers: tuple[str, ...]
-    header_raw: bytes
-    findings: tuple[Finding, ...]
-    correction_of: bool
-    tally: Tally
     unfolded: unfolding.Unfolded
     texts: list[str]
     """Columns that are read as dictionaries."""
     lists: frozenset[str] = frozenset()
     """Headers of list columns."""
-    line_end: str = "\n"
-    bom: bytes = b""
     kept: object = None
     """What must live as long as the source: an unpacked file."""
 
@@ -101,9 +91,6 @@ def open_parquet(path: Path, hints: Hints) -> ParquetSource:
         path=path,
         format=Format("parquet"),
         headers=headers,
-        header_raw=b"",
-        findings=(),
-        correction_of="_correction_of" in headers,
         tally=Tally(total_bytes=size),
         unfolded=unfolded,
         texts=texts,

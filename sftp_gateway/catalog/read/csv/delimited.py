@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
 from sftp_gateway import errors
-from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read import bounds, escaping
 from sftp_gateway.catalog.read.csv import careful, doubt, records, returned, rows, sniff, tail, width
 from sftp_gateway.catalog.read.csv.careful import Text
@@ -19,37 +17,25 @@ from sftp_gateway.catalog.read.csv.stretch import Place, Stretch
 from sftp_gateway.catalog.read.packing import truncation, unpack
 from sftp_gateway.catalog.read.packing.unpack import Packed, Readable
 from sftp_gateway.catalog.read.rejects import Reject
-from sftp_gateway.catalog.read.source import Block, Format, Hints, Sieve, Tally
+from sftp_gateway.catalog.read.source import Block, Format, Hints, Sieve, Source, Tally
 from sftp_gateway.catalog.read.text import encoding, presumed
 from sftp_gateway.catalog.read.text.encoding import Encoding, Recoded
 
 
-class DelimitedSource(Struct):
+class DelimitedSource(Source, kw_only=True):
     """A delimited text file whose dialect and header are known."""
 
     packed: Packed
     encoding: Encoding
     dialect: Dialect
-    format: Format
-    headers: tuple[str, ...]
-    header_raw: bytes
-    findings: tuple[Finding, ...]
-    correction_of: bool
-    tally: Tally
     header: tuple[bytes, ...]
     """The records of the header in UTF-8."""
     before: Place
     """Where the records after the header begin; its offset counts the BOM."""
     above: Tally
     """What stands before those."""
-    line_end: str
     rewriting: Rewriting
     profile: Profile
-
-    @property
-    def bom(self) -> bytes:
-        """The byte order mark."""
-        return self.encoding.mark
 
     def blocks(self, sieve: Sieve | None = None) -> Iterator[Block]:
         """Read the records; Incomplete where the file ends inside quotes or in a short last row.
@@ -112,14 +98,14 @@ def _source(
             found.dialect.quote,
             ends_with_newline=None if packed.compression else encoded.ends_with_newline,
         ),
-        headers=(named := escaping.own_headers(escaping.our_names(way.names(headers)))),
+        headers=escaping.own_headers(escaping.our_names(way.names(headers))),
         header_raw=sample.raw[start:end] if as_sent else b"",
         findings=(*encoded.findings, *way.said(), *head.said(_titles(found, above.skipped))),
-        correction_of=escaping.MARKER in named,
         tally=Tally(total_bytes=encoded.total_bytes),
         header=tuple(header),
         before=before,
         above=replace(above, total_bytes=encoded.total_bytes),
+        bom=encoded.mark,
         line_end=sample.text[first.end : first.stop].decode() or "\n",
         rewriting=way,
         profile=Profile(found.records[head.last + 1 :], len(headers)),

@@ -18,7 +18,7 @@ from sftp_gateway.catalog.read.json.jsonrecords import ElementsTorn, Shape, Stre
 from sftp_gateway.catalog.read.packing import unpack
 from sftp_gateway.catalog.read.packing.unpack import Packed
 from sftp_gateway.catalog.read.rejects import Reject, Rejects
-from sftp_gateway.catalog.read.source import Block, Format, Hints, Tally
+from sftp_gateway.catalog.read.source import Block, Format, Hints, Source, Tally
 from sftp_gateway.catalog.read.text import encoding, survey
 from sftp_gateway.catalog.read.text.encoding import Encoding, Positions
 
@@ -27,26 +27,14 @@ _SEVERAL = re.compile(rb"\}\s*+,\s*+\{")
 _CHECK = "Check this product with a JSON validator."
 
 
-class JsonSource(Struct):
+class JsonSource(Source, kw_only=True):
     """A JSON file: `headers` is the union of the keys of all of its products."""
 
     packed: Packed
     encoding: Encoding
     shape: Shape
-    format: Format
-    headers: tuple[str, ...]
-    header_raw: bytes
-    findings: tuple[Finding, ...]
-    correction_of: bool
-    tally: Tally
     lists: frozenset[str] = frozenset()
     """Headers of list columns."""
-    line_end: str = "\n"
-
-    @property
-    def bom(self) -> bytes:
-        """The byte order mark."""
-        return self.encoding.mark
 
     def blocks(self) -> Iterator[Block]:
         """Read the products; Incomplete or FILE_TRUNCATED where the file stops in the middle, FILE_FORMAT if it is broken."""
@@ -184,9 +172,8 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
         shape=found.shape,
         format=Format("jsonl" if shape.lines else "json", packed.compression, encoded.name),
         headers=tuple(headers),
-        header_raw=b"",
         findings=encoded.findings,
-        correction_of="_correction_of" in headers,
+        bom=encoded.mark,
         tally=Tally(total_bytes=encoded.total_bytes),
         lists=lists.among(headers, hints.lists),
     )

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import python_calamine
-from msgspec import Struct
 from msgspec.structs import replace
 
 from sftp_gateway import errors
@@ -21,7 +20,7 @@ from sftp_gateway.catalog.read.packing import unpack
 from sftp_gateway.catalog.read.sheets import biff, biffcells, grid, mending, merged, partnames, rounded, workbook
 from sftp_gateway.catalog.read.sheets.grid import Filled, Grid
 from sftp_gateway.catalog.read.sheets.seen import Seen
-from sftp_gateway.catalog.read.source import Block, Format, Hints, Numbers, Tally, chosen
+from sftp_gateway.catalog.read.source import Block, Format, Hints, Numbers, Source, Tally, chosen
 
 _BLOCK_ROWS = 16384
 _OTHER_SHEETS = 5
@@ -37,15 +36,9 @@ _UNREADABLE: tuple[type[Exception], ...] = (
 )
 
 
-class SheetSource(Struct):
+class SheetSource(Source, kw_only=True):
     """One sheet of a workbook, held in memory; `first` is the row number of the first row after the header."""
 
-    format: Format
-    headers: tuple[str, ...]
-    header_raw: bytes
-    findings: tuple[Finding, ...]
-    correction_of: bool
-    tally: Tally
     columns: Sequence[pa.Array]
     """The sender's columns, from the sheet's first row on."""
     numbers: Numbers
@@ -58,8 +51,6 @@ class SheetSource(Struct):
     end: int
     """Behind the last row that does not."""
     late: tuple[Finding, ...] = ()
-    line_end: str = "\n"
-    bom: bytes = b""
 
     def blocks(self) -> Iterator[Block]:
         """Read the rows under the header."""
@@ -110,13 +101,11 @@ def open_sheet(path: Path, kind: str, hints: Hints) -> SheetSource:
     return SheetSource(
         format=Format(kind, sheet=found.name),
         headers=headers,
-        header_raw=b"",
         findings=(
             *head.said(said),
             *(_beside(one) for one in every if one is not band),
             *_elsewhere(others, found.name),
         ),
-        correction_of="_correction_of" in headers,
         tally=Tally(total_bytes=path.stat().st_size),
         columns=columns,
         numbers=numbers,
