@@ -10,7 +10,7 @@ from msgspec import structs
 
 from sftp_gateway import errors
 from sftp_gateway.brand import NAME, Brand, BrandSettings, Key, Login
-from sftp_gateway.store import journal, order, queue, tables, upsert
+from sftp_gateway.store import columns, journal, order, queue, tables, upsert
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.erasing import erase
 
@@ -63,8 +63,7 @@ def settings(conn: sa.Connection, name: str) -> BrandSettings:
 
 def all_brands(store: Store) -> list[Brand]:
     """List every brand by name, disabled ones too."""
-    with store.read() as conn:
-        return [_of(row) for row in conn.execute(sa.select(_brands).order_by(_brands.c.name))]
+    return [_of(row) for row in store.rows(sa.select(_brands).order_by(_brands.c.name))]
 
 
 def change_settings(
@@ -93,8 +92,7 @@ def contact_set_at(store: Store, name: str, upload: int) -> datetime | None:
         .where(event.c.brand == name, event.c.id > came, event.c.event == "brand.changed")
         .order_by(event.c.id.desc())
     )
-    with store.read() as conn:
-        return next((row.at for row in conn.execute(query) if "contact" in row.detail["settings"]), None)
+    return next((row.at for row in store.rows(query) if "contact" in row.detail["settings"]), None)
 
 
 def set_enabled(store: Store, name: str, enabled: bool, by: str = "gateway") -> None:
@@ -134,28 +132,16 @@ def set_password_hash(store: Store, brand: str, password_hash: str | None, by: s
 
 def login(store: Store, brand: str) -> Login | None:
     """Give all that decides who may log in as a brand, in one look; None for an unknown brand."""
-    with store.read() as conn:
-        rows = conn.execute(_LOGIN, {"wanted": brand}).all()
+    rows = store.rows(_LOGIN, {"wanted": brand})
     if not rows:
         return None
-    first = rows[0]
-    return Login(
-        tuple(
-            Key(row.fingerprint, row.line, row.label, row.added_at, row.expires_at)
-            for row in rows
-            if row.fingerprint is not None
-        ),
-        first.password_hash,
-        str(first.settings.get("allow_from", "")),
-        first.enabled,
-    )
+    first, keys = rows[0], tuple(columns.value(row, Key) for row in rows if row.fingerprint is not None)
+    return Login(keys, first.password_hash, str(first.settings.get("allow_from", "")), first.enabled)
 
 
 def ends_with_newline(store: Store, brand: str) -> bool:
     """Whether the brand's last published file ended with a newline, so that the next must too."""
-    query = sa.select(_brands.c.ends_with_newline).where(_brands.c.name == brand)
-    with store.read() as conn:
-        return bool(conn.execute(query).scalar())
+    return bool(store.scalar(sa.select(_brands.c.ends_with_newline).where(_brands.c.name == brand)))
 
 
 def _locked(tx: Transaction, name: str) -> Any:

@@ -9,8 +9,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from sftp_gateway.store import columns
 from sftp_gateway.store.database import Transaction
-from sftp_gateway.store.drafts import COLUMNS, Entry, Place, entry_of
+from sftp_gateway.store.drafts import COLUMNS, Entry, Place
 from sftp_gateway.store.tables import entry as table
 
 _IDS = table.c.id.in_(sa.bindparam("ids", expanding=True))
@@ -41,13 +42,13 @@ def claim(tx: Transaction, rows: Sequence[Entry], owner: str) -> list[Entry]:
     if not rows:
         return []
     seen = {"ids": [row.id for row in rows], "seen": [(row.id, row.changed_at) for row in rows], "claimer": owner}
-    mine = {entry.id: entry for entry in map(entry_of, tx.conn.execute(_CLAIM, seen))}
+    mine = {row.id: columns.value(row, Entry) for row in tx.conn.execute(_CLAIM, seen)}
     return [mine[row.id] for row in rows if row.id in mine]
 
 
 def claimed(tx: Transaction, ids: Iterable[str]) -> dict[str, Entry]:
     """Give those of the rows that are claimed, by id; nobody changes them before the commit."""
-    return {entry.id: entry for entry in map(entry_of, tx.conn.execute(_CLAIMED, {"ids": list(ids)}))}
+    return {row.id: columns.value(row, Entry) for row in tx.conn.execute(_CLAIMED, {"ids": list(ids)})}
 
 
 def gone_on(tx: Transaction, ids: Iterable[str]) -> set[str]:

@@ -1,9 +1,12 @@
 """What the tables are made of: kinds of columns, and indexes, that mean the same on SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import sqlalchemy as sa
+
+T = TypeVar("T")
 
 # A rule of Alembic: constraints need names on every engine to be altered later.
 metadata = sa.MetaData(
@@ -59,3 +62,8 @@ def partial_on_postgresql() -> None:
         for index in table.indexes:
             if _WHERE in index.info:
                 index.dialect_kwargs["postgresql_where"] = index.info[_WHERE]
+
+
+def value(row: Any, kind: type[T]) -> T:
+    """Make the value of a row, whose columns its fields are."""
+    return msgspec.convert(row, kind, from_attributes=True)

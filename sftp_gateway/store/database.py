@@ -10,7 +10,7 @@ import contextlib
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +26,6 @@ log = logs.get(__name__)
 BUSY_SECONDS = 10
 IDLE_SECONDS = 30.0
 """A transaction that says nothing for so long is of a process that is frozen or cut off: the server ends it."""
-NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs"})
 TRIES = 5
 """Times that a function is run in a transaction before it is told that others are quicker again and again."""
 LOUD = {"upload.failed": "error", "job.taken_over": "warning", "job.lease_lost": "warning"}
@@ -143,10 +142,28 @@ class Store:
         for name, fields in tx.events:
             getattr(log, LOUD.get(name, "info"))(name, **fields)
 
+    def rows(self, query: Any, values: Mapping[str, Any] | None = None) -> list[Any]:
+        """Give the rows of one query; StoreUnreachable."""
+        with self.read() as conn:
+            return list(conn.execute(query, values))
+
+    def first(self, query: Any) -> Any:
+        """Give the first row of one query, None if it has none; StoreUnreachable."""
+        with self.read() as conn:
+            return conn.execute(query).first()
+
+    def scalar(self, query: Any) -> Any:
+        """Give the first column of that row, None if there is none; StoreUnreachable."""
+        row = self.first(query)
+        return None if row is None else row[0]
+
+    def all(self, query: Any, kind: type[T]) -> list[T]:
+        """Give the rows of one query as values of a kind, whose fields are columns of it; StoreUnreachable."""
+        return [columns.value(row, kind) for row in self.rows(query)]
+
     def ping(self) -> None:
         """Raise StoreUnreachable unless the database answers."""
-        with self.read() as conn:
-            conn.execute(sa.select(1))
+        self.scalar(sa.select(1))
 
     def close(self) -> None:
         """Give every connection back; one that a thread still has is closed when it comes back: no pool is left to close it."""
@@ -245,8 +262,8 @@ def _sqlite(url: sa.URL) -> tuple[sa.Engine, sa.Engine]:
     if not url.database or url.database == ":memory:":
         raise errors.ConfigError("store.url: SQLite needs a file")
     path = Path(url.database).absolute()
-    kind = file_system(path.parent)
-    if kind in NETWORK_FILE_SYSTEMS:
+    kind = driver.file_system(path.parent)
+    if kind in driver.NETWORK_FILE_SYSTEMS:
         raise errors.ConfigError(f"store.url: SQLite on a network file system ({kind}) loses data; use PostgreSQL")
     return _sqlite_engine(url, writes=True), _sqlite_engine(url, writes=False)
 
@@ -278,18 +295,3 @@ def _sqlite_engine(url: sa.URL, *, writes: bool) -> sa.Engine:
         conn.exec_driver_sql(begin)
 
     return engine
-
-
-def file_system(directory: Path) -> str:
-    """Name the type of the file system that holds a directory; empty where /proc does not tell."""
-    try:
-        lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    where, found = directory.resolve(), ("", "")
-    for line in lines:
-        mount, _, source = line.partition(" - ")
-        point = mount.split()[4].replace("\\040", " ")
-        if where.is_relative_to(point) and len(point) >= len(found[0]):
-            found = (point, source.split()[0])
-    return found[1]

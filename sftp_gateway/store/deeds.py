@@ -49,9 +49,8 @@ def keep(store: Store, by: str) -> None:
 
 def take(store: Store) -> list[Deed]:
     """Give deeds that no process took yet, in their order: to be logged, once."""
-    with store.read() as conn:
-        if conn.execute(sa.select(_deeds.c.id).where(_deeds.c.told_at.is_(None)).limit(1)).first() is None:
-            return []
+    if store.first(sa.select(_deeds.c.id).where(_deeds.c.told_at.is_(None)).limit(1)) is None:
+        return []
     with store.write() as tx:
         rows = tx.conn.execute(_UNTOLD).all()
         taken = [row.id for row in rows]

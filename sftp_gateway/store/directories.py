@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from sftp_gateway.store import drafts
+from sftp_gateway.store import columns, drafts
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.store.tables import entry as table
@@ -62,10 +62,10 @@ def _make_room(tx: Transaction, brand: str, old: str, new: str) -> None:
     taken = {str(path)[len(new) :] for path in there}
     if taken:
         rows = tx.conn.execute(sa.select(*drafts.COLUMNS).where(_at(brand, old)))
-        coming = [(entry, str(entry.path)[len(old) :]) for entry in map(drafts.entry_of, rows)]
+        coming = [(columns.value(row, Entry), row.path[len(old) :]) for row in rows]
         drafts.evict(tx, [replace(entry, path=new + below) for entry, below in coming if below in taken])
 
 
 def _moved(tx: Transaction, where: Any, values: dict[str, Any]) -> list[Entry]:
     found = tx.conn.execute(sa.update(table).where(where).values(values).returning(*drafts.COLUMNS))
-    return [drafts.entry_of(row) for row in found]
+    return [columns.value(row, Entry) for row in found]

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from sftp_gateway import upload_name
-from sftp_gateway.store import brands, tables, upsert
+from sftp_gateway.store import brands, columns, tables, upsert
 from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.store.tables import entry as table
 from sftp_gateway.store.tables import view as counter
@@ -72,9 +72,7 @@ class Entry(Struct, frozen=True):
     expires_at: datetime | None = None
 
 
-_NAMES = Entry.__struct_fields__
-COLUMNS = [table.c[name] for name in _NAMES]
-_PLACE = _NAMES.index("place")
+COLUMNS = [table.c[name] for name in Entry.__struct_fields__]
 _journal = tables.journal
 _AT = sa.select(table.c.id, table.c.brand, table.c.path, table.c.place).where(
     table.c.brand.in_(sa.bindparam("brands", expanding=True)), table.c.path.in_(sa.bindparam("paths", expanding=True))
@@ -187,7 +185,7 @@ def move(
     if seen is not None:
         where.append(table.c.changed_at == seen)
     found = tx.conn.execute(sa.update(table).where(*where).values(values).returning(*COLUMNS)).one_or_none()
-    return None if found is None else entry_of(found)
+    return None if found is None else columns.value(found, Entry)
 
 
 def rename(tx: Transaction, id_: str, path: str, **values: Any) -> Entry | None:
@@ -202,7 +200,7 @@ def rename(tx: Transaction, id_: str, path: str, **values: Any) -> Entry | None:
 def remove(tx: Transaction, id_: str) -> Entry | None:
     """Forget a row; give what it was, None if it was gone already."""
     gone = tx.conn.execute(sa.delete(table).where(table.c.id == id_).returning(*COLUMNS)).one_or_none()
-    return None if gone is None else entry_of(gone)
+    return None if gone is None else columns.value(gone, Entry)
 
 
 def expire(tx: Transaction, now: datetime, *, limit: int = 512) -> list[Entry]:
@@ -221,8 +219,7 @@ def in_hand(store: Store, area: str) -> list[Entry]:
 
 def known(store: Store, ids: Iterable[str]) -> set[str]:
     """Tell which of these ids have a row: a staging file without one belongs to nobody."""
-    with store.read() as conn:
-        return set(conn.execute(sa.select(table.c.id).where(table.c.id.in_(list(ids)))).scalars())
+    return {id_ for (id_,) in store.rows(sa.select(table.c.id).where(table.c.id.in_(list(ids))))}
 
 
 def evict(tx: Transaction, items: Sequence[Entry]) -> None:
@@ -267,11 +264,4 @@ def _lacks_marker(tx: Transaction, brand: str, path: str | None) -> bool:
 
 def _entries(conn: sa.Connection, where: Any, *, limit: int | None = None) -> list[Entry]:
     query = sa.select(*COLUMNS).where(where).order_by(table.c.changed_at, table.c.id).limit(limit)
-    return [entry_of(row) for row in conn.execute(query)]
-
-
-def entry_of(row: Any) -> Entry:
-    """Give a row of `COLUMNS` as what it means."""
-    values = [*row]
-    values[_PLACE] = Place(values[_PLACE])
-    return Entry(*values)
+    return [columns.value(row, Entry) for row in conn.execute(query)]

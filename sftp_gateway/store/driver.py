@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -18,6 +19,7 @@ ALIVE = {
 }
 """A host of PostgreSQL that vanished without a word is noticed within a minute; else whoever waits for it waits for hours."""
 AGAIN_SECONDS = 0.01
+NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs"})
 
 
 class ReadOnly(errors.StoreUnreachable):
@@ -94,3 +96,18 @@ def _of_postgresql(cause: BaseException | None) -> errors.GatewayError | None:
 
 def _first_line(cause: BaseException | None) -> str:
     return str(cause).strip().partition("\n")[0]
+
+
+def file_system(directory: Path) -> str:
+    """Name the type of the file system that holds a directory; empty where /proc does not tell."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    where, found = directory.resolve(), ("", "")
+    for line in lines:
+        mount, _, source = line.partition(" - ")
+        point = mount.split()[4].replace("\\040", " ")
+        if where.is_relative_to(point) and len(point) >= len(found[0]):
+            found = (point, source.split()[0])
+    return found[1]

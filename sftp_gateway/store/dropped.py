@@ -43,8 +43,8 @@ def last(store: Store, brand: str, path: str) -> str | None:
     newest = sa.select(_uploads.c.id).where(_uploads.c.brand == brand).order_by(_uploads.c.id.desc()).limit(LATEST)
     oldest = sa.select(sa.func.min(newest.subquery().c.id)).scalar_subquery()
     here = (_uploads.c.brand == brand, _uploads.c.id >= oldest, _uploads.c.path == path, *_OWN)
-    with store.read() as conn:
-        return conn.execute(sa.select(_uploads.c.sha256).where(*here).order_by(_uploads.c.id.desc()).limit(1)).scalar()
+    found: str | None = store.scalar(sa.select(_uploads.c.sha256).where(*here).order_by(_uploads.c.id.desc()).limit(1))
+    return found
 
 
 def mark(store: Store, upload: int, marks: dict[str, int] | None) -> None:

@@ -80,8 +80,7 @@ def _is_result(name: str, brand: str, uploads: Collection[int]) -> bool:
 
 
 def _uploads(store: Store, brand: str) -> set[int]:
-    with store.read() as conn:
-        return set(conn.execute(sa.select(tables.upload.c.id).where(tables.upload.c.brand == brand)).scalars())
+    return {id_ for (id_,) in store.rows(sa.select(tables.upload.c.id).where(tables.upload.c.brand == brand))}
 
 
 def _erase(tx: Transaction, brand: str, left: set[Blob], by: str) -> tuple[dict[str, int], list[Blob], set[Blob]]:

@@ -62,8 +62,7 @@ def versions(store: Store, keep: int) -> int:
         _versions.c.number <= brands.c.current_version - max(keep, 1),
         ~is_wanted,
     )
-    with store.read() as conn:
-        found = conn.execute(old).all()
+    found = store.rows(old)
     for row in found:
         with contextlib.suppress(errors.NotFound), store.write() as tx:  # erased since it was read
             queue.lock(tx, row.brand)
@@ -101,9 +100,7 @@ def referenced(store: Store, area: str, names: Iterable[str]) -> set[str]:
 def _forget(store: Store, table: sa.Table, old: sa.Select[tuple[int]]) -> None:
     """Delete rows a batch at a time; looked for before, as SQLite walks through all of them, while others want to write."""
     while True:
-        with store.read() as conn:
-            found = conn.execute(old).scalars().all()
-        if found:
+        if found := [id_ for (id_,) in store.rows(old)]:
             with store.write() as tx:
                 tx.conn.execute(sa.delete(table).where(table.c.id.in_(found)))
         if len(found) < BATCH:

@@ -37,8 +37,7 @@ def standing(store: Store) -> Series:
     queue, now = jobs.pending(store), store.now()
     depth = {"queued": queue.queued, "waiting": queue.waiting, "running": queue.running}
     series: Series = {("queue_depth", (("state", place),)): count for place, count in depth.items()}
-    with store.read() as conn:
-        published_at = conn.execute(sa.select(sa.func.max(_versions.c.created_at))).scalar()
+    published_at = store.scalar(sa.select(sa.func.max(_versions.c.created_at)))
     ages = {"queue_oldest_age_seconds": queue.oldest_at or now, "publish_age_seconds": published_at}
     return series | {(name, ()): max(0.0, (now - at).total_seconds()) for name, at in ages.items() if at}
 
@@ -88,8 +87,7 @@ class Tally:
         self._lock = threading.Lock()
         self._counted: Counter[tuple[str, Labels]] = Counter(_noughts())
         self._seen: dict[int, datetime] = {}
-        with store.read() as conn:
-            self._floor: int = conn.execute(sa.select(sa.func.max(_events.c.id))).scalar() or 0
+        self._floor: int = store.scalar(sa.select(sa.func.max(_events.c.id))) or 0
 
     def series(self) -> Series:
         """Count what is new, then give all counters."""
@@ -112,8 +110,7 @@ class Tally:
             .outerjoin(_uploads, _uploads.c.id == _events.c.upload)
             .where(_events.c.event.in_(COUNTED), _events.c.id > after)
         )
-        with self._store.read() as conn:
-            return list(conn.execute(query.order_by(_events.c.id).limit(BATCH)))
+        return self._store.rows(query.order_by(_events.c.id).limit(BATCH))
 
     def _count(self, row: Any) -> None:
         if row.event in OF_JOBS:

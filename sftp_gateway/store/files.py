@@ -6,9 +6,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from sftp_gateway import errors
-from sftp_gateway.store import tables
+from sftp_gateway.store import columns, tables
 from sftp_gateway.store.database import Store, Transaction
 
 BATCH = 500
@@ -55,11 +56,10 @@ class NewFile(Struct, frozen=True):
 def get(store: Store, brand: str, folder: str, name: str) -> File:
     """Give a file by its name; NotFound."""
     query = sa.select(_files).where(_files.c.brand == brand, _files.c.folder == folder, _files.c.name == name)
-    with store.read() as conn:
-        row = conn.execute(query).first()
+    row = store.first(query)
     if row is None:
         raise errors.NotFound(f"no file {folder}/{name}".replace(" /", " "))
-    return _of(row)
+    return columns.value(row, File)
 
 
 def listing(
@@ -71,8 +71,7 @@ def listing(
         query = query.where(_files.c.created_at >= since)
     if after is not None:
         query = query.where(_files.c.name > after).limit(PAGE)
-    with store.read() as conn:
-        return [_of(row) for row in conn.execute(query)]
+    return store.all(query, File)
 
 
 def blobs(store: Store, brand: str, folder: str, names: Sequence[str]) -> dict[str, str]:
@@ -80,9 +79,8 @@ def blobs(store: Store, brand: str, folder: str, names: Sequence[str]) -> dict[s
     found: dict[str, str] = {}
     for start in range(0, len(names), BATCH):
         some = (_files.c.folder == folder, _files.c.name.in_(names[start : start + BATCH]))
-        with store.read() as conn:
-            rows = conn.execute(sa.select(_files.c.name, _files.c.blob).where(_files.c.brand == brand, *some))
-            found |= {row.name: row.blob for row in rows}
+        rows = store.rows(sa.select(_files.c.name, _files.c.blob).where(_files.c.brand == brand, *some))
+        found |= {row.name: row.blob for row in rows}
     return found
 
 
@@ -90,15 +88,12 @@ def everywhere(store: Store, folder: str, name: str) -> dict[str, str]:
     """Give the blob that a name stands for, by brand."""
     # By way of the brands: the index of names begins with them.
     of_brand = (_files.c.brand.in_(sa.select(tables.brand.c.name)), _files.c.folder == folder, _files.c.name == name)
-    with store.read() as conn:
-        return {row.brand: row.blob for row in conn.execute(sa.select(_files.c.brand, _files.c.blob).where(*of_brand))}
+    return {row.brand: row.blob for row in store.rows(sa.select(_files.c.brand, _files.c.blob).where(*of_brand))}
 
 
 def of_upload(store: Store, upload: int) -> list[File]:
     """List the files an upload made, internal ones included, in the order they were made."""
-    query = sa.select(_files).where(_files.c.upload == upload).order_by(_files.c.id)
-    with store.read() as conn:
-        return [_of(row) for row in conn.execute(query)]
+    return store.all(sa.select(_files).where(_files.c.upload == upload).order_by(_files.c.id), File)
 
 
 def result(store: Store, upload: int, name: str) -> File:
@@ -130,21 +125,6 @@ def replace(tx: Transaction, brand: str, new: NewFile, upload: int | None = None
     row = tx.conn.execute(sa.select(_files).where(*same)).first()
     if row is not None:
         tx.conn.execute(sa.delete(_files).where(_files.c.id == row.id))
-    tx.conn.execute(
-        sa.insert(_files),
-        {
-            "brand": brand,
-            "upload": upload,
-            "folder": str(new.folder),
-            "name": new.name,
-            "area": str(new.area),
-            "blob": new.blob,
-            "bytes": new.bytes,
-            "created_at": tx.now,
-        },
-    )
-    return None if row is None else _of(row)
-
-
-def _of(row: sa.Row[tuple[object, ...]]) -> File:
-    return File(row.brand, row.upload, row.folder, row.name, row.area, row.blob, row.bytes, row.created_at)
+    made = {"brand": brand, "upload": upload, "created_at": tx.now, "folder": str(new.folder), "area": str(new.area)}
+    tx.conn.execute(sa.insert(_files), asdict(new) | made)
+    return None if row is None else columns.value(row, File)

@@ -44,6 +44,4 @@ def address(store: Store, sftp: settings.Sftp) -> Address:
 
 
 def _told(store: Store) -> Address | None:
-    with store.read() as conn:
-        row = conn.execute(sa.select(_doors).where(_doors.c.name == _NAME)).first()
-    return None if row is None else Address(row.host, row.port, tuple(row.fingerprints))
+    return next(iter(store.all(sa.select(_doors).where(_doors.c.name == _NAME), Address)), None)

@@ -46,8 +46,7 @@ def find(conn: sa.Connection, upload: int) -> Upload:
 
 def rows_meant(store: Store, upload: int) -> Mode | None:
     """Tell what a row of an upload meant, FULL or PARTIAL; None: it was not judged."""
-    with store.read() as conn:
-        found = conn.execute(sa.select(_uploads.c.rows).where(_uploads.c.id == upload)).scalar()
+    found = store.scalar(sa.select(_uploads.c.rows).where(_uploads.c.id == upload))
     return Mode(found) if found else None
 
 
@@ -93,17 +92,14 @@ def listing(  # noqa: PLR0913 - the filters of a list
 def newest(store: Store, brand: str, limit: int) -> list[int]:
     """Give the ids of a brand's newest uploads, newest first; `these` tells which of them are listed."""
     query = sa.select(_uploads.c.id).where(_uploads.c.brand == brand)
-    with store.read() as conn:
-        return list(conn.execute(query.order_by(_uploads.c.id.desc()).limit(limit)).scalars())
+    return [upload for (upload,) in store.rows(query.order_by(_uploads.c.id.desc()).limit(limit))]
 
 
 def these(store: Store, ids: Sequence[int]) -> Iterator[list[Upload]]:
     """Give those of some uploads that are listed, without findings, a batch at a time."""
     for start in range(0, len(ids), BATCH):
         some = _uploads.c.id.in_(ids[start : start + BATCH])
-        with store.read() as conn:
-            rows = conn.execute(_page([some], (), BATCH)).all()
-        yield [_of(row) for row in rows]
+        yield [_of(row) for row in store.rows(_page([some], (), BATCH))]
 
 
 def page(store: Store, limit: int, before: int | None = None, **where: Any) -> tuple[list[Any], int | None]:

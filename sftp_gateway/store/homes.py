@@ -17,9 +17,8 @@ def dirty(store: Store, limit: int = 1000) -> list[tuple[str, int]]:
     """
     newest = sa.select(sa.func.max(tables.upload.c.id)).where(tables.upload.c.brand == _homes.c.brand)
     order = (sa.func.coalesce(newest.scalar_subquery(), 0).desc(), _homes.c.brand)
-    with store.read() as conn:
-        query = sa.select(_homes.c.brand, _homes.c.seq).where(_DIRTY).order_by(*order).limit(limit)
-        return [(row.brand, row.seq) for row in conn.execute(query)]
+    query = sa.select(_homes.c.brand, _homes.c.seq).where(_DIRTY).order_by(*order).limit(limit)
+    return [(row.brand, row.seq) for row in store.rows(query)]
 
 
 def is_behind(tx: Transaction, brand: str, seq: int) -> bool:

@@ -159,24 +159,16 @@ def hand_back(  # noqa: PLR0913 - the ways a try may end
 
 def get(store: Store, job: int) -> Job:
     """Give a job; NotFound."""
-    with store.read() as conn:
-        row = conn.execute(sa.select(_jobs).where(_jobs.c.id == job)).first()
+    row = store.first(sa.select(_jobs).where(_jobs.c.id == job))
     if row is None:
         raise errors.NotFound(f"no job {job}")
-    return _of(row)
+    return columns.value(row, Job)
 
 
 def last_of(store: Store, upload: int) -> Job | None:
     """Give the newest job of an upload; None if it never had one."""
     query = sa.select(_jobs).where(_jobs.c.upload == upload).order_by(_jobs.c.id.desc()).limit(1)
-    with store.read() as conn:
-        row = conn.execute(query).first()
-    return None if row is None else _of(row)
-
-
-def _of(row: Any) -> Job:
-    values = {name: getattr(row, name) for name in Job.__struct_fields__}
-    return Job(**values | {"kind": Kind(row.kind), "place": Place(row.place)})
+    return next(iter(store.all(query, Job)), None)
 
 
 def pending(store: Store, brand: str | None = None) -> Pending:
@@ -194,8 +186,7 @@ def pending(store: Store, brand: str | None = None) -> Pending:
             )
         )
     )
-    with store.read() as conn:
-        found = {Place(row.place): row for row in conn.execute(query)}
+    found = {Place(row.place): row for row in store.rows(query)}
     oldest = [row.oldest for place, row in found.items() if row.oldest and place is not Place.RUNNING]
     return Pending(
         found[Place.QUEUED].total, found[Place.WAITING].total, found[Place.RUNNING].total, min(oldest, default=None)

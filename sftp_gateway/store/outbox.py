@@ -30,8 +30,7 @@ class Mail(Struct, frozen=True):
 def known(store: Store, brand: str, occasions: list[str]) -> set[str]:
     """Tell which of these occasions have had their mail."""
     query = sa.select(_mails.c.occasion).where(_mails.c.brand == brand, _mails.c.occasion.in_(occasions))
-    with store.read() as conn:
-        return set(conn.execute(query).scalars())
+    return {occasion for (occasion,) in store.rows(query)}
 
 
 def add(  # noqa: PLR0913 - the parts of a mail
@@ -60,9 +59,8 @@ def take(store: Store, lease_seconds: float) -> Mail | None:
     # No mail is put off for so long: the clock was set back since, and it is due now.
     due = (_mails.c.due_at.is_not(None), (_mails.c.due_at <= moment) | (_mails.c.due_at > horizon))
     first = sa.select(_mails.c.id).where(*due).order_by(_mails.c.due_at, _mails.c.id).limit(1)
-    with store.read() as conn:
-        if conn.execute(sa.select(_mails.c.id).where(_mails.c.due_at.is_not(None)).limit(1)).first() is None:
-            return None
+    if store.first(sa.select(_mails.c.id).where(_mails.c.due_at.is_not(None)).limit(1)) is None:
+        return None
     with store.write() as tx:
         taken = (
             sa.update(_mails)
@@ -71,9 +69,7 @@ def take(store: Store, lease_seconds: float) -> Mail | None:
             .returning(_mails)
         )
         row = tx.conn.execute(taken, {"moment": tx.now, "horizon": tx.now + HORIZON}).first()
-    if row is None:
-        return None
-    return Mail(row.id, row.brand, row.occasion, row.recipient, row.subject, row.text, row.created_at, row.tries)
+    return None if row is None else columns.value(row, Mail)
 
 
 def sent(store: Store, mail: Mail) -> None:

@@ -49,8 +49,7 @@ def listing(store: Store, *, running: bool = False) -> list[Penalty]:
     query = sa.select(_penalties).order_by(_penalties.c.until.desc(), _penalties.c.source).limit(MOST_SOURCES)
     if running:
         query = query.where(_penalties.c.until > store.now())
-    with store.read() as conn:
-        return [Penalty(row.source, row.tried, row.level, row.until) for row in conn.execute(query)]
+    return store.all(query, Penalty)
 
 
 def clear(store: Store, source: str | None = None, by: str = "gateway") -> int:

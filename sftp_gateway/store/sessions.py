@@ -59,8 +59,7 @@ class Sessions:
             tx.conn.execute(made.on_conflict_do_nothing(), {"mark": _mark(text), "until": until})
 
     def _is_ended(self, text: str) -> bool:
-        with self._store.read() as conn:
-            return conn.execute(sa.select(_ended.c.mark).where(_ended.c.mark == _mark(text))).first() is not None
+        return self._store.first(sa.select(_ended.c.mark).where(_ended.c.mark == _mark(text))) is not None
 
     def sign(self, text: str) -> str:
         """Sign any text that must come back unchanged."""

@@ -4,14 +4,13 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from sftp_gateway import errors
-from sftp_gateway.store import tables
+from sftp_gateway.store import columns, tables
 from sftp_gateway.store.database import Store
 
 PREFIX = "sg_"
@@ -60,19 +59,17 @@ def verify(store: Store, secret: str) -> Token | None:
     if not secret.startswith(PREFIX):
         return None
     wanted = _hash(secret)
-    with store.read() as conn:
-        row = conn.execute(sa.select(_tokens).where(_tokens.c.hash == wanted)).first()
+    row = store.first(sa.select(_tokens).where(_tokens.c.hash == wanted))
     if row is None or not hmac.compare_digest(row.hash, wanted):
         return None
     if row.expires_at is not None and row.expires_at <= store.now():
         return None
-    return _of(row)
+    return columns.value(row, Token)
 
 
 def listing(store: Store) -> list[Token]:
     """List all tokens by name, expired ones too."""
-    with store.read() as conn:
-        return [_of(row) for row in conn.execute(sa.select(_tokens).order_by(_tokens.c.name))]
+    return store.all(sa.select(_tokens).order_by(_tokens.c.name), Token)
 
 
 def remove(store: Store, name: str, by: str = "gateway") -> None:
@@ -86,7 +83,3 @@ def remove(store: Store, name: str, by: str = "gateway") -> None:
 def _hash(secret: str) -> str:
     """Hash a secret; it is random and long, so a slow hash would protect nothing more."""
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _of(row: Any) -> Token:
-    return Token(row.name, row.brand, row.read_only, row.created_at, row.expires_at)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sftp_gateway import receipt as receipts
 from sftp_gateway.store import arrived, drafts, journal, queue, tables, uploads
 from sftp_gateway.store.database import Store, Transaction, utc_now
-from sftp_gateway.store.drafts import COLUMNS, Entry, Place, entry_of
+from sftp_gateway.store.drafts import COLUMNS, Entry, Place
 from sftp_gateway.upload import State, Upload
 
 _uploads, _entries, _events, _jobs = tables.upload, tables.entry, tables.event, tables.job
@@ -48,8 +48,7 @@ def take_back(store: Store) -> None:
 
 def has(store: Store, upload: int) -> bool:
     """Whether an upload is unfinished; nothing else of it is read, a receipt may be long."""
-    with store.read() as conn:
-        return conn.execute(sa.select(_uploads.c.state).where(_uploads.c.id == upload)).scalar() == State.UNFINISHED
+    return bool(store.scalar(sa.select(_uploads.c.state).where(_uploads.c.id == upload)) == State.UNFINISHED)
 
 
 def remind(tx: Transaction, upload: int, brand: str, receipt: dict[str, Any], findings: list[Any]) -> None:
@@ -114,8 +113,7 @@ def of_others(store: Store, area: str, open_before: datetime, closed_before: dat
     shows = _entries.c.path.is_not(None) | _entries.c.upload.is_(None)
     left = ((_entries.c.place == Place.OPEN) & (_entries.c.changed_at < open_before)) | (ended & shows)
     query = sa.select(*COLUMNS).where(_entries.c.id.not_like(area + "%"), left).order_by(_entries.c.changed_at)
-    with store.read() as conn:
-        return [entry_of(row) for row in conn.execute(query.limit(MOST_OF_OTHERS))]
+    return store.all(query.limit(MOST_OF_OTHERS), Entry)
 
 
 def renew(tx: Transaction, row: Entry, now: datetime) -> None:

@@ -71,8 +71,7 @@ def current(store: Store, brand: str) -> Version | None:
     """Give what is published; None before the first version."""
     pointed = sa.select(_brands.c.current_version).where(_brands.c.name == brand).scalar_subquery()
     query = sa.select(_versions).where(_versions.c.brand == brand, _versions.c.number == pointed)
-    with store.read() as conn:
-        row = conn.execute(query).first()
+    row = store.first(query)
     return None if row is None else _of(row)
 
 
@@ -86,8 +85,7 @@ def is_current(tx: Transaction, brand: str, number: int) -> bool:
 def get(store: Store, brand: str, number: int) -> Version:
     """Give a version; NotFound."""
     query = sa.select(_versions).where(_versions.c.brand == brand, _versions.c.number == number)
-    with store.read() as conn:
-        row = conn.execute(query).first()
+    row = store.first(query)
     if row is None:
         raise errors.NotFound(f"{brand} has no version {number}")
     return _of(row)
@@ -114,8 +112,7 @@ def listing(store: Store, brand: str, *, limit: int | None = None, before: int |
     query = sa.select(_versions).where(_versions.c.brand == brand).order_by(_versions.c.number.desc())
     if before is not None:
         query = query.where(_versions.c.number < before)
-    with store.read() as conn:
-        return [_of(row) for row in conn.execute(query.limit(limit))]
+    return list(map(_of, store.rows(query.limit(limit))))
 
 
 def page(store: Store, brand: str, limit: int, before: int | None = None) -> tuple[list[dict[str, Any]], int | None]:
@@ -132,8 +129,7 @@ def page(store: Store, brand: str, limit: int, before: int | None = None) -> tup
 def later_than(store: Store, brand: str, number: int) -> list[Version]:
     """List the versions after that one, oldest first: what a correction may be stale against."""
     query = sa.select(_versions).where(_versions.c.brand == brand, _versions.c.number > number)
-    with store.read() as conn:
-        return [_of(row) for row in conn.execute(query.order_by(_versions.c.number))]
+    return list(map(_of, store.rows(query.order_by(_versions.c.number))))
 
 
 def older_sources(store: Store, brand: str, sha256: str) -> tuple[tuple[int, str], ...]:
@@ -145,15 +141,13 @@ def older_sources(store: Store, brand: str, sha256: str) -> tuple[tuple[int, str
         _versions.c.sha256 == sha256,
         _versions.c.mode.not_in([str(Mode.PARTIAL), str(Mode.CORRECTION)]),
     )
-    with store.read() as conn:
-        return tuple((number, sha256) for number, sha256 in conn.execute(query.order_by(_versions.c.number)))
+    return tuple((number, sha256) for number, sha256 in store.rows(query.order_by(_versions.c.number)))
 
 
 def told_codes(store: Store, version: Version) -> frozenset[str] | None:
     """Give the codes of all findings of the upload that made a version; None where that is not known, or no upload did."""
     query = sa.select(tables.upload.c.findings).where(tables.upload.c.id == version.upload)
-    with store.read() as conn:
-        told = conn.execute(query).scalar() if version.upload is not None else None
+    told = store.scalar(query) if version.upload is not None else None
     return None if told is None else frozenset(finding["code"] for finding in told)
 
 

@@ -27,12 +27,9 @@ class Withheld(Struct, frozen=True):
 
 def get(store: Store, brand: str) -> Withheld | None:
     """Give the brand's set; None while nothing is withheld."""
-    with store.read() as conn:
-        row = conn.execute(sa.select(_sets).where(_sets.c.brand == brand)).first()
-    return None if row is None else Withheld(row.upload, row.blob, row.products, row.since, row.sha256)
+    return next(iter(store.all(sa.select(_sets).where(_sets.c.brand == brand), Withheld)), None)
 
 
 def waiting(store: Store, brands: set[str]) -> set[int]:
     """Give the uploads of these brands whose withheld removals wait for a decision."""
-    with store.read() as conn:
-        return set(conn.execute(sa.select(_sets.c.upload).where(_sets.c.brand.in_(brands))).scalars())
+    return {upload for (upload,) in store.rows(sa.select(_sets.c.upload).where(_sets.c.brand.in_(brands)))}

@@ -64,11 +64,8 @@ def leave(store: Store, process: str) -> None:
 def alive(store: Store, role: str = "", within_seconds: float = 30.0) -> list[Process]:
     """List processes with that role (empty: any) heard of lately and not known to be dead."""
     oldest = store.now() - timedelta(seconds=within_seconds)
-    with store.read() as conn:
-        rows = conn.execute(
-            sa.select(_processes).where(_processes.c.beat_at >= oldest).order_by(_processes.c.started_at)
-        ).all()
-    found = [Process(r.id, r.host, r.pid, tuple(r.roles), r.started_at, r.beat_at) for r in rows]
+    query = sa.select(_processes).where(_processes.c.beat_at >= oldest).order_by(_processes.c.started_at)
+    found = store.all(query, Process)
     return [process for process in found if (not role or role in process.roles) and not is_gone(process.id)]
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from structlog.testing import capture_logs
 
 from sftp_gateway.errors import ConfigError, DiskFull, StoreUnreachable
-from sftp_gateway.store import brands, columns, database, migrations, tables
+from sftp_gateway.store import brands, columns, database, driver, migrations, tables
 
 
 def test_an_empty_database_gets_the_shape_of_the_tables(store):
@@ -185,14 +185,14 @@ def test_a_database_host_that_vanished_is_noticed_within_a_minute(postgresql_by_
 
 
 def test_sqlite_on_a_network_file_system_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(database, "file_system", lambda _: "nfs4")
+    monkeypatch.setattr(driver, "file_system", lambda _: "nfs4")
     with pytest.raises(ConfigError, match="network file system"):
         database.open_store(f"sqlite:///{tmp_path}/gateway.db")
 
 
 def test_the_file_system_of_a_directory_is_told(tmp_path):
-    assert database.file_system(tmp_path) not in {"", "proc"}
-    assert database.file_system(database.Path("/proc/self")) == "proc"
+    assert driver.file_system(tmp_path) not in {"", "proc"}
+    assert driver.file_system(database.Path("/proc/self")) == "proc"
 
 
 def test_sqlite_runs_as_measured(sqlite_store):
