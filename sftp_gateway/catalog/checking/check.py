@@ -7,8 +7,6 @@ figures that `finish` reports on are shared. Serves run (full files) and merge (
 import threading
 from collections.abc import Collection
 
-import numpy as np
-
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.checking.evidence import Evidence, survey
 from sftp_gateway.catalog.checking.headers import Mapping
@@ -21,7 +19,7 @@ from sftp_gateway.catalog.findings import Finding
 from sftp_gateway.catalog.read.source import Block
 from sftp_gateway.catalog.rules import expression
 from sftp_gateway.catalog.rules.schema import Schema
-from sftp_gateway.catalog.types.typing import Fault, NeedsEvidence
+from sftp_gateway.catalog.types.typing import NeedsEvidence, told
 from sftp_gateway.upload import Mode
 
 __all__ = ["Checked", "Checker", "Evidence", "NeedsEvidence", "Typed", "survey"]
@@ -68,9 +66,8 @@ class Checker:
         if work.undecided:
             raise NeedsEvidence(frozenset(work.undecided))
         work.keep_unknown()
-        if unknown.any():
-            hint = "write delete, or leave it blank"
-            work.blame("_op", "error", Fault("FIELD_VALUE", np.flatnonzero(unknown), "is no operation", hint), words)
+        for fault in told("FIELD_VALUE", unknown, "is no operation", "write delete, or leave it blank"):
+            work.blame("_op", "error", fault, words)
         work.reject_nul()
         return work.typed()
 
@@ -80,8 +77,8 @@ class Checker:
         judgement.fill_currency()
         for column in self.schema.columns:
             judgement.hold(column)
-        for rule, told in self._rules:
-            judgement.apply(rule, told)
+        for rule, parsed in self._rules:
+            judgement.apply(rule, parsed)
         checked = judgement.checked(deletes=self.terms.partial and "_op" in self.terms.mapping.ours)
         with self._lock:
             self._rows += len(rows)

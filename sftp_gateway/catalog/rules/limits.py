@@ -11,7 +11,7 @@ from sftp_gateway.catalog.rules import arithmetic
 from sftp_gateway.catalog.rules.column import Column, whole
 from sftp_gateway.catalog.types import suggestions, words
 from sftp_gateway.catalog.types.cells import Mask, mask
-from sftp_gateway.catalog.types.typing import Fault
+from sftp_gateway.catalog.types.typing import Fault, told
 
 
 def broken(column: Column, values: Any) -> list[Fault]:
@@ -34,21 +34,16 @@ def absent(column: Column, rows: Mask, *, cleared: Mask | None, created: Mask | 
     `cleared`: rows that say `\N`; `created`: rows of a partial file whose product is new, None: a row is the whole
     product.
     """
-    faults = []
+    faults: list[Fault] = []
     name = column.name
-    if cleared is not None and (wiped := rows & cleared).any():
+    if cleared is not None:
         hint = f"write a value, or leave the cell blank to keep the {name} of now"
-        message = f"\\N would clear {name}, but every product needs it"
-        faults.append(Fault("FIELD_REQUIRED", np.flatnonzero(wiped), message, hint))
+        faults += told("FIELD_REQUIRED", rows & cleared, f"\\N would clear {name}, but every product needs it", hint)
         rows = rows & ~cleared
-    if created is not None and (new := rows & created).any():
-        message = f"{name} is blank; a new product needs it"
-        faults.append(Fault("FIELD_REQUIRED", np.flatnonzero(new), message, f"fill in {name}"))
+    if created is not None:
+        faults += told("FIELD_REQUIRED", rows & created, f"{name} is blank; a new product needs it", f"fill in {name}")
         rows = rows & ~created
-    if rows.any():
-        message = f"{name} is blank; every product needs it"
-        faults.append(Fault("FIELD_REQUIRED", np.flatnonzero(rows), message, f"fill in {name}"))
-    return faults
+    return faults + told("FIELD_REQUIRED", rows, f"{name} is blank; every product needs it", f"fill in {name}")
 
 
 def _range(column: Column, values: Any) -> list[Fault]:
@@ -61,9 +56,8 @@ def _range(column: Column, values: Any) -> list[Fault]:
         if limit is None:
             continue
         rows = mask(arithmetic.compare(sign, values, pa.scalar(Decimal(limit))))
-        if rows.any():
-            shown = "zero" if Decimal(limit) == 0 and sign == "<=" else limit
-            faults.append(Fault("FIELD_RANGE", np.flatnonzero(rows), text.format(shown), hint.format(limit)))
+        shown = "zero" if Decimal(limit) == 0 and sign == "<=" else limit
+        faults += told("FIELD_RANGE", rows, text.format(shown), hint.format(limit))
     return faults
 
 
@@ -82,16 +76,13 @@ def _length(column: Column, values: Any) -> list[Fault]:
         has = pc.cast(lengths.take(pa.array(index)), pa.string())
         message = pc.binary_join_element_wise("has ", has, f" characters; {column.name} may have {most}", "")
         faults.append(Fault("FIELD_LENGTH", index, message, f"shorten it to {most} characters"))
-    if least and (short := mask(pc.less(lengths, least))).any():
-        message = f"has fewer than {least} characters"
-        faults.append(Fault("FIELD_LENGTH", np.flatnonzero(short), message, f"write at least {least} characters"))
+    if least:
+        short, hint = mask(pc.less(lengths, least)), f"write at least {least} characters"
+        faults += told("FIELD_LENGTH", short, f"has fewer than {least} characters", hint)
     return faults
 
 
 def _pattern(column: Column, values: Any) -> list[Fault]:
     fits = pc.match_substring_regex(values, whole(column.pattern or ""))
-    rows = mask(pc.invert(fits))
-    if not rows.any():
-        return []
     message = f"does not have the form that {column.name} must have"
-    return [Fault("FIELD_PATTERN", np.flatnonzero(rows), message, f"it must match {column.pattern}")]
+    return told("FIELD_PATTERN", mask(pc.invert(fits)), message, f"it must match {column.pattern}")

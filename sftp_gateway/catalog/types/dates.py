@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types.cells import Cells, Mask, Rows, mask, matches, once_each, with_nulls
-from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
+from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided, told
 
 _TIME = (
     r"(?:(?:[T ]|, ) ?(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]{1,9}))?)?)?"
@@ -48,11 +48,9 @@ def read_date(cells: Cells, dialect: Dialect) -> Reading:
     timed = found.good & (found.micros % _DAY_MICROS != 0)
     good = found.good & ~timed
     days = with_nulls(pa.array((found.micros // _DAY_MICROS).astype(np.int32)).cast(pa.date32()), good)
-    faults = found.faults("a date")
-    if timed.any():
-        text = "has a time of day, where only a date is wanted"
-        faults.append(Fault("FIELD_TYPE", np.flatnonzero(timed), text, "write only the date, like 2026-01-31"))
-    return Reading(days, faults)
+    text = "has a time of day, where only a date is wanted"
+    faults = told("FIELD_TYPE", timed, text, "write only the date, like 2026-01-31")
+    return Reading(days, [*found.faults("a date"), *faults])
 
 
 def read_moment(cells: Cells, dialect: Dialect) -> Reading:
@@ -69,12 +67,10 @@ def read_moment(cells: Cells, dialect: Dialect) -> Reading:
     if local.any() and dialect.timezone != "UTC":
         there = pc.assume_timezone(naive, dialect.timezone, ambiguous="earliest", nonexistent="latest")
         moments = pc.if_else(pa.array(local), pc.cast(there, _MOMENT), moments)
-    faults = found.faults("a date and time")
-    if (strange := _strange(moments)).any():
-        text = "is outside the years 1 to 9999, as time is counted in Greenwich (UTC)"
-        faults.append(Fault("FIELD_TYPE", np.flatnonzero(strange), text, "write the day it happens, or leave it blank"))
-        moments = with_nulls(moments, ~strange)
-    return Reading(moments, faults)
+    strange = _strange(moments)
+    text = "is outside the years 1 to 9999, as time is counted in Greenwich (UTC)"
+    faults = told("FIELD_TYPE", strange, text, "write the day it happens, or leave it blank")
+    return Reading(with_nulls(moments, ~strange), [*found.faults("a date and time"), *faults])
 
 
 def _quick(values: Any, kind: Any) -> Any:
@@ -194,15 +190,10 @@ class _Found:
             return []
         iso = self.impossible & matches(self.cells.nulled, _YEAR_FIRST)
         order = f" in the order {self.order}" if self.order in ("dmy", "mdy", "ymd") else ""
-        told = (
-            (iso, "", "check year, month, day and time"),
-            (self.impossible & ~iso, order, "write it as year-month-day, like 2026-01-31"),
-        )
-        return [
-            Fault("FIELD_TYPE", np.flatnonzero(rows), f"is a day or time that does not exist{where}", hint)
-            for rows, where, hint in told
-            if rows.any()
-        ]
+        text = "is a day or time that does not exist"
+        faults = told("FIELD_TYPE", iso, text, "check year, month, day and time")
+        other = self.impossible & ~iso
+        return [*faults, *told("FIELD_TYPE", other, text + order, "write it as year-month-day, like 2026-01-31")]
 
     def faults(self, what: str) -> list[Fault]:
         """Say what is wrong, each with the ISO form of what may be meant."""
@@ -214,8 +205,8 @@ class _Found:
             faults.append(Fault("FIELD_AMBIGUOUS", rows, text, pa.array(hints, pa.string())))
         faults += self._impossible_faults()
         if (unread := self._unread()).size:
-            hints = _serials(self.cells.array.take(pa.array(unread)))
-            faults.append(Fault("FIELD_TYPE", unread, f"is not {what}", hints))
+            near = _serials(self.cells.array.take(pa.array(unread)))
+            faults.append(Fault("FIELD_TYPE", unread, f"is not {what}", near))
         return faults
 
 

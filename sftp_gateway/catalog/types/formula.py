@@ -3,7 +3,7 @@
 import numpy as np
 
 from sftp_gateway.catalog.types.cells import Cells, flags, matches
-from sftp_gateway.catalog.types.typing import Fault
+from sftp_gateway.catalog.types.typing import Fault, told
 
 _NAMES = (
     r"N/A|(?:REF|VALUE|DIV/0|NUM|NULL|SPILL|CALC|ERROR|FIELD|CONNECT|BLOCKED|UNKNOWN|BUSY|PYTHON|EXTERNAL|TIMEOUT)!"
@@ -52,8 +52,8 @@ def faults(cells: Cells) -> list[Fault]:
     """Tell of the cells that have a formula's sign for their value."""
     if not cells.has(b"#") and not _may_be_numbered(cells):
         return []
-    found = [(np.flatnonzero(matches(cells.array, pattern)), text, hint) for pattern, text, hint in _KINDS]
-    return [Fault("FIELD_VALUE", rows, text, hint) for rows, text, hint in found if rows.size]
+    found = (told("FIELD_VALUE", matches(cells.array, pattern), text, hint) for pattern, text, hint in _KINDS)
+    return [fault for some in found for fault in some]
 
 
 def _may_be_numbered(cells: Cells) -> bool:
@@ -62,6 +62,6 @@ def _may_be_numbered(cells: Cells) -> bool:
     return bool(begins.size) and bool((cells.data[begins] == _NUMBERED_FIRST).any())
 
 
-def without(cells: Cells, told: list[Fault]) -> Cells:
+def without(cells: Cells, faults: list[Fault]) -> Cells:
     """Give the cells with those that were told of blank."""
-    return cells.without(flags(np.concatenate([fault.rows for fault in told]), len(cells)))
+    return cells.without(flags(np.concatenate([fault.rows for fault in faults]), len(cells)))

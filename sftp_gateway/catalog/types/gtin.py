@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 
 from sftp_gateway.catalog.types import numbers
 from sftp_gateway.catalog.types.cells import Cells, Mask, Rows, matches
-from sftp_gateway.catalog.types.typing import Fault, Reading
+from sftp_gateway.catalog.types.typing import Fault, Reading, told
 
 Digits = npt.NDArray[np.uint8]
 # one product of matrices gives, for each row: the check sum, the digits before a GTIN-8, the GS1 prefix;
@@ -97,14 +98,13 @@ def _careful(cells: Cells, rows: Rows, digits: Digits) -> tuple[list[Fault], Row
     if padded.any():
         message = "is too short for a GTIN; its leading zeros were put back"
         hint = pc.binary_join_element_wise("write ", _text(inner[padded], np.ones(int(padded.sum()), np.bool_)), "")
-        faults.append(Fault("FIELD_GTIN_PADDED", rows[padded], message, hint))
-    if scientific.any():
-        faults.append(numbers.scientific_fault(rows[scientific], "GTIN"))
-    bad = ~mended & ~scientific
-    if bad.any():
-        message = "is not a GTIN: that is 8, 12, 13 or 14 digits, or an ISBN"
-        faults.append(Fault("FIELD_GTIN", rows[bad], message, "write the digits under the barcode, or leave it blank"))
-    return faults, rows[mended]
+        faults.append(Fault("FIELD_GTIN_PADDED", np.flatnonzero(padded), message, hint))
+    message = "is not a GTIN: that is 8, 12, 13 or 14 digits, or an ISBN"
+    faults += numbers.scientific_faults(scientific, "GTIN")
+    faults += told(
+        "FIELD_GTIN", ~mended & ~scientific, message, "write the digits under the barcode, or leave it blank"
+    )
+    return [replace(fault, rows=rows[fault.rows]) for fault in faults], rows[mended]
 
 
 def _isbn(cells: Cells, digits: Digits) -> Mask:
@@ -165,12 +165,9 @@ def _restricted(good: Mask, digits: Digits, sums: Any) -> list[Fault]:
     if short.any():
         # a GTIN-8 begins with 0 or 2 where it is for one company only; what stands before it is padding
         restricted = np.where(short, (digits[:, 6] == 0) | (digits[:, 6] == 2), restricted)
-    restricted &= good
-    if not restricted.any():
-        return []
     message = "has a prefix that is only for use inside a company or for coupons; shops will not find the product by it"
     hint = "use the number that GS1 gave you for this product, or leave it blank"
-    return [Fault("FIELD_GTIN_RESTRICTED", np.flatnonzero(restricted), message, hint)]
+    return told("FIELD_GTIN_RESTRICTED", restricted & good, message, hint)
 
 
 def _text(digits: Digits, good: Mask) -> Any:

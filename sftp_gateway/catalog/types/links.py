@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import arrays, text
 from sftp_gateway.catalog.types.cells import Cells, Rows, flags, mask, matches, replaced, table, with_nulls
-from sftp_gateway.catalog.types.typing import Fault, Reading
+from sftp_gateway.catalog.types.typing import Fault, Reading, told
 
 _URL = r"^(?i:https?)://[^\s/?#|]+[^\s|]*$"
 _ITEM = r"(?:(?i:https?)://[^\s/?#|,;]+[^\s|,;]*|/[^\s|,;]*)"
@@ -39,17 +39,15 @@ def read_url(cells: Cells) -> Reading:
     if _plainly_clean(cells, lists=False):
         return Reading(values, faults)
     bad = mask(pc.is_valid(values)) & ~matches(values, _URL)
-    if not bad.any():
-        return Reading(values, faults)
-    index = np.flatnonzero(bad)
-    shown = values.take(pa.array(index))
-    hint = pc.if_else(
-        pa.array(matches(shown, _SITE) & ~matches(shown, _FILE)),
-        pc.binary_join_element_wise("write https://", shown, ""),
-        "write the whole address, like https://www.example.com/product",
-    )
-    faults.append(Fault("FIELD_TYPE", index, "is not a web address", hint))
+    faults += told("FIELD_TYPE", bad, "is not a web address", _whole, values)
     return Reading(with_nulls(values, ~bad), faults)
+
+
+def _whole(shown: Any) -> Any:
+    """Offer the address that may be meant."""
+    site = pa.array(matches(shown, _SITE) & ~matches(shown, _FILE))
+    example = "write the whole address, like https://www.example.com/product"
+    return pc.if_else(site, pc.binary_join_element_wise("write https://", shown, ""), example)
 
 
 def read_links(cells: Cells) -> Reading:

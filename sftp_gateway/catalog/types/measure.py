@@ -3,13 +3,12 @@
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import numbers, suggestions, units
 from sftp_gateway.catalog.types.cells import Cells, Mask, decimal_text, mask, with_nulls
-from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading
+from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, told
 
 _AFFIXED = rf"^(?P<number>[+-]?[0-9.,](?:[0-9.,{numbers.GAPS}]*[0-9.,])?)[ \x{{a0}}\x{{202f}}]*(?P<unit>[^0-9.,].*)?$"
 _FACTOR = pa.decimal128(22, 14)
@@ -28,10 +27,9 @@ def read(cells: Cells, dialect: Dialect, dimension: str) -> Reading:
     negative = mask(pc.less(reading.values, pa.scalar(0, reading.values.type)))
     values = with_nulls(reading.values, ~wrong & ~negative)
     written = pc.if_else(pc.equal(spelled, ""), "", names)
-    faults = [_told(fault.without(wrong), written, dimension) for fault in reading.faults]
+    faults = [_in_units(fault.without(wrong), written, dimension) for fault in reading.faults]
     faults += _unit_faults(wrong, dimension)
-    if negative.any():
-        faults.append(Fault("FIELD_RANGE", np.flatnonzero(negative), "is below zero", "write a measure of 0 or more"))
+    faults += told("FIELD_RANGE", negative, "is below zero", "write a measure of 0 or more")
     text = _joined(plain_text(values), names)
     base = _joined(_in_base(values, factors), bases)
     return Reading(text, faults, base=base)
@@ -83,7 +81,7 @@ def _joined(number: Any, unit: Any) -> Any:
     return pc.if_else(bare, number, pc.binary_join_element_wise(number, unit, " "))
 
 
-def _told(fault: Fault, units_written: Any, dimension: str) -> Fault:
+def _in_units(fault: Fault, units_written: Any, dimension: str) -> Fault:
     return suggestions.instead(suggestions.naming(fault, units_written), _way_out(dimension))
 
 
@@ -93,14 +91,5 @@ def _way_out(dimension: str) -> str:
 
 
 def _unit_faults(wrong: Mask, dimension: str) -> list[Fault]:
-    if not wrong.any():
-        return []
     kind = {"length": "a length", "weight": "a weight", "volume": "a volume"}.get(dimension, "a measure")
-    return [
-        Fault(
-            "FIELD_TYPE",
-            np.flatnonzero(wrong),
-            f"is not {kind}: the unit is not one",
-            _way_out(dimension),
-        )
-    ]
+    return told("FIELD_TYPE", wrong, f"is not {kind}: the unit is not one", _way_out(dimension))

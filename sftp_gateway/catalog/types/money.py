@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import isocodes, numbers, suggestions
 from sftp_gateway.catalog.types.cells import Cells, Mask, flags, mask, matches, once_each, replaced, table, with_nulls
-from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
+from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided, told
 
 _BARE = table(b"0123456789.,+-")
 _NUMERIC = table(b"0123456789.,")
@@ -34,10 +34,8 @@ def read(cells: Cells, dialect: Dialect, scale: int = 4) -> Reading:
     texts, currencies, unknown = parts
     reading = numbers.read(Cells(pc.fill_null(texts, "")), dialect, scale, 18)
     faults = [suggestions.naming(fault, currencies) for fault in reading.faults]
-    reading = Reading(with_nulls(reading.values, ~unknown), faults, currencies=currencies)
-    if unknown.any():
-        reading.faults.append(_unknown_fault(cells, unknown))
-    return reading
+    faults += _unknown_faults(cells, unknown)
+    return Reading(with_nulls(reading.values, ~unknown), faults, currencies=currencies)
 
 
 def number_part(cells: Cells) -> Any:
@@ -98,11 +96,11 @@ def _normal(sign: str) -> str | None:
     return next(iter(meant)) if len(meant) == 1 else sign or None
 
 
-def _unknown_fault(cells: Cells, rows: Mask) -> Fault:
-    index = np.flatnonzero(rows)
+def _unknown_faults(cells: Cells, rows: Mask) -> list[Fault]:
     message = "is not an amount of money: what stands beside the number is no currency"
-    fault = Fault("FIELD_TYPE", index, message, suggestions.number(cells.array.take(pa.array(index))))
-    return suggestions.instead(fault, "write the amount and the code of its currency, like 12.50 USD")
+    example = "write the amount and the code of its currency, like 12.50 USD"
+    faults = told("FIELD_TYPE", rows, message, suggestions.number, cells.array)
+    return [suggestions.instead(fault, example) for fault in faults]
 
 
 def may_be(sign: str) -> frozenset[str]:

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from sftp_gateway.catalog.types import suggestions
 from sftp_gateway.catalog.types.cells import Cells, Mask, Rows, mask, matches, replaced, table, with_nulls
-from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided
+from sftp_gateway.catalog.types.typing import Dialect, Fault, Reading, Undecided, told
 
 _DOT_BYTES, _COMMA_BYTES, _DIGIT_BYTES = table(b"0123456789.+-"), table(b"0123456789,+-"), table(b"0123456789-")
 _DIGITS = table(b"0123456789")
@@ -181,27 +181,18 @@ def _cast(texts: Any, written: Mask, scale: int, target: Any) -> tuple[Any, Mask
 
 
 def _ambiguous_faults(values: Any, rows: Mask) -> list[Fault]:
-    if not rows.any():
-        return []
-    index = np.flatnonzero(rows)
-    suggestion = suggestions.both(values.take(pa.array(index)))
     message = "can be read as two different numbers, and the other values of this column do not tell which"
-    return [Fault("FIELD_AMBIGUOUS", index, message, suggestion)]
+    return told("FIELD_AMBIGUOUS", rows, message, suggestions.both, values)
 
 
 def _too_long(texts: Any, rows: Mask, scale: int, mark: str) -> list[Fault]:
-    if not rows.any():
-        return []
-    index = np.flatnonzero(rows)
     places = "a decimal place" if scale == 0 else f"more than {scale} decimal places"
-    return [Fault("FIELD_TYPE", index, f"has {places}", suggestions.rounded(texts.take(pa.array(index)), scale, mark))]
+    return told("FIELD_TYPE", rows, f"has {places}", lambda long: suggestions.rounded(long, scale, mark), texts)
 
 
 def _too_big(rows: Mask, target: Any) -> list[Fault]:
-    if not rows.any():
-        return []
     text = f"is too large: a number here has at most {target.precision - target.scale} digits before the decimal mark"
-    return [Fault("FIELD_RANGE", np.flatnonzero(rows), text, "check the value")]
+    return told("FIELD_RANGE", rows, text, "check the value")
 
 
 def _not_numbers(values: Any, rows: Mask) -> list[Fault]:
@@ -209,18 +200,13 @@ def _not_numbers(values: Any, rows: Mask) -> list[Fault]:
         return []
     # words have no digit, as most bad cells
     scientific = rows & (Cells(values).holds(_DIGITS) and matches(values, _SCIENTIFIC))
-    faults = []
-    if scientific.any():
-        faults.append(scientific_fault(np.flatnonzero(scientific)))
-    index = np.flatnonzero(rows & ~scientific)
-    if index.size:
-        faults.append(Fault("FIELD_TYPE", index, NO_NUMBER, suggestions.number(values.take(pa.array(index)))))
-    return faults
+    others = told("FIELD_TYPE", rows & ~scientific, NO_NUMBER, suggestions.number, values)
+    return [*scientific_faults(scientific), *others]
 
 
-def scientific_fault(rows: Any, what: str = "number") -> Fault:
-    """Say that a spreadsheet has rounded the value; the digits it dropped cannot be brought back."""
-    return Fault(
+def scientific_faults(rows: Mask, what: str = "number") -> list[Fault]:
+    """Say that a spreadsheet has rounded values; the digits it dropped cannot be brought back."""
+    return told(
         "FIELD_EXCEL_SCIENTIFIC",
         rows,
         f"a spreadsheet has rounded this {what}; its digits are lost",
@@ -239,18 +225,16 @@ def whole(reading: Reading) -> Reading:
     broken = mask(pc.not_equal(floor, values))
     limit = pa.scalar(2**63 - 1, pa.int64()).cast(pa.decimal128(38, 10))
     big = mask(pc.greater(pc.abs(values), limit))
-    faults = list(reading.faults)
-    if broken.any():
-        index = np.flatnonzero(broken)
-        near = pc.replace_substring_regex(pc.cast(floor.take(pa.array(index)), pa.string()), r"\..*$|E.*$", "")
-        suggestion = pc.binary_join_element_wise("write a whole number, like ", near, "")
-        faults.append(Fault("FIELD_TYPE", index, "is not a whole number", suggestion))
-    if big.any():
-        faults.append(
-            Fault("FIELD_RANGE", np.flatnonzero(big & ~broken), "is too large for a whole number", "check the value")
-        )
+    faults = [*reading.faults, *told("FIELD_TYPE", broken, "is not a whole number", _like, floor)]
+    faults += told("FIELD_RANGE", big & ~broken, "is too large for a whole number", "check the value")
     good = mask(pc.is_valid(values)) & ~broken & ~big
     return Reading(pc.cast(with_nulls(values, good), pa.int64()), faults)
+
+
+def _like(floor: Any) -> Any:
+    """Offer the whole numbers below."""
+    near = pc.replace_substring_regex(pc.cast(floor, pa.string()), r"\..*$|E.*$", "")
+    return pc.binary_join_element_wise("write a whole number, like ", near, "")
 
 
 def read_integer(cells: Cells, dialect: Dialect) -> Reading:

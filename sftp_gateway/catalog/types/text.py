@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import numbers
 from sftp_gateway.catalog.types.cells import Cells, matches, table, with_nulls
-from sftp_gateway.catalog.types.typing import Fault, Reading, Texts
+from sftp_gateway.catalog.types.typing import Fault, Reading, Texts, told
 
 _STRAY = r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"
 # what UTF-8 looks like when it was read as cp1252 once too often: Ã©, â€™, Â°, and the replacement character
@@ -32,9 +32,8 @@ def read(cells: Cells, *, key: bool = False, identifier: bool = False) -> Readin
         values = pc.utf8_normalize(values, form="NFC") if key else values
     if (identifier or key) and cells.has(b"+"):
         damaged = matches(values, _SCIENTIFIC)
-        if damaged.any():
-            faults.append(numbers.scientific_fault(np.flatnonzero(damaged), "number"))
-            values = with_nulls(values, ~damaged)
+        faults += numbers.scientific_faults(damaged)
+        values = with_nulls(values, ~damaged)
     return Reading(values, faults)
 
 
@@ -44,16 +43,11 @@ def without_controls(cells: Cells, values: Any, *, key: bool = False) -> tuple[A
         return values, []
     fatal = matches(values, _STRAY + "|\\x00" if key else r"\x00")
     stray = matches(values, _STRAY) & ~fatal
-    faults = []
-    if fatal.any():
-        faults.append(Fault("FIELD_CONTROL_CHAR", np.flatnonzero(fatal), *NUL, "error"))
-        values = with_nulls(values, ~fatal)
-    if stray.any():
-        text = "had characters that cannot be printed (control characters); they were left out"
-        fault = Fault("FIELD_CONTROL_CHAR", np.flatnonzero(stray), text, "remove them from the source", "warning")
-        faults.append(fault)
-        values = pc.replace_substring_regex(values, _STRAY, "")
-    return values, faults
+    text = "had characters that cannot be printed (control characters); they were left out"
+    faults = told("FIELD_CONTROL_CHAR", fatal, *NUL, severity="error")
+    faults += told("FIELD_CONTROL_CHAR", stray, text, "remove them from the source", severity="warning")
+    values = with_nulls(values, ~fatal)
+    return pc.replace_substring_regex(values, _STRAY, "") if stray.any() else values, faults
 
 
 def _has_controls(cells: Cells) -> bool:

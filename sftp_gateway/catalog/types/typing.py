@@ -1,8 +1,9 @@
 """What typing a column gives: its values, and what was wrong with which cells."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from msgspec import Struct, field
 
@@ -36,6 +37,22 @@ class Fault(Struct, frozen=True):
         texts = (self.message, self.suggestion, self.values)
         message, suggestion, values = (_kept(text, keep) for text in texts)
         return Fault(self.code, self.rows[keep], message, suggestion, self.severity, values)
+
+
+def told(  # noqa: PLR0913, PLR0917 - the parts of a fault
+    code: str,
+    rows: Mask,
+    message: str,
+    suggestion: str | Callable[[Any], Texts] = "",
+    values: Any = None,
+    severity: str = "",
+) -> list[Fault]:
+    """Give the fault of the rows of a mask, none where it has none; a suggestion may be made of those rows of `values`."""
+    if not rows.any():
+        return []
+    index = np.flatnonzero(rows)
+    hint = suggestion if isinstance(suggestion, str) else suggestion(values.take(pa.array(index)))
+    return [Fault(code, index, message, hint, severity)]
 
 
 def _kept(texts: Any, keep: Mask) -> Any:

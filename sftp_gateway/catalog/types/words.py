@@ -1,16 +1,16 @@
 """Values from a short list: booleans, currencies, countries, enums; a wrong one is told its nearest."""
 
 import difflib
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sftp_gateway.catalog.types import isocodes
 from sftp_gateway.catalog.types.cells import Cells, mask, once_each, with_nulls
-from sftp_gateway.catalog.types.typing import Fault, Reading
+from sftp_gateway.catalog.types.typing import Fault, Reading, told
 
 _TRUE = "true yes y t 1 on 1.0 wahr ja vrai oui sí si sì verdadero vero waar sant sim verdadeiro prawda tak".split()  # noqa: SIM905 - read as a sentence
 _TRUE += "igen kyllä evet да так 是 はい".split()  # noqa: SIM905
@@ -31,12 +31,11 @@ def read_boolean(cells: Cells) -> Reading:
     lower = pc.ascii_lower(values) if cells.highest < 0x80 else pc.utf8_normalize(pc.utf8_lower(values), form="NFC")
     found = pc.index_in(lower, value_set=_BOOLEANS)
     bad = cells.filled & ~mask(pc.is_valid(found))
-    faults = []
-    if bad.any():
-        rows = np.flatnonzero(bad)
-        hints = pc.if_else(pc.equal(values.take(pa.array(rows)), "-1"), _MINUS_ONE, "write true or false")
-        faults.append(Fault("FIELD_TYPE", rows, "is neither true nor false", hints))
-    return Reading(_MEANING.take(found), faults)
+    return Reading(_MEANING.take(found), told("FIELD_TYPE", bad, "is neither true nor false", _true_or_false, values))
+
+
+def _true_or_false(values: Any) -> Any:
+    return pc.if_else(pc.equal(values, "-1"), _MINUS_ONE, "write true or false")
 
 
 def read_currency(cells: Cells) -> Reading:
@@ -53,11 +52,8 @@ def _read_code(cells: Cells, codes: Any, what: str, near: Callable[[str], str]) 
     cells = cells.trimmed
     values = pc.ascii_upper(cells.nulled)
     bad = cells.filled & ~mask(pc.is_in(values, value_set=codes))
-    if not bad.any():
-        return Reading(values)
-    index = np.flatnonzero(bad)
-    suggestion = by_value(values.take(pa.array(index)), near)
-    return Reading(with_nulls(values, ~bad), [Fault("FIELD_VALUE", index, f"is not {what}", suggestion)])
+    faults = told("FIELD_VALUE", bad, f"is not {what}", lambda wrong: by_value(wrong, near), values)
+    return Reading(with_nulls(values, ~bad), faults)
 
 
 def _near_currency(text: str) -> str:
@@ -77,19 +73,18 @@ def _near_country(text: str) -> str:
 def outside(values: Any, allowed: tuple[str, ...]) -> list[Fault]:
     """Tell the values that are not among those allowed, each with its nearest."""
     bad = mask(pc.is_valid(values)) & ~mask(pc.is_in(values, value_set=pa.array(allowed, values.type)))
-    if not bad.any():
-        return []
-    index = np.flatnonzero(bad)
     shown = ", ".join(allowed[:12]) + (", …" if len(allowed) > 12 else "")
-    suggestion = by_value(values.take(pa.array(index)), lambda text: nearest(text, allowed, ""))
-    return [Fault("FIELD_VALUE", index, f"is not one of the allowed values: {shown}", suggestion)]
+    near = functools.partial(_nearest, allowed)
+    return told(
+        "FIELD_VALUE", bad, f"is not one of the allowed values: {shown}", lambda wrong: by_value(wrong, near), values
+    )
 
 
-def nearest(text: str, allowed: Iterable[str], otherwise: str) -> str:
+def _nearest(allowed: Iterable[str], text: str) -> str:
     """Give a did-you-mean for a value, first of all the same in another case."""
     folded = {value.casefold().strip(): value for value in allowed}
     close = difflib.get_close_matches(text.casefold().strip(), list(folded), n=1, cutoff=0.6)
-    return f"did you mean {folded[close[0]]}?" if close else otherwise
+    return f"did you mean {folded[close[0]]}?" if close else ""
 
 
 def by_value(values: Any, suggest: Callable[[str], str]) -> Any:
