@@ -72,7 +72,7 @@ def _brands(verbs: Verbs) -> None:
     _verb(below, "list", "brands:listing", "list the brands")
     _verb(below, "show", "brands:show", "show a brand, its settings and its keys").add_argument("name")
     for name, says in (("disable", "let a brand in no more"), ("enable", "let a disabled brand in again")):
-        _verb(below, name, f"brands:{name}", says).add_argument("name")
+        _verb(below, name, "brands:switch", says).add_argument("name")
     password = _verb(below, "password", "brands:password", "give a brand a new password, shown once")
     password.add_argument("name")
     password.add_argument("--remove", action="store_true", help="let it log in by key only")

@@ -97,14 +97,13 @@ def show(options: argparse.Namespace) -> None:
             print(f"  {setting} = {output.clean(text)}")
 
 
-def enable(options: argparse.Namespace) -> None:
-    """Let a disabled brand in again."""
-    _switch(options, enabled=True)
-
-
-def disable(options: argparse.Namespace) -> None:
-    """Let a brand in no more; running sessions end, its catalog stays."""
-    _switch(options, enabled=False)
+def switch(options: argparse.Namespace) -> None:
+    """Let a brand in no more (`disable`; running sessions end, its catalog stays), or again (`enable`)."""
+    enabled = options.brand_verb == "enable"
+    with opening.gateway(options) as opened:
+        brands.set_enabled(opened.store, options.name, enabled, opening.who())
+    text = f"{options.name} is {options.brand_verb}d."
+    output.answer(options.json, {"brand": options.name, "enabled": enabled}, text)
 
 
 def password(options: argparse.Namespace) -> None:
@@ -186,13 +185,6 @@ def _typed(question: str) -> str:
         print(file=sys.stderr)
         raise NotAllowed("nobody is there to answer; nothing was erased. Give --yes to go on without a question")
     return answer.strip()
-
-
-def _switch(options: argparse.Namespace, *, enabled: bool) -> None:
-    with opening.gateway(options) as opened:
-        brands.set_enabled(opened.store, options.name, enabled, opening.who())
-    text = f"{options.name} is {'enabled' if enabled else 'disabled'}."
-    output.answer(options.json, {"brand": options.name, "enabled": enabled}, text)
 
 
 def _new_password(opened: opening.Opened, name: str) -> str:

@@ -120,12 +120,8 @@ def enqueue_all(
             "bytes": size,
             "args": args,
             "place": Place.QUEUED if free and number == 0 else Place.WAITING,
-            "attempt": 0,
-            "failures": 0,
-            "takeovers": 0,
-            "token": 0,
-            "queued_at": tx.now,
-            "run_at": tx.now,
+            **dict.fromkeys(("attempt", "failures", "takeovers", "token"), 0),
+            **dict.fromkeys(("queued_at", "run_at"), tx.now),
         }
         for number, (upload, size) in enumerate(work)
     ]

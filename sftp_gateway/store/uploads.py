@@ -27,6 +27,7 @@ REMEMBERED = timedelta(hours=24)
 _uploads = tables.upload
 _INSERT = sa.insert(_uploads).returning(_uploads.c.id, sort_by_parameter_order=True)
 _ARRIVED = sa.update(_uploads).where(_uploads.c.id == sa.bindparam("upload_id")).values(arrival=sa.bindparam("job_id"))
+_AS_THEY_ARE = ("path", "via", "complete", "bytes", "sha256", "received_at", "source_upload", "client")
 
 
 class New(Struct, frozen=True):
@@ -108,22 +109,9 @@ def insert_all(
         raise errors.WrongState(f"an upload is not born {state}")
     queue.lock(tx, brand)
     rows = [
-        {
-            "brand": brand,
-            "mode": str(new.mode),
-            "state": str(state),
-            "name": new.path.rpartition("/")[2],
-            "path": new.path,
-            "via": new.via,
-            "complete": new.complete,
-            "bytes": new.bytes,
-            "sha256": new.sha256,
-            "received_at": new.received_at,
-            "source_upload": new.source_upload,
-            "source_kept": True,
-            "client": new.client,
-            "reasons": list(new.reasons) or None,
-        }
+        {name: getattr(new, name) for name in _AS_THEY_ARE}
+        | {"brand": brand, "mode": str(new.mode), "state": str(state), "name": new.path.rpartition("/")[2]}
+        | {"source_kept": True, "reasons": list(new.reasons) or None}
         for new in news
     ]
     ids = [int(upload) for upload in tx.conn.execute(_INSERT, rows).scalars()]

@@ -55,25 +55,14 @@ class Column(Struct, frozen=True):
     aliases: tuple[str, ...] = ()
 
 
+_LIMITS = ("min", "exclusive_min", "max")
 _KINDS: dict[str, tuple[type, ...]] = {
-    "type": (str,),
-    "required": (bool,),
-    "expected": (bool,),
-    "min": (int, Decimal, str),
-    "exclusive_min": (int, Decimal, str),
-    "max": (int, Decimal, str),
-    "min_length": (int,),
-    "max_length": (int,),
-    "pattern": (str,),
-    "values": (list,),
-    "unique": (bool,),
-    "scale": (int,),
+    **dict.fromkeys(("type", "pattern", "severity", "items", "dimension"), (str,)),
+    **dict.fromkeys(("required", "expected", "unique", "identifier"), (bool,)),
+    **dict.fromkeys(("min_length", "max_length", "scale"), (int,)),
+    **dict.fromkeys(("values", "aliases"), (list,)),
+    **dict.fromkeys(_LIMITS, (int, Decimal, str)),
     "default": (str, int, bool, Decimal),
-    "severity": (str,),
-    "items": (str,),
-    "dimension": (str,),
-    "identifier": (bool,),
-    "aliases": (list,),
 }
 
 
@@ -97,9 +86,7 @@ def read(name: str, values: dict[str, Any], where: str) -> Column:
     choice(values, "items", ("url", ""), where)
     choice(values, "dimension", (*DIMENSIONS, ""), where)
     _only_for(values, kind, where)
-    limits: dict[str, Any] = {
-        key: _number(values[key], f"{where}.{key}") for key in ("min", "exclusive_min", "max") if key in values
-    }
+    limits: dict[str, Any] = {key: _number(values[key], f"{where}.{key}") for key in _LIMITS if key in values}
     _pattern(values.get("pattern"), f"{where}.pattern")
     texts: dict[str, Any] = {
         key: _texts(values[key], f"{where}.{key}") for key in ("values", "aliases") if key in values
@@ -125,12 +112,9 @@ def fits(key: str, value: Any, kinds: Mapping[str, tuple[type, ...]], where: str
 def _only_for(values: Mapping[str, Any], kind: str, where: str) -> None:
     """Refuse a limit that its type cannot have: it would silently do nothing."""
     allowed = {
-        "min": NUMBERS,
-        "exclusive_min": NUMBERS,
-        "max": NUMBERS,
+        **dict.fromkeys(_LIMITS, NUMBERS),
+        **dict.fromkeys(("min_length", "max_length"), LENGTHS),
         "scale": {"decimal", "money"},
-        "min_length": LENGTHS,
-        "max_length": LENGTHS,
         "pattern": {"text", "url", "enum"},
         "values": {"text", "enum", "currency", "country"},
         "items": {"list"},
