@@ -30,19 +30,6 @@ class Folder(enum.StrEnum):
     INTERNAL = "internal"
 
 
-class File(Struct, frozen=True):
-    """A listed file; its bytes are `blob` in `area`. `upload` is None for files of the brand itself."""
-
-    brand: str
-    upload: int | None
-    folder: str
-    name: str
-    area: str
-    blob: str
-    bytes: int
-    created_at: datetime
-
-
 class NewFile(Struct, frozen=True):
     """A file to be listed, whose bytes already are in place."""
 
@@ -51,6 +38,14 @@ class NewFile(Struct, frozen=True):
     area: str
     blob: str
     bytes: int
+
+
+class File(NewFile, frozen=True, kw_only=True):
+    """A listed file; its bytes are `blob` in `area`. `upload` is None for files of the brand itself."""
+
+    brand: str
+    upload: int | None
+    created_at: datetime
 
 
 def get(store: Store, brand: str, folder: str, name: str) -> File:

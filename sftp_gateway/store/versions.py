@@ -24,33 +24,11 @@ class Origin(enum.StrEnum):
     ROLLBACK = "rollback"
 
 
-class Version(Struct, frozen=True):
-    """A published version: its row. `file`, `changes_csv`: names in the catalog area.
+class NewVersion(Struct, frozen=True):
+    """A version whose files are in place; `jobs.finish` publishes it. `file`, `changes_csv`: names in the catalog area.
 
-    They are empty and None once retention removed the bytes. `upload` made it (None: no upload did);
     `of` is the number rolled back to; `sha256`, `rules`, `mode`: of the upload that made it.
     """
-
-    brand: str
-    number: int
-    upload: int | None
-    origin: Origin
-    of: int | None
-    file: str
-    file_bytes: int
-    changes_csv: str | None
-    changes_csv_bytes: int
-    products: int
-    columns: tuple[str, ...]
-    counts: dict[str, int]
-    rules: str
-    sha256: str
-    mode: str
-    created_at: datetime
-
-
-class NewVersion(Struct, frozen=True):
-    """A version whose files are in place; `jobs.finish` publishes it."""
 
     number: int
     file: str
@@ -65,6 +43,17 @@ class NewVersion(Struct, frozen=True):
     mode: str = ""
     origin: Origin = Origin.UPLOAD
     of: int | None = None
+
+
+class Version(NewVersion, frozen=True, kw_only=True):
+    """A published version: its row. `file` is empty, `changes_csv` None once retention removed the bytes.
+
+    `upload` made it (None: no upload did).
+    """
+
+    brand: str
+    upload: int | None
+    created_at: datetime
 
 
 def current(store: Store, brand: str) -> Version | None:
