@@ -28,12 +28,6 @@ SECRETS = frozenset({("store", "url"), ("mail", "password")})
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
 
-def shipped(name: str) -> Path:
-    """Give the path of a file of config/ that comes with the gateway (in a wheel, or in the checkout)."""
-    inside = Path(__file__).parent / "shipped" / name
-    return inside if inside.exists() else Path(__file__).parent.parent / "config" / name
-
-
 def find(path: str | Path | None, environ: Mapping[str, str]) -> Path | None:
     """Find the configuration file; None: defaults. A named file that is absent is an error."""
     named = path or environ.get(f"{PREFIX}CONFIG")

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sftp_gateway import config
+from sftp_gateway import config, settings
 from sftp_gateway.errors import Broken, Unavailable
 
 BRAND = "acme"
@@ -52,7 +52,7 @@ class _Stage:
             "SFTP_GATEWAY_SFTP__PORT": str(self.sftp_port),
             "SFTP_GATEWAY_SFTP__PUBLIC_HOST": "127.0.0.1",
             "SFTP_GATEWAY_WEB__PORT": str(self.web_port),
-            "SFTP_GATEWAY_CONFIG": str(config.shipped("gateway.toml")),
+            "SFTP_GATEWAY_CONFIG": str(settings.shipped("gateway.toml")),
         }
 
     @contextlib.contextmanager
@@ -77,7 +77,7 @@ class _Stage:
 
     def act(self) -> None:
         """Drop the sample, wait for the receipt in the brand's home, show what came back."""
-        sample = config.shipped("samples/catalog.csv")
+        sample = settings.shipped("samples/catalog.csv")
         print(f"A gateway runs on 127.0.0.1:{self.sftp_port}; brand {BRAND} logs in with a fresh key.\n")
         print(
             f"$ sftp -P {self.sftp_port} {BRAND}@127.0.0.1\nsftp> put catalog.csv        ({sample.stat().st_size:,} bytes, some rows broken on purpose)"

@@ -13,6 +13,12 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 
+def shipped(name: str) -> Path:
+    """Give the path of a file of config/ that comes with the gateway (in a wheel, or in the checkout)."""
+    inside = Path(__file__).parent / "shipped" / name
+    return inside if inside.exists() else Path(__file__).parent.parent / "config" / name
+
+
 class Storage(Struct, frozen=True):
     """Where everything lives."""
 
@@ -78,14 +84,8 @@ class Intake(Struct, frozen=True):
     """None: `storage.root`/drop."""
     temporary_prefixes: tuple[str, ...] = (".", "~")
     temporary_suffixes: tuple[str, ...] = (
-        ".tmp",
-        ".temp",
-        ".part",
-        ".partial",
-        ".filepart",
-        ".uploading",
-        ".crdownload",
-        ".swp",
+        *(".tmp", ".temp", ".part", ".partial", ".filepart"),
+        *(".uploading", ".crdownload", ".swp"),
     )
     temporary_patterns: tuple[str, ...] = ("*.ocTransferId*.part",)
 

@@ -6,6 +6,7 @@ small form for whole-file findings and single rows. The codes and their default 
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -50,13 +51,18 @@ def by_row(table: pa.Table) -> pa.Table:
     return table.take(pa.array(np.argsort(table["row"].to_numpy(), kind="stable")))
 
 
+def of(columns: dict[str, Any]) -> pa.Table:
+    """Make a table of `SCHEMA` of its columns, in any order: arrays, or lists of values."""
+    kinds = {field.name: field.type for field in SCHEMA}
+    arrays = {
+        name: each if isinstance(each, pa.Array | pa.ChunkedArray) else pa.array(each, kinds[name])
+        for name, each in columns.items()
+    }
+    return pa.table([arrays[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
 def table(items: Iterable[Finding]) -> pa.Table:
     """Put small findings into a table of `SCHEMA`, in the order given."""
     items = list(items)
-    columns = {
-        name: pa.array([getattr(item, name) for item in items], type=SCHEMA.field(name).type)
-        for name in SCHEMA.names
-        if name != "severity"
-    }
-    columns["severity"] = pa.array([item.severity or codes.CODES[item.code] for item in items], pa.string())
-    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+    columns = {name: [getattr(item, name) for item in items] for name in SCHEMA.names}
+    return of(columns | {"severity": [item.severity or codes.CODES[item.code] for item in items]})

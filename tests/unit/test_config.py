@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from sftp_gateway import config
+from sftp_gateway import config, settings
 from sftp_gateway.brand import Guards
 from sftp_gateway.errors import ConfigError
 from sftp_gateway.settings import MIB, Settings
@@ -22,11 +22,11 @@ def load(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> Se
 
 
 def test_the_shipped_file_holds_every_default():
-    assert config.load(config.shipped("gateway.toml"), {}) == Settings()
+    assert config.load(settings.shipped("gateway.toml"), {}) == Settings()
 
 
 def test_the_shipped_file_names_every_setting():
-    text = config.shipped("gateway.toml").read_text()
+    text = settings.shipped("gateway.toml").read_text()
     for section in structs.fields(Settings):
         body = text.split(f"\n[{section.name}]", 1)[1].split("\n[", 1)[0]
         for setting in structs.fields(getattr(Settings(), section.name)):

@@ -47,7 +47,7 @@ def table(problems: Sequence[Fault], row: Rows, line: Rows | None, offset: Rows 
     }
     for name in ("column", "code", "severity"):
         columns[name] = pa.array([getattr(p, name) for p in problems], pa.string()).take(take)
-    return pa.table([columns[name] for name in findings.SCHEMA.names], schema=findings.SCHEMA)
+    return findings.of(columns)
 
 
 def _each(texts: list[Texts], problems: Sequence[Fault], take: Any, order: Any) -> Any:

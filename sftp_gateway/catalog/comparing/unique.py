@@ -10,10 +10,9 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
-from sftp_gateway.catalog import codes, engine
+from sftp_gateway.catalog import codes, engine, findings
 from sftp_gateway.catalog.comparing import diff
 from sftp_gateway.catalog.engine import Connection, identifier
-from sftp_gateway.catalog.findings import SCHEMA
 from sftp_gateway.catalog.stage import Places, Positions
 
 
@@ -269,17 +268,9 @@ def _table(places: Positions, keys: pa.Array, column: object, values: pa.Array, 
     code, severity, message, suggestion = rest
     known = places[:, 0] > 0
     nulls = places < 0
-    columns = {
-        "row": pa.array(places[:, 0], mask=nulls[:, 0]),
-        "line": pa.array(places[:, 1], mask=nulls[:, 1]),
-        "byte_offset": pa.array(places[:, 2], mask=nulls[:, 2]),
-        "key": keys,
-        "column": pa.array([column] * len(places), pa.string()) if isinstance(column, str) else column,
-        "value": values,
-        "code": pa.array(code, pa.string()),
-        "severity": pa.array(severity, pa.string()),
-        "message": pa.array(message, pa.string()),
-        "suggestion": pa.array(suggestion, pa.string()),
-    }
-    table = pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+    where = zip(("row", "line", "byte_offset"), places.T, nulls.T, strict=True)
+    columns = {name: pa.array(each, mask=null) for name, each, null in where} | {"key": keys, "value": values}
+    columns["column"] = [column] * len(places) if isinstance(column, str) else column
+    columns |= {"code": code, "severity": severity, "message": message, "suggestion": suggestion}
+    table = findings.of(columns)
     return table if known.all() else table.filter(pa.array(known))

@@ -143,7 +143,7 @@ class Rejects(Struct, frozen=True, eq=False):
             "message": self.message,
             "suggestion": self.suggestion,
         }
-        return pa.table([columns[name] for name in findings.SCHEMA.names], schema=findings.SCHEMA)
+        return findings.of(columns)
 
 
 def listed(rows: Sequence[Sequence[str]]) -> pa.ListArray:
@@ -151,6 +151,14 @@ def listed(rows: Sequence[Sequence[str]]) -> pa.ListArray:
     offsets = np.cumsum([0, *map(len, rows)], dtype=np.int32)
     flat = pa.array(list(itertools.chain.from_iterable(rows)), pa.string())
     return pa.ListArray.from_arrays(pa.array(offsets), flat)
+
+
+def slices(data: bytes, start: Positions, end: Positions) -> pa.Array:
+    """Give stretches of bytes that do not overlap, in their order; nothing of the others is copied."""
+    edges = np.stack([start, end], axis=1).ravel().astype(np.int32)
+    # every second piece is what lies between two of them
+    pieces = pa.Array.from_buffers(pa.binary(), len(edges) - 1, [None, pa.py_buffer(edges), pa.py_buffer(data)])
+    return pieces.take(pa.array(np.arange(0, len(edges) - 1, 2)))
 
 
 NONE = Rejects.of(())

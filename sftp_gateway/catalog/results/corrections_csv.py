@@ -19,7 +19,7 @@ from sftp_gateway.catalog import cells
 from sftp_gateway.catalog.kinds import Kinds
 from sftp_gateway.catalog.read import escaping
 from sftp_gateway.catalog.read.csv import returned
-from sftp_gateway.catalog.read.rejects import Reject, Rejects
+from sftp_gateway.catalog.read.rejects import Reject, Rejects, slices
 from sftp_gateway.catalog.read.source import Block, Rows, Source
 from sftp_gateway.catalog.results.rejected import Ours, Rejected
 from sftp_gateway.catalog.types.cells import Cells, replaced, table
@@ -186,8 +186,4 @@ def _sent(block: Block, indices: Rows) -> Any:
     """Give records as sent, without their line ends; nothing else of the block is copied, as few rows of most are rejected."""
     assert block.offset is not None
     assert block.end is not None
-    edges = np.stack([block.offset[indices], block.end[indices]], axis=1).ravel() - block.data_offset
-    ends = edges.astype(np.int32)
-    # every second piece is what lies between two records
-    pieces = pa.Array.from_buffers(pa.binary(), len(ends) - 1, [None, pa.py_buffer(ends), pa.py_buffer(block.data)])
-    return pieces.take(pa.array(np.arange(0, len(pieces), 2)))
+    return slices(block.data, block.offset[indices] - block.data_offset, block.end[indices] - block.data_offset)

@@ -18,8 +18,9 @@ from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.rules import column, expression, operators
 from sftp_gateway.catalog.rules.column import Column
 from sftp_gateway.errors import ConfigError
+from sftp_gateway.settings import shipped
 
-__all__ = ["Column", "Rule", "Schema", "load", "parse", "shipped"]
+__all__ = ["Column", "Rule", "Schema", "load", "parse"]
 
 KEYS = frozenset({"text", "gtin", "integer", "enum"})
 _IRRELEVANT = ("contact", "expect_every", "marker", "name_pattern")
@@ -56,16 +57,9 @@ class Schema(Struct, frozen=True):
         return hashlib.sha256((self.digest + json.dumps(own, sort_keys=True)).encode()).hexdigest()
 
 
-def shipped() -> Path:
-    """Where the catalog.toml that comes with the gateway is: in the wheel, or in a clone."""
-    package = Path(__file__).resolve().parents[2]
-    inside = package / "shipped" / "catalog.toml"
-    return inside if inside.exists() else package.parent / "config" / "catalog.toml"
-
-
 def load(path: Path | None = None) -> Schema:
     """Read a catalog.toml (None: the one that comes with the gateway); ConfigError says what is wrong and where."""
-    path = path or shipped()
+    path = path or shipped("catalog.toml")
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from sftp_gateway.catalog.cells import json_text
 from sftp_gateway.catalog.types import text
 from sftp_gateway.catalog.types.cells import Cells, Rows, mask, replaced
 from sftp_gateway.catalog.types.typing import Fault, Reading
@@ -95,12 +96,8 @@ def _quick(columns: dict[str, Any], rows: int, clear: str | None) -> Any:
 def _quoted(values: Any, clear: str | None) -> Any:
     """Give texts as JSON strings, and what clears as null."""
     if clear is not None and mask(pc.equal(values, clear)).any():
-        return pc.if_else(pc.equal(values, clear), "null", _quoted(values, None))
-    if mask(pc.match_substring_regex(values, r'["\\\x00-\x1f\x7f]')).any():
-        return pa.array(
-            [None if v is None else json.dumps(v, ensure_ascii=False) for v in values.to_pylist()], pa.string()
-        )
-    return pc.binary_join_element_wise('"', values, '"', "")
+        return pc.if_else(pc.equal(values, clear), "null", json_text(values))
+    return json_text(values)
 
 
 class _Loose(Struct):

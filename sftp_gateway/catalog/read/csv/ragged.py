@@ -13,7 +13,7 @@ from sftp_gateway.catalog.read.csv import returned
 from sftp_gateway.catalog.read.csv.dialect import DELIMITERS
 from sftp_gateway.catalog.read.csv.records import Positions
 from sftp_gateway.catalog.read.csv.stretch import REJECT, Stretch
-from sftp_gateway.catalog.read.rejects import NONE, UNASKED, Rejects
+from sftp_gateway.catalog.read.rejects import NONE, UNASKED, Rejects, slices
 from sftp_gateway.catalog.types.cells import table
 
 _MOST_BYTES = 65536
@@ -80,7 +80,8 @@ def rejects(stretch: Stretch, line: Positions, offset: Positions, end: Positions
 def _said_at_once(stretch: Stretch, index: Positions) -> Rejects:
     """Say what is wrong with ragged records, and take them apart."""
     starts, ends = stretch.records.start[index], stretch.records.end[index]
-    cells = pc.split_pattern(_texts(stretch.text.data, starts, ends), stretch.text.dialect.delimiter)
+    records = slices(stretch.text.data, starts, ends).view(pa.string())
+    cells = pc.split_pattern(records, stretch.text.dialect.delimiter)
     widths, which = np.unique(np.diff(np.asarray(cells.offsets)), return_inverse=True)
     said = [returned.say_width(int(columns), stretch.text.width) for columns in widths]
     take = pa.array(which)
@@ -89,11 +90,3 @@ def _said_at_once(stretch: Stretch, index: Positions) -> Rejects:
     sure[:_MOST_DOUBTED] = UNASKED
     code = pa.repeat("ROW_COLUMNS", len(index))
     return replace(NONE, code=code, message=message, suggestion=suggestion, cells=cells, sure=sure)
-
-
-def _texts(data: bytes, starts: Positions, ends: Positions) -> pa.Array:
-    """Give stretches of UTF-8 as texts."""
-    edges = np.stack([starts, ends], axis=1).ravel().astype(np.int32)
-    # every second piece is what lies between two of them
-    pieces = pa.Array.from_buffers(pa.binary(), len(edges) - 1, [None, pa.py_buffer(edges), pa.py_buffer(data)])
-    return pieces.take(pa.array(np.arange(0, len(edges) - 1, 2))).view(pa.string())
