@@ -36,7 +36,7 @@ def release(base: Base, withheld_keys: Path, schema: Schema, out: Path) -> Remad
         )
         gone = connection.execute("SELECT bpos FROM kept ORDER BY bpos").fetchnumpy()["bpos"]
         with changes.Writer(paths.changes_csv) as writer:
-            changes.tell_removed(connection, writer)
+            changes.tell_whole(connection, writer, "removed")
     kind = pq.read_schema(base.path)
     stay = versionfile.without(versionfile.tables(base.path), np.asarray(gone, dtype=np.int64))
     versionfile.write(paths.catalog, kind, stay)
@@ -55,8 +55,7 @@ def rollback(base: Base, target: Base, schema: Schema, out: Path) -> Remade:
         changes.fetch(connection, new, old, keep="false")
         with changes.Writer(paths.changes_csv) as writer:
             changes.tell_updated(connection, diff.compared(new, old), writer, move=1.0)
-            changes.tell_created(connection, writer)
-            changes.tell_removed(connection, writer)
+            changes.tell_whole(connection, writer, "created", "removed")
     shutil.copyfile(target.path, paths.catalog)
     return _remade(paths, target.products, found.changes, new)
 

@@ -47,8 +47,7 @@ def difference(a, b, *, rejected=()):
         changes.fetch(connection, SCHEMA, SCHEMA, keep="retained")
         writer = Lines()
         changes.tell_updated(connection, diff.compared(SCHEMA, SCHEMA), writer, move=0.5)
-        changes.tell_created(connection, writer)
-        changes.tell_removed(connection, writer)
+        changes.tell_whole(connection, writer, "created", "removed")
         return found, writer.lines
 
 

@@ -45,8 +45,7 @@ def compare(new: pa.Table, base: pa.Table, *, full=True, rejected=(), key=("sku"
         changes.fetch(connection, new.schema, base.schema, keep="retained")
         kept = Kept()
         prices = changes.tell_updated(connection, diff.compared(new.schema, base.schema), kept, move=0.5)
-        for tell in (changes.tell_created, changes.tell_deleted, *([changes.tell_removed] if full else [])):
-            tell(connection, kept)
+        changes.tell_whole(connection, kept, "created", "deleted", *(["removed"] if full else []))
         assert len({line[1] for line in kept.lines if line[0] == "updated"}) == found.updated
         return found, kept.lines, prices
 

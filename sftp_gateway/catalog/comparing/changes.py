@@ -183,11 +183,6 @@ def _lines(batch: pa.RecordBatch, name: str, index: int) -> pa.Table:
     )
 
 
-def tell_created(connection: Connection, writer: Writer) -> None:
-    """Write a line for each new product."""
-    _tell_whole(connection, writer, "created", "SELECT k FROM pairs WHERE bpos IS NULL AND NOT removes ORDER BY pos")
-
-
 def tell_first(stage: Stage, gone: Positions, key: Sequence[str], writer: Writer) -> int:
     """Write a line for each row of a first version, `gone` and deleted ones left out; gives their number."""
     deletes = DELETED in stage.schema.names
@@ -196,16 +191,16 @@ def tell_first(stage: Stage, gone: Positions, key: Sequence[str], writer: Writer
     return writer.lines
 
 
-def tell_deleted(connection: Connection, writer: Writer) -> None:
-    """Write a line for each product that an `_op` deleted."""
-    _tell_whole(connection, writer, "deleted", "SELECT k FROM pairs WHERE bpos IS NOT NULL AND removes ORDER BY pos")
+_WHOLE = {
+    "created": "SELECT k FROM pairs WHERE bpos IS NULL AND NOT removes ORDER BY pos",
+    "deleted": "SELECT k FROM pairs WHERE bpos IS NOT NULL AND removes ORDER BY pos",
+    "removed": "SELECT k FROM kept WHERE NOT retained ORDER BY bpos",
+}
+"""`deleted` by an `_op`; `removed`: a full file no longer has them."""
 
 
-def tell_removed(connection: Connection, writer: Writer) -> None:
-    """Write a line for each product that a full file no longer has."""
-    _tell_whole(connection, writer, "removed", "SELECT k FROM kept WHERE NOT retained ORDER BY bpos")
-
-
-def _tell_whole(connection: Connection, writer: Writer, op: str, query: str) -> None:
-    for batch in engine.reader(connection, query):
-        writer.add_whole(op, batch["k"])
+def tell_whole(connection: Connection, writer: Writer, *ops: str) -> None:
+    """Write a line for each product that came or went whole, of these kinds one after the other."""
+    for op in ops:
+        for batch in engine.reader(connection, _WHOLE[op]):
+            writer.add_whole(op, batch["k"])

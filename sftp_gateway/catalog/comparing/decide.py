@@ -246,10 +246,7 @@ def _tell(sides: Sides, writer: changes.Writer, *, withhold: bool) -> dict[str, 
     changes.fetch(connection, sides.new, sides.base, keep="true" if withhold else "retained")
     columns = diff.compared(sides.new, sides.base)
     moves = changes.tell_updated(connection, columns, writer, move=sides.job.guards.price_move)
-    changes.tell_created(connection, writer)
-    changes.tell_deleted(connection, writer)
-    if not withhold:
-        changes.tell_removed(connection, writer)
+    changes.tell_whole(connection, writer, "created", "deleted", *([] if withhold else ["removed"]))
     return moves
 
 

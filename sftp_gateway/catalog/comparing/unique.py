@@ -87,16 +87,10 @@ def key_findings(connection: Connection, places: Places, key: Sequence[str], *, 
         same = np.asarray(batch["same"].to_pylist(), dtype=bool)
         texts = [_key_message(equal, row, refuse=refuse) for equal, row in zip(same, winners, strict=True)]
         severe = "fatal" if refuse else codes.CODES["CATALOG_DUPLICATE_KEY"]
-        yield _table(
-            places.at(batch["pos"].to_numpy()),
-            batch["k"],
-            ", ".join(key),
-            batch["k"],
-            np.where(same, "CATALOG_DUPLICATE_ROW", "CATALOG_DUPLICATE_KEY"),
-            np.where(same, codes.CODES["CATALOG_DUPLICATE_ROW"], severe),
-            texts,
-            np.where(same, "", "keep one row for each product"),
-        )
+        code = np.where(same, "CATALOG_DUPLICATE_ROW", "CATALOG_DUPLICATE_KEY")
+        severity = np.where(same, codes.CODES["CATALOG_DUPLICATE_ROW"], severe)
+        way_out = np.where(same, "", "keep one row for each product")
+        yield _table(places, batch, ", ".join(key), batch["k"], code, severity, texts, way_out)
 
 
 def _key_message(same: bool, winner: int, *, refuse: bool) -> str:
@@ -138,17 +132,8 @@ def taken_gtin_findings(  # noqa: PLR0913 - of which column, and what it is comp
 
 
 def _same_gtin(places: Places, batch: pa.RecordBatch, column: str, values: pa.Array, texts: Sequence[str]) -> pa.Table:
-    rows, code = batch.num_rows, SAME_GTIN
-    return _table(
-        places.at(batch["pos"].to_numpy()),
-        batch["k"],
-        column,
-        values,
-        np.full(rows, code),
-        np.full(rows, codes.CODES[code]),
-        texts,
-        np.full(rows, "give every product its own GTIN, or leave it empty"),
-    )
+    way_out = "give every product its own GTIN, or leave it empty"
+    return _table(places, batch, column, values, SAME_GTIN, codes.CODES[SAME_GTIN], texts, way_out)
 
 
 def _taken(column: str, key: Sequence[str], base: str = "base_rows", live: str = "live", *, full: bool = False) -> str:
@@ -251,26 +236,16 @@ def repeat_findings(connection: Connection, places: Places, severity: dict[str, 
             f"{name} must be unique, and {owner} has the same value"
             for name, owner in zip(columns, owners, strict=True)
         ]
-        rows = batch.num_rows
-        yield _table(
-            places.at(batch["pos"].to_numpy()),
-            batch["k"],
-            batch["col"],
-            batch["value"],
-            np.full(rows, "FIELD_VALUE"),
-            np.array([severity[name] for name in columns], dtype=object),
-            texts,
-            np.full(rows, "give every product its own value"),
-        )
+        severe, way_out = [severity[name] for name in columns], "give every product its own value"
+        yield _table(places, batch, batch["col"], batch["value"], "FIELD_VALUE", severe, texts, way_out)
 
 
-def _table(places: Positions, keys: pa.Array, column: object, values: pa.Array, *rest: object) -> pa.Table:
-    code, severity, message, suggestion = rest
-    known = places[:, 0] > 0
-    nulls = places < 0
-    where = zip(("row", "line", "byte_offset"), places.T, nulls.T, strict=True)
-    columns = {name: pa.array(each, mask=null) for name, each, null in where} | {"key": keys, "value": values}
-    columns["column"] = [column] * len(places) if isinstance(column, str) else column
-    columns |= {"code": code, "severity": severity, "message": message, "suggestion": suggestion}
-    table = findings.of(columns)
+def _table(places: Places, batch: pa.RecordBatch, *told: object) -> pa.Table:
+    """Make findings (column, value, code, severity, message, suggestion) of the rows that have a place; a text is that of all."""
+    at = places.at(batch["pos"].to_numpy())
+    where = zip(("row", "line", "byte_offset"), at.T, (at < 0).T, strict=True)
+    columns = {name: pa.array(each, mask=null) for name, each, null in where} | {"key": batch["k"]}
+    for name, each in zip(("column", "value", "code", "severity", "message", "suggestion"), told, strict=True):
+        columns[name] = [each] * len(at) if isinstance(each, str) else each
+    table, known = findings.of(columns), at[:, 0] > 0
     return table if known.all() else table.filter(pa.array(known))
