@@ -26,7 +26,8 @@ def run(options: argparse.Namespace) -> int:
     owner.root(settings)
     config.check_closed(settings.storage.root)
     logs.configure(settings.log.level, settings.log.format)
+    daemon = gateway.Daemon(
+        settings, roles, lambda: config.load(options.config, os.environ), take_over=options.take_over
+    )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(
-            gateway.run(settings, roles, lambda: config.load(options.config, os.environ), take_over=options.take_over)
-        )
+        return runner.run(daemon.run())

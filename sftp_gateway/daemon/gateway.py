@@ -47,7 +47,7 @@ from sftp_gateway.daemon.systemd import Systemd
 from sftp_gateway.errors import GatewayError
 from sftp_gateway.settings import Settings
 from sftp_gateway.store import database, workers
-from sftp_gateway.worker import crew
+from sftp_gateway.worker import crew, slots
 
 if TYPE_CHECKING:
     from sftp_gateway.daemon.frontdoor import FrontDoor
@@ -61,19 +61,11 @@ DRAIN_SECONDS = 20.0
 GOODBYE_SECONDS = 10.0
 
 
-async def run(
-    settings: Settings, roles: frozenset[str], read: Callable[[], Settings], *, take_over: bool = False
-) -> int:
-    """Run these roles until SIGTERM or SIGINT; 0 then, 70 if a part died.
+class Daemon:
+    """One process of the gateway, with these roles.
 
     `read` reads the settings again; `take_over`: with the sockets of whoever has these roles here, which then ends.
-    Raises ConfigError, Unavailable when the gateway cannot start.
     """
-    return await Daemon(settings, roles, read, take_over=take_over).run()
-
-
-class Daemon:
-    """One process of the gateway."""
 
     def __init__(
         self, settings: Settings, roles: frozenset[str], read: Callable[[], Settings], *, take_over: bool
@@ -90,7 +82,7 @@ class Daemon:
         self.server: Server | None = None
 
     async def run(self) -> int:
-        """Start, live, stop; gives the exit code."""
+        """Run until SIGTERM or SIGINT; 0 then, 70 if a part died. ConfigError, Unavailable when it cannot start."""
         began = time.monotonic()
         async with contextlib.AsyncExitStack() as held:
             await self._start(held)
@@ -234,7 +226,7 @@ class Daemon:
         self.systemd.reloading()
         try:
             new = await asyncio.to_thread(self._read)
-            terms = await asyncio.to_thread(self.rules.read, new) if self.rules else None
+            terms = await asyncio.to_thread(slots.terms, new) if self.rules else None
         except GatewayError as error:
             log.error("settings.refused", error=str(error))  # noqa: TRY400 - a mistake in a file has no traceback
             return

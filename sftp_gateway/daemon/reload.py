@@ -32,11 +32,7 @@ class Rules:
     """`terms` is what uploads are judged by, `schema` what columns mean; ConfigError where the file has a mistake."""
 
     def __init__(self, settings: Settings) -> None:
-        self.terms = self.read(settings)
-
-    def read(self, settings: Settings) -> Terms:
-        """Load what these settings mean, and change nothing; ConfigError."""
-        return slots.terms(settings)
+        self.terms = slots.terms(settings)
 
     def take(self, terms: Terms) -> list[str]:
         """Go by these from now on; names the settings that this changed."""
