@@ -144,9 +144,8 @@ def _files(settings: Settings) -> Iterator[str]:
 
 def _probe(files: blobs.Files) -> None:
     """Put, find, list and delete one object; whatever is not allowed says so. One that a crash leaves is retention's."""
-    name, path = f"check-{secrets.token_hex(8)}", files.scratch("check-") / "x"
-    path.write_bytes(b"x")
-    files.keep(blobs.Area.RESULTS, name, path)
+    name = f"check-{secrets.token_hex(8)}"
+    files.keep_bytes(blobs.Area.RESULTS, [(name, b"x")])
     try:
         next(iter(files.names(blobs.Area.RESULTS)), None)
     finally:

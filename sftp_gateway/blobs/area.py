@@ -3,8 +3,9 @@
 import contextlib
 import enum
 import re
+import secrets
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -60,6 +61,18 @@ class Files(Protocol):
 
     def keep_all(self, area: str, blobs: Sequence[tuple[str, Path]]) -> None:
         """Take finished local files in under their names, as `keep` does; when it fails, some may be there already."""
+
+    def keep_bytes(self, area: str, blobs: Iterable[tuple[str, bytes]]) -> None:
+        """Take bytes in under their names, as `keep_all` does files; they are asked for one after the other."""
+        staged: list[tuple[str, Path]] = []
+        try:
+            for name, data in blobs:
+                staged.append((name, self.staging / f"bytes-{secrets.token_hex(12)}"))
+                staged[-1][1].write_bytes(data)
+            self.keep_all(area, staged)
+        finally:
+            for _, path in staged:
+                path.unlink(missing_ok=True)
 
     def local(self, area: str, name: str) -> AbstractContextManager[Path]:
         """Lend the blob as a local file, to be read only."""

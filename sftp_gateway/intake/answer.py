@@ -58,12 +58,6 @@ def _error_file(files: Files, upload: Upload, reason: dict[str, Any]) -> NewFile
     row = [upload.id, "", "", "", "", "", "", reason["code"], "fatal", reason["text"], reason.get("suggestion", "")]
     writer.writerow(row)
     name = f"{upload_name.safe(upload.name)}.{upload.id}.errors.csv"
-    scratch = files.scratch("answer-")
-    path = scratch / "errors.csv"
-    path.write_bytes(text.getvalue().encode("utf-8-sig"))
-    blob = f"{upload.id}-{secrets.token_hex(8)}/{name}"
-    try:
-        return NewFile(Folder.ERRORS, name, Area.RESULTS, blob, files.keep(Area.RESULTS, blob, path))
-    finally:
-        path.unlink(missing_ok=True)
-        scratch.rmdir()
+    data, blob = text.getvalue().encode("utf-8-sig"), f"{upload.id}-{secrets.token_hex(8)}/{name}"
+    files.keep_bytes(Area.RESULTS, [(blob, data)])
+    return NewFile(Folder.ERRORS, name, Area.RESULTS, blob, len(data))

@@ -178,7 +178,9 @@ class Painter:
                 return
         except NotFound:
             pass
-        yield self._kept(Folder.TOP, name, stem, text)
+        blob = stem + secrets.token_hex(4)  # two workers that paint one home never write one name
+        self.files.keep_bytes(Area.RESULTS, [(blob, text)])
+        yield NewFile(Folder.TOP, name, Area.RESULTS, blob, len(text))
 
     def _receipts(self, brand: str, known: Sequence[Upload]) -> list[tuple[int, NewFile]]:
         """Keep the receipts that a brand may see and that are not listed as they stand now, all at once."""
@@ -186,32 +188,17 @@ class Painter:
         wanted = {_receipt_name(upload): upload for upload in known if _has_receipt(upload, oldest)}
         shown = listed.blobs(self.store, brand, Folder.RECEIPTS, list(wanted))
         made: list[tuple[int, NewFile]] = []
-        staged: list[tuple[str, Path]] = []
-        try:
+
+        def printed() -> Iterator[tuple[str, bytes]]:
             for name, upload in wanted.items():
                 stem = f"{upload.id}/{name}.{_standing(upload)}."
                 if not shown.get(name, "").startswith(stem):
-                    printed = text.printed_receipt(uploads.get(self.store, upload.id))
-                    staged.append(self._staged(stem))
-                    staged[-1][1].write_bytes(printed)
-                    made.append((upload.id, NewFile(Folder.RECEIPTS, name, Area.RESULTS, staged[-1][0], len(printed))))
-            self.files.keep_all(Area.RESULTS, staged)
-        finally:
-            for _, path in staged:
-                path.unlink(missing_ok=True)
+                    data, blob = text.printed_receipt(uploads.get(self.store, upload.id)), stem + secrets.token_hex(4)
+                    made.append((upload.id, NewFile(Folder.RECEIPTS, name, Area.RESULTS, blob, len(data))))
+                    yield blob, data
+
+        self.files.keep_bytes(Area.RESULTS, printed())
         return made
-
-    def _kept(self, folder: Folder, name: str, stem: str, text: bytes) -> NewFile:
-        blob, staged = self._staged(stem)
-        try:
-            staged.write_bytes(text)
-            return NewFile(folder, name, Area.RESULTS, blob, self.files.keep(Area.RESULTS, blob, staged))
-        finally:
-            staged.unlink(missing_ok=True)
-
-    def _staged(self, stem: str) -> tuple[str, Path]:
-        """Name a blob and the file that becomes it. A random end: two workers that paint one home never write one name."""
-        return stem + secrets.token_hex(4), self.files.staging / f"home-{secrets.token_hex(12)}"
 
 
 def _receipt_name(upload: Upload) -> str:
