@@ -92,8 +92,7 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
     foreign = logging.StreamHandler(out)
     foreign.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render]
         )
     )
     root = logging.getLogger()

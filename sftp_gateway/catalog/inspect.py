@@ -34,9 +34,7 @@ _LOOKS = (
     ("url", r"https?://\S+"),
 )
 _NUL = Finding(
-    "FIELD_CONTROL_CHAR",
-    "The row has a NUL, a character that cannot be printed.",
-    "Delete it, or write the row again.",
+    "FIELD_CONTROL_CHAR", "The row has a NUL, a character that cannot be printed.", "Delete it, or write the row again."
 )
 
 
@@ -191,9 +189,7 @@ def _looks_like(values: "pd.Series[str]") -> str:
     return "text"
 
 
-def _profile(
-    source: Source,
-) -> tuple[list[_Profile], tuple[tuple[str, ...], ...], tuple[Finding, ...], dict[str, int]]:
+def _profile(source: Source) -> tuple[list[_Profile], tuple[tuple[str, ...], ...], tuple[Finding, ...], dict[str, int]]:
     profiles = [_Profile(header) for header in source.headers]
     first: list[tuple[str, ...]] = []
     rejects: list[Finding] = []

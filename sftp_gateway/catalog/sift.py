@@ -115,12 +115,7 @@ class _Done(Struct, frozen=True):
 
 
 def _judged(  # noqa: PLR0913, PLR0917 - as `file`
-    sifted: Sifted,
-    source: Source,
-    check: Check,
-    terms: Terms,
-    corrections: CorrectionWriter,
-    pool: Executor | None,
+    sifted: Sifted, source: Source, check: Check, terms: Terms, corrections: CorrectionWriter, pool: Executor | None
 ) -> Generator[tuple[_Done, stage.Staged], None, None]:
     """Check blocks in the pool while one thread reads and another puts them in order, each with its accepted rows.
 

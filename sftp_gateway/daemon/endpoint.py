@@ -35,13 +35,7 @@ async def build(
     lent = desk.Desk(
         store,
         loans.files,
-        Health(
-            store,
-            sftp_listens,
-            loans.disk_free,
-            lambda: loans.live().limits.disk_floor_bytes,
-            loans.take_file,
-        ),
+        Health(store, sftp_listens, loans.disk_free, lambda: loans.live().limits.disk_floor_bytes, loans.take_file),
         desk.Gate(store, key, web.public_url),
         Tally(store),
         export=loans.export,

@@ -71,12 +71,7 @@ class FrontDoor:
         await held.enter_async_context(self._drop)
         parts.spawn("drop", self._drop.run())
 
-    async def open_listener(
-        self,
-        held: contextlib.AsyncExitStack,
-        parts: Parts,
-        sock: socket.socket | None,
-    ) -> None:
+    async def open_listener(self, held: contextlib.AsyncExitStack, parts: Parts, sock: socket.socket | None) -> None:
         """Listen, on the socket that was handed over if there is one."""
         sys.setswitchinterval(SWITCH_SECONDS)
         banned = await held.enter_async_context(bans.Bans(self._store))

@@ -143,13 +143,7 @@ class Daemon:
         from sftp_gateway.daemon.workshop import Workshop  # noqa: PLC0415 - see above
 
         assert self.rules is not None
-        self.workshop = Workshop(
-            self.store,
-            self.files,
-            self.crew,
-            live=lambda: self.settings,
-            rules=self.rules,
-        )
+        self.workshop = Workshop(self.store, self.files, self.crew, live=lambda: self.settings, rules=self.rules)
         await self.workshop.open(held, self.parts)
 
     async def _open_intake(self, held: contextlib.AsyncExitStack) -> None:

@@ -36,12 +36,7 @@ class Server:
     """The application on a socket, as a part of the daemon: `async with`, then `run()`. Signals stay the daemon's."""
 
     def __init__(
-        self,
-        app: Any,
-        host: str,
-        port: int,
-        trusted_proxies: tuple[str, ...] = (),
-        sock: socket.socket | None = None,
+        self, app: Any, host: str, port: int, trusted_proxies: tuple[str, ...] = (), sock: socket.socket | None = None
     ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = sock or socket.create_server((host, port), family=family)

@@ -22,15 +22,7 @@ from sftp_gateway.worker.crew import Crew
 class Workshop:
     """Worker, renderer and retention of this process. `live` gives the settings as they are now."""
 
-    def __init__(
-        self,
-        store: Store,
-        files: Files,
-        crew: Crew,
-        *,
-        live: Callable[[], Settings],
-        rules: Rules,
-    ) -> None:
+    def __init__(self, store: Store, files: Files, crew: Crew, *, live: Callable[[], Settings], rules: Rules) -> None:
         settings = live()
         self._store, self._live = store, live
         self.bench = Bench(store, files, crew, settings.worker, lambda: rules.terms)

@@ -25,11 +25,7 @@ from sftp_gateway.store.drafts import Entry, Place
 
 log = logs.get(__name__)
 
-LOST = {
-    "code": "disk_failed",
-    "text": "The gateway lost the bytes of this file",
-    "suggestion": "Please send it again",
-}
+LOST = {"code": "disk_failed", "text": "The gateway lost the bytes of this file", "suggestion": "Please send it again"}
 
 
 class Taken(Struct, frozen=True):

@@ -45,12 +45,7 @@ sa.Index("entry_sha256", entry.c.sha256)
 sa.Index("entry_of_owner", entry.c.owner, entry.c.place)
 
 # Counts the changes of a brand's entries, so that a process notices what another one did to them.
-view = sa.Table(
-    "view",
-    metadata,
-    columns.brand(primary_key=True),
-    sa.Column("seq", sa.BigInteger, nullable=False),
-)
+view = sa.Table("view", metadata, columns.brand(primary_key=True), sa.Column("seq", sa.BigInteger, nullable=False))
 
 # How far the store has what a process put into its journal of small closed drafts (sftp/journal.py).
 journal = sa.Table(

@@ -51,10 +51,7 @@ _BRAND = sa.select(_brands.c.name).where(_brands.c.name == sa.bindparam("of_bran
 _LOCK = _BRAND.with_for_update(key_share=True)
 _TRY_LOCK = _BRAND.with_for_update(key_share=True, skip_locked=True)
 _LOCK_WHOLE = _BRAND.with_for_update()
-_OPEN = sa.select(
-    sa.exists().where(_OF, IS_HEAD).label("head"),
-    sa.exists().where(_OF, IS_WAITING).label("waiting"),
-)
+_OPEN = sa.select(sa.exists().where(_OF, IS_HEAD).label("head"), sa.exists().where(_OF, IS_WAITING).label("waiting"))
 _LARGEST = sa.select(sa.func.max(tables.version.c.file_bytes)).where(
     tables.version.c.brand == sa.bindparam("of_brand"), tables.version.c.file.is_not(None)
 )

@@ -228,10 +228,7 @@ token = sa.Table(
 
 # Sessions of the page that were ended before their time: `mark` is a hash of one, `until` when it would have ended anyhow.
 signed_out = sa.Table(
-    "signed_out",
-    metadata,
-    sa.Column("mark", sa.Text, primary_key=True),
-    sa.Column("until", Moment, nullable=False),
+    "signed_out", metadata, sa.Column("mark", sa.Text, primary_key=True), sa.Column("until", Moment, nullable=False)
 )
 
 # Live processes of the gateway, on any host.

@@ -159,11 +159,7 @@ def merge(
 
 
 def unfit(
-    typed: Typed,
-    current: pa.Table,
-    base: pa.Schema,
-    severity: Callable[[str], str],
-    only: frozenset[str] | None = None,
+    typed: Typed, current: pa.Table, base: pa.Schema, severity: Callable[[str], str], only: frozenset[str] | None = None
 ) -> tuple[Fault, ...]:
     """Blame what the rows leave alone and their products cannot keep: the rules gave its column a type that holds it not."""
     other = [

@@ -230,9 +230,7 @@ def _counted(counts: Counts, upload: int, found: Iterable[tuple[pa.Table, bool]]
 
 
 def _all(
-    whole: Sequence[findings.Finding],
-    unplaced: Iterable[pa.RecordBatch],
-    streams: Sequence[Iterable[pa.RecordBatch]],
+    whole: Sequence[findings.Finding], unplaced: Iterable[pa.RecordBatch], streams: Sequence[Iterable[pa.RecordBatch]]
 ) -> Iterator[tuple[pa.Table, bool]]:
     """Give all findings in order, and whether they are about rows of the file."""
     if whole:

@@ -118,10 +118,7 @@ def _above(records: Sequence[Record], sample: Recoded, size: int) -> Tally:
     places = encoding.positions(*(place for record in blank for place in (record.start, record.stop)))
     blank_bytes = int(np.diff(sample.raw_positions(places))[::2].sum())
     return Tally(
-        blank=len(blank),
-        skipped=len(records) - len(blank),
-        blank_bytes=blank_bytes,
-        skipped_bytes=size - blank_bytes,
+        blank=len(blank), skipped=len(records) - len(blank), blank_bytes=blank_bytes, skipped_bytes=size - blank_bytes
     )
 
 

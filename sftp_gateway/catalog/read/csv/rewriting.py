@@ -95,9 +95,7 @@ class Rewriting(Struct, frozen=True):
             listed = rejects.cells
             values = self._restored(listed.values)
             rejects = replace(
-                rejects,
-                message=self._restored(rejects.message),
-                cells=pa.ListArray.from_arrays(listed.offsets, values),
+                rejects, message=self._restored(rejects.message), cells=pa.ListArray.from_arrays(listed.offsets, values)
             )
             block = replace(block, cells=tuple(map(self._restored, block.cells)), rejects=rejects)
         if self.reshapes:

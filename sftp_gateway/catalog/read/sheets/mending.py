@@ -52,9 +52,7 @@ _NO_RESULT = re.compile(
 )
 _BEHIND_FORMULAS = (b"f></", b"f><v/", b"f><v /", b"f><v></", b'"/></c>', b'"/><v/', b'"/><v /', b'"/><v></')
 """Where there is no result; are looked for in a tenth of the time."""
-_NO_REFERENCE = re.compile(
-    rb"""=["']s["'][^<>]*+>\s*+""" + _FORMULA + TAG + rb"v>(?!(?:\d{1,9})?+</)",
-)
+_NO_REFERENCE = re.compile(rb"""=["']s["'][^<>]*+>\s*+""" + _FORMULA + TAG + rb"v>(?!(?:\d{1,9})?+</)")
 _UNUSUAL = re.compile(rb"""="s"(?![^<>]*+><v>\d{1,9}</)|='s'""")
 """Is looked for in a third of the time."""
 _TEXTS = "xl/sharedstrings.xml"
