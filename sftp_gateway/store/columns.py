@@ -51,6 +51,11 @@ def brand(**kwargs: Any) -> sa.Column[str]:
     return sa.Column("brand", sa.Text, sa.ForeignKey("brand.name"), nullable=False, **kwargs)
 
 
+def every(kind: Any, *names: str) -> list[sa.Column[Any]]:
+    """Make columns of one kind, none of them null."""
+    return [sa.Column(name, kind, nullable=False) for name in names]
+
+
 def partial(name: str, *columns: Any, where: Any, unique: bool = False) -> sa.Index:
     """Make an index of some rows only, on SQLite; on PostgreSQL where `partial_on_postgresql` was called."""
     return sa.Index(name, *columns, unique=unique, sqlite_where=where, info={_WHERE: where})

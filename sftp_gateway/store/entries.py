@@ -29,9 +29,7 @@ entry = sa.Table(
     sa.Column("client", Json),
     # Why it is refused, made into an upload's receipt by the intake.
     sa.Column("reason", Json),
-    sa.Column("modified_at", Moment, nullable=False),
-    sa.Column("opened_at", Moment, nullable=False),
-    sa.Column("changed_at", Moment, nullable=False),
+    *columns.every(Moment, "modified_at", "opened_at", "changed_at"),
     # When the intake looks at it next; null: never.
     sa.Column("due_at", Moment),
     # When an accepted name leaves the view (intake.visible_after); null: it stays.

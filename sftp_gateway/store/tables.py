@@ -34,8 +34,7 @@ brand_key = sa.Table(
     metadata,
     columns.brand(primary_key=True),
     sa.Column("fingerprint", sa.Text, primary_key=True),
-    sa.Column("line", sa.Text, nullable=False),
-    sa.Column("label", sa.Text, nullable=False),
+    *columns.every(sa.Text, "line", "label"),
     sa.Column("added_at", Moment, nullable=False),
     sa.Column("expires_at", Moment),
 )
@@ -46,8 +45,7 @@ home = sa.Table(
     "home",
     metadata,
     columns.brand(primary_key=True),
-    sa.Column("seq", sa.BigInteger, nullable=False),
-    sa.Column("rendered_seq", sa.BigInteger, nullable=False),
+    *columns.every(sa.BigInteger, "seq", "rendered_seq"),
 )
 columns.partial("home_dirty", home.c.brand, where=home.c.seq != home.c.rendered_seq)
 
@@ -56,11 +54,7 @@ upload = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True),
     columns.brand(),
-    sa.Column("mode", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("path", sa.Text, nullable=False),
-    sa.Column("via", sa.Text, nullable=False),
+    *columns.every(sa.Text, "mode", "state", "name", "path", "via"),
     sa.Column("complete", sa.Boolean, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),
@@ -100,8 +94,7 @@ event = sa.Table(
     sa.Column("upload", Id, sa.ForeignKey("upload.id")),
     sa.Column("at", Moment, nullable=False),
     # `upload.<state>` or another `noun.past_verb`; append-only.
-    sa.Column("event", sa.Text, nullable=False),
-    sa.Column("by", sa.Text, nullable=False),
+    *columns.every(sa.Text, "event", "by"),
     sa.Column("detail", Json),
 )
 sa.Index("event_of_upload", event.c.upload, event.c.id)
@@ -115,8 +108,7 @@ deed = sa.Table(
     # Whose data `detail` is, so that it goes with the brand; null: nobody's.
     sa.Column("brand", sa.Text),
     sa.Column("at", Moment, nullable=False),
-    sa.Column("event", sa.Text, nullable=False),
-    sa.Column("by", sa.Text, nullable=False),
+    *columns.every(sa.Text, "event", "by"),
     sa.Column("detail", Json, nullable=False),
     # When a process took it to log it; null: none did yet.
     sa.Column("told_at", Moment),
@@ -136,14 +128,10 @@ job = sa.Table(
     sa.Column("args", Json),
     sa.Column("place", sa.Text, nullable=False),
     # attempt: starts; failures: times handed back with an error; takeovers: owners that died.
-    sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("failures", sa.Integer, nullable=False),
-    sa.Column("takeovers", sa.Integer, nullable=False),
-    sa.Column("token", sa.Integer, nullable=False),
+    *columns.every(sa.Integer, "attempt", "failures", "takeovers", "token"),
     sa.Column("owner", sa.Text),
     sa.Column("lease_until", Moment),
-    sa.Column("queued_at", Moment, nullable=False),
-    sa.Column("run_at", Moment, nullable=False),
+    *columns.every(Moment, "queued_at", "run_at"),
     sa.Column("error", sa.Text),
     sa.Column("result", Json),
     # How far a running job is: {"stage", "share" 0..1}; goes out with the beats of its lease.
@@ -169,13 +157,9 @@ version = sa.Table(
     sa.Column("file", sa.Text),
     sa.Column("file_bytes", sa.BigInteger, nullable=False),
     sa.Column("changes_csv", sa.Text),
-    sa.Column("changes_csv_bytes", sa.BigInteger, nullable=False),
-    sa.Column("products", sa.BigInteger, nullable=False),
-    sa.Column("columns", Json, nullable=False),
-    sa.Column("counts", Json, nullable=False),
-    sa.Column("rules", sa.Text, nullable=False),
-    sa.Column("sha256", sa.Text, nullable=False),
-    sa.Column("mode", sa.Text, nullable=False),
+    *columns.every(sa.BigInteger, "changes_csv_bytes", "products"),
+    *columns.every(Json, "columns", "counts"),
+    *columns.every(sa.Text, "rules", "sha256", "mode"),
     sa.Column("created_at", Moment, nullable=False),
 )
 sa.Index("version_created_at", version.c.created_at)
@@ -203,10 +187,7 @@ file = sa.Table(
     sa.Column("id", Id, primary_key=True),
     columns.brand(),
     sa.Column("upload", Id, sa.ForeignKey("upload.id")),
-    sa.Column("folder", sa.Text, nullable=False),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("area", sa.Text, nullable=False),
-    sa.Column("blob", sa.Text, nullable=False),
+    *columns.every(sa.Text, "folder", "name", "area", "blob"),
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.UniqueConstraint("brand", "folder", "name"),
@@ -239,8 +220,7 @@ process = sa.Table(
     sa.Column("host", sa.Text, nullable=False),
     sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("roles", Json, nullable=False),
-    sa.Column("started_at", Moment, nullable=False),
-    sa.Column("beat_at", Moment, nullable=False),
+    *columns.every(Moment, "started_at", "beat_at"),
 )
 
 # Sources that failed to log in, and until when they stay out; shared by every front door.
@@ -262,10 +242,7 @@ mail = sa.Table(
     sa.Column("id", Id, primary_key=True),
     columns.brand(),
     # `upload:17`, or `overdue:17`: nothing came since that upload.
-    sa.Column("occasion", sa.Text, nullable=False),
-    sa.Column("recipient", sa.Text, nullable=False),
-    sa.Column("subject", sa.Text, nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
+    *columns.every(sa.Text, "occasion", "recipient", "subject", "text"),
     sa.Column("created_at", Moment, nullable=False),
     # When it is tried next; null: sent, or given up (then `error` says why).
     sa.Column("due_at", Moment),
