@@ -142,7 +142,6 @@ def json_inner(column: pa.Array) -> pa.Array:
 
 
 def _joined(cells: list[pa.Array], separator: str, end: str) -> pa.Buffer:
-    """Join columns row by row."""
     if not cells or len(cells[0]) == 0:
         return pa.py_buffer(b"")
     ended = pc.binary_join_element_wise(cells[-1], end, "")

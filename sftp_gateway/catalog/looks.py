@@ -86,7 +86,6 @@ class _Looks(Struct, frozen=True):
     different: int
 
     def share(self, pattern: str) -> float:
-        """Give the share that a pattern is found in."""
         return float(np.count_nonzero(mask(pc.match_substring_regex(self.array, pattern))) / self.filled)
 
     def codes(self) -> bool:

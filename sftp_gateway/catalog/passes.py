@@ -140,7 +140,6 @@ class File:
         return original.completed(found, self.job, self.plan, self.lookup, self.hints)
 
     def _forget(self) -> None:
-        """Let go of what a pass made."""
         if self.writer is not None:
             self.writer.finish()
         self.sifted.close()

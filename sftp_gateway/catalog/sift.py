@@ -102,8 +102,6 @@ def file(  # noqa: PLR0913, PLR0917 - where blocks come from, go through, and go
 
 
 class _Done(Struct, frozen=True):
-    """A block checked."""
-
     block: Block
     checked: Checked
     broken: list[str]

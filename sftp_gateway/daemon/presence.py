@@ -28,13 +28,11 @@ class Presence:
         self._me = workers.me("daemon")
 
     async def __aenter__(self) -> Self:
-        """Enter the list."""
         host, pid = socket.gethostname(), os.getpid()
         await asyncio.to_thread(workers.register, self._store, self._me, host=host, pid=pid, roles=self._roles)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Leave the list."""
         with contextlib.suppress(Unavailable):
             await asyncio.to_thread(workers.leave, self._store, self._me)
 

@@ -126,7 +126,6 @@ class _Protocol(H11Protocol):
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
         self._room.lobby.leave(self)
         if self._late is not None:
             self._late.cancel()

@@ -118,7 +118,6 @@ async def _displace(homes: Homes, view: View, target: Entry, source: Entry) -> E
 
 
 async def _renamed(homes: Homes, view: View, source: Entry, new: names.Place) -> None:
-    """Change the name of a file."""
     if (draft := view.live.get(source.id)) is not None:
         await homes.save(view, _renamed_live(view, draft, new.path, new.sent))
         return

@@ -161,7 +161,6 @@ class Judgement:
             self._add(problems.settled(fault, rule.name, rule.severity, self._shown(told.columns, index)))
 
     def _shown(self, names: Sequence[str], index: Any) -> Any:
-        """Show the cells a rule was about."""
         parts = [pc.binary_join_element_wise(f"{name}=", self._text(name, index), "") for name in names]
         return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, ", ")
 

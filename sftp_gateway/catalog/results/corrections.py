@@ -131,7 +131,6 @@ class _JsonLines:
         return "".join(lines).encode(self._encoding, "replace")
 
     def add(self, made: bytes) -> None:
-        """Append lines."""
         self._behind.write(made)
 
     def _product(self, raw: bytes, ours: Ours) -> str:
@@ -144,12 +143,10 @@ class _JsonLines:
         return "{" + body + (", " if body else "") + own + "}\n"
 
     def _unreadable(self, raw: bytes, ours: Ours) -> str:
-        """Give what was sent as a text under `_raw`."""
         own = dict(zip(OURS, ours, strict=True))
         return _json({"_raw": self._decoded(raw), **own}) + "\n"
 
     def close(self) -> None:
-        """Close the file."""
         self._file.close()
 
     def _decoded(self, raw: bytes) -> str:
@@ -192,12 +189,10 @@ class _Sheet:
         return made
 
     def add(self, made: list[list[str]]) -> None:
-        """Append rows."""
         for row in made:
             self._book.row([escaping.escape(cell) if cell[:1] == "'" else cell for cell in row])
 
     def close(self) -> None:
-        """Finish the workbook."""
         self._book.close()
 
 

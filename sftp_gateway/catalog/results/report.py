@@ -160,7 +160,6 @@ class _Lines:
         self.kinds = Kinds([columns[name] for name in _REPEATED])
 
     def csv(self) -> pa.Buffer:
-        """Give CSV lines."""
         place, *rest = (cells.csv_cells(column) for column in self.kinds.columns)
         rest[-1] = pc.binary_join_element_wise(rest[-1], "\r\n", "")
         lines = pc.binary_join_element_wise(
@@ -175,7 +174,6 @@ class _Lines:
         return cells.text_of(lines)
 
     def json(self) -> pa.Buffer:
-        """Give JSON lines."""
         place, *rest = (cells.json_inner(column) for column in self.kinds.columns)
         named = [part for name, text in zip(_REPEATED[1:], rest, strict=True) for part in (f'","{name}":"', text)]
         parts: list[Any] = [f'{{"upload":{self._upload}']

@@ -104,7 +104,6 @@ def _with_default(item: Column, where: str) -> Column:
 
 
 def _tables(value: Any, name: str, key: str) -> dict[str, dict[str, Any]]:
-    """Give a table of tables, or complain."""
     if not isinstance(value, dict) or not all(isinstance(inner, dict) for inner in value.values()):
         raise ConfigError(f"{name}: {key} must be made of tables like [{key}.NAME]")
     return value

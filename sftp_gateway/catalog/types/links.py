@@ -44,7 +44,6 @@ def read_url(cells: Cells) -> Reading:
 
 
 def _whole(shown: Any) -> Any:
-    """Offer the address that may be meant."""
     site = pa.array(matches(shown, _SITE) & ~matches(shown, _FILE))
     example = "write the whole address, like https://www.example.com/product"
     return pc.if_else(site, pc.binary_join_element_wise("write https://", shown, ""), example)

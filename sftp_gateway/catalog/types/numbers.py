@@ -161,7 +161,6 @@ def _ambiguous(values: Any, mark: str) -> Mask:
 
 
 def _normal(values: Any, plain: Mask, grouped: Mask, mark: str) -> Any:
-    """Give the cells as digits with a dot."""
     texts = with_nulls(values, plain | grouped)
     if grouped.any():
         signs = rf"[{GAPS}]" if mark == "" else rf"[{GAPS}{',' if mark == '.' else '.'}]"

@@ -123,7 +123,6 @@ def _above(records: Sequence[Record], sample: Recoded, size: int) -> Tally:
 
 
 def _titles(found: sniff.Layout, titles: int) -> str:
-    """Say what stands above the header."""
     if not titles:
         return ""
     named = ", ".join(found.heading.above) or found.records[0].cells[0].decode(errors="replace")
@@ -136,8 +135,6 @@ def _last_line(text: bytes) -> int:
 
 
 class _Reading:
-    """One pass over the records of a file."""
-
     def __init__(self, source: DelimitedSource, file: Readable, sieve: Sieve | None) -> None:
         self.source, self.file, self.sieve = source, file, sieve
         self.place = replace(source.before)

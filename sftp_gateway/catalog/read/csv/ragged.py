@@ -51,7 +51,6 @@ def judge(stretch: Stretch, clean: Positions) -> None:
 
 
 def _count(data: bytes, sign: bytes, start: Positions, end: Positions) -> Positions:
-    """How often a byte stands in each record."""
     if sign not in data:
         return np.zeros(len(start), np.int64)
     places = np.flatnonzero(np.frombuffer(data, np.uint8) == ord(sign))

@@ -31,7 +31,6 @@ def largest(rows: Rows, base: int, hints: Hints, *, whole: bool) -> int:
 
 
 def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:
-    """Where further tables begin."""
     found = []
     header = rows[base]
     filled = list(map(bodies.is_filled, rows))

@@ -103,7 +103,6 @@ def _in_brackets(cells: Cells) -> bool:
 
 
 def _are_units(cells: Cells) -> bool:
-    """Whether every cell that is filled is a unit."""
     units = [cell.decode(errors="replace") for cell in _filled(cells)]
     return all(len(unit) < _MOST_UNIT and joined.UNIT.fullmatch(unit) for unit in units)
 

@@ -100,8 +100,6 @@ def _with_scalars(text: bytes, spans: list[tuple[int, int]], until: int | None) 
 
 
 class _Reading:
-    """One pass over a JSON file."""
-
     def __init__(self, hints: Hints, encoded: Encoding, shape: Shape, file: Readable, tally: Tally) -> None:
         self.hints, self.encoded, self.shape, self.file, self.tally = hints, encoded, shape, file, tally
         self.offset = encoded.bom + shape.skip_raw

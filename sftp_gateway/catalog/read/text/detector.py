@@ -191,7 +191,6 @@ class _Reading(Struct, frozen=True, dict=True):
 
     @functools.cached_property
     def decoded(self) -> str:
-        """All of the text."""
         return self.text.decode(self.name)
 
     @functools.cached_property
