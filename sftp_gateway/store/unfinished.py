@@ -39,11 +39,10 @@ def take_back(store: Store) -> None:
     """Have uploads stand as unfinished again that no draft goes on with: the answer to the commit that said so was lost."""
     drafted = sa.select(_entries.c.id).where(_entries.c.upload == _uploads.c.id, _entries.c.place.in_(drafts.UNDER_WAY))
     left = sa.select(_uploads.c.id).where(_uploads.c.state == str(State.RECEIVING), ~drafted.exists())
-    with store.read() as conn:
-        ids = conn.execute(left).scalars().all()
-    for id_ in ids:
+    for (id_,) in store.rows(left):
         with store.write() as tx:
-            journal.move(tx, id_, State.UNFINISHED, detail={"why": "not gone on with"})
+            if tx.conn.execute(left.where(_uploads.c.id == id_)).first():  # and nobody did since
+                journal.move(tx, id_, State.UNFINISHED, detail={"why": "not gone on with"})
 
 
 def has(store: Store, upload: int) -> bool:
