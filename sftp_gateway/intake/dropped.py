@@ -21,8 +21,8 @@ from sftp_gateway.intake import answer, folder
 from sftp_gateway.intake.folder import Found, Look
 from sftp_gateway.intake.history import end_refused
 from sftp_gateway.intake.sources import digest, mismatch
-from sftp_gateway.store import brands, dropped, uploads
-from sftp_gateway.store.database import Store
+from sftp_gateway.store import brands, dropped, queue, uploads
+from sftp_gateway.store.database import Store, Transaction
 from sftp_gateway.upload import State
 
 log = logs.get(__name__)
@@ -71,14 +71,16 @@ class Taker:
                 if directory is None:
                     return True
                 if look.bytes > max_file_bytes:
-                    self._refuse_large(found, look, max_file_bytes)
+                    self._refuse_large(directory, found, look, max_file_bytes)
                     self.left[found] = look
                     return True
                 sha256 = self._copied(directory, found, look, copy)
                 if sha256 is None:
                     return False
                 reason, companions = self._compared(directory, found, copy, sha256)
-                upload = self._receive(found, look, copy, sha256, reason)
+                upload = self._receive(directory, found, look, copy, sha256, reason=reason)
+                if upload is None:
+                    return False
                 # Before their file: one that outlived it would speak of the next.
                 for name in companions:
                     with contextlib.suppress(OSError):
@@ -152,35 +154,41 @@ class Taker:
             log.warning("drop.stuck", brand=found.brand, path=folder.shown(found.path), reason=reason)
         self.stuck.add(found)
 
-    def _receive(self, found: Found, look: Look, copy: Path, sha256: str, reason: dict[str, Any] | None) -> int:
-        """Make an upload of the copy, unless a crash left it received; gives its id."""
-        upload = self._received(found, look, sha256)
+    def _receive(  # noqa: PLR0913 - the file, its copy, and what speaks against it
+        self, directory: int, found: Found, look: Look, copy: Path, sha256: str, *, reason: dict[str, Any] | None
+    ) -> int | None:
+        """Make an upload of the copy, unless a crash left it received; gives its id, None if the file is gone by now."""
+        self.files.keep(Area.SOURCES, sha256, copy)
+        upload = self._insert(directory, found, look, sha256, State.RECEIVED if reason is None else State.UNFINISHED)
         if upload is None:
-            self.files.keep(Area.SOURCES, sha256, copy)
-            upload = self._insert(found, look, sha256, State.RECEIVED if reason is None else State.UNFINISHED)
-            log.info("drop.taken", brand=found.brand, path=found.path, bytes=look.bytes, sha256=sha256)
+            return None
+        log.info("drop.taken", brand=found.brand, path=found.path, bytes=look.bytes, sha256=sha256)
         if reason is not None:
             self._refuse(upload, reason)
         self.wake_worker()
         return upload
 
-    def _insert(self, found: Found, look: Look, sha256: str, state: State) -> int:
+    def _insert(self, directory: int, found: Found, look: Look, sha256: str, state: State) -> int | None:
+        """Make an upload of a file, unless another process (that we take over from, or of another host) was at it, too."""
         mode = upload_name.mode(found.path, brands.get(self.store, found.brand).settings.mode)
         new = uploads.New(
             mode, found.path, sha256, look.bytes, dropped.VIA, complete=True, received_at=datetime.now(UTC),
             client=look.marks(), refused=state is State.UNFINISHED,
         )  # fmt: skip
         with self.store.write() as tx:
-            return uploads.insert(tx, found.brand, new, state)
+            queue.lock(tx, found.brand)
+            # Looked at first: whoever received it removes it before its marks.
+            if not folder.lies_there(directory, found.name, look):
+                return None
+            return self._received(tx, found, look, sha256) or uploads.insert(tx, found.brand, new, state)
 
-    def _refuse_large(self, found: Found, look: Look, max_file_bytes: int) -> None:
+    def _refuse_large(self, directory: int, found: Found, look: Look, max_file_bytes: int) -> None:
         """Refuse a file that is over the limit, once; it stays where it is, for whoever put it there."""
         if found in self.left and look.has_bytes_of(self.left[found]):
             return
-        upload = self._received(found, look, "")
-        if upload is None:
-            log.warning("drop.too_large", brand=found.brand, path=found.path, bytes=look.bytes)
-            upload = self._insert(found, look, "", State.UNFINISHED)
+        log.warning("drop.too_large", brand=found.brand, path=found.path, bytes=look.bytes)
+        if (upload := self._insert(directory, found, look, "", State.UNFINISHED)) is None:
+            return
         text = f"The file has {look.bytes:,} bytes; at most {max_file_bytes:,} are taken in one file"
         self._refuse(
             upload, {"code": "FILE_TOO_LARGE", "text": text, "suggestion": "Split it, or ask for a higher limit"}
@@ -195,9 +203,10 @@ class Taker:
         with self.store.write() as tx:
             end_refused(tx, found, made, found.sha256)
 
-    def _received(self, found: Found, look: Look, sha256: str) -> int | None:
-        """Give the upload that this very file is: received before a crash, and only its removal is left to do."""
-        known = dropped.known(self.store, found.brand, found.path, sha256)
+    @staticmethod
+    def _received(tx: Transaction, found: Found, look: Look, sha256: str) -> int | None:
+        """Give the upload that this very file is: received already, and only its removal is left to do."""
+        known = dropped.known(tx, found.brand, found.path, sha256)
         if known is None or not known.marks or known.bytes != look.bytes:
             return None
         return known.upload if known.marks.items() <= look.marks().items() else None

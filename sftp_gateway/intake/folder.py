@@ -1,7 +1,6 @@
 """Looking into a folder where others write, without following anything: by descriptors, O_NOFOLLOW, regular files only."""
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
@@ -91,27 +90,6 @@ def directory(folder: Path, *names: str) -> Iterator[int | None]:
         yield descriptor
 
 
-@contextlib.contextmanager
-def locked(folder: Path, brand: str) -> Iterator[bool]:
-    """Hold the directory of a brand against other looks of this host, of whatever process; False if one of them has it.
-
-    Between the copy of a file and its row in the store another one would make a second upload of it. It ends with its
-    process. A file system that locks no directory (NFS) does without: there two looks must not be.
-    """
-    with directory(folder, brand) as descriptor:
-        if descriptor is None:
-            yield True
-            return
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        except OSError:
-            pass
-        yield True
-
-
 def copied(
     directory: int, name: str, look: Look, copy: Path, given_up: Callable[[], bool] = lambda: False
 ) -> str | None:
@@ -136,6 +114,14 @@ def copied(
         named = Look.of(os.stat(name, dir_fd=directory, follow_symlinks=False))
         return hashed.hexdigest() if same and named == look and size == look.bytes else None
     return None
+
+
+def lies_there(directory: int, name: str, look: Look) -> bool:
+    """Whether a file is there still, with the bytes that it was looked at with."""
+    try:
+        return Look.of(os.stat(name, dir_fd=directory, follow_symlinks=False)).has_bytes_of(look)
+    except FileNotFoundError:
+        return False
 
 
 def read(directory: int, name: str) -> str | None:

@@ -170,16 +170,10 @@ class Drop:
         return wait, {
             brand: Rested(
                 sum(there[found].bytes for found in some),
-                partial(self._take_alone, brand, partial(self._take, some, there, markers[brand])),
+                partial(self._take, some, there, markers[brand]),
             )
             for brand, some in files.items()
         }
-
-    def _take_alone(self, brand: str, take: Callable[[], None]) -> None:
-        """Take the files of a brand, unless another look does: that of the process we take over from, which drains."""
-        with folder.locked(self.folder, brand) as is_ours:
-            if is_ours:
-                take()
 
     def _take(self, rested: Iterable[Found], there: Mapping[Found, Look], marker: str) -> None:
         """Take files of one brand, in this order; what comes behind one that there is no room for waits, too."""

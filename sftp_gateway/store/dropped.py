@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from sftp_gateway.store import tables
-from sftp_gateway.store.database import Store
+from sftp_gateway.store.database import Store, Transaction
 
 VIA = "drop"
 LATEST = 1000
@@ -25,16 +25,15 @@ class Known(Struct, frozen=True):
     marks: dict[str, int] | None
 
 
-def known(store: Store, brand: str, path: str, sha256: str) -> Known | None:
+def known(tx: Transaction, brand: str, path: str, sha256: str) -> Known | None:
     """Give the upload of these bytes that came to a path last; None if there is none, or others came there since."""
     at = (_uploads.c.brand == brand, _uploads.c.path == path, *_OWN)
     # Not by the index of brands: SQLite would take it for the order, and walk through all that the brand ever sent.
     same = (_uploads.c.sha256 == sha256, _uploads.c.brand.concat("") == brand, _uploads.c.path == path, *_OWN)
     newest = sa.select(_uploads).where(*same).order_by(_uploads.c.id.desc()).limit(1)
-    with store.read() as conn:
-        row = conn.execute(newest).first()
-        if row is None or conn.execute(sa.select(_uploads.c.id).where(*at, _uploads.c.id > row.id).limit(1)).first():
-            return None
+    row = tx.conn.execute(newest).first()
+    if row is None or tx.conn.execute(sa.select(_uploads.c.id).where(*at, _uploads.c.id > row.id).limit(1)).first():
+        return None
     return Known(row.id, row.bytes, row.client)
 
 

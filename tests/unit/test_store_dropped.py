@@ -20,21 +20,26 @@ def came(store, clock):
     return come
 
 
+def known(store, sha256):
+    with store.write() as tx:
+        return dropped.known(tx, "acme", "inbox/a.csv", sha256)
+
+
 def test_a_file_is_known_until_another_came_to_its_path(store, came):
     first = came("a")
     came("b", path="inbox/b.csv")
     came("b", via="sftp")
-    assert dropped.known(store, "acme", "inbox/a.csv", "a") == dropped.Known(first, 3, MARKS)
-    assert dropped.known(store, "acme", "inbox/a.csv", "b") is None
+    assert known(store, "a") == dropped.Known(first, 3, MARKS)
+    assert known(store, "b") is None
     came("b")
-    assert dropped.known(store, "acme", "inbox/a.csv", "a") is None
+    assert known(store, "a") is None
 
 
 def test_the_marks_of_a_file_change_and_go(store, came):
     first = came("a")
     for marks in ({"inode": 1}, None):
         dropped.mark(store, first, marks)
-        assert dropped.known(store, "acme", "inbox/a.csv", "a") == dropped.Known(first, 3, marks)
+        assert known(store, "a") == dropped.Known(first, 3, marks)
 
 
 def test_the_last_of_a_path_is_what_came_there_and_not_what_was_tried_again(store, came):

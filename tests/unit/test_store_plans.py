@@ -76,7 +76,11 @@ def test_an_older_version_is_looked_for_by_its_bytes(sqlite_store, plan):
 
 
 def test_a_dropped_file_is_looked_for_by_its_bytes(sqlite_store, plan):
-    found = plan(lambda: dropped.known(sqlite_store, "acme", "inbox/catalog.csv", "0" * 64))
+    def known():
+        with sqlite_store.write() as tx:
+            dropped.known(tx, "acme", "inbox/catalog.csv", "0" * 64)
+
+    found = plan(known)
     assert any("upload_source (sha256=?)" in step for step in found)
     assert not any("upload_of_brand" in step for step in found)
 
