@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import asyncssh
 from msgspec.structs import replace
 
-from sftp_gateway.sftp import names, status, writing
+from sftp_gateway.sftp import names, neighbour, status, writing
 from sftp_gateway.sftp.draft import Draft
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.view import View
@@ -41,6 +41,7 @@ async def rename(homes: Homes, view: View, old: names.Place, new: names.Place, *
         if source.place is Place.DIRECTORY:
             await _rename_directory(homes, view, old, new, target)
             return
+        neighbour.check_hands_off(homes, source)
         if target is not None:
             if target.place in UNDER_WAY and not over:
                 raise asyncssh.SFTPFailure("The name exists already and is still being received")
@@ -155,6 +156,7 @@ async def remove(homes: Homes, view: View, place: names.Place) -> None:
             raise asyncssh.SFTPNoSuchFile("No such file")
         if entry.place is Place.DIRECTORY:
             raise asyncssh.SFTPFailure("This is a directory; remove it as one")
+        neighbour.check_hands_off(homes, entry)
         draft = view.live.get(entry.id)
         if draft is not None:
             draft.removed = entry.upload is None

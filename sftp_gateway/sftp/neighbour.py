@@ -1,8 +1,10 @@
 """Drafts of another host of the gateway: their bytes lie in its staging directory, and from here only their rows are seen.
 
-Serves writing.py and reading.py.
+And those that another process of this host has open, as one that drains after an upgrade. Serves writing.py, moving.py
+and reading.py.
 """
 
+import asyncssh
 from msgspec.structs import replace
 
 from sftp_gateway.sftp import opening
@@ -16,12 +18,19 @@ from sftp_gateway.upload import State
 
 TOLD = "The bytes of this file are on another host of the gateway; send the whole file again"
 UNREADABLE = "The bytes of this file are on another host of the gateway; they can be read once it is taken in"
+ELSEWHERE = "The file is still being written over another connection; try again in a minute"
 GOES_ON = {State.UNFINISHED, State.RECEIVING}
 
 
 def has(homes: Homes, entry: Entry) -> bool:
     """Whether the bytes of a draft lie on another host."""
     return not entry.id.startswith(homes.staging.area)
+
+
+def check_hands_off(homes: Homes, entry: Entry) -> None:
+    """Raise SFTPFailure for what another process of this host has open: it will write the row, and its name, once more."""
+    if entry.place is Place.OPEN and entry.owner != homes.owner and not has(homes, entry):
+        raise asyncssh.SFTPFailure(ELSEWHERE)
 
 
 async def give_up_name(homes: Homes, view: View, entry: Entry, draft: Draft) -> None:

@@ -147,7 +147,7 @@ async def _again(homes: Homes, view: View, entry: Entry, by: Opening) -> Draft |
         await homes.refresh(view, force=True)
         return None
     if draft is None and entry.place is Place.OPEN and entry.owner != homes.owner:
-        raise asyncssh.SFTPFailure("The file is still being written over another connection; try again in a minute")
+        raise asyncssh.SFTPFailure(neighbour.ELSEWHERE)
     # An empty one that another session has open is about to be written: their bytes would be one mixture.
     begun = view.size(entry) > 0 or (draft is not None and _is_elsewhere(draft, by.session))
     aside = by.flags & FXF_TRUNC and begun and (draft is not None or entry.place is Place.CLOSED)

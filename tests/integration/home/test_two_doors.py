@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncssh
 import pytest
 
 from sftp_gateway.sftp import writing
@@ -75,3 +76,22 @@ async def test_a_file_that_both_doors_write_is_two_uploads_and_the_last_to_close
         await house.quiet()
     (row,) = one.rows()
     assert (row.path, row.place, row.bytes) == ("inbox/catalog.csv", Place.ACCEPTED, len(bodies[0]))
+
+
+@pytest.mark.parametrize("how", ["remove", "rename"])
+async def test_what_another_process_of_a_host_writes_is_neither_removed_nor_renamed_under_its_hands(
+    open_house, monkeypatch, how
+):
+    """As while an old process drains after an upgrade: it writes row, name and bytes, and knows of nothing else."""
+    monkeypatch.setattr(writing, "NOTE_AFTER_SECONDS", 0.0)
+    body = b"sku\n" + b"1\n" * 200_000
+    old, new = await open_house(), await open_house()
+    async with old.sftp() as first, new.sftp() as second:
+        async with first.open("/a.csv.part", "wb") as file:
+            await file.write(body)
+            await new.until(lambda: [row.place for row in new.rows()] == [Place.OPEN])
+            with pytest.raises(asyncssh.SFTPFailure, match="still being written"):
+                await (second.remove("/a.csv.part") if how == "remove" else second.rename("/a.csv.part", "/a.csv"))
+        await first.rename("/a.csv.part", "/a.csv")
+        (upload,) = await old.received(1)
+    assert (upload.state, upload.path, old.bytes_of(upload)) == (State.RECEIVED, "a.csv", body)
