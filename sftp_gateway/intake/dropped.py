@@ -1,8 +1,8 @@
 """A file of a drop folder becomes an upload: copied, compared, received, removed. Blocks.
 
 What was copied is compared with what is there before the original goes. The store's row comes before
-the removal: a crash between leaves a file that is recognised, by the marks that the row keeps until
-then, and only removed.
+the removal: a crash between leaves a file that is recognised, by the marks that the row keeps, and only
+removed; so is one that two processes, or two hosts, copied at the same time.
 """
 
 import contextlib
@@ -71,16 +71,14 @@ class Taker:
                 if directory is None:
                     return True
                 if look.bytes > max_file_bytes:
-                    self._refuse_large(directory, found, look, max_file_bytes)
+                    self._refuse_large(found, look, max_file_bytes)
                     self.left[found] = look
                     return True
                 sha256 = self._copied(directory, found, look, copy)
                 if sha256 is None:
                     return False
                 reason, companions = self._compared(directory, found, copy, sha256)
-                upload = self._receive(directory, found, look, copy, sha256, reason=reason)
-                if upload is None:
-                    return False
+                upload = self._receive(found, look, copy, sha256, reason)
                 # Before their file: one that outlived it would speak of the next.
                 for name in companions:
                     with contextlib.suppress(OSError):
@@ -154,22 +152,18 @@ class Taker:
             log.warning("drop.stuck", brand=found.brand, path=folder.shown(found.path), reason=reason)
         self.stuck.add(found)
 
-    def _receive(  # noqa: PLR0913 - the file, its copy, and what speaks against it
-        self, directory: int, found: Found, look: Look, copy: Path, sha256: str, *, reason: dict[str, Any] | None
-    ) -> int | None:
-        """Make an upload of the copy, unless a crash left it received; gives its id, None if the file is gone by now."""
+    def _receive(self, found: Found, look: Look, copy: Path, sha256: str, reason: dict[str, Any] | None) -> int:
+        """Make an upload of the copy, unless a crash left it received; gives its id."""
         self.files.keep(Area.SOURCES, sha256, copy)
-        upload = self._insert(directory, found, look, sha256, State.RECEIVED if reason is None else State.UNFINISHED)
-        if upload is None:
-            return None
+        upload = self._insert(found, look, sha256, State.RECEIVED if reason is None else State.UNFINISHED)
         log.info("drop.taken", brand=found.brand, path=found.path, bytes=look.bytes, sha256=sha256)
         if reason is not None:
             self._refuse(upload, reason)
         self.wake_worker()
         return upload
 
-    def _insert(self, directory: int, found: Found, look: Look, sha256: str, state: State) -> int | None:
-        """Make an upload of a file, unless another process (that we take over from, or of another host) was at it, too."""
+    def _insert(self, found: Found, look: Look, sha256: str, state: State) -> int:
+        """Make an upload of a file, unless one that died, drains or is on another host did: then give that."""
         mode = upload_name.mode(found.path, brands.get(self.store, found.brand).settings.mode)
         new = uploads.New(
             mode, found.path, sha256, look.bytes, dropped.VIA, complete=True, received_at=datetime.now(UTC),
@@ -177,18 +171,14 @@ class Taker:
         )  # fmt: skip
         with self.store.write() as tx:
             queue.lock(tx, found.brand)
-            # Looked at first: whoever received it removes it before its marks.
-            if not folder.lies_there(directory, found.name, look):
-                return None
             return self._received(tx, found, look, sha256) or uploads.insert(tx, found.brand, new, state)
 
-    def _refuse_large(self, directory: int, found: Found, look: Look, max_file_bytes: int) -> None:
+    def _refuse_large(self, found: Found, look: Look, max_file_bytes: int) -> None:
         """Refuse a file that is over the limit, once; it stays where it is, for whoever put it there."""
         if found in self.left and look.has_bytes_of(self.left[found]):
             return
         log.warning("drop.too_large", brand=found.brand, path=found.path, bytes=look.bytes)
-        if (upload := self._insert(directory, found, look, "", State.UNFINISHED)) is None:
-            return
+        upload = self._insert(found, look, "", State.UNFINISHED)
         text = f"The file has {look.bytes:,} bytes; at most {max_file_bytes:,} are taken in one file"
         self._refuse(
             upload, {"code": "FILE_TOO_LARGE", "text": text, "suggestion": "Split it, or ask for a higher limit"}
@@ -227,4 +217,5 @@ class Taker:
             dropped.mark(self.store, upload, look.lasting_marks())
             self.left[found] = look
             return
-        dropped.mark(self.store, upload, None)
+        # By all that it was known by: with the time of its inode, no later file is taken for this one.
+        dropped.mark(self.store, upload, look.marks())

@@ -116,14 +116,6 @@ def copied(
     return None
 
 
-def lies_there(directory: int, name: str, look: Look) -> bool:
-    """Whether a file is there still, with the bytes that it was looked at with."""
-    try:
-        return Look.of(os.stat(name, dir_fd=directory, follow_symlinks=False)).has_bytes_of(look)
-    except FileNotFoundError:
-        return False
-
-
 def read(directory: int, name: str) -> str | None:
     """Read the start of a companion; None if there is no such regular file."""
     try:

@@ -1,7 +1,5 @@
 """What came from drop folders: which file an upload was, as long as that may lie there still after a crash."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from msgspec import Struct
 
@@ -18,11 +16,11 @@ _OWN = (_uploads.c.via == VIA, _uploads.c.source_upload.is_(None))
 
 
 class Known(Struct, frozen=True):
-    """An upload, and the marks of its file; None once it is known to be gone."""
+    """An upload, and the marks of its file."""
 
     upload: int
     bytes: int
-    marks: dict[str, int] | None
+    marks: dict[str, int]
 
 
 def known(tx: Transaction, brand: str, path: str, sha256: str) -> Known | None:
@@ -46,8 +44,7 @@ def last(store: Store, brand: str, path: str) -> str | None:
     return found
 
 
-def mark(store: Store, upload: int, marks: dict[str, int] | None) -> None:
-    """Note by which marks the file of an upload is known if it lies there still; None: it does not."""
-    values: dict[str, Any] = {"client": marks}
+def mark(store: Store, upload: int, marks: dict[str, int]) -> None:
+    """Note by which marks the file of an upload is known if it lies there still."""
     with store.write() as tx:
-        tx.conn.execute(sa.update(_uploads).where(_uploads.c.id == upload).values(values))
+        tx.conn.execute(sa.update(_uploads).where(_uploads.c.id == upload).values(client=marks))

@@ -35,11 +35,10 @@ def test_a_file_is_known_until_another_came_to_its_path(store, came):
     assert known(store, "a") is None
 
 
-def test_the_marks_of_a_file_change_and_go(store, came):
+def test_the_marks_of_a_file_change(store, came):
     first = came("a")
-    for marks in ({"inode": 1}, None):
-        dropped.mark(store, first, marks)
-        assert known(store, "a") == dropped.Known(first, 3, marks)
+    dropped.mark(store, first, {"inode": 1})
+    assert known(store, "a") == dropped.Known(first, 3, {"inode": 1})
 
 
 def test_the_last_of_a_path_is_what_came_there_and_not_what_was_tried_again(store, came):

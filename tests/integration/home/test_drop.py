@@ -78,8 +78,7 @@ async def test_a_file_received_before_a_crash_is_only_removed(house, drop):
     found = watch.Found("acme", "inbox", "a.csv")
     copy = house.files.scratch() / "copy"
     copy.write_bytes(BODY)
-    with folder.opened(drop.folder, "acme", "inbox") as directory:
-        drop.taker._receive(directory, found, look, copy, hashlib.sha256(BODY).hexdigest(), reason=None)  # and dies
+    drop.taker._receive(found, look, copy, hashlib.sha256(BODY).hexdigest(), None)  # and then the power fails
     await house.until(lambda: not file.exists())
     assert len(house.history()) == 1
 
