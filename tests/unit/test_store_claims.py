@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from sftp_gateway.errors import NotFound
-from sftp_gateway.store import brands, claims, drafts, tables, uploads
+from sftp_gateway.store import brands, claims, drafts, tables, unfinished, uploads
 from sftp_gateway.store.drafts import Entry, Place
 from sftp_gateway.upload import Mode, State
 
@@ -45,6 +45,30 @@ def test_a_claim_takes_what_is_as_it_was_seen_in_the_order_asked_for(store, rows
     assert [now(store, row).place for row in rows] == ["claimed", "closed", "claimed", "open", "claimed"]
     with store.write() as tx:
         assert claims.claim(tx, rows, "another") == []
+
+
+def test_what_the_intake_has_gone_on_with_is_told_from_what_rests(store, rows):
+    places = (Place.OPEN, Place.CLAIMED, Place.DROPPED, Place.ACCEPTED, Place.REFUSED)
+    with store.write() as tx:
+        for row, place in zip(rows, places, strict=True):
+            drafts.move(tx, row.id, [Place.CLOSED], place=place)
+        gone_on = claims.gone_on(tx, [*(row.id for row in rows), "area-gone"])
+    assert gone_on == {rows[1].id, rows[3].id, rows[4].id}
+
+
+def test_an_upload_that_is_received_while_no_draft_goes_on_with_it_is_unfinished_again(store, rows):
+    with store.write() as tx:
+        ids = uploads.insert_all(tx, "acme", [new(row) for row in rows], State.UNFINISHED)
+        for row, id_ in zip(rows, ids, strict=True):
+            drafts.move(tx, row.id, [Place.CLOSED], upload=id_)
+            uploads.move(tx, id_, State.RECEIVING)
+        drafts.move(tx, rows[1].id, [Place.CLOSED], place=Place.ACCEPTED)
+        drafts.remove(tx, rows[3].id)
+    for _ in range(2):
+        unfinished.take_back(store)
+        states = [uploads.get(store, id_).state for id_ in ids]
+        assert [state for state in states if state is State.RECEIVING] == [State.RECEIVING] * 3
+        assert (states[1], states[3]) == (State.UNFINISHED, State.UNFINISHED)
 
 
 def test_what_is_accepted_is_as_the_store_has_it_then(store, rows, clock):
