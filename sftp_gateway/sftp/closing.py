@@ -31,6 +31,11 @@ HALF_CLOSED = {
     "text": "One of several connections that had this file open for writing ended without closing it, though another one did",
 }
 """Often a dead one that the gateway took for alive, and its client has gone on over the other one."""
+REMOVED = {
+    "code": "FILE_INCOMPLETE",
+    "text": "The file was never completed, and then removed by its sender",
+    "suggestion": "Send the whole file again",
+}
 
 
 async def finish(homes: Homes, view: View, handle: Writing, *, clean: bool) -> None:
@@ -167,7 +172,7 @@ def _end(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
     entry = _as_it_is(homes, draft)
     draft.close()
     view.release(entry.id)
-    if draft.removed:
+    if draft.removed and entry.upload is None:
         return forget(homes, view, draft)
     if draft.origin is not None and not draft.wrote and not draft.refusal:
         return forget(homes, view, draft, draft.origin)
@@ -175,7 +180,9 @@ def _end(homes: Homes, view: View, draft: Draft) -> "asyncio.Future[Any]":
         return forget(homes, view, draft)  # a later file of its name is there: nobody resumes it
     place = Place.DROPPED if draft.dropped else Place.CLOSED
     reason = HALF_CLOSED if draft.dropped and draft.closed else None
-    if draft.refusal is not None:
+    if draft.removed:
+        place, reason = Place.REFUSED, REMOVED
+    elif draft.refusal is not None:
         reason = status.reason(draft.refusal)
         resumable = draft.refusal.code == "disk_full" and draft.file.exists()
         place = Place.DROPPED if resumable else Place.REFUSED

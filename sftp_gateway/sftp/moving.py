@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import asyncssh
 from msgspec.structs import replace
 
-from sftp_gateway.sftp import names, neighbour, status, writing
+from sftp_gateway.sftp import closing, names, neighbour, status, writing
 from sftp_gateway.sftp.draft import Draft
 from sftp_gateway.sftp.homes import Homes
 from sftp_gateway.sftp.view import View
@@ -17,12 +17,6 @@ from sftp_gateway.store import directories, drafts, uploads
 from sftp_gateway.store.database import Transaction
 from sftp_gateway.store.drafts import UNDER_WAY, Entry, Place
 from sftp_gateway.upload import State
-
-REMOVED = {
-    "code": "FILE_INCOMPLETE",
-    "text": "The file was never completed, and then removed by its sender",
-    "suggestion": "Send the whole file again",
-}
 
 
 async def rename(homes: Homes, view: View, old: names.Place, new: names.Place, *, over: bool) -> None:
@@ -159,7 +153,7 @@ async def remove(homes: Homes, view: View, place: names.Place) -> None:
         neighbour.check_hands_off(homes, entry)
         draft = view.live.get(entry.id)
         if draft is not None:
-            draft.removed = entry.upload is None
+            draft.removed = True
             draft.dropped = True
             writing.detach(homes, view, entry)
             return
@@ -178,7 +172,7 @@ def _remove_row(tx: Transaction, id_: str, now: datetime) -> Entry | None:
         drafts.move(tx, id_, [Place.CLAIMED], path=None)
         return None
     if row is not None and row.place in UNDER_WAY and row.upload is not None:
-        drafts.move(tx, id_, [row.place], place=Place.REFUSED, path=None, reason=REMOVED, due_at=now)
+        drafts.move(tx, id_, [row.place], place=Place.REFUSED, path=None, reason=closing.REMOVED, due_at=now)
         return None
     return drafts.remove(tx, id_)
 

@@ -65,6 +65,18 @@ async def test_a_dropped_draft_is_replaced_by_a_whole_file_under_the_same_id(hou
     assert (received.id, house.bytes_of(received)) == (unfinished.id, b"whole")
 
 
+async def test_a_resumed_draft_that_is_removed_while_it_is_open_is_refused_as_removed(house):
+    await drop(house, "/a.csv")
+    unfinished = await house.state(State.UNFINISHED)
+    async with house.sftp() as client:
+        async with client.open("/a.csv", asyncssh.FXF_WRITE | asyncssh.FXF_APPEND, encoding=None) as file:
+            await file.write(b"rest")
+            await client.remove("/a.csv")
+        refused = await house.state(State.REFUSED)
+    assert refused.id == unfinished.id and "removed by its sender" in refused.reasons[0]["text"]
+    assert house.staged() == []
+
+
 @pytest.mark.parametrize("over", [True, False])
 async def test_an_unfinished_name_is_completed_by_a_temporary_one_renamed_over_it(house, over):
     await drop(house, "/a.csv")
