@@ -225,7 +225,7 @@ class Homes:
             await asyncio.sleep(FORGET_SECONDS)
             self._tell_of_stuck()
             with contextlib.suppress(errors.Unavailable):
-                self._disown(await asyncio.to_thread(drafts.in_hand, self.store, self.staging.area))
+                self._disown(await asyncio.to_thread(drafts.opened_by, self.store, self.owner))
                 known = await asyncio.to_thread(brands.all_brands, self.store)
                 self.journal.forget({brand.name: brand.created_at for brand in known})
 
@@ -234,7 +234,7 @@ class Homes:
         for row in rows:
             view = self._views.get(row.brand)
             in_use = view is not None and (row.id in view.live or view.lock.locked())
-            if row.owner == self.owner and row.place is Place.OPEN and not in_use:
+            if not in_use:
                 move = partial(drafts.move, id_=row.id, expected=[Place.OPEN], seen=row.changed_at, owner="")
                 self.ledger.post(move)
 

@@ -217,6 +217,12 @@ def in_hand(store: Store, area: str) -> list[Entry]:
         return _entries(conn, table.c.place.in_([Place.OPEN, Place.CLAIMED]) & table.c.id.like(area + "%"))
 
 
+def opened_by(store: Store, owner: str) -> list[Entry]:
+    """Give the rows that an owner has open."""
+    with store.read() as conn:
+        return _entries(conn, (table.c.owner == owner) & (table.c.place == Place.OPEN))
+
+
 def known(store: Store, ids: Iterable[str]) -> set[str]:
     """Tell which of these ids have a row: a staging file without one belongs to nobody."""
     return {id_ for (id_,) in store.rows(sa.select(table.c.id).where(table.c.id.in_(list(ids))))}
