@@ -345,6 +345,44 @@ def test_a_merged_cell_of_an_ods_sheet_counts_whatever_is_said_of_its_columns_an
     assert seen.rows == 1 + len(rows)
 
 
+@pytest.mark.parametrize(
+    ("sent", "made"),
+    [
+        ("</table:table>", "</tabl:table>"),
+        ("</table:table></office:spreadsheet></office:body></office:document-content>", ""),
+        ("<text:p>last", "<office:annotation><text:p>last"),
+        ("<table:table table:name='S'>", "</table:table><table:table table:name='S'><table:table table:name='T'>"),
+    ],
+)
+def test_an_ods_sheet_without_an_end_is_refused_and_not_looked_through_for_ever(sent, made, tmp_path):
+    """The library looks for the end behind the end of the part, too."""
+    whole = spreadsheet(lines([cell("A"), cell("last"), cell(1), cell(2)]))
+    assert shown(read(tmp_path, whole))
+    with pytest.raises(errors.Refused, match="has no end") as refused:
+        read(tmp_path, replaced(whole, "content.xml", sent, made))
+    assert refused.value.code == "FILE_FORMAT"
+
+
+@pytest.mark.parametrize("more", ["", "table:number-columns-repeated='1000'"])
+def test_spaces_that_are_counted_in_an_ods_sheet_are_bytes(tmp_path, more):
+    count = 300_000_000 // (1000 if more else 1)
+    body = lines([cell("A"), cell(f"a<text:s text:c='{count}'/>b", more=more)])
+    with pytest.raises(errors.Refused) as refused:
+        read(tmp_path, spreadsheet(body))
+    assert refused.value.code == "FILE_BOMB"
+
+
+def replaced(workbook, part, sent, made):
+    """A workbook with something else in a part of it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook)) as model, zipfile.ZipFile(out, "w") as archive:
+        for name in model.namelist():
+            text = model.read(name)
+            assert name != part or sent.encode() in text
+            archive.writestr(name, text.replace(sent.encode(), made.encode()) if name == part else text)
+    return out.getvalue()
+
+
 @pytest.mark.parametrize("style", ["", " table:style-name='ce1'", " table:style-name='ce1' table:formula='of:=1'"])
 def test_an_ods_cell_that_says_no_type_is_a_text(tmp_path, style):
     bare = f"<table:table-cell{style}><text:p>{{}}</text:p></table:table-cell>"

@@ -107,6 +107,8 @@ class _Parts(Struct):
                 raise unpack.bomb("a text that is repeated too often")
         if isinstance(seen, extent.Ods):
             self.spans = seen.spans
+            if not seen.is_closed:
+                raise unpack.damaged("ODS", ValueError("a table of it, or a note, has no end"))
 
     def _check_size(self) -> None:
         if self.bytes > max(bounds.RATIO_AFTER_BYTES, self.packed * bounds.RATIO):
