@@ -104,6 +104,12 @@ def results(store: Store, upload: int) -> list[File]:
     return [found for found in of_upload(store, upload) if found.folder != Folder.INTERNAL]
 
 
+def kept(store: Store, uploads: Sequence[int]) -> set[str]:
+    """Give the names of the files that some uploads made and that were not removed since."""
+    with store.read() as conn:
+        return set(conn.execute(sa.select(_files.c.name).where(_files.c.upload.in_(uploads))).scalars())
+
+
 def hold(tx: Transaction, upload: int, blobs: set[str]) -> None:
     """Keep retention from what an upload listed until the commit; Unavailable if some of these are listed no more."""
     query = sa.select(_files.c.blob).where(_files.c.upload == upload).with_for_update(read=True)

@@ -81,7 +81,8 @@ def history(request: Request) -> Response:
     held, more_held = uploads.page(at.store, 1, brand=of, states=(State.HELD,))
     here = _inside(request).remove_query_params(["before", *(["brand"] if token.brand else [])])
     waiting = withheld.waiting(at.store, {told["brand"] for told in found})
-    shown: dict[str, Any] = {"brands": known, "brand": brand, "receipts": found, "waiting": waiting}
+    kept = files.kept(at.store, [told["upload"] for told in found])
+    shown: dict[str, Any] = {"brands": known, "brand": brand, "receipts": found, "waiting": waiting, "kept": kept}
     shown |= {"here": here, "newest": before and here, "older": after and here.include_query_params(before=after)}
     shown |= {"state": request.query_params.get("state", ""), "address": at.sftp_address()}
     if not before:

@@ -2,12 +2,14 @@
 
 import html
 import re
+from datetime import timedelta
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from sftp_gateway import brake
-from sftp_gateway.store import tokens, uploads
+from sftp_gateway.store import expiry, tables, tokens, uploads
 from sftp_gateway.upload import Mode, State
 from tests.web_scene import populate
 
@@ -294,6 +296,19 @@ def test_what_was_refused_before_its_bytes_came_cannot_be_tried_again(scene, web
     scene.finish(gone, State.REFUSED)
     assert "Refused" in words(web.get(f"/uploads/{gone.id}"))
     assert "/retry" not in web.get(f"/uploads/{gone.id}").text
+
+
+def test_the_history_leads_to_no_file_that_was_removed_after_its_time(scene, web):
+    for name in ("old.csv", "new.csv"):
+        item = scene.receive(path=f"inbox/{name}")
+        scene.finish(item, State.REFUSED, files={f"{name}.{item.id}.errors.csv": b"x"})
+    now = scene.store.now()
+    with scene.store.write() as tx:
+        early = sa.update(tables.file).where(tables.file.c.upload == 1)
+        tx.conn.execute(early.values(created_at=now - timedelta(days=91)))
+    expiry.results(scene.store, now - timedelta(days=90))
+    sign_in(web, scene.token())
+    assert re.findall(r"/files/([^\"]+)", web.get("/").text) == ["new.csv.2.errors.csv"]
 
 
 def test_one_pages_to_older_and_back_to_the_newest(scene, web):
