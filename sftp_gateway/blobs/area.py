@@ -68,7 +68,8 @@ class Files(Protocol):
         try:
             for name, data in blobs:
                 staged.append((name, self.staging / f"bytes-{secrets.token_hex(12)}"))
-                staged[-1][1].write_bytes(data)
+                with disk_errors(staged[-1][1]):
+                    staged[-1][1].write_bytes(data)
             self.keep_all(area, staged)
         finally:
             for _, path in staged:
