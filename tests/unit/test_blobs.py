@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sftp_gateway import blobs, settings, upload_name
+from sftp_gateway import blobs, config, settings, upload_name
 from sftp_gateway.blobs import Area, place
 from sftp_gateway.blobs.place import place_all
 from sftp_gateway.errors import Broken, ConfigError, DiskFull, NotFound, Unavailable
@@ -278,6 +278,6 @@ def test_a_name_from_outside_becomes_safe(name, wanted):
     assert upload_name.safe(name) == wanted
 
 
-def test_another_place_than_disk_or_s3_is_refused_by_name(tmp_path):
-    with pytest.raises(ConfigError, match="ftp:"):
-        blobs.open_files(settings.Storage(root=tmp_path, files="ftp://x"))
+def test_another_place_than_disk_or_s3_is_refused_by_name():
+    with pytest.raises(ConfigError, match="STORAGE__FILES: .ftp:"):
+        config.load(None, {"SFTP_GATEWAY_STORAGE__FILES": "ftp://x"})
