@@ -279,5 +279,5 @@ def test_a_name_from_outside_becomes_safe(name, wanted):
 
 
 def test_another_place_than_disk_or_s3_is_refused_by_name():
-    with pytest.raises(ConfigError, match="STORAGE__FILES: .ftp:"):
+    with pytest.raises(ConfigError, match=r"STORAGE__FILES: .ftp:"):
         config.load(None, {"SFTP_GATEWAY_STORAGE__FILES": "ftp://x"})
