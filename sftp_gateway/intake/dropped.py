@@ -85,7 +85,7 @@ class Taker:
                         os.unlink(name, dir_fd=directory)
                 self._remove(directory, found, look, upload)
         finally:
-            del self._copies[found]
+            self._copies.pop(found, None)  # another look may have taken it beside this one
             copy.unlink(missing_ok=True)
             scratch.rmdir()
         return True
