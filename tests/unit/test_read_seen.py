@@ -274,7 +274,7 @@ def test_a_note_beside_a_cell_is_not_its_text(tmp_path):
     assert shown(read(tmp_path, spreadsheet(lines([noted, cell("a"), cell(1), cell(2)])))) == [("0099", "a", "1", "2")]
 
 
-@pytest.mark.parametrize(("entity", "code"), [("", "FILE_EMPTY"), ("<!DOCTYPE x [<!ENTITY y '0037'>]>", "FILE_BOMB")])
+@pytest.mark.parametrize(("entity", "code"), [("", "FILE_FORMAT"), ("<!DOCTYPE x [<!ENTITY y '0037'>]>", "FILE_BOMB")])
 def test_a_broken_ods_sheet_is_refused(tmp_path, entity, code):
     made = rewritten(
         spreadsheet(lines([cell(37, "00037")])), "content.xml",
@@ -351,6 +351,7 @@ def test_a_merged_cell_of_an_ods_sheet_counts_whatever_is_said_of_its_columns_an
         ("</table:table>", "</tabl:table>"),
         ("</table:table></office:spreadsheet></office:body></office:document-content>", ""),
         ("<text:p>last", "<office:annotation><text:p>last"),
+        ("</table:table>", "<!--</table:table>-->"),
         ("<table:table table:name='S'>", "</table:table><table:table table:name='S'><table:table table:name='T'>"),
     ],
 )
@@ -358,7 +359,7 @@ def test_an_ods_sheet_without_an_end_is_refused_and_not_looked_through_for_ever(
     """The library looks for the end behind the end of the part, too."""
     whole = spreadsheet(lines([cell("A"), cell("last"), cell(1), cell(2)]))
     assert shown(read(tmp_path, whole))
-    with pytest.raises(errors.Refused, match="has no end") as refused:
+    with pytest.raises(errors.Refused, match="no whole XML") as refused:
         read(tmp_path, replaced(whole, "content.xml", sent, made))
     assert refused.value.code == "FILE_FORMAT"
 

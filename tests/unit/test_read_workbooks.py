@@ -159,8 +159,8 @@ def test_a_part_that_says_it_is_longer_than_the_file_is_damage_told_to_the_sende
     """Of a workbook that is made readable first: only then every part is unpacked."""
     cell = "<table:table-cell office:value-type='string'><text:p>A</text:p></table:table-cell>"
     data = bytearray(ods(f"<table:table-row> {cell} </table:table-row>"))
-    last = data.rindex(b"PK\x01\x02")
-    struct.pack_into("<II", data, last + 20, len(data) * 2, len(data) * 2)
+    first = data.index(b"PK\x01\x02")
+    struct.pack_into("<II", data, first + 20, len(data) * 2, len(data) * 2)
     with pytest.raises(errors.Refused) as refused:
         read(tmp_path, bytes(data), complete=True)
     assert refused.value.code == "FILE_FORMAT" and "ends too early" in str(refused.value)

@@ -17,7 +17,7 @@ _BARE_ROW, _BARE_CELL = re.compile(TAG + rb"row" + _BARE), re.compile(TAG + rb"c
 _ROW = re.compile(TAG + rb"row(?![\w.:-])")
 _TEXTS = re.compile(rb"""uniqueCount\s*=\s*["'](\d{1,19})""")
 _ODS_TAG = re.compile(
-    rb"""<(/?)(?:table|text|office):(table-row|table-cell|covered-table-cell|table|annotation|s)(?![\w-])((?:[^>"'/]++|"[^"]*+"|'[^']*+'|/(?!>))*+)(/?)>"""
+    rb"""<(/?)(?:table|text|office):(table-row|table-cell|covered-table-cell|table|s)(?![\w-])((?:[^>"'/]++|"[^"]*+"|'[^']*+'|/(?!>))*+)(/?)>"""
 )
 _ODS_VALUE = re.compile(rb"\soffice:(?:\w+-)?value\s*=")
 _REPEATED = {
@@ -112,7 +112,6 @@ class Ods:
         self._row = self._column = self._before = self._opened = 0
         self._row_repeat = self._repeat = 1
         self._name = ""
-        self._unclosed = {b"table": 0, b"annotation": 0}
         self.spans: defaultdict[str, list[Range]] = defaultdict(list)
         """Merged cells by sheet: the library knows of none."""
 
@@ -121,10 +120,6 @@ class Ods:
         cut = text.rfind(b">") + 1
         for tag in _ODS_TAG.finditer(text, 0, cut):
             end, kind, attributes, alone = tag.groups()
-            if kind in self._unclosed and not alone:
-                self._unclosed[kind] = max(0, self._unclosed[kind] + (-1 if end else 1))
-            if kind == b"annotation":
-                continue
             if kind == b"s":
                 self.text_bytes += _repeated("space", attributes) * self._repeat * self._row_repeat
             elif kind == b"table":
@@ -142,11 +137,6 @@ class Ods:
         rest = text[cut:][-65536:]
         self._before += len(text) - len(rest)
         return rest
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether all that begins has an end: the library looks for that behind the end of the part, too, for ever."""
-        return not any(self._unclosed.values())
 
     def _begin_row(self, attributes: bytes) -> None:
         self._column, self._row_repeat = 0, _repeated("row", attributes)
