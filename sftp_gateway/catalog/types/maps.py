@@ -215,11 +215,16 @@ def _from_json(cell: str) -> dict[str, str] | None:
 
 
 def _option(*fields: tuple[str, Any]) -> tuple[str, Any]:
-    """Give name and value of an object of a list, as shops have them: `{"name": "Color", "value": "red"}`. ValueError."""
+    """Give name and value of an object of a list, as shops have them: `{"name": "Color", "value": "red"}`. ValueError.
+
+    Of several options (`{"name": "Color", "options": ["red", "blue"]}`) the value is all of them.
+    """
     found = dict(fields)
-    if not isinstance(name := found.get("name"), str) or not {"value", "option"} & found.keys():
+    value = next((name for name in ("value", "option", "options") if name in found), None)
+    if not isinstance(name := found.get("name"), str) or value is None:
         raise ValueError("is no object with name and value")
-    return name, found.get("value", found.get("option"))
+    several = found[value] if value == "options" else None
+    return name, ", ".join(several) if isinstance(several, list) else found[value]
 
 
 def _is_text(text: str) -> bool:

@@ -68,3 +68,35 @@ def test_only_the_header_that_a_brand_names_means_its_list(tmp_path):
     shop = Shop(tmp_path, small_rules(tmp_path, LISTS), settings)
     shop.put(json.dumps([{"sku": "A", "labels": ["a, b", "c"], "keywords": ["d, e", "f"]}]), name="catalog.json")
     assert shop.products()["A"] == {"sku": "A", "name": "d, e|f", "tags": "a, b|c"}
+
+
+def test_objects_in_a_list_are_called_as_their_shop_calls_them(tmp_path):
+    """As WooCommerce's and Shopify's services answer: names of categories and tags, addresses of pictures, entries of maps."""
+    more = LISTS + '[column.details]\ntype = "map"\n[column.categories]\ntype = "text"\n'
+    shop = Shop(tmp_path, small_rules(tmp_path, more), BrandSettings(unknown_columns="keep"))
+    picture = {"id": 795, "src": "https://e.com/a.jpg", "name": "front"}
+    product = {
+        "sku": "A",
+        "name": "Lamp",
+        "categories": [{"id": 9, "name": "Lamps, large", "slug": "lamps"}, {"id": 14, "name": "Sale"}],
+        "tags": [{"id": 1, "name": "Home, Garden"}, {"id": 2, "name": "new"}],
+        "images": [picture, {"url": "/b.jpg"} | picture],
+        "details": [{"id": 6, "name": "Color", "options": ["red", "blue"]}, {"name": "Fit", "value": "wide"}],
+        "related": [{"name": "Chair"}],
+    }
+    unnamed = {"sku": "B", "name": "Cup", "categories": [{"id": 9, "name": ""}], "images": [{"url": "/c.jpg"}]}
+    outcome = shop.put(json.dumps([product, unnamed]), name="catalog.json")
+    assert codes(outcome) == {}
+    assert shop.products()["A"] == {
+        "sku": "A",
+        "name": "Lamp",
+        "categories": "Lamps, large|Sale",
+        "tags": "Home, Garden|new",
+        "images": "https://e.com/a.jpg|https://e.com/a.jpg",
+        "details": '{"Color": "red, blue", "Fit": "wide"}',
+        "related": '[{"name": "Chair"}]',
+    }
+    assert shop.products()["B"]["categories"] == '[{"id": 9, "name": ""}]', (
+        "as it was sent, where something has no name"
+    )
+    assert shop.products()["B"]["images"] == "/c.jpg"

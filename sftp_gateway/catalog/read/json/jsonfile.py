@@ -35,6 +35,8 @@ class JsonSource(Source, kw_only=True):
     shape: Shape
     lists: frozenset[str] = frozenset()
     """Headers of list columns."""
+    known: frozenset[str] = frozenset()
+    """Headers of columns that the catalog has."""
 
     def blocks(self) -> Iterator[Block]:
         """Read the products; Incomplete or FILE_TRUNCATED where the file stops in the middle, FILE_FORMAT if it is broken."""
@@ -56,7 +58,9 @@ class JsonSource(Source, kw_only=True):
         lines = np.searchsorted(feeds, [start for start, _ in stretch.spans]) + stretch.line + 1
         if self.shape.lines:
             lines = np.arange(len(stretch.spans)) + stretch.row + 1  # a line may end at CR
-        read = [_cells(text[start:end], self.lists) if start < end else None for start, end in stretch.spans]
+        read = [
+            _cells(text[start:end], self.lists, self.known) if start < end else None for start, end in stretch.spans
+        ]
         kept = [index for index, cells in enumerate(read) if isinstance(cells, dict)]
         chosen = np.array(kept, np.int64)
         rows = [cells for cells in read if isinstance(cells, dict)]
@@ -110,7 +114,7 @@ def _numbers(column: list[str]) -> npt.NDArray[np.bool_] | None:
     return np.array([kind is product.Number for kind in kinds]) if product.Number in kinds else None
 
 
-def _cells(text: bytes, exact: frozenset[str]) -> dict[str, str] | str:
+def _cells(text: bytes, exact: frozenset[str], known: frozenset[str]) -> dict[str, str] | str:
     """Give the cells of a product by column, or why there are none."""
     if len(text) > bounds.RECORD_BYTES:
         return f"It has {len(text):,} bytes; {bounds.RECORD_BYTES:,} are allowed."
@@ -119,7 +123,7 @@ def _cells(text: bytes, exact: frozenset[str]) -> dict[str, str] | str:
         if isinstance(parsed.get("_raw"), str) and "_correction_of" in parsed:
             # A product that could not be read, as our own correction file hands it back.
             product.parse(parsed["_raw"].encode())
-        cells = product.cells(parsed, exact)
+        cells = product.cells(parsed, exact, known)
     except product.NotAProductError as error:
         return str(error) if survey.is_utf8(text) else "It has bytes that are no text in UTF-8."
     # Only an escape can make one, and the names of columns can hold it too.
@@ -176,6 +180,7 @@ def open_json(packed: Packed, encoded: Encoding, hints: Hints) -> JsonSource | N
         bom=encoded.mark,
         tally=Tally(total_bytes=encoded.total_bytes),
         lists=lists.among(headers, hints.lists),
+        known=lists.among(headers, hints.known_headers),
     )
 
 

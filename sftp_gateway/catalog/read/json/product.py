@@ -80,8 +80,10 @@ def keys(text: bytes) -> list[str]:
         return []
 
 
-def cells(product: dict[str, Any], exact: Collection[str] = ()) -> dict[str, str]:
+def cells(product: dict[str, Any], exact: Collection[str] = (), known: Collection[str] = ()) -> dict[str, str]:
     """Give the product's values as text by column, fractions as `Number`; lists under the names `exact` keep their items apart.
+
+    Of objects in a list under a `known` name, those included, the names or addresses are given.
 
     NotAProductError where one column would have two values: `{"a": {"b": 1}, "a:b": 2}`.
     """
@@ -93,7 +95,8 @@ def cells(product: dict[str, Any], exact: Collection[str] = ()) -> dict[str, str
             for name, item in value.items():
                 _put(found, f"{key}:{name}", _text(item))
         else:
-            _put(found, key, _text(value, exact=key in exact))
+            items = lists.called(value, exact=key in exact) if type(value) is list and key in known else None
+            _put(found, key, _text(items or value, exact=key in exact))
     return found
 
 
