@@ -108,13 +108,14 @@ class Child:
         os.close(self._fate)
 
     def _converse(self, task: Task, bounds: Bounds, ears: Ears) -> Any:
-        until = time.monotonic() + bounds.seconds
+        begun = looked_at = time.monotonic()
         self._tell(task)
         while True:
-            message = self._hear()
-            if message is None:
-                self._watch(bounds, until)
+            if (now := time.monotonic()) - looked_at >= WATCH_SECONDS:  # also at one that never stops talking
+                looked_at = now
+                self._watch(bounds, begun + bounds.seconds)
                 ears.beat()
+            if (message := self._hear()) is None:
                 continue
             kind, value = message
             if kind == "progress":

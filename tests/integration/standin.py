@@ -65,6 +65,12 @@ def ask_wrongly(_ask, _tell):
     raise ValueError("no number: 'on request'\n\nLINE 3: CAST(price)\n            ^^^^^")
 
 
+def talk_without_end(_ask, tell):
+    while True:
+        for stage in "ab":
+            tell(stage, 0.5)
+
+
 def half_message(*_):
     """Say that a long message comes, then say nothing more."""
     for link in Path("/proc/self/fd").iterdir():

@@ -105,6 +105,12 @@ def test_a_child_that_stops_in_the_middle_of_a_message_does_not_stop_the_watch(c
         child.run(Task("standin:half_message", ()), Bounds(1 << 30, 0.3), ears())
 
 
+def test_a_child_that_talks_without_end_is_watched_too(child):
+    with pytest.raises(Broken, match="not done after"):
+        child.run(Task("standin:talk_without_end", ()), Bounds(1 << 30, 0.3), ears())
+    wait_gone(child.pid)
+
+
 def test_our_errors_cross_the_border_whole_and_leave_the_child_well(child):
     with pytest.raises(Refused, match="nothing in it") as caught:
         child.run(Task("standin:refuse", ()), ROOMY, ears())
