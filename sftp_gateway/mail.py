@@ -229,8 +229,8 @@ def _silent_since(store: Store, brand: Brand, now: datetime) -> str | None:
 
 
 def _send(limits: settings.Mail, mail: outbox.Mail) -> None:
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = limits.sender, mail.recipient, mail.subject
+    message, recipient = EmailMessage(), _reachable(mail.recipient)
+    message["From"], message["To"], message["Subject"] = limits.sender, recipient, mail.subject
     message["Date"] = format_datetime(mail.created_at.astimezone(UTC))
     # The same for every try, so that a mail sent twice after a crash is seen to be one.
     message["Message-ID"] = (
@@ -243,4 +243,16 @@ def _send(limits: settings.Mail, mail: outbox.Mail) -> None:
             server.starttls(context=ssl.create_default_context())  # without, any certificate will do
         if limits.user:
             server.login(limits.user, limits.password)
+        server.ehlo_or_helo_if_needed()
+        if not recipient.isascii() and not server.has_extn("smtputf8"):
+            why = b"the mail server takes plain letters only (no SMTPUTF8); set a contact without others"
+            raise smtplib.SMTPRecipientsRefused({recipient: (553, why)})
         server.send_message(message)
+
+
+def _reachable(address: str) -> str:
+    """Give an address with its domain as the DNS has it, which every mail server takes (RFC 5890)."""
+    name, _, domain = address.rpartition("@")
+    with contextlib.suppress(UnicodeError):
+        return f"{name}@{domain.encode('idna').decode()}"
+    return address

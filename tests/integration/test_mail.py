@@ -233,6 +233,26 @@ def test_a_recipient_that_the_mail_server_does_not_know_is_given_up(postman, sin
     assert sink.mails == []
 
 
+@pytest.mark.parametrize(
+    ("contact", "sent_to"),
+    [("d\u00fcrer@acme.example", []), ("ann@m\u00fcller.example", ["ann@xn--mller-kva.example"])],
+)
+def test_a_contact_that_the_mail_server_has_no_letters_for_is_given_up_at_once(store, sink, contact, sent_to):
+    brands.create(store, "acme", BrandSettings(contact=contact))
+    outbox.add(store, "acme", "test", recipient=contact, subject="s", text="t")
+    controller = Controller(sink, hostname="127.0.0.1", port=0, enable_SMTPUTF8=False)
+    with contextlib.suppress(OSError):
+        controller.start()
+    limits = settings.Mail(host="127.0.0.1", port=controller.server.sockets[0].getsockname()[1])
+    with structlog.testing.capture_logs() as said:
+        mail.Postman(store, lambda: limits).deliver()
+    controller.stop()
+    assert [one["To"] for one in sink.mails] == sent_to
+    given_up = [entry["error"] for entry in said if entry["event"] == "mail.given_up"]
+    assert len(given_up) == 1 - len(sent_to)
+    assert all("no SMTPUTF8" in error for error in given_up)
+
+
 def test_a_mail_that_nobody_takes_for_days_is_given_up(store, brand, clock):
     away = settings.Mail(host="127.0.0.1", port=1)
     end(store, State.REFUSED)
