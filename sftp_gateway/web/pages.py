@@ -74,8 +74,10 @@ def history(request: Request) -> Response:
     at = desk.of(request)
     token = at.gate.admit(request)
     known = brands.all_brands(at.store) if token.brand is None else [brands.get(at.store, token.brand)]
-    wanted, before = request.query_params.get("brand") or None, api.asked(request, "before", api.whole)
-    brand = brands.get(at.store, name) if (name := token.brand or wanted) else None
+    wanted, before = token.brand or request.query_params.get("brand"), api.asked(request, "before", api.whole)
+    brand = next((one for one in known if one.name == wanted), None)
+    if wanted and brand is None:
+        raise Problem("not-found", f"no brand {wanted}")
     of, states = brand.name if brand else None, api.asked(request, "state", read_states) or ()
     found, after = uploads.page(at.store, PAGE_UPLOADS, before, brand=of, states=states)
     held, more_held = uploads.page(at.store, 1, brand=of, states=(State.HELD,))

@@ -349,6 +349,13 @@ def test_a_person_of_a_brand_sees_that_brand_only(scene, web):
     assert "bolt" not in web.get("/?brand=bolt").text
 
 
+@pytest.mark.parametrize("name", ["nobody", "a%00b"])
+def test_the_history_of_no_brand_is_not_there(scene, web, caplog, name):
+    sign_in(web, scene.token())
+    assert web.get(f"/?brand={name}").status_code == 404
+    assert "Exception" not in caplog.text
+
+
 def test_an_empty_history_says_how_to_send_a_file(scene, web):
     sign_in(web, scene.token("anna", brand="acme"))
     assert "sftp -P 2222 acme@sftp.example.com" in words(web.get("/"))
