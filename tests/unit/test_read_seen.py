@@ -364,6 +364,15 @@ def test_an_ods_sheet_without_an_end_is_refused_and_not_looked_through_for_ever(
     assert refused.value.code == "FILE_FORMAT"
 
 
+@pytest.mark.parametrize("begin", ["\ufeff", "\n"])
+@pytest.mark.parametrize("text", ["a \x0b b", "a &#11; b", "\u00e9 \u20ac"])
+def test_an_ods_sheet_is_read_whatever_its_texts_and_its_first_bytes_are(tmp_path, begin, text):
+    """The library takes them all; only whether all has an end is asked of a parser."""
+    made = replaced(spreadsheet(lines([cell("A"), cell("last"), cell(1), cell(2)])), "content.xml", "last", text)
+    seen = shown(read(tmp_path, replaced(made, "content.xml", "<?xml", begin + "<?xml")))
+    assert seen == [("A", text.replace("&#11;", "\x0b"), "1", "2")]
+
+
 @pytest.mark.parametrize("more", ["", "table:number-columns-repeated='1000'"])
 def test_spaces_that_are_counted_in_an_ods_sheet_are_bytes(tmp_path, more):
     count = 300_000_000 // (1000 if more else 1)

@@ -11,8 +11,7 @@ from typing import Any
 from sftp_gateway.catalog.folding import fold
 
 _DOUBTFUL = re.compile(r"[|,;\[]|\s(?:/|http)", re.IGNORECASE)
-
-_HAS_VALUES = {"value", "option", "options"}
+_SAYS_WHICH = {"id", "name", "slug"}
 
 
 def text(items: Sequence[str], *, exact: bool = False) -> str:
@@ -23,13 +22,14 @@ def text(items: Sequence[str], *, exact: bool = False) -> str:
 
 
 def called(items: Sequence[Any], *, exact: bool) -> list[str] | None:
-    """Give the addresses (`exact`: of a list column) or names of a list's objects, as shops have them; None if not each has one.
+    """Give what stands for the objects of a list in a shop's answer; None if they are no such objects, or have more to say.
 
-    `{"id": 9, "name": "Lamps"}`, `{"src": "https://…", "alt": ""}`; what has a value beside its name is an entry of a map.
+    That is the address (`exact`: of a list column, `{"src": "https://…", "alt": ""}`), or the name: `{"id": 9, "name": "Lamps"}`.
     """
-    if not items or not all(isinstance(item, dict) and _HAS_VALUES.isdisjoint(item) for item in items):
+    if not items or not all(isinstance(item, dict) for item in items):
         return None
-    for name in ("src", "url", "name") if exact else ("name",):
+    names = ("name",) if all(_SAYS_WHICH.issuperset(item) for item in items) else ()
+    for name in (("src", "url") if exact else ()) + names:
         found = [item.get(name) for item in items]
         if all(isinstance(text, str) and text for text in found):
             return found
@@ -37,5 +37,5 @@ def called(items: Sequence[Any], *, exact: bool) -> list[str] | None:
 
 
 def among(headers: Iterable[str], names: Collection[str]) -> frozenset[str]:
-    """Give the headers that mean a list column; `names` are folded."""
+    """Give the headers that are among these names, which are folded."""
     return frozenset(header for header in headers if fold(header).removeprefix("g:") in names)

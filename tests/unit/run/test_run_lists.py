@@ -85,7 +85,8 @@ def test_objects_in_a_list_are_called_as_their_shop_calls_them(tmp_path):
         "related": [{"name": "Chair"}],
     }
     unnamed = {"sku": "B", "name": "Cup", "categories": [{"id": 9, "name": ""}], "images": [{"url": "/c.jpg"}]}
-    outcome = shop.put(json.dumps([product, unnamed]), name="catalog.json")
+    telling = {"sku": "C", "name": "Bowl", "categories": [{"name": "Wood", "share": "all of it"}]}
+    outcome = shop.put(json.dumps([product, unnamed, telling]), name="catalog.json")
     assert codes(outcome) == {}
     assert shop.products()["A"] == {
         "sku": "A",
@@ -100,3 +101,6 @@ def test_objects_in_a_list_are_called_as_their_shop_calls_them(tmp_path):
         "as it was sent, where something has no name"
     )
     assert shop.products()["B"]["images"] == "/c.jpg"
+    assert shop.products()["C"]["categories"] == '[{"name": "Wood", "share": "all of it"}]', (
+        "nothing that is said is lost"
+    )

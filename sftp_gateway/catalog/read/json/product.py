@@ -83,7 +83,7 @@ def keys(text: bytes) -> list[str]:
 def cells(product: dict[str, Any], exact: Collection[str] = (), known: Collection[str] = ()) -> dict[str, str]:
     """Give the product's values as text by column, fractions as `Number`; lists under the names `exact` keep their items apart.
 
-    Of objects in a list under a `known` name, those included, the names or addresses are given.
+    Under the names `known` (all columns of the catalog) objects in a list are told by `lists.called`.
 
     NotAProductError where one column would have two values: `{"a": {"b": 1}, "a:b": 2}`.
     """

@@ -17,7 +17,7 @@ _BARE_ROW, _BARE_CELL = re.compile(TAG + rb"row" + _BARE), re.compile(TAG + rb"c
 _ROW = re.compile(TAG + rb"row(?![\w.:-])")
 _TEXTS = re.compile(rb"""uniqueCount\s*=\s*["'](\d{1,19})""")
 _ODS_TAG = re.compile(
-    rb"""<(/?)(?:table|text|office):(table-row|table-cell|covered-table-cell|table|s)(?![\w-])((?:[^>"'/]++|"[^"]*+"|'[^']*+'|/(?!>))*+)(/?)>"""
+    rb"""<(/?)(?:table|text):(table-row|table-cell|covered-table-cell|table|s)(?![\w-])((?:[^>"'/]++|"[^"]*+"|'[^']*+'|/(?!>))*+)(/?)>"""
 )
 _ODS_VALUE = re.compile(rb"\soffice:(?:\w+-)?value\s*=")
 _REPEATED = {

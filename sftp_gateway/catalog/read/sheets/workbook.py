@@ -4,6 +4,7 @@ Real sizes are counted by inflating every part; nothing is built from what is re
 """
 
 import codecs
+import itertools
 import re
 import zipfile
 import zlib
@@ -30,7 +31,7 @@ _HARMLESS = re.compile(rb"<!--|<!\[CDATA\[")
 _TAGS_ALONE = bytes(
     byte if byte in b"\t\n\r" or (32 <= byte < 128 and byte != ord("&")) else ord("x") for byte in range(256)
 )
-"""What no text may have, and what only stands for something, is a letter as any other."""
+"""Makes a letter of each byte that may be none in XML, and of the sign of an entity: tags alone are looked at."""
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, "<?".encode("utf-16-le"), "<?".encode("utf-16-be"))
 _OF_A_SHEET = (
     "[Content_Types].xml",
@@ -133,8 +134,9 @@ def _check_begin(part: str, chunk: bytes) -> None:
 def _check_whole(part: Iterator[bytes]) -> None:
     """Refuse an ODS part in which something has no end: the library looks for that behind the end of the part, too, for ever."""
     parser = expat.ParserCreate("utf-8")
+    begin = next(part, b"").removeprefix(codecs.BOM_UTF8).lstrip()
     try:
-        for chunk in part:
+        for chunk in itertools.chain([begin], part):
             parser.Parse(chunk.translate(_TAGS_ALONE), False)
         parser.Parse(b"", True)
     except expat.ExpatError as error:
