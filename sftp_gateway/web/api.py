@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,8 @@ LARGEST = 2**31 - 1  # ids and numbers are 32-bit integers on PostgreSQL
 STALL_SECONDS, STALL_BYTES, LONGEST_KEY = 60, 64 * 1024, 255
 HEAD_BYTES = 4096
 OPENING, OPENING_SECONDS = threading.Semaphore(8), 2.0
-"""Who waits for storage that is slow holds a thread, and whoever looks at a page needs one, too."""
+KEEPING = ThreadPoolExecutor(8, thread_name_prefix="keep")  # starts no thread before it is used
+"""Who waits for storage that is slow holds a thread, and whoever looks at a page, and the watchdog, need one, too."""
 FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl", "parquet": "application/vnd.apache.parquet"}
 TYPES = FORMS | {"json": "application/json", "gz": "application/gzip"}
 
@@ -169,7 +171,7 @@ def file(request: Request) -> Response:
     """GET …/uploads/{id}/files/{name}: a result file."""
     at, _, item = of_upload(request)
     found = files.result(at.store, item.id, request.path_params["name"])
-    return Attachment(_blob(at, Area(found.area), found.blob, found.bytes), found.name, found.blob)
+    return Attachment(blob(at, Area(found.area), found.blob, found.bytes), found.name, found.blob)
 
 
 def act(request: Request, *, form: bool = False) -> Upload:
@@ -204,14 +206,14 @@ def changes(request: Request) -> Response:
     form = request.query_params.get("format", "json")
     if form not in {"json", "csv"}:
         raise Problem("bad-request", "the changes come as json or csv")
-    if (blob := version.changes_csv) is None:
+    if version.changes_csv is None:
         raise Problem("not-found", f"the changes of version {version.number} were removed after their time")
+    size = version.changes_csv_bytes
+    file = blob(at, Area.CATALOG, version.changes_csv, size)
     if form != "json":
-        name, size = f"v{version.number:06}.changes.{form}", version.changes_csv_bytes
-        return Attachment(_blob(at, Area.CATALOG, blob, size), name, blob)
-    with at.files.open(Area.CATALOG, blob) as stream:
-        read = partial(changes_csv.page, stream, version.changes_csv_bytes)
-        return _paged(request, read, version=version.number, last=version.changes_csv_bytes)
+        return Attachment(file, f"v{version.number:06}.changes.{form}", version.changes_csv)
+    with file as path, path.open("rb") as stream:
+        return _paged(request, partial(changes_csv.page, stream, size), version=version.number, last=size)
 
 
 def catalog(request: Request) -> Response:
@@ -221,14 +223,14 @@ def catalog(request: Request) -> Response:
     if form not in FORMS:
         raise Problem("bad-request", "format must be csv, jsonl or parquet")
     version = versions.kept(at.store, brand.name, asked(request, "version", whole))
-    whole_file = _blob(at, Area.CATALOG, version.file, version.file_bytes) if form == "parquet" else None
+    whole_file = blob(at, Area.CATALOG, version.file, version.file_bytes) if form == "parquet" else None
     file = whole_file or at.export(brand.name, version.number, form)
     return Attachment(file, f"{brand.name}.v{version.number:06}.{form}", version.file + form)
 
 
 @contextmanager
-def _blob(at: Desk, area: Area, name: str, size: int) -> Iterator[Path]:
-    """Lend a blob for a download; one that has to be fetched is so once for all who want it. DiskFull, Unavailable."""
+def blob(at: Desk, area: Area, name: str, size: int) -> Iterator[Path]:
+    """Lend a blob; one that has to be fetched is so once for all who want it. NotFound, DiskFull, Unavailable."""
     if not at.files.is_local:
         at.health.require_room(size)
     with ExitStack() as held:
@@ -260,7 +262,7 @@ async def _receive(request: Request) -> Response:
         told = request.headers.get("x-checksum-sha256", "").strip().lower()
         if told and told != arrival.sha256:
             raise Problem("digest", f"announced sha256 {told}, received {arrival.sha256}")
-        await asyncio.to_thread(arrival.keep)
+        await asyncio.get_running_loop().run_in_executor(KEEPING, arrival.keep)
     client = {"ip": request.client.host if request.client else "", "token": token.name}
     came = uploads.New(mode, path, arrival.sha256, arrival.bytes, "http", True, at.store.now(), client)
     made, new = await asyncio.to_thread(uploads.receive_once, at.store, key, brand.name, came, f"token:{token.name}")

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from sftp_gateway import __version__, outcome, receipt, upload_name
 from sftp_gateway.blobs import Area
 from sftp_gateway.catalog.comparing import changes_csv
+from sftp_gateway.errors import NotFound, Unavailable
 from sftp_gateway.store import brands, files, jobs, uploads, versions, withheld
 from sftp_gateway.store.tokens import Token
 from sftp_gateway.upload import State, read_states
@@ -100,9 +101,16 @@ def detail(request: Request) -> Response:
     shown: dict[str, Any] = {"item": item, "told": receipt.of(item), "events": uploads.events(at.store, item.id)}
     waits = item.id in withheld.waiting(at.store, {item.brand})
     shown |= {"files": files.results(at.store, item.id), "removals_wait": waits}
-    if item.version and (blob := versions.get(at.store, item.brand, item.version).changes_csv):
-        with at.files.open(Area.CATALOG, blob) as stream:
-            shown["products"] = changes_csv.products(stream, SHOWN_PRODUCTS, SHOWN_COLUMNS)
+    made = versions.get(at.store, item.brand, item.version) if item.version else None
+    if made and made.changes_csv:
+        try:
+            with (
+                api.blob(at, Area.CATALOG, made.changes_csv, made.changes_csv_bytes) as path,
+                path.open("rb") as stream,
+            ):
+                shown["products"] = changes_csv.products(stream, SHOWN_PRODUCTS, SHOWN_COLUMNS)
+        except (Unavailable, NotFound):
+            shown["products_away"] = True  # the rest of the page tells what matters
     if item.state in MOVING:
         job = jobs.last_of(at.store, item.id)
         shown |= {"progress": job and job.progress, "live": "still" not in request.query_params}

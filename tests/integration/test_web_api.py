@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from sftp_gateway import receipt
+from sftp_gateway import blobs, receipt, settings
 from sftp_gateway.blobs import Area
 from sftp_gateway.daemon import server
 from sftp_gateway.store import brands, tables, tokens, uploads
@@ -628,16 +628,24 @@ def test_a_held_upload_is_approved_refused_or_retried(scene, api):
     assert len(scene.woken) == 3
 
 
-def test_downloads_from_storage_that_does_not_answer_leave_the_endpoint_to_others(scene, api, monkeypatch):
+@pytest.mark.parametrize(
+    ("asked", "blob"),
+    [
+        (f"{UPLOADS}/1/files/a.csv.1.errors.csv", "results/**/*.errors.csv*"),
+        ("/api/v1/brands/acme/versions/1/changes", "catalog/**/*.changes.csv"),
+        ("/uploads/1", "catalog/**/*.changes.csv"),
+    ],
+)
+def test_storage_that_does_not_answer_leaves_the_endpoint_to_others(scene, api, monkeypatch, asked, blob):
     monkeypatch.setattr(web_api, "OPENING_SECONDS", 0.2, raising=False)
-    item = scene.finish(scene.receive(), State.REFUSED, files={"a.csv.1.errors.csv": b"0123456789"})
-    [blob] = [path for path in (scene.root / "results").rglob("*.errors.csv*") if path.is_file()]
+    scene.finish(scene.receive(), files={"a.csv.1.errors.csv": b"0123456789"})
+    [blob] = [path for path in scene.root.glob(blob) if path.is_file()]
     blob.unlink()
     os.mkfifo(blob)  # who opens it waits for the other end
 
     def asks():
         with contextlib.suppress(httpx.HTTPError):
-            api.get(f"{UPLOADS}/{item.id}/files/a.csv.1.errors.csv", timeout=30)
+            api.get(asked, timeout=30)
 
     threads = [threading.Thread(target=asks) for _ in range(60)]
     for thread in threads:
@@ -650,3 +658,27 @@ def test_downloads_from_storage_that_does_not_answer_leave_the_endpoint_to_other
             with contextlib.suppress(OSError):  # nobody waits at this moment
                 os.close(os.open(blob, os.O_WRONLY | os.O_NONBLOCK))
             threads[-1].join(0.01)
+
+
+@pytest.mark.timeout(120)
+def test_files_sent_while_the_bucket_does_not_answer_leave_the_gateway_to_others(scene, api, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "test")
+        scene.files = blobs.open_files(settings.Storage(root=scene.root, files="s3://gateway/a"), patience_seconds=1)
+        answers = []
+
+        def sends():
+            answers.append(api.post(f"{UPLOADS}?name=a.csv", content=b"x", timeout=100).status_code)
+
+        with scene.serve() as url:
+            threads = [threading.Thread(target=sends) for _ in range(40)]
+            for thread in threads:
+                thread.start()
+            for _ in range(5):
+                assert httpx.get(f"{url}/readyz", timeout=10).status_code == 200
+            assert answers == []
+    for thread in threads:
+        thread.join()
+    assert set(answers) == {503}
