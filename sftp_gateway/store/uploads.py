@@ -16,7 +16,7 @@ from sftp_gateway.store.journal import move
 from sftp_gateway.upload import Mode, State, Upload
 
 __all__ = [
-    "Event", "New", "approve", "decide", "events", "find", "get", "insert", "insert_all", "listing", "move", "newest", "page",
+    "Event", "New", "approve", "decide", "events", "find", "get", "has_source", "insert", "insert_all", "listing", "move", "newest", "page",
     "receive", "receive_once", "refuse", "retry", "rows_meant", "these",
 ]  # fmt: skip
 
@@ -26,6 +26,7 @@ REMEMBERED = timedelta(hours=24)
 """So long the key of a file that came by HTTP is known."""
 _uploads = tables.upload
 _INSERT = sa.insert(_uploads).returning(_uploads.c.id, sort_by_parameter_order=True)
+_SOURCE = sa.select(_uploads.c.source_kept, _uploads.c.sha256)
 _ARRIVED = sa.update(_uploads).where(_uploads.c.id == sa.bindparam("upload_id")).values(arrival=sa.bindparam("job_id"))
 _AS_THEY_ARE = ("path", "via", "complete", "bytes", "sha256", "received_at", "source_upload", "client")
 
@@ -222,10 +223,13 @@ def _refuse_while_released(tx: Transaction, upload: int) -> None:
         raise errors.WrongState(f"upload {upload}: its removals are approved already and about to be published")
 
 
+def has_source(store: Store, upload: int) -> bool:
+    """Tell whether the bytes of an upload were taken in and are still there."""
+    return all(store.first(_SOURCE.where(_uploads.c.id == upload)) or [False])
+
+
 def _require_source(tx: Transaction, upload: int) -> None:
-    kept, sha256 = tx.conn.execute(
-        sa.select(_uploads.c.source_kept, _uploads.c.sha256).where(_uploads.c.id == upload)
-    ).one()
+    kept, sha256 = tx.conn.execute(_SOURCE.where(_uploads.c.id == upload)).one()
     if not sha256:
         raise errors.WrongState(f"upload {upload} was refused before its bytes were taken in; send the file again")
     if not kept:

@@ -101,6 +101,7 @@ def detail(request: Request) -> Response:
     shown: dict[str, Any] = {"item": item, "told": receipt.of(item), "events": uploads.events(at.store, item.id)}
     waits = item.id in withheld.waiting(at.store, {item.brand})
     shown |= {"files": files.results(at.store, item.id), "removals_wait": waits}
+    shown |= {"has_source": uploads.has_source(at.store, item.id)}
     made = versions.get(at.store, item.brand, item.version) if item.version else None
     if made and made.changes_csv:
         try:

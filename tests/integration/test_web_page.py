@@ -298,6 +298,24 @@ def test_what_was_refused_before_its_bytes_came_cannot_be_tried_again(scene, web
     assert "/retry" not in web.get(f"/uploads/{gone.id}").text
 
 
+def test_what_is_past_its_time_cannot_be_tried_again(scene, web):
+    sign_in(web, scene.token())
+    item = scene.finish(scene.receive(), State.REFUSED)
+    assert f"/uploads/{item.id}/retry" in web.get(f"/uploads/{item.id}").text
+    expiry.sources(scene.store, scene.store.now() + timedelta(days=1))
+    assert "/retry" not in web.get(f"/uploads/{item.id}").text
+
+
+def test_a_page_is_shown_without_the_changes_that_cannot_be_read(scene, web):
+    sign_in(web, scene.token())
+    item = scene.finish(scene.receive())
+    assert "Enamel mug, blue" in words(web.get(f"/uploads/{item.id}"))
+    scene.files.delete("catalog", "acme/1.changes.csv")
+    page = web.get(f"/uploads/{item.id}")
+    assert page.status_code == 200
+    assert "Changed products They cannot be shown at this moment." in words(page)
+
+
 def test_the_history_leads_to_no_file_that_was_removed_after_its_time(scene, web):
     for name in ("old.csv", "new.csv"):
         item = scene.receive(path=f"inbox/{name}")
