@@ -15,7 +15,8 @@ a process that died left behind), status endpoint, and the listener last. Then R
 **Stop** (SIGTERM, SIGINT). From the front to the back: no new connections; transfers under way and
 jobs that run get up to 20 s together, then clients are cut (their drafts stay and can be resumed) and
 jobs are handed back without counting a try. Then what only waits is cancelled, homes write down what
-they know, the process leaves the list, the store is closed; exit 0. A second signal ends the waiting.
+they know, the process leaves the list, the store is closed; exit 0. A second signal ends the waiting. Whoever still
+waits after all that for a bucket is cut off.
 Nothing is safe because of this order: `kill -9` at any point loses nothing that was acknowledged, as
 the store is the only memory. It only makes a stop quick and polite.
 
@@ -35,6 +36,7 @@ import functools
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -59,6 +61,7 @@ log = logs.get(__name__)
 
 DRAIN_SECONDS = 20.0
 GOODBYE_SECONDS = 10.0
+LAST_SECONDS = 2.0
 
 
 class Daemon:
@@ -98,8 +101,10 @@ class Daemon:
                 seconds=round(time.monotonic() - began, 2),
             )
             code = await self._live()
+            _end_after(DRAIN_SECONDS + 2 * GOODBYE_SECONDS, code)
             await self._stop()
         log.info("gateway.stopped", code=code)
+        _end_after(LAST_SECONDS, code)
         return code
 
     # --- start
@@ -190,7 +195,10 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload)
 
     def _asked_to_stop(self, number: int) -> None:
-        (self._hurry if self._stopping.is_set() else self._stopping).set()
+        if self._stopping.is_set():
+            self._hurry.set()
+            _end_after(GOODBYE_SECONDS, 0)
+        self._stopping.set()
         log.info("gateway.stopping", signal=signal.Signals(number).name, at_once=self._hurry.is_set())
 
     def _handed_over(self) -> None:
@@ -273,3 +281,10 @@ class Daemon:
         if "sftp" in self.roles:
             return self._listener is not None and self._listener.is_listening
         return bool(workers.alive(self.store, "sftp", ALIVE_SECONDS))
+
+
+def _end_after(seconds: float, code: int) -> None:
+    """See that this process ends by then: a thread may wait for a bucket, for minutes, and Python for the thread."""
+    late = threading.Timer(seconds, os._exit, (code,))
+    late.daemon = True
+    late.start()

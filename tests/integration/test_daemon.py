@@ -19,7 +19,8 @@ import sqlalchemy as sa
 
 from sftp_gateway.blobs import Area
 from sftp_gateway.sftp import auth, hostkeys
-from sftp_gateway.store import brands, outbox, penalties, tables
+from sftp_gateway.store import brands, outbox, penalties, tables, uploads
+from sftp_gateway.upload import Mode
 from tests import whole
 
 
@@ -308,6 +309,30 @@ def test_a_mail_server_that_takes_connections_and_says_nothing_holds_no_stop_up(
     assert "Traceback" not in gateway.log.read_text()
     with gateway.store() as store:  # the one that was under way is due again when its lease is over
         assert [outbox.take(store, 60) is None for _ in range(4)] == [False, False, False, True]
+
+
+def test_a_bucket_that_takes_connections_and_says_nothing_holds_no_stop_up(gateway):
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        silent.settimeout(30)
+        bucket = {"SFTP_GATEWAY_STORAGE__FILES": "s3://gateway/a", "AWS_ACCESS_KEY_ID": "a"}
+        bucket |= {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}", "AWS_SECRET_ACCESS_KEY": "b"}
+        gateway.start(**bucket)
+        with silent.accept()[0]:  # the home that is painted
+            began = time.monotonic()
+            assert gateway.stop() == 0
+            assert time.monotonic() - began < 15
+        with gateway.store() as store:
+            new = uploads.New(Mode.FULL, "inbox/a.csv", "0" * 64, 1, "http", complete=True, received_at=store.now())
+            uploads.receive(store, "acme", new)
+        gateway.start(**bucket)
+        gateway.wait_event("upload.processing")
+        with silent.accept()[0], silent.accept()[0]:  # the file that is checked, too
+            gateway.running.send_signal(signal.SIGTERM)
+            gateway.wait_event("gateway.stopping", since=1)
+            began = time.monotonic()
+            assert gateway.stop() == 0
+            assert time.monotonic() - began < 15
+    assert "Traceback" not in gateway.log.read_text()
 
 
 def test_what_verbs_do_is_logged_once_by_whichever_process_runs_and_says_who_did_it(gateway):
