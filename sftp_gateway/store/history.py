@@ -13,6 +13,8 @@ from sftp_gateway.store.database import Store
 from sftp_gateway.upload import Mode, State, Upload
 
 BATCH = 500
+NEAR = 5_000
+"""So many ids are looked through for a page before it is worth asking where `since` begins."""
 
 _uploads = tables.upload
 _WHOLE = [column for column in _uploads.c if column.name not in {"arrival", "source_kept", "rows"}]
@@ -78,13 +80,15 @@ def listing(  # noqa: PLR0913 - the filters of a list
         return [], None
     where = [] if brand is None else [_uploads.c.brand == brand]
     where += [] if before is None else [_uploads.c.id < before]
+    where += [] if since is None else [_uploads.c.received_at >= since]
     with store.read() as conn:
-        if since is not None:
-            first = _first_since(conn, since)
-            if first is None:
-                return [], None
-            where += [_uploads.c.id >= first, _uploads.c.received_at >= since]
-        rows = conn.execute(_page(where, states and sorted(shown), limit + 1)).all()
+
+        def read(*of: Any) -> Sequence[Any]:
+            return conn.execute(_page([*where, *of], states and sorted(shown), limit + 1)).all()
+
+        rows = read(*([] if since is None else [_uploads.c.id > _newest(conn, before) - NEAR]))
+        if since is not None and len(rows) <= limit and (first := _first_since(conn, since)) is not None:
+            rows = read(_uploads.c.id >= first)
     found = [_of(row) for row in rows[:limit]]
     return found, found[-1].id if len(rows) > limit else None
 
@@ -122,6 +126,11 @@ def _page(where: list[Any], states: Any, limit: int) -> sa.Select[Any]:
         for state in states
     ]
     return sa.select(*_LISTED).where(_uploads.c.id.in_(sa.union_all(*ids))).order_by(newest).limit(limit)
+
+
+def _newest(conn: sa.Connection, before: int | None) -> int:
+    """Give the id from which a page goes back."""
+    return before or conn.execute(sa.select(sa.func.max(_uploads.c.id))).scalar() or 0
 
 
 def _first_since(conn: sa.Connection, since: datetime) -> int | None:

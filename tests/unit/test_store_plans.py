@@ -59,6 +59,15 @@ def test_a_list_since_before_all_uploads_reads_no_index_of_all_of_them(sqlite_st
     assert not any("received_at>" in step for step in found)
 
 
+def test_a_page_since_some_day_reads_no_index_of_all_that_came_after_it(sqlite_store, plan):
+    now = sqlite_store.now()
+    _old, *new = [sent.receive(sqlite_store, received_at=now - timedelta(days=days)).id for days in (9, 0, 0, 0)]
+    since = now - timedelta(days=1)
+    found = plan(lambda: uploads.listing(sqlite_store, brand="acme", since=since, limit=2))
+    assert not any("received_at>" in step for step in found)
+    assert [one.id for one in uploads.listing(sqlite_store, since=since, limit=9)[0]] == new[::-1]
+
+
 def test_a_file_that_every_home_has_is_looked_for_home_by_home(sqlite_store, plan):
     found = plan(lambda: files.everywhere(sqlite_store, "catalog", "current.csv"))
     assert any("(brand=? AND folder=? AND name=?)" in step for step in found)

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from sftp_gateway import receipt
 from sftp_gateway.errors import LeaseLost, NotFound, Unavailable, WrongState
-from sftp_gateway.store import brands, expiry, files, jobs, tables, unfinished, uploads, versions, withheld
+from sftp_gateway.store import brands, expiry, files, history, jobs, tables, unfinished, uploads, versions, withheld
 from sftp_gateway.store.files import Folder, NewFile
 from sftp_gateway.store.jobs import Finish, Kind
 from sftp_gateway.store.versions import NewVersion, Origin
@@ -450,6 +450,23 @@ def test_lists_are_paged_by_key_newest_first(store, desk, clock):
     assert uploads.listing(store, since=clock())[0] == []
     assert uploads.listing(store, brand="nobody") == ([], None)
     assert uploads.listing(store, limit=0) == ([], None)
+
+
+@pytest.mark.parametrize("near", [1, 3, 5000])
+def test_what_came_since_is_found_however_far_back_it_lies(store, clock, monkeypatch, near):
+    monkeypatch.setattr(history, "NEAR", near)
+    brands.create(store, "acme")
+    # The third was resumed: it came after those that have higher numbers.
+    came = {sent.receive(store, received_at=clock() + timedelta(hours=hours)).id: hours for hours in (0, 1, 5, 2, 3, 4)}
+    for hours, limit in itertools.product(range(7), (1, 2, 6)):
+        found, before = [], None
+        while True:
+            since = clock() + timedelta(hours=hours)
+            page, before = uploads.listing(store, since=since, limit=limit, before=before)
+            found += [one.id for one in page]
+            if before is None:
+                break
+        assert found == sorted((upload for upload, at in came.items() if at >= hours), reverse=True)
 
 
 def test_lists_leave_findings_out_and_the_receipt_has_them(store, desk):
