@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
@@ -254,7 +254,7 @@ async def _receive(request: Request) -> Response:
     await asyncio.to_thread(at.health.require_room, declared)
     async with Arrival(at.files, "http-") as arrival:
         try:
-            await arrival.fill(request.stream(), limit, Pace(STALL_SECONDS, STALL_BYTES))
+            await arrival.fill(_fitting(at, request.stream()), limit, Pace(STALL_SECONDS, STALL_BYTES))
         except TimeoutError:
             raise Problem("stalled", f"less than {STALL_BYTES:,} bytes came in {STALL_SECONDS} seconds") from None
         if arrival.bytes > limit:
@@ -271,6 +271,13 @@ async def _receive(request: Request) -> Response:
         raise Problem("key-reused", f"Idempotency-Key belongs to upload {made.id}, which is another file")
     at.wake()
     return _told(made, new=new)
+
+
+async def _fitting(at: Desk, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Pass pieces on while there is room: chunks announce no size, and others write meanwhile, too. DiskFull."""
+    async for piece in pieces:
+        at.health.require_room(len(piece))
+        yield piece
 
 
 def _announced(request: Request, brand: Brand) -> tuple[Mode, str, str]:

@@ -573,6 +573,17 @@ def test_bytes_that_are_not_those_announced_are_refused(scene, api):
     assert api.post(url, content=b"x", headers={"X-Checksum-Sha256": right.upper()}).status_code == 201
 
 
+def test_a_file_that_announces_no_size_ends_where_the_disk_is_at_its_floor(scene, api):
+    def pieces():
+        yield b"sku,name,msrp\n"
+        scene.ready["free"] = 1000  # as others write meanwhile
+        yield b"A-1,Mug,15\n"
+
+    problem(api.post(f"{UPLOADS}?name=a.csv", content=pieces()), "disk-full")
+    assert uploads.listing(scene.store)[0] == []
+    assert not staging(scene)
+
+
 def test_a_disabled_brand_sends_nothing(scene, api):
     brands.set_enabled(scene.store, "acme", False)
     assert "disabled" in problem(api.post(f"{UPLOADS}?name=a.csv", content=b"x"), "not-allowed")
