@@ -138,6 +138,8 @@ class Postman:
             # 4xx means "not now", as greylisting says to every first try.
             final = all(code >= 500 for code, _ in error.recipients.values())
             self._failed(mail, f"recipient refused: {error.recipients}", final=final)
+        except smtplib.SMTPDataError as error:
+            self._failed(mail, f"refused: {error}", final=error.smtp_code >= 500)
         except (OSError, smtplib.SMTPException) as error:
             self._failed(mail, f"{type(error).__name__}: {error}", final=False)
         except Exception as error:  # noqa: BLE001 - whatever a header's text makes the email package raise, one mail is to blame

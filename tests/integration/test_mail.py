@@ -225,8 +225,9 @@ def test_no_password_goes_to_a_mail_server_whose_certificate_nobody_signed(store
     assert postman.deliver() == len(sink.logins) == len(sink.mails) == 1
 
 
-def test_a_recipient_that_the_mail_server_does_not_know_is_given_up(postman, sink, clock):
-    sink.doubts = ["550 5.1.1 no such user"]
+@pytest.mark.parametrize(("answers", "doubts"), [(["554 5.7.1 no such mail"], []), ([], ["550 5.1.1 no such user"])])
+def test_a_mail_or_a_recipient_that_the_mail_server_refuses_for_good_is_given_up(postman, sink, clock, answers, doubts):
+    sink.answers, sink.doubts = answers[:], doubts[:]
     assert postman.deliver() == 0
     clock.jump(2 * 3600)
     assert postman.deliver() == 0
