@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,10 +21,12 @@ from obstore.store import S3Store
 from sftp_gateway.blobs.area import NAME, Area, Blob, Files, checked
 from sftp_gateway.blobs.fetched import Fetched
 from sftp_gateway.blobs.pace import Pace
-from sftp_gateway.blobs.place import disk_errors, make_directories, side_by_side
+from sftp_gateway.blobs.place import SIDE_BY_SIDE, disk_errors, make_directories, side_by_side
 from sftp_gateway.errors import NotFound, Unavailable
 
 CHUNK_BYTES = 8 << 20
+_pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="s3")
+"""Not that of the disk: what is acknowledged over SFTP is synced there, however long a bucket is away."""
 STALL = timedelta(seconds=30)
 """So long a fetch may bring nothing before it is asked for again, from where it is."""
 FETCH, RESUMES = timedelta(days=1), timedelta(hours=1)
@@ -67,7 +70,7 @@ class S3Files(Files):
     def keep_all(self, area: str, blobs: Sequence[tuple[str, Path]]) -> None:
         """Put finished files, several at once; the paths are gone afterwards."""
         try:
-            side_by_side(lambda blob: self.keep(area, *blob), blobs)
+            side_by_side(lambda blob: self.keep(area, *blob), blobs, _pool)
         finally:
             for _, path in blobs:
                 path.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import os
 import socketserver
 import threading
 import uuid
-from socket import create_connection
+from socket import create_connection, create_server
 from urllib.parse import urlsplit
 
 import pytest
@@ -117,3 +117,32 @@ def test_a_blob_that_only_trickles_is_given_up_and_leaves_nothing(trickling, mon
     with pytest.raises(Unavailable, match="too slowly"), trickling.local(Area.SOURCES, "ab"):
         pass
     assert [path for path in trickling.staging.rglob("*") if path.is_file() or path.name.startswith("s3-")] == []
+
+
+@pytest.mark.timeout(60)
+def test_a_bucket_that_does_not_answer_keeps_nobody_from_the_disk(tmp_path, monkeypatch):
+    with create_server(("127.0.0.1", 0), backlog=100) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "test")
+        storage = settings.Storage(root=tmp_path, files="s3://gateway/a")
+        bucket = blobs.open_files(storage, patience_seconds=8)
+        names = [f"{number:02}" for number in range(8)]
+        for name in names:
+            (tmp_path / name).write_bytes(b"x")
+
+        def keep():
+            with contextlib.suppress(Unavailable):
+                bucket.keep_all(Area.RESULTS, [(name, tmp_path / name) for name in names])
+
+        keeping = threading.Thread(target=keep)
+        keeping.start()
+        taken = [silent.accept() for _ in names]
+        paths = [tmp_path / f"{name}.draft" for name in names]
+        for path in paths:
+            path.write_bytes(b"x")
+        blobs.side_by_side(blobs.sync_file, paths)
+        assert keeping.is_alive()
+        for one, _ in taken:
+            one.close()
+    keeping.join()
