@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 class _Fetch(Struct, eq=False):
     descriptor: int = -1
+    error: Exception | None = None
     users: int = 0
     fetching: threading.Lock = field(default_factory=threading.Lock)
 
@@ -35,8 +36,7 @@ class Fetched:
             one.users += 1
         try:
             with one.fetching:
-                if one.descriptor < 0:
-                    one.descriptor = fetch()
+                self._fetch(name, one, fetch)
         except BaseException:
             self._leave(name, one)
             raise
@@ -46,6 +46,19 @@ class Fetched:
         """Have the next one who opens it fetch it anew; who has it open keeps it."""
         with self._lock:
             self._open.pop(name, None)
+
+    def _fetch(self, name: str, one: _Fetch, fetch: Callable[[], int]) -> None:
+        """Fetch it, unless that was done; who waited for a fetch that failed has waited for long enough."""
+        if one.error is not None:
+            raise one.error
+        if one.descriptor >= 0:
+            return
+        try:
+            one.descriptor = fetch()
+        except Exception as error:
+            one.error = error
+            self.forget(name)  # who comes now has it fetched anew
+            raise
 
     def _leave(self, name: str, one: _Fetch) -> None:
         with self._lock:

@@ -7,7 +7,7 @@ from concurrent import futures
 import pytest
 
 from sftp_gateway.blobs.fetched import Fetched
-from sftp_gateway.errors import NotFound
+from sftp_gateway.errors import NotFound, Unavailable
 
 BODY = bytes(range(256)) * 1000
 
@@ -85,3 +85,28 @@ def test_those_who_come_while_it_is_fetched_wait_for_it(tmp_path):
         with reader:
             assert reader.read() == BODY
     assert len(source.fetched) == 1
+
+
+def test_those_who_waited_for_a_fetch_that_failed_do_not_wait_for_another(tmp_path):
+    source, blobs = Source(tmp_path), Fetched()
+    begun, go = threading.Event(), threading.Event()
+
+    def fails() -> int:
+        begun.set()
+        assert go.wait(10)
+        raise Unavailable("S3 does not answer for blobs/a")
+
+    with futures.ThreadPoolExecutor(4) as threads:
+        first = threads.submit(blobs.open, "a", fails)
+        assert begun.wait(10)
+        others = [threads.submit(blobs.open, "a", source) for _ in range(3)]
+        waiting = blobs._open["a"]
+        while waiting.users < 4:
+            assert not first.done()
+        go.set()
+        for asked in (first, *others):
+            with pytest.raises(Unavailable):
+                asked.result()
+    assert source.fetched == []
+    with blobs.open("a", source) as reader:
+        assert reader.read() == BODY
