@@ -1,6 +1,7 @@
 """The page for people: history at `/`, an upload's detail, sign-in. Server HTML; works without a script."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from sftp_gateway.web import api, desk
 from sftp_gateway.web.problem import Problem
 
 PAGE_UPLOADS, SHOWN_PRODUCTS, SHOWN_COLUMNS = 25, 50, 60
+READING, READING_SECONDS = ThreadPoolExecutor(4, thread_name_prefix="page"), 3.0
+"""A bucket may take minutes to answer; whoever looks at a page has no such patience."""
 MOVING = (State.RECEIVED, State.PROCESSING)
 
 TEMPLATES = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
@@ -102,20 +105,23 @@ def detail(request: Request) -> Response:
     waits = item.id in withheld.waiting(at.store, {item.brand})
     shown |= {"files": files.results(at.store, item.id), "removals_wait": waits}
     shown |= {"has_source": uploads.has_source(at.store, item.id)}
-    made = versions.get(at.store, item.brand, item.version) if item.version else None
-    if made and made.changes_csv:
+    version = versions.get(at.store, item.brand, item.version) if item.version else None
+    if version and version.changes_csv:
+        reading = READING.submit(_products, at, version.changes_csv)
         try:
-            with (
-                api.blob(at, Area.CATALOG, made.changes_csv, made.changes_csv_bytes) as path,
-                path.open("rb") as stream,
-            ):
-                shown["products"] = changes_csv.products(stream, SHOWN_PRODUCTS, SHOWN_COLUMNS)
-        except (Unavailable, NotFound):
+            shown["products"] = reading.result(READING_SECONDS)
+        except (TimeoutError, Unavailable, NotFound):
+            reading.cancel()
             shown["products_away"] = True  # the rest of the page tells what matters
     if item.state in MOVING:
         job = jobs.last_of(at.store, item.id)
         shown |= {"progress": job and job.progress, "live": "still" not in request.query_params}
     return page(request, "upload.html", token, **shown)
+
+
+def _products(at: desk.Desk, changes: str) -> list[Any]:
+    with at.files.open(Area.CATALOG, changes) as stream:
+        return changes_csv.products(stream, SHOWN_PRODUCTS, SHOWN_COLUMNS)
 
 
 async def decide(request: Request) -> Response:

@@ -669,6 +669,7 @@ def test_storage_that_does_not_answer_leaves_the_endpoint_to_others(scene, api, 
             with contextlib.suppress(OSError):  # nobody waits at this moment
                 os.close(os.open(blob, os.O_WRONLY | os.O_NONBLOCK))
             threads[-1].join(0.01)
+        os.close(os.open(blob, os.O_RDWR))  # nor does anybody behind a page that was shown without it
 
 
 @pytest.mark.timeout(120)

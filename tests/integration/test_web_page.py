@@ -1,6 +1,7 @@
 """The page for people over a real socket: the way in and out, forms that only work from here, what it shows."""
 
 import html
+import os
 import re
 from datetime import timedelta
 
@@ -313,7 +314,13 @@ def test_a_page_is_shown_without_the_changes_that_cannot_be_read(scene, web):
     scene.files.delete("catalog", "acme/1.changes.csv")
     page = web.get(f"/uploads/{item.id}")
     assert page.status_code == 200
-    assert "Changed products They cannot be shown at this moment." in words(page)
+    assert "Changed products They cannot be shown at this moment: where" in words(page)
+    blob = scene.root / "catalog" / "acme" / "1.changes.csv"
+    blob.parent.mkdir(exist_ok=True)
+    os.mkfifo(blob)  # as from a bucket that does not answer: who opens it waits for the other end
+    page = web.get(f"/uploads/{item.id}", timeout=20)
+    os.close(os.open(blob, os.O_RDWR))
+    assert "Changed products They cannot be shown at this moment: where" in words(page)
 
 
 def test_the_history_leads_to_no_file_that_was_removed_after_its_time(scene, web):
