@@ -171,7 +171,7 @@ def file(request: Request) -> Response:
     """GET …/uploads/{id}/files/{name}: a result file."""
     at, _, item = of_upload(request)
     found = files.result(at.store, item.id, request.path_params["name"])
-    return Attachment(blob(at, Area(found.area), found.blob, found.bytes), found.name, found.blob)
+    return Attachment(_blob(at, Area(found.area), found.blob, found.bytes), found.name, found.blob)
 
 
 def act(request: Request, *, form: bool = False) -> Upload:
@@ -209,7 +209,7 @@ def changes(request: Request) -> Response:
     if version.changes_csv is None:
         raise Problem("not-found", f"the changes of version {version.number} were removed after their time")
     size = version.changes_csv_bytes
-    file = blob(at, Area.CATALOG, version.changes_csv, size)
+    file = _blob(at, Area.CATALOG, version.changes_csv, size)
     if form != "json":
         return Attachment(file, f"v{version.number:06}.changes.{form}", version.changes_csv)
     with file as path, path.open("rb") as stream:
@@ -223,13 +223,13 @@ def catalog(request: Request) -> Response:
     if form not in FORMS:
         raise Problem("bad-request", "format must be csv, jsonl or parquet")
     version = versions.kept(at.store, brand.name, asked(request, "version", whole))
-    whole_file = blob(at, Area.CATALOG, version.file, version.file_bytes) if form == "parquet" else None
+    whole_file = _blob(at, Area.CATALOG, version.file, version.file_bytes) if form == "parquet" else None
     file = whole_file or at.export(brand.name, version.number, form)
     return Attachment(file, f"{brand.name}.v{version.number:06}.{form}", version.file + form)
 
 
 @contextmanager
-def blob(at: Desk, area: Area, name: str, size: int) -> Iterator[Path]:
+def _blob(at: Desk, area: Area, name: str, size: int) -> Iterator[Path]:
     """Lend a blob; one that has to be fetched is so once for all who want it. NotFound, DiskFull, Unavailable."""
     if not at.files.is_local:
         at.health.require_room(size)
