@@ -174,9 +174,14 @@ def file(request: Request) -> Response:
     return Attachment(_blob(at, Area(found.area), found.blob, found.bytes), found.name, found.blob)
 
 
-def act(request: Request, *, form: bool = False) -> Upload:
-    """Approve, refuse or retry, as the last word of the path says; gives the upload to look at then."""
+def act(request: Request, *, form: bool = False, seen: str | None = None) -> Upload:
+    """Approve, refuse or retry, as the last word of the path says; gives the upload to look at then.
+
+    `seen`: when what the person looked at had ended. Problem: it ended otherwise since, for reasons nobody has seen.
+    """
     at, token, item = of_upload(request, write=True, form=form)
+    if seen is not None and seen != (receipt.moment(item.finished_at) or ""):
+        raise Problem("wrong-state", f"upload {item.id} was checked again since this page was loaded")
     acted = uploads.decide(at.store, request.url.path.rpartition("/")[2], item.id, f"token:{token.name}")
     at.wake()
     return acted

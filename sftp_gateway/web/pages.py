@@ -47,7 +47,8 @@ def problem(request: Request, error: Problem) -> Response:
     """Answer an error on a page: by the way in if a sign-in would help."""
     name, asks = ("login.html" if error.status == 401 else "error.html"), request.method == "GET"
     onward = str(_inside(request)) if asks else request.query_params.get("onward", "/")
-    answer = page(request, name, None, error.status, error=error, onward=onward, refused=not asks)
+    upload = request.path_params.get("id") if error.status == 409 else None
+    answer = page(request, name, None, error.status, error=error, onward=onward, refused=not asks, upload=upload)
     answer.headers.update(error.headers)
     return answer
 
@@ -126,6 +127,6 @@ def _products(at: desk.Desk, changes: str) -> list[Any]:
 
 async def decide(request: Request) -> Response:
     """POST /uploads/{id}/approve, refuse or retry of the page."""
-    await desk.of(request).gate.form(request)
-    acted = await asyncio.to_thread(api.act, request, form=True)
+    fields = await desk.of(request).gate.form(request)
+    acted = await asyncio.to_thread(api.act, request, form=True, seen=fields.get("seen"))
     return RedirectResponse(f"/uploads/{acted.id}", 303)

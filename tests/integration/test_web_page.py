@@ -242,6 +242,26 @@ def test_the_page_approves_refuses_and_retries(scene, web):
         f"/uploads/{ids['first']}/approve", data={"form_token": re.search(r'value="(\w{64})"', page.text)[1]}
     )
     assert (conflict.status_code, "nothing to approve" in conflict.text) == (409, True)
+    assert f'href="/uploads/{ids["first"]}"' in conflict.text
+
+
+def test_nobody_approves_what_another_persons_approval_has_had_held_for_other_reasons(scene, web, clock):
+    def held(code):
+        clock.jump(1)
+        scene.finish(item, State.HELD, reasons=[{"code": code, "text": code}])
+
+    item = scene.receive()
+    held("price_move")
+    sign_in(web, scene.token())
+    mine = web.get(f"/uploads/{item.id}").text
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)"', mine))
+    uploads.approve(scene.store, item.id, "another person")
+    held("removals_withheld")
+    late = web.post(f"/uploads/{item.id}/approve", data=fields)
+    assert (late.status_code, "checked again since this page was loaded" in words(late)) == (409, True)
+    assert uploads.get(scene.store, item.id).state is State.HELD
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)"', web.get(f"/uploads/{item.id}").text))
+    assert web.post(f"/uploads/{item.id}/approve", data=fields).status_code == 303
 
 
 def test_a_read_only_token_sees_no_buttons_and_can_press_none(scene, web):
