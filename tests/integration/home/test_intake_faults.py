@@ -182,6 +182,7 @@ async def test_an_abandoned_upload_that_cannot_be_given_up_keeps_no_other_one(op
         assert {(line["brand"], line["path"]) for line in told} == {("acme", "0.csv")}
         in_the_way.unlink()
         await house.until(lambda: [u.path for u in house.history() if u.state is State.REFUSED] == ["0.csv", "1.csv"])
+        await house.heard()
         assert await stays.listdir("/inbox") == [".", ".."]
 
 
