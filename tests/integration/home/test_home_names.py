@@ -281,8 +281,8 @@ async def test_what_the_gateway_made_can_be_read_and_nothing_else(house):
         await client.setstat("/receipts", asyncssh.SFTPAttrs(mtime=1, atime=1))
     async with house.sftp("bolt") as stranger:
         assert not await stranger.exists("/receipts/a.csv.1.json")
-    found = await house.received(4)
-    assert {upload.reasons[0]["code"] for upload in found if upload.state is State.REFUSED} == {"not_allowed"}
+    await house.until(lambda: [upload.state for upload in house.history()] == [State.REFUSED] * 5)
+    assert {upload.reasons[0]["code"] for upload in house.history()} == {"not_allowed"}
 
 
 async def test_links_are_not_supported_and_the_quota_is_the_disk(house):

@@ -47,7 +47,8 @@ async def test_a_reading_that_fails_is_told_to_all_who_wait_and_is_tried_again(h
     assert view.loaded
 
 
-async def test_what_the_intake_does_is_told_and_has_nothing_read_anew(house, monkeypatch):
+async def test_what_the_intake_does_is_told_and_has_nothing_read_anew(open_house, monkeypatch):
+    house = await open_house(settle_seconds=20)
     homes, loads = house.homes, []
     load = homes._load
     monkeypatch.setattr(homes, "_load", lambda view: loads.append(view) or load(view))
@@ -57,6 +58,7 @@ async def test_what_the_intake_does_is_told_and_has_nothing_read_anew(house, mon
         for number in range(80):
             async with client.open(f"/inbox/{number}.csv", "wb") as file:
                 await file.write(b"sku\n1\n")
+        house.rest()
         await house.until(lambda: len(house.history()) == 80)
         await house.quiet()
         assert len(await client.listdir("/inbox")) == 82
