@@ -111,13 +111,15 @@ async def test_a_brand_whose_files_cannot_be_taken_in_now_keeps_no_other_from_be
     await house.received(300)
 
 
-async def test_a_file_that_the_disk_cannot_read_is_refused_and_the_next_one_received(house, monkeypatch):
+async def test_a_file_that_the_disk_cannot_read_is_refused_and_the_next_one_received(open_house, monkeypatch):
+    house = await open_house(settle_seconds=20)
     once(monkeypatch, sources, "digest", raises(OSError(errno.EIO, "Input/output error")))
     async with house.sftp() as client:
         for name in ("/a.csv", "/b.csv"):
             await put(client, name)
             async with client.open(name, asyncssh.FXF_WRITE | asyncssh.FXF_APPEND, encoding=None) as file:
                 await file.write(BODY * 20_000)  # goes on: it is hashed when it is taken in
+        house.rest()
         ends = {State.REFUSED, State.RECEIVED}
         await house.until(lambda: {upload.state for upload in house.history()} == ends)
     one, two = house.history()
