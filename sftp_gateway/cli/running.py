@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import os
+import threading
+from functools import partial
 
 import uvloop
 
@@ -26,8 +28,14 @@ def run(options: argparse.Namespace) -> int:
     owner.root(settings)
     config.check_closed(settings.storage.root)
     logs.configure(settings.log.level, settings.log.format)
-    daemon = gateway.Daemon(
-        settings, roles, lambda: config.load(options.config, os.environ), take_over=options.take_over
-    )
+    read = partial(config.load, options.config, os.environ)
+    daemon = gateway.Daemon(settings, roles, read, take_over=options.take_over, end_after=_end_after)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(daemon.run())
+
+
+def _end_after(seconds: float, code: int) -> None:
+    """See that this process ends by then: a thread may wait for a bucket, for minutes, and Python for the thread."""
+    late = threading.Timer(seconds, os._exit, (code,))
+    late.daemon = True
+    late.start()

@@ -36,7 +36,6 @@ import functools
 import os
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -68,12 +67,20 @@ class Daemon:
     """One process of the gateway, with these roles.
 
     `read` reads the settings again; `take_over`: with the sockets of whoever has these roles here, which then ends.
+    `end_after` ends the process with a code when so many seconds are over, whatever its threads wait for.
     """
 
     def __init__(
-        self, settings: Settings, roles: frozenset[str], read: Callable[[], Settings], *, take_over: bool
+        self,
+        settings: Settings,
+        roles: frozenset[str],
+        read: Callable[[], Settings],
+        *,
+        take_over: bool,
+        end_after: Callable[[float, int], None],
     ) -> None:
         self.settings, self.roles, self._read, self._take_over = settings, roles, read, take_over
+        self._end_after = end_after
         self._taken = handover.Taken()
         self.systemd = Systemd(os.environ)
         self._stopping, self._hurry = asyncio.Event(), asyncio.Event()
@@ -101,10 +108,10 @@ class Daemon:
                 seconds=round(time.monotonic() - began, 2),
             )
             code = await self._live()
-            _end_after(DRAIN_SECONDS + 2 * GOODBYE_SECONDS, code)
+            self._end_after(DRAIN_SECONDS + 2 * GOODBYE_SECONDS, code)
             await self._stop()
         log.info("gateway.stopped", code=code)
-        _end_after(LAST_SECONDS, code)
+        self._end_after(LAST_SECONDS, code)
         return code
 
     # --- start
@@ -197,7 +204,7 @@ class Daemon:
     def _asked_to_stop(self, number: int) -> None:
         if self._stopping.is_set():
             self._hurry.set()
-            _end_after(GOODBYE_SECONDS, 0)
+            self._end_after(GOODBYE_SECONDS, 0)
         self._stopping.set()
         log.info("gateway.stopping", signal=signal.Signals(number).name, at_once=self._hurry.is_set())
 
@@ -281,10 +288,3 @@ class Daemon:
         if "sftp" in self.roles:
             return self._listener is not None and self._listener.is_listening
         return bool(workers.alive(self.store, "sftp", ALIVE_SECONDS))
-
-
-def _end_after(seconds: float, code: int) -> None:
-    """See that this process ends by then: a thread may wait for a bucket, for minutes, and Python for the thread."""
-    late = threading.Timer(seconds, os._exit, (code,))
-    late.daemon = True
-    late.start()

@@ -10,12 +10,12 @@ from structlog.testing import capture_logs
 from sftp_gateway import settings
 from sftp_gateway.brand import BrandSettings
 from sftp_gateway.catalog.rules import schema
-from sftp_gateway.daemon.gateway import Daemon
+from sftp_gateway.daemon.gateway import GOODBYE_SECONDS, Daemon
 from sftp_gateway.daemon.memory import CROWD, Memory
 
 
-def daemon():
-    return Daemon(settings.Settings(), frozenset({"web"}), settings.Settings, take_over=False)
+def daemon(end_after=None):
+    return Daemon(settings.Settings(), frozenset({"web"}), settings.Settings, take_over=False, end_after=end_after)
 
 
 async def test_a_reload_that_fails_at_what_nobody_thought_of_is_told_with_where():
@@ -57,12 +57,13 @@ async def test_a_part_that_just_ends_died_too():
 
 
 async def test_the_first_signal_stops_and_the_second_hurries():
-    one = daemon()
+    ends = []
+    one = daemon(lambda *end: ends.append(end))
     one._asked_to_stop(signal.SIGTERM)
     assert await one._live() == 0
-    assert not one._hurry.is_set()
+    assert not one._hurry.is_set() and not ends
     one._asked_to_stop(signal.SIGTERM)
-    assert one._hurry.is_set()
+    assert one._hurry.is_set() and ends == [(GOODBYE_SECONDS, 0)]
 
 
 def test_what_makes_bytes_mean_something_else_is_in_the_digest_and_nothing_more():
