@@ -65,3 +65,32 @@ def test_a_title_of_a_table_below_is_no_header_of_one_column(tmp_path):
     rows = b"".join(b"%d,Lamp no. %d,%d\n" % (n, n, n * 7) for n in range(30))
     found = read(tmp_path, b"place,title,votes\n" + rows + b"\nDescription\nx,y\n1,2\n", lenient=True)
     assert found.source.headers == ("place", "title", "votes")
+
+
+@pytest.mark.parametrize(
+    "second", [b"sku,name,cost,price", b"sku,name,msrp,size", b"SKU,Name,Size,MSRP", b"code,name,msrp,size"]
+)
+def test_rows_below_names_of_ours_with_another_name_or_spelling_in_another_order_are_another_tables(tmp_path, second):
+    """They went live under the first header's names: a cost as the price."""
+    rows = b"".join(b"A%d,Lamp,%d.50,red\n" % (n, n) for n in range(9))
+    found = read(
+        tmp_path, b"sku,name,msrp,color\n" + rows + second + b"\n" + b"B1,Lamp,5.00,10.00\nB2,Hat,5.00,10.00\n"
+    )
+    if second[:4] == b"SKU,":
+        found = read(tmp_path, b"sku,name,msrp,size\n" + rows + second + b"\n" + b"B1,Lamp,L,10.00\nB2,Hat,M,10.00\n")
+    assert [row[0] for row in found.rows] == [f"A{n}" for n in range(9)]
+    [told] = found.source.tally.late
+    named = second.decode().replace(",", ", ")
+    assert (told.code, told.message) == ("FILE_FOOTER", f"Another table, from row 11 on ({named}), was skipped.")
+
+
+def test_the_header_once_more_may_be_spelled_otherwise(tmp_path):
+    data = b"sku,name,msrp,color\nA,a,1,red\nB,b,2,red\n" + b'"SKU","Name","MSRP","Color"\nC,c,3,red\n'
+    found = read(tmp_path, data)
+    assert [row[0] for row in found.rows] == ["A", "B", "C"]
+    assert [told.message for told in found.source.tally.late] == ["Row 4 is the header again; it was skipped."]
+
+
+def test_names_of_columns_among_words_alone_are_rows(tmp_path):
+    data = b"name,type,description\nsku,text,key\nname,text,description\ntype,text,none\nlast,type,name\n"
+    assert len(read(tmp_path, data, known_headers=frozenset({"name"})).rows) == 4

@@ -39,6 +39,7 @@ def block(stretch: Stretch, tally: Tally, other: tail.Other, *, final: bool) -> 
     for judge in (_judge_blanks, _judge_spaces, _judge_ends):
         judge(stretch)
         stretch.settle()
+    tail.judge_headers(stretch, tally)
     tail.skip_tables(stretch, tally, other)
     if final:
         tail.skip_footer(stretch, tally)
@@ -68,7 +69,6 @@ def _classify(stretch: Stretch) -> None:
         for index in np.flatnonzero(sizes == len(same)).tolist() if same else ():
             if stretch.bytes_of(index) == same:
                 stretch.kinds[index] = kind
-    stretch.shuffled = tail.shuffled(stretch, sizes)
     _judge_damaged(stretch)
     _judge_beginnings(stretch)
     for index in np.flatnonzero(sizes > bounds.RECORD_BYTES).tolist():

@@ -66,7 +66,7 @@ class Stretch(Struct):
     reshaped: set[int] = field(default_factory=set)
     """Repaired records whose bytes do not have the header's columns."""
     shuffled: list[int] = field(default_factory=list)
-    """Records that are the header in another order: those of another table."""
+    """Records that are the header in another order, or with other names in it: those of another table."""
     corrects: set[str] = field(default_factory=set)
     """The uploads that rejected records of a correction name."""
 

@@ -2,19 +2,21 @@
 
 A row that is skipped is lost to its sender, so another table is believed only if a header of words
 alone stands after a blank line, with rows of its own width below it; one as wide as the products
-must have words in two columns where they have values. Our own names in another order are a header wherever they stand:
-what is below them would go live under the wrong names.
+must have words in two columns where they have values. Our own names in another order, or half of them with others, are a
+header wherever they stand: what is below them would go live under the wrong names.
 """
 
 import numpy as np
-import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Struct
 
 from sftp_gateway.catalog.findings import Finding
+from sftp_gateway.catalog.folding import fold
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import profile
 from sftp_gateway.catalog.read.csv.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch
-from sftp_gateway.catalog.read.header import footer, naming, titles
+from sftp_gateway.catalog.read.header import footer, naming, ournames, titles
 from sftp_gateway.catalog.read.source import Tally
 
 _BODY_ROWS = 20
@@ -41,20 +43,30 @@ class Other(Struct):
     """Whether the last record seen was blank, or a title under a blank one."""
 
 
-def shuffled(stretch: Stretch, sizes: npt.NDArray[np.int64]) -> list[int]:
-    """Give the records that are the header in another order; they are as long as it is."""
-    if len(stretch.header) != 1:
-        return []
-    dialect, own = stretch.text.dialect, stretch.header[0]
-    names = dialect.cells(own) or []
-    if not naming.begins_table(names):
-        return []
-    first, inner, found = {name[:1] for name in names}, sorted(names), []
-    for index in np.flatnonzero(sizes == len(own)).tolist():
-        record = stretch.bytes_of(index)
-        if record.lstrip(b"\"'")[:1] in first and record != own and sorted(dialect.cells(record) or []) == inner:
-            found.append(index)
-    return found
+def judge_headers(stretch: Stretch, tally: Tally) -> None:
+    """Skip the header spelled otherwise; note as `shuffled` the records that are its names in another order, or with others among them."""
+    header = (stretch.text.dialect.cells(stretch.header[0]) or []) if len(stretch.header) == 1 else []
+    if not stretch.columns or not naming.begins_table(header):
+        return
+    names = [name.decode(errors="replace") for name in header]
+    own = list(map(fold, names))
+    spelled = pa.array(sorted({spell(name) for name in names for spell in (str, str.lower, str.upper, str.title)}))
+    begin = [np.asarray(pc.is_in(column, spelled)) for column in stretch.columns[:2]]
+    for index in stretch.parsed[np.logical_or.reduce(begin)].tolist():
+        cells = [cell.decode() for cell in stretch.cells_of(index) or ()]
+        folded = list(map(fold, cells))
+        if folded == own:
+            stretch.kinds[index] = SKIPPED
+            row = stretch.place.row + index + 1
+            tally.late.append(Finding("FILE_PREAMBLE", f"Row {row} is the header again; it was skipped."))
+        elif sorted(folded) == sorted(own) or _renames(stretch, index, cells, names):
+            stretch.shuffled.append(index)
+
+
+def _renames(stretch: Stretch, index: int, cells: list[str], names: list[str]) -> bool:
+    """Whether a record is names of columns, ours and others, with values in the rows beside it."""
+    sent = [cell.encode() for cell in cells]
+    return ournames.renames(cells, names) and any(naming.contrasts(sent, side) for side in _beside(stretch, index))
 
 
 def skip_tables(stretch: Stretch, tally: Tally, other: Other) -> None:
@@ -104,10 +116,7 @@ def _heads(stretch: Stretch, at: int) -> bool:
         return _is_ragged(stretch, at + 1) and len(_cells(stretch, at + 1)) == len(cells)
     if stretch.kinds[at] not in _FITS:
         return False
-    clean = np.flatnonzero(np.isin(stretch.kinds, _FITS))
-    place = int(np.searchsorted(clean, at))
-    sides = clean[max(0, place - _BODY_ROWS) : place], clean[place + 1 : place + 1 + _BODY_ROWS]
-    before, after = ([[cell.encode() for cell in _cells(stretch, index)] for index in side.tolist()] for side in sides)
+    before, after = _beside(stretch, at)
     if naming.contrasts(cells, before, least=2) and naming.contrasts(cells, after):
         return True
     # No row below has a value where ours have one; a product with such mistakes is still to be told of them.
@@ -119,6 +128,15 @@ def _heads(stretch: Stretch, at: int) -> bool:
         and len(after) > 0
         and all(naming.contrasts(row, before) for row in (cells, *after))
     )
+
+
+def _beside(stretch: Stretch, at: int) -> tuple[naming.Rows, naming.Rows]:
+    """Give the cells of the next rows above record `at`, and of those below it."""
+    clean = np.flatnonzero(np.isin(stretch.kinds, _FITS))
+    place = int(np.searchsorted(clean, at))
+    sides = clean[max(0, place - _BODY_ROWS) : place], clean[place + 1 : place + 1 + _BODY_ROWS]
+    before, after = ([[cell.encode() for cell in _cells(stretch, index)] for index in side.tolist()] for side in sides)
+    return before, after
 
 
 def _is_ragged(stretch: Stretch, index: int) -> bool:
