@@ -94,3 +94,13 @@ def test_the_header_once_more_may_be_spelled_otherwise(tmp_path):
 def test_names_of_columns_among_words_alone_are_rows(tmp_path):
     data = b"name,type,description\nsku,text,key\nname,text,description\ntype,text,none\nlast,type,name\n"
     assert len(read(tmp_path, data, known_headers=frozenset({"name"})).rows) == 4
+
+
+def test_a_table_is_not_skipped_for_a_smaller_one_right_below_it_with_more_names(tmp_path):
+    rows = b"".join(b"A%d,Lamp,%d.50\n" % (n, n) for n in range(5))
+    found = read(tmp_path, b"sku,name,msrp\n" + rows + b"sku,name,msrp,color\nB1,Hat,5.00,red\n")
+    assert [row[0] for row in found.rows] == [f"A{n}" for n in range(5)]
+    assert found.codes == ["ROW_COLUMNS", "ROW_COLUMNS"]
+    larger = read(tmp_path, b"sku,name,msrp\nA,a,1\nsku,name,msrp,color\n" + rows.replace(b"0\n", b"0,red\n"))
+    assert [row[0] for row in larger.rows] == [f"A{n}" for n in range(5)]
+    assert "a smaller table, above the header skipped (sku, name, msrp)" in larger.source.findings[0].message

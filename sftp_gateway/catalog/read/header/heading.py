@@ -79,6 +79,7 @@ def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
     scores = {number: _known(rows, number, hints) for number in first}
     best = max(first[: bounds.PREAMBLE_RECORDS + 1], key=lambda number: scores[number])
     if scores[best] >= 2 or (scores[best] == len(rows[best]) == width == 1):
+        best = next((number for number in first if number < best and _heads_rows(rows, number, best, scores)), best)
         return best, scores[best]
     used = _used_width(rows, width)
     for number in first:
@@ -90,6 +91,13 @@ def find_header(rows: Rows, width: int, hints: Hints) -> tuple[int, int]:
     usual = [number for number in first if len(rows[number]) == width]
     begin = usual[0] if any(bodies.filled(rows[number]) > 1 for number in usual) else first[0]
     return begin, scores[begin]
+
+
+def _heads_rows(rows: Rows, number: int, stop: int, scores: dict[int, int]) -> bool:
+    """Whether half the cells of a record are names that we know, with rows below it up to a header of more names: it heads a table, too."""
+    cells = rows[number]
+    known = scores[number] >= max(2, len(cells) / 2)
+    return known and naming.contrasts(cells, bodies.body(rows[:stop], number + 1, len(cells)))
 
 
 def _names_second(rows: Rows, number: int, width: int) -> bool:
