@@ -225,3 +225,12 @@ def test_a_row_of_a_sheet_has_no_line(shop):
     _, text = send(shop, "B2,Na\n")
     *_, error = shop.errors(shop.put(saved(text, workbook=True), name="c.xlsx"))
     assert [error[name] for name in ("row", "line", "byte_offset", "code")] == ["2", "", "", "ROW_COLUMNS"]
+
+
+def test_a_row_of_formulas_for_texts_comes_back_as_texts_that_no_spreadsheet_runs(shop):
+    first = shop.put('="sku";"name";"msrp"\n="0012";"Hat";"10"\n="0013";"Cap";"x"\n')
+    header, row = correction(first).decode().splitlines()
+    assert header.startswith("sku;name;msrp;_row")
+    assert row.startswith("0013;Cap;x;3;")
+    shop.put(f"{header}\n{row.replace(';x;', ';11;', 1)}\n")
+    assert [*shop.products()] == ["0012", "0013"]

@@ -84,7 +84,7 @@ def _source(
     start, end, stop = (int(place) for place in sample.raw_positions(encoding.positions(first.start, first.end, begin)))
     before = Place(head.last + 1, len(ends), encoded.bom + stop)
     above = _above(found.records[: head.first], sample, before.offset)
-    as_sent = head.first == head.last and len(headers) == len(first.cells) and not way.reshapes
+    as_sent = head.first == head.last and len(headers) == len(first.cells) and not (way.reshapes or way.formulas)
     header = [sample.text[record.start : record.end] for record in found.records[head.first : head.last + 1]]
     return DelimitedSource(
         packed=packed,

@@ -18,6 +18,8 @@ from sftp_gateway.catalog.read.source import Block
 from sftp_gateway.catalog.read.text.encoding import Recoded
 
 _WRAPPED = re.compile(rb"""(?:\A|(?<=[\r\n]))"((?:[^"]|"")*+)"[ \t]*(?=[\r\n]|\Z)""")
+_FORMULA = re.compile(rb'''(?:\A|(?<=[,;\t|\r\n]))(?:="([^"\r\n]++)"|"=""([^"\r\n]++)""")(?=[,;\t|\r\n]|\Z)''')
+"""A cell that is a formula for a text, between two of the usual delimiters."""
 _FILLED_LINE = re.compile(rb"[^\r\n]++")
 _BAR, _BLANK = b"|", b" "
 """A blank line keeps a byte: an empty one's begin and end could not be told apart in the file (`encoding.Recoded`)."""
@@ -38,6 +40,8 @@ class Rewriting(Struct, frozen=True):
     escaped: bool = False
     """A quote inside a quoted cell has a backslash before it; it is doubled instead."""
     shielded: str = ""
+    formulas: bool = False
+    """Cells may be formulas for a text: `="0012"`, so that a spreadsheet keeps the zeros."""
     framed: bool = False
     """Each line begins and ends with a bar, as tables are drawn in texts; rules may stand between the lines."""
     printed: printing.Columns | None = None
@@ -45,6 +49,8 @@ class Rewriting(Struct, frozen=True):
 
     def text(self, text: bytes) -> bytes:
         """Rewrite UTF-8."""
+        if self.formulas:
+            text = _FORMULA.sub(lambda found: b'"%b"' % (found[1] or found[2]), text)
         if self.framed:
             text = _FILLED_LINE.sub(lambda found: _unframed(found[0]), text)
         if (columns := self.printed) is not None:
@@ -83,6 +89,9 @@ class Rewriting(Struct, frozen=True):
         if self.escaped:
             text = "Quotes inside quoted cells have a backslash before them; it was taken away."
             told.append(Finding("ROW_QUOTE_REPAIRED", text, "Double every quote inside a quoted cell."))
+        if self.formulas:
+            text = 'Cells are written as formulas for a text (="0012"); the text was read.'
+            told.append(Finding("ROW_QUOTE_REPAIRED", text, "Write the text alone, in quotes."))
         if self.shielded:
             text = f"Delimiters ({self.shielded}) inside cells have a backslash before them; it was taken away."
             told.append(Finding("ROW_QUOTE_REPAIRED", text, "Put cells that hold a delimiter in quotes."))
@@ -100,7 +109,8 @@ class Rewriting(Struct, frozen=True):
             block = replace(block, cells=tuple(map(self._restored, block.cells)), rejects=rejects)
         if self.reshapes:
             return replace(block, reshaped=frozenset(range(len(block))))
-        return replace(block, repaired=frozenset(range(len(block)))) if self.escaped or self.shielded else block
+        otherwise = self.escaped or self.shielded or self.formulas
+        return replace(block, repaired=frozenset(range(len(block)))) if otherwise else block
 
     @property
     def reshapes(self) -> bool:
@@ -113,6 +123,11 @@ class Rewriting(Struct, frozen=True):
 
 NONE = Rewriting()
 """The text is told apart as it is."""
+
+
+def has_formulas(text: bytes) -> bool:
+    """Whether a cell is a formula for a text."""
+    return b'="' in text and _FORMULA.search(text) is not None
 
 
 def count_wrapped(text: bytes) -> int:

@@ -47,7 +47,8 @@ def layout(text: bytes, hints: Hints, *, whole: bool = False) -> Layout:
 
     `whole`: the sample is the whole file.
     """
-    sample = Sample(text)
+    formulas = hints.quote != "'" and rewriting.has_formulas(text)
+    sample = Sample(Rewriting(formulas=True).text(text) if formulas else text)
     found = separators.Spelling(_usual(sample, hints))
     if not hints.delimiter:
         usual = found.dialect
@@ -55,7 +56,7 @@ def layout(text: bytes, hints: Hints, *, whole: bool = False) -> Layout:
         if found == separators.Spelling(usual):
             column = undivided.column(sample, usual, lenient=hints.lenient)
             found = (column != usual and signs.whole(sample, quoted=False)) or separators.Spelling(column)
-    dialect, way = found.dialect, found.rewriting
+    dialect, way = found.dialect, replace(found.rewriting, formulas=formulas)
     sample = signs.spelled(sample, found)
     records = sample.records(dialect, bounds.WHOLE_RECORDS if whole else bounds.SAMPLE_RECORDS)
     if _is_literal(sample, dialect, records):
