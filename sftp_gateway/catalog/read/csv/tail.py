@@ -6,6 +6,9 @@ must have words in two columns where they have values. Our own names in another 
 header wherever they stand: what is below them would go live under the wrong names.
 """
 
+import bisect
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +30,7 @@ _FEW = 2
 """By so few rows no other is told."""
 _BLANK_ROWS = 3
 """Where one record in so many is blank, and there are several, none parts tables."""
+_VALUES = {"number", "date", "time", "link"}
 _FITS = (CLEAN, KNOWN)
 """Kinds of records that have the header's columns as they are."""
 
@@ -59,14 +63,20 @@ def judge_headers(stretch: Stretch, tally: Tally) -> None:
             stretch.kinds[index] = SKIPPED
             row = stretch.place.row + index + 1
             tally.late.append(Finding("FILE_PREAMBLE", f"Row {row} is the header again; it was skipped."))
-        elif sorted(folded) == sorted(own) or _renames(stretch, index, cells, names):
+        elif sorted(folded) == sorted(own) or _renames(stretch, cells, names):
             stretch.shuffled.append(index)
 
 
-def _renames(stretch: Stretch, index: int, cells: list[str], names: list[str]) -> bool:
-    """Whether a record is names of columns, ours and others, with values in the rows beside it."""
+def _renames(stretch: Stretch, cells: list[str], names: list[str]) -> bool:
+    """Whether the cells of a record are names of columns, ours and others: words, where rows have values."""
     sent = [cell.encode() for cell in cells]
-    return ournames.renames(cells, names) and any(naming.contrasts(sent, side) for side in _beside(stretch, index))
+    return (
+        ournames.renames(cells, names)
+        and not naming.holds_any_value(sent)
+        and any(
+            profile.kind(cell) == "text" and stretch.profile.kinds(place) & _VALUES for place, cell in enumerate(sent)
+        )
+    )
 
 
 def skip_tables(stretch: Stretch, tally: Tally, other: Other) -> None:
@@ -75,9 +85,10 @@ def skip_tables(stretch: Stretch, tally: Tally, other: Other) -> None:
     count = len(kinds)
     if not count:
         return
+    starts = _Starts(stretch, first=other.after_blank)
     place = _leave(stretch, other, 0) if other.width else 0
     while place < count:
-        start = _next_start(stretch, place, other)
+        start = starts.next(place)
         if start is None:
             break
         cells = _cells(stretch, start)
@@ -89,22 +100,42 @@ def skip_tables(stretch: Stretch, tally: Tally, other: Other) -> None:
     other.after_blank = _stands_free(stretch, count, other)
 
 
-def _next_start(stretch: Stretch, place: int, other: Other) -> int | None:
-    """Find the next record that heads another table."""
-    kinds = stretch.kinds
-    free = np.flatnonzero(kinds[place:-1] == BLANK) + place + 1
-    if len(free) * _BLANK_ROWS > len(kinds) - place:
-        free = free[:0]  # they part rows
-    starts = [*([place] if place == 0 and other.after_blank else []), *free.tolist()]
-    for start in sorted({*starts, *(at for at in stretch.shuffled if at >= place)}):
-        if start in stretch.shuffled:
+class _Starts:
+    """Where another table may begin in a stretch: records behind a blank one, and the header in another order.
+
+    `first`: its first record stands behind a blank one.
+    """
+
+    def __init__(self, stretch: Stretch, *, first: bool) -> None:
+        self._stretch = stretch
+        self._free = np.flatnonzero(stretch.kinds[:-1] == BLANK) + 1
+        self._shuffled = set(stretch.shuffled)
+        begin = [0] if first else []
+        self._all, self._few = (sorted({*begin, *stretch.shuffled, *more}) for more in (self._free.tolist(), ()))
+
+    def next(self, place: int) -> int | None:
+        """Find the next record from `place` on that heads another table."""
+        free = len(self._free) - int(np.searchsorted(self._free, place, "right"))
+        parts_rows = free * _BLANK_ROWS > len(self._stretch.kinds) - place
+        starts = self._few if parts_rows else self._all
+        for index in range(bisect.bisect_left(starts, place), len(starts)):
+            if (found := self._head(starts[index], place)) is not None:
+                return found
+        return None
+
+    def _head(self, start: int, place: int) -> int | None:
+        """Which record heads a table that begins at `start`: that one, or the one below its title."""
+        stretch = self._stretch
+        if start in self._shuffled:
             return start
-        for at in (start, start + 1):  # a title may stand over the header
+        if start == place > 0:
+            return None  # the blank record is another table's
+        for at in (start, start + 1):
             if at == start + 1 and not (_is_ragged(stretch, start) and len(_cells(stretch, start)) == 1):
                 break
-            if at + 1 < len(kinds) and _heads(stretch, at):
+            if at + 1 < len(stretch.kinds) and _heads(stretch, at):
                 return at
-    return None
+        return None
 
 
 def _heads(stretch: Stretch, at: int) -> bool:
@@ -132,11 +163,13 @@ def _heads(stretch: Stretch, at: int) -> bool:
 
 def _beside(stretch: Stretch, at: int) -> tuple[naming.Rows, naming.Rows]:
     """Give the cells of the next rows above record `at`, and of those below it."""
-    clean = np.flatnonzero(np.isin(stretch.kinds, _FITS))
-    place = int(np.searchsorted(clean, at))
-    sides = clean[max(0, place - _BODY_ROWS) : place], clean[place + 1 : place + 1 + _BODY_ROWS]
-    before, after = ([[cell.encode() for cell in _cells(stretch, index)] for index in side.tolist()] for side in sides)
-    return before, after
+    return _rows(stretch, range(at - 1, -1, -1))[::-1], _rows(stretch, range(at + 1, len(stretch.kinds)))
+
+
+def _rows(stretch: Stretch, places: range) -> list[list[bytes]]:
+    """Give the cells of the first rows among some records."""
+    fitting = (index for index in places if stretch.kinds[index] in _FITS)
+    return [[cell.encode() for cell in _cells(stretch, index)] for index in itertools.islice(fitting, _BODY_ROWS)]
 
 
 def _is_ragged(stretch: Stretch, index: int) -> bool:
