@@ -116,3 +116,14 @@ def test_very_many_small_tables_take_no_longer_than_as_many_rows(tmp_path):
     found = read(tmp_path, f"sku,name,msrp,color\n{some}".encode())
     assert time.perf_counter() - begun < 8
     assert (len(found.rows), found.source.tally.skipped) == (60_000, 40_000)
+
+
+@pytest.mark.parametrize("again", [b"SKU,Name,MSRP,Color", b'"sku","Name","msrp","color"', b"sku,name,msrp,color,"])
+def test_the_rows_above_the_header_spelled_otherwise_are_no_smaller_table(tmp_path, again):
+    """A file of two that were joined lost the smaller one."""
+    some, more = (
+        b"".join(b"%s%d,Lamp,%d.50,red\n" % (key, n, n) for n in range(of)) for key, of in ((b"A", 3), (b"B", 5))
+    )
+    found = read(tmp_path, b"sku,name,msrp,color\n" + some + again + b"\n" + more)
+    assert len(found.rows) == 8
+    assert not found.source.findings

@@ -44,6 +44,8 @@ def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:
             found.append(place)
         if found[-1:] == [place] or not (naming.begins_table(cells) or _names_loosely(rows, place)):
             continue
+        if ournames.are_same(cells, header):
+            continue
         known = ournames.known_names(cells, hints)
         named = known >= 2 and known * 2 >= len(cells) and not bodies.is_among_rows(rows, place)
         if named or (apart and (_stands_apart(rows, place, len(header)) or _changes_width(rows, place, len(header)))):

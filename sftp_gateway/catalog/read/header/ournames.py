@@ -24,6 +24,13 @@ def has_key(cells: Cells, hints: Hints) -> bool:
     return hints.name_key({fold(cell.decode(errors="replace")) for cell in cells if len(cell) < 256})
 
 
+def are_same(cells: Cells, names: Cells) -> bool:
+    """Whether cells are the names of a header spelled otherwise, be it with delimiters too many behind them."""
+    one, other = ([fold(cell.decode(errors="replace")) for cell in each] for each in (cells, names))
+    least = min(len(one), len(other))
+    return one[:least] == other[:least] and not any(one[least:] + other[least:])
+
+
 def renames(cells: Sequence[str], names: Sequence[str]) -> bool:
     """Whether cells are names of columns, half of them those of the header, two at least, and others."""
     own, filled = set(map(fold, names)), [cell for cell in cells if cell.strip()]
