@@ -25,6 +25,8 @@ def settle(found: Layout, hints: Hints, *, whole: bool) -> tuple[str, ...]:
     """
     names = found.heading.names
     rows = _rows(found, hints, whole=whole)
+    if rows and not rows[0].strict and not whole and all(len(row.cells) < len(names) for row in rows):
+        return names  # a quote opens whose cell goes on beyond the sample
     widths = Counter(len(row.cells) for row in rows)
     own = widths[len(names)]
     if not rows or own * 2 >= len(rows) or any(name.strip() == "_correction_of" for name in names):
@@ -35,10 +37,9 @@ def settle(found: Layout, hints: Hints, *, whole: bool) -> tuple[str, ...]:
     filled = tuple(name for name in names if name.strip())
     if hints.lenient and not own and len(filled) == max(widths):
         return filled  # several delimiters stand between names so that a person sees columns
-    if own or ((hints.lenient or not whole) and count < 0.9 * len(rows)):
+    # A single row is as likely damaged itself, as it would be among others.
+    if own or ((hints.lenient or not whole) and count < 0.9 * len(rows)) or (hints.lenient and count == 1):
         return names
-    if hints.lenient and count == 1:
-        return names  # as likely it is the row that is damaged, as it would be among others
     if hints.lenient:
         return (*names, *[""] * (columns - len(names)))[:columns]
     raise errors.Refused(
