@@ -144,3 +144,19 @@ def test_a_delimiter_behind_each_row_makes_no_delimiter_of_the_colons_in_their_t
     data = "\n".join(["NUMBER,FROM,TO,PLACE", *(",".join(row) + "," for row in rows), ""]).encode()
     found = read(tmp_path, data, lenient=True, complete=True, known_headers=frozenset())
     assert [row[:4] for row in found.rows] == rows
+
+
+@pytest.mark.parametrize(("header", "rows", "name"), [(",", ";", "semicolon"), (";", ",", "comma"), (",", "\t", "tab")])
+def test_rows_that_another_delimiter_separates_than_the_header_are_named(tmp_path, header, rows, name):
+    lines = [header.join(("sku", "name", "msrp")), *(rows.join((f"A{n}", "Lamp", "1")) for n in range(3))]
+    with pytest.raises(errors.Refused, match=f"the rows have 1. They are separated by {name}, it seems") as caught:
+        read(tmp_path, "\n".join(lines).encode())
+    assert caught.value.code == "FILE_HEADER_COLUMNS"
+
+
+def test_a_delimiter_that_is_set_and_separates_nothing_is_named_not_the_columns_that_lack(tmp_path):
+    with pytest.raises(
+        errors.Refused, match="The semicolon, which is set as this brand's delimiter, does not"
+    ) as caught:
+        read(tmp_path, b"sku,name,msrp\nA,Lamp,1\n", delimiter=";")
+    assert caught.value.code == "FILE_DELIMITER"

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from sftp_gateway import errors
 from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import mending, printing, readings, rewriting, separators, signs, spacing, undivided
-from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, QUOTES, Dialect
+from sftp_gateway.catalog.read.csv.dialect import DELIMITERS, NAMES, QUOTES, Dialect
 from sftp_gateway.catalog.read.csv.rewriting import Rewriting
 from sftp_gateway.catalog.read.csv.sampling import Record, Sample
 from sftp_gateway.catalog.read.header import heading, ournames
@@ -66,13 +66,23 @@ def layout(text: bytes, hints: Hints, *, whole: bool = False) -> Layout:
         records = tuple(replace(record, cells=_unpadded(record.cells)) for record in records)
     records = _unwrapped(records, dialect)
     head = heading.find([record.cells for record in records], hints, whole=whole)
-    if len(head.names) == 1 and not (head.known or hints.delimiter or hints.lenient):
-        raise errors.Refused(
-            "FILE_DELIMITER",
-            "No delimiter was found: with comma, semicolon, tab and pipe alike, the rows have one column.",
-            "Separate the columns with commas, or set `delimiter` for this brand.",
-        )
+    if len(head.names) == 1 and not (head.known or head.absent or hints.lenient):
+        raise _undivided(hints)
     return Layout(dialect, records, head, way)
+
+
+def _undivided(hints: Hints) -> errors.Refused:
+    """Say that nothing separates the header."""
+    if hints.delimiter:
+        name = NAMES.get(hints.delimiter, hints.delimiter)
+        text = f"The {name}, which is set as this brand's delimiter, does not separate the header."
+        return errors.Refused(
+            "FILE_DELIMITER", text, f"Separate the columns with it ({name}), or have `delimiter` set anew."
+        )
+    text = "No delimiter was found: with comma, semicolon, tab and pipe alike, the rows have one column."
+    return errors.Refused(
+        "FILE_DELIMITER", text, "Separate the columns with commas, or set `delimiter` for this brand."
+    )
 
 
 def _told(sample: Sample, hints: Hints) -> separators.Spelling | None:

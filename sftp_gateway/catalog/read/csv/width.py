@@ -44,7 +44,7 @@ def settle(found: Layout, hints: Hints, *, whole: bool) -> tuple[str, ...]:
         return (*names, *[""] * (columns - len(names)))[:columns]
     raise errors.Refused(
         "FILE_HEADER_COLUMNS",
-        f"The header has {len(names)} columns, but the rows have {columns}.{_place(names, columns, found.dialect, hints)}",
+        f"The header has {len(names)} columns, but the rows have {columns}.{_place(names, columns, found.dialect, hints, rows[0])}",
         "Mend the header row so that it has one name for each column, and send the file again.",
     )
 
@@ -94,7 +94,10 @@ def _texts(row: Record) -> list[str]:
     return [cell.decode(errors="replace") for cell in row.cells]
 
 
-def _place(headers: Sequence[str], columns: int, dialect: Dialect, hints: Hints) -> str:
+def _place(headers: Sequence[str], columns: int, dialect: Dialect, hints: Hints, row: Record) -> str:
+    if columns == 1:
+        others = (name for mark, name in NAMES.items() if row.cells[0].count(mark.encode()) == len(headers) - 1)
+        return "".join(f" They are separated by {name}, it seems." for name in itertools.islice(others, 1))
     if len(headers) > columns:
         empty = [str(number) for number, header in enumerate(headers, 1) if not header.strip()]
         return f" Column {', '.join(empty)} of the header has no name." if empty else ""
