@@ -127,3 +127,27 @@ def test_the_rows_above_the_header_spelled_otherwise_are_no_smaller_table(tmp_pa
     found = read(tmp_path, b"sku,name,msrp,color\n" + some + again + b"\n" + more)
     assert len(found.rows) == 8
     assert not found.source.findings
+
+
+COLUMNS = tuple(map(frozenset, ({"sku", "itemnumber"}, {"name", "title"}, {"msrp", "price"}, {"color"})))
+
+
+@pytest.mark.parametrize(("some", "more"), [(3, 9), (9, 3)])
+@pytest.mark.parametrize("second", ["Item Number,Title,Price,Color", "sku,name,price,color"])
+def test_other_names_for_the_same_columns_in_the_same_order_are_the_header_again(tmp_path, some, more, second):
+    rows, below = ("".join(f"{key}{n},Lamp,{n}.50,red\n" for n in range(of)) for key, of in (("A", some), ("B", more)))
+    data = f"sku,name,msrp,color\n{rows}{second}\n{below}".encode()
+    found = read(tmp_path, data, columns=COLUMNS, known_headers=frozenset().union(*COLUMNS))
+    assert (len(found.rows), found.source.headers[2]) == (12, "msrp")
+    assert [told.message for told in found.source.tally.late] == [
+        f"Row {some + 2} is the header again; it was skipped."
+    ]
+
+
+def test_other_names_for_the_same_columns_in_another_order_head_another_table(tmp_path):
+    """Names went live as keys, and keys as names."""
+    rows = "".join(f"A{n},Lamp,{n}.50,red\n" for n in range(9))
+    data = f"sku,name,msrp,color\n{rows}Title,Item Number,Price,Color\nHat,B1,2.50,red\n".encode()
+    found = read(tmp_path, data, columns=COLUMNS, known_headers=frozenset().union(*COLUMNS))
+    assert [row[0] for row in found.rows] == [f"A{n}" for n in range(9)]
+    assert found.source.tally.skipped == 2

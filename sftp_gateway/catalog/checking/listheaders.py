@@ -12,30 +12,25 @@ from sftp_gateway.catalog.rules.schema import Schema
 
 def hints(schema: Schema, settings: BrandSettings) -> Hints:
     """Give all of it."""
+    named = columns(schema, settings)
     return Hints(
         encoding=settings.encoding,
         delimiter=settings.delimiter,
         quote=settings.quote,
         sheet=settings.sheet,
         known_headers=headers.known(schema, settings),
-        keys=keys(schema, settings),
-        lists=known(schema, settings),
+        keys=tuple(named[name] for name in schema.key),
+        columns=tuple(named.values()),
+        lists=frozenset().union(*(named[column.name] for column in schema.columns if column.type == "list")),
     )
 
 
-def known(schema: Schema, settings: BrandSettings) -> frozenset[str]:
-    """Give those of lists folded: names and aliases, or the one header that the brand says."""
+def columns(schema: Schema, settings: BrandSettings) -> dict[str, frozenset[str]]:
+    """Give those of each column by its name."""
     own = {name: fold(header) for name, header in settings.columns.items()}
-    lists = [column for column in schema.columns if column.type == "list"]
-    names = {fold(name) for column in lists if column.name not in own for name in (column.name, *column.aliases)}
-    return frozenset(names - set(own.values()) | {own[column.name] for column in lists if column.name in own})
-
-
-def keys(schema: Schema, settings: BrandSettings) -> tuple[frozenset[str], ...]:
-    """Give those of each column of the key."""
-    columns = [column for column in schema.columns if column.name in schema.key]
-    own = settings.columns
-    return tuple(
-        frozenset(map(fold, [own[column.name]] if column.name in own else [column.name, *column.aliases]))
-        for column in columns
-    )
+    return {
+        column.name: frozenset([own[column.name]])
+        if column.name in own
+        else frozenset(map(fold, (column.name, *column.aliases))) - set(own.values())
+        for column in schema.columns
+    }

@@ -29,6 +29,8 @@ class Hints(Struct, frozen=True):
     """Folded (`headers.fold`) names under which a catalog column may come."""
     keys: tuple[frozenset[str], ...] = ()
     """Of each column of the key, the folded names under which it may come."""
+    columns: tuple[frozenset[str], ...] = ()
+    """Of each column, the folded names under which it may come."""
     lists: frozenset[str] = frozenset()
     """Folded names under which a column that is a list may come."""
     required: tuple[str, ...] = ()
@@ -46,6 +48,10 @@ class Hints(Struct, frozen=True):
     def name_key(self, names: Collection[str]) -> bool:
         """Whether folded names hold one for each column of the key; True if none is known."""
         return not any(key.isdisjoint(names) for key in self.keys)
+
+    def meant(self, name: str) -> Collection[str]:
+        """Give all folded names of the column that one means; itself if it means none."""
+        return next((names for names in self.columns if name in names), (name,))
 
 
 class Format(Struct, frozen=True):

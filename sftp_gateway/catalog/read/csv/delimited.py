@@ -199,7 +199,7 @@ class _Reading:
             self.source.header,
             spare=self.spare,
             profile=self.source.profile,
-            lenient=self.source.packed.hints.lenient,
+            hints=self.source.packed.hints,
             clean=self.source.encoding.clean,
             layout=returned.Layout(self.source.headers) if self.source.correction_of else None,
             sieve=self.sieve,

@@ -16,7 +16,7 @@ from sftp_gateway.catalog.read.csv.careful import Text
 from sftp_gateway.catalog.read.csv.profile import Profile
 from sftp_gateway.catalog.read.csv.records import Records
 from sftp_gateway.catalog.read.rejects import UNASKED, Reject
-from sftp_gateway.catalog.read.source import Marks, Sieve
+from sftp_gateway.catalog.read.source import Hints, Marks, Sieve
 from sftp_gateway.catalog.read.text.encoding import Recoded
 
 CLEAN, REPAIRED, REJECT, BLANK, SKIPPED, KNOWN = range(6)
@@ -45,8 +45,7 @@ class Stretch(Struct):
     """How many of the last columns have no name: a row may lack them."""
     profile: Profile = field(default_factory=Profile)
     """What a row must look like that was mended."""
-    lenient: bool = False
-    """Of `inspect`: a text alone at the end is taken for a note."""
+    hints: Hints = Hints()
     clean: bool = False
     """Known to be UTF-8 throughout."""
     layout: returned.Layout | None = None
@@ -98,6 +97,11 @@ class Stretch(Struct):
         self.kinds[index] = REJECT
         self.told[index] = reject
         self.reshaped.discard(index)
+
+    @property
+    def lenient(self) -> bool:
+        """Of `inspect`: a text alone at the end is taken for a note."""
+        return self.hints.lenient
 
     @property
     def sure_of(self) -> Callable[[Sequence[bytes]], int]:

@@ -8,8 +8,10 @@ header wherever they stand: what is below them would go live under the wrong nam
 
 import bisect
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
@@ -30,6 +32,7 @@ _FEW = 2
 """By so few rows no other is told."""
 _BLANK_ROWS = 3
 """Where one record in so many is blank, and there are several, none parts tables."""
+_LEAST_KNOWN = 3
 _VALUES = {"number", "date", "time", "link"}
 _FITS = (CLEAN, KNOWN)
 """Kinds of records that have the header's columns as they are."""
@@ -48,33 +51,47 @@ class Other(Struct):
 
 
 def judge_headers(stretch: Stretch, tally: Tally) -> None:
-    """Skip the header spelled otherwise; note as `shuffled` the records that are its names in another order, or with others among them."""
+    """Skip the header spelled otherwise; note as `shuffled` the records that are its names in another order, or name other columns."""
     header = (stretch.text.dialect.cells(stretch.header[0]) or []) if len(stretch.header) == 1 else []
     if not stretch.columns or not naming.begins_table(header):
         return
     names = [name.decode(errors="replace") for name in header]
-    own = list(map(fold, names))
-    spelled = pa.array(sorted({spell(name) for name in names for spell in (str, str.lower, str.upper, str.title)}))
-    begin = [np.asarray(pc.is_in(column, spelled)) for column in stretch.columns[:2]]
-    for index in stretch.parsed[np.logical_or.reduce(begin)].tolist():
-        cells = [cell.decode() for cell in stretch.cells_of(index) or ()]
-        folded = list(map(fold, cells))
-        if folded == own:
+    own = sorted(map(fold, names))
+    for index in stretch.parsed[_may_name(stretch, names)].tolist():
+        cells = stretch.cells_of(index) or []
+        if ournames.are_same(cells, header, stretch.hints):
             stretch.kinds[index] = SKIPPED
             row = stretch.place.row + index + 1
             tally.late.append(Finding("FILE_PREAMBLE", f"Row {row} is the header again; it was skipped."))
-        elif sorted(folded) == sorted(own) or _renames(stretch, cells, names):
+        elif sorted(fold(cell.decode()) for cell in cells) == own or _names_others(stretch, cells, names):
             stretch.shuffled.append(index)
 
 
-def _renames(stretch: Stretch, cells: list[str], names: list[str]) -> bool:
-    """Whether the cells of a record are names of columns, ours and others: words, where rows have values."""
-    sent = [cell.encode() for cell in cells]
+def _may_name(stretch: Stretch, names: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Tell the rows that have one of the names where they begin, or, as few have, a word where there are values."""
+    spelled = pa.array(sorted({spell(name) for name in names for spell in (str, str.lower, str.upper, str.title)}))
+    found: npt.NDArray[np.bool_] = np.logical_or.reduce(
+        [np.asarray(pc.is_in(column, spelled)) for column in stretch.columns[:2]]
+    )
+    valued = (
+        column for column in stretch.columns if all(map(naming.is_value, column[:_FEW].cast("binary").to_pylist()))
+    )
+    for column in itertools.islice(valued, 1):
+        words = np.asarray(pc.greater_equal(column, "A"))  # digits and signs of numbers are below
+        if words.sum() <= max(_BODY_ROWS, len(words) // _BODY_ROWS):
+            found |= words
+    return found
+
+
+def _names_others(stretch: Stretch, cells: Sequence[bytes], names: Sequence[str]) -> bool:
+    """Whether the cells of a record are names of columns, half of them ours or known: words, where rows have values."""
+    texts = [cell.decode() for cell in cells]
+    known = ournames.known_names(cells, stretch.hints) >= max(_LEAST_KNOWN, len(cells) / 2)
     return (
-        ournames.renames(cells, names)
-        and not naming.holds_any_value(sent)
+        ((known and naming.begins_table(cells)) or ournames.renames(texts, names))
+        and not naming.holds_any_value(cells)
         and any(
-            profile.kind(cell) == "text" and stretch.profile.kinds(place) & _VALUES for place, cell in enumerate(sent)
+            profile.kind(cell) == "text" and stretch.profile.kinds(place) & _VALUES for place, cell in enumerate(cells)
         )
     )
 

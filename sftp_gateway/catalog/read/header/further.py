@@ -44,7 +44,7 @@ def _starts(rows: Rows, base: int, hints: Hints) -> list[int]:
             found.append(place)
         if found[-1:] == [place] or not (naming.begins_table(cells) or _names_loosely(rows, place)):
             continue
-        if ournames.are_same(cells, header):
+        if ournames.are_same(cells, header, hints):
             continue
         known = ournames.known_names(cells, hints)
         named = known >= 2 and known * 2 >= len(cells) and not bodies.is_among_rows(rows, place)

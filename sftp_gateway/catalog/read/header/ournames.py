@@ -24,11 +24,15 @@ def has_key(cells: Cells, hints: Hints) -> bool:
     return hints.name_key({fold(cell.decode(errors="replace")) for cell in cells if len(cell) < 256})
 
 
-def are_same(cells: Cells, names: Cells) -> bool:
-    """Whether cells are the names of a header spelled otherwise, be it with delimiters too many behind them."""
+def are_same(cells: Cells, names: Cells, hints: Hints) -> bool:
+    """Whether cells mean the columns that a header names, in its order, be it with delimiters too many behind them."""
     one, other = ([fold(cell.decode(errors="replace")) for cell in each] for each in (cells, names))
     least = min(len(one), len(other))
-    return one[:least] == other[:least] and not any(one[least:] + other[least:])
+    if any(one[least:] + other[least:]):
+        return False
+    here, there = ([hints.meant(name) for name in each[:least]] for each in (one, other))
+    # Of two names for one column in a header the first that is filled counts: their order matters.
+    return one[:least] == other[:least] or (here == there and len(set(here)) == least)
 
 
 def renames(cells: Sequence[str], names: Sequence[str]) -> bool:
