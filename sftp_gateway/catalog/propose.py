@@ -32,6 +32,8 @@ _OTHER_AMOUNT = re.compile(
     r"shipping|freight|delivery|versand\w*|livraison)\b"
 )
 """In the header of an amount that is neither a product's price nor its cost."""
+_SELLING = re.compile(r"(?i)\b(vk|verkauf\w*|selling)\b")
+"""In the header of an amount that customers pay, whatever else it is without."""
 _CURRENCY = re.compile(r"[\s\-_.([/]([A-Z]{3})[)\]]?$")
 
 Found = tuple[int, str]
@@ -56,7 +58,7 @@ class Proposed(Struct, frozen=True):
 
     columns: tuple[Proposal, ...]
     unused: tuple[Proposal, ...]
-    """Headers that fill nothing; `column` is empty."""
+    """Headers that fill nothing, and why; `column` is empty."""
     missing: tuple[str, ...]
     """Required columns that nothing fills."""
 
@@ -83,12 +85,12 @@ def look(source: Source, schema: Schema, settings: BrandSettings) -> Proposed:
     # Without one that is set it is the first named: amounts of another are no cost of this price.
     currency = settings.currency or next(filter(None, (_currency(mapping.headers[at]) for at in free)), "")
     new = dict(_matched(wanted, free, mapping.headers, views, schema.key, currency))
-    _order_prices(new, known, views)
+    _order_prices(new, known, mapping.headers, views)
     if "description" not in settings.columns:
         _name_products(wanted, new, known, mapping.headers, views)
     found = list(_listed(schema, settings, mapping.headers, known, new, views))
     used = {at for at, _ in new.values()}
-    unused = [Proposal("", mapping.headers[at], "", "", _samples(views[at])) for at in free if at not in used]
+    unused = [_unused(mapping.headers[at], views[at]) for at in free if at not in used]
     filled = {item.column for item in found}
     missing = [c.name for c in schema.columns if c.required and c.default is None and c.name not in filled]
     return Proposed(tuple(found), tuple(unused), tuple(missing))
@@ -111,6 +113,11 @@ def _listed(  # noqa: PLR0913, PLR0917 - what is shown of a mapping, put togethe
         if column.name in new:
             at, why = new[column.name]
             yield Proposal(column.name, names[at], "new", why, _samples(views[at]))
+
+
+def _unused(header: str, cells: Cells) -> Proposal:
+    why = headers.APART if fold(header) == "variants" else "nothing tells what it is"
+    return Proposal("", header, "", why, _samples(cells))
 
 
 def _first_rows(source: Source) -> list[Cells]:
@@ -153,7 +160,9 @@ def _matched(  # noqa: PLR0913, PLR0917 - a file and what it is matched with
             yield name, (position, why)
 
 
-def _order_prices(new: dict[str, Found], known: dict[str, tuple[int, ...]], views: list[Cells]) -> None:
+def _order_prices(
+    new: dict[str, Found], known: dict[str, tuple[int, ...]], names: tuple[str, ...], views: list[Cells]
+) -> None:
     """Of two columns that are told by their amounts only, take the lower one for the cost; a single one is the price."""
     price = (known.get("msrp") or ()) or ((new["msrp"][0],) if "msrp" in new else ())
     if "cost" not in new or not _by_amounts(new["cost"]):
@@ -161,6 +170,8 @@ def _order_prices(new: dict[str, Found], known: dict[str, tuple[int, ...]], view
     cost, why = new.pop("cost")
     if not price:
         new["msrp"] = cost, why
+        return
+    if _SELLING.search(_CAMEL.sub(" ", names[cost])):
         return
     if _below(views[cost], views[price[0]]):
         new["cost"] = cost, f"{why}, mostly below msrp"

@@ -57,7 +57,7 @@ def _look(file: Path, rules: schema.Schema, settings: BrandSettings) -> propose.
 def _show(name: str, found: propose.Proposed) -> None:
     rows = [(p.column, p.header, _ORIGIN[p.source], p.why, ", ".join(p.samples)) for p in found.columns]
     filled = [item for item in found.unused if item.samples]
-    rows += [("(none)", p.header, "", "nothing tells what it is", ", ".join(p.samples)) for p in filled]
+    rows += [("(none)", p.header, "", p.why, ", ".join(p.samples)) for p in filled]
     output.table(("COLUMN", "HEADER", "", "WHY", "SAMPLES"), rows, "The file has no columns.")
     if empty := len(found.unused) - len(filled):
         print(f"and {empty} empty column{'s' * (empty > 1)} whose header says nothing here")

@@ -175,3 +175,31 @@ def test_files_of_real_shop_systems_map(name):
     with (REAL / f"{name}.csv").open(newline="") as file:
         mapping = headers.match(next(csv.reader(file)), SCHEMA, BrandSettings(), Mode.FULL)
     assert {"sku", "name", "msrp", "images", "description", "categories", "quantity"} <= set(mapping.columns)
+
+
+@pytest.mark.parametrize(
+    "header", ["ID,Type,SKU,Name,Regular price,Categories", "sku,name,price,categories,product_type"]
+)
+def test_how_a_product_is_sold_is_no_category_of_it(header):
+    mapping = match(header)
+    columns = header.split(",")
+    assert [columns[at] for at in mapping.columns["categories"]] == [
+        columns[header.lower().split(",").index("categories")]
+    ]
+    assert [f.value for f in mapping.findings if f.code == "FILE_HEADER_UNKNOWN"] == [
+        name for name in columns if name.lower() in ("type", "product_type")
+    ]
+
+
+def test_a_type_alone_or_beside_a_category_of_shopify_is_one():
+    assert match("sku,name,price,Type").columns["categories"] == (3,)
+    assert match("sku,name,price,Product Category,Type").columns["categories"] == (3, 4)
+
+
+def test_variants_within_products_are_said_to_need_records_of_their_own():
+    with pytest.raises(Refused) as caught:
+        match("id,title,vendor,variants")
+    assert caught.value.code == "FILE_HEADER_MISSING"
+    assert caught.value.suggestion == headers.APART
+    [unknown] = match("sku,name,price,variants").findings
+    assert unknown.suggestion == headers.APART

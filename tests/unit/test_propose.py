@@ -143,3 +143,28 @@ def test_an_empty_column_is_never_proposed(tmp_path):
     found = looked(tmp_path, {"sku": MADE["sku"], "descriptions": lambda _: ""})
     assert found.pairs() == []
     assert found.unused[0].samples == ()
+
+
+def test_a_german_price_list_is_understood_as_its_sender_means_it(tmp_path):
+    texts = {"Hersteller_Nr": "BX-1", "VK_Brutto": "2,37", "Warengruppe": "Schrauben", "Lagerbestand": "7"}
+    made = {header: lambda _, text=text: text for header, text in texts.items()}
+    found = looked(tmp_path, {"Art-Nr": MADE["sku"], "Bezeichnung": MADE["name"]} | made)
+    assert {item.header: item.column for item in found.columns} == {
+        "Art-Nr": "sku", "Bezeichnung": "name", "VK_Brutto": "msrp", "Hersteller_Nr": "manufacturer_sku",
+        "Warengruppe": "categories", "Lagerbestand": "quantity",
+    }  # fmt: skip
+
+
+def test_a_net_selling_price_is_the_price_and_never_the_cost(tmp_path):
+    sku = {"sku": MADE["sku"], "VK_Netto": price(1)}
+    assert looked(tmp_path, sku).pairs() == ["columns.msrp=VK_Netto"]
+    assert looked(tmp_path, sku | {"EK": price(0.5)}).pairs() == ["columns.msrp=VK_Netto"]
+    assert looked(tmp_path, sku | {"VK_Brutto": price(1.19)}).pairs() == []
+
+
+def test_records_within_a_record_are_shown_with_what_to_do_about_them(tmp_path):
+    found = looked(tmp_path, {"sku": MADE["sku"], "variants": lambda _: '[{"sku": 1}]', "Zq": lambda at: str(at % 5)})
+    assert [(item.header, item.why) for item in found.unused] == [
+        ("variants", headers.APART),
+        ("Zq", "nothing tells what it is"),
+    ]

@@ -23,6 +23,9 @@ OURS = ("_correction_of", "_row", "_op", "_codes", "_errors", "_suggestions")
 _PAIR = re.compile(r"(option|attribute)(\d{1,2})(name|values?)")
 """Shopify's `Option1 Name` beside `Option1 Value`, WooCommerce's `Attribute 1 name` beside `Attribute 1 value(s)`."""
 _PAIR_MAPS = {"option": "variation", "attribute": "attribute"}
+_HOW_SOLD = frozenset({"type", "producttype"})
+"""Beside `categories` these tell how a product is sold: WooCommerce's `variation`, Magento's `configurable`."""
+APART = "each of a product's `variants` is a product here: send one record for each, with all it shares"
 _MOST_MEANT = 200
 """So many headers are compared with all names for a did-you-mean: it takes a millisecond each."""
 
@@ -165,6 +168,8 @@ class _Matcher:
     def _rank(self, position: int, names: dict[str, int], column: Column) -> int | None:
         """Say how good a header is for a column (0: its exact name); None: not at all."""
         folded = self.folded[position].removeprefix("g:")
+        if column.name == "categories" and folded in _HOW_SOLD and column.name in self.folded:
+            return None
         if column.type == "map":
             folded = folded.removesuffix(":")
         if column.type == "measure" and folded not in names:
@@ -213,7 +218,8 @@ class _Matcher:
         ]
         if not missing:
             return
-        hints = [hint for name in missing if (hint := self._closest_header(name))]
+        nested = any(self.folded[position] == "variants" for position in self.left)
+        hints = [APART] if nested else [hint for name in missing if (hint := self._closest_header(name))]
         wanted, rules = "column" if len(missing) == 1 else "columns", "`" + "`, `".join(missing) + "`"
         raise Refused(
             "FILE_HEADER_MISSING",
@@ -271,6 +277,8 @@ class _Matcher:
 
     def _meant(self, position: int) -> str:
         """Give a did-you-mean among the columns that no header of this file fills yet."""
+        if self.folded[position] == "variants":
+            return APART
         names: dict[str, str] = {}
         for column in self.schema.columns:
             if column.name not in self.columns:
