@@ -1,7 +1,9 @@
 """The grammar of the command line: verbs, their arguments, and where each is carried out."""
 
 import argparse
-from typing import Any
+import json
+import sys
+from typing import Any, NoReturn
 
 from sftp_gateway import __version__
 
@@ -26,9 +28,24 @@ def is_text(argument: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in argument)
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that tells a program, too, what was wrong with its words: parsing stopped, so `--json` is looked for in them."""
+
+    words: tuple[str, ...] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self.words = tuple(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        if "--json" in self.words:
+            self.exit(2, json.dumps({"error": message, "exit": 2}) + "\n")
+        super().error(message)
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the parser of every verb. `options.call` names module:function below sftp_gateway.cli."""
-    top = argparse.ArgumentParser(prog="sftp-gateway", description="Brands hand over product catalogs by SFTP.")
+    top = _Parser(prog="sftp-gateway", description="Brands hand over product catalogs by SFTP.")
     top.add_argument("--version", action="version", version=f"sftp-gateway {__version__}")
     top.add_argument("--config", metavar="FILE", help="gateway.toml to read")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)

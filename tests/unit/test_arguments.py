@@ -1,5 +1,7 @@
 """The grammar of the command line: what no database could look for is a usage error, not ours."""
 
+import json
+
 import pytest
 
 from sftp_gateway.cli import arguments, opening
@@ -19,6 +21,18 @@ def test_a_number_that_can_be_none_is_a_usage_error(line, capsys):
         arguments.parser().parse_args(line.split())
     assert ended.value.code == 2
     assert "whole number from" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line", ["upload x --json", "upload --json", "nothing --json", "uploads --json --foo", "brand key --json"]
+)
+def test_a_program_is_told_a_usage_error_as_json(line, capsys):
+    with pytest.raises(SystemExit) as ended:
+        arguments.parser().parse_args(line.split())
+    assert ended.value.code == 2
+    told = json.loads(capsys.readouterr().err)
+    assert told["exit"] == 2
+    assert told["error"]
 
 
 def test_the_largest_number_is_one():
