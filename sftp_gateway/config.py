@@ -31,11 +31,15 @@ _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no",
 def find(path: str | Path | None, environ: Mapping[str, str]) -> Path | None:
     """Find the configuration file; None: defaults. A named file that is absent is an error."""
     named = path or environ.get(f"{PREFIX}CONFIG")
+    file = Path(named or DEFAULT_PATH)
+    try:
+        if file.is_file():
+            return file
+    except OSError as error:  # its folder is closed to this user
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
     if named:
-        if not Path(named).is_file():
-            raise ConfigError(f"{named}: no such configuration file")
-        return Path(named)
-    return DEFAULT_PATH if DEFAULT_PATH.is_file() else None
+        raise ConfigError(f"{file}: no such configuration file")
+    return None
 
 
 def load(path: str | Path | None, environ: Mapping[str, str]) -> Settings:

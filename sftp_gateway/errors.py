@@ -89,6 +89,15 @@ class Unavailable(GatewayError):
         return self._outside
 
 
+def no_socket(section: str, host: str, port: int, error: OSError) -> Unavailable:
+    """Say that a door cannot listen, and which settings (`section`.host, `section`.port) name another place."""
+    why = (error.strerror or str(error)).partition(" (while")[0]  # asyncio and socket repeat the address there
+    return Unavailable(
+        f"cannot listen on {host} port {port}: {why}; `ss -ltnp` shows who listens, "
+        f"{section}.host and {section}.port name another address and port"
+    )
+
+
 class StoreUnreachable(Unavailable):
     """The database does not answer."""
 

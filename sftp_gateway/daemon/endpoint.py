@@ -9,7 +9,7 @@ from pathlib import Path
 from sftp_gateway import blobs
 from sftp_gateway.daemon.loans import Loans
 from sftp_gateway.daemon.server import Server
-from sftp_gateway.errors import Unavailable
+from sftp_gateway.errors import no_socket
 from sftp_gateway.health import Health
 from sftp_gateway.store import frontdoor
 from sftp_gateway.store.figures import Tally
@@ -47,7 +47,7 @@ async def build(
     try:
         return Server(app.build_app(lent), web.host, web.port, web.trusted_proxies, sock)
     except OSError as error:
-        raise Unavailable(f"cannot listen on {web.host} port {web.port}: {error.strerror}") from None
+        raise no_socket("web", web.host, web.port, error) from None
 
 
 def _session_key(path: Path) -> bytes:

@@ -174,7 +174,7 @@ class Listener:
                 address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6()
             )
         except OSError as exc:
-            raise errors.Unavailable(f"Cannot listen on {host} port {port}: {exc.strerror or exc}") from None
+            raise errors.no_socket("sftp", host, port, exc) from None
 
     async def _options(self) -> SSHServerConnectionOptions:
         rules, profile = self._rules, algorithms.profile(self._rules.algorithms)

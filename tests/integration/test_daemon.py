@@ -262,10 +262,16 @@ async def test_a_mistake_saved_in_the_rules_keeps_nothing_from_brands_while_the_
     assert (gateway.stop(), processes[0].wait(timeout=30)) == (0, 0)
 
 
-def test_a_port_that_is_taken_is_told_plainly(gateway):
-    with socket.create_server(("127.0.0.1", gateway.port)):
-        assert gateway.start(wait=False).wait(timeout=30) == 69
-    assert f"port {gateway.port}" in gateway.log.read_text()
+@pytest.mark.parametrize("door", ["sftp", "web"])
+def test_a_port_that_is_taken_is_told_plainly_and_with_the_setting_that_names_it(gateway, door):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ended = gateway.start(wait=False, **{f"SFTP_GATEWAY_{door.upper()}__PORT": str(port)}).wait(timeout=30)
+    assert ended == 69
+    said = (
+        f"cannot listen on 127.0.0.1 port {port}: Address already in use; `ss -ltnp` shows who listens, {door}.host and"
+    )
+    assert said in gateway.log.read_text()
     assert "Traceback" not in gateway.log.read_text()
 
 

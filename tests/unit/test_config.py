@@ -1,5 +1,6 @@
 """Settings: found, read, complained about."""
 
+import os
 import re
 from pathlib import Path
 
@@ -167,6 +168,22 @@ def test_a_named_file_that_is_absent_is_an_error(tmp_path):
         config.load(tmp_path / "absent.toml", {})
     with pytest.raises(ConfigError, match="no such configuration file"):
         config.load(None, {"SFTP_GATEWAY_CONFIG": str(tmp_path / "absent.toml")})
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_file_in_a_folder_closed_to_this_user_is_told_as_that(tmp_path, monkeypatch, is_named):
+    (closed := tmp_path / "etc").mkdir()
+    (file := closed / "gateway.toml").touch()
+    closed.chmod(0)
+    monkeypatch.setattr(config, "DEFAULT_PATH", file)
+    me = os.geteuid()
+    os.seteuid(me or 65534)  # nothing is closed to root
+    try:
+        with pytest.raises(ConfigError, match=f"^{re.escape(str(file))}: cannot be read: Permission denied$"):
+            config.load(file if is_named else None, {})
+    finally:
+        os.seteuid(me)
+        closed.chmod(0o700)
 
 
 def test_changed_settings_are_named(tmp_path):
