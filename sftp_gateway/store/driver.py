@@ -75,7 +75,8 @@ def _of_sqlite(cause: BaseException | None) -> errors.GatewayError | None:
             return errors.DiskFull("no room for the database")
         return errors.StoreUnreachable("the database does not answer", str(cause))
     if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
-        return errors.StoreUnreachable(f"the database file is damaged ({cause}); restore it from a backup")
+        which = "gateway.db in storage.root, or the file of store.url"
+        return errors.StoreUnreachable(f"the database file is damaged ({cause}); restore it from a backup", which)
     if getattr(cause, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_FOREIGNKEY":
         return errors.NotFound("what this belongs to was erased meanwhile")
     return None

@@ -658,6 +658,13 @@ def test_inspect_shows_what_the_other_columns_are_taken_for_where_a_required_one
     assert [line.split()[0] for line in lines if "(not used)" in line] == ["Hint"]
 
 
+def test_a_damaged_database_is_named_with_what_to_do(shell):
+    (shell.folder / "root" / "gateway.db").write_bytes(b"junk" * 1024)
+    done = subprocess.run([*GATEWAY, "uploads", "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 69
+    assert "restore it from a backup: gateway.db in storage.root" in json.loads(done.stderr)["error"]
+
+
 def test_a_verb_run_as_root_becomes_the_owner_of_the_root(shell):
     if os.geteuid() != 0:
         pytest.skip("only root can change its user")
