@@ -11,7 +11,6 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
@@ -22,7 +21,7 @@ from sftp_gateway.catalog.read import bounds
 from sftp_gateway.catalog.read.csv import profile
 from sftp_gateway.catalog.read.csv.stretch import BLANK, CLEAN, KNOWN, REJECT, REPAIRED, SKIPPED, Stretch
 from sftp_gateway.catalog.read.header import footer, naming, ournames, titles
-from sftp_gateway.catalog.read.source import Tally
+from sftp_gateway.catalog.read.source import Rows, Tally
 
 _BODY_ROWS = 20
 _FEW_COLUMNS = 2
@@ -67,20 +66,21 @@ def judge_headers(stretch: Stretch, tally: Tally) -> None:
             stretch.shuffled.append(index)
 
 
-def _may_name(stretch: Stretch, names: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Tell the rows that have one of the names where they begin, or, as few have, a word where there are values."""
+def _may_name(stretch: Stretch, names: Sequence[str]) -> Rows:
+    """Give the rows that have one of the names where they begin, or a word where there are values; many have it for a value."""
     spelled = pa.array(sorted({spell(name) for name in names for spell in (str, str.lower, str.upper, str.title)}))
-    found: npt.NDArray[np.bool_] = np.logical_or.reduce(
-        [np.asarray(pc.is_in(column, spelled)) for column in stretch.columns[:2]]
-    )
-    valued = (
-        column for column in stretch.columns if all(map(naming.is_value, column[:_FEW].cast("binary").to_pylist()))
-    )
-    for column in itertools.islice(valued, 1):
-        words = np.asarray(pc.greater_equal(column, "A"))  # digits and signs of numbers are below
-        if words.sum() <= max(_BODY_ROWS, len(words) // _BODY_ROWS):
-            found |= words
-    return found
+    columns, few = stretch.columns, max(_BODY_ROWS, len(stretch.parsed) // _BODY_ROWS)
+    valued = (column for column in columns if all(map(naming.is_value, column[:_FEW].cast("binary").to_pylist())))
+    words = [
+        np.flatnonzero(pc.greater_equal(column, "A")) for column in itertools.islice(valued, 1)
+    ]  # digits are below
+    # A bad value stands mostly beside a key with a digit; no header that has other names begins so.
+    products = [np.asarray(pc.match_substring_regex(columns[0].take(pa.array(rows)), "[0-9]")) for rows in words]
+    found = [
+        *(np.flatnonzero(pc.is_in(column, spelled)) for column in columns[:2]),
+        *(rows[~known] for rows, known in zip(words, products, strict=True)),
+    ]
+    return np.unique(np.concatenate([rows for rows in found if len(rows) <= few] or [np.empty(0, np.int64)]))
 
 
 def _names_others(stretch: Stretch, cells: Sequence[bytes], names: Sequence[str]) -> bool:
