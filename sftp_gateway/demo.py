@@ -100,7 +100,8 @@ class _Stage:
         with contextlib.suppress(KeyboardInterrupt):
             print(f"\nTry it: sftp -i {self.folder / 'key'} -P {self.sftp_port} {BRAND}@127.0.0.1")
             print("Ctrl-C ends the demo and removes everything.", flush=True)
-            signal.pause()
+            while True:  # no `signal.pause`: one that comes right before it would be slept over for ever
+                time.sleep(0.5)
 
     def _receipt(self) -> Path:
         deadline = time.monotonic() + PATIENCE_SECONDS
