@@ -18,8 +18,11 @@ from sftp_gateway.catalog.read.source import Block
 from sftp_gateway.catalog.read.text.encoding import Recoded
 
 _WRAPPED = re.compile(rb"""(?:\A|(?<=[\r\n]))"((?:[^"]|"")*+)"[ \t]*(?=[\r\n]|\Z)""")
-_FORMULA = re.compile(rb'''(?:\A|(?<=[,;\t|\r\n]))(?:="([^"\r\n]++)"|"=""([^"\r\n]++)""")(?=[,;\t|\r\n]|\Z)''')
-"""A cell that is a formula for a text, between two of the usual delimiters."""
+_FORMULA = re.compile(
+    rb'''(?:\A|(?<=[,;\t|\r\n]))(?:="([0-9A-Za-z\x80-\xff][^"\r\n]*+)"|"=""([^"\r\n]++)""")(?=[,;\t|\r\n]|\Z)'''
+)
+"""A cell that is a formula for a text, between two of the usual delimiters. Not in quotes itself, it begins with a letter or a figure:
+a quoted cell that ends with `;=` is none together with the delimiter behind it and what begins the next one."""
 _FILLED_LINE = re.compile(rb"[^\r\n]++")
 _BAR, _BLANK = b"|", b" "
 """A blank line keeps a byte: an empty one's begin and end could not be told apart in the file (`encoding.Recoded`)."""
