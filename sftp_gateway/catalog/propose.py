@@ -84,7 +84,8 @@ def look(source: Source, schema: Schema, settings: BrandSettings) -> Proposed:
     wanted = [column for column in schema.columns if not known[column.name] and column.type != "map"]
     # Without one that is set it is the first named: amounts of another are no cost of this price.
     currency = settings.currency or next(filter(None, (_currency(mapping.headers[at]) for at in free)), "")
-    new = dict(_matched(wanted, free, mapping.headers, views, schema.key, currency))
+    single = [position for position in free if fold(mapping.headers[position]) != "variants"]  # those are products
+    new = dict(_matched(wanted, single, mapping.headers, views, schema.key, currency))
     _order_prices(new, known, mapping.headers, views)
     if "description" not in settings.columns:
         _name_products(wanted, new, known, mapping.headers, views)

@@ -168,3 +168,5 @@ def test_records_within_a_record_are_shown_with_what_to_do_about_them(tmp_path):
         ("variants", headers.APART),
         ("Zq", "nothing tells what it is"),
     ]
+    without_key = looked(tmp_path, {"title": MADE["sku"], "variants": lambda at: f'[{{"sku": {at}}}]'})
+    assert [item.header for item in without_key.unused] == ["variants"]
