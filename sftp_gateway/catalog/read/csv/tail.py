@@ -32,6 +32,7 @@ _FEW = 2
 _BLANK_ROWS = 3
 """Where one record in so many is blank, and there are several, none parts tables."""
 _LEAST_KNOWN = 3
+"""So many names that we know make a record a header, though half of them are not this file's."""
 _VALUES = {"number", "date", "time", "link"}
 _FITS = (CLEAN, KNOWN)
 """Kinds of records that have the header's columns as they are."""
@@ -70,17 +71,13 @@ def _may_name(stretch: Stretch, names: Sequence[str]) -> Rows:
     """Give the rows that have one of the names where they begin, or a word where there are values; many have it for a value."""
     spelled = pa.array(sorted({spell(name) for name in names for spell in (str, str.lower, str.upper, str.title)}))
     columns, few = stretch.columns, max(_BODY_ROWS, len(stretch.parsed) // _BODY_ROWS)
+    found = [np.flatnonzero(pc.is_in(column, spelled)) for column in columns[:2]]
     valued = (column for column in columns if all(map(naming.is_value, column[:_FEW].cast("binary").to_pylist())))
-    words = [
-        np.flatnonzero(pc.greater_equal(column, "A")) for column in itertools.islice(valued, 1)
-    ]  # digits are below
-    # A bad value stands mostly beside a key with a digit; no header that has other names begins so.
-    products = [np.asarray(pc.match_substring_regex(columns[0].take(pa.array(rows)), "[0-9]")) for rows in words]
-    found = [
-        *(np.flatnonzero(pc.is_in(column, spelled)) for column in columns[:2]),
-        *(rows[~known] for rows, known in zip(words, products, strict=True)),
-    ]
-    return np.unique(np.concatenate([rows for rows in found if len(rows) <= few] or [np.empty(0, np.int64)]))
+    for column in itertools.islice(valued, 1):
+        words = np.flatnonzero(pc.greater_equal(column, "A"))  # digits, and the signs of numbers, are below
+        # A bad value stands mostly beside a key with a digit; no header that has other names begins so.
+        found.append(words[~np.asarray(pc.match_substring_regex(columns[0].take(pa.array(words)), "[0-9]"))])
+    return np.unique(np.concatenate([np.empty(0, np.int64), *(rows for rows in found if len(rows) <= few)]))
 
 
 def _names_others(stretch: Stretch, cells: Sequence[bytes], names: Sequence[str]) -> bool:
